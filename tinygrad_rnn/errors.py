@@ -3,6 +3,7 @@
 __all__ = [
     "CheckpointError",
     "DTypeError",
+    "DimError",
     "Error",
     "GraphError",
     "IdError",
@@ -37,3 +38,7 @@ class GraphError(Error, RuntimeError):
 
 class CheckpointError(Error, ValueError):
     """A file of weights or a checkpoint that cannot be read, written or applied."""
+
+
+class DimError(Error, IndexError, ValueError):
+    """A dim that the tensor does not have; both built-in errors, as NumPy's AxisError is."""

@@ -1,0 +1,21 @@
+"""tinygrad_rnn: recurrent networks on an autograd engine that can be read in an afternoon.
+
+The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk`` (the engine),
+``ops/elementwise`` and its kin (the table), ``ops/recurrent``, ``kernels/numpy``, ``nn/module``.
+"""
+
+import numpy as _np
+
+from . import autograd, nn, optim, random
+
+from .creation import *
+from .engine.mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .errors import CheckpointError, Error
+from .functions import *
+from .random import Generator, manual_seed
+from .tensor import Tensor, device
+
+__version__ = "0.1.0"
+
+float32, float64 = _np.dtype("float32"), _np.dtype("float64")
+int32, int64, bool = _np.dtype("int32"), _np.dtype("int64"), _np.dtype("bool")  # noqa: A001

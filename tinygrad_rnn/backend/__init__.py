@@ -1,0 +1,78 @@
+"""Array libraries: one :class:`Backend` for each, found by the type of an array or by a device.
+
+A backend is a module with ``namespace`` (an array API namespace), ``Array`` (the type of its arrays)
+and the few functions that the standard lacks; `numpy.py` in this folder is the model. Everything
+above asks a backend for a name and gets the module's own function, or else the namespace's.
+"""
+
+from types import ModuleType
+from typing import Any
+
+from ..errors import DTypeError, OptionError
+
+__all__ = ["Backend", "backend_of", "find", "register"]
+
+
+class Backend:
+    """An array library: the array API's names, and what a training step needs beyond them.
+
+    ``kernels`` is the module of hand-written inner loops for this library, or None; an op that
+    finds no kernel there runs its composite.
+    """
+
+    def __init__(self, name: str, module: ModuleType, kernels: ModuleType | None = None) -> None:
+        self.name = name
+        self.module = module
+        self.kernels = kernels
+        self.Array: type = module.Array
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copy and pickle probe for these
+            raise AttributeError(name)
+        found = getattr(self.module, name, None)
+        if found is None:
+            found = getattr(self.module.namespace, name)
+        setattr(self, name, found)  # the next look-up is an instance attribute
+        return found
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name}>"
+
+
+_by_name: dict[str, Backend] = {}
+_by_type: dict[type, Backend] = {}
+
+
+def register(name: str, module: ModuleType, kernels: ModuleType | None = None) -> Backend:
+    """Make an array library known under a device name; see this module's docstring."""
+    backend = Backend(name, module, kernels)
+    _by_name[name] = backend
+    _by_type[module.Array] = backend
+    return backend
+
+
+def find(device: str) -> Backend:
+    """The backend of a device, such as ``"cpu"``; OptionError for a device that is not there."""
+    try:
+        return _by_name[str(device)]
+    except KeyError:
+        have = ", ".join(repr(name) for name in _by_name)
+        raise OptionError(f"device: got {device!r}, expected one of {have}") from None
+
+
+def backend_of(array: Any) -> Backend:
+    """The backend whose arrays are of this array's type."""
+    try:
+        return _by_type[type(array)]
+    except KeyError:
+        raise DTypeError(f"expected an array of a known library, got {type(array)}") from None
+
+
+def _install() -> None:
+    from ..kernels import numpy as kernels
+    from . import numpy
+
+    register("cpu", numpy, kernels)
+
+
+_install()

@@ -1,0 +1,119 @@
+"""Whether operations are recorded: one switch, separate for each thread and each asyncio task."""
+
+import functools
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ..errors import DTypeError
+
+__all__ = ["enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_recording: ContextVar[bool] = ContextVar("tinygrad_rnn_recording", default=True)
+is_grad_enabled = _recording.get
+
+_COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* flags
+
+
+class _Mode:
+    """A context manager and decorator that sets the switch and puts it back."""
+
+    def __init__(self, mode: bool) -> None:
+        self._mode = mode
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(_recording.get())
+        _recording.set(self._mode)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _recording.set(self._before.pop())
+
+    def __call__(self, function: F) -> F:
+        mode = self._mode
+        flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
+        if flags & _ASYNC_GENERATOR:
+            raise DTypeError(
+                f"{type(self).__name__}: cannot decorate the asynchronous generator "
+                f"{function.__name__!r}; use `with {type(self).__name__}():` around what it computes"
+            )
+        wrapper: Any
+        if flags & _COROUTINE:
+
+            async def wrapper(*args: Any, **kwargs: Any) -> Any:
+                with _Mode(mode):
+                    return await function(*args, **kwargs)
+
+        elif flags & _GENERATOR:
+
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return _drive(function(*args, **kwargs), mode)
+
+        else:
+
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                with _Mode(mode):
+                    return function(*args, **kwargs)
+
+        return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+
+
+def _drive(generator: Generator[Any, Any, Any], mode: bool) -> Generator[Any, Any, Any]:
+    """Run a generator with the switch set while it runs, and as the caller has it at each yield."""
+    step: Callable[[], Any] = functools.partial(next, generator)
+    try:
+        while True:
+            with _Mode(mode):
+                item = step()
+            try:
+                sent = yield item
+                step = functools.partial(generator.send, sent)
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                step = functools.partial(generator.throw, error)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        with _Mode(mode):
+            generator.close()
+
+
+class no_grad(_Mode):
+    """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in PyTorch."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(_Mode):
+    """Record inside, also within :class:`no_grad`, as in PyTorch."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+class set_grad_enabled(_Mode):
+    """Switch recording on or off: from the call on, or inside ``with``, as in PyTorch."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(bool(mode))
+        self._fresh = True
+        super().__enter__()
+
+    def __enter__(self) -> None:
+        if not self._fresh:
+            super().__enter__()
+        self._fresh = False
+
+    def __call__(self, function: F) -> F:
+        self.__exit__(None, None, None)  # as a decorator it acts inside the function only
+        return super().__call__(function)

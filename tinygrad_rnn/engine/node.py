@@ -1,0 +1,145 @@
+"""What the engine keeps: values that the user holds, and nodes that remember how they were made."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import DTypeError, GraphError, ShapeError
+
+__all__ = ["Node", "Value", "assign", "births", "wrap"]
+
+births = itertools.count().__next__
+
+
+class Node:
+    """One recorded operation. It points to its parents, never to its output: no cycles.
+
+    Nodes are numbered as they are born, so newest first is an order in which every user of a value
+    comes before the value's own node.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "birth",
+        "dtype",
+        "hooks",
+        "parents",
+        "plan",
+        "saved",
+        "shape",
+        "versions",
+    )
+
+    plan: Any  # how to go back through this node: see op.py
+    parents: tuple[Any, ...]  # for each argument that needs a gradient: a Node, or a leaf
+    saved: Any  # what the pullbacks asked for; None once a walk has freed it
+    versions: list[tuple[list[int], int]]  # the counters of what is saved, and what they showed
+    birth: int
+    shape: Any
+    dtype: Any
+    hooks: dict[int, Callable[[Any], Any]] | None
+
+    def __init__(
+        self, plan: Any, parents: tuple[Any, ...], saved: Any, versions: Any, out: Any
+    ) -> None:
+        self.plan = plan
+        self.parents = parents
+        self.saved = saved
+        self.versions = versions
+        self.birth = births()
+        self.hooks = None
+        if out is not None:
+            self.shape = out.shape
+            self.dtype = out.dtype
+
+    def __repr__(self) -> str:
+        return f"<{self.plan.name}>"
+
+
+class Value:
+    """An array with its place in the graph; Tensor gives it its methods.
+
+    ``version`` is a cell that all aliases of one memory share: how often it was changed in place,
+    and how often while recording. A view remembers the second count: after such a change its node
+    no longer tells how its elements came to be.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "data",
+        "grad",
+        "hooks",
+        "node",
+        "requires_grad",
+        "version",
+        "epoch",
+    )
+    kind: ClassVar[type["Value"]]
+
+    data: Any
+    grad: Any
+    hooks: dict[int, Callable[[Any], Any]] | None
+    node: Node | None
+    requires_grad: bool
+    version: list[int]
+    epoch: int | None
+
+
+_new = object.__new__
+
+
+def wrap(
+    data: Any, node: Node | None = None, version: list[int] | None = None, epoch: int | None = None
+) -> Any:
+    """A Tensor around an array, without a copy and without a question."""
+    value = _new(Value.kind)
+    value.data = data
+    value.grad = None
+    value.hooks = None
+    value.node = node
+    value.requires_grad = node is not None
+    value.version = [0, 0] if version is None else version
+    value.epoch = epoch
+    return value
+
+
+_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def _fits(source: Any, target: Any) -> bool:
+    """Whether a result may be written into a tensor: floats not into integers, these not into bool."""
+    return _KINDS[np.dtype(str(source)).kind] <= _KINDS[np.dtype(str(target)).kind]
+
+
+def assign(target: Value, result: Value, name: str) -> None:
+    """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
+    out, data = result.data, target.data
+    recorded = result.node is not None
+    if recorded and target.node is None and target.requires_grad:
+        raise GraphError(
+            f"{name}: a leaf that requires grad cannot be changed in place while recording; "
+            "do it inside `with no_grad():`"
+        )
+    if recorded and target.epoch is not None:
+        raise GraphError(
+            f"{name}: a view cannot be changed in place while recording; "
+            "assign to the tensor it was taken from, as in x[0, 1] = value, or work on a clone()"
+        )
+    if out.shape != data.shape:
+        raise ShapeError(
+            f"{name}: the result has shape {out.shape}, expected {data.shape}, the shape of the "
+            "tensor that is changed in place"
+        )
+    if not _fits(out.dtype, data.dtype):
+        raise DTypeError(
+            f"{name}: a {out.dtype} result does not fit a {data.dtype} tensor in place; "
+            "use the operation that makes a new tensor, or convert with .to()"
+        )
+    data[...] = out
+    target.version[0] += 1
+    if recorded:
+        target.version[1] += 1
+        target.node = result.node
+        target.requires_grad = True

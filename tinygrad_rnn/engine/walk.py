@@ -1,0 +1,226 @@
+"""The walk back through the graph: one loop over nodes, newest first.
+
+A node's birth number is larger than those of its parents, so a heap of birth numbers yields every
+node after all of its users: no recursion, no sorting beforehand, linear time on a chain.
+"""
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ..backend import backend_of
+from ..errors import GraphError
+from .mode import set_grad_enabled
+from .node import Node, Value, wrap
+from .op import table
+
+__all__ = ["backward", "gradients"]
+
+
+class _Gradients:
+    """Gradients on their way: summed for each node or leaf that they arrive at.
+
+    The first to arrive is borrowed, the sum with a second one is owned, later ones are added to
+    that sum in place (not so while recording: those sums are part of the new graph).
+    """
+
+    def __init__(self, create: bool) -> None:
+        self.create = create
+        self.heap: list[int] = []
+        self.nodes: dict[int, list[Any]] = {}  # birth -> [node, gradient, owned]
+        self.leaves: dict[int, list[Any]] = {}  # id -> [leaf, gradient, owned]
+
+    def add(self, target: Any, g: Any, owned: bool) -> None:
+        """Add a gradient of ``target``, made to have its shape and dtype."""
+        if isinstance(target, Node):
+            store, key = self.nodes, target.birth
+            shape, dtype = target.shape, target.dtype
+        else:
+            store, key = self.leaves, id(target)
+            shape, dtype = target.data.shape, target.data.dtype
+        if g.shape != shape:
+            g = _unbroadcast(g, shape, table if self.create else backend_of(g))
+            owned = False
+        if g.dtype != dtype:
+            g = (table if self.create else backend_of(g)).astype(g, dtype)
+        entry = store.get(key)
+        if entry is None:
+            store[key] = [target, g, owned]
+            if store is self.nodes:
+                heappush(self.heap, -key)
+            return
+        if entry[2]:
+            entry[1] += g
+        else:
+            entry[1] = entry[1] + g
+            entry[2] = not self.create
+        if isinstance(entry[1], np.generic):  # NumPy makes scalars of 0-d sums
+            entry[1] = np.asarray(entry[1])
+
+    def select(self, node: Node, g: Any) -> None:
+        """Hand the cotangent of one output to the fused node that has several."""
+        (parent,) = node.parents
+        entry = self.nodes.get(parent.birth)
+        if entry is None:
+            entry = self.nodes[parent.birth] = [parent, [None] * node.plan.count, False]
+            heappush(self.heap, -parent.birth)
+        entry[1][node.plan.index] = g
+
+    def pop(self) -> list[Any]:
+        return self.nodes.pop(-heappop(self.heap))
+
+
+def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
+    """Sum a cotangent over the dims along which its argument was broadcast."""
+    lead = g.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        lead + i for i, size in enumerate(shape) if size == 1 and g.shape[lead + i] != 1
+    )
+    if axes:
+        g = xp.sum(g, axis=axes)
+    return xp.reshape(g, shape)
+
+
+def _walk(
+    outputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    useful: set[int] | None,
+    captured: dict[int, Any],
+    keep: bool,
+    create: bool,
+) -> dict[int, list[Any]]:
+    """Go back from the outputs; return ``id -> [leaf, gradient, owned]`` for the leaves.
+
+    With ``useful`` only the parents in it are followed, and the gradients of the nodes that are
+    keys of ``captured`` are kept there.
+    """
+    pending = _Gradients(create)
+    for output, g in zip(outputs, cotangents, strict=True):
+        pending.add(output if output.node is None else output.node, g, False)
+    while pending.heap:
+        node, g, owned = pending.pop()
+        if node.hooks:
+            g, owned = _run_hooks(node.hooks, g, create), False
+        if id(node) in captured:
+            captured[id(node)] = (g, owned)
+        wanted = None
+        if useful is not None:
+            wanted = [id(parent) in useful for parent in node.parents]
+            if not any(wanted):
+                continue
+        if node.saved is None:
+            raise GraphError(_FREED)
+        for cell, count in node.versions:
+            if cell[0] != count:
+                raise GraphError(
+                    f"backward: a tensor that {node.plan.name} needs for its gradient was changed "
+                    "in place after the forward pass; clone() it before changing it, or use the "
+                    "operation that makes a new tensor"
+                )
+        plan = node.plan
+        if hasattr(plan, "count"):
+            pending.select(node, g)
+        else:
+            grads = plan.pull(node, g, wanted, create)
+            for parent, grad in zip(node.parents, grads, strict=True):
+                if grad is not None:
+                    if isinstance(grad, np.generic):
+                        grad = np.asarray(grad)
+                    pending.add(parent, grad, plan.owned)
+        if not keep:
+            node.saved = None
+            node.parents = ()
+    return pending.leaves
+
+
+_FREED = (
+    "backward: this graph was already walked and its saved values are freed. If a hidden state was "
+    "carried over from an earlier step, detach it first: h = h.detach(). To walk the same graph "
+    "again, call backward(retain_graph=True) the first time"
+)
+
+
+def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
+    """Let hooks see, and replace, a gradient: they take and return Tensors."""
+    tensor = g if create else wrap(g)
+    for hook in list(hooks.values()):
+        replaced = hook(tensor)
+        if replaced is not None:
+            tensor = replaced
+    return tensor if create else tensor.data
+
+
+def _useful(outputs: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
+    """The ids of the nodes and leaves on a way from the outputs back to the inputs."""
+    useful = {id(x if x.node is None else x.node) for x in inputs}
+    oldest = min(-1 if x.node is None else x.node.birth for x in inputs)
+    stack = [x.node for x in outputs if x.node is not None]
+    seen: dict[int, Node] = {}
+    while stack:
+        node = stack.pop()
+        if node.birth in seen or node.birth < oldest:
+            continue
+        if node.saved is None and id(node) not in useful:
+            raise GraphError(_FREED)
+        seen[node.birth] = node
+        stack.extend([parent for parent in node.parents if isinstance(parent, Node)])
+    for birth in sorted(seen):
+        node = seen[birth]
+        if any(id(parent) in useful for parent in node.parents):
+            useful.add(id(node))
+    return useful
+
+
+def gradients(
+    outputs: Sequence[Any], cotangents: Sequence[Any], inputs: Sequence[Any], keep: bool, create: bool
+) -> list[Any]:
+    """The gradients of the inputs, arrays or (with ``create``) Tensors; None where there is no way."""
+    useful = _useful(outputs, inputs)
+    captured: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
+    with set_grad_enabled(create):
+        leaves = _walk(outputs, cotangents, useful, captured, keep, create)
+        found: list[Any] = []
+        given: set[int] = set()
+        for x in inputs:
+            key = id(x if x.node is None else x.node)
+            if x.node is None:
+                entry = _finish_leaf(leaves[key], create) if key in leaves else None
+            else:
+                entry = captured[key]
+            if entry is None:
+                found.append(None)
+                continue
+            g, owned = entry
+            found.append(g if owned and key not in given else _copy(g, create))
+            given.add(key)
+    return found
+
+
+def _finish_leaf(entry: list[Any], create: bool) -> tuple[Any, bool]:
+    leaf, g, owned = entry
+    if leaf.hooks:
+        return _run_hooks(leaf.hooks, g, create), False
+    return g, owned
+
+
+def _copy(g: Any, create: bool) -> Any:
+    """A gradient that shares its memory with no other: it may be clipped or scaled in place."""
+    return table.clone(g) if create else backend_of(g).array(g)
+
+
+def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, create: bool) -> None:
+    """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails."""
+    with set_grad_enabled(create):
+        leaves = _walk(outputs, cotangents, None, {}, keep, create)
+        for entry in leaves.values():
+            leaf: Value = entry[0]
+            g, owned = _finish_leaf(entry, create)
+            if create:
+                leaf.grad = _copy(g, create) if leaf.grad is None else leaf.grad + g
+            elif leaf.grad is None:
+                leaf.grad = wrap(g if owned else _copy(g, create))
+            else:
+                leaf.grad.data += g
+                leaf.grad.version[0] += 1

@@ -1,0 +1,29 @@
+"""Modules, layers, losses, initial values, clipping: torch.nn's names."""
+
+from . import functional, init, utils
+from .clip import GradientClipping
+from .layers import Dropout, Embedding, Identity, Linear, ReLU, Sequential, Sigmoid, Tanh
+from .losses import CrossEntropyLoss, MSELoss
+from .module import Module, Parameter
+from .rnn import RNN, RNNCell
+
+__all__ = [
+    "RNN",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "GradientClipping",
+    "Identity",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "RNNCell",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "functional",
+    "init",
+    "utils",
+]

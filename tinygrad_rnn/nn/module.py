@@ -1,0 +1,327 @@
+"""Module: what holds parameters, buffers and other modules, and finds them again by name."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import CheckpointError, DTypeError, GraphError
+from ..tensor import Tensor
+
+__all__ = ["Module", "Parameter"]
+
+
+class Parameter(Tensor):
+    """A tensor that a module trains: registered when it is assigned to a module's attribute."""
+
+    __slots__ = ("name",)
+    name: str  # the attribute under which it was registered first: messages name it
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        array = data.detach().data if isinstance(data, Tensor) else data
+        super().__init__(array, requires_grad)
+        self.name = "parameter"
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+
+class Module:
+    """Base of all layers and models: parameters, submodules and buffers are its attributes.
+
+    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``.
+
+    >>> from tinygrad_rnn import nn
+    >>> class Head(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.linear = nn.Linear(4, 2)
+    ...     def forward(self, x):
+    ...         return self.linear(x).tanh()
+    >>> [name for name, _ in Head().named_parameters()]
+    ['linear.weight', 'linear.bias']
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, "Module | None"]
+
+    def __init__(self) -> None:
+        for name, value in (
+            ("training", True),
+            ("_parameters", {}),
+            ("_buffers", {}),
+            ("_modules", {}),
+        ):
+            object.__setattr__(self, name, value)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; a subclass says."""
+        raise GraphError(f"{type(self).__name__}: forward is not defined; write it in the class")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    # ------------------------------------------------------------ attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_modules" not in self.__dict__:
+            raise GraphError(
+                f"{type(self).__name__}: call super().__init__() before assigning {name!r}"
+            )
+        kinds = (
+            (self._parameters, isinstance(value, Parameter)),
+            (self._modules, isinstance(value, Module)),
+            (self._buffers, name in self._buffers and (value is None or isinstance(value, Tensor))),
+        )
+        for registry, fits in kinds:
+            if fits or (value is None and name in registry):
+                for other in (self.__dict__, self._parameters, self._modules, self._buffers):
+                    if other is not registry:
+                        other.pop(name, None)
+                registry[name] = value  # type: ignore[index]
+                if isinstance(value, Parameter) and value.name == "parameter":
+                    value.name = name
+                return
+            if name in registry:
+                raise DTypeError(
+                    f"{type(self).__name__}: {name} is registered, so it can become another of its "
+                    f"kind or None, not {type(value).__name__}; `del` it first"
+                )
+        self._warn_of_hidden(name, value)
+        object.__setattr__(self, name, value)
+
+    def _warn_of_hidden(self, name: str, value: Any) -> None:
+        items = value.values() if isinstance(value, dict) else value
+        if not isinstance(value, list | tuple | dict):
+            return
+        if any(isinstance(item, Module | Parameter) for item in items):
+            warnings.warn(
+                f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds modules "
+                "or parameters: they are not registered and will not be trained or saved; "
+                "use nn.ModuleList, nn.ModuleDict or nn.Sequential, or attributes of their own",
+                stacklevel=3,
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        for registry in ("_parameters", "_modules", "_buffers"):
+            found = self.__dict__.get(registry, {})
+            if name in found:
+                return found[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for registry in (self._parameters, self._modules, self._buffers):
+            if name in registry:
+                del registry[name]  # type: ignore[attr-defined]
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._parameters, *self._modules, *self._buffers]
+
+    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """Hold a tensor that is saved and moved with the module, but not trained."""
+        if not isinstance(tensor, Tensor | None):
+            raise DTypeError(
+                f"register_buffer: {name!r} is {type(tensor).__name__}, expected a Tensor or None"
+            )
+        self.__dict__.pop(name, None)
+        self._buffers[name] = tensor
+
+    # ------------------------------------------------------------ what is inside
+
+    def children(self) -> Iterator["Module"]:
+        """The modules directly inside."""
+        return iter([module for module in self._modules.values() if module is not None])
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """This module and all inside it, each once, with its dotted name."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            name, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield name, module
+            inner = [
+                (f"{name}.{key}" if name else key, child)
+                for key, child in module._modules.items()
+                if child is not None
+            ]
+            stack.extend(reversed(inner))
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and all inside it, each once."""
+        return iter([module for _, module in self.named_modules()])
+
+    def _named(self, registry: str, repeat: bool = False) -> Iterator[tuple[str, Any]]:
+        """The tensors of one kind; a tied one under its first name only, unless ``repeat``."""
+        seen: set[int] = set()
+        for prefix, module in self.named_modules() if not repeat else self._all_paths():
+            for key, tensor in getattr(module, registry).items():
+                if tensor is not None and (repeat or id(tensor) not in seen):
+                    seen.add(id(tensor))
+                    yield (f"{prefix}.{key}" if prefix else key), tensor
+
+    def _all_paths(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """This module and all inside it, a shared one under each of its names."""
+        yield prefix, self
+        for key, child in self._modules.items():
+            if child is not None:
+                yield from child._all_paths(f"{prefix}.{key}" if prefix else key)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters, each once, with its dotted name."""
+        return self._named("_parameters")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, each once: what an optimizer takes."""
+        return iter([parameter for _, parameter in self.named_parameters()])
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """All buffers, each once, with its dotted name."""
+        return self._named("_buffers")
+
+    def buffers(self) -> Iterator[Tensor]:
+        """All buffers, each once."""
+        return iter([buffer for _, buffer in self.named_buffers()])
+
+    def num_parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    # ------------------------------------------------------------ what is done to all
+
+    def apply(self, fn: Callable[["Module"], Any]) -> Self:
+        """Call a function on every module inside, then on this one."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode: dropout drops."""
+        for module in self.modules():
+            object.__setattr__(module, "training", mode)
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation mode: dropout does nothing."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Train all parameters, or freeze them."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Convert the float parameters and buffers, in this very module: a dtype, a device."""
+        for _, tensor in [*self._named("_parameters"), *self._named("_buffers")]:
+            if tensor.dtype.kind == "f":
+                for part in (tensor, tensor.grad):
+                    if part is not None:
+                        part.data = part.detach().to(*args, **kwargs).data
+                        part.version[0] += 1
+        return self
+
+    def float(self) -> Self:
+        """All as float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """All as float64."""
+        return self.to(np.float64)
+
+    def cpu(self) -> Self:
+        """All on the CPU."""
+        return self.to("cpu")
+
+    def cuda(self, index: int = 0) -> Self:
+        """All on a GPU."""
+        return self.to(f"cuda:{index}")
+
+    # ------------------------------------------------------------ saving and loading
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Parameters and buffers under their dotted names, memory shared."""
+        named = [*self._named("_parameters", repeat=True), *self._named("_buffers", repeat=True)]
+        return {name: tensor.detach() for name, tensor in named}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+        """Take over values by name: tensors or arrays of the same shapes and dtypes.
+
+        Raises CheckpointError, with all that does not fit, before anything is changed; ``strict``
+        says that missing and unexpected names do not fit either.
+        """
+        own = self.state_dict()
+        values = {name: _host_array(name, value) for name, value in state_dict.items()}
+        wrong = [
+            f"{name} has shape {values[name].shape} and {values[name].dtype}, "
+            f"expected {tensor.shape} and {tensor.dtype}"
+            for name, tensor in own.items()
+            if name in values
+            and (values[name].shape, values[name].dtype) != (tensor.shape, tensor.dtype)
+        ]
+        if strict:
+            wrong += [f"{name} is missing" for name in own if name not in values]
+            wrong += [f"{name} is unexpected" for name in values if name not in own]
+        held: dict[int, str] = {}
+        for name, tensor in own.items():
+            first = held.setdefault(id(tensor.data), name)
+            if name in values and first in values and first != name:
+                if not np.array_equal(values[name], values[first], equal_nan=True):
+                    wrong.append(f"{name} differs from {first}, to which it is tied")
+        if wrong:
+            raise CheckpointError(
+                f"{type(self).__name__}.load_state_dict: nothing was loaded, as "
+                + "; ".join(wrong)
+            )
+        for name, tensor in own.items():
+            if name in values:
+                tensor.data[...] = values[name]
+                tensor.version[0] += 1
+
+    def save_weights(self, path: Any) -> None:
+        """Write the ``state_dict`` to a safetensors file; the old file stays if it fails."""
+        from ..serialization import save_file
+
+        save_file(path, {name: t.numpy() for name, t in self.state_dict().items()}, {})
+
+    def load_weights(self, path: Any, strict: bool = True) -> None:
+        """Read a file of :meth:`save_weights`, or any safetensors file of fitting names."""
+        from ..serialization import load_file
+
+        self.load_state_dict(load_file(path)[0], strict)
+
+    # ------------------------------------------------------------ how it prints
+
+    def extra_repr(self) -> str:
+        """The settings that ``repr`` shows."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"({key}): {module!r}" for key, module in self._modules.items()]
+        extra = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({extra})"
+        inner = "\n".join([extra] * bool(extra) + lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {inner}\n)"
+
+
+def _host_array(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except Exception as error:
+        raise CheckpointError(
+            f"load_state_dict: {name} is {type(value).__name__}, which is no array: {error}"
+        ) from error

@@ -1,0 +1,12 @@
+"""The table of ops, in the array API's names, by family.
+
+In the order to read: elementwise, reduce, shape, index, matmul, loss, recurrent.
+"""
+
+from .elementwise import *
+from .index import *
+from .loss import *
+from .matmul import *
+from .recurrent import *
+from .reduce import *
+from .shape import *

@@ -1,0 +1,265 @@
+"""Elementwise ops: a row each. Broadcasting is undone by the engine, so no pullback mentions it.
+
+At kinks and ties the subgradient is PyTorch's: 0 for ``abs`` and ``relu`` at 0, a half for each of
+two equal arguments of ``maximum``, 1 for ``clip`` at its bounds.
+"""
+
+# ruff: noqa: A001  (the array API's names, some of which are built-ins)
+
+from typing import Any
+
+from ..engine.op import op
+
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_or",
+    "ceil",
+    "clip",
+    "clone",
+    "cos",
+    "divide",
+    "equal",
+    "exp",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "pow",
+    "power",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "round",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softplus",
+    "sqrt",
+    "square",
+    "subtract",
+    "tanh",
+    "where",
+    "zeros_like",
+]
+
+Array = Any
+
+# fmt: off
+# ---------------------------------------------------------------- arithmetic
+
+@op
+def add(xp: Any, x: Array, y: Array, /) -> Array: return x + y
+add.vjp(lambda g: g, lambda g: g)
+
+@op
+def subtract(xp: Any, x: Array, y: Array, /) -> Array: return x - y
+subtract.vjp(lambda g: g, lambda g: -g)
+
+@op
+def multiply(xp: Any, x: Array, y: Array, /) -> Array: return x * y
+multiply.vjp(lambda g, y: g * y, lambda g, x: g * x)
+
+@op
+def divide(xp: Any, x: Array, y: Array, /) -> Array: return x / y
+divide.vjp(lambda g, y: g / y, lambda g, y, out: -g * out / y)
+
+@op
+def negative(xp: Any, x: Array, /) -> Array: return -x
+negative.vjp(lambda g: -g)
+
+@op
+def reciprocal(xp: Any, x: Array, /) -> Array: return 1.0 / x
+reciprocal.vjp(lambda g, out: -g * out * out)
+
+@op
+def square(xp: Any, x: Array, /) -> Array: return x * x
+square.vjp(lambda g, x: g * (2.0 * x))
+
+@op
+def sqrt(xp: Any, x: Array, /) -> Array: return xp.sqrt(x)
+sqrt.vjp(lambda g, out: g / (2.0 * out))
+
+@op
+def power(xp: Any, x: Array, /, exponent: float) -> Array: return x ** exponent
+power.vjp(lambda g, x, exponent, xp:
+          g * (exponent * x ** (exponent - 1)) if exponent != 0 else xp.zeros_like(g))
+
+@op
+def pow(xp: Any, x: Array, y: Array, /) -> Array: return xp.pow(x, y)
+pow.vjp(lambda g, x, y, xp: g * xp.where(y == 0, 0.0, y * xp.pow(x, xp.where(y == 0, y, y - 1))),
+        lambda g, x, out, xp: g * out * xp.log(xp.where(out == 0, 1.0, x)))
+
+@op
+def clone(xp: Any, x: Array, /) -> Array: return xp.array(x)
+clone.vjp(lambda g: g)
+
+@op
+def astype(xp: Any, x: Array, /, dtype: Any) -> Array: return xp.astype(x, dtype)
+astype.vjp(lambda g: g)  # the engine casts a cotangent to its argument's dtype
+
+# ---------------------------------------------------------------- exponentials, trigonometry
+
+@op
+def exp(xp: Any, x: Array, /) -> Array: return xp.exp(x)
+exp.vjp(lambda g, out: g * out)
+
+@op
+def expm1(xp: Any, x: Array, /) -> Array: return xp.expm1(x)
+expm1.vjp(lambda g, out: g * (out + 1.0))
+
+@op
+def log(xp: Any, x: Array, /) -> Array: return xp.log(x)
+log.vjp(lambda g, x: g / x)
+
+@op
+def log1p(xp: Any, x: Array, /) -> Array: return xp.log1p(x)
+log1p.vjp(lambda g, x: g / (x + 1.0))
+
+@op
+def sin(xp: Any, x: Array, /) -> Array: return xp.sin(x)
+sin.vjp(lambda g, x, xp: g * xp.cos(x))
+
+@op
+def cos(xp: Any, x: Array, /) -> Array: return xp.cos(x)
+cos.vjp(lambda g, x, xp: -g * xp.sin(x))
+
+@op
+def tanh(xp: Any, x: Array, /) -> Array: return xp.tanh(x)
+tanh.vjp(lambda g, out: g * (1.0 - out * out))
+
+@op
+def sigmoid(xp: Any, x: Array, /) -> Array:
+    z = xp.exp(-xp.abs(x))  # never overflows, and keeps the last digit where x is very negative
+    return xp.where(x >= 0, 1.0, z) / (1.0 + z)
+sigmoid.vjp(lambda g, out: g * (out * (1.0 - out)))
+
+@op
+def softplus(xp: Any, x: Array, /) -> Array:
+    return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
+softplus.vjp(lambda g, out, xp: g * -xp.expm1(-out))  # sigmoid(x), without cancellation
+
+# ---------------------------------------------------------------- kinks and choices
+
+@op
+def abs(xp: Any, x: Array, /) -> Array: return xp.abs(x)
+abs.vjp(lambda g, x, xp: g * xp.sign(x))
+
+@op
+def relu(xp: Any, x: Array, /) -> Array: return xp.maximum(x, xp.zeros_like(x))
+relu.vjp(lambda g, out, xp: xp.where(out > 0, g, 0.0))
+
+@op
+def maximum(xp: Any, x: Array, y: Array, /) -> Array: return xp.maximum(x, y)
+maximum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, g, 0.0)),
+            lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, g, 0.0)))
+
+@op
+def minimum(xp: Any, x: Array, y: Array, /) -> Array: return xp.minimum(x, y)
+minimum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, g, 0.0)),
+            lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, g, 0.0)))
+
+@op
+def clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
+    return xp.clip(x, min, max)
+clip.vjp(lambda g, x, out, xp: xp.where(x == out, g, 0.0))
+
+@op
+def where(xp: Any, condition: Array, x: Array, y: Array, /) -> Array:
+    return xp.where(condition, x, y)
+where.vjp(None,
+          lambda g, condition, xp: xp.where(condition, g, 0.0),
+          lambda g, condition, xp: xp.where(condition, 0.0, g))
+
+# ---------------------------------------------------------------- steps: the gradient is 0
+
+@op
+def sign(xp: Any, x: Array, /) -> Array: return xp.sign(x)
+sign.vjp(lambda g, xp: xp.zeros_like(g))
+
+@op
+def floor(xp: Any, x: Array, /) -> Array: return xp.floor(x)
+
+@op
+def ceil(xp: Any, x: Array, /) -> Array: return xp.ceil(x)
+
+@op
+def round(xp: Any, x: Array, /) -> Array: return xp.round(x)
+
+@op
+def floor_divide(xp: Any, x: Array, y: Array, /) -> Array: return x // y
+
+@op
+def remainder(xp: Any, x: Array, y: Array, /) -> Array: return x % y
+remainder.vjp(lambda g: g, lambda g, x, y, xp: -g * xp.floor(x / y))
+
+# ---------------------------------------------------------------- comparison and logic
+
+@op
+def equal(xp: Any, x: Array, y: Array, /) -> Array: return x == y
+
+@op
+def not_equal(xp: Any, x: Array, y: Array, /) -> Array: return x != y
+
+@op
+def less(xp: Any, x: Array, y: Array, /) -> Array: return x < y
+
+@op
+def less_equal(xp: Any, x: Array, y: Array, /) -> Array: return x <= y
+
+@op
+def greater(xp: Any, x: Array, y: Array, /) -> Array: return x > y
+
+@op
+def greater_equal(xp: Any, x: Array, y: Array, /) -> Array: return x >= y
+
+@op
+def isnan(xp: Any, x: Array, /) -> Array: return xp.isnan(x)
+
+@op
+def isinf(xp: Any, x: Array, /) -> Array: return xp.isinf(x)
+
+@op
+def isfinite(xp: Any, x: Array, /) -> Array: return xp.isfinite(x)
+
+@op
+def logical_and(xp: Any, x: Array, y: Array, /) -> Array: return xp.logical_and(x, y)
+
+@op
+def logical_or(xp: Any, x: Array, y: Array, /) -> Array: return xp.logical_or(x, y)
+
+@op
+def logical_not(xp: Any, x: Array, /) -> Array: return xp.logical_not(x)
+
+@op
+def bitwise_and(xp: Any, x: Array, y: Array, /) -> Array: return x & y
+
+@op
+def bitwise_or(xp: Any, x: Array, y: Array, /) -> Array: return x | y
+
+@op
+def bitwise_invert(xp: Any, x: Array, /) -> Array: return ~x
+
+# ---------------------------------------------------------------- constants of a shape
+
+@op
+def zeros_like(xp: Any, x: Array, /) -> Array: return xp.zeros_like(x)

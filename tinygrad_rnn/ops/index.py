@@ -1,0 +1,44 @@
+"""Reading and writing elements by index.
+
+``index`` is what stands between brackets, with arrays in place of Tensors: a setting, not an
+argument, as it has no gradient. ``add_at`` is the transpose of reading, ``put`` is assignment.
+"""
+
+from typing import Any
+
+from ..engine.op import op
+
+__all__ = ["add_at", "getitem", "put", "winners"]
+
+Array = Any
+
+
+def has_arrays(index: Any) -> bool:
+    """Whether an index has arrays in it: then reading makes a copy, and places may repeat."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(hasattr(part, "dtype") for part in parts)
+
+
+# fmt: off
+
+@op(view=True)
+def getitem(xp: Any, x: Array, /, index: Any) -> Array:
+    if not has_arrays(index):  # with an ellipsis NumPy gives a view of one element, not a scalar
+        index = index if isinstance(index, tuple) else (index,)
+        if Ellipsis not in index: index += (Ellipsis,)
+    return x[index]
+getitem.vjp(lambda g, x_shape, index, xp: xp.add_at(g, x_shape, index))
+
+@op
+def add_at(xp: Any, values: Array, /, shape: tuple[int, ...], index: Any) -> Array:
+    return xp.add_at(values, shape, index)
+add_at.vjp(lambda g, index: g[index])
+
+@op
+def put(xp: Any, x: Array, values: Array, /, index: Any) -> Array: return xp.put(x, values, index)
+put.vjp(lambda g, index, xp: xp.put(g, 0.0, index),
+        lambda g, index, xp: (xp.where(xp.winners(g, index), g[index], 0.0)
+                              if has_arrays(index) else g[index]))
+
+@op
+def winners(xp: Any, x: Array, /, index: Any) -> Array: return xp.winners(x, index)

@@ -1,0 +1,44 @@
+"""Ops that arrange elements: most only look at the same memory in another way."""
+
+from typing import Any
+
+from ..engine.op import identity, op
+
+__all__ = ["broadcast_to", "concat", "flip", "identity", "permute_dims", "reshape"]
+
+Array = Any
+Shape = tuple[int, ...]
+
+
+def _inverse(axes: Shape) -> Shape:
+    return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+
+
+def _part(g: Any, i: int, xs_shapes: tuple[Shape, ...], axis: int) -> Any:
+    """The stretch of a cotangent that belongs to the i-th of several joined arrays."""
+    start = sum(shape[axis] for shape in xs_shapes[:i])
+    where = slice(start, start + xs_shapes[i][axis])
+    return g[(slice(None),) * (axis % g.ndim) + (where,)]
+
+
+# fmt: off
+
+@op(view=True)
+def reshape(xp: Any, x: Array, /, shape: Shape) -> Array: return xp.reshape(x, shape)
+reshape.vjp(lambda g, x_shape, xp: xp.reshape(g, x_shape))
+
+@op(view=True)
+def permute_dims(xp: Any, x: Array, /, axes: Shape) -> Array: return xp.permute_dims(x, axes)
+permute_dims.vjp(lambda g, axes, xp: xp.permute_dims(g, _inverse(axes)))
+
+@op(view=True)
+def broadcast_to(xp: Any, x: Array, /, shape: Shape) -> Array: return xp.broadcast_to(x, shape)
+broadcast_to.vjp(lambda g: g)  # the engine undoes broadcasting
+
+@op(view=True)
+def flip(xp: Any, x: Array, /, axis: int | Shape) -> Array: return xp.flip(x, axis=axis)
+flip.vjp(lambda g, axis, xp: xp.flip(g, axis))
+
+@op
+def concat(xp: Any, /, *xs: Array, axis: int = 0) -> Array: return xp.concat(xs, axis=axis)
+concat.vjp(_part)

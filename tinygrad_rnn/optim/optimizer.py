@@ -1,0 +1,295 @@
+"""What all optimizers share: parameter groups, and a state that lies in one flat buffer a group.
+
+A step gathers the parameters and their gradients into flat vectors, lets the optimizer's update
+work on these in a few passes, and writes the parameters back. What an update remembers (moments,
+momentum) stays flat between steps; ``state_dict`` shows it parameter by parameter.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..backend import backend_of
+from ..engine.mode import enable_grad
+from ..engine.node import wrap
+from ..errors import CheckpointError, DTypeError, OptionError
+from ..tensor import Tensor
+
+__all__ = ["Optimizer", "at_least"]
+
+
+def at_least(name: str, bound: float, **options: Any) -> None:
+    """Refuse options that are not numbers of at least ``bound``."""
+    for key, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise DTypeError(f"{name}: {key} is {value!r}, expected a number")
+        if not bound <= value < math.inf:
+            raise OptionError(f"{name}: {key} is {value}, expected a finite number >= {bound}")
+
+
+class _Bucket:
+    """The parameters of one group that share a dtype, end to end in flat vectors."""
+
+    def __init__(self, params: list[Tensor], places: list[int], slots: tuple[str, ...]) -> None:
+        self.params = params
+        self.places = places  # their numbers among all parameters of the optimizer
+        self.steps = [0] * len(params)
+        sizes = [p.numel() for p in params]
+        starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
+        self.spans = [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
+        xp = backend_of(params[0].data)
+        self.xp = xp
+        self.slots = {
+            name: xp.from_host(np.zeros(starts[-1], str(params[0].dtype))) for name in slots
+        }
+
+    def run(self, update: Callable[..., None]) -> None:
+        """Update the parameters that have a gradient: all in one go if they are in step."""
+        chosen = [i for i, p in enumerate(self.params) if p.grad is not None]
+        if not chosen:
+            return
+        together = len(chosen) == len(self.params) and len(set(self.steps)) == 1
+        for part in [chosen] if together else [[i] for i in chosen]:
+            span = slice(self.spans[part[0]].start, self.spans[part[-1]].stop)
+            self._update(part, span, update)
+
+    def _update(self, part: list[int], span: slice, update: Callable[..., None]) -> None:
+        params = [self.params[i] for i in part]
+        vector = self._join([p.data for p in params])
+        grad = self._join([p.grad.data for p in params])
+        slots = {name: slot[span] for name, slot in self.slots.items()}
+        update(self.xp, vector, grad, slots, self.steps[part[0]] + 1)
+        for i, p in zip(part, params, strict=True):
+            self.steps[i] += 1
+            own = self.spans[i]
+            values = vector[own.start - span.start : own.stop - span.start]
+            p.data[...] = self.xp.reshape(values, p.shape)
+            p.version[0] += 1
+
+    def _join(self, arrays: list[Any]) -> Any:
+        return self.xp.concat([self.xp.reshape(a, (math.prod(a.shape),)) for a in arrays])
+
+
+class Optimizer:
+    """Base of the optimizers. A subclass names its ``slots`` and writes ``update``.
+
+    ``params`` is an iterable of tensors, or of dicts, each a group with options of its own and its
+    tensors under ``"params"``.
+    """
+
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self._buckets: dict[int, list[_Bucket]] = {}  # the buckets of each group
+        if isinstance(params, Tensor):
+            raise DTypeError(
+                f"{self._name}: params is a Tensor, expected an iterable of them: [tensor]"
+            )
+        groups = list(params)
+        if not groups:
+            raise OptionError(f"{self._name}: params is empty, there is nothing to train")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return f"optim.{type(self).__name__}"
+
+    def check(self, group: Mapping[str, Any]) -> None:
+        """Refuse options that cannot be right; a subclass says which."""
+
+    def update(
+        self, group: dict[str, Any], xp: Any, param: Any, grad: Any, slots: Any, step: int
+    ) -> None:
+        """Change ``param`` and the slots, flat vectors, in place by one step; a subclass says how.
+
+        ``grad`` is the optimizer's own copy. ``step`` counts from 1.
+        """
+        raise NotImplementedError
+
+    def slots_of(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        """The vectors that an update remembers, given the group's options."""
+        return self.slots
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Train more tensors, with options of their own."""
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            raise DTypeError(f"{self._name}: a group is a dict with 'params', got {param_group!r}")
+        given = param_group["params"]
+        params = [given] if isinstance(given, Tensor) else list(given)
+        unknown = param_group.keys() - self.defaults.keys() - {"params"}
+        if unknown:
+            raise DTypeError(
+                f"{self._name}: a group has the unknown option {', '.join(sorted(unknown))}, "
+                f"expected {', '.join(self.defaults)}"
+            )
+        held = {id(p) for group in self.param_groups for p in group["params"]}
+        for place, param in enumerate(params):
+            if not isinstance(param, Tensor):
+                raise DTypeError(
+                    f"{self._name}: parameter {place} is {type(param).__name__}, expected a Tensor"
+                )
+            if param.node is not None or param.dtype.kind != "f":
+                raise OptionError(
+                    f"{self._name}: parameter {place} is not a float leaf; detach() it, or pass "
+                    "what it was made from"
+                )
+            if id(param) in held:
+                raise OptionError(f"{self._name}: parameter {place} is given twice")
+            held.add(id(param))
+        group = {**self.defaults, **param_group, "params": params}
+        self.check(group)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, or set them to zeros."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is None:
+                    continue
+                if set_to_none:
+                    param.grad = None
+                else:
+                    param.grad = wrap(backend_of(param.data).zeros_like(param.data))
+
+    def _bucket(self, number: int) -> list[_Bucket]:
+        """The buckets of a group; made when first needed, as the parameters may be moved before."""
+        made = self._buckets.get(number)
+        if made is not None:
+            return made
+        group = self.param_groups[number]
+        first = sum(len(g["params"]) for g in self.param_groups[:number])
+        kinds: dict[Any, list[int]] = {}
+        for i, param in enumerate(group["params"]):
+            kinds.setdefault((type(param.data), param.dtype), []).append(i)
+        made = [
+            _Bucket(
+                [group["params"][i] for i in places],
+                [first + i for i in places],
+                self.slots_of(group),
+            )
+            for places in kinds.values()
+        ]
+        self._buckets[number] = made
+        return made
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient; returns what ``closure`` does, if given."""
+        result = None
+        if closure is not None:
+            with enable_grad():
+                result = closure()
+        for number, group in enumerate(self.param_groups):
+            self.check(group)
+            for bucket in self._bucket(number):
+                for param in bucket.params:
+                    self._check_grad(param)
+        for number, group in enumerate(self.param_groups):
+            for bucket in self._bucket(number):
+                bucket.run(lambda *args, group=group: self.update(group, *args))
+        return result
+
+    def _check_grad(self, param: Tensor) -> None:
+        grad = param.grad
+        if grad is not None and (grad.shape != param.shape or grad.dtype != param.dtype):
+            raise OptionError(
+                f"{self._name}.step: a gradient is {grad.dtype} of shape {grad.shape}, expected "
+                f"{param.dtype} of shape {param.shape}, as its parameter"
+            )
+
+    # ------------------------------------------------------------ saving and loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """Options and state in PyTorch's layout: parameters by number; a copy."""
+        state: dict[int, dict[str, Any]] = {}
+        groups, count = [], 0
+        for number, group in enumerate(self.param_groups):
+            size = len(group["params"])
+            options = {key: value for key, value in group.items() if key != "params"}
+            groups.append({**options, "params": list(range(count, count + size))})
+            count += size
+            for bucket in self._buckets.get(number, []):
+                for i, place in enumerate(bucket.places):
+                    if bucket.steps[i]:
+                        state[place] = {"step": bucket.steps[i]} | {
+                            name: wrap(slot[bucket.spans[i]]).clone().reshape(bucket.params[i].shape)
+                            for name, slot in bucket.slots.items()
+                        }
+        return {"state": dict(sorted(state.items())), "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
+        wrong = self._misfits(state_dict)
+        if wrong:
+            raise CheckpointError(
+                f"{self._name}.load_state_dict: nothing was loaded, as " + "; ".join(wrong)
+            )
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            for key, value in saved.items():
+                if key != "params":
+                    group[key] = tuple(value) if isinstance(group[key], tuple) else value
+        self._buckets.clear()
+        for number in range(len(self.param_groups)):
+            for bucket in self._bucket(number):
+                for i, place in enumerate(bucket.places):
+                    entry = _entry(state_dict, place)
+                    if entry is None:
+                        continue
+                    bucket.steps[i] = int(entry["step"])
+                    for name, slot in bucket.slots.items():
+                        values = np.asarray(entry[name]).reshape(-1)
+                        slot[bucket.spans[i]] = bucket.xp.from_host(values)
+
+    def _misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
+        """What in a ``state_dict`` does not fit this optimizer."""
+        try:
+            groups, state = list(state_dict["param_groups"]), dict(state_dict["state"])
+            sizes = [len(group["params"]) for group in groups]
+        except (KeyError, TypeError) as error:
+            return [f"it is no optimizer's state: {error!r}"]
+        own = [len(group["params"]) for group in self.param_groups]
+        if sizes != own:
+            return [f"its groups have {sizes} parameters, expected {own}"]
+        wrong: list[str] = []
+        count = 0
+        for group, saved in zip(self.param_groups, groups, strict=True):
+            odd = saved.keys() ^ group.keys()
+            wrong += [f"option {key!r} is missing or unexpected" for key in sorted(odd)]
+            if not odd:
+                try:
+                    self.check({**group, **saved})
+                except (DTypeError, OptionError) as error:
+                    wrong.append(str(error))
+            for param in group["params"]:
+                entry = _entry(state_dict, count)
+                slots = self.slots_of({**group, **saved}) if not odd else ()
+                if entry is not None:
+                    wrong += _misfit(entry, slots, param, count)
+                count += 1
+        wrong += [
+            f"parameter {key} is unexpected" for key in state if not 0 <= int(key) < count
+        ]
+        return wrong
+
+
+def _entry(state_dict: Mapping[str, Any], place: int) -> Any:
+    state = state_dict["state"]
+    return state.get(place, state.get(str(place)))
+
+
+def _misfit(entry: Any, slots: Iterable[str], param: Tensor, place: int) -> list[str]:
+    if set(entry) != {"step", *slots}:
+        return [f"parameter {place} has {sorted(entry)}, expected {sorted({'step', *slots})}"]
+    wrong = []
+    for name in slots:
+        array = np.asarray(entry[name])
+        if (array.shape, array.dtype) != (param.shape, param.dtype):
+            wrong.append(
+                f"{name} of parameter {place} is {array.dtype} of shape {array.shape}, expected "
+                f"{param.dtype} of shape {param.shape}"
+            )
+    return wrong

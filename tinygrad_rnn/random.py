@@ -1,0 +1,75 @@
+"""Random numbers: generators with a state that can be saved, drawn on the host on every device."""
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError, OptionError
+from .tensor import Tensor
+
+__all__ = ["Generator", "default_generator", "host", "manual_seed"]
+
+_MASK = (1 << 64) - 1
+
+
+class Generator:
+    """A source of random numbers, PCG64, as torch.Generator: the same seed gives the same numbers.
+
+    >>> g = Generator().manual_seed(0)
+    >>> state = g.get_state()
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = device
+        self.manual_seed(0)
+
+    def manual_seed(self, seed: int) -> "Generator":
+        """Start again from a seed, an integer of at least 0."""
+        if not hasattr(seed, "__index__"):
+            raise DTypeError(f"manual_seed: seed is {seed!r}, expected an integer")
+        if seed < 0:
+            raise OptionError(f"manual_seed: seed is {seed}, expected at least 0")
+        self.numpy = np.random.Generator(np.random.PCG64(int(seed)))
+        return self
+
+    def get_state(self) -> Tensor:
+        """The state, as six 64-bit integers."""
+        state: dict[str, Any] = dict(self.numpy.bit_generator.state)
+        numbers = (state["state"]["state"], state["state"]["inc"])
+        words = [word for number in numbers for word in (number >> 64, number & _MASK)]
+        words += [state["has_uint32"], state["uinteger"]]
+        return Tensor(np.array(words, np.uint64).view(np.int64))
+
+    def set_state(self, state: Tensor) -> "Generator":
+        """Go on from a state that :meth:`get_state` gave."""
+        if not isinstance(state, Tensor) or state.shape != (6,) or state.dtype != np.int64:
+            raise DTypeError("set_state: expected the int64 tensor of 6 that get_state() gives")
+        words = [int(word) for word in state.numpy().view(np.uint64)]
+        self.numpy.bit_generator.state = {
+            "bit_generator": "PCG64",
+            "state": {"state": words[0] << 64 | words[1], "inc": words[2] << 64 | words[3]},
+            "has_uint32": words[4],
+            "uinteger": words[5],
+        }
+        return self
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator; returns it."""
+    return default_generator.manual_seed(seed)
+
+
+def host(generator: Generator | None) -> np.random.Generator:
+    """NumPy's generator behind ours, or behind the default one."""
+    if generator is None:
+        return default_generator.numpy
+    if not isinstance(generator, Generator):
+        raise DTypeError(
+            f"generator: got {type(generator).__name__}, expected a tinygrad_rnn.Generator"
+        )
+    return generator.numpy
+
+

@@ -6,8 +6,8 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk`` (
 
 import numpy as _np
 
-from . import autograd, nn, optim, random
-
+from . import autograd, creation, data, functions, nn, optim
+from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .errors import CheckpointError, Error
@@ -17,5 +17,31 @@ from .tensor import Tensor, device
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "CheckpointError",
+    "Error",
+    "Generator",
+    "Tensor",
+    "autograd",
+    "bool",
+    "data",
+    "device",
+    "enable_grad",
+    "float32",
+    "float64",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "load_checkpoint",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "optim",
+    "save_checkpoint",
+    "set_grad_enabled",
+]
+__all__ += creation.__all__
+__all__ += functions.__all__
+
 float32, float64 = _np.dtype("float32"), _np.dtype("float64")
-int32, int64, bool = _np.dtype("int32"), _np.dtype("int64"), _np.dtype("bool")  # noqa: A001
+int32, int64, bool = _np.dtype("int32"), _np.dtype("int64"), _np.dtype("bool")

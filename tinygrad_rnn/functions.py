@@ -1,6 +1,6 @@
 """The functions of the top level that are also methods of Tensor: PyTorch's names for each."""
 
-# ruff: noqa: A001, A004  (PyTorch's names, some of which are built-ins)
+
 
 from collections.abc import Sequence
 from typing import Any

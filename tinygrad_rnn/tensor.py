@@ -1,11 +1,8 @@
 """Tensor: PyTorch's names, each a line over the table of ops."""
 
-# ruff: noqa: A003  (PyTorch's names, some of which are built-ins)
-
-import builtins
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -21,27 +18,39 @@ __all__ = ["Extremum", "Tensor", "as_dtype", "cotangent", "device", "plain"]
 Dim = int | tuple[int, ...] | list[int] | None
 Operand = Any  # a Tensor, an array or a scalar
 
-Int, Float, Bool = int, float, bool  # Tensor's methods take these names
+Int: TypeAlias = int  # Tensor's methods take these names
+Float: TypeAlias = float
+Bool: TypeAlias = bool
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
 int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
 
 
-class device(str):
-    """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``."""
+class device:
+    """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as torch.device."""
 
-    __slots__ = ()
+    __slots__ = ("index", "type")
+    type: str
+    index: int | None  # the number of the GPU, None for the CPU
 
-    @property
-    def type(self) -> str:
-        """``"cpu"`` or ``"cuda"``."""
-        return self.partition(":")[0]
+    def __init__(self, name: Any) -> None:
+        kind, _, number = str(name).partition(":")
+        if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+            raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
+        self.type = kind
+        self.index = int(number) if number else (0 if kind == "cuda" else None)
 
-    @property
-    def index(self) -> int | None:
-        """The number of the device, None for the CPU."""
-        number = self.partition(":")[2]
-        return int(number) if number else None
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str | device) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
 
 
 class Extremum(NamedTuple):
@@ -321,7 +330,7 @@ class Tensor(Value):
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype, place = arg.dtype, arg.device
-            elif isinstance(arg, device) or (isinstance(arg, str) and _is_device(arg)):
+            elif isinstance(arg, device) or (isinstance(arg, str) and arg[:4] in ("cpu", "cuda")):
                 place = arg
             elif arg is not None:
                 dtype = arg
@@ -1015,10 +1024,6 @@ class _Handle:
         self._hooks.pop(id(self), None)
 
     __call__ = remove
-
-
-def _is_device(text: str) -> builtins.bool:
-    return text.partition(":")[0] in ("cpu", "cuda")
 
 
 def as_dtype(dtype: Any, name: str) -> Any:

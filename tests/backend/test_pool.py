@@ -35,8 +35,12 @@ def clean():
 def test_is_like_numpys_empty(shape, dtype):
     x, y = pool.empty(shape, dtype), np.empty(shape, dtype)
     assert type(x) is np.ndarray
-    assert x.shape == y.shape and x.dtype == y.dtype and x.strides == y.strides
-    assert x.flags.c_contiguous and x.flags.writeable and x.flags.aligned
+    assert x.shape == y.shape
+    assert x.dtype == y.dtype
+    assert x.strides == y.strides
+    assert x.flags.c_contiguous
+    assert x.flags.writeable
+    assert x.flags.aligned
 
 
 def test_large_arrays_start_on_a_cache_line():

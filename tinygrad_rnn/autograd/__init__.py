@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine.op import FusedOp, op
 from ..engine.node import wrap
+from ..engine.op import FusedOp, op
 from ..engine.walk import gradients
 from ..errors import GraphError
 from ..tensor import Tensor, cotangent

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import DTypeError, OptionError
 
-__all__ = ["Backend", "backend_of", "find", "register"]
+__all__ = ["Backend", "backend_of", "backends", "find", "register"]
 
 
 class Backend:
@@ -40,14 +40,14 @@ class Backend:
 
 
 _by_name: dict[str, Backend] = {}
-_by_type: dict[type, Backend] = {}
+backends: dict[type, Backend] = {}  # by the type of their arrays
 
 
 def register(name: str, module: ModuleType, kernels: ModuleType | None = None) -> Backend:
     """Make an array library known under a device name; see this module's docstring."""
     backend = Backend(name, module, kernels)
     _by_name[name] = backend
-    _by_type[module.Array] = backend
+    backends[module.Array] = backend
     return backend
 
 
@@ -63,7 +63,7 @@ def find(device: str) -> Backend:
 def backend_of(array: Any) -> Backend:
     """The backend whose arrays are of this array's type."""
     try:
-        return _by_type[type(array)]
+        return backends[type(array)]
     except KeyError:
         raise DTypeError(f"expected an array of a known library, got {type(array)}") from None
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 
-__all__ = ["Node", "Value", "assign", "births", "wrap"]
+__all__ = ["Node", "Value", "assign", "record", "wrap"]
 
-births = itertools.count().__next__
+_births = itertools.count().__next__
 
 
 class Node:
@@ -33,26 +33,13 @@ class Node:
     )
 
     plan: Any  # how to go back through this node: see op.py
-    parents: tuple[Any, ...]  # for each argument that needs a gradient: a Node, or a leaf
+    parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
     saved: Any  # what the pullbacks asked for; None once a walk has freed it
     versions: list[tuple[list[int], int]]  # the counters of what is saved, and what they showed
     birth: int
     shape: Any
     dtype: Any
     hooks: dict[int, Callable[[Any], Any]] | None
-
-    def __init__(
-        self, plan: Any, parents: tuple[Any, ...], saved: Any, versions: Any, out: Any
-    ) -> None:
-        self.plan = plan
-        self.parents = parents
-        self.saved = saved
-        self.versions = versions
-        self.birth = births()
-        self.hooks = None
-        if out is not None:
-            self.shape = out.shape
-            self.dtype = out.dtype
 
     def __repr__(self) -> str:
         return f"<{self.plan.name}>"
@@ -69,12 +56,12 @@ class Value:
     __slots__ = (
         "__weakref__",
         "data",
+        "epoch",
         "grad",
         "hooks",
         "node",
         "requires_grad",
         "version",
-        "epoch",
     )
     kind: ClassVar[type["Value"]]
 
@@ -88,6 +75,22 @@ class Value:
 
 
 _new = object.__new__
+
+
+def record(
+    plan: Any, parents: list[Any], saved: Any, versions: list[Any], shape: Any, dtype: Any
+) -> Node:
+    """A new node."""
+    node = _new(Node)
+    node.plan = plan
+    node.parents = parents
+    node.saved = saved
+    node.versions = versions
+    node.birth = _births()
+    node.hooks = None
+    node.shape = shape
+    node.dtype = dtype
+    return node
 
 
 def wrap(

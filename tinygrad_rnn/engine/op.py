@@ -20,14 +20,14 @@ where a backend has no kernel, and is what is differentiated under ``create_grap
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from ..backend import Backend, backend_of
+from ..backend import Backend, backend_of, backends
 from ..errors import DimError, DTypeError, Error, GraphError, IdError, ShapeError
 from .mode import enable_grad, is_grad_enabled
-from .node import Node, Value, wrap
+from .node import Node, Value, record, wrap
 
 __all__ = ["FusedOp", "Op", "op", "table"]
 
@@ -35,6 +35,7 @@ table = SimpleNamespace()
 """Every op under its name: the ``xp`` of a pullback that is being recorded."""
 
 Pullback = Callable[..., Any]
+_Scalar = np.generic
 
 
 class _Signature:
@@ -108,8 +109,8 @@ def _enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
                     "no longer holds; take the view again from the changed tensor"
                 )
             if xp is None:
-                xp = backend_of(data)
-        elif isinstance(arg, np.generic):
+                xp = backends[type(data)]
+        elif isinstance(arg, _Scalar):
             data = arg.item()  # weak, as a Python scalar is: nothing turns float64 unasked
         else:
             data = arg
@@ -142,9 +143,13 @@ def _explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
 
 
 class _Plan:
-    """What one op saves and runs for one choice of the arguments that need gradients."""
+    """What one op saves and runs for one choice of the arguments that need gradients.
+
+    Saving and calling are written out as expressions and compiled, once: they are the hot path.
+    """
 
     owned = False  # whether the gradients are fresh arrays that nobody else holds
+    count = 0  # not an output of a fused op: see _Select
 
     def __init__(self, op: "Op", chosen: tuple[int, ...]) -> None:
         self.op = op
@@ -153,33 +158,17 @@ class _Plan:
         pullbacks = [op.pullback(i) for i in chosen]
         names = [op.needs_of(pullback) for pullback in pullbacks]
         union = list(dict.fromkeys(name for wanted in names for name in wanted))
-        self.kinds = [op.source(name) for name in union]
-        count = len(op.signature.arrays)
-        self.saves_out = any(kind == "out" for kind, _ in self.kinds)
-        self.saved_args = tuple(i for kind, i in self.kinds if kind == "array" and i < count)
+        sources = [op.source(name) for name in union]
+        self.save = _compile("arrays, out, xp, settings", sources)
+        self.saves_out = "out" in sources
+        arguments = () if op.signature.variadic else op.signature.arrays
+        self.saved_args = tuple(arguments.index(name) for name in union if name in arguments)
+        self.saves_all = op.signature.variadic and op.signature.arrays[0] in union
         self.calls = [
-            _call(pullback, tuple(union.index(name) for name in wanted))
+            _compile("g, saved", [f"saved[{union.index(n)}]" for n in wanted], pullback)
             for pullback, wanted in zip(pullbacks, names, strict=True)
         ]
-
-    def save(self, arrays: Any, out: Any, xp: Any, settings: dict[str, Any]) -> list[Any]:
-        saved: list[Any] = []
-        for kind, key in self.kinds:
-            if kind == "array":
-                saved.append(arrays[key])
-            elif kind == "out":
-                saved.append(out)
-            elif kind == "setting":
-                saved.append(settings[key])
-            elif kind == "shape":
-                saved.append(arrays[key].shape)
-            elif kind == "xp":
-                saved.append(xp)
-            elif kind == "all":
-                saved.append(tuple(arrays))
-            else:  # "shapes"
-                saved.append(tuple(array.shape for array in arrays))
-        return saved
+        self.union = union
 
     def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
         """The gradients of the node's parents; ``wanted`` leaves some out."""
@@ -194,15 +183,16 @@ class _Plan:
     def lift(self, node: Node) -> list[Any]:
         """What was saved, as Tensors in the graph, for a pullback that is to be recorded."""
         lifted = []
-        for (kind, key), value in zip(self.kinds, node.saved, strict=True):
-            if kind == "array":
-                value = self.tensor(node, key, value)
-            elif kind == "out":
+        arrays = self.op.signature.arrays
+        for name, value in zip(self.union, node.saved, strict=True):
+            if name == "out":
                 value = wrap(value, node)
-            elif kind == "xp":
+            elif name == "xp":
                 value = table
-            elif kind == "all":
+            elif name in arrays and self.op.signature.variadic:
                 value = tuple(self.tensor(node, i, array) for i, array in enumerate(value))
+            elif name in arrays:
+                value = self.tensor(node, arrays.index(name), value)
             lifted.append(value)
         return lifted
 
@@ -216,17 +206,13 @@ class _Plan:
         return wrap(array, parent) if isinstance(parent, Node) else parent
 
 
-def _call(pullback: Pullback, places: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """A pullback as a function of the cotangent and of all that was saved."""
-    if not places:
-        return lambda g, saved: pullback(g)
-    if len(places) == 1:
-        (one,) = places
-        return lambda g, saved: pullback(g, saved[one])
-    if len(places) == 2:
-        one, two = places
-        return lambda g, saved: pullback(g, saved[one], saved[two])
-    return lambda g, saved: pullback(g, *[saved[place] for place in places])
+def _compile(arguments: str, values: Sequence[str], function: Pullback | None = None) -> Any:
+    """A function of the arguments that makes a tuple of values, or calls a function with ``g`` first."""
+    if function is None:
+        body = f"({''.join(f'{value}, ' for value in values)})"
+    else:
+        body = f"function({', '.join(['g', *values])})"
+    return eval(f"lambda {arguments}: {body}", {"function": function})
 
 
 class Op:
@@ -239,6 +225,8 @@ class Op:
         self.__doc__ = forward.__doc__
         self.view = view
         self.signature = _Signature(forward)
+        self.count = len(self.signature.arrays)
+        self.binds = bool(self.signature.settings) or self.signature.variadic
         self.pullbacks: tuple[Pullback | None, ...] = ()
         self.plans: dict[int, _Plan | None] = {}
         setattr(table, self.name, self)
@@ -287,19 +275,21 @@ class Op:
         code = pullback.__code__
         return code.co_varnames[1 : code.co_argcount] if named is None else named
 
-    def source(self, name: str) -> tuple[str, Any]:
-        """Where a name of a pullback comes from."""
+    def source(self, name: str) -> str:
+        """Where a name of a pullback comes from: an expression in what a call has at hand."""
         arrays = self.signature.arrays
-        if self.signature.variadic and name in (arrays[0], f"{arrays[0]}_shapes"):
-            return ("all" if name == arrays[0] else "shapes"), None
+        if self.signature.variadic and name == arrays[0]:
+            return "tuple(arrays)"
+        if self.signature.variadic and name == f"{arrays[0]}_shapes":
+            return "tuple([array.shape for array in arrays])"
         if name in arrays:
-            return "array", arrays.index(name)
+            return f"arrays[{arrays.index(name)}]"
         if name.endswith("_shape") and name[:-6] in arrays:
-            return "shape", arrays.index(name[:-6])
+            return f"arrays[{arrays.index(name[:-6])}].shape"
         if name in self.signature.settings:
-            return "setting", name
+            return f"settings[{name!r}]"
         if name in ("out", "xp"):
-            return name, None
+            return name
         raise DTypeError(
             f"{self.name}.vjp: a pullback asks for {name!r}, expected one of {', '.join(arrays)}, "
             f"{', '.join(f'{a}_shape' for a in arrays)}, out, xp"
@@ -319,9 +309,8 @@ class Op:
         return plan
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
-        signature = self.signature
-        if settings or signature.settings or signature.variadic or len(args) != len(signature.arrays):
-            args, settings = signature.bind(self.name, args, settings)
+        if self.binds or settings or len(args) != self.count:
+            args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = _enter(self.name, args)
         try:
             out = self.forward(xp, *arrays, **settings)
@@ -329,33 +318,37 @@ class Op:
             raise
         except Exception as error:
             raise _explain(self.name, arrays, error) from error
-        if isinstance(out, np.generic):  # NumPy makes scalars of 0-d results
+        if isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results
             out = np.asarray(out)
-        version = epoch = None
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
             version = args[0].version
-            epoch = version[1]
-        if not needs or not is_grad_enabled():
-            return wrap(out, None, version, epoch)
-        try:
-            plan = self.plans[needs]
-        except KeyError:
-            plan = self.plan(needs)
-        if plan is None:
-            return wrap(out, None, version, epoch)
-        if version is None:
+            result = wrap(out, None, version, version[1])
+        else:
             version = [0, 0]
-        versions = []
-        for i in plan.saved_args:
-            if isinstance(args[i], Value):
-                versions.append((args[i].version, args[i].version[0]))
-        if plan.saves_out:
-            versions.append((version, version[0]))
-        parents = tuple(
-            [a if (a := args[i]).node is None else a.node for i in plan.chosen]
-        )
-        saved = plan.save(arrays, out, xp, settings)
-        return wrap(out, Node(plan, parents, saved, versions, out), version, epoch)
+            result = wrap(out, None, version)
+        if needs and is_grad_enabled():
+            plan = self.plans[needs] if needs in self.plans else self.plan(needs)
+            if plan is not None:
+                versions = []
+                for i in range(len(args)) if plan.saves_all else plan.saved_args:
+                    arg = args[i]
+                    if isinstance(arg, Value):
+                        versions.append((arg.version, arg.version[0]))
+                if plan.saves_out:
+                    versions.append((version, version[0]))
+                parents = [arg if (arg := args[i]).node is None else arg.node for i in plan.chosen]
+                saved = plan.save(arrays, out, xp, settings)
+                result.node = record(plan, parents, saved, versions, out.shape, out.dtype)
+                result.requires_grad = True
+        return result
+
+
+@overload
+def op(forward: Callable[..., Any]) -> Op: ...
+
+
+@overload
+def op(*, view: bool) -> Callable[[Callable[..., Any]], Op]: ...
 
 
 def op(forward: Callable[..., Any] | None = None, *, view: bool = False) -> Any:
@@ -375,7 +368,7 @@ class _Select:
     owned = False
 
     def __init__(self, name: str, index: int, count: int) -> None:
-        self.name = f"{name}[{index}]" if count > 1 else name
+        self.name = name
         self.index = index
         self.count = count
 
@@ -384,6 +377,7 @@ class _FusedPlan:
     """How to go back through a fused op: its backward, or its composite under create_graph."""
 
     owned = True
+    count = 0
 
     def __init__(self, op: "FusedOp", chosen: tuple[int, ...]) -> None:
         self.op = op
@@ -497,14 +491,15 @@ class FusedOp:
         if plan is None:
             chosen = tuple(i for i in range(len(args)) if needs >> i & 1)
             plan = self.plans[needs] = _FusedPlan(self, chosen)
-        parents = tuple([a if (a := args[i]).node is None else a.node for i in plan.chosen])
+        parents = [a if (a := args[i]).node is None else a.node for i in plan.chosen]
         versions = [(a.version, a.version[0]) for a in args if isinstance(a, Value)]
         kept = outputs if self.reads_outputs else None
-        node = Node(plan, parents, (xp, arrays, kept, workspace, settings), versions, None)
+        saved = (xp, arrays, kept, workspace, settings)
+        node = record(plan, parents, saved, versions, None, None)
         tensors = []
         for i, out in enumerate(outputs):
-            select = Node(_Select(self.name, i, len(outputs)), (node,), (), (), out)
-            tensor = wrap(out, select)
+            select = _Select(self.name, i, len(outputs))
+            tensor = wrap(out, record(select, [node], (), [], out.shape, out.dtype))
             if self.reads_outputs:
                 versions.append((tensor.version, 0))
             tensors.append(tensor)

@@ -18,6 +18,8 @@ from .op import table
 
 __all__ = ["backward", "gradients"]
 
+_Scalar = np.generic
+
 
 class _Gradients:
     """Gradients on their way: summed for each node or leaf that they arrive at.
@@ -35,29 +37,27 @@ class _Gradients:
     def add(self, target: Any, g: Any, owned: bool) -> None:
         """Add a gradient of ``target``, made to have its shape and dtype."""
         if isinstance(target, Node):
-            store, key = self.nodes, target.birth
-            shape, dtype = target.shape, target.dtype
+            store, key, like = self.nodes, target.birth, target
         else:
-            store, key = self.leaves, id(target)
-            shape, dtype = target.data.shape, target.data.dtype
-        if g.shape != shape:
-            g = _unbroadcast(g, shape, table if self.create else backend_of(g))
+            store, key, like = self.leaves, id(target), target.data
+        if isinstance(g, _Scalar):  # NumPy makes scalars of 0-d results
+            g = np.asarray(g)
+        if g.shape != like.shape:
+            g = _unbroadcast(g, like.shape, table if self.create else backend_of(g))
             owned = False
-        if g.dtype != dtype:
-            g = (table if self.create else backend_of(g)).astype(g, dtype)
+        if g.dtype != like.dtype:
+            g = (table if self.create else backend_of(g)).astype(g, like.dtype)
         entry = store.get(key)
         if entry is None:
             store[key] = [target, g, owned]
             if store is self.nodes:
                 heappush(self.heap, -key)
-            return
-        if entry[2]:
+        elif entry[2] and g.ndim:
             entry[1] += g
         else:
-            entry[1] = entry[1] + g
+            total = entry[1] + g
+            entry[1] = np.asarray(total) if isinstance(total, _Scalar) else total
             entry[2] = not self.create
-        if isinstance(entry[1], np.generic):  # NumPy makes scalars of 0-d sums
-            entry[1] = np.asarray(entry[1])
 
     def select(self, node: Node, g: Any) -> None:
         """Hand the cotangent of one output to the fused node that has several."""
@@ -99,14 +99,14 @@ def _walk(
     pending = _Gradients(create)
     for output, g in zip(outputs, cotangents, strict=True):
         pending.add(output if output.node is None else output.node, g, False)
+    wanted = None
     while pending.heap:
         node, g, owned = pending.pop()
         if node.hooks:
             g, owned = _run_hooks(node.hooks, g, create), False
-        if id(node) in captured:
-            captured[id(node)] = (g, owned)
-        wanted = None
         if useful is not None:
+            if id(node) in captured:
+                captured[id(node)] = (g, owned)
             wanted = [id(parent) in useful for parent in node.parents]
             if not any(wanted):
                 continue
@@ -120,18 +120,16 @@ def _walk(
                     "operation that makes a new tensor"
                 )
         plan = node.plan
-        if hasattr(plan, "count"):
+        if plan.count:
             pending.select(node, g)
         else:
-            grads = plan.pull(node, g, wanted, create)
-            for parent, grad in zip(node.parents, grads, strict=True):
+            parents = node.parents
+            for i, grad in enumerate(plan.pull(node, g, wanted, create)):
                 if grad is not None:
-                    if isinstance(grad, np.generic):
-                        grad = np.asarray(grad)
-                    pending.add(parent, grad, plan.owned)
+                    pending.add(parents[i], grad, plan.owned)
         if not keep:
             node.saved = None
-            node.parents = ()
+            node.parents = []
     return pending.leaves
 
 

@@ -9,7 +9,6 @@ changes neither its arguments nor the workspace, and its gradients are new array
 The layers above check arguments; here a wrong one is not noticed.
 """
 
-from functools import partial
 from itertools import pairwise
 from math import sqrt
 from typing import Any
@@ -41,17 +40,24 @@ def _ended(lengths: Maybe, steps: int) -> Maybe:
 
 def _by_step(ended: Maybe, steps: int) -> list[Maybe]:
     """For each step which sequences are over; None where none is."""
-    return [None] * steps if ended is None else [end if end.any() else None for end in ended]
+    if ended is None:
+        return [None] * steps
+    return [end if some else None for end, some in zip(ended, ended[:, :, 0].any(1), strict=True)]
+
+
+def _copy(x: Array, ended: Maybe) -> Array:
+    """A contiguous copy with zeros where a sequence is over, whatever stood there, a NaN too."""
+    out = empty(x.shape, x.dtype)
+    out[...] = x
+    if ended is not None:
+        np.copyto(out, 0, where=ended)
+    return out
 
 
 def _rows(x: Array, ended: Maybe) -> Array:
-    """Features (T, B, I) as rows (T*B, I), ids (T, B) as (T*B,).
-
-    Features of padding become zeros: whatever stands there, a NaN too, would meet a zero in the
-    product that is the weight's gradient.
-    """
-    if ended is not None and x.ndim == 3:
-        x = np.where(ended, x.dtype.type(0), x)
+    """Features (T, B, I) as contiguous rows (T*B, I), ids (T, B) as (T*B,)."""
+    if x.ndim == 3 and not (ended is None and x.flags.c_contiguous):
+        x = _copy(x, ended)
     return x.reshape(-1, *x.shape[2:])
 
 
@@ -148,11 +154,9 @@ def rnn_forward(
     bias = None if b_ih is None else b_ih + b_hh
     _project(rows, w_ih, bias, output)
 
-    walk, ends = list(states), _by_step(ended, steps)
-    if reverse:
-        walk.reverse()
-        ends.reverse()
-    act = np.tanh if nonlinearity == "tanh" else partial(np.maximum, np.zeros((), w_hh.dtype))
+    order = slice(None, None, -1 if reverse else 1)
+    walk, ends = list(states)[order], _by_step(ended, steps)[order]
+    act = np.tanh if nonlinearity == "tanh" else _relu
     weight = _transposed(w_hh, steps * batch)
     product = empty((batch, hidden), w_hh.dtype)
     dot, add = np.dot, np.add
@@ -163,7 +167,7 @@ def rnn_forward(
         if end is not None:
             np.copyto(state, previous, where=end)
     if ended is not None:
-        output = np.where(ended, states.dtype.type(0), output)
+        output = _copy(output, ended)
     return (output, walk[-1].copy()), (states, rows, ended)
 
 
@@ -182,7 +186,7 @@ def rnn_backward(
     g_output, g_h_n = grads
     x, _, w_ih, w_hh, _, _ = inputs
     states, rows, ended = workspace
-    steps, batch, hidden = len(states) - 1, *states.shape[1:]
+    (batch, hidden), steps = states.shape[1:], len(states) - 1
     before, after = (states[1:], states[:-1]) if reverse else (states[:-1], states[1:])
 
     # act' of all steps; the loop multiplies each step's cotangent into it.
@@ -190,13 +194,10 @@ def rnn_backward(
     _slope(nonlinearity, after, g_sum)
     if ended is not None:
         np.copyto(g_sum, 0, where=ended)
-        g_output = None if g_output is None else np.where(ended, states.dtype.type(0), g_output)
-    walk, ends = list(g_sum), _by_step(ended, steps)
-    outer = [None] * steps if g_output is None else list(g_output)
-    if not reverse:
-        walk.reverse()
-        ends.reverse()
-        outer.reverse()
+        g_output = None if g_output is None else _copy(g_output, ended)
+    order = slice(None, None, 1 if reverse else -1)
+    walk, ends = list(g_sum)[order], _by_step(ended, steps)[order]
+    outer = [None] * steps if g_output is None else list(g_output)[order]
     weight = np.ascontiguousarray(w_hh)
     carry, spare = (empty((batch, hidden), states.dtype) for _ in range(2))
     carry[...] = 0 if g_h_n is None else g_h_n
@@ -220,8 +221,12 @@ def rnn_backward(
     if needs[3]:
         g_w_hh = np.dot(g_rows.T, before.reshape(-1, hidden), empty(w_hh.shape, w_hh.dtype))
     g_b_ih = g_bias if needs[4] else None
-    g_b_hh = g_bias.copy() if needs[4] and needs[5] else g_bias if needs[5] else None
+    g_b_hh = None if g_bias is None or not needs[5] else g_bias.copy()
     return g_x, carry if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh
+
+
+def _relu(x: Array, out: Array) -> None:
+    np.maximum(x, 0, out=out)
 
 
 def _slope(nonlinearity: str, h: Array, out: Array) -> None:
@@ -252,11 +257,10 @@ def cross_entropy_forward(
     """
     count, classes = logits.shape
     start = np.arange(0, count * classes, classes)
-    ignored: Maybe = target == ignore_index
-    if ignored.any():
+    ignored: Maybe = None
+    if (target == ignore_index).any():
+        ignored = target == ignore_index
         target = np.where(ignored, 0, target)
-    else:
-        ignored = None
     x = np.ascontiguousarray(logits)
     top, place = start + x.argmax(1), start + target  # as argmax and a look-up outrun max
 
@@ -278,10 +282,10 @@ def cross_entropy_forward(
         share[ignored] = 0
     losses *= share
     if smooth is not None:
-        spread = log_z * (classes if weight is None else weight.sum()) - smooth
-        if ignored is not None:
-            spread[ignored] = 0
-        losses += label_smoothing * (spread / classes - losses)
+        smooth = log_z * (classes if weight is None else weight.sum()) - smooth
+        losses += label_smoothing * (smooth / classes - losses)
+    if ignored is not None:  # whatever its logits, a NaN too
+        losses[ignored] = 0
     total = share.sum()
     loss = losses
     if reduction != "none":
@@ -306,18 +310,17 @@ def cross_entropy_backward(
     p, z, place, ignored, share, total = workspace
     scale = grads[0] / total if reduction == "mean" else grads[0]
     sharp = share * (scale * (1 - label_smoothing))
-    factor = sharp
+    factor, level = sharp, None
     if label_smoothing:
-        classes = p.shape[1]
-        weight = np.ones(classes, p.dtype) if inputs[2] is None else inputs[2]
-        level = np.full(len(p), scale * (label_smoothing / classes), p.dtype)
-        if ignored is not None:
-            level[ignored] = 0
+        weight = np.ones(p.shape[1], p.dtype) if inputs[2] is None else inputs[2]
+        level = np.full(len(p), scale * (label_smoothing / len(weight)), p.dtype)
         factor = sharp + level * weight.sum()
     g = np.multiply(p, (factor / z)[:, None], empty(p.shape, p.dtype))
     g.reshape(-1)[place] -= sharp
-    if label_smoothing:
+    if level is not None:
         g -= level[:, None] * weight
+    if ignored is not None:
+        g[ignored] = 0
     return g, None, None
 
 
@@ -367,8 +370,8 @@ def adam_step(
         np.multiply(a, new_sq, a)
         np.multiply(v, keep_sq, v)
         np.add(v, a, v)
-        if amsgrad:
-            v = np.maximum(max_exp_avg_sq[part], v, max_exp_avg_sq[part])
+        if amsgrad and max_exp_avg_sq is not None:
+            v = np.maximum(max_exp_avg_sq[part], v, out=max_exp_avg_sq[part])
         np.sqrt(v, a)
         np.add(a, floor, a)
         np.divide(m, a, a)

@@ -58,7 +58,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
     given = list(tensors)
     kind = _check_norm_type("get_total_norm", norm_type)
     total = _combined([_norm(t.data, kind) for t in given], kind)
-    return wrap(np.asarray(total, given[0].dtype if given else np.float32))  # type: ignore[no-any-return]
+    return wrap(np.asarray(total, given[0].dtype if given else np.float32))
 
 
 def clip_grad_norm_(
@@ -92,7 +92,7 @@ def clip_grad_norm_(
         for parameter in chosen:
             parameter.grad.data *= scale
             parameter.grad.version[0] += 1
-    return wrap(np.asarray(total, chosen[0].dtype if chosen else np.float32))  # type: ignore[no-any-return]
+    return wrap(np.asarray(total, chosen[0].dtype if chosen else np.float32))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

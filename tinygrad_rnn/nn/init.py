@@ -105,7 +105,7 @@ def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ShapeError(f"identity_: got a tensor of shape {tensor.shape}, expected 2 dims")
-    return _write(tensor, scale * np.eye(*tensor.shape))
+    return _write(tensor, scale * np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def xavier_uniform_(

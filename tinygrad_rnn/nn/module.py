@@ -81,7 +81,7 @@ class Module:
                 for other in (self.__dict__, self._parameters, self._modules, self._buffers):
                     if other is not registry:
                         other.pop(name, None)
-                registry[name] = value  # type: ignore[index]
+                registry[name] = value
                 if isinstance(value, Parameter) and value.name == "parameter":
                     value.name = name
                 return
@@ -115,7 +115,7 @@ class Module:
     def __delattr__(self, name: str) -> None:
         for registry in (self._parameters, self._modules, self._buffers):
             if name in registry:
-                del registry[name]  # type: ignore[attr-defined]
+                del registry[name]
                 return
         object.__delattr__(self, name)
 
@@ -263,6 +263,18 @@ class Module:
         Raises CheckpointError, with all that does not fit, before anything is changed; ``strict``
         says that missing and unexpected names do not fit either.
         """
+        wrong = self.misfits(state_dict, strict)
+        if wrong:
+            raise CheckpointError(
+                f"{type(self).__name__}.load_state_dict: nothing was loaded, as "
+                + "; ".join(wrong)
+            )
+        for name, tensor in self.state_dict().items():
+            if name in state_dict:
+                tensor.copy_(Tensor(np.asarray(state_dict[name])))
+
+    def misfits(self, state_dict: Mapping[str, Any], strict: bool = True) -> list[str]:
+        """What in a ``state_dict`` does not fit this module, a line each."""
         own = self.state_dict()
         values = {name: _host_array(name, value) for name, value in state_dict.items()}
         wrong = [
@@ -278,18 +290,10 @@ class Module:
         held: dict[int, str] = {}
         for name, tensor in own.items():
             first = held.setdefault(id(tensor.data), name)
-            if name in values and first in values and first != name:
-                if not np.array_equal(values[name], values[first], equal_nan=True):
-                    wrong.append(f"{name} differs from {first}, to which it is tied")
-        if wrong:
-            raise CheckpointError(
-                f"{type(self).__name__}.load_state_dict: nothing was loaded, as "
-                + "; ".join(wrong)
-            )
-        for name, tensor in own.items():
-            if name in values:
-                tensor.data[...] = values[name]
-                tensor.version[0] += 1
+            tied = first != name and name in values and first in values
+            if tied and not np.array_equal(values[name], values[first], equal_nan=True):
+                wrong.append(f"{name} differs from {first}, to which it is tied")
+        return wrong
 
     def save_weights(self, path: Any) -> None:
         """Write the ``state_dict`` to a safetensors file; the old file stays if it fails."""

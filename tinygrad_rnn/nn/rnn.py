@@ -197,7 +197,8 @@ class RNN(_Recurrent):
             if not batched:
                 h_0 = h_0.unsqueeze(1)
         ends = None if lengths is None else _check_lengths(name, lengths, steps, batch)
-        output, last = input, []
+        output = input
+        last: list[Tensor] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 output = F.dropout(output, self.dropout, self.training)
@@ -241,7 +242,7 @@ def _check_lengths(name: str, lengths: Any, steps: int, batch: int) -> np.ndarra
             f"{name}: lengths has shape {given.shape} and {given.dtype}, expected {batch} integers, "
             "one for each sequence of the batch"
         )
-    if batch and not (1 <= given.min() and given.max() <= steps):
+    if batch and not (given.min() >= 1 and given.max() <= steps):
         raise OptionError(
             f"{name}: lengths go from {given.min()} to {given.max()}, expected 1 to T={steps}"
         )

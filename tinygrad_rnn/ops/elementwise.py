@@ -4,7 +4,7 @@ At kinks and ties the subgradient is PyTorch's: 0 for ``abs`` and ``relu`` at 0,
 two equal arguments of ``maximum``, 1 for ``clip`` at its bounds.
 """
 
-# ruff: noqa: A001  (the array API's names, some of which are built-ins)
+
 
 from typing import Any
 

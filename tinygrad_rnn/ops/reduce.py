@@ -4,7 +4,7 @@
 ``min`` share the gradient evenly, as PyTorch's ``amax``.
 """
 
-# ruff: noqa: A001  (the array API's names, some of which are built-ins)
+
 
 from typing import Any
 

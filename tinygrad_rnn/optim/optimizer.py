@@ -45,6 +45,15 @@ class _Bucket:
             name: xp.from_host(np.zeros(starts[-1], str(params[0].dtype))) for name in slots
         }
 
+    def fill(self, state: Mapping[Any, Any]) -> None:
+        """Take over the state of each parameter that has one."""
+        for i, place in enumerate(self.places):
+            entry = _entry(state, place)
+            if entry is not None:
+                self.steps[i] = int(entry["step"])
+                for name, slot in self.slots.items():
+                    slot[self.spans[i]] = self.xp.from_host(np.asarray(entry[name]).reshape(-1))
+
     def run(self, update: Callable[..., None]) -> None:
         """Update the parameters that have a gradient: all in one go if they are in step."""
         chosen = [i for i, p in enumerate(self.params) if p.grad is not None]
@@ -158,15 +167,16 @@ class Optimizer:
 
     def _bucket(self, number: int) -> list[_Bucket]:
         """The buckets of a group; made when first needed, as the parameters may be moved before."""
-        made = self._buckets.get(number)
-        if made is not None:
-            return made
-        group = self.param_groups[number]
+        if number not in self._buckets:
+            self._buckets[number] = self._make_buckets(number, self.param_groups[number])
+        return self._buckets[number]
+
+    def _make_buckets(self, number: int, group: Mapping[str, Any]) -> list[_Bucket]:
         first = sum(len(g["params"]) for g in self.param_groups[:number])
         kinds: dict[Any, list[int]] = {}
         for i, param in enumerate(group["params"]):
             kinds.setdefault((type(param.data), param.dtype), []).append(i)
-        made = [
+        return [
             _Bucket(
                 [group["params"][i] for i in places],
                 [first + i for i in places],
@@ -174,8 +184,6 @@ class Optimizer:
             )
             for places in kinds.values()
         ]
-        self._buckets[number] = made
-        return made
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns what ``closure`` does, if given."""
@@ -223,29 +231,26 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
-        wrong = self._misfits(state_dict)
+        wrong = self.misfits(state_dict)
         if wrong:
             raise CheckpointError(
                 f"{self._name}.load_state_dict: nothing was loaded, as " + "; ".join(wrong)
             )
-        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            for key, value in saved.items():
-                if key != "params":
-                    group[key] = tuple(value) if isinstance(group[key], tuple) else value
-        self._buckets.clear()
-        for number in range(len(self.param_groups)):
-            for bucket in self._bucket(number):
-                for i, place in enumerate(bucket.places):
-                    entry = _entry(state_dict, place)
-                    if entry is None:
-                        continue
-                    bucket.steps[i] = int(entry["step"])
-                    for name, slot in bucket.slots.items():
-                        values = np.asarray(entry[name]).reshape(-1)
-                        slot[bucket.spans[i]] = bucket.xp.from_host(values)
+        options = [
+            {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k != "params"}
+            for saved in state_dict["param_groups"]
+        ]
+        made = {}
+        for number, changed in enumerate(options):
+            made[number] = self._make_buckets(number, {**self.param_groups[number], **changed})
+            for bucket in made[number]:
+                bucket.fill(state_dict["state"])
+        self._buckets = made
+        for group, changed in zip(self.param_groups, options, strict=True):
+            group.update(changed)
 
-    def _misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
-        """What in a ``state_dict`` does not fit this optimizer."""
+    def misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
+        """What in a ``state_dict`` does not fit this optimizer, a line each."""
         try:
             groups, state = list(state_dict["param_groups"]), dict(state_dict["state"])
             sizes = [len(group["params"]) for group in groups]
@@ -265,7 +270,7 @@ class Optimizer:
                 except (DTypeError, OptionError) as error:
                     wrong.append(str(error))
             for param in group["params"]:
-                entry = _entry(state_dict, count)
+                entry = _entry(state, count)
                 slots = self.slots_of({**group, **saved}) if not odd else ()
                 if entry is not None:
                     wrong += _misfit(entry, slots, param, count)
@@ -276,8 +281,8 @@ class Optimizer:
         return wrong
 
 
-def _entry(state_dict: Mapping[str, Any], place: int) -> Any:
-    state = state_dict["state"]
+def _entry(state: Mapping[Any, Any], place: int) -> Any:
+    """The state of a parameter by its number; a file has strings for keys."""
     return state.get(place, state.get(str(place)))
 
 

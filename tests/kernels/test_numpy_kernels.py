@@ -1,0 +1,605 @@
+"""The NumPy kernels against loops written as the equations are, and against PyTorch."""
+
+import itertools
+from types import SimpleNamespace
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tinygrad_rnn.kernels import numpy as kernels
+
+NAMES = ("x", "h_0", "w_ih", "w_hh", "b_ih", "b_hh")
+
+
+# ---- the oracle: one sequence at a time, one step at a time, for real and for complex numbers
+
+
+def activate(nonlinearity, z):
+    return np.tanh(z) if nonlinearity == "tanh" else np.where(z.real > 0, z, 0)
+
+
+def loop(x, h_0, w_ih, w_hh, b_ih, b_hh, *, nonlinearity, reverse, lengths):
+    if x.dtype.kind == "i":
+        x = np.eye(w_ih.shape[1])[x]
+    steps, batch = x.shape[:2]
+    hidden = len(w_hh)
+    kind = np.result_type(*(a for a in (x, h_0, w_ih, w_hh, b_ih, b_hh) if a is not None))
+    output, h_n = np.zeros((steps, batch, hidden), kind), np.zeros((batch, hidden), kind)
+    for b in range(batch):
+        h = np.zeros(hidden) if h_0 is None else h_0[b]
+        times = range(steps if lengths is None else lengths[b])
+        for t in reversed(times) if reverse else times:
+            z = w_ih @ x[t, b] + w_hh @ h
+            h = activate(nonlinearity, z if b_ih is None else z + b_ih + b_hh)
+            output[t, b] = h
+        h_n[b] = h
+    return output, h_n
+
+
+def slope_along(case, k, direction):
+    """The exact derivative of sum(u * output) + sum(v * h_n), by a complex step: no cancellation."""
+    inputs = [a + 0 if a is not None else None for a in case.inputs]
+    inputs[k] = inputs[k] + 1e-200j * direction
+    output, h_n = loop(*inputs, **case.settings)
+    g_output, g_h_n = case.grads
+    total = 0.0
+    if g_output is not None:
+        total += (g_output * output.imag).sum()
+    if g_h_n is not None:
+        total += (g_h_n * h_n.imag).sum()
+    return total / 1e-200
+
+
+# ---- random cases
+
+
+def laid_out(rng, x):
+    """The same values in another layout: transposed, with gaps, backwards or read-only."""
+    how = rng.integers(5)
+    if how == 0 or x.ndim == 0:
+        return x
+    if how == 1:
+        return np.asfortranarray(x)
+    if how == 2:
+        wide = np.full((*x.shape[:-1], 2 * x.shape[-1] + 1), 7, x.dtype)
+        wide[..., 1::2] = x
+        return wide[..., 1::2]
+    if how == 3:
+        return np.ascontiguousarray(x[::-1])[::-1]
+    y = np.ascontiguousarray(x.swapaxes(0, -1)).swapaxes(0, -1)
+    y.flags.writeable = False
+    return y
+
+
+def make(sizes, seed, *, ids, bias, h_0, ends, nonlinearity, reverse, cotangents):
+    steps, batch, features, hidden = sizes
+    rng = np.random.default_rng(seed)
+
+    def f(*shape):
+        return laid_out(rng, rng.standard_normal(shape))
+
+    x = (
+        laid_out(rng, rng.integers(0, features, (steps, batch)))
+        if ids
+        else f(steps, batch, features)
+    )
+    b_ih, b_hh = (f(hidden), f(hidden)) if bias else (None, None)
+    first = f(batch, hidden) if h_0 else None
+    w_hh = laid_out(rng, rng.standard_normal((hidden, hidden)) / hidden)  # no chaos
+    inputs = (x, first, f(hidden, features), w_hh, b_ih, b_hh)
+    lengths = rng.integers(1, steps + 1, batch) if ends else None
+    settings_ = {"nonlinearity": nonlinearity, "reverse": reverse, "lengths": lengths}
+    shapes = {"output": (steps, batch, hidden), "h_n": (batch, hidden)}
+    grads = tuple(f(*shape) if name in cotangents else None for name, shape in shapes.items())
+    needs = tuple(a is not None and a.dtype.kind == "f" for a in inputs)
+    return SimpleNamespace(inputs=inputs, settings=settings_, grads=grads, needs=needs, rng=rng)
+
+
+flags = ("ids", "bias", "h_0", "ends", "reverse")
+cases = st.builds(
+    make,
+    st.tuples(st.integers(1, 6), st.integers(0, 5), st.integers(1, 4), st.integers(1, 5)),
+    st.integers(0, 2**32 - 1),
+    nonlinearity=st.sampled_from(["tanh", "relu"]),
+    cotangents=st.sampled_from(["output", "h_n", "output and h_n"]),
+    **{name: st.booleans() for name in flags},
+)
+
+
+def forward(case):
+    return kernels.rnn_forward(*case.inputs, **case.settings)
+
+
+def backward(case, outputs, workspace, grads=None, needs=None):
+    return kernels.rnn_backward(
+        case.grads if grads is None else grads,
+        case.needs if needs is None else needs,
+        case.inputs,
+        outputs,
+        workspace,
+        **case.settings,
+    )
+
+
+def close(got, want, rtol=1e-10):
+    """Compared with the largest number of all: a sum cannot be more exact than its terms."""
+    assert got.shape == want.shape
+    if want.size:
+        np.testing.assert_allclose(got, want, rtol=0, atol=rtol * max(1, abs(want).max()))
+
+
+# ---- the recurrent scan
+
+
+@given(cases)
+def test_rnn_is_the_loop(case):
+    (output, h_n), _ = forward(case)
+    want_output, want_h_n = loop(*case.inputs, **case.settings)
+    close(output, want_output)
+    close(h_n, want_h_n)
+    assert output.flags.c_contiguous
+    assert not np.shares_memory(output, h_n)
+    for a in case.inputs:
+        assert a is None or not (np.shares_memory(a, output) or np.shares_memory(a, h_n))
+
+
+@given(cases)
+def test_rnn_gradients_are_the_derivatives(case):
+    outputs, workspace = forward(case)
+    grads = backward(case, outputs, workspace)
+    for k, (g, needed) in enumerate(zip(grads, case.needs, strict=True)):
+        assert (g is not None) == needed
+        if needed:
+            assert g.shape == case.inputs[k].shape
+            assert g.dtype == np.float64
+            for _ in range(2):
+                direction = case.rng.standard_normal(g.shape)
+                want = slope_along(case, k, direction)
+                scale = max(1, (abs(g) * abs(direction)).sum())
+                assert abs((g * direction).sum() - want) <= 1e-10 * scale, NAMES[k]
+
+
+@given(cases)
+def test_rnn_gradients_are_new_and_repeatable(case):
+    kept = [None if a is None else a.copy() for a in (*case.inputs, *case.grads)]
+    outputs, workspace = forward(case)
+    values = [a.copy() for a in outputs]
+    first = backward(case, outputs, workspace)
+    second = backward(case, outputs, workspace)
+    arrays = [a for a in (*first, *second, *case.inputs, *case.grads, *outputs) if a is not None]
+    assert not any(np.shares_memory(a, b) for a, b in itertools.combinations(arrays, 2))
+    for g, again in zip(first, second, strict=True):
+        assert g is None or g.tobytes() == again.tobytes()
+    for a, before in zip((*case.inputs, *case.grads, *outputs), (*kept, *values), strict=True):
+        assert a is None or np.array_equal(a, before)
+
+
+@given(cases, st.floats(-3, 3), st.floats(-3, 3))
+def test_rnn_backward_is_linear(case, a, b):
+    outputs, workspace = forward(case)
+    u = tuple(
+        np.zeros(o.shape) if g is None else g for o, g in zip(outputs, case.grads, strict=True)
+    )
+    v = tuple(case.rng.standard_normal(o.shape) for o in outputs)
+    both = backward(
+        case, outputs, workspace, tuple(a * p + b * q for p, q in zip(u, v, strict=True))
+    )
+    of_u, of_v = backward(case, outputs, workspace, u), backward(case, outputs, workspace, v)
+    nothing = backward(case, outputs, workspace, tuple(0 * p for p in u))
+    for g, p, q, zero in zip(both, of_u, of_v, nothing, strict=True):
+        if g is not None:
+            close(g, a * p + b * q)
+            assert not zero.any()
+    for g, p in zip(backward(case, outputs, workspace), of_u, strict=True):
+        assert g is None or np.array_equal(g, p), "a missing cotangent is zero"
+
+
+@given(cases, st.lists(st.booleans(), min_size=6, max_size=6))
+def test_rnn_gives_the_gradients_that_are_asked_for(case, wanted):
+    needs = tuple(a and b for a, b in zip(case.needs, wanted, strict=True))
+    outputs, workspace = forward(case)
+    some, every = (
+        backward(case, outputs, workspace, needs=needs),
+        backward(case, outputs, workspace),
+    )
+    for g, full, needed in zip(some, every, needs, strict=True):
+        assert (g is not None) == needed
+        if needed:
+            close(g, full)
+
+
+@given(cases)
+def test_rnn_in_float32(case):
+    single = SimpleNamespace(**vars(case))
+    single.inputs, single.grads = (
+        tuple(a.astype("f4") if a is not None and a.dtype.kind == "f" else a for a in arrays)
+        for arrays in (case.inputs, case.grads)
+    )
+    case.inputs, case.grads = (
+        tuple(a.astype("f8") if a is not None and a.dtype.kind == "f" else a for a in arrays)
+        for arrays in (single.inputs, single.grads)
+    )
+    outputs, workspace = forward(single)
+    want, work = forward(case)
+    smooth = case.settings["nonlinearity"] == "tanh"  # at a kink, float32 may see the other side
+    results = (*outputs, *backward(single, outputs, workspace))
+    for k, (got, exact) in enumerate(
+        zip(results, (*want, *backward(case, want, work)), strict=True)
+    ):
+        assert got is None or got.dtype == np.float32
+        if got is not None and (smooth or k < 2):
+            close(got, exact, 2e-5)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(9, 30, 70, 40), (40, 70, 3, 33), (3, 1, 300, 64), (70, 9, 65, 8)]
+)
+@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize("ends", [True, False])
+def test_rnn_at_sizes_that_take_the_other_ways(sizes, ids, ends):
+    """Large enough for the pool, the table of rows, sorted ids and the copies of weights."""
+    on = {"bias": True, "h_0": True, "reverse": False}
+    case = make(
+        sizes, 5, ids=ids, ends=ends, nonlinearity="tanh", cotangents="output and h_n", **on
+    )
+    test_rnn_is_the_loop.hypothesis.inner_test(case)
+    test_rnn_gradients_are_the_derivatives.hypothesis.inner_test(case)
+    test_rnn_gradients_are_new_and_repeatable.hypothesis.inner_test(case)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
+@pytest.mark.parametrize("count", [200, 70_000])
+def test_ids_of_any_integer_type_are_one_hot_rows(count, dtype):
+    """Few ids and many, of a vocabulary that 16 bits count and of one that they do not."""
+    rng = np.random.default_rng(0)
+    used = rng.choice(min(count, np.iinfo(dtype).max), 100, replace=False)
+    x = rng.choice(used, (20, 10)).astype(dtype)
+    w_hh = rng.standard_normal((3, 3))
+    w_ih, bias = rng.standard_normal((3, count)), rng.standard_normal(3)
+    inputs = (x, None, w_ih, w_hh, bias, bias)
+    hot = (used == x[..., None]).astype(float)
+    narrow = (hot, None, w_ih[:, used], w_hh, bias, bias)
+    needs = (False, False, True, True, True, True)
+    outputs, workspace = kernels.rnn_forward(*inputs)
+    want, work = kernels.rnn_forward(*narrow)
+    close(outputs[0], want[0])
+    grads = kernels.rnn_backward(outputs, needs, inputs, outputs, workspace)
+    exact = kernels.rnn_backward(outputs, needs, narrow, want, work)
+    close(grads[2][:, used], exact[2])
+    assert np.count_nonzero(grads[2].any(0)) <= 100
+    for g, e in zip(grads[3:], exact[3:], strict=True):
+        close(g, e)
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_nothing_flows_through_padding(nonlinearity, reverse):
+    rng = np.random.default_rng(0)
+    lengths = np.array([2, 5, 1, 4])
+    padding = np.arange(5)[:, None] >= lengths
+    x = rng.standard_normal((5, 4, 3))
+    weights = [rng.standard_normal(s) for s in [(4, 6), (6, 3), (6, 6), (6,), (6,)]]
+    g_output, g_h_n = rng.standard_normal((5, 4, 6)), rng.standard_normal((4, 6))
+    results = []
+    for rubbish in (0.0, 1e300, np.inf, np.nan):
+        x[padding], g_output[padding] = rubbish, rubbish
+        case = SimpleNamespace(
+            inputs=(x, *weights),
+            needs=(True,) * 6,
+            grads=(g_output, g_h_n),
+            settings={"nonlinearity": nonlinearity, "reverse": reverse, "lengths": lengths},
+        )
+        outputs, workspace = forward(case)
+        grads = backward(case, outputs, workspace)
+        assert not outputs[0][padding].any()
+        assert not grads[0][padding].any()
+        results.append([a.tobytes() for a in (*outputs, *grads)])
+    assert all(r == results[0] for r in results)
+
+
+def test_relu_has_no_slope_at_zero():
+    x, w = np.zeros((2, 1, 1)), np.ones((1, 1))
+    inputs = (x, None, w, w, None, None)
+    outputs, workspace = kernels.rnn_forward(*inputs, nonlinearity="relu")
+    needs = (True, False, True, True, False, False)
+    ones = np.ones((2, 1, 1))
+    grads = kernels.rnn_backward(
+        (ones, None), needs, inputs, outputs, workspace, nonlinearity="relu"
+    )
+    assert not any(g.any() for g in grads if g is not None)
+
+
+# ---- cross entropy
+
+
+def loss_of(x, target, weight, ignore_index, reduction, label_smoothing):
+    """The definition, in many digits or in complex numbers."""
+    exp, log = (np.exp, np.log) if np.iscomplexobj(x) else (mpmath.exp, mpmath.log)
+    w = [1] * x.shape[1] if weight is None else list(weight)
+    losses, total = [], 0
+    for row, t in zip(x, target, strict=True):
+        if t == ignore_index:
+            losses.append(0 * row[0])
+            continue
+        shift = max(row, key=lambda v: v.real) if np.iscomplexobj(x) else max(row)
+        log_z = log(sum(exp(v - shift) for v in row)) + shift
+        sharp = w[t] * (log_z - row[t])
+        smooth = sum(wc * (log_z - v) for wc, v in zip(w, row, strict=True)) / len(row)
+        losses.append((1 - label_smoothing) * sharp + label_smoothing * smooth)
+        total += w[t]
+    if reduction == "none":
+        return np.array(losses)
+    return sum(losses) / total if reduction == "mean" else sum(losses)
+
+
+@st.composite
+def loss_cases(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, v = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    ignore_index = draw(st.sampled_from([-100, 0, -1]))
+    target = rng.integers(0, v, n)
+    if draw(st.booleans()):
+        target[rng.random(n) < 0.4] = ignore_index
+    x = laid_out(rng, rng.standard_normal((n, v)) * draw(st.sampled_from([0.1, 1.0, 30.0])))
+    weight = laid_out(rng, rng.random(v) + 0.1) if draw(st.booleans()) else None
+    chosen = {
+        "ignore_index": ignore_index,
+        "reduction": draw(st.sampled_from(["mean", "sum", "none"])),
+        "label_smoothing": draw(st.sampled_from([0.0, 0.1, 1.0])),
+    }
+    assume((target != ignore_index).any())
+    return x, laid_out(rng, target), weight, chosen, rng
+
+
+@given(loss_cases())
+def test_cross_entropy_is_its_definition(case):
+    x, target, weight, chosen, rng = case
+    before = x.copy()
+    (loss,), workspace = kernels.cross_entropy_forward(x, target, weight, **chosen)
+    want = np.asarray(loss_of(x.astype(complex), target, weight, **chosen).real)
+    assert type(loss) is np.ndarray
+    assert loss.dtype == x.dtype
+    close(loss, want, 1e-12)
+
+    u = np.asarray(rng.standard_normal(loss.shape))
+    ask = ((u,), (True, False, False), (x, target, weight), (loss,), workspace)
+    g, no_target, no_weight = kernels.cross_entropy_backward(*ask, **chosen)
+    again, _, _ = kernels.cross_entropy_backward(*ask, **chosen)
+    assert no_target is None
+    assert no_weight is None
+    assert g.tobytes() == again.tobytes()
+    assert not np.shares_memory(g, again)
+    assert np.array_equal(x, before)
+    assert g.dtype == x.dtype
+    assert g.shape == x.shape
+    direction = rng.standard_normal(x.shape)
+    moved = loss_of(x + 1e-200j * direction, target, weight, **chosen).imag / 1e-200
+    close(np.asarray((g * direction).sum()), np.asarray((u * moved).sum()), 1e-12)
+    nothing = (ask[0], (False,) * 3, *ask[2:])
+    assert kernels.cross_entropy_backward(*nothing, **chosen) == (None, None, None)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 1.0, 40.0, 700.0, 1e4]))
+def test_cross_entropy_within_4_ulp(seed, scale):
+    """Also of a loss that is tiny, where log(sum(exp)) would round to 0.
+
+    Each x - max(x) is rounded, by half an ULP, before it goes into exp: that comes on top.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((8, 5)) * scale
+    target = np.where(rng.random(8) < 0.5, x.argmax(1), rng.integers(0, 5, 8))
+    (loss,), _ = kernels.cross_entropy_forward(x, target, None, reduction="none")
+    with mpmath.workdps(360):  # 1 + exp(-745) is not 1
+        exact = np.array([[mpmath.mpf(float(v)) for v in row] for row in x])
+        want = loss_of(exact, target, None, -100, "none", 0.0)
+        gaps = x - x.max(1, keepdims=True)
+        rounding = (np.exp(gaps) * np.spacing(-gaps) / 2).sum(1)
+        for got, w, slack in zip(loss, want, rounding, strict=True):
+            assert abs(mpmath.mpf(float(got)) - w) <= 4 * np.spacing(float(w)) + slack
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_an_ignored_row_may_hold_anything(label_smoothing):
+    x = np.array([[1.0, 2], [np.nan, 0], [np.nan, np.nan], [3, 1]])
+    target, options = np.array([0, -100, -100, 1]), {"label_smoothing": label_smoothing}
+    (loss,), workspace = kernels.cross_entropy_forward(x, target, None, **options)
+    ask = ((np.ones(()),), (True, False, False), (x, target, None), (loss,), workspace)
+    g, _, _ = kernels.cross_entropy_backward(*ask, **options)
+    inputs = (x[::3], target[::3], None)
+    (want,), workspace = kernels.cross_entropy_forward(*inputs, **options)
+    ask = ((np.ones(()),), (True, False, False), inputs, (want,), workspace)
+    assert loss == want
+    np.testing.assert_array_equal(g[::3], kernels.cross_entropy_backward(*ask, **options)[0])
+    assert not g[1:3].any()
+
+
+def test_cross_entropy_of_huge_logits_is_finite():
+    x = np.array([[1e4, -1e4, 0], [-1e4, -1e4, -1e4], [1e4, 1e4, 1e4]], np.float32)
+    target = np.array([1, 0, 2])
+    with np.errstate(all="raise", under="ignore"):
+        (loss,), workspace = kernels.cross_entropy_forward(x, target, None, reduction="none")
+        ask = ((np.ones(3, "f4"),), (True, False, False), (x, target, None), (loss,), workspace)
+        g, _, _ = kernels.cross_entropy_backward(*ask, reduction="none")
+    np.testing.assert_allclose(loss, [2e4, np.log(3), np.log(3)], rtol=1e-6)
+    third = 1 / 3
+    want = [[1, -1, 0], [third - 1, third, third], [third, third, third - 1]]
+    np.testing.assert_allclose(g, want, atol=1e-7)
+
+
+# ---- Adam
+
+
+def adam_by_the_paper(
+    p, g, m, v, top, step, lr, beta1, beta2, eps, weight_decay, amsgrad, decoupled
+):
+    if decoupled:
+        p = p - lr * weight_decay * p
+    else:
+        g = g + weight_decay * p
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    top = np.maximum(top, v)
+    second = (top if amsgrad else v) / (1 - beta2**step)
+    return p - lr * (m / (1 - beta1**step)) / (np.sqrt(second) + eps), m, v, top
+
+
+adam_options = {
+    "lr": st.floats(1e-4, 0.1),
+    "beta1": st.sampled_from([0.0, 0.5, 0.9]),
+    "beta2": st.sampled_from([0.0, 0.9, 0.999]),
+    "eps": st.sampled_from([1e-8, 1e-3]),
+    "weight_decay": st.sampled_from([0.0, 0.01]),
+    "amsgrad": st.booleans(),
+    "decoupled": st.booleans(),
+}
+
+
+@given(st.integers(0, 9), st.integers(0, 2**32 - 1), st.fixed_dictionaries(adam_options))
+def test_adam_is_the_papers(size, seed, options):
+    rng = np.random.default_rng(seed)
+    p, state = rng.standard_normal(size), [np.zeros(size) for _ in range(3)]
+    want, *moments = p.copy(), *(a.copy() for a in state)
+    for step in range(1, 5):
+        g = rng.standard_normal(size)
+        before = g.copy()
+        top = state[2] if options["amsgrad"] else None
+        assert kernels.adam_step(p, g, *state[:2], top, step=step, **options) is None
+        assert np.array_equal(g, before)
+        want, *moments = adam_by_the_paper(want, g, *moments, step=step, **options)
+    for got, exact in zip((p, *state[:2]), (want, *moments[:2]), strict=True):
+        np.testing.assert_allclose(got, exact, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adam_of_a_vector_in_pieces(dtype, monkeypatch):
+    """Bit for bit what it is in one piece."""
+    rng = np.random.default_rng(0)
+    options = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
+    results = []
+    for chunk in (1 << 17, 1000):
+        monkeypatch.setattr(kernels, "CHUNK", chunk)
+        rng = np.random.default_rng(0)
+        p, g, m = (rng.standard_normal(4321).astype(dtype) for _ in range(3))
+        v, top = m * m, m * m
+        kernels.adam_step(p, g, m, v, top, step=3, amsgrad=True, decoupled=False, **options)
+        results.append([a.tobytes() for a in (p, m, v, top)])
+    assert results[0] == results[1]
+
+
+# ---- PyTorch
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("lengths", [None, [3, 7, 1, 7, 4]])
+@pytest.mark.parametrize("ids", [True, False])
+def test_rnn_is_pytorchs(nonlinearity, bias, lengths, ids):
+    """A bidirectional layer: weights of one direction after the other, outputs side by side."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    theirs = torch.nn.RNN(
+        6, 4, nonlinearity=nonlinearity, bias=bias, bidirectional=True, dtype=torch.float64
+    )
+    x = torch.randn(7, 5, 6, dtype=torch.float64)
+    if ids:
+        x = torch.eye(6, dtype=torch.float64)[torch.randint(0, 6, (7, 5))]
+    x.requires_grad_()
+    h_0 = torch.randn(2, 5, 4, dtype=torch.float64, requires_grad=True)
+    if lengths is None:
+        output, h_n = theirs(x, h_0)
+    else:
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+        packed, h_n = theirs(packed, h_0)
+        output, _ = torch.nn.utils.rnn.pad_packed_sequence(packed, total_length=7)
+    g_output, g_h_n = torch.randn_like(output), torch.randn_like(h_n)
+    torch.autograd.backward((output, h_n), (g_output, g_h_n))
+
+    g_x = 0
+    parameters = list(theirs.parameters())
+    for d in range(2):
+        weights = parameters[d * len(parameters) // 2 :][: len(parameters) // 2]
+        arrays = [w.detach().numpy() for w in weights] + [None] * (0 if bias else 2)
+        features = x.detach().numpy()
+        inputs = (features.argmax(2) if ids else features, h_0[d].detach().numpy(), *arrays)
+        options = {
+            "nonlinearity": nonlinearity,
+            "reverse": bool(d),
+            "lengths": None if lengths is None else np.array(lengths),
+        }
+        outputs, workspace = kernels.rnn_forward(*inputs, **options)
+        side = slice(4 * d, 4 * d + 4)
+        close(outputs[0], output[..., side].detach().numpy())
+        close(outputs[1], h_n[d].detach().numpy())
+        grads = kernels.rnn_backward(
+            (g_output[..., side].numpy(), g_h_n[d].numpy()),
+            (not ids, True, True, True, bias, bias),
+            inputs,
+            outputs,
+            workspace,
+            **options,
+        )
+        close(grads[1], h_0.grad[d].numpy())
+        for g, w in zip(grads[2:], weights, strict=False):
+            close(g, w.grad.numpy())
+        g_x = g_x if ids else g_x + grads[0]
+    if not ids:
+        close(g_x, x.grad.numpy())
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("ignore_index", [-100, 2])
+def test_cross_entropy_is_pytorchs(reduction, label_smoothing, weighted, ignore_index):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    x = torch.randn(9, 5, dtype=torch.float64, requires_grad=True)
+    target = torch.randint(0, 5, (9,))
+    target[3] = ignore_index
+    weight = torch.rand(5, dtype=torch.float64) if weighted else None
+    options = {
+        "reduction": reduction,
+        "label_smoothing": label_smoothing,
+        "ignore_index": ignore_index,
+    }
+    theirs = torch.nn.functional.cross_entropy(x, target, weight, **options)
+    u = torch.randn_like(theirs)
+    theirs.backward(u)
+    inputs = (x.detach().numpy(), target.numpy(), None if weight is None else weight.numpy())
+    (loss,), workspace = kernels.cross_entropy_forward(*inputs, **options)
+    close(loss, theirs.detach().numpy(), 1e-13)
+    ask = ((u.numpy(),), (True, False, False), inputs, (loss,), workspace)
+    close(kernels.cross_entropy_backward(*ask, **options)[0], x.grad.numpy(), 1e-13)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("amsgrad", [True, False])
+@pytest.mark.parametrize("decoupled", [True, False])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_adam_is_pytorchs(amsgrad, decoupled, weight_decay):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    p = torch.nn.Parameter(torch.randn(50, dtype=torch.float64))
+    ours, state = p.detach().numpy().copy(), [np.zeros(50) for _ in range(3)]
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    optimizer = kind([p], lr=0.01, weight_decay=weight_decay, amsgrad=amsgrad)
+    options = {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": amsgrad}
+    for step in range(1, 1001):
+        p.grad = torch.randn_like(p) * 10 ** (step % 5 - 3)
+        optimizer.step()
+        kernels.adam_step(
+            ours,
+            p.grad.numpy(),
+            *state,
+            step=step,
+            weight_decay=weight_decay,
+            decoupled=decoupled,
+            **options,
+        )
+    close(ours, p.detach().numpy())

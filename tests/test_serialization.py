@@ -218,6 +218,13 @@ def test_a_tree_comes_back_from_a_file(tmp_path: Path) -> None:
     assert same(unflatten(header["tree"], got), tree)
 
 
+def test_no_two_arrays_get_one_name() -> None:
+    alike = ["a/b", "a~1b", "a~b", "a~0b", "a", "~", "/", ""]
+    tree = {key: {key: np.array(i), "b": np.array(-i)} for i, key in enumerate(alike)}
+    assert len(flatten(tree)[1]) == 2 * len(alike)
+    assert len(flatten(dict.fromkeys(alike[:4], np.zeros(1)))[1]) == 4
+
+
 def test_a_tree_that_is_one_leaf() -> None:
     assert flatten(np.zeros(2))[0] == {"$array": ""}
     assert flatten(()) == ({"$tuple": []}, {})
@@ -496,15 +503,17 @@ def test_a_folder_that_cannot_be_flushed_is_no_failure(
     synced = []
 
     def files_only(descriptor: int) -> None:
-        synced.append(stat.S_IFMT(os.fstat(descriptor).st_mode))
-        if synced[-1] == stat.S_IFDIR:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            synced.append("folder")
             raise OSError(errno.EINVAL, "no")
+        synced.append(f"file of {status.st_size} bytes")
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", files_only)
     save_file(target, NEW, {})
     assert same(load_file(target)[0], NEW)
-    assert synced == [stat.S_IFREG, stat.S_IFDIR]
+    assert synced == [f"file of {target.stat().st_size} bytes", "folder"]
 
 
 def test_arrays_that_change_while_they_are_saved(
@@ -559,6 +568,7 @@ def test_only_what_killed_processes_left_of_this_target_is_swept(target: Path) -
         ".model.0123456789abcdef.tmp",
         ".model.safetensors.2.0123456789abcdef.tmp",
         ".model.safetensors.0123456789abcde.tmp",
+        ".model.safetensors.0123456789abcdef0.tmp",
         ".modelxsafetensors.0123456789abcdef.tmp",
         "model.safetensors.0123456789abcdef.tmp",
         ".model.safetensors.tmp",
@@ -567,9 +577,10 @@ def test_only_what_killed_processes_left_of_this_target_is_swept(target: Path) -
         target.with_name(name).write_bytes(b"mine")
     make_folder(target.with_name(".model.safetensors.aaaaaaaaaaaaaaaa.tmp"))
     make_fifo(target.with_name(".model.safetensors.bbbbbbbbbbbbbbbb.tmp"))
+    target.with_name(".model.safetensors.cccccccccccccccc.tmp").symlink_to(others[0])
     save_file(target, NEW, {})
     assert not stray.exists()
-    assert len(os.listdir(target.parent)) == len(others) + 3
+    assert len(os.listdir(target.parent)) == len(others) + 4
 
 
 def test_a_live_writer_is_not_swept(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1075,7 +1086,7 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # Twice the file; its JSON is also text and objects, which counts only where there is little else.
+    # Twice the file; where it is nearly all metadata, that is also text and Python objects.
     assert peak < 2 * len(content) + 2 * min(header, len(content)) + 50_000
 
 
@@ -1147,6 +1158,19 @@ def test_loading_takes_about_twice_the_file(tmp_path: Path) -> None:
     assert peak < 2.05 * path.stat().st_size
 
 
+def test_a_huge_file_of_another_kind_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "huge.pickle"
+    path.write_bytes(pickle.dumps(np.zeros(3)))
+    os.truncate(path, 2**32)  # sparse: it takes no room
+    tracemalloc.start()
+    try:
+        refused(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 200_000
+
+
 @pytest.fixture
 def no_waiting() -> Iterator[None]:
     """Fails a test that blocks, instead of hanging the run."""
@@ -1187,7 +1211,13 @@ def test_what_is_no_file_cannot_be_loaded(
     assert isinstance(caught.value, Error) and isinstance(caught.value, ValueError)
 
 
-def test_a_file_too_large_for_the_memory(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serialization, "_parse", out_of_memory)
-    with pytest.raises(CheckpointError, match="it does not fit into memory"):
+@pytest.mark.parametrize("error", [MemoryError, OverflowError, RecursionError])
+def test_a_parser_at_its_limits(
+    target: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def parse(raw: bytes) -> None:
+        raise error("too much") if error is not MemoryError else error
+
+    monkeypatch.setattr(serialization, "_parse", parse)
+    with pytest.raises(CheckpointError, match=r"too much|it does not fit into memory"):
         load_file(target)

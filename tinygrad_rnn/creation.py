@@ -1,6 +1,5 @@
 """Functions that make tensors: from data, of a shape, at random. PyTorch's names and arguments."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -304,7 +303,7 @@ def multinomial(
         raise OptionError("multinomial: the weights must be finite and not negative")
     if num_samples < 1:
         raise OptionError(f"multinomial: num_samples is {num_samples}, expected at least 1")
-    possible = (rows > 0).sum(axis=1).min(initial=math.inf)
+    possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1])
     if possible < (1 if replacement else num_samples):
         raise OptionError(
             f"multinomial: {possible} weights are above 0, which is too few for "

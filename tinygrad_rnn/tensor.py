@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 
 from . import ops
-from .backend import find
-from .engine.mode import is_grad_enabled, no_grad
+from .backend import backend_of, find
+from .engine.mode import is_grad_enabled
 from .engine.node import Node, Value, assign, wrap
 from .engine.walk import backward
 from .errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
@@ -1003,8 +1003,7 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
                 f"{name}: got an output of shape {output.shape}, expected one element; "
                 "pass a gradient of its shape, or reduce it with .sum() or .mean()"
             )
-        with no_grad():
-            gradient = ops.zeros_like(output) + 1.0
+        return wrap(backend_of(output.data).ones_like(output.data))
     if not isinstance(gradient, Tensor):
         raise DTypeError(f"{name}: gradient is a {type(gradient).__name__}, expected a Tensor")
     if gradient.shape != output.shape:

@@ -56,6 +56,7 @@ class _Signature:
         own = defaults[len(defaults) - len(positional) :] if positional else ()
         self.defaults = dict(zip(positional[len(positional) - len(own) :], own, strict=True))
         self.defaults.update(function.__kwdefaults__ or {})
+        self.keys = dict.fromkeys(self.settings).keys()
         self.optional = len(defaults) - len(own)
 
     def bind(
@@ -74,22 +75,20 @@ class _Signature:
                         f"{name}: got {len(arrays)} tensors, expected {', '.join(self.arrays)}"
                     )
                 arrays += (None,) * missing
-        if rest or settings or self.settings:
-            given = dict(zip(self.settings, rest, strict=False)) | settings
-            unknown = given.keys() - set(self.settings)
-            if unknown or len(rest) > len(self.settings):
-                raise DTypeError(
-                    f"{name}: got the unknown argument {', '.join(sorted(unknown)) or rest[-1]!r}, "
-                    f"expected {', '.join(self.arrays + self.settings)}"
-                )
-            try:
-                settings = {
-                    key: given[key] if key in given else self.defaults[key]
-                    for key in self.settings
-                }
-            except KeyError as missing_key:
-                raise DTypeError(f"{name}: the argument {missing_key} is missing") from None
-        return arrays, settings
+        merged = self.defaults | settings
+        for name_of, value in zip(self.settings, rest, strict=False):
+            merged[name_of] = value
+        if merged.keys() != self.keys or len(rest) > len(self.settings):
+            self._refuse(name, rest, merged)
+        return arrays, merged
+
+
+    def _refuse(self, name: str, rest: tuple[Any, ...], merged: dict[str, Any]) -> None:
+        missing = ", ".join(key for key in self.settings if key not in merged)
+        unknown = ", ".join(key for key in merged if key not in self.keys) or f"{rest!r}"
+        wrong = f"{missing} is missing" if missing else f"got the unknown argument {unknown}"
+        expected = ", ".join(self.arrays + self.settings)
+        raise DTypeError(f"{name}: {wrong}; the arguments are {expected}")
 
 
 def _enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
@@ -454,6 +453,7 @@ class FusedOp:
         self.pair = (forward, backward)
         self.reads_outputs = reads_outputs
         self.plans: dict[int, _FusedPlan] = {}
+        self.selects: list[_Select] = []
         self.found: dict[str, tuple[Any, Any]] = {}
 
     def __repr__(self) -> str:
@@ -498,8 +498,9 @@ class FusedOp:
         node = record(plan, parents, saved, versions, None, None)
         tensors = []
         for i, out in enumerate(outputs):
-            select = _Select(self.name, i, len(outputs))
-            tensor = wrap(out, record(select, [node], (), [], out.shape, out.dtype))
+            if len(self.selects) == i:
+                self.selects.append(_Select(self.name, i, len(outputs)))
+            tensor = wrap(out, record(self.selects[i], [node], (), [], out.shape, out.dtype))
             if self.reads_outputs:
                 versions.append((tensor.version, 0))
             tensors.append(tensor)

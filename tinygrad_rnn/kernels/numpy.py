@@ -42,7 +42,8 @@ def _by_step(ended: Maybe, steps: int) -> list[Maybe]:
     """For each step which sequences are over; None where none is."""
     if ended is None:
         return [None] * steps
-    return [end if some else None for end, some in zip(ended, ended[:, :, 0].any(1), strict=True)]
+    some: Array = np.asarray(ended.any((1, 2)))
+    return [end if any_ended else None for end, any_ended in zip(ended, some, strict=True)]
 
 
 def _copy(x: Array, ended: Maybe) -> Array:

@@ -162,6 +162,9 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
             f"mse_loss: input has shape {input.shape} and target {target.shape}, expected the same; "
             "reshape one of them: broadcasting would average over pairs"
         )
+    if reduction == "mean" and input.numel():
+        mean: Tensor = ops.mse(input, target)
+        return mean
     return _reduced("mse_loss", ops.square(input - target), reduction)
 
 

@@ -60,7 +60,7 @@ class Sequential(Module):
             setattr(self, name, module)
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(list(self.children()))
 
     def __iter__(self) -> Iterator[Module]:
         return self.children()
@@ -95,8 +95,6 @@ class Linear(Module):
         self.out_features = out_features
         self.weight = empty_parameter(out_features, in_features)
         self.bias = empty_parameter(out_features) if bias else None
-        if not bias:
-            self._parameters["bias"] = None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -22,6 +22,8 @@ class MSELoss(Module):
 class CrossEntropyLoss(Module):
     """Cross entropy in nats of logits (N, V, ...) and classes (N, ...), as PyTorch's."""
 
+    weight: Tensor | None
+
     def __init__(
         self,
         weight: Tensor | None = None,

@@ -1,8 +1,8 @@
 """Module: what holds parameters, buffers and other modules, and finds them again by name."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from ..errors import CheckpointError, DTypeError, GraphError
 from ..tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
+
+T = TypeVar("T")
 
 
 class Parameter(Tensor):
@@ -43,19 +45,10 @@ class Module:
     ['linear.weight', 'linear.bias']
     """
 
-    training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, "Module | None"]
+    training = True
 
     def __init__(self) -> None:
-        for name, value in (
-            ("training", True),
-            ("_parameters", {}),
-            ("_buffers", {}),
-            ("_modules", {}),
-        ):
-            object.__setattr__(self, name, value)
+        pass
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass says."""
@@ -67,60 +60,28 @@ class Module:
     # ------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_modules" not in self.__dict__:
-            raise GraphError(
-                f"{type(self).__name__}: call super().__init__() before assigning {name!r}"
-            )
-        kinds = (
-            (self._parameters, isinstance(value, Parameter)),
-            (self._modules, isinstance(value, Module)),
-            (self._buffers, name in self._buffers and (value is None or isinstance(value, Tensor))),
-        )
-        for registry, fits in kinds:
-            if fits or (value is None and name in registry):
-                for other in (self.__dict__, self._parameters, self._modules, self._buffers):
-                    if other is not registry:
-                        other.pop(name, None)
-                registry[name] = value
-                if isinstance(value, Parameter) and value.name == "parameter":
-                    value.name = name
-                return
-            if name in registry:
+        held = self.__dict__.get(name)
+        for kind in (Parameter, Module):
+            if isinstance(held, kind) and not (value is None or isinstance(value, kind)):
                 raise DTypeError(
-                    f"{type(self).__name__}: {name} is registered, so it can become another of its "
-                    f"kind or None, not {type(value).__name__}; `del` it first"
+                    f"{type(self).__name__}: {name} is a {type(held).__name__}, so it can become "
+                    f"another one or None, not {type(value).__name__}; `del` it first"
                 )
-        self._warn_of_hidden(name, value)
-        object.__setattr__(self, name, value)
+        if isinstance(value, Parameter) and value.name == "parameter":
+            value.name = name
+        if isinstance(value, list | tuple | dict):
+            self._warn_of_hidden(name, value)
+        self.__dict__[name] = value
 
     def _warn_of_hidden(self, name: str, value: Any) -> None:
         items = value.values() if isinstance(value, dict) else value
-        if not isinstance(value, list | tuple | dict):
-            return
         if any(isinstance(item, Module | Parameter) for item in items):
             warnings.warn(
                 f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds modules "
                 "or parameters: they are not registered and will not be trained or saved; "
-                "use nn.ModuleList, nn.ModuleDict or nn.Sequential, or attributes of their own",
+                "use nn.Sequential, or attributes of their own",
                 stacklevel=3,
             )
-
-    def __getattr__(self, name: str) -> Any:
-        for registry in ("_parameters", "_modules", "_buffers"):
-            found = self.__dict__.get(registry, {})
-            if name in found:
-                return found[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        for registry in (self._parameters, self._modules, self._buffers):
-            if name in registry:
-                del registry[name]
-                return
-        object.__delattr__(self, name)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._parameters, *self._modules, *self._buffers]
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Hold a tensor that is saved and moved with the module, but not trained."""
@@ -128,55 +89,51 @@ class Module:
             raise DTypeError(
                 f"register_buffer: {name!r} is {type(tensor).__name__}, expected a Tensor or None"
             )
-        self.__dict__.pop(name, None)
-        self._buffers[name] = tensor
+        names = self.__dict__.get("_buffer_names", ())
+        self._buffer_names = (*(n for n in names if n != name), name)
+        self.__dict__[name] = tensor
 
     # ------------------------------------------------------------ what is inside
 
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """The modules directly inside, with their names."""
+        return iter([(k, v) for k, v in self.__dict__.items() if isinstance(v, Module)])
+
     def children(self) -> Iterator["Module"]:
         """The modules directly inside."""
-        return iter([module for module in self._modules.values() if module is not None])
+        return iter([module for _, module in self.named_children()])
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+    def _paths(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """This module and all inside it; a shared one under each of its names."""
+        yield prefix, self
+        for key, child in self.named_children():
+            yield from child._paths(f"{prefix}.{key}" if prefix else key)
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Parameters, then buffers, with their dotted names; a tied one under each of its names."""
+        paths = list(self._paths())
+        for of_parameters in (True, False):
+            for prefix, module in paths:
+                for key, value in module.__dict__.items():
+                    if of_parameters:
+                        fits = isinstance(value, Parameter)
+                    else:
+                        buffers = module.__dict__.get("_buffer_names", ())
+                        fits = key in buffers and isinstance(value, Tensor)
+                    if fits:
+                        yield (f"{prefix}.{key}" if prefix else key), value
+
+    def named_modules(self) -> Iterator[tuple[str, "Module"]]:
         """This module and all inside it, each once, with its dotted name."""
-        seen: set[int] = set()
-        stack: list[tuple[str, Module]] = [(prefix, self)]
-        while stack:
-            name, module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield name, module
-            inner = [
-                (f"{name}.{key}" if name else key, child)
-                for key, child in module._modules.items()
-                if child is not None
-            ]
-            stack.extend(reversed(inner))
+        return iter(_once(self._paths()))
 
     def modules(self) -> Iterator["Module"]:
         """This module and all inside it, each once."""
         return iter([module for _, module in self.named_modules()])
 
-    def _named(self, registry: str, repeat: bool = False) -> Iterator[tuple[str, Any]]:
-        """The tensors of one kind; a tied one under its first name only, unless ``repeat``."""
-        seen: set[int] = set()
-        for prefix, module in self.named_modules() if not repeat else self._all_paths():
-            for key, tensor in getattr(module, registry).items():
-                if tensor is not None and (repeat or id(tensor) not in seen):
-                    seen.add(id(tensor))
-                    yield (f"{prefix}.{key}" if prefix else key), tensor
-
-    def _all_paths(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """This module and all inside it, a shared one under each of its names."""
-        yield prefix, self
-        for key, child in self._modules.items():
-            if child is not None:
-                yield from child._all_paths(f"{prefix}.{key}" if prefix else key)
-
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters, each once, with its dotted name."""
-        return self._named("_parameters")
+        return iter([(k, v) for k, v in _once(self._tensors()) if isinstance(v, Parameter)])
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, each once: what an optimizer takes."""
@@ -184,7 +141,7 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """All buffers, each once, with its dotted name."""
-        return self._named("_buffers")
+        return iter([(k, v) for k, v in _once(self._tensors()) if not isinstance(v, Parameter)])
 
     def buffers(self) -> Iterator[Tensor]:
         """All buffers, each once."""
@@ -206,7 +163,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Training mode: dropout drops."""
         for module in self.modules():
-            object.__setattr__(module, "training", mode)
+            module.training = mode
         return self
 
     def eval(self) -> Self:
@@ -226,7 +183,7 @@ class Module:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert the float parameters and buffers, in this very module: a dtype, a device."""
-        for _, tensor in [*self._named("_parameters"), *self._named("_buffers")]:
+        for _, tensor in _once(self._tensors()):
             if tensor.dtype.kind == "f":
                 for part in (tensor, tensor.grad):
                     if part is not None:
@@ -254,8 +211,7 @@ class Module:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Parameters and buffers under their dotted names, memory shared."""
-        named = [*self._named("_parameters", repeat=True), *self._named("_buffers", repeat=True)]
-        return {name: tensor.detach() for name, tensor in named}
+        return {name: tensor.detach() for name, tensor in self._tensors()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
         """Take over values by name: tensors or arrays of the same shapes and dtypes.
@@ -314,12 +270,20 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"({key}): {module!r}" for key, module in self._modules.items()]
+        lines = [f"({key}): {module!r}" for key, module in self.named_children()]
         extra = self.extra_repr()
         if not lines:
             return f"{type(self).__name__}({extra})"
         inner = "\n".join([extra] * bool(extra) + lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner}\n)"
+
+
+def _once(named: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+    """Each thing under the first of its names only."""
+    seen: dict[int, tuple[str, T]] = {}
+    for name, thing in named:
+        seen.setdefault(id(thing), (name, thing))
+    return list(seen.values())
 
 
 def _host_array(name: str, value: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .layers import empty_parameter, positive
-from .module import Module
+from .module import Module, Parameter
 
 __all__ = ["RNN", "RNNCell"]
 
@@ -57,6 +57,7 @@ def _check_state(name: str, what: str, state: Any, shape: tuple[int, ...], weigh
 class _Recurrent(Module):
     """What cells and layers share: their parameters, named and ordered as PyTorch's."""
 
+    weight_ih_l0: Parameter
     gates = 1  # how many blocks of H rows the weights have
     hidden_size: int
 
@@ -65,14 +66,11 @@ class _Recurrent(Module):
         setattr(self, f"weight_ih{suffix}", empty_parameter(rows, input_size))
         setattr(self, f"weight_hh{suffix}", empty_parameter(rows, self.hidden_size))
         for name in (f"bias_ih{suffix}", f"bias_hh{suffix}"):
-            if bias:
-                setattr(self, name, empty_parameter(rows))
-            else:
-                self._parameters[name] = None
+            setattr(self, name, empty_parameter(rows) if bias else None)
 
     def _weights(self, suffix: str) -> tuple[Any, ...]:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return tuple(self._parameters[name + suffix] for name in names)
+        return tuple([getattr(self, name + suffix) for name in names])
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew: uniform within 1 / sqrt(hidden_size)."""
@@ -186,7 +184,7 @@ class RNN(_Recurrent):
         if not batched:
             input = input.unsqueeze(1)
         elif self.batch_first:
-            input = input.transpose(0, 1)
+            input = ops.permute_dims(input, (1, 0, 2)[: input.ndim])
         steps, batch = input.shape[:2]
         if not steps:
             raise ShapeError(f"{name}: input has no steps (shape {input.shape}), expected T >= 1")
@@ -215,10 +213,10 @@ class RNN(_Recurrent):
                 outputs.append(out)
                 last.append(h)
             output = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
-        h_n = last[0].unsqueeze(0) if count == 1 else stack(last)
+        h_n = ops.reshape(last[0], (1, *last[0].shape)) if count == 1 else stack(last)
         if not batched:
             return output.squeeze(1), h_n.squeeze(1)
-        return (output.transpose(0, 1) if self.batch_first else output), h_n
+        return (ops.permute_dims(output, (1, 0, 2)) if self.batch_first else output), h_n
 
     def extra_repr(self) -> str:
         parts = [f"{self.input_size}, {self.hidden_size}"]

@@ -36,7 +36,7 @@ class _Bucket:
         self.params = params
         self.places = places  # their numbers among all parameters of the optimizer
         self.steps = [0] * len(params)
-        sizes = [p.numel() for p in params]
+        self.sizes = sizes = [p.numel() for p in params]
         starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
         self.spans = [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
         xp = backend_of(params[0].data)
@@ -66,19 +66,18 @@ class _Bucket:
 
     def _update(self, part: list[int], span: slice, update: Callable[..., None]) -> None:
         params = [self.params[i] for i in part]
-        vector = self._join([p.data for p in params])
-        grad = self._join([p.grad.data for p in params])
+        vector = self.xp.join([p.data for p in params])
+        grad = self.xp.join([p.grad.data for p in params])
         slots = {name: slot[span] for name, slot in self.slots.items()}
         update(self.xp, vector, grad, slots, self.steps[part[0]] + 1)
+        reshape, start = self.xp.reshape, 0
         for i, p in zip(part, params, strict=True):
             self.steps[i] += 1
-            own = self.spans[i]
-            values = vector[own.start - span.start : own.stop - span.start]
-            p.data[...] = self.xp.reshape(values, p.shape)
+            stop = start + self.sizes[i]
+            data = p.data
+            data[...] = reshape(vector[start:stop], data.shape)
             p.version[0] += 1
-
-    def _join(self, arrays: list[Any]) -> Any:
-        return self.xp.concat([self.xp.reshape(a, (math.prod(a.shape),)) for a in arrays])
+            start = stop
 
 
 class Optimizer:
@@ -192,21 +191,22 @@ class Optimizer:
             with enable_grad():
                 result = closure()
         for number, group in enumerate(self.param_groups):
-            self.check(group)
-            for bucket in self._bucket(number):
-                for param in bucket.params:
-                    self._check_grad(param)
+            self._bucket(number)
+            for param in group["params"]:
+                self._check_grad(param)
         for number, group in enumerate(self.param_groups):
             for bucket in self._bucket(number):
                 bucket.run(lambda *args, group=group: self.update(group, *args))
         return result
 
     def _check_grad(self, param: Tensor) -> None:
-        grad = param.grad
-        if grad is not None and (grad.shape != param.shape or grad.dtype != param.dtype):
+        if param.grad is None:
+            return
+        grad, data = param.grad.data, param.data
+        if grad.shape != data.shape or grad.dtype != data.dtype:
             raise OptionError(
                 f"{self._name}.step: a gradient is {grad.dtype} of shape {grad.shape}, expected "
-                f"{param.dtype} of shape {param.shape}, as its parameter"
+                f"{data.dtype} of shape {data.shape}, as its parameter"
             )
 
     # ------------------------------------------------------------ saving and loading

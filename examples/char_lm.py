@@ -1,0 +1,326 @@
+"""A character-level language model: it learns to spell from a text, then writes in its manner.
+
+    python examples/char_lm.py                      a minute on the documentation inside Python
+    python examples/char_lm.py --text FILE --checkpoint lm.safetensors --out out
+    python examples/char_lm.py --checkpoint lm.safetensors --resume --steps 20000
+    python examples/char_lm.py sample --checkpoint lm.safetensors --prompt "The "
+
+Read it from top to bottom: settings, data, model, sampling, validation, training.
+Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per character.
+"""
+
+import argparse
+import collections
+import json
+import math
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import tinygrad_rnn as tg
+import tinygrad_rnn.nn.functional as F
+from tinygrad_rnn import nn, optim
+
+try:
+    from tqdm import tqdm
+except ImportError:  # the bar is an extra; without it there are plain lines
+    tqdm = None
+
+# ---------------------------------------------------------------- settings
+
+
+def number(kind, low, high=math.inf):
+    """An argparse type: an int or a float in [low, high)."""
+
+    def parsed(text):
+        value = kind(text)
+        if not low <= value < high:
+            raise argparse.ArgumentTypeError(f"{text} is not in [{low}, {high})")
+        return value
+
+    parsed.__name__ = kind.__name__  # how argparse calls what is no number at all
+    return parsed
+
+
+def parse(argv, saved=None):
+    """The options of the command line; ``saved`` ones stand where it says nothing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", metavar="train|sample")
+    train = commands.add_parser("train", help="train a model (this is what no command means)")
+    add = train.add_argument
+    add("--text", default="python-docs", metavar="FILE|python-docs|hello")
+    add("--cell", default="rnn", choices=("rnn", "lstm", "gru"))
+    add("--hidden", type=number(int, 1), default=128, help="size of the state")
+    add("--layers", type=number(int, 1), default=1)
+    add("--dropout", type=number(float, 0, 1), default=0.0)
+    add("--batch", type=number(int, 1), default=32, help="places of the text read side by side")
+    add("--seq", type=number(int, 1), default=50, help="characters that gradients flow through")
+    add("--steps", type=number(int, 1), default=4000, help="in total, also when resuming")
+    add("--lr", type=number(float, 0), default=2e-3)
+    add("--clip", type=number(float, 0), default=5.0, help="the largest norm of the gradients")
+    add("--seed", type=number(int, 0), default=0)
+    add("--device", default="cpu", metavar="cpu|cuda|cuda:N")
+    add("--checkpoint", type=Path, metavar="PATH", help="where to save, at every validation")
+    add("--resume", action="store_true", help="go on from the checkpoint, with its settings")
+    add("--val-every", type=number(int, 1), default=500, metavar="STEPS")
+    add("--out", type=Path, metavar="DIR", help="for the loss curve and the written text")
+    add("--json", action="store_true", help="one JSON object a line, at every validation")
+    train.set_defaults(run=run_train, **saved or {})
+    add = commands.add_parser("sample", help="write text with a trained model").add_argument
+    add("--checkpoint", type=Path, metavar="PATH", required=True)
+    add("--prompt", default="", metavar="TEXT", help="how the text begins")
+    add("--length", type=number(int, 0), default=500, help="characters to add")
+    add("--temperature", type=number(float, 0), default=0.8, help="0 takes the likeliest")
+    add("--top-k", type=number(int, 1), metavar="K", help="draw from the K likeliest only")
+    add("--seed", type=number(int, 0), default=0)
+    implied = not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help"))
+    options = parser.parse_args(["train", *argv] if implied else argv)
+    if options.command == "train" and options.resume and not options.checkpoint:
+        train.error("--resume needs --checkpoint PATH, the file to go on from")
+    return options
+
+
+# What a checkpoint keeps of them: the model's, which sampling needs too, and what training needs.
+MODEL = ("cell", "hidden", "layers", "dropout")
+SETTINGS = (*MODEL, "text", "batch", "seq", "steps", "lr", "clip", "seed", "val_every")
+
+# ---------------------------------------------------------------- data
+
+HELLO = "hello small world, here is one line that a network can learn to spell by heart. " * 500
+
+
+def read(text):
+    if text == "hello":
+        return HELLO
+    if text != "python-docs":
+        return tg.data.read_text(text)
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise tg.Error("this Python has no documentation inside; use --text FILE") from None
+    return "\n".join(topics.values())
+
+
+# ---------------------------------------------------------------- model
+
+
+class CharLM(nn.Module):
+    """ids (T, B) and a state -> logits (T, B, V) and the next state; (T,) -> (T, V) too."""
+
+    def __init__(self, size, cell, hidden, layers, dropout):
+        super().__init__()
+        layer = getattr(nn, cell.upper(), None)
+        if layer is None:
+            raise tg.Error(f"this version of tinygrad_rnn has no nn.{cell.upper()}; use --cell rnn")
+        self.rnn = layer(size, hidden, layers, dropout=dropout if layers > 1 else 0.0)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, size)
+
+    def forward(self, ids, state=None):
+        out, state = self.rnn(ids, state)  # ids stand for one-hot rows
+        return self.head(self.dropout(out)), state
+
+
+def carried(state, device):
+    """The state as the next window takes it: its values, without what they came from."""
+    if isinstance(state, tuple):  # an LSTM has two
+        return tuple(carried(part, device) for part in state)
+    return state.detach().to(device=device)
+
+
+# ---------------------------------------------------------------- sampling
+
+
+def choose(logits, temperature, top_k, generator):
+    """Draw the next id from logits (V,)."""
+    if not logits.isfinite().all():
+        raise tg.Error("the model gives logits that are NaN or infinite: its training diverged")
+    if temperature == 0:
+        return logits.argmax().item()
+    logits = (logits.double() - logits.max().item()) / temperature
+    if top_k is not None and top_k < len(logits):
+        logits = logits.masked_fill(logits < sorted(logits.tolist())[-top_k], -math.inf)
+    return tg.multinomial(logits.softmax(0), 1, generator=generator).item()
+
+
+@tg.no_grad()
+def sample(model, vocabulary, device, prompt, length, temperature=0.8, top_k=None, seed=0):
+    """The prompt and ``length`` more characters; its own generator leaves training's alone."""
+    generator = tg.Generator().manual_seed(seed)
+    # Without a prompt, what is written comes after the first character, a line end or a space.
+    ids = vocabulary.encode(prompt or vocabulary.characters[0])
+    model.eval()
+    state, written = None, []
+    for _ in range(length):
+        logits, state = model(ids.to(device=device), state)
+        written.append(choose(logits[-1], temperature, top_k, generator))
+        ids = tg.tensor(written[-1:])
+    model.train()
+    return prompt + vocabulary.decode(written)
+
+
+def opened(path):
+    """What a checkpoint says before there is a model: its settings and its vocabulary."""
+    extra = tg.load_checkpoint(path).extra
+    if not isinstance(extra, dict) or not {"settings", "characters"} <= extra.keys():
+        raise tg.Error(f"{str(path)!r} is no checkpoint of char_lm")
+    return extra["settings"], tg.data.Vocabulary(extra["characters"])
+
+
+def run_sample(options):
+    settings, vocabulary = opened(options.checkpoint)
+    model = CharLM(len(vocabulary), **{name: settings[name] for name in MODEL})
+    tg.load_checkpoint(options.checkpoint, model)
+    wanted = (options.prompt, options.length, options.temperature, options.top_k, options.seed)
+    print(sample(model, vocabulary, "cpu", *wanted))
+
+
+# ---------------------------------------------------------------- validation
+
+
+def loss_of(logits, y):
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
+
+
+@tg.no_grad()
+def validate(model, streams, device):
+    """The loss over the whole validation text, the state carried from window to window."""
+    model.eval()
+    state, total = None, 0.0
+    for x, y in streams:
+        logits, state = model(x.to(device=device), state)
+        total += loss_of(logits, y.to(device=device)).item()
+    model.train()
+    return total / len(streams)
+
+
+# ---------------------------------------------------------------- training
+
+
+def run_train(options):
+    device, path = options.device, options.checkpoint
+    for folder in (options.out, path and path.parent):
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)  # what cannot be written fails now
+
+    def say(text, file=sys.stderr if options.json else sys.stdout):
+        (tqdm.write if tqdm else print)(text, file=file)
+        file.flush()
+
+    tg.manual_seed(options.seed)
+    text = read(options.text)
+    vocabulary = tg.data.Vocabulary(text)
+    streams = tg.data.TextStreams(text, vocabulary, options.batch, options.seq)
+    streams, val_streams = streams.split(val_fraction=0.1)
+    model = CharLM(len(vocabulary), **{name: getattr(options, name) for name in MODEL})
+    model.to(device=device)
+    optimizer = optim.Adam(model.parameters(), lr=options.lr)
+    step, state, curve, recent = 0, None, [], collections.deque(maxlen=100)
+    if options.resume:
+        streams.load_state_dict(tg.load_checkpoint(path).extra["streams"])
+        step, extra = tg.load_checkpoint(path, model, optimizer)
+        optimizer.param_groups[0]["lr"] = options.lr
+        state, curve = carried(extra["state"], device), extra["curve"]
+        recent.extend(extra["recent"])
+        if step >= options.steps:
+            return say(f"{path} is at step {step}; --steps is the total, so ask for more to go on")
+
+    def save():
+        extra = {"settings": {name: getattr(options, name) for name in SETTINGS}}
+        extra |= {"characters": vocabulary.characters, "streams": streams.state_dict()}
+        extra |= {"state": state, "curve": curve, "recent": list(recent)}
+        tg.save_checkpoint(path, model, optimizer, step=step, extra=extra)
+
+    say(f"{options.text}: {len(text):,} characters, {len(vocabulary)} distinct ones")
+    say(f"{model}: {model.num_parameters():,} parameters, {device}")
+    say(f"\nAt step {step} it writes:\n{sample(model, vocabulary, device, '', 200)}\n")
+
+    stop = threading.Event()  # Ctrl-C ends training between two steps; a second one at once
+
+    def on_interrupt(*_):
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    window, total = options.batch * options.seq, options.steps
+    bar = tqdm and tqdm(  # shown on a terminal only
+        total=total * window, initial=step * window, unit="char", unit_scale=True, disable=None
+    )
+    since, seconds = step, time.perf_counter()
+    while step < total:
+        x, y, first = streams.next_batch()
+        logits, state = model(x.to(device=device), None if first else state)
+        state = carried(state, device)
+        loss = loss_of(logits, y.to(device=device))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), options.clip)
+        optimizer.step()
+        step += 1
+        recent.append(loss.item())
+        if bar is not None:
+            bar.set_postfix_str(f"loss {recent[-1]:.3f}", refresh=False)
+            bar.update(window)
+
+        interrupted = stop.is_set()  # asked once: a signal between two looks must not be lost
+        if step % options.val_every == 0 or step == total or interrupted:
+            speed = (step - since) * window / (time.perf_counter() - seconds)
+            train_loss, val_loss = sum(recent) / len(recent), validate(model, val_streams, device)
+            curve.append([step, train_loss, val_loss])
+            say(f"step {step}/{total}: training {train_loss:.3f} nats, validation {val_loss:.3f} "
+                f"nats = {val_loss / math.log(2):.3f} bits, {speed:,.0f} characters/s")  # fmt: skip
+            if options.json:
+                line = {"step": step, "train_loss": train_loss, "val_loss": val_loss}
+                say(json.dumps(line | {"chars_per_second": round(speed)}), sys.stdout)
+            if path:
+                save()
+            since, seconds = step, time.perf_counter()
+        if interrupted:
+            break
+    if bar is not None:
+        bar.close()
+
+    written = sample(model, vocabulary, device, "", 500)
+    say(f"\nAt step {step} it writes:\n{written}\n")
+    if options.out:
+        (options.out / "sample.txt").write_text(written + "\n", encoding="utf-8")
+        draw(curve, options.out / "loss.png", say)
+    if not path:
+        say("Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text")
+    elif step < total:
+        say(f"Go on: python {sys.argv[0]} --checkpoint {path} --resume")
+    else:
+        say(f"More text: python {sys.argv[0]} sample --checkpoint {path}")
+
+
+def draw(curve, path, say):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return say("No loss curve: matplotlib is not installed")
+    figure = Figure()
+    axes = figure.add_subplot(xlabel="step", ylabel="nats per character")
+    for number, label in ((1, "training, mean of 100 steps"), (2, "validation")):
+        axes.plot([point[0] for point in curve], [point[number] for point in curve], label=label)
+    axes.legend()
+    figure.savefig(path)
+
+
+def main(argv):
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal may lack a character of the text
+    options = parse(argv)
+    try:
+        if options.command == "train" and options.resume:
+            options = parse(argv, saved=opened(options.checkpoint)[0])
+        options.run(options)
+    except (tg.Error, OSError) as error:
+        sys.exit(f"char_lm.py: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

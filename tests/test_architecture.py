@@ -1,0 +1,214 @@
+"""The shape of the house: what may import what, what an import costs, how much code there is."""
+
+import ast
+import importlib.util
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tokenize
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import tinygrad_rnn
+
+ROOT = Path(tinygrad_rnn.__file__).parent
+FILES = {
+    ".".join(("tinygrad_rnn", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+
+# Lowest first; what stands together may import each other, as long as no circle comes of it.
+LAYERS = (
+    ("errors",),
+    ("serialization",),
+    ("backend",),
+    ("kernels",),
+    ("engine",),
+    ("ops",),
+    ("tensor",),
+    ("random", "creation", "functions"),
+    ("autograd",),
+    ("nn",),
+    ("optim", "data", "checkpoint", "utils"),
+)
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+# A backend is registered together with its kernels, where the first array library is asked for.
+REGISTERED = {("backend", "kernels")}
+
+
+def imports(name, tree, nested=True):
+    """The modules that a module imports, by full name; with ``nested`` inside functions too."""
+    package = name if FILES[name].name == "__init__.py" else name.rpartition(".")[0]
+    stack, found = [tree], set()
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            for alias in node.names:  # `from . import x` names a module, `from .x import y` none
+                inner = f"{base}.{alias.name}"
+                found.add(inner if inner in FILES else base)
+        if nested or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            stack.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def part(name):
+    """The part of the house that a module of the package belongs to; None for the front door."""
+    return name.split(".")[1] if "." in name else None
+
+
+INNER = [
+    (name, target)
+    for name, tree in TREES.items()
+    for target in imports(name, tree)
+    if target.split(".")[0] == "tinygrad_rnn"
+]
+
+
+def test_every_module_has_its_place():
+    assert {part(name) for name in FILES} - {None} <= set(LEVEL)
+
+
+def test_imports_are_found():
+    """The reader of imports sees the forms that are in use: a blind one would pass everything."""
+    assert ("tinygrad_rnn.nn.rnn", "tinygrad_rnn.nn.functional") in INNER
+    assert ("tinygrad_rnn.nn.rnn", "tinygrad_rnn.engine.node") in INNER
+    assert ("tinygrad_rnn.nn.layers", "tinygrad_rnn.creation") in INNER
+    assert ("tinygrad_rnn", "tinygrad_rnn.tensor") in INNER
+
+
+def test_imports_point_one_way():
+    wrong = [
+        f"{name} imports {target}"
+        for name, target in INNER
+        if part(name) is not None
+        and (part(target) is None or LEVEL[part(target)] > LEVEL[part(name)])
+        and (part(name), part(target)) not in REGISTERED
+    ]
+    assert wrong == []
+
+
+def test_imports_run_in_no_circle():
+    """Among what runs when a module is imported; raises CycleError, which names the circle."""
+    graph = {
+        name: {
+            target
+            for target in imports(name, tree, nested=False)
+            if target in FILES and not name.startswith(f"{target}.")
+        }
+        for name, tree in TREES.items()
+    }
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_only_the_gpus_files_import_cupy(name):
+    outside = {target.split(".")[0] for target in imports(name, TREES[name], nested=False)}
+    if not name.startswith(("tinygrad_rnn.backend.cupy", "tinygrad_rnn.kernels.cuda")):
+        assert not outside & {"cupy", "cupyx"}
+    assert not outside & {"torch", "safetensors", "tqdm", "matplotlib"}
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_nothing_pickles(name):
+    outside = {target.split(".")[0] for target in imports(name, TREES[name])}
+    assert not outside & {"pickle", "copyreg", "shelve", "marshal", "dill", "joblib"}
+
+
+# ---------------------------------------------------------------- what an import costs
+
+HEAVY = ("safetensors", "tqdm", "matplotlib", "cupy", "torch", "scipy", "json", "asyncio", "ast")
+
+
+def python(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_brings_nothing_heavy():
+    code = (
+        "import sys, numpy\n"
+        "before = set(sys.modules)\n"
+        "import tinygrad_rnn\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules} -"
+        " {name.partition('.')[0] for name in before}))"
+    )
+    assert not set(python(code).split()) & set(HEAVY)
+
+
+def test_import_is_quick(tmp_path):
+    """Less than 60 ms beyond NumPy's own; the machine may be busy, so one quiet run is enough."""
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    code = (
+        "import time, numpy\n"
+        "start = time.perf_counter()\n"
+        "import tinygrad_rnn\n"
+        "print(time.perf_counter() - start)"
+    )
+    python(code, **compiled)  # the first import compiles
+    for _ in range(5):
+        seconds = statistics.median(float(python(code, **compiled)) for _ in range(5))
+        if seconds < 0.060:
+            return
+    pytest.fail(f"import tinygrad_rnn takes {seconds * 1000:.0f} ms beyond NumPy")
+
+
+# ---------------------------------------------------------------- how much code there is
+
+
+def lines_of_code(source):
+    """Lines with code on them: no blank ones, no comments, no docstrings."""
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in (
+            tokenize.COMMENT,
+            tokenize.NL,
+            tokenize.NEWLINE,
+            tokenize.INDENT,
+            tokenize.DEDENT,
+            tokenize.ENDMARKER,
+        ):
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            if isinstance(node.value.value, str):
+                lines.difference_update(range(node.lineno, node.end_lineno + 1))
+    return len(lines)
+
+
+def count(*prefixes):
+    return sum(
+        lines_of_code(path.read_text(encoding="utf-8"))
+        for name, path in FILES.items()
+        if any(f"{name}.".startswith(f"tinygrad_rnn.{prefix}") for prefix in prefixes)
+    )
+
+
+def test_lines_of_code_counts_code():
+    source = '"""Doc\nof two lines."""\n\n# why\nx = (\n    1,  # one\n)\n\n\ndef f():\n    """What."""\n    return """a\nb"""\n'
+    assert lines_of_code(source) == 6
+
+
+def test_the_package_stays_small():
+    assert count("") < 5000
+
+
+def test_the_heart_reads_in_an_afternoon():
+    """Engine, table of ops with the recurrent ones, one kernel file, and Module."""
+    assert count("engine.", "ops.", "kernels.numpy.", "nn.module.") <= 1800

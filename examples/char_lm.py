@@ -10,7 +10,6 @@ Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per 
 """
 
 import argparse
-import collections
 import json
 import math
 import signal
@@ -34,14 +33,12 @@ except ImportError:  # the bar is an extra; without it there are plain lines
 def number(kind, low, high=math.inf):
     """An argparse type: an int or a float in [low, high)."""
 
-    def parsed(text):
-        value = kind(text)
-        if not low <= value < high:
-            raise argparse.ArgumentTypeError(f"{text} is not in [{low}, {high})")
-        return value
+    def number(text):
+        if low <= (value := kind(text)) < high:
+            return value
+        raise argparse.ArgumentTypeError(f"{text} is not in [{low}, {high})")
 
-    parsed.__name__ = kind.__name__  # how argparse calls what is no number at all
-    return parsed
+    return number
 
 
 def parse(argv, saved=None):
@@ -88,19 +85,15 @@ SETTINGS = (*MODEL, "text", "batch", "seq", "steps", "lr", "clip", "seed", "val_
 
 # ---------------------------------------------------------------- data
 
-HELLO = "hello small world, here is one line that a network can learn to spell by heart. " * 500
-
 
 def read(text):
     if text == "hello":
-        return HELLO
-    if text != "python-docs":
-        return tg.data.read_text(text)
-    try:
+        return "hello small world, here is a line that a network can learn by heart. " * 500
+    if text == "python-docs":
         from pydoc_data.topics import topics
-    except ImportError:
-        raise tg.Error("this Python has no documentation inside; use --text FILE") from None
-    return "\n".join(topics.values())
+
+        return "\n".join(topics.values())
+    return tg.data.read_text(text)
 
 
 # ---------------------------------------------------------------- model
@@ -217,20 +210,19 @@ def run_train(options):
     model = CharLM(len(vocabulary), **{name: getattr(options, name) for name in MODEL})
     model.to(device=device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
-    step, state, curve, recent = 0, None, [], collections.deque(maxlen=100)
+    step, state, curve, recent = 0, None, [], []
     if options.resume:
         streams.load_state_dict(tg.load_checkpoint(path).extra["streams"])
         step, extra = tg.load_checkpoint(path, model, optimizer)
         optimizer.param_groups[0]["lr"] = options.lr
-        state, curve = carried(extra["state"], device), extra["curve"]
-        recent.extend(extra["recent"])
+        state, curve, recent = carried(extra["state"], device), extra["curve"], extra["recent"]
         if step >= options.steps:
             return say(f"{path} is at step {step}; --steps is the total, so ask for more to go on")
 
     def save():
         extra = {"settings": {name: getattr(options, name) for name in SETTINGS}}
         extra |= {"characters": vocabulary.characters, "streams": streams.state_dict()}
-        extra |= {"state": state, "curve": curve, "recent": list(recent)}
+        extra |= {"state": state, "curve": curve, "recent": recent}
         tg.save_checkpoint(path, model, optimizer, step=step, extra=extra)
 
     say(f"{options.text}: {len(text):,} characters, {len(vocabulary)} distinct ones")
@@ -239,17 +231,16 @@ def run_train(options):
 
     stop = threading.Event()  # Ctrl-C ends training between two steps; a second one at once
 
-    def on_interrupt(*_):
+    def end_training(*_):
         stop.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    signal.signal(signal.SIGINT, on_interrupt)
-    window, total = options.batch * options.seq, options.steps
-    bar = tqdm and tqdm(  # shown on a terminal only
-        total=total * window, initial=step * window, unit="char", unit_scale=True, disable=None
-    )
-    since, seconds = step, time.perf_counter()
-    while step < total:
+    signal.signal(signal.SIGINT, end_training)
+    total, window = options.steps, options.batch * options.seq
+    since, started, steps = step, time.perf_counter(), range(step + 1, total + 1)
+    if tqdm:  # its bar shows on a terminal only
+        steps = tqdm(steps, None, total, unit="char", unit_scale=window, initial=step, disable=None)
+    for step in steps:
         x, y, first = streams.next_batch()
         logits, state = model(x.to(device=device), None if first else state)
         state = carried(state, device)
@@ -258,15 +249,13 @@ def run_train(options):
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), options.clip)
         optimizer.step()
-        step += 1
-        recent.append(loss.item())
-        if bar is not None:
-            bar.set_postfix_str(f"loss {recent[-1]:.3f}", refresh=False)
-            bar.update(window)
+        recent = [*recent[-99:], loss.item()]
+        if tqdm:
+            steps.set_postfix_str(f"loss {recent[-1]:.3f}", refresh=False)
 
         interrupted = stop.is_set()  # asked once: a signal between two looks must not be lost
         if step % options.val_every == 0 or step == total or interrupted:
-            speed = (step - since) * window / (time.perf_counter() - seconds)
+            speed = (step - since) * window / (time.perf_counter() - started)
             train_loss, val_loss = sum(recent) / len(recent), validate(model, val_streams, device)
             curve.append([step, train_loss, val_loss])
             say(f"step {step}/{total}: training {train_loss:.3f} nats, validation {val_loss:.3f} "
@@ -276,11 +265,9 @@ def run_train(options):
                 say(json.dumps(line | {"chars_per_second": round(speed)}), sys.stdout)
             if path:
                 save()
-            since, seconds = step, time.perf_counter()
+            since, started = step, time.perf_counter()
         if interrupted:
             break
-    if bar is not None:
-        bar.close()
 
     written = sample(model, vocabulary, device, "", 500)
     say(f"\nAt step {step} it writes:\n{written}\n")

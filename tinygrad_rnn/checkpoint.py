@@ -12,7 +12,6 @@ from .errors import CheckpointError
 from .nn.module import Module
 from .optim.optimizer import Optimizer
 from .random import Generator, default_generator
-from .serialization import flatten, load_file, save_file, unflatten
 from .tensor import Tensor
 
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
@@ -40,6 +39,8 @@ def save_checkpoint(
     complete before it takes the old one's place. Raises CheckpointError if it cannot be written,
     DTypeError for something in ``extra`` that no file can hold.
     """
+    from .serialization import flatten, save_file  # here, so that the package imports fast
+
     tree = {
         "model": model.state_dict(),
         "optimizer": None if optimizer is None else optimizer.state_dict(),
@@ -64,6 +65,8 @@ def load_checkpoint(
     ``load_checkpoint(path).extra`` shows what is needed to build one. Raises CheckpointError, and
     changes nothing, for a file that is damaged or does not fit.
     """
+    from .serialization import load_file, unflatten
+
     arrays, header = load_file(path)
     if "checkpoint" not in header:
         raise CheckpointError(

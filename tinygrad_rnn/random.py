@@ -1,5 +1,6 @@
 """Random numbers: generators with a state that can be saved, drawn on the host on every device."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,12 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = device
-        self.manual_seed(0)
+        self._seed = 0
+
+    @cached_property
+    def numpy(self) -> "np.random.Generator":
+        """NumPy's generator; made when first used, as numpy.random is slow to import."""
+        return np.random.Generator(np.random.PCG64(self._seed))
 
     def manual_seed(self, seed: int) -> "Generator":
         """Start again from a seed, an integer of at least 0."""
@@ -29,7 +35,8 @@ class Generator:
             raise DTypeError(f"manual_seed: seed is {seed!r}, expected an integer")
         if seed < 0:
             raise OptionError(f"manual_seed: seed is {seed}, expected at least 0")
-        self.numpy = np.random.Generator(np.random.PCG64(int(seed)))
+        self._seed = int(seed)
+        self.__dict__.pop("numpy", None)
         return self
 
     def get_state(self) -> Tensor:
@@ -62,7 +69,7 @@ def manual_seed(seed: int) -> Generator:
     return default_generator.manual_seed(seed)
 
 
-def host(generator: Generator | None) -> np.random.Generator:
+def host(generator: Generator | None) -> "np.random.Generator":
     """NumPy's generator behind ours, or behind the default one."""
     if generator is None:
         return default_generator.numpy

@@ -64,7 +64,7 @@ def parse(argv, saved=None):
     add("--val-every", type=number(int, 1), default=500, metavar="STEPS")
     add("--out", type=Path, metavar="DIR", help="for the loss curve and the written text")
     add("--json", action="store_true", help="one JSON object a line, at every validation")
-    train.set_defaults(run=run_train, **saved or {})
+    train.set_defaults(**saved or {})
     add = commands.add_parser("sample", help="write text with a trained model").add_argument
     add("--checkpoint", type=Path, metavar="PATH", required=True)
     add("--prompt", default="", metavar="TEXT", help="how the text begins")
@@ -300,11 +300,14 @@ def main(argv):
         stream.reconfigure(errors="replace")  # a terminal may lack a character of the text
     options = parse(argv)
     try:
-        if options.command == "train" and options.resume:
+        if options.command == "sample":
+            return run_sample(options)
+        if options.resume:
             options = parse(argv, saved=opened(options.checkpoint)[0])
-        options.run(options)
+        run_train(options)
     except (tg.Error, OSError) as error:
-        sys.exit(f"char_lm.py: error: {error}")
+        print(f"char_lm.py: error: {error}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 

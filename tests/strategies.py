@@ -56,16 +56,16 @@ def laid_out(array, layout, read_only=False):
     if layout == "F":
         out = np.asfortranarray(array)
     elif layout == "reversed":  # negative strides
-        back = (slice(None, None, -1),) * array.ndim
-        out = np.asarray(array[back]).copy()[back]
+        back = (*[slice(None, None, -1)] * array.ndim, ...)
+        out = array[back].copy()[back]
     elif layout == "gaps":
-        out = np.full([2 * n for n in array.shape], 1, array.dtype)[(slice(None, None, 2),) * array.ndim]
+        out = np.ones([2 * n for n in array.shape], array.dtype)
+        out = out[(*[slice(None, None, 2)] * array.ndim, ...)]
         out[...] = array
     elif layout == "repeated":  # stride 0: the values are the first row's
         out = np.broadcast_to(array[:1], array.shape) if array.ndim else array
     else:
         out = np.array(array, order="C")
-    out = np.asarray(out)
     if read_only:
         out = out.view()
         out.flags.writeable = False
@@ -149,3 +149,6 @@ class Draw:
             place = self.integer(0, len(parts)) if extra == "newaxis" else len(parts)
             parts.insert(place, None if extra == "newaxis" else ...)
         return tuple(parts) if len(parts) != 1 or self.draw(st.booleans()) else parts[0]
+
+    def draw_permutation(self, items):
+        return self.draw(st.permutations(list(items)))

@@ -1105,19 +1105,23 @@ def test_pickles_are_refused_and_nothing_runs(
     assert os.listdir(tmp_path) == ["hostile.safetensors"]
 
 
-@pytest.mark.parametrize("cut", [False, True])
-def test_every_bit_that_flips_and_every_byte_that_is_missing_is_seen(
-    target: Path, cut: bool
-) -> None:
+def test_every_bit_that_flips_is_seen(target: Path) -> None:
     save_file(target, OLD, {"lr": 0.001})
     whole = target.read_bytes()
-    for place in range(len(whole) * (1 if cut else 8)):
-        content = bytearray(whole)
-        if cut:
-            del content[place]
-        else:
-            content[place // 8] ^= 1 << place % 8
-        target.write_bytes(content)
+    with open(target, "r+b", buffering=0) as file:
+        for place, byte in enumerate(whole):
+            for bit in range(8):
+                os.pwrite(file.fileno(), bytes([byte ^ 1 << bit]), place)
+                with pytest.raises(CheckpointError):
+                    load_file(target)
+            os.pwrite(file.fileno(), bytes([byte]), place)
+    assert load_file(target)[1] == {"lr": 0.001}
+
+
+def test_every_byte_that_is_missing_is_seen(target: Path) -> None:
+    whole = target.read_bytes()
+    for place in range(len(whole)):
+        target.write_bytes(whole[:place] + whole[place + 1 :])
         with pytest.raises(CheckpointError):
             load_file(target)
 
@@ -1161,7 +1165,7 @@ def test_loading_takes_about_twice_the_file(tmp_path: Path) -> None:
 def test_a_huge_file_of_another_kind_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "huge.pickle"
     path.write_bytes(pickle.dumps(np.zeros(3)))
-    os.truncate(path, 2**32)  # sparse: it takes no room
+    os.truncate(path, 2**32)  # sparse: it takes no room on the disk
     tracemalloc.start()
     try:
         refused(path)

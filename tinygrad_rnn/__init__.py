@@ -4,7 +4,7 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk`` (
 ``ops/elementwise`` and its kin (the table), ``ops/recurrent``, ``kernels/numpy``, ``nn/module``.
 """
 
-import numpy as _np
+import numpy as np
 
 from . import autograd, creation, data, functions, nn, optim
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -43,5 +43,5 @@ __all__ = [
 __all__ += creation.__all__
 __all__ += functions.__all__
 
-float32, float64 = _np.dtype("float32"), _np.dtype("float64")
-int32, int64, bool = _np.dtype("int32"), _np.dtype("int64"), _np.dtype("bool")
+float32, float64 = np.dtype("float32"), np.dtype("float64")
+int32, int64, bool = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")

@@ -61,6 +61,7 @@ _DTYPES = {
 }
 _CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
 _SUPPORTED = ", ".join(dtype.name for dtype in _CODES)
+_LONGEST_HEADER = 100_000_000  # in safetensors, too
 _DEPTH = 100  # of a tree: far above any real state, far below Python's recursion limit
 _WAYS_OUT = {
     errno.ENOENT: "; check the name, and that the folder exists",
@@ -118,10 +119,10 @@ def load_file(path: Path) -> tuple[dict[str, Array], dict[str, JSON]]:
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
         length = int.from_bytes(file.read(8), "little")
-        if length + 8 > status.st_size:  # before reading on: the wrong file may be a huge one
+        if length > min(status.st_size - 8, _LONGEST_HEADER):  # the wrong file may be a huge one
             raise ValueError(
-                f"it is cut short or no safetensors file: a header of {length} bytes does not fit "
-                f"into its {status.st_size}"
+                f"it is cut short or no safetensors file: {length} is no length of a header in "
+                f"{status.st_size} bytes"
             )
         file.seek(0)
         return _parse(file.read())

@@ -9,7 +9,7 @@ import numpy as np
 from . import ops
 from .backend import backend_of, find
 from .engine.mode import is_grad_enabled
-from .engine.node import Node, Value, assign, wrap
+from .engine.node import Node, Value, assign, check_writable, wrap
 from .engine.walk import backward
 from .errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
 
@@ -339,7 +339,9 @@ class Tensor(Value):
         if dtype is None:
             return self
         dtype = as_dtype(dtype, "to")
-        return self if dtype == self.dtype else ops.astype(self, dtype)
+        if dtype == self.dtype:
+            return self
+        return ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
 
     def cpu(self) -> Self:
         """On the CPU."""
@@ -706,6 +708,7 @@ class Tensor(Value):
         if recording:
             self._in_place("assignment", ops.put(self, value, plain(index)))
             return
+        check_writable(self.data, "assignment")
         try:
             self.data[plain(index)] = plain(value)
         except (ValueError, IndexError) as error:

@@ -73,7 +73,7 @@ def add_at(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarray
 
 def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     """``np.add.at`` for whole rows: equal rows are brought together by a sort, then summed."""
-    flat = rows.ravel()
+    flat = rows.ravel().astype(np.intp, copy=False)  # narrow and unsigned ids would wrap around
     if flat.size == 0:
         return
     flat = np.where(flat < 0, flat + out.shape[0], flat)

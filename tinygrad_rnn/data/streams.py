@@ -58,7 +58,8 @@ class TextStreams:
         self.seq_len = int(seq_len)
         self.ids = _ids(text_or_file, vocabulary)
         if not len(self):
-            hint = "; a file is passed as a pathlib.Path" if isinstance(text_or_file, str) else ""
+            path = isinstance(text_or_file, str) and "\n" not in text_or_file
+            hint = "; if it names a file, pass it as a pathlib.Path" if path else ""
             raise OptionError(self._too_short("TextStreams: the text", len(self.ids)) + hint)
         self._drawn = 0  # windows that next_batch has given, over all passes
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 
-__all__ = ["Node", "Value", "assign", "record", "wrap"]
+__all__ = ["Node", "Value", "assign", "check_writable", "record", "wrap"]
 
 _births = itertools.count().__next__
 
@@ -116,6 +116,16 @@ def _fits(source: Any, target: Any) -> bool:
     return _KINDS[np.dtype(str(source)).kind] <= _KINDS[np.dtype(str(target)).kind]
 
 
+def check_writable(data: Any, name: str) -> None:
+    """Refuse memory that cannot be written to."""
+    flags = getattr(data, "flags", None)
+    if flags is not None and not flags.writeable:
+        raise GraphError(
+            f"{name}: this tensor's memory is read-only (an expanded tensor, or a read-only array); "
+            "clone() it first"
+        )
+
+
 def assign(target: Value, result: Value, name: str) -> None:
     """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
     out, data = result.data, target.data
@@ -130,6 +140,7 @@ def assign(target: Value, result: Value, name: str) -> None:
             f"{name}: a view cannot be changed in place while recording; "
             "assign to the tensor it was taken from, as in x[0, 1] = value, or work on a clone()"
         )
+    check_writable(data, name)
     if out.shape != data.shape:
         raise ShapeError(
             f"{name}: the result has shape {out.shape}, expected {data.shape}, the shape of the "

@@ -32,10 +32,11 @@ from .node import Node, Value, record, wrap
 __all__ = ["FusedOp", "Op", "op", "table"]
 
 table = SimpleNamespace()
-"""Every op under its name: the ``xp`` of a pullback that is being recorded."""
+"""The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
+_NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
 class _Signature:
@@ -64,6 +65,8 @@ class _Signature:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The array arguments, and the settings in the order in which they were declared."""
         if self.variadic:
+            if not args or not isinstance(args[0], list | tuple):
+                raise DTypeError(f"{name}: expected a list or a tuple of tensors first")
             arrays, rest = tuple(args[0]), args[1:]
         else:
             count = len(self.arrays)
@@ -81,7 +84,6 @@ class _Signature:
         if merged.keys() != self.keys or len(rest) > len(self.settings):
             self._refuse(name, rest, merged)
         return arrays, merged
-
 
     def _refuse(self, name: str, rest: tuple[Any, ...], merged: dict[str, Any]) -> None:
         missing = ", ".join(key for key in self.settings if key not in merged)
@@ -123,8 +125,8 @@ def _enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     return arrays, needs, xp
 
 
-def _explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
-    """An error of the array library, said in terms of the op and its arguments."""
+def _explain(name: str, arrays: Sequence[Any], error: Exception) -> Error | None:
+    """An error of the array library in terms of the op and its arguments; None if it is another."""
     seen = ", ".join(
         f"{a.dtype}{tuple(a.shape)}" if hasattr(a, "shape") else type(a).__name__ for a in arrays
     )
@@ -138,7 +140,7 @@ def _explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
     for builtin, ours in ((IndexError, IdError), (ValueError, ShapeError), (TypeError, DTypeError)):
         if isinstance(error, builtin):
             return ours(message)
-    return error
+    return None
 
 
 class _Plan:
@@ -183,26 +185,28 @@ class _Plan:
         """What was saved, as Tensors in the graph, for a pullback that is to be recorded."""
         lifted = []
         arrays = self.op.signature.arrays
+        cells = iter([cell for cell, _ in node.versions])
         for name, value in zip(self.union, node.saved, strict=True):
             if name == "out":
-                value = wrap(value, node)
+                value = wrap(value, node, node.versions[-1][0])
             elif name == "xp":
                 value = table
             elif name in arrays and self.op.signature.variadic:
-                value = tuple(self.tensor(node, i, array) for i, array in enumerate(value))
+                value = tuple(lift(self, node, i, x, next(cells)) for i, x in enumerate(value))
             elif name in arrays:
-                value = self.tensor(node, arrays.index(name), value)
+                value = lift(self, node, arrays.index(name), value, next(cells))
             lifted.append(value)
         return lifted
 
-    def tensor(self, node: Node, argument: int, array: Any) -> Any:
-        """An argument as it was: with its place in the graph if it needs a gradient."""
-        if not hasattr(array, "shape"):
-            return array  # a Python scalar, or None
-        if argument not in self.chosen:
-            return wrap(array)
-        parent = node.parents[self.chosen.index(argument)]
-        return wrap(array, parent) if isinstance(parent, Node) else parent
+
+def lift(plan: Any, node: Node, argument: int, array: Any, cell: list[int]) -> Any:
+    """An argument as it was: a Tensor with its place in the graph, if it needs a gradient."""
+    if not hasattr(array, "shape"):
+        return array  # a Python scalar, or None
+    if argument not in plan.chosen:
+        return wrap(array, None, cell)
+    parent = node.parents[plan.chosen.index(argument)]
+    return wrap(array, parent, cell) if isinstance(parent, Node) else parent
 
 
 def _compile(arguments: str, values: Sequence[str], function: Pullback | None = None) -> Any:
@@ -228,7 +232,6 @@ class Op:
         self.binds = bool(self.signature.settings) or self.signature.variadic
         self.pullbacks: tuple[Pullback | None, ...] = ()
         self.plans: dict[int, _Plan | None] = {}
-        setattr(table, self.name, self)
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.signature.arrays + self.signature.settings)})>"
@@ -316,7 +319,9 @@ class Op:
         except Error:
             raise
         except Exception as error:
-            raise _explain(self.name, arrays, error) from error
+            if (explained := _explain(self.name, arrays, error)) is None:
+                raise
+            raise explained from error
         if isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results
             out = np.asarray(out)
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
@@ -328,11 +333,10 @@ class Op:
         if needs and is_grad_enabled():
             plan = self.plans[needs] if needs in self.plans else self.plan(needs)
             if plan is not None:
-                versions = []
-                for i in range(len(args)) if plan.saves_all else plan.saved_args:
-                    arg = args[i]
-                    if isinstance(arg, Value):
-                        versions.append((arg.version, arg.version[0]))
+                versions = [
+                    (cell := args[i].version, cell[0]) if isinstance(args[i], Value) else _NEVER
+                    for i in (range(len(args)) if plan.saves_all else plan.saved_args)
+                ]
                 if plan.saves_out:
                     versions.append((version, version[0]))
                 parents = [arg if (arg := args[i]).node is None else arg.node for i in plan.chosen]
@@ -404,15 +408,13 @@ class _FusedPlan:
         from .walk import gradients
 
         _, inputs, _, _, settings = node.saved
-        heads: list[Any] = list(inputs)
-        for i, array in enumerate(inputs):
-            if array is not None:
-                heads[i] = wrap(array)
-        for place, i in enumerate(self.chosen):
-            parent = node.parents[place]
-            tensor = wrap(inputs[i], parent) if isinstance(parent, Node) else parent
+        heads = [
+            lift(self, node, i, array, cell)
+            for i, (array, (cell, _)) in enumerate(zip(inputs, node.versions, strict=False))
+        ]
+        for i in self.chosen:
             # A fresh node, so that the walk through the composite ends at the op's own arguments.
-            heads[i] = identity(tensor)
+            heads[i] = identity(heads[i])
         with enable_grad():
             outputs = self.op.composite(*heads, **settings)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -477,13 +479,16 @@ class FusedOp:
         arrays, needs, xp = _enter(self.name, args)
         forward, _ = self.twins(xp)
         if forward is None:
-            return self.composite(*args, **settings)
+            tensors = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
+            return self.composite(*tensors, **settings)
         try:
             outputs, workspace = forward(xp, *arrays, **settings)
         except Error:
             raise
         except Exception as error:
-            raise _explain(self.name, arrays, error) from error
+            if (explained := _explain(self.name, arrays, error)) is None:
+                raise
+            raise explained from error
         if not needs or not is_grad_enabled():
             tensors = [wrap(out) for out in outputs]
             return tensors[0] if len(tensors) == 1 else tuple(tensors)
@@ -492,7 +497,7 @@ class FusedOp:
             chosen = tuple(i for i in range(len(args)) if needs >> i & 1)
             plan = self.plans[needs] = _FusedPlan(self, chosen)
         parents = [a if (a := args[i]).node is None else a.node for i in plan.chosen]
-        versions = [(a.version, a.version[0]) for a in args if isinstance(a, Value)]
+        versions = [(a.version, a.version[0]) if isinstance(a, Value) else _NEVER for a in args]
         kept = outputs if self.reads_outputs else None
         saved = (xp, arrays, kept, workspace, settings)
         node = record(plan, parents, saved, versions, None, None)

@@ -49,7 +49,7 @@ class _Gradients:
             g = (table if self.create else backend_of(g)).astype(g, like.dtype)
         entry = store.get(key)
         if entry is None:
-            store[key] = [target, g, owned]
+            store[key] = [target, g, owned and not self.create]
             if store is self.nodes:
                 heappush(self.heap, -key)
         elif entry[2] and g.ndim:

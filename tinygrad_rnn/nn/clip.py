@@ -7,15 +7,29 @@ from typing import Any
 import numpy as np
 
 from ..engine.node import wrap
-from ..errors import GraphError, OptionError
+from ..errors import DTypeError, GraphError, OptionError
 from ..tensor import Tensor
 
 __all__ = ["GradientClipping", "clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
 
-def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [parameter for parameter in given if parameter.grad is not None]
+def _tensors(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    for place, tensor in enumerate(given):
+        if not isinstance(tensor, Tensor):
+            raise DTypeError(f"{name}: number {place} is {type(tensor).__name__}, expected a Tensor")
+    return given
+
+
+def _with_grad(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [p for p in _tensors(name, parameters) if p.grad is not None]
+
+
+def _check_bound(name: str, what: str, bound: Any) -> None:
+    if not isinstance(bound, int | float):
+        raise DTypeError(f"{name}: {what} is {bound!r}, expected a number")
+    if not bound >= 0:
+        raise OptionError(f"{name}: {what} is {bound}, expected at least 0")
 
 
 def _norm(array: Any, norm_type: float) -> float:
@@ -39,26 +53,32 @@ def _norm(array: Any, norm_type: float) -> float:
 
 
 def _combined(norms: Sequence[float], norm_type: float) -> float:
-    if norm_type == math.inf:
-        return max(norms, default=0.0)
     top = max(norms, default=0.0)
-    if top == 0.0 or not math.isfinite(sum(norms)):
-        return sum(norms)
+    if top == 0.0 or not all(map(math.isfinite, norms)):
+        return sum(norms)  # an infinity or a NaN, which a maximum may not see
+    if norm_type == math.inf:
+        return top
     return top * math.fsum((norm / top) ** norm_type for norm in norms) ** (1.0 / norm_type)
 
 
-def _check_norm_type(name: str, norm_type: float) -> float:
+def _check_norm_type(name: str, norm_type: Any) -> float:
+    if not isinstance(norm_type, int | float):
+        raise DTypeError(f"{name}: norm_type is {norm_type!r}, expected a number, or math.inf")
     if not norm_type > 0:
         raise OptionError(f"{name}: norm_type is {norm_type}, expected above 0, or inf")
     return float(norm_type)
 
 
+def _scalar(total: float, tensors: Sequence[Tensor]) -> Tensor:
+    with np.errstate(over="ignore"):  # a norm beyond float32 of gradients within it is an infinity
+        return wrap(np.asarray(total, tensors[0].dtype if tensors else np.float32))
+
+
 def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
     """The norm of all tensors taken as one vector: a 0-d tensor."""
-    given = list(tensors)
+    given = _tensors("get_total_norm", tensors)
     kind = _check_norm_type("get_total_norm", norm_type)
-    total = _combined([_norm(t.data, kind) for t in given], kind)
-    return wrap(np.asarray(total, given[0].dtype if given else np.float32))
+    return _scalar(_combined([_norm(t.data, kind) for t in given], kind), given)
 
 
 def clip_grad_norm_(
@@ -72,10 +92,9 @@ def clip_grad_norm_(
     Returns the norm before clipping. As torch.nn.utils.clip_grad_norm_, but by default a NaN or an
     infinity raises GraphError, which names its parameter, and nothing is changed.
     """
-    if not max_norm >= 0:
-        raise OptionError(f"clip_grad_norm_: max_norm is {max_norm}, expected at least 0")
+    _check_bound("clip_grad_norm_", "max_norm", max_norm)
     kind = _check_norm_type("clip_grad_norm_", norm_type)
-    chosen = _with_grad(parameters)
+    chosen = _with_grad("clip_grad_norm_", parameters)
     norms = [_norm(parameter.grad.data, kind) for parameter in chosen]
     total = _combined(norms, kind)
     if not math.isfinite(total) and error_if_nonfinite:
@@ -92,14 +111,13 @@ def clip_grad_norm_(
         for parameter in chosen:
             parameter.grad.data *= scale
             parameter.grad.version[0] += 1
-    return wrap(np.asarray(total, chosen[0].dtype if chosen else np.float32))
+    return _scalar(total, chosen)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value]."""
-    if not clip_value >= 0:
-        raise OptionError(f"clip_grad_value_: clip_value is {clip_value}, expected at least 0")
-    for parameter in _with_grad(parameters):
+    _check_bound("clip_grad_value_", "clip_value", clip_value)
+    for parameter in _with_grad("clip_grad_value_", parameters):
         parameter.grad.clamp_(-clip_value, clip_value)
 
 
@@ -119,15 +137,14 @@ class GradientClipping:
     """
 
     def __init__(self, max_norm: float = 1.0) -> None:
-        if not max_norm >= 0:
-            raise OptionError(f"GradientClipping: max_norm is {max_norm}, expected at least 0")
+        _check_bound("GradientClipping", "max_norm", max_norm)
         self.max_norm = max_norm
         self.last_norm: float | None = None
 
     def clip_gradients(self, gradients: Sequence[Any]) -> Any:
         """Scale the arrays if their common norm is above ``max_norm``."""
         self.last_norm = math.sqrt(sum(float((g**2).sum()) for g in gradients if g is not None))
-        if self.last_norm <= self.max_norm:
+        if not self.last_norm > self.max_norm:  # nor if it is NaN, as in the tutorial
             return gradients
         scale = self.max_norm / self.last_norm
         return [None if g is None else g * scale for g in gradients]

@@ -64,10 +64,23 @@ def check_ids(name: str, what: str, ids: Tensor, count: int, ignore: int | None 
         )
 
 
-def check_probability(name: str, p: Any) -> None:
-    """Refuse a p that is not in [0, 1]."""
+def check_probability(name: str, what: str, p: Any) -> None:
+    """Refuse what is not in [0, 1]."""
     if not isinstance(p, int | float) or not 0.0 <= p <= 1.0:
-        raise OptionError(f"{name}: p is {p!r}, expected a probability from 0 to 1")
+        raise OptionError(f"{name}: {what} is {p!r}, expected a number from 0 to 1")
+
+
+def padding_row(name: str, padding_idx: Any, count: int) -> int | None:
+    """The row that padding_idx names, counted from the front; refuses what is no row."""
+    if padding_idx is None:
+        return None
+    if not hasattr(padding_idx, "__index__"):
+        raise DTypeError(f"{name}: padding_idx is {padding_idx!r}, expected an integer or None")
+    if not -count <= padding_idx < count:
+        raise OptionError(
+            f"{name}: padding_idx is {padding_idx}, expected a row of num_embeddings={count}"
+        )
+    return int(padding_idx) % count
 
 
 def check_reduction(name: str, reduction: Any) -> None:
@@ -86,11 +99,18 @@ def linear(
 ) -> Tensor:
     """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
     check_float(name, input, weight)
-    if not input.ndim or input.shape[-1] != weight.shape[-1]:
+    if weight.ndim != 2:
+        raise ShapeError(f"{name}: weight has shape {weight.shape}, expected 2 dims (O, I)")
+    if not input.ndim or input.shape[-1] != weight.shape[1]:
         got = input.shape[-1] if input.ndim else "no"
         raise ShapeError(
             f"{name}: input has {got} features in its last dimension, expected "
-            f"in_features={weight.shape[-1]} (input shape {input.shape})"
+            f"in_features={weight.shape[1]} (input shape {input.shape})"
+        )
+    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != weight.dtype):
+        raise ShapeError(
+            f"{name}: bias is {bias.dtype} of shape {bias.shape}, expected {weight.dtype} of "
+            f"shape {weight.shape[:1]}"
         )
     out: Tensor = ops.linear(input, weight, bias)
     return out
@@ -103,6 +123,7 @@ def embedding(
     if not isinstance(input, Tensor) or input.dtype.kind not in "iu":
         got = input.dtype if isinstance(input, Tensor) else type(input).__name__
         raise DTypeError(f"{name}: input is {got}, expected a tensor of integer ids; use .long()")
+    padding_idx = padding_row(name, padding_idx, weight.shape[0])
     check_ids(name, "input", input, weight.shape[0])
     rows = weight[input]
     if padding_idx is None:
@@ -116,7 +137,10 @@ def dropout(
     input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
 ) -> Tensor:
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
-    check_probability("dropout", p)
+    check_probability("dropout", "p", p)
+    if not isinstance(input, Tensor) or input.dtype.kind != "f":
+        got = input.dtype if isinstance(input, Tensor) else type(input).__name__
+        raise DTypeError(f"dropout: input is {got}, expected a float Tensor")
     if not training or p == 0.0:
         return input
     kept = host(generator).random(input.shape, np.float32) >= p
@@ -188,9 +212,9 @@ def cross_entropy(
     """
     name = "cross_entropy"
     check_reduction(name, reduction)
-    if not isinstance(label_smoothing, int | float) or not 0.0 <= label_smoothing <= 1.0:
-        raise OptionError(f"{name}: label_smoothing is {label_smoothing!r}, expected 0 to 1")
-    for what, value in (("input", input), ("target", target)):
+    check_probability(name, "label_smoothing", label_smoothing)
+    given = (("input", input), ("target", target), ("weight", input if weight is None else weight))
+    for what, value in given:
         if not isinstance(value, Tensor):
             raise DTypeError(f"{name}: {what} is {type(value).__name__}, expected a Tensor")
     if not input.ndim or input.dtype.kind != "f":
@@ -213,10 +237,10 @@ def cross_entropy(
             f"shape {outer} or probabilities of shape {input.shape} (input shape {input.shape})"
         )
     check_ids(name, "target", target, classes, ignore_index)
-    if reduction == "mean" and not _any_kept(target, ignore_index):
+    if reduction == "mean" and not _any_kept(target, ignore_index, weight):
         raise ShapeError(
             f"{name}: the mean over no targets is not defined: target of shape {target.shape} "
-            f"has nothing but ignore_index={ignore_index}"
+            f"has nothing but ignore_index={ignore_index} and classes of weight 0"
         )
     logits = input if axis == input.ndim - 1 else input.movedim(axis, -1)
     if logits.ndim != 2:
@@ -232,9 +256,12 @@ def cross_entropy(
     return loss.reshape(outer) if reduction == "none" and target.ndim != 1 else loss
 
 
-def _any_kept(target: Tensor, ignore_index: int) -> bool:
+def _any_kept(target: Tensor, ignore_index: int, weight: Tensor | None) -> bool:
     if not target.numel():
         return False
+    if weight is not None:
+        kept = target != ignore_index
+        return bool((weight.detach()[ops.where(kept, target, 0)] * kept).any())
     # The usual target has no ignore_index in it: one look at its first element tells.
     return int(target.data.reshape(-1)[0]) != ignore_index or bool((target != ignore_index).any())
 
@@ -248,9 +275,10 @@ def _soft_cross_entropy(
     axis: int,
 ) -> Tensor:
     """Cross entropy with probabilities as targets; a mean is over all but the classes."""
-    if target.shape != input.shape:
+    if target.shape != input.shape or target.dtype != input.dtype:
         raise ShapeError(
-            f"cross_entropy: target has shape {target.shape}, expected {input.shape}, the input's"
+            f"cross_entropy: target is {target.dtype} of shape {target.shape}, expected "
+            f"probabilities, {input.dtype} of shape {input.shape} as the input"
         )
     classes = input.shape[axis]
     share = target * (1.0 - label_smoothing) + label_smoothing / classes

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import backend_of
-from ..errors import OptionError, ShapeError
+from ..errors import DTypeError, OptionError, ShapeError
 from ..random import Generator, host
 from ..tensor import Tensor
 
@@ -27,6 +27,13 @@ __all__ = [
 ]
 
 
+def _check(name: str, tensor: Any) -> None:
+    """Refuse what cannot hold initial values, before any number is drawn."""
+    if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
+        got = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise DTypeError(f"{name}: got {got}, expected a float Tensor")
+
+
 def _write(tensor: Tensor, values: Any) -> Tensor:
     array = np.asarray(values, tensor.dtype)
     tensor.data[...] = backend_of(tensor.data).from_host(array)
@@ -36,7 +43,8 @@ def _write(tensor: Tensor, values: Any) -> Tensor:
 
 def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
     """The inputs and the outputs of each unit: of a weight (out, in)."""
-    if tensor.ndim < 2:
+    _check(name, tensor)
+    if tensor.ndim < 2 or not tensor.numel():
         raise ShapeError(
             f"{name}: got a tensor of shape {tensor.shape}, expected a weight of at least 2 dims"
         )
@@ -63,6 +71,7 @@ def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Uniform in [a, b)."""
+    _check("uniform_", tensor)
     if not a <= b:
         raise OptionError(f"uniform_: from a={a} to b={b}, expected a <= b")
     return _write(tensor, host(generator).uniform(a, b, tensor.shape))
@@ -72,6 +81,7 @@ def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Normal."""
+    _check("normal_", tensor)
     if not std >= 0:
         raise OptionError(f"normal_: std is {std}, expected at least 0")
     return _write(tensor, host(generator).normal(mean, std, tensor.shape))
@@ -79,6 +89,7 @@ def normal_(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """One value everywhere."""
+    _check("constant_", tensor)
     return _write(tensor, np.full(tensor.shape, val))
 
 
@@ -103,6 +114,7 @@ def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
     Le, Jaitly and Hinton 2015 start with scale 1 and relu, the tutorial that this package follows
     with 0.1 and tanh.
     """
+    _check("identity_", tensor)
     if tensor.ndim != 2:
         raise ShapeError(f"identity_: got a tensor of shape {tensor.shape}, expected 2 dims")
     return _write(tensor, scale * np.eye(tensor.shape[0], tensor.shape[1]))
@@ -157,6 +169,7 @@ def kaiming_normal_(
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """A (semi-)orthogonal matrix, of all such equally likely: Saxe et al. 2013."""
+    _check("orthogonal_", tensor)
     if tensor.ndim < 2:
         raise ShapeError(
             f"orthogonal_: got a tensor of shape {tensor.shape}, expected at least 2 dims"

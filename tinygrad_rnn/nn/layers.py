@@ -53,6 +53,7 @@ class Sequential(Module):
         else:
             named = [(str(i), module) for i, module in enumerate(modules)]
         for name, module in named:
+            self._check_name("nn.Sequential", name)
             if not isinstance(module, Module):
                 raise DTypeError(
                     f"nn.Sequential: {name} is {type(module).__name__}, expected a Module"
@@ -66,15 +67,14 @@ class Sequential(Module):
         return self.children()
 
     def __getitem__(self, index: Any) -> Module:
-        modules = list(self.children())
+        items = list(self.named_children())
         if isinstance(index, slice):
-            return Sequential(*modules[index])
-        try:
-            return modules[index]
-        except IndexError:
-            raise IdError(
-                f"nn.Sequential: index {index} of {len(modules)} modules"
-            ) from None
+            return Sequential(OrderedDict(items[index]))
+        if not hasattr(index, "__index__"):
+            raise DTypeError(f"nn.Sequential: index {index!r}, expected an integer or a slice")
+        if not -len(items) <= index < len(items):
+            raise IdError(f"nn.Sequential: index {index} of {len(items)} modules")
+        return items[index][1]
 
     def forward(self, input: Any) -> Any:
         for module in self.children():
@@ -125,16 +125,9 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         positive("nn.Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise OptionError(
-                    f"nn.Embedding: padding_idx is {padding_idx}, expected a row of "
-                    f"num_embeddings={num_embeddings}"
-                )
-            padding_idx %= num_embeddings
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        self.padding_idx = padding_idx
+        self.padding_idx = F.padding_row("nn.Embedding", padding_idx, num_embeddings)
         self.weight = empty_parameter(num_embeddings, embedding_dim)
         self.reset_parameters()
 
@@ -157,7 +150,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        F.check_probability("nn.Dropout", p)
+        F.check_probability("nn.Dropout", "p", p)
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:

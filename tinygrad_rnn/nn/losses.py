@@ -33,6 +33,7 @@ class CrossEntropyLoss(Module):
     ) -> None:
         super().__init__()
         F.check_reduction("nn.CrossEntropyLoss", reduction)
+        F.check_probability("nn.CrossEntropyLoss", "label_smoothing", label_smoothing)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.reduction = reduction

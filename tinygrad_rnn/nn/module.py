@@ -6,7 +6,8 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from ..errors import CheckpointError, DTypeError, GraphError
+from ..backend import backend_of
+from ..errors import CheckpointError, DTypeError, GraphError, OptionError
 from ..tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
@@ -24,6 +25,11 @@ class Parameter(Tensor):
         array = data.detach().data if isinstance(data, Tensor) else data
         super().__init__(array, requires_grad)
         self.name = "parameter"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        out = super().__deepcopy__(memo)
+        out.name = self.name
+        return out
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
@@ -67,6 +73,11 @@ class Module:
                     f"{type(self).__name__}: {name} is a {type(held).__name__}, so it can become "
                     f"another one or None, not {type(value).__name__}; `del` it first"
                 )
+        if name in self.__dict__.get("_buffer_names", ()) and not isinstance(value, Tensor | None):
+            raise DTypeError(
+                f"{type(self).__name__}: {name} is a buffer, so it can become another Tensor or "
+                f"None, not {type(value).__name__}; `del` it first"
+            )
         if isinstance(value, Parameter) and value.name == "parameter":
             value.name = name
         if isinstance(value, list | tuple | dict):
@@ -90,8 +101,17 @@ class Module:
                 f"register_buffer: {name!r} is {type(tensor).__name__}, expected a Tensor or None"
             )
         names = self.__dict__.get("_buffer_names", ())
+        if name not in names:
+            self._check_name("register_buffer", name)
         self._buffer_names = (*(n for n in names if n != name), name)
         self.__dict__[name] = tensor
+
+    def _check_name(self, function: str, name: Any) -> None:
+        """Refuse a name under which something could not be found again."""
+        if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
+            raise OptionError(
+                f"{function}: the name {name!r} is no text, empty, has a dot or is taken"
+            )
 
     # ------------------------------------------------------------ what is inside
 
@@ -162,6 +182,8 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Training mode: dropout drops."""
+        if not isinstance(mode, bool):
+            raise DTypeError(f"train: mode is {type(mode).__name__}, expected True or False")
         for module in self.modules():
             module.training = mode
         return self
@@ -225,12 +247,22 @@ class Module:
                 f"{type(self).__name__}.load_state_dict: nothing was loaded, as "
                 + "; ".join(wrong)
             )
-        for name, tensor in self.state_dict().items():
-            if name in state_dict:
-                tensor.copy_(Tensor(np.asarray(state_dict[name])))
+        fresh = [
+            (tensor, backend_of(tensor.data).from_host(np.asarray(state_dict[name])))
+            for name, tensor in self.state_dict().items()
+            if name in state_dict
+        ]
+        for tensor, array in fresh:  # needs no memory: nothing can go wrong halfway
+            tensor.data[...] = array
+            tensor.version[0] += 1
 
     def misfits(self, state_dict: Mapping[str, Any], strict: bool = True) -> list[str]:
         """What in a ``state_dict`` does not fit this module, a line each."""
+        if not isinstance(state_dict, Mapping):
+            raise DTypeError(
+                f"{type(self).__name__}.load_state_dict: got {type(state_dict).__name__}, expected "
+                "a dict, as state_dict() gives"
+            )
         own = self.state_dict()
         values = {name: _host_array(name, value) for name, value in state_dict.items()}
         wrong = [

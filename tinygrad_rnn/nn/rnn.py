@@ -80,7 +80,7 @@ class _Recurrent(Module):
 
 
 def _check_nonlinearity(name: str, nonlinearity: Any) -> None:
-    if nonlinearity not in ops.recurrent.ACTIVATIONS:
+    if nonlinearity not in tuple(ops.recurrent.ACTIVATIONS):
         raise OptionError(f"{name}: nonlinearity is {nonlinearity!r}, expected 'tanh' or 'relu'")
 
 
@@ -160,7 +160,7 @@ class RNN(_Recurrent):
             "nn.RNN", input_size=input_size, hidden_size=hidden_size, num_layers=num_layers
         )
         _check_nonlinearity("nn.RNN", nonlinearity)
-        F.check_probability("nn.RNN", dropout)
+        F.check_probability("nn.RNN", "dropout", dropout)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -234,7 +234,10 @@ class RNN(_Recurrent):
 
 
 def _check_lengths(name: str, lengths: Any, steps: int, batch: int) -> np.ndarray:
-    given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+    try:
+        given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+    except ValueError as error:
+        raise ShapeError(f"{name}: lengths is ragged: {error}") from None
     if given.shape != (batch,) or (given.dtype.kind not in "iu" and batch):
         raise ShapeError(
             f"{name}: lengths has shape {given.shape} and {given.dtype}, expected {batch} integers, "

@@ -10,3 +10,7 @@ from .matmul import *
 from .recurrent import *
 from .reduce import *
 from .shape import *
+
+from ..engine.op import Op, table
+
+table.__dict__.update({name: op for name, op in globals().items() if isinstance(op, Op)})

@@ -44,7 +44,8 @@ class Adam(Optimizer):
         betas = group["betas"]
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise DTypeError(f"{self._name}: betas is {betas!r}, expected two numbers")
-        if not all(0.0 <= beta < 1.0 for beta in betas):
+        at_least(self._name, 0.0, **{f"betas[{i}]": beta for i, beta in enumerate(betas)})
+        if max(betas) >= 1.0:
             raise OptionError(f"{self._name}: betas is {betas!r}, expected both in [0, 1)")
 
     def slots_of(self, group: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ work on these in a few passes, and writes the parameters back. What an update re
 momentum) stays flat between steps; ``state_dict`` shows it parameter by parameter.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -38,9 +39,10 @@ class _Bucket:
         self.steps = [0] * len(params)
         self.sizes = sizes = [p.numel() for p in params]
         starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
-        self.spans = [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
+        self.spans = [slice(a, b) for a, b in itertools.pairwise(starts)]
         xp = backend_of(params[0].data)
         self.xp = xp
+        self.dtype = params[0].dtype
         self.slots = {
             name: xp.from_host(np.zeros(starts[-1], str(params[0].dtype))) for name in slots
         }
@@ -54,24 +56,35 @@ class _Bucket:
                 for name, slot in self.slots.items():
                     slot[self.spans[i]] = self.xp.from_host(np.asarray(entry[name]).reshape(-1))
 
-    def run(self, update: Callable[..., None]) -> None:
-        """Update the parameters that have a gradient: all in one go if they are in step."""
+    def prepare(self, update: Callable[..., None]) -> list[Any]:
+        """What :meth:`commit` takes; of the parameters that are in step all in one go."""
         chosen = [i for i, p in enumerate(self.params) if p.grad is not None]
         if not chosen:
-            return
+            return []
         together = len(chosen) == len(self.params) and len(set(self.steps)) == 1
-        for part in [chosen] if together else [[i] for i in chosen]:
-            span = slice(self.spans[part[0]].start, self.spans[part[-1]].stop)
-            self._update(part, span, update)
+        parts = [chosen] if together else [[i] for i in chosen]
+        return [(self, part, *self._updated(part, update)) for part in parts]
 
-    def _update(self, part: list[int], span: slice, update: Callable[..., None]) -> None:
-        params = [self.params[i] for i in part]
-        vector = self.xp.join([p.data for p in params])
-        grad = self.xp.join([p.grad.data for p in params])
-        slots = {name: slot[span] for name, slot in self.slots.items()}
+    def _updated(self, part: list[int], update: Callable[..., None]) -> tuple[Any, dict[str, Any]]:
+        """The new values of some parameters and of their slots; nothing is changed."""
+        join = self.xp.join
+        span = slice(self.spans[part[0]].start, self.spans[part[-1]].stop)
+        vector = join([self.params[i].data for i in part])
+        grad = join([self.params[i].grad.data for i in part])
+        slots = {name: join([slot[span]]) for name, slot in self.slots.items()}
         update(self.xp, vector, grad, slots, self.steps[part[0]] + 1)
+        return vector, slots
+
+    def commit(self, part: list[int], vector: Any, slots: dict[str, Any]) -> None:
+        """Take over new values; needs no memory, so that nothing can go wrong halfway."""
+        if len(part) == len(self.params):
+            self.slots = slots
+        else:
+            for name, values in slots.items():
+                self.slots[name][self.spans[part[0]]] = values
         reshape, start = self.xp.reshape, 0
-        for i, p in zip(part, params, strict=True):
+        for i in part:
+            p = self.params[i]
             self.steps[i] += 1
             stop = start + self.sizes[i]
             data = p.data
@@ -97,11 +110,19 @@ class Optimizer:
             raise DTypeError(
                 f"{self._name}: params is a Tensor, expected an iterable of them: [tensor]"
             )
-        groups = list(params)
+        groups = self._ordered(params)
         if not groups:
             raise OptionError(f"{self._name}: params is empty, there is nothing to train")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def _ordered(self, params: Any) -> list[Any]:
+        if not isinstance(params, Iterable) or isinstance(params, set | frozenset | str | dict):
+            raise DTypeError(
+                f"{self._name}: params is {type(params).__name__}, expected tensors or groups in a "
+                "list or another iterable that has an order"
+            )
+        return list(params)
 
     @property
     def _name(self) -> str:
@@ -128,7 +149,7 @@ class Optimizer:
         if not isinstance(param_group, dict) or "params" not in param_group:
             raise DTypeError(f"{self._name}: a group is a dict with 'params', got {param_group!r}")
         given = param_group["params"]
-        params = [given] if isinstance(given, Tensor) else list(given)
+        params = [given] if isinstance(given, Tensor) else self._ordered(given)
         unknown = param_group.keys() - self.defaults.keys() - {"params"}
         if unknown:
             raise DTypeError(
@@ -185,24 +206,35 @@ class Optimizer:
         ]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient; returns what ``closure`` does, if given."""
+        """Change every parameter that has a gradient; returns what ``closure`` does, if given.
+
+        Nothing is changed if it fails, also where memory runs out.
+        """
         result = None
         if closure is not None:
             with enable_grad():
                 result = closure()
-        for number, group in enumerate(self.param_groups):
-            self._bucket(number)
-            for param in group["params"]:
-                self._check_grad(param)
+        for number in range(len(self.param_groups)):
+            for bucket in self._bucket(number):
+                for param in bucket.params:
+                    self._check_grad(param, bucket.dtype)
+        ready: list[Any] = []
         for number, group in enumerate(self.param_groups):
             for bucket in self._bucket(number):
-                bucket.run(lambda *args, group=group: self.update(group, *args))
+                ready += bucket.prepare(lambda *args, group=group: self.update(group, *args))
+        for bucket, *new in ready:
+            bucket.commit(*new)
         return result
 
-    def _check_grad(self, param: Tensor) -> None:
+    def _check_grad(self, param: Tensor, dtype: Any) -> None:
         if param.grad is None:
             return
         grad, data = param.grad.data, param.data
+        if data.dtype != dtype:
+            raise OptionError(
+                f"{self._name}.step: a parameter has become {data.dtype}, but its state is {dtype}; "
+                "convert the model before the first step, or make a new optimizer"
+            )
         if grad.shape != data.shape or grad.dtype != data.dtype:
             raise OptionError(
                 f"{self._name}.step: a gradient is {grad.dtype} of shape {grad.shape}, expected "
@@ -275,9 +307,8 @@ class Optimizer:
                 if entry is not None:
                     wrong += _misfit(entry, slots, param, count)
                 count += 1
-        wrong += [
-            f"parameter {key} is unexpected" for key in state if not 0 <= int(key) < count
-        ]
+        known = {key for place in range(count) for key in (place, str(place))}
+        wrong += [f"parameter {key!r} is unexpected" for key in state if key not in known]
         return wrong
 
 
@@ -287,9 +318,12 @@ def _entry(state: Mapping[Any, Any], place: int) -> Any:
 
 
 def _misfit(entry: Any, slots: Iterable[str], param: Tensor, place: int) -> list[str]:
-    if set(entry) != {"step", *slots}:
-        return [f"parameter {place} has {sorted(entry)}, expected {sorted({'step', *slots})}"]
-    wrong = []
+    if not isinstance(entry, Mapping) or set(entry) != {"step", *slots}:
+        got = list(entry) if isinstance(entry, Mapping) else type(entry).__name__
+        return [f"parameter {place} has {got}, expected {['step', *slots]}"]
+    wrong, step = [], entry["step"]
+    if not hasattr(step, "__index__") or step < 1:
+        wrong.append(f"step of parameter {place} is {step!r}, expected an integer of at least 1")
     for name in slots:
         array = np.asarray(entry[name])
         if (array.shape, array.dtype) != (param.shape, param.dtype):

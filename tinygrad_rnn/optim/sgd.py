@@ -1,5 +1,6 @@
 """Stochastic gradient descent, with momentum."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,6 +43,7 @@ class SGD(Optimizer):
             0.0,
             **{key: group[key] for key in ("lr", "momentum", "weight_decay")},
         )
+        at_least(self._name, -math.inf, dampening=group["dampening"])
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise OptionError(f"{self._name}: nesterov needs a momentum and no dampening")
 

@@ -1,0 +1,87 @@
+"""What derivatives should be: by a complex step, exact to the last digit, and by differences."""
+
+import numpy as np
+
+import tinygrad_rnn as tg
+
+STEP = 1e-200  # its square is 0 in float64, so the imaginary part is the derivative and no more
+
+
+def softmax_parts(x, axis):
+    """softmax and its logarithm, as they are defined, without any shift."""
+    e = np.exp(x)
+    total = e.sum(axis, keepdims=True)
+    return e / total, x - np.log(total)
+
+
+def outputs_of(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def paired(outputs, cotangents):
+    """The sum over outputs of <cotangent, output>; a cotangent of None leaves an output out."""
+    return sum(
+        (u * out).sum() for u, out in zip(cotangents, outputs_of(outputs), strict=True) if u is not None
+    )
+
+
+def complex_step(function, arrays, wrt, cotangents):
+    """The gradients of <cotangents, function(*arrays)>, element by element."""
+    gradients = []
+    for argument in wrt:
+        gradient = np.zeros(arrays[argument].shape)
+        for place in np.ndindex(gradient.shape):
+            moved = [
+                a.astype(complex) if a is not None and a.dtype.kind == "f" else a for a in arrays
+            ]
+            moved[argument][place] += STEP * 1j
+            gradient[place] = np.imag(paired(function(*moved), cotangents)) / STEP
+        gradients.append(gradient)
+    return gradients
+
+
+def difference(function, arrays, directions, step=1e-3):
+    """The derivative of a number along a direction, by differences of fourth order."""
+
+    def at(t):
+        moved = [a if d is None else a + t * d for a, d in zip(arrays, directions, strict=True)]
+        return function(*moved)
+
+    near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+    return (8 * near - far) / (12 * step)
+
+
+def tensors(arrays, wrt=()):
+    """Tensors on the very memory of the arrays; those of ``wrt`` ask for gradients."""
+    out = [None if a is None else tg.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays]
+    for i in wrt:
+        out[i].requires_grad_()
+    return out
+
+
+def gradients(function, arrays, wrt, cotangents, create_graph=False):
+    """The engine's gradients of <cotangents, function(*arrays)>, as arrays; zeros where None."""
+    given = tensors(arrays, wrt)
+    chosen = [
+        (out, tg.from_numpy(u))
+        for out, u in zip(outputs_of(function(*given)), cotangents, strict=True)
+        if u is not None
+    ]
+    found = tg.autograd.grad(
+        [out for out, _ in chosen],
+        [given[i] for i in wrt],
+        [u for _, u in chosen],
+        create_graph=create_graph,
+        allow_unused=True,
+    )
+    return [np.zeros_like(arrays[i]) if g is None else g.data for i, g in zip(wrt, found, strict=True)]
+
+
+def assert_close(actual, expected, rtol=1e-10, atol=None, what=""):
+    """Close as a whole: relative to the largest number in it (and to 1)."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"{what}: {actual.shape} is not {expected.shape}"
+    scale = max(1.0, np.abs(expected).max(initial=0.0))
+    np.testing.assert_allclose(
+        actual, expected, rtol=0, atol=rtol * scale if atol is None else atol, err_msg=what
+    )

@@ -40,11 +40,11 @@ def complex_step(function, arrays, wrt, cotangents):
     return gradients
 
 
-def difference(function, arrays, directions, step=1e-3):
+def difference(function, arrays, directions, step=1e-4):
     """The derivative of a number along a direction, by differences of fourth order."""
 
     def at(t):
-        moved = [a if d is None else a + t * d for a, d in zip(arrays, directions, strict=True)]
+        moved = [np.asarray(a + t * d) for a, d in zip(arrays, directions, strict=True)]
         return function(*moved)
 
     near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)

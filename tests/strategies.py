@@ -4,7 +4,11 @@ The numbers keep clear of kinks and ties by construction, see the domains below,
 quotient is meaningful wherever it is taken.
 """
 
+from functools import cache
+from itertools import product
+
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 # ---------------------------------------------------------------- domains: (rng, shape) -> float64
@@ -54,7 +58,7 @@ LAYOUTS = ("C", "F", "reversed", "gaps")
 def laid_out(array, layout, read_only=False):
     """The same values, lying in memory in another way."""
     if layout == "F":
-        out = np.asfortranarray(array)
+        out = np.array(array, order="F")
     elif layout == "reversed":  # negative strides
         back = (*[slice(None, None, -1)] * array.ndim, ...)
         out = array[back].copy()[back]
@@ -74,15 +78,20 @@ def laid_out(array, layout, read_only=False):
 
 # ---------------------------------------------------------------- drawing
 
-SIZES = st.sampled_from((2, 1, 3, 0))
+# Simple ones first, as hypothesis shrinks towards the first.
+SHAPES = [shape for ndim in range(4) for shape in product((2, 1, 3, 0), repeat=ndim)]
 
 
 class Draw:
-    """What a row of the tests draws its arguments with."""
+    """What a row of the tests draws its arguments with.
+
+    Shapes and settings are hypothesis's, so that it can shrink them; numbers and layouts come from a
+    seed, as each draw costs as much as an op.
+    """
 
     def __init__(self, draw):
         self.draw = draw
-        self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed"))
+        self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def one_of(self, *choices):
         return self.draw(st.sampled_from(choices))
@@ -91,27 +100,36 @@ class Draw:
         """From low to high, both included."""
         return self.draw(st.integers(low, high))
 
+    def chance(self):
+        return bool(self.rng.integers(0, 2))
+
+    def keep(self, condition):
+        """Draw again unless the condition holds."""
+        assume(condition)
+
     def shape(self, min_dims=0, max_dims=3):
-        sizes = st.lists(SIZES, min_size=min_dims, max_size=max_dims)
-        return tuple(self.draw(sizes, label="shape"))
+        return self.draw(_shapes(min_dims, max_dims))
 
     def shapes(self, count):
-        """Shapes that broadcast together."""
+        """Shapes that broadcast together; one of them is what they broadcast to."""
         full = self.shape()
-        out = []
-        for _ in range(count):
-            dims = self.draw(st.integers(0, len(full)))
-            ones = self.draw(st.lists(st.booleans(), min_size=dims, max_size=dims))
-            kept = full[len(full) - dims :]
-            out.append(tuple(1 if one else n for n, one in zip(kept, ones, strict=True)))
-        out[self.draw(st.integers(0, count - 1))] = full
+        out = [self.narrowed(full) for _ in range(count)]
+        out[self.rng.integers(0, count)] = full
         return out
+
+    def narrowed(self, full):
+        """A shape that broadcasts to a given one."""
+        kept = full[self.rng.integers(0, len(full) + 1) :]
+        return tuple(1 if self.chance() else n for n in kept)
+
+    def permuted(self, items):
+        return tuple(items[i] for i in self.rng.permutation(len(items)))
 
     def array(self, shape, domain=signed):
         """A float64 array in some layout; stride 0 where its values need not differ."""
         layouts = LAYOUTS if domain is apart else (*LAYOUTS, "repeated")
         array = np.asarray(domain(self.rng, shape), np.float64).reshape(shape)
-        return laid_out(array, self.one_of(*layouts), self.draw(st.booleans()))
+        return laid_out(array, layouts[self.rng.integers(0, len(layouts))], self.chance())
 
     def axis(self, ndim, tuples=True, none=True):
         """One axis, several, or None for all; from either end."""
@@ -123,32 +141,37 @@ class Draw:
             return None
         if kind == "one":
             return self.integer(-ndim, ndim - 1)
-        axes = self.draw(st.lists(st.integers(0, ndim - 1), min_size=1, unique=True))
-        return tuple(a - ndim if self.draw(st.booleans()) else a for a in axes)
+        axes = self.permuted(range(ndim))[: self.integer(1, ndim)]
+        return tuple(a - ndim if self.chance() else a for a in axes)
 
-    def index(self, shape, repeats=True):
+    def index(self, shape):
         """What may stand between brackets, with arrays where a user has Tensors or lists."""
-        if self.integer(0, 3) == 0:  # a mask over the first dims
+        kinds = self.one_of("basic", "arrays", "mixed", "mask")
+        if kinds == "mask":  # over the first dims
             dims = self.integer(0, len(shape))
             return self.rng.integers(0, 2, shape[:dims]).astype(bool)
-        length = self.integer(0, 3)
+        choices = {"basic": ("slice", "int"), "arrays": ("array",), "mixed": ("slice", "int", "array")}
+        length = self.rng.integers(0, 4)
         parts = []
         for size in shape[: self.integer(0, len(shape))]:
-            kind = self.one_of("slice", "int", "array") if size else "slice"
+            kind = choices[kinds][self.rng.integers(0, len(choices[kinds]))] if size else "slice"
             if kind == "slice":
-                parts.append(self.draw(st.slices(size)))
+                start, stop = (int(n) for n in self.rng.integers(-size - 1, size + 2, 2))
+                step = int(self.rng.choice([1, 1, 2, -1, -2]))
+                parts.append(slice(start if self.chance() else None, stop if self.chance() else None, step))
             elif kind == "int":
-                parts.append(self.integer(-size, size - 1))
+                parts.append(int(self.rng.integers(-size, size)))
             else:
-                dtype = self.one_of(np.int64, np.int32, np.int8, np.uint8)
-                low = 0 if dtype is np.uint8 else -size
-                places = self.rng.integers(low, size, length)
-                parts.append((places if repeats else places[:1]).astype(dtype))
-        extra = self.one_of("nothing", "newaxis", "ellipsis")
+                dtype = self.rng.choice(["int64", "int32", "int8", "uint8"])
+                low = 0 if dtype == "uint8" else -size
+                parts.append(self.rng.integers(low, size, length).astype(dtype))
+        extra = self.rng.choice(["nothing", "newaxis", "ellipsis"])
         if extra != "nothing":
-            place = self.integer(0, len(parts)) if extra == "newaxis" else len(parts)
+            place = self.rng.integers(0, len(parts) + 1) if extra == "newaxis" else len(parts)
             parts.insert(place, None if extra == "newaxis" else ...)
-        return tuple(parts) if len(parts) != 1 or self.draw(st.booleans()) else parts[0]
+        return parts[0] if len(parts) == 1 and self.chance() else tuple(parts)
 
-    def draw_permutation(self, items):
-        return self.draw(st.permutations(list(items)))
+
+@cache
+def _shapes(min_dims, max_dims):
+    return st.sampled_from([shape for shape in SHAPES if min_dims <= len(shape) <= max_dims])

@@ -26,19 +26,18 @@ class Row:
     value: Callable[..., Any]  # NumPy's
     torch: Callable[..., Any]  # (torch, *tensors, **settings); None for a tensor that is no array
     wrt: tuple[int, ...]  # the arguments that have gradients
-    pair: bool = False  # whether any tensor may stand for all of the arguments at once
     scalar: tuple[int, ...] = ()  # the arguments that may be a Python or a NumPy scalar
 
     @property
-    def name(self):
-        return self.op.name
+    def variadic(self):
+        return self.op.signature.variadic
 
 
 ROWS: dict[str, Row] = {}
 
 
-def row(name, case, value, torch, wrt=(0,), pair=False, scalar=()):
-    ROWS[name] = Row(getattr(ops, name), case, value, torch, wrt, pair, scalar)
+def row(name, case, value, torch, wrt=(0,), scalar=()):
+    ROWS[name] = Row(getattr(ops, name), case, value, torch, wrt, scalar)
 
 
 def package_ops():
@@ -103,11 +102,11 @@ def reducing(domain, tuples=True, empty=True, none=True, keepdims=True):
 # ---------------------------------------------------------------- arithmetic
 
 row("add", binary(signed, signed), lambda x, y: x + y, lambda torch, x, y: x + y,
-    (0, 1), pair=True, scalar=(0, 1))
+    (0, 1), scalar=(0, 1))
 row("subtract", binary(signed, signed), lambda x, y: x - y, lambda torch, x, y: x - y,
-    (0, 1), pair=True, scalar=(0, 1))
+    (0, 1), scalar=(0, 1))
 row("multiply", binary(real, signed), lambda x, y: x * y, lambda torch, x, y: x * y,
-    (0, 1), pair=True, scalar=(0, 1))
+    (0, 1), scalar=(0, 1))
 row("divide", binary(real, signed), lambda x, y: x / y, lambda torch, x, y: x / y,
     (0, 1), scalar=(0, 1))
 row("negative", unary(real), lambda x: -x, lambda torch, x: -x)
@@ -125,7 +124,7 @@ def _power(d):
 row("power", _power, lambda x, exponent: x ** (exponent + 0j if np.iscomplexobj(x) else exponent),
     lambda torch, x, exponent: x**exponent)
 row("pow", binary(positive, signed), lambda x, y: np.exp(np.log(x) * y), lambda torch, x, y: x**y,
-    (0, 1), scalar=(0, 1))
+    (0, 1))
 row("clone", unary(real), lambda x: x + 0, lambda torch, x: x.clone())
 row("identity", unary(real), lambda x: x, lambda torch, x: x.view_as(x))
 row("astype", lambda d: (unary(real)(d)[0], {"dtype": np.dtype("float64")}),
@@ -187,7 +186,7 @@ def _division(d):
     """Quotients that keep away from integers."""
     first, second = d.shapes(2)
     y = d.array(second, lambda rng, shape: rng.choice([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], shape))
-    return (d.array(first, lambda rng, shape: between(rng, shape) * 2), y), {}
+    return (d.array(first, between), y), {}
 
 
 row("floor_divide", _division, lambda x, y: np.floor(x / y), lambda torch, x, y: x // y, (),
@@ -207,17 +206,17 @@ for name, symbol in {
 }.items():
     choose = lambda rng, shape: rng.choice([-1.0, 0.0, 0.5], shape)
     row(name, binary(choose, choose), np.vectorize(symbol, otypes=[bool]),
-        lambda torch, x, y, symbol=symbol: symbol(x, y), (), pair=True, scalar=(0, 1))
+        lambda torch, x, y, symbol=symbol: symbol(x, y), (), scalar=(0, 1))
 
 odd = lambda rng, shape: rng.choice([np.nan, np.inf, -np.inf, 0.0, 1.0], shape)
 row("isnan", unary(odd), lambda x: x != x, lambda torch, x: x.isnan(), ())
 row("isinf", unary(odd), lambda x: np.abs(x) == np.inf, lambda torch, x: x.isinf(), ())
 row("isfinite", unary(odd), lambda x: np.abs(x) < np.inf, lambda torch, x: x.isfinite(), ())
-row("logical_and", logical(2), lambda x, y: x & y, lambda torch, x, y: x.logical_and(y), (), True)
-row("logical_or", logical(2), lambda x, y: x | y, lambda torch, x, y: x.logical_or(y), (), True)
+row("logical_and", logical(2), lambda x, y: x & y, lambda torch, x, y: x.logical_and(y), ())
+row("logical_or", logical(2), lambda x, y: x | y, lambda torch, x, y: x.logical_or(y), ())
 row("logical_not", logical(1), lambda x: ~x, lambda torch, x: x.logical_not(), ())
-row("bitwise_and", integers(2), np.bitwise_and, lambda torch, x, y: x & y, (), True)
-row("bitwise_or", integers(2), np.bitwise_or, lambda torch, x, y: x | y, (), True)
+row("bitwise_and", integers(2), np.bitwise_and, lambda torch, x, y: x & y, ())
+row("bitwise_or", integers(2), np.bitwise_or, lambda torch, x, y: x | y, ())
 row("bitwise_invert", integers(1), lambda x: -x - 1, lambda torch, x: ~x, ())
 row("zeros_like", unary(real), lambda x: x * 0, lambda torch, x: torch.zeros_like(x), ())
 
@@ -314,7 +313,7 @@ row("any", _truth, reduction(lambda rows: rows.sum(0) > 0),
 
 def _reshape(d):
     shape = d.shape()
-    other = list(d.draw_permutation(shape))
+    other = list(d.permuted(shape))
     other.insert(d.integer(0, len(other)), 1)
     if d.one_of(True, False):
         other = [int(np.prod(shape))]
@@ -323,16 +322,13 @@ def _reshape(d):
 
 def _permute(d):
     shape = d.shape()
-    axes = d.draw_permutation(range(len(shape)))
-    return (d.array(shape, real),), {
-        "axes": tuple(a - len(shape) if d.one_of(True, False) else a for a in axes)
-    }
+    axes = d.permuted(range(len(shape)))
+    return (d.array(shape, real),), {"axes": tuple(a - len(shape) if d.chance() else a for a in axes)}
 
 
 def _broadcast(d):
     full = d.shape()
-    shape = tuple(d.one_of(1, n) for n in full[d.integer(0, len(full)) :])
-    return (d.array(shape, real),), {"shape": full}
+    return (d.array(d.narrowed(full), real),), {"shape": full}
 
 
 def _flip(d):
@@ -391,8 +387,8 @@ def _put(d):
     shape = d.shape()
     index = d.index(shape)
     named = _grid(shape, index).shape
-    values = tuple(d.one_of(1, n) for n in named[d.integer(0, len(named)) :])
-    if d.one_of(False, True):
+    values = d.narrowed(named)
+    if d.one_of(False, True) and getattr(index, "dtype", None) != bool:
         values = (1,) * (len(named) - len(values) + 1) + values  # NumPy allows leading ones
     return (d.array(shape, real), d.array(values, real)), {"index": index}
 
@@ -446,15 +442,11 @@ row("winners", _getitem, _winners_value,
 
 
 def _matmul(d):
-    lead = d.shapes(2)
-    m, k, n = (d.one_of(2, 1, 3, 0) for _ in range(3))
-    first, second = lead[0][:2], lead[1][:2]
-    if len(first) == len(second) == 2 or np.broadcast_shapes(*lead) != ():
-        first = second = lead[0][:1]
+    first = d.shape(max_dims=2)
+    second = d.narrowed(first)
     if d.one_of(False, True):
-        second = ()
-    elif d.one_of(False, True):
-        first = ()
+        first, second = second, first
+    m, k, n = (d.one_of(2, 1, 3, 0) for _ in range(3))
     return (d.array((*first, m, k), real), d.array((*second, k, n), real)), {}
 
 
@@ -510,6 +502,16 @@ row("cross_entropy", _cross_entropy, _cross_entropy_value,
     lambda torch, x, t, w, **settings: torch.nn.functional.cross_entropy(x, t.long(), w, **settings),
     (0,))
 
+
+
+def _mse(d):
+    shape = tuple(n or 2 for n in d.shape())
+    return (d.array(shape, real), d.array(shape, real)), {}
+
+
+row("mse", _mse, lambda x, y: ((x - y) ** 2).sum() / x.size,
+    lambda torch, x, y: torch.nn.functional.mse_loss(x, y), (0, 1))
+
 # ---------------------------------------------------------------- recurrent
 
 
@@ -529,7 +531,10 @@ def recurrent(gates, states=1, extra=lambda d: {}):
         b_ih, b_hh = (d.array((gates * hidden,), real) if biased else None for _ in range(2))
         lengths = d.rng.integers(1, steps + 1, batch) if d.one_of(False, True) else None
         settings = extra(d) | {"reverse": d.one_of(False, True), "lengths": lengths}
-        return (x, *first, w_ih, w_hh, b_ih, b_hh), settings
+        args = (x, *first, w_ih, w_hh, b_ih, b_hh)
+        if settings.get("nonlinearity") == "relu":
+            d.keep(_distance_to_kink(args, settings) > 0.02)
+        return args, settings
 
     return case
 
@@ -592,6 +597,17 @@ def layer_of_torch(kind, states=1):
         return (output[..., -hidden:], *(s[-1] for s in last))
 
     return value
+
+
+def _distance_to_kink(args, settings):
+    sums = [np.inf]
+
+    def step(z, r, h, nonlinearity):
+        sums.extend(z + r)
+        return _rnn_step(z, r, h, nonlinearity)
+
+    unrolled(step)(*args, **settings)
+    return np.abs(sums).min()
 
 
 def _rnn_step(z, r, h, nonlinearity):

@@ -16,7 +16,7 @@ from oracle import (
     tensors,
 )
 from rows import ROWS, package_ops
-from strategies import LAYOUTS, Draw, laid_out, real
+from strategies import Draw, real
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.engine.op import FusedOp
@@ -41,6 +41,7 @@ class Case:
         return self.row.value(*args, **self.settings)
 
     def op(self, *args):
+        args = (args,) if self.row.variadic else args
         return self.row.op(*args, **self.settings)
 
     def cotangents(self):
@@ -51,11 +52,6 @@ class Case:
 
     def gradients(self, cotangents, args=None, **how):
         return gradients(self.op, args or self.args, self.wrt, cotangents, **how)
-
-
-@pytest.fixture
-def case(name, data):
-    return Case(name, data)
 
 
 def test_every_op_has_a_row_and_every_row_an_op():
@@ -142,13 +138,13 @@ def test_pullback_is_linear(name, data):
     case = Case(name, data)
     u, v = case.cotangents(), case.cotangents()
     if [x is None for x in u] != [x is None for x in v]:
-        v = [None if x is None else x[..., ::-1] * 0.7 if x.ndim else x * 0.7 for x in u]
+        v = [None if x is None else np.asarray(real(case.draw.rng, x.shape)) for x in u]
     a, b = -1.7, 0.4
-    mixed = [None if x is None else a * x + b * y for x, y in zip(u, v, strict=True)]
+    mixed = [None if x is None else np.asarray(a * x + b * y) for x, y in zip(u, v, strict=True)]
     of_u, of_v, of_mixed = case.gradients(u), case.gradients(v), case.gradients(mixed)
     for one, two, both in zip(of_u, of_v, of_mixed, strict=True):
         assert_close(both, a * one + b * two, 1e-12)
-    for g in case.gradients([None if x is None else 0 * x for x in u]):
+    for g in case.gradients([None if x is None else np.zeros_like(x) for x in u]):
         assert not g.any()
     for once, again in zip(of_u, case.gradients(u), strict=True):
         assert once.tobytes() == again.tobytes()  # the same bits
@@ -210,12 +206,13 @@ def test_float32_stays_float32(name, data):
                 assert_close(g, wanted, 1e-4)
 
 
-@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if n != "astype"])
+@pytest.mark.parametrize(
+    "name",
+    [n for n in DIFFERENTIABLE if ROWS[n].wrt != (0,) and not isinstance(ROWS[n].op, FusedOp)],
+)
 @given(data=st.data())
 def test_gradients_have_the_dtype_of_their_argument(name, data):
     case = Case(name, data)
-    if len(case.wrt) < 2 or isinstance(case.row.op, FusedOp):
-        return
     us = case.cotangents()
     mixed = list(case.args)
     for i in case.wrt:
@@ -227,9 +224,8 @@ def test_gradients_have_the_dtype_of_their_argument(name, data):
 
 
 @pytest.mark.parametrize("name", [n for n, row in ROWS.items() if row.scalar])
-@pytest.mark.parametrize("kind", [float, np.float64, np.float32, int, np.int64])
-@given(data=st.data())
-def test_scalars_are_weak(name, kind, data):
+@given(data=st.data(), kind=st.sampled_from([float, np.float64, np.float32, int, np.int64]))
+def test_scalars_are_weak(name, data, kind):
     """A number in place of an argument: nothing turns float64, and all is as with an array of it."""
     case = Case(name, data)
     place = case.draw.one_of(*case.row.scalar)
@@ -266,22 +262,11 @@ def test_one_tensor_as_both_arguments(name, data):
     first = (d.rng.integers(0, 2, shape).astype(bool),) if name == "where" else ()
     row = ROWS[name]
     value = lambda x: row.value(*first, x, x, **settings)
-    op = lambda x: row.op(*tensors(first), *(([x, x],) if name == "concat" else (x, x)), **settings)
+    op = lambda x: row.op(*tensors(first), *(([x, x],) if row.variadic else (x, x)), **settings)
     u = d.array(np.shape(value(x)), real)
     for create in (False, True):
         (found,) = gradients(op, [x], [0], [u], create)
         assert_close(found, complex_step(value, [x], [0], [u])[0], 1e-11)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-@given(data=st.data())
-def test_a_layout_changes_no_value(name, layout, data):
-    case = Case(name, data)
-    us = case.cotangents()
-    again = [a if a is None else laid_out(a, layout) for a in case.args]
-    for one, two in zip(case.gradients(us), case.gradients(us, again), strict=True):
-        assert_close(one, two, 1e-13)
 
 
 def test_the_oracle_itself():
@@ -291,6 +276,6 @@ def test_the_oracle_itself():
     assert_close(gx, u * 3 * x**2 * y, 1e-15)
     assert_close(gy, (u * x**3).sum(), 1e-15)
     slope = difference(lambda x: paired(x**4, [u]), [x], [np.ones(2)])
-    assert_close(slope, (u * 4 * x**3).sum(), 1e-12)
+    assert_close(slope, (u * 4 * x**3).sum(), 1e-11)
     with pytest.raises(AssertionError):
         assert_close(gx, gx * (1 + 1e-9))

@@ -75,12 +75,15 @@ class _Gradients:
 def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
     """Sum a cotangent over the dims along which its argument was broadcast."""
     lead = g.ndim - len(shape)
+    if lead < 0:  # what is assigned to x[i] may have more dims than x[i], of size 1
+        g, lead = xp.reshape(g, (1,) * -lead + g.shape), 0
     axes = tuple(range(lead)) + tuple(
         lead + i for i, size in enumerate(shape) if size == 1 and g.shape[lead + i] != 1
     )
     if axes:
         g = xp.sum(g, axis=axes)
-    return xp.reshape(g, shape)
+    g = xp.reshape(g, shape)
+    return np.asarray(g) if isinstance(g, _Scalar) else g
 
 
 def _walk(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..backend.pool import empty
+from ..backend.threads import scanning
 
 __all__ = [
     "adam_step",
@@ -161,12 +162,13 @@ def rnn_forward(
     weight = _transposed(w_hh, steps * batch)
     product = empty((batch, hidden), w_hh.dtype)
     dot, add = np.dot, np.add
-    for (previous, state), end in zip(pairwise(walk), ends, strict=True):
-        dot(previous, weight, product)
-        add(state, product, state)
-        act(state, state)
-        if end is not None:
-            np.copyto(state, previous, where=end)
+    with scanning(batch * hidden * hidden):
+        for (previous, state), end in zip(pairwise(walk), ends, strict=True):
+            dot(previous, weight, product)
+            add(state, product, state)
+            act(state, state)
+            if end is not None:
+                np.copyto(state, previous, where=end)
     if ended is not None:
         output = _copy(output, ended)
     return (output, walk[-1].copy()), (states, rows, ended)
@@ -204,16 +206,17 @@ def rnn_backward(
     carry[...] = 0 if g_h_n is None else g_h_n
     dot, add, multiply = np.dot, np.add, np.multiply
     final = None if needs[1] else walk[-1]
-    for gate, g, end in zip(walk, outer, ends, strict=True):
-        if g is not None:
-            add(carry, g, carry)
-        multiply(carry, gate, gate)
-        if gate is final:
-            break
-        dot(gate, weight, spare)
-        if end is not None:
-            np.copyto(spare, carry, where=end)
-        carry, spare = spare, carry
+    with scanning(batch * hidden * hidden):
+        for gate, g, end in zip(walk, outer, ends, strict=True):
+            if g is not None:
+                add(carry, g, carry)
+            multiply(carry, gate, gate)
+            if gate is final:
+                break
+            dot(gate, weight, spare)
+            if end is not None:
+                np.copyto(spare, carry, where=end)
+            carry, spare = spare, carry
 
     g_rows = g_sum.reshape(-1, hidden)
     wanted = (needs[0], needs[2], needs[4] or needs[5])

@@ -19,14 +19,18 @@ def has_arrays(index: Any) -> bool:
     return any(hasattr(part, "dtype") for part in parts)
 
 
+def complete(index: Any) -> Any:
+    """The index with an ellipsis: then NumPy takes one element for a 0-d view, not for a scalar."""
+    if has_arrays(index):
+        return index
+    index = index if isinstance(index, tuple) else (index,)
+    return index if Ellipsis in index else (*index, Ellipsis)
+
+
 # fmt: off
 
 @op(view=True)
-def getitem(xp: Any, x: Array, /, index: Any) -> Array:
-    if not has_arrays(index):  # with an ellipsis NumPy gives a view of one element, not a scalar
-        index = index if isinstance(index, tuple) else (index,)
-        if Ellipsis not in index: index += (Ellipsis,)
-    return x[index]
+def getitem(xp: Any, x: Array, /, index: Any) -> Array: return x[complete(index)]
 getitem.vjp(lambda g, x_shape, index, xp: xp.add_at(g, x_shape, index))
 
 @op
@@ -35,7 +39,8 @@ def add_at(xp: Any, values: Array, /, shape: tuple[int, ...], index: Any) -> Arr
 add_at.vjp(lambda g, index: g[index])
 
 @op
-def put(xp: Any, x: Array, values: Array, /, index: Any) -> Array: return xp.put(x, values, index)
+def put(xp: Any, x: Array, values: Array, /, index: Any) -> Array:
+    return xp.put(x, values, complete(index))
 put.vjp(lambda g, index, xp: xp.put(g, 0.0, index),
         lambda g, index, xp: (xp.where(xp.winners(g, index), g[index], 0.0)
                               if has_arrays(index) else g[index]))

@@ -1,0 +1,174 @@
+"""TextStreams: every window goes on where the one before it ended."""
+
+import json
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.data import TextStreams, Vocabulary
+
+ALL = Vocabulary("abcdefgh ")
+
+
+@st.composite
+def cuts(draw):
+    """A text, a number of streams and a length of windows that it has at least one of."""
+    batch, seq = draw(st.integers(1, 5)), draw(st.integers(1, 6))
+    size = draw(st.integers(batch * seq + 1, 6 * batch * seq + 1))
+    letters = random.Random(draw(st.integers(0, 99))).choices(ALL.characters, k=size)
+    return "".join(letters), batch, seq
+
+
+@given(cuts())
+def test_columns_of_successive_windows_are_the_text(cut):
+    text, batch, seq = cut
+    streams = TextStreams(text, ALL, batch, seq)
+    windows = list(streams)
+    assert len(windows) == len(streams)
+    for x, y in windows:
+        assert x.shape == y.shape == (seq, batch)
+        assert x.dtype == y.dtype == tg.int64
+        assert x.numpy().flags.c_contiguous
+        assert y.numpy().flags.c_contiguous
+    for part, shift in ((0, 0), (1, 1)):
+        joined = np.concatenate([window[part].numpy() for window in windows])
+        length = len(streams) * seq
+        columns = [ALL.decode(column) for column in joined.T]
+        assert "".join(columns) == text[shift : shift + batch * length]
+    # Less than one window is left out.
+    assert 0 <= len(text) - 1 - len(streams) * batch * seq < batch * seq
+
+
+@given(cuts())
+def test_y_is_x_one_character_further(cut):
+    windows = list(TextStreams(cut[0], ALL, *cut[1:]))
+    for x, y in windows:
+        assert np.array_equal(y.numpy()[:-1], x.numpy()[1:])
+        assert not np.shares_memory(x.numpy(), y.numpy())
+    for (_, y), (x, _) in pairwise(windows):
+        assert np.array_equal(y.numpy()[-1], x.numpy()[0])
+
+
+def same(ours, theirs):
+    return all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(ours, theirs, strict=True))
+
+
+@given(cuts(), st.integers(0, 20), st.integers(0, 20))
+def test_next_batch_goes_round_and_resumes_exactly(cut, before, after):
+    text, batch, seq = cut
+    streams, other = TextStreams(text, ALL, batch, seq), TextStreams(text, ALL, batch, seq)
+    one_pass = list(streams)
+    for drawn in range(before):
+        x, y, first = streams.next_batch()
+        assert first == (drawn % len(one_pass) == 0)
+        assert same((x, y), one_pass[drawn % len(one_pass)])
+    other.load_state_dict(json.loads(json.dumps(streams.state_dict())))
+    for _ in range(after):
+        assert same(next(iter(streams)), one_pass[0])  # a pass beside it changes nothing
+        *ours, ours_first = streams.next_batch()
+        *theirs, theirs_first = other.next_batch()
+        assert same(ours, theirs)
+        assert ours_first == theirs_first
+    assert streams.state_dict() == other.state_dict()
+
+
+@given(cuts(), st.floats(0.01, 0.99))
+def test_split_covers_everything_once(cut, val_fraction):
+    text, batch, seq = cut
+    streams = TextStreams(text, ALL, batch, seq)
+    held_out = round(len(text) * val_fraction)
+    if min(held_out, len(text) - held_out) <= batch * seq:
+        with pytest.raises(ValueError, match=r"with val_fraction=.* part has .* expected at least"):
+            streams.split(val_fraction)
+        return
+    train, val = streams.split(val_fraction)
+    assert ALL.decode(np.concatenate([train.ids, val.ids])) == text
+    assert len(val.ids) == held_out
+    assert (train.batch_size, train.seq_len) == (val.batch_size, val.seq_len) == (batch, seq)
+    assert len(train) >= 1
+    assert len(val) >= 1
+
+
+def test_a_file_an_array_and_a_memory_map_are_the_same_text(tmp_path):
+    text = "a bad cabbage had faded" * 3
+    path = tmp_path / "text"
+    path.write_text(text)
+    ids = ALL.encode(text)
+    ids.numpy().astype(np.uint16).tofile(tmp_path / "ids")
+    mapped = np.memmap(tmp_path / "ids", np.uint16, mode="r")
+    expected = list(TextStreams(text, ALL, 3, 4))
+    for source in (path, ids, ids.numpy(), mapped):
+        windows = list(TextStreams(source, ALL, 3, 4))
+        assert len(windows) == len(expected)
+        assert all(same(*pair) for pair in zip(windows, expected, strict=True))
+
+
+def test_a_text_takes_one_byte_a_character():
+    assert TextStreams("abc", ALL, 1, 1).ids.nbytes == 3
+
+
+def test_windows_are_the_users_own():
+    streams = TextStreams("abcabcabc", ALL, 1, 4)
+    x, _, _ = streams.next_batch()
+    x.fill_(0)
+    assert streams.ids.tolist() == ALL.encode("abcabcabc").tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("abc", ALL, 2, 3), ValueError, "has 3 characters, expected at least 7.*pathlib.Path"),
+        (("abc\n", Vocabulary("abc\n"), 2, 3), ValueError, "or a smaller batch_size or seq_len$"),
+        (("abcx", ALL, 1, 1), ValueError, "'x' at position 3"),
+        (("", ALL, 1, 1), ValueError, "empty"),
+        (("abc", "abc", 1, 1), TypeError, "vocabulary is str"),
+        (("abc", ALL, 0, 1), ValueError, "batch_size is 0"),
+        (("abc", ALL, 1, -1), ValueError, "seq_len is -1"),
+        (("abc", ALL, 1.0, 1), TypeError, "batch_size is 1.0"),
+        (("abc", ALL, 1, True), TypeError, "seq_len is True"),
+        ((["abc"], ALL, 1, 1), TypeError, "text_or_file is list"),
+        ((np.zeros((2, 2), int), ALL, 1, 1), ValueError, r"shape \(2, 2\), expected \(N,\)"),
+        ((np.zeros(9), ALL, 1, 1), TypeError, "float64, expected integers"),
+    ],
+)
+def test_streams_that_cannot_be(arguments, error, words):
+    with pytest.raises(error, match=words) as caught:
+        TextStreams(*arguments)
+    assert isinstance(caught.value, tg.Error)
+
+
+@pytest.mark.parametrize("val_fraction", [0, 0.0, 1.0, -0.5, 7, float("nan"), "0.1", None])
+def test_split_refuses_what_is_no_share(val_fraction):
+    with pytest.raises(ValueError, match=r"val_fraction is .*between 0 and 1"):
+        TextStreams("abcabcabc", ALL, 1, 1).split(val_fraction)
+
+
+@pytest.mark.parametrize(
+    ("text", "batch", "seq", "words"),
+    [
+        ("abcabcab", 1, 2, "characters is 8, expected 9"),
+        ("abcabcabd", 1, 2, "crc32"),
+        ("abcabcabc", 2, 2, "batch_size is 2, expected 1"),
+        ("abcabcabc", 1, 3, "seq_len is 3, expected 2"),
+    ],
+)
+def test_the_position_in_another_text_is_refused(text, batch, seq, words):
+    streams = TextStreams("abcabcabc", ALL, 1, 2)
+    streams.next_batch()
+    before = streams.state_dict()
+    other = TextStreams(text, ALL, batch, seq)
+    with pytest.raises(tg.CheckpointError, match=words):
+        streams.load_state_dict(other.state_dict())
+    assert streams.state_dict() == before
+
+
+@pytest.mark.parametrize("change", [{"drawn": -1}, {"drawn": 1.0}, {"drawn": None}, {"more": 1}])
+def test_a_state_that_is_none_is_refused(change):
+    streams = TextStreams("abcabcabc", ALL, 1, 2)
+    with pytest.raises(tg.CheckpointError, match="no state of TextStreams"):
+        streams.load_state_dict(streams.state_dict() | change)

@@ -1,0 +1,36 @@
+"""How the tests run the examples: as a user does, and as modules where a process would be slow."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def command(script, *arguments):
+    return [sys.executable, str(EXAMPLES / script), *map(str, arguments)]
+
+
+def environment(**more):
+    # One thread, as the models are tiny and other tests may run on the other cores.
+    return os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"} | more
+
+
+def run(script, *arguments, **more):
+    """The finished process: its returncode, stdout and stderr."""
+    return subprocess.run(
+        command(script, *arguments),
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(**more),
+        timeout=120,
+    )
+
+
+def module(script):
+    spec = importlib.util.spec_from_file_location(Path(script).stem + "_example", EXAMPLES / script)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded

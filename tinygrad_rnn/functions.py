@@ -5,7 +5,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from . import ops
+from .creation import as_tensor
 from .errors import OptionError, ShapeError
 from .tensor import Tensor
 
@@ -170,6 +173,8 @@ clone = Tensor.clone
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """``input`` where ``condition``, else ``other``."""
+    if not isinstance(input, Tensor | np.ndarray) and not isinstance(other, Tensor | np.ndarray):
+        input, other = as_tensor([input, other])  # of two numbers, the default dtype
     out: Tensor = ops.where(condition, input, other)
     return out
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 
 from . import ops
-from .backend import backend_of, find
+from .backend import backend_of, backends, find
 from .engine.mode import is_grad_enabled
 from .engine.node import Node, Value, assign, check_writable, wrap
 from .engine.walk import backward
 from .errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
+from .ops.index import complete
 
 __all__ = ["Extremum", "Tensor", "as_dtype", "cotangent", "device", "plain"]
 
@@ -69,6 +70,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return np.asarray([plain(part) for part in value]) if value else np.asarray([], int64)
     return value
+
+
+def _kept(index: Any) -> Any:
+    """An index that will be needed again: its arrays are copied, as the user may change his own."""
+    if isinstance(index, tuple):
+        return tuple([_kept(part) for part in index])
+    array = plain(index)
+    return backend_of(array).array(array) if type(array) in backends else array
 
 
 def _sizes(name: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
@@ -289,7 +298,7 @@ class Tensor(Value):
         def keep(g: Tensor) -> None:
             tensor = kept()
             if tensor is not None:
-                mine = g.detach().clone() if not g.requires_grad else g
+                mine = g.clone()
                 tensor.grad = mine if tensor.grad is None else tensor.grad + mine
 
         self._hook(keep)
@@ -629,7 +638,10 @@ class Tensor(Value):
         return self.pow(exponent)
 
     def __rpow__(self, base: Operand) -> Self:
-        return ops.pow(np.asarray(base, self.dtype if np.ndim(base) == 0 else None), self)
+        if isinstance(base, Bool | Int | Float | np.generic):  # weak, as everywhere
+            number = base.item() if isinstance(base, np.generic) else base
+            base = np.asarray(number, np.result_type(self.dtype, number))
+        return ops.pow(np.asarray(base), self)
 
     def __matmul__(self, other: Operand) -> Self:
         return self.matmul(other)
@@ -687,34 +699,37 @@ class Tensor(Value):
 
     def copy_(self, source: "Tensor") -> Self:
         """In place, the values of ``source``, broadcast and converted."""
-        same = ops.astype(ops.broadcast_to(source, self.shape), self.dtype)
-        return self._in_place("copy_", same)
+        return self._write("copy_", ..., source)
 
     def fill_(self, value: Float) -> Self:
         """In place, one value everywhere."""
-        return self._in_place("fill_", ops.put(self, value, ...))
+        return self._write("fill_", ..., value)
 
     def zero_(self) -> Self:
         """In place, 0 everywhere."""
         return self.fill_(0)
 
     def __getitem__(self, index: Any) -> Self:
-        return ops.getitem(self, plain(index))
+        return ops.getitem(self, _kept(index) if self.requires_grad else plain(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        self._write("assignment", index, value)
+
+    def _write(self, name: str, index: Any, value: Any) -> Self:
+        """Assign: recorded if a gradient flows from here or from the value."""
         recording = is_grad_enabled() and (
             self.requires_grad or (isinstance(value, Value) and value.requires_grad)
         )
-        if recording:
-            self._in_place("assignment", ops.put(self, value, plain(index)))
-            return
-        check_writable(self.data, "assignment")
+        if recording and self.dtype.kind == "f":
+            return self._in_place(name, ops.put(self, value, _kept(index)))
+        check_writable(self.data, name)
         try:
-            self.data[plain(index)] = plain(value)
+            self.data[complete(plain(index))] = plain(value)
         except (ValueError, IndexError) as error:
             kind = IdError if isinstance(error, IndexError) else ShapeError
-            raise kind(f"assignment: {error} (to a tensor of shape {self.shape})") from error
+            raise kind(f"{name}: {error} (to a tensor of shape {self.shape})") from error
         self.version[0] += 1
+        return self
 
     # ------------------------------------------------------------ reductions
 
@@ -732,7 +747,7 @@ class Tensor(Value):
 
     def _dims(self, name: str, dim: Dim) -> Any:
         """Dims counted from the front, checked; None for all."""
-        if dim is None or (not self.ndim and dim in (0, -1)):
+        if dim is None or (not self.ndim and dim in (0, -1, (0,), (-1,))):
             return None
         if isinstance(dim, tuple | list):
             dims = tuple(self._dim(name, d) for d in dim)
@@ -765,8 +780,10 @@ class Tensor(Value):
         return total / max(count - correction, 0.0)
 
     def std(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
-        """The standard deviation: the root of ``var``."""
-        return self.var(dim, correction, keepdim).sqrt()
+        """The standard deviation: the root of ``var``; its gradient is 0 where nothing varies."""
+        var = self.var(dim, correction, keepdim)
+        flat = var == 0
+        return ops.where(flat, 0.0, ops.where(flat, 1.0, var).sqrt())
 
     def _extremum(self, name: str, dim: Int | None, keepdim: Bool) -> Any:
         if not self.numel() and (dim is None or not self.size(dim)):

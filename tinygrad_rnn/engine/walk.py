@@ -144,12 +144,21 @@ _FREED = (
 
 
 def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
-    """Let hooks see, and replace, a gradient: they take and return Tensors."""
-    tensor = g if create else wrap(g)
+    """Let hooks see, and replace, a gradient: they take and return Tensors.
+
+    What they see is a copy, as the gradient may also be on its way to others: they may change it.
+    """
+    tensor = _copy(g, create) if create else wrap(_copy(g, create))
     for hook in list(hooks.values()):
         replaced = hook(tensor)
         if replaced is not None:
-            tensor = replaced
+            if not isinstance(replaced, Value) or replaced.data.shape != g.shape:
+                got = getattr(replaced, "shape", type(replaced).__name__)
+                raise GraphError(
+                    f"backward: a hook returned {got}, expected None or a Tensor of shape {g.shape}"
+                )
+            same = replaced.data.dtype == g.dtype
+            tensor = replaced if same else table.astype(replaced, g.dtype)
     return tensor if create else tensor.data
 
 
@@ -215,9 +224,9 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
     """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails."""
     with set_grad_enabled(create):
         leaves = _walk(outputs, cotangents, None, {}, keep, create)
-        for entry in leaves.values():
-            leaf: Value = entry[0]
-            g, owned = _finish_leaf(entry, create)
+        # All hooks run before the first gradient is stored: they may raise.
+        finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
+        for leaf, g, owned in finished:
             if create:
                 leaf.grad = _copy(g, create) if leaf.grad is None else leaf.grad + g
             elif leaf.grad is None:

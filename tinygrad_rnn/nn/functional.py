@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..engine.node import wrap
-from ..errors import DTypeError, IdError, OptionError, ShapeError
+from ..errors import DTypeError, GraphError, IdError, OptionError, ShapeError
 from ..random import Generator, host
 from ..tensor import Tensor
 
@@ -181,6 +181,11 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         raise DTypeError(
             f"mse_loss: got {type(input).__name__} and {type(target).__name__}, expected Tensors"
         )
+    if input.dtype != target.dtype or input.dtype.kind != "f":
+        raise DTypeError(
+            f"mse_loss: input is {input.dtype} and target {target.dtype}, expected floats of one "
+            "dtype; convert one of them with .to()"
+        )
     if input.shape != target.shape:
         raise ShapeError(
             f"mse_loss: input has shape {input.shape} and target {target.shape}, expected the same; "
@@ -230,6 +235,8 @@ def cross_entropy(
         )
     if target.dtype.kind == "f":
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, axis)
+    if weight is not None and weight.requires_grad:
+        raise GraphError(f"{name}: weight requires grad, but has no gradient; use weight.detach()")
     outer = input.shape[:axis] + input.shape[axis + 1 :]
     if target.shape != outer or target.dtype.kind not in "iu":
         raise ShapeError(

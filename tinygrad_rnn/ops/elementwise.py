@@ -107,7 +107,7 @@ power.vjp(lambda g, x, exponent, xp:
 @op
 def pow(xp: Any, x: Array, y: Array, /) -> Array: return xp.pow(x, y)
 pow.vjp(lambda g, x, y, xp: g * xp.where(y == 0, 0.0, y * xp.pow(x, xp.where(y == 0, y, y - 1))),
-        lambda g, x, out, xp: g * out * xp.log(xp.where(out == 0, 1.0, x)))
+        lambda g, x, y, out, xp: g * out * xp.log(xp.where((x == 0) & (y >= 0), 1.0, x)))
 
 @op
 def clone(xp: Any, x: Array, /) -> Array: return xp.array(x)
@@ -166,17 +166,17 @@ abs.vjp(lambda g, x, xp: g * xp.sign(x))
 
 @op
 def relu(xp: Any, x: Array, /) -> Array: return xp.maximum(x, xp.zeros_like(x))
-relu.vjp(lambda g, out, xp: xp.where(out > 0, g, 0.0))
+relu.vjp(lambda g, out, xp: xp.where(out <= 0, 0.0, g))
 
 @op
 def maximum(xp: Any, x: Array, y: Array, /) -> Array: return xp.maximum(x, y)
-maximum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, g, 0.0)),
-            lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, g, 0.0)))
+maximum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, 0.0, g)),
+            lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, 0.0, g)))
 
 @op
 def minimum(xp: Any, x: Array, y: Array, /) -> Array: return xp.minimum(x, y)
-minimum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, g, 0.0)),
-            lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, g, 0.0)))
+minimum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, 0.0, g)),
+            lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, 0.0, g)))
 
 @op
 def clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:

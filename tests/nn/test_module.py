@@ -1,0 +1,448 @@
+"""Module: what it registers, finds, ties, converts, saves and loads."""
+
+import copy
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.errors import CheckpointError, DTypeError, GraphError, OptionError
+
+
+class Tied(nn.Module):
+    """Embeddings and head share their weight; a buffer counts."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(5, 3)
+        self.rnn = nn.RNN(3, 3)
+        self.head = nn.Linear(3, 5)
+        self.head.weight = self.embedding.weight
+        self.register_buffer("scale", tg.ones(2))
+
+    def forward(self, ids):
+        return self.head(self.rnn(self.embedding(ids))[0])
+
+
+class Nest(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+        self.gain = nn.Parameter(np.ones(3, np.float32))
+        self.second = nn.Sequential(nn.Sequential(nn.Linear(3, 1, bias=False)), self.first)
+
+
+def values(module):
+    return {name: value.numpy().copy() for name, value in module.state_dict().items()}
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+# ---------------------------------------------------------------- what is found
+
+
+def test_names_are_dotted_and_in_order_of_assignment():
+    assert [name for name, _ in Tied().named_parameters()] == [
+        "embedding.weight",
+        "rnn.weight_ih_l0",
+        "rnn.weight_hh_l0",
+        "rnn.bias_ih_l0",
+        "rnn.bias_hh_l0",
+        "head.bias",
+    ]
+
+
+def test_names_of_modules():
+    nest = Nest()
+    assert [name for name, _ in nest.named_modules()] == [
+        "",
+        "first",
+        "first.0",
+        "first.1",
+        "second",
+        "second.0",
+        "second.0.0",
+    ]
+    assert list(nest.modules()) == [module for _, module in nest.named_modules()]
+    assert list(nest.children()) == [nest.first, nest.second]
+    assert [name for name, _ in nest.named_children()] == ["first", "second"]
+
+
+def test_a_shared_module_is_listed_once_and_saved_under_each_name():
+    nest = Nest()
+    names = [name for name, _ in nest.named_parameters()]
+    assert names.count("first.0.weight") == 1
+    assert "second.1.0.weight" not in names
+    assert {"first.0.weight", "second.1.0.weight"} <= set(nest.state_dict())
+
+
+def test_none_is_no_parameter():
+    layer = nn.Linear(2, 3, bias=False)
+    assert layer.bias is None
+    assert list(layer.state_dict()) == ["weight"]
+    layer.bias = nn.Parameter(np.zeros(3, np.float32))
+    assert list(layer.state_dict()) == ["weight", "bias"]
+    layer.bias = None
+    assert list(layer.state_dict()) == ["weight"]
+
+
+def test_deleted_is_gone():
+    nest = Nest()
+    del nest.second, nest.gain
+    assert list(nest.state_dict()) == ["first.0.weight", "first.0.bias"]
+    assert not hasattr(nest, "gain")
+
+
+def test_a_plain_tensor_is_not_trained():
+    module = nn.Module()
+    module.plain = tg.ones(3, requires_grad=True)
+    assert list(module.parameters()) == []
+
+
+def test_number_of_parameters():
+    tied = Tied()
+    assert tied.num_parameters() == 5 * 3 + (9 + 9 + 3 + 3) + 5
+    tied.rnn.requires_grad_(False)
+    assert tied.num_parameters() == 5 * 3 + 5
+
+
+def test_a_parameter_replaces_a_plain_attribute():
+    module = nn.Module()
+    module.x = 3
+    module.x = nn.Parameter(np.zeros(2))
+    assert [name for name, _ in module.named_parameters()] == ["x"]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, lambda items: dict(enumerate(items))])
+@pytest.mark.parametrize("item", [lambda: nn.Linear(1, 1), lambda: nn.Parameter(np.zeros(1))])
+def test_a_plain_container_of_modules_earns_a_warning(kind, item):
+    module = nn.Module()
+    with pytest.warns(UserWarning, match=r"Module.layers is a plain .* not registered") as caught:
+        module.layers = kind([1, item()])
+    assert caught[0].filename == __file__
+    assert list(module.parameters()) == []
+
+
+@pytest.mark.parametrize("value", [[], [1, 2], {"a": None}, ("x",), "text"])
+def test_other_containers_earn_none(value):
+    module = nn.Module()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        module.option = value
+    assert module.option == value
+
+
+def test_without_super_init_nothing_is_lost():
+    """Either an error that says what to do, or, as here, nothing that needs it."""
+
+    class Careless(nn.Module):
+        def __init__(self):
+            self.linear = nn.Linear(2, 2)
+
+    try:
+        module = Careless()
+    except GraphError as error:
+        assert "super().__init__()" in str(error)
+        return
+    assert [name for name, _ in module.named_parameters()] == ["linear.weight", "linear.bias"]
+    assert module.training
+    assert not module.eval().linear.training
+
+
+def test_what_is_registered_stays_of_its_kind():
+    layer, nest = nn.Linear(2, 2), Nest()
+    tied = Tied()
+    for module, name, value in (
+        (layer, "weight", tg.zeros(2, 2)),
+        (layer, "weight", 3),
+        (nest, "first", lambda x: x),
+        (nest, "gain", np.zeros(3)),
+        (tied, "scale", 2.0),
+    ):
+        before = values(module)
+        with pytest.raises(DTypeError, match=name):
+            setattr(module, name, value)
+        assert_same(values(module), before)
+
+
+def test_messages_can_name_a_parameter():
+    tied = Tied()
+    assert tied.rnn.weight_hh_l0.name == "weight_hh_l0"
+    assert tied.head.weight.name == "weight"
+
+
+def test_a_copied_parameter_keeps_its_name():
+    layer = nn.Linear(2, 2)
+    copied = copy.deepcopy(layer.weight)
+    assert copied.name == "weight"
+    layer.weight = copied
+    assert next(layer.parameters()) is copied
+
+
+# ---------------------------------------------------------------- buffers
+
+
+def test_buffers_are_saved_but_not_trained():
+    tied = Tied()
+    assert [name for name, _ in tied.named_buffers()] == ["scale"]
+    assert list(tied.buffers()) == [tied.scale]
+    assert "scale" in tied.state_dict()
+    assert all(parameter is not tied.scale for parameter in tied.parameters())
+    tied.scale = tg.zeros(2)
+    assert not tied.state_dict()["scale"].numpy().any()
+    tied.scale = None
+    assert "scale" not in tied.state_dict()
+    tied.register_buffer("scale", tg.ones(3))
+    assert tied.state_dict()["scale"].shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["rnn", "forward", "a.b", "", "training"])
+def test_a_buffer_hides_nothing(name):
+    tied = Tied()
+    before = dict(tied.__dict__)
+    with pytest.raises(OptionError, match=re.escape(repr(name))):
+        tied.register_buffer(name, tg.ones(1))
+    assert tied.__dict__ == before
+
+
+# ---------------------------------------------------------------- modes, conversion, gradients
+
+
+def test_train_and_eval_reach_everything():
+    nest = Nest()
+    assert nest.eval() is nest
+    assert not any(module.training for module in nest.modules())
+    nest.train()
+    assert all(module.training for module in nest.modules())
+
+
+def test_to_converts_floats_in_place():
+    tied = Tied()
+    tied.register_buffer("count", tg.zeros(2, dtype=tg.int64))
+    held = list(tied.parameters())
+    tied(tg.tensor([[0, 1]])).sum().backward()
+    assert tied.double() is tied
+    assert all(a is b for a, b in zip(tied.parameters(), held, strict=True))
+    assert {p.dtype for p in tied.parameters()} == {np.dtype("float64")}
+    assert {p.grad.dtype for p in tied.parameters()} == {np.dtype("float64")}
+    assert tied.scale.dtype == np.float64
+    assert tied.count.dtype == np.int64
+    assert tied.to("float32").to(device="cpu").scale.dtype == np.float32
+    assert tied.float().cpu().head.weight is tied.embedding.weight
+
+
+def test_zero_grad_and_requires_grad():
+    tied = Tied()
+    tied(tg.tensor([[0, 1]])).sum().backward()
+    assert all(p.grad is not None for p in tied.parameters())
+    tied.zero_grad()
+    assert all(p.grad is None for p in tied.parameters())
+    tied.requires_grad_(False)
+    assert not tied(tg.tensor([[0, 1]])).requires_grad
+
+
+def test_apply_goes_from_the_inside_out():
+    seen = []
+    nest = Nest()
+    assert nest.apply(seen.append) is nest
+    assert seen[-1] is nest
+    assert seen.index(nest.first[0]) < seen.index(nest.first)
+
+
+def test_forward_is_the_users_to_write():
+    with pytest.raises(GraphError, match="forward is not defined"):
+        nn.Module()(1)
+
+
+# ---------------------------------------------------------------- ties
+
+
+def test_ties_hold_through_training_conversion_and_loading():
+    tied, other = Tied(), Tied()
+    for model in (tied, other):
+        assert model.head.weight is model.embedding.weight
+    tied.double().float()
+    tied.load_state_dict(other.state_dict())
+    assert tied.head.weight is tied.embedding.weight
+    assert_same(values(tied), values(other))
+    tied(tg.tensor([[0, 1]])).sum().backward()
+    both = tied.embedding.weight.grad.numpy()
+    alone = Tied()
+    alone.load_state_dict(tied.state_dict())
+    alone.head.weight = nn.Parameter(alone.embedding.weight.numpy().copy())
+    alone(tg.tensor([[0, 1]])).sum().backward()
+    parts = alone.embedding.weight.grad.numpy() + alone.head.weight.grad.numpy()
+    np.testing.assert_allclose(both, parts, rtol=1e-6)
+
+
+def test_deepcopy_keeps_ties_and_shares_nothing():
+    tied = Tied()
+    tied.eval()
+    tied(tg.tensor([[0, 1]])).sum().backward()
+    twin = copy.deepcopy(tied)
+    assert twin.head.weight is twin.embedding.weight
+    assert not twin.rnn.training
+    assert_same(values(twin), values(tied))
+    for (name, a), (_, b) in zip(tied.named_parameters(), twin.named_parameters(), strict=True):
+        assert a is not b
+        assert not np.shares_memory(a.numpy(), b.numpy()), name
+        assert not np.shares_memory(a.grad.numpy(), b.grad.numpy()), name
+        assert a.requires_grad == b.requires_grad
+        assert a.name == b.name
+    twin.head.weight.data[...] = 0
+    assert tied.embedding.weight.numpy().any()
+
+
+def test_values_that_break_a_tie_are_refused():
+    tied = Tied()
+    before = values(tied)
+    state = values(Tied())
+    state["head.weight"] = state["head.weight"] + 1
+    with pytest.raises(CheckpointError, match=r"head.weight differs from embedding.weight"):
+        tied.load_state_dict(state)
+    assert_same(values(tied), before)
+
+
+# ---------------------------------------------------------------- state_dict
+
+
+def test_state_dict_shares_memory_and_records_nothing():
+    layer = nn.Linear(2, 3)
+    state = layer.state_dict()
+    assert np.shares_memory(state["weight"].numpy(), layer.weight.numpy())
+    assert not state["weight"].requires_grad
+
+
+def test_load_takes_tensors_and_arrays_and_copies():
+    source, target = nn.Linear(2, 3), nn.Linear(2, 3)
+    state = source.state_dict()
+    state["bias"] = state["bias"].numpy()
+    weight = target.weight
+    target.load_state_dict(state)
+    assert target.weight is weight
+    assert_same(values(target), values(source))
+    assert not np.shares_memory(target.weight.numpy(), source.weight.numpy())
+
+
+def test_load_is_all_or_nothing_and_tells_all():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1), nn.Linear(1, 1))
+    before = values(model)
+    state = {name: value + 1 for name, value in before.items()}
+    state["0.weight"] = np.zeros((3, 3), np.float32)  # a shape
+    state["0.bias"] = np.zeros(3)  # a dtype
+    del state["1.weight"], state["2.bias"]
+    state["3.weight"] = np.zeros(1, np.float32)
+    with pytest.raises(CheckpointError) as caught:
+        model.load_state_dict(state)
+    message = str(caught.value)
+    for words in (
+        "Sequential.load_state_dict: nothing was loaded",
+        "0.weight has shape (3, 3) and float32, expected (3, 2) and float32",
+        "0.bias has shape (3,) and float64, expected (3,) and float32",
+        "1.weight is missing",
+        "2.bias is missing",
+        "3.weight is unexpected",
+    ):
+        assert words in message
+    assert_same(values(model), before)
+
+
+def test_load_that_is_not_strict_takes_what_fits():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    before = values(model)
+    model.load_state_dict({"0.bias": np.full(3, 7, np.float32), "other": np.zeros(1)}, strict=False)
+    after = values(model)
+    assert (after.pop("0.bias") == 7).all()
+    before.pop("0.bias")
+    assert_same(after, before)
+    with pytest.raises(CheckpointError, match=r"0.bias has shape"):
+        model.load_state_dict({"0.bias": np.zeros(4, np.float32)}, strict=False)
+
+
+def test_load_takes_nan_as_any_value():
+    tied = Tied()
+    state = values(tied)
+    state["embedding.weight"][0, 0] = state["head.weight"][0, 0] = np.nan
+    tied.load_state_dict(state)
+    assert np.isnan(tied.head.weight.numpy()[0, 0])
+
+
+def test_a_value_that_is_no_array_changes_nothing():
+    layer = nn.Linear(2, 2)
+    before = values(layer)
+    with pytest.raises(CheckpointError, match="bias"):
+        layer.load_state_dict({"weight": np.ones((2, 2), np.float32), "bias": [[1], [1, 2]]})
+    assert_same(values(layer), before)
+
+
+def test_load_when_memory_runs_out_changes_nothing(monkeypatch):
+    """Converting a value is what needs memory; the second one fails."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    before = values(model)
+
+    class Stubborn:
+        def __init__(self, value, patience):
+            self.value, self.patience = value, patience
+
+        def __array__(self, dtype=None, copy=None):
+            self.patience -= 1
+            if self.patience < 0:
+                raise MemoryError
+            return self.value
+
+    for patience in range(3):
+        state = {name: value + 1 for name, value in before.items()}
+        state["1.bias"] = Stubborn(state["1.bias"], patience)
+        try:
+            model.load_state_dict(state)
+        except (MemoryError, CheckpointError):
+            assert_same(values(model), before)
+        else:
+            assert_same(values(model), {name: value + 1 for name, value in before.items()})
+            model.load_state_dict(before)
+
+
+def test_a_value_loaded_after_the_forward_pass_is_noticed():
+    layer = nn.Linear(2, 2)
+    out = layer(tg.ones(1, 2, requires_grad=True)).sum()
+    layer.load_state_dict(values(nn.Linear(2, 2)))
+    with pytest.raises(GraphError, match="changed in place"):
+        out.backward()
+
+
+# ---------------------------------------------------------------- how it prints
+
+
+def test_repr():
+    assert repr(Nest()) == (
+        "Nest(\n"
+        "  (first): Sequential(\n"
+        "    (0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "    (1): Tanh()\n"
+        "  )\n"
+        "  (second): Sequential(\n"
+        "    (0): Sequential(\n"
+        "      (0): Linear(in_features=3, out_features=1, bias=False)\n"
+        "    )\n"
+        "    (1): Sequential(\n"
+        "      (0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "      (1): Tanh()\n"
+        "    )\n"
+        "  )\n"
+        ")"
+    )
+    assert repr(nn.RNN(3, 4)) == "RNN(3, 4)"
+    assert repr(nn.RNN(3, 4, 2, "relu", False, True, 0.5, True)) == (
+        "RNN(3, 4, num_layers=2, nonlinearity='relu', bias=False, batch_first=True, dropout=0.5, "
+        "bidirectional=True)"
+    )
+    assert repr(nn.Embedding(3, 4, padding_idx=-1)) == "Embedding(3, 4, padding_idx=2)"
+    assert repr(nn.Dropout(0.25)) == "Dropout(p=0.25)"
+    assert repr(nn.Linear(1, 1).weight).startswith("Parameter containing:\ntensor([[")

@@ -1,0 +1,131 @@
+"""A fused op equals its composite: in value, in the first and in the second gradient."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import assert_close, gradients, outputs_of, tensors
+from rows import ROWS, package_ops
+from strategies import Draw, real
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import ops
+from tinygrad_rnn.backend import find
+from tinygrad_rnn.engine.op import FusedOp
+
+FUSED = [name for name, op in package_ops().items() if isinstance(op, FusedOp)]
+
+
+def second_gradients(function, args, wrt, us, vs):
+    """The gradients of <first gradients, vs>."""
+    given = tensors(args, wrt)
+    pairs = [(o, u) for o, u in zip(outputs_of(function(*given)), us, strict=True) if u is not None]
+    outputs, cotangents = zip(*pairs, strict=True)
+    inputs = [given[i] for i in wrt]
+    first = tg.autograd.grad(
+        outputs, inputs, [tg.from_numpy(u) for u in cotangents], create_graph=True, allow_unused=True
+    )
+    terms = [(g * tg.from_numpy(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
+    total = sum(terms[1:], terms[0])
+    if not total.requires_grad:
+        return [np.zeros(args[i].shape) for i in wrt]
+    found = tg.autograd.grad(total, inputs, allow_unused=True)
+    return [np.zeros(args[i].shape) if g is None else g.data for i, g in zip(wrt, found, strict=True)]
+
+
+@pytest.mark.parametrize("name", FUSED)
+@given(data=st.data())
+def test_fused_equals_composite(name, data):
+    row, d = ROWS[name], Draw(data.draw)
+    args, settings = row.case(d)
+    fused = lambda *args: row.op(*args, **settings)
+    composite = lambda *args: row.op.composite(*args, **settings)
+    wanted = outputs_of(composite(*tensors(args)))
+    for one, two in zip(outputs_of(fused(*tensors(args))), wanted, strict=True):
+        assert one.dtype == two.dtype
+        assert_close(one.data, two.data, 1e-13)
+
+    floats = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]
+    wrt = [i for i in floats if d.chance()] or floats  # any of the arguments may need none
+    us = [d.array(out.shape, real) for out in wanted]
+    if len(us) > 1:
+        alone = d.one_of(None, *range(len(us)))
+        us = [u if alone in (None, i) else None for i, u in enumerate(us)]
+    for one, two in zip(
+        gradients(fused, args, wrt, us), gradients(composite, args, wrt, us), strict=True
+    ):
+        assert_close(one, two, 1e-12)
+    vs = [real(d.rng, args[i].shape) for i in wrt]
+    for one, two in zip(
+        second_gradients(fused, args, wrt, us, vs),
+        second_gradients(composite, args, wrt, us, vs),
+        strict=True,
+    ):
+        assert_close(one, two, 1e-12)
+
+
+@pytest.mark.parametrize("name", FUSED)
+@given(data=st.data())
+def test_what_needs_no_gradient_costs_none(name, data):
+    """The backward is told which gradients are wanted, and gives those alone."""
+    row, d = ROWS[name], Draw(data.draw)
+    args, settings = row.case(d)
+    floats = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]
+    one = d.one_of(*floats)
+    xp = find("cpu")
+    forward, backward = row.op.twins(xp)
+    outputs, workspace = forward(xp, *args, **settings)
+    us = tuple(np.asarray(real(d.rng, out.shape)) for out in outputs)
+    needs = tuple(i == one for i in range(len(args)))
+    found = backward(xp, us, needs, args, outputs, workspace, **settings)
+    assert [g is not None for g in found] == list(needs)
+
+
+def test_the_cases_reach_every_corner():
+    """Drawn often enough, the arguments of the scan include what its loops branch on."""
+    seen = set()
+
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        d = Draw(lambda strategy: 0)
+        d.rng = rng
+        d.one_of = lambda *choices: choices[rng.integers(0, len(choices))]
+        d.integer = lambda low, high: int(rng.integers(low, high + 1))
+        d.keep = lambda condition: None
+        (x, h_0, w_ih, w_hh, b_ih, _), settings = ROWS["rnn"].case(d)
+        steps, batch = x.shape[:2]
+        seen |= {
+            ("T", steps), ("B", batch), ("H", len(w_hh)), ("ids", x.ndim == 2),
+            ("h_0", h_0 is not None), ("bias", b_ih is not None), ("reverse", settings["reverse"]),
+            ("lengths", settings["lengths"] is not None), ("square", w_ih.shape[1] == len(w_hh)),
+            ("nonlinearity", settings["nonlinearity"]),
+        }
+    pairs = ("ids", "h_0", "bias", "reverse", "lengths", "square")
+    assert {(name, truth) for name in pairs for truth in (False, True)} <= seen
+    assert {(name, n) for name in "TBH" for n in (1, 2, 3)} <= seen
+    assert {("nonlinearity", "tanh"), ("nonlinearity", "relu")} <= seen
+
+
+@given(data=st.data())
+def test_one_output_of_several(data):
+    """Each output alone, and twice in one expression, gives what the composite gives."""
+    row, d = ROWS["rnn"], Draw(data.draw)
+    args, settings = row.case(d)
+    wrt = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]
+    which = d.one_of(0, 1)
+
+    def used(op):
+        def function(*args):
+            out = op(*args, **settings)[which]
+            return out * out.tanh() + out
+
+        return function
+
+    shape = row.value(*args, **settings)[which].shape
+    us = [d.array(shape, real)]
+    for one, two in zip(
+        gradients(used(ops.rnn), args, wrt, us),
+        gradients(used(ops.rnn.composite), args, wrt, us),
+        strict=True,
+    ):
+        assert_close(one, two, 1e-12)

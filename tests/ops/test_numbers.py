@@ -1,0 +1,82 @@
+"""Functions of exponentials: finite wherever the answer is, and right to the last few digits."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, ops
+
+logits = st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=6)
+
+
+@given(logits)
+@example([1e4, -1e4])
+@example([-1e4] * 3)
+def test_finite_in_float32(values):
+    for function in (
+        lambda x: x.softmax(0),
+        lambda x: x.log_softmax(0),
+        lambda x: x.logsumexp(0),
+        lambda x: x.sigmoid(),
+        ops.softplus,
+        lambda x: nn.functional.cross_entropy(x.reshape(1, -1), tg.tensor([0])),
+    ):
+        x = tg.tensor(values, requires_grad=True)
+        out = function(x)
+        assert np.isfinite(out.numpy()).all()
+        assert out.dtype == np.float32
+        out.sum().backward()
+        assert np.isfinite(x.grad.numpy()).all()
+
+
+def ulps(found, exact):
+    """How many units in the last place of a float64 lie between."""
+    nearest = float(exact)
+    return float(abs(mpmath.mpf(float(found)) - exact) / mpmath.mpf(math.ulp(nearest)))
+
+
+def exact(name, values):
+    values = [mpmath.mpf(v) for v in values]
+    total = mpmath.fsum(mpmath.exp(v) for v in values)
+    return {
+        "softmax": [mpmath.exp(v) / total for v in values],
+        "log_softmax": [v - mpmath.log(total) for v in values],
+        "logsumexp": [mpmath.log(total)],
+        "sigmoid": [1 / (1 + mpmath.exp(-v)) for v in values],
+        "softplus": [mpmath.log1p(mpmath.exp(v)) for v in values],
+        "cross_entropy": [mpmath.log(total) - values[0]],
+    }[name]
+
+
+FUNCTIONS = {
+    "softmax": lambda x: x.softmax(0),
+    "log_softmax": lambda x: x.log_softmax(0),
+    "logsumexp": lambda x: x.logsumexp(0),
+    "sigmoid": lambda x: x.sigmoid(),
+    "softplus": ops.softplus,
+    "cross_entropy": lambda x: nn.functional.cross_entropy(x.reshape(1, -1), tg.tensor([0])),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@given(values=st.lists(st.floats(-50, 50), min_size=1, max_size=4))
+@example(values=[0.0])
+@example(values=[-30.0, 30.0])
+@example(values=[0.0, -40.0])
+@example(values=[-0.5, 0.3])
+@example(values=[-745.0])
+@example(values=[-40.0])
+@example(values=[1e-20])
+def test_within_4_ulp_of_the_exact_value(name, values):
+    with mpmath.workdps(400):
+        wanted = exact(name, values)
+        found = np.atleast_1d(FUNCTIONS[name](tg.tensor(values, dtype="float64")).numpy())
+        for one, other in zip(found, wanted, strict=True):
+            scale = max(abs(v) for v in values) if name == "log_softmax" else 0
+            if abs(other) > 1e-290:
+                assert ulps(one, other) <= 4 or abs(one - float(other)) <= math.ulp(scale)

@@ -17,29 +17,13 @@ from .tensor import Tensor, device
 
 __version__ = "0.1.0"
 
+# fmt: off
 __all__ = [
-    "CheckpointError",
-    "Error",
-    "Generator",
-    "Tensor",
-    "autograd",
-    "bool",
-    "data",
-    "device",
-    "enable_grad",
-    "float32",
-    "float64",
-    "int32",
-    "int64",
-    "is_grad_enabled",
-    "load_checkpoint",
-    "manual_seed",
-    "nn",
-    "no_grad",
-    "optim",
-    "save_checkpoint",
-    "set_grad_enabled",
+    "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "data", "device",
+    "enable_grad", "float32", "float64", "int32", "int64", "is_grad_enabled", "load_checkpoint",
+    "manual_seed", "nn", "no_grad", "optim", "save_checkpoint", "set_grad_enabled",
 ]
+# fmt: on
 __all__ += creation.__all__
 __all__ += functions.__all__
 

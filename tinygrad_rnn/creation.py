@@ -9,29 +9,13 @@ from .errors import DTypeError, OptionError, ShapeError
 from .random import Generator, host
 from .tensor import Tensor, _sizes, as_dtype, plain
 
+# fmt: off
 __all__ = [
-    "FloatTensor",
-    "arange",
-    "as_tensor",
-    "empty",
-    "eye",
-    "from_numpy",
-    "full",
-    "full_like",
-    "get_default_dtype",
-    "linspace",
-    "multinomial",
-    "ones",
-    "ones_like",
-    "rand",
-    "randint",
-    "randn",
-    "randperm",
-    "set_default_dtype",
-    "tensor",
-    "zeros",
-    "zeros_like",
+    "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_numpy", "full", "full_like",
+    "get_default_dtype", "linspace", "multinomial", "ones", "ones_like", "rand", "randint",
+    "randn", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]
+# fmt: on
 
 _default_dtype = np.dtype("float32")
 

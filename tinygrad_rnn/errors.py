@@ -1,15 +1,11 @@
 """The errors that this package raises: each is also the built-in error that a caller expects."""
 
+# fmt: off
 __all__ = [
-    "CheckpointError",
-    "DTypeError",
-    "DimError",
-    "Error",
-    "GraphError",
-    "IdError",
-    "OptionError",
-    "ShapeError",
+    "CheckpointError", "DTypeError", "DimError", "Error", "GraphError", "IdError",
+    "OptionError", "ShapeError",
 ]
+# fmt: on
 
 
 class Error(Exception):

@@ -12,163 +12,39 @@ from .creation import as_tensor
 from .errors import OptionError, ShapeError
 from .tensor import Tensor
 
+# fmt: off
 __all__ = [
-    "abs",
-    "add",
-    "all",
-    "allclose",
-    "amax",
-    "amin",
-    "any",
-    "argmax",
-    "argmin",
-    "broadcast_to",
-    "cat",
-    "ceil",
-    "chunk",
-    "clamp",
-    "clone",
-    "concat",
-    "cos",
-    "div",
-    "eq",
-    "exp",
-    "expm1",
-    "flatten",
-    "flip",
-    "floor",
-    "floor_divide",
-    "ge",
-    "gt",
-    "index_select",
-    "is_tensor",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logsumexp",
-    "lt",
-    "masked_fill",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "movedim",
-    "mul",
-    "narrow",
-    "ne",
-    "neg",
-    "permute",
-    "pow",
-    "reciprocal",
-    "relu",
-    "remainder",
-    "reshape",
-    "round",
-    "select",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softmax",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "sub",
-    "sum",
-    "take_along_dim",
-    "tanh",
-    "transpose",
-    "unbind",
-    "unsqueeze",
-    "var",
-    "where",
+    "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "broadcast_to",
+    "cat", "ceil", "chunk", "clamp", "clone", "concat", "cos", "div", "eq", "exp", "expm1",
+    "flatten", "flip", "floor", "floor_divide", "ge", "gt", "index_select", "is_tensor",
+    "isfinite", "isinf", "isnan", "le", "log", "log1p", "log_softmax", "logical_and",
+    "logical_not", "logical_or", "logsumexp", "lt", "masked_fill", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "movedim", "mul", "narrow", "ne", "neg", "permute", "pow",
+    "reciprocal", "relu", "remainder", "reshape", "round", "select", "sigmoid", "sign", "sin",
+    "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum",
+    "take_along_dim", "tanh", "transpose", "unbind", "unsqueeze", "var", "where",
 ]
+# fmt: on
 
-add = Tensor.add
-sub = Tensor.sub
-mul = Tensor.mul
-div = Tensor.div
-pow = Tensor.pow
-neg = Tensor.neg
-abs = Tensor.abs
-sign = Tensor.sign
-square = Tensor.square
-sqrt = Tensor.sqrt
-reciprocal = Tensor.reciprocal
-exp = Tensor.exp
-expm1 = Tensor.expm1
-log = Tensor.log
-log1p = Tensor.log1p
-sin = Tensor.sin
-cos = Tensor.cos
-tanh = Tensor.tanh
-sigmoid = Tensor.sigmoid
-relu = Tensor.relu
-maximum = Tensor.maximum
-minimum = Tensor.minimum
-clamp = Tensor.clamp
-masked_fill = Tensor.masked_fill
-sum = Tensor.sum
-mean = Tensor.mean
-var = Tensor.var
-std = Tensor.std
-amax = Tensor.amax
-amin = Tensor.amin
-max = Tensor.max
-min = Tensor.min
-argmax = Tensor.argmax
-argmin = Tensor.argmin
-logsumexp = Tensor.logsumexp
-softmax = Tensor.softmax
-log_softmax = Tensor.log_softmax
-matmul = Tensor.matmul
-reshape = Tensor.reshape
-flatten = Tensor.flatten
-squeeze = Tensor.squeeze
-unsqueeze = Tensor.unsqueeze
-transpose = Tensor.transpose
-permute = Tensor.permute
-movedim = Tensor.movedim
-broadcast_to = Tensor.broadcast_to
-split = Tensor.split
-chunk = Tensor.chunk
-unbind = Tensor.unbind
-flip = Tensor.flip
-index_select = Tensor.index_select
-take_along_dim = Tensor.take_along_dim
-narrow = Tensor.narrow
-select = Tensor.select
-floor = Tensor.floor
-ceil = Tensor.ceil
-round = Tensor.round
-remainder = Tensor.remainder
-floor_divide = Tensor.floor_divide
-any = Tensor.any
-all = Tensor.all
-logical_and = Tensor.logical_and
-logical_or = Tensor.logical_or
-logical_not = Tensor.logical_not
-eq = Tensor.eq
-ne = Tensor.ne
-lt = Tensor.lt
-le = Tensor.le
-gt = Tensor.gt
-ge = Tensor.ge
-isnan = Tensor.isnan
-isinf = Tensor.isinf
-isfinite = Tensor.isfinite
-clone = Tensor.clone
+add, sub, mul, div, pow = Tensor.add, Tensor.sub, Tensor.mul, Tensor.div, Tensor.pow
+neg, abs, sign, square, sqrt = Tensor.neg, Tensor.abs, Tensor.sign, Tensor.square, Tensor.sqrt
+reciprocal, exp, expm1, log = Tensor.reciprocal, Tensor.exp, Tensor.expm1, Tensor.log
+log1p, sin, cos, tanh, sigmoid = Tensor.log1p, Tensor.sin, Tensor.cos, Tensor.tanh, Tensor.sigmoid
+relu, maximum, minimum, clamp = Tensor.relu, Tensor.maximum, Tensor.minimum, Tensor.clamp
+masked_fill, sum, mean, var = Tensor.masked_fill, Tensor.sum, Tensor.mean, Tensor.var
+std, amax, amin, max, min = Tensor.std, Tensor.amax, Tensor.amin, Tensor.max, Tensor.min
+argmax, argmin, logsumexp = Tensor.argmax, Tensor.argmin, Tensor.logsumexp
+softmax, log_softmax, matmul = Tensor.softmax, Tensor.log_softmax, Tensor.matmul
+reshape, flatten, squeeze = Tensor.reshape, Tensor.flatten, Tensor.squeeze
+unsqueeze, transpose, permute = Tensor.unsqueeze, Tensor.transpose, Tensor.permute
+movedim, broadcast_to, split = Tensor.movedim, Tensor.broadcast_to, Tensor.split
+chunk, unbind, flip, index_select = Tensor.chunk, Tensor.unbind, Tensor.flip, Tensor.index_select
+take_along_dim, narrow, select = Tensor.take_along_dim, Tensor.narrow, Tensor.select
+floor, ceil, round, remainder = Tensor.floor, Tensor.ceil, Tensor.round, Tensor.remainder
+floor_divide, any, all = Tensor.floor_divide, Tensor.any, Tensor.all
+logical_and, logical_or, logical_not = Tensor.logical_and, Tensor.logical_or, Tensor.logical_not
+eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
+isnan, isinf, isfinite, clone = Tensor.isnan, Tensor.isinf, Tensor.isfinite, Tensor.clone
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:

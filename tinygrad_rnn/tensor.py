@@ -380,24 +380,13 @@ class Tensor(Value):
         """As bool: true where not 0."""
         return self.to(bool_)
 
-    # ------------------------------------------------------------ elementwise
+    # ------------------------------------------------------------ elementwise: a line each
+    # fmt: off
 
-    def add(self, other: Operand) -> Self:
-        """x + other."""
-        return ops.add(self, other)
-
-    def sub(self, other: Operand) -> Self:
-        """x - other."""
-        return ops.subtract(self, other)
-
-    def mul(self, other: Operand) -> Self:
-        """x * other."""
-        return ops.multiply(self, other)
-
-    def div(self, other: Operand) -> Self:
-        """x / other."""
-        return ops.divide(self, other)
-
+    def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
+    def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)
+    def mul(self, other: Operand) -> Self: "x * other."; return ops.multiply(self, other)
+    def div(self, other: Operand) -> Self: "x / other."; return ops.divide(self, other)
     def maximum(self, other: Operand) -> Self:
         """The larger of each two."""
         return ops.maximum(self, other)
@@ -406,30 +395,12 @@ class Tensor(Value):
         """The smaller of each two."""
         return ops.minimum(self, other)
 
-    def eq(self, other: Operand) -> Self:
-        """x == other."""
-        return ops.equal(self, other)
-
-    def ne(self, other: Operand) -> Self:
-        """x != other."""
-        return ops.not_equal(self, other)
-
-    def lt(self, other: Operand) -> Self:
-        """x < other."""
-        return ops.less(self, other)
-
-    def le(self, other: Operand) -> Self:
-        """x <= other."""
-        return ops.less_equal(self, other)
-
-    def gt(self, other: Operand) -> Self:
-        """x > other."""
-        return ops.greater(self, other)
-
-    def ge(self, other: Operand) -> Self:
-        """x >= other."""
-        return ops.greater_equal(self, other)
-
+    def eq(self, other: Operand) -> Self: "x == other."; return ops.equal(self, other)
+    def ne(self, other: Operand) -> Self: "x != other."; return ops.not_equal(self, other)
+    def lt(self, other: Operand) -> Self: "x < other."; return ops.less(self, other)
+    def le(self, other: Operand) -> Self: "x <= other."; return ops.less_equal(self, other)
+    def gt(self, other: Operand) -> Self: "x > other."; return ops.greater(self, other)
+    def ge(self, other: Operand) -> Self: "x >= other."; return ops.greater_equal(self, other)
     def logical_and(self, other: Operand) -> Self:
         """Where both are true."""
         return ops.logical_and(self, other)
@@ -446,93 +417,30 @@ class Tensor(Value):
         """x // other."""
         return ops.floor_divide(self, other)
 
-    def abs(self) -> Self:
-        """|x|."""
-        return ops.abs(self)
+    def abs(self) -> Self: "|x|."; return ops.abs(self)
+    def neg(self) -> Self: "-x."; return ops.negative(self)
+    def sign(self) -> Self: "-1, 0 or 1."; return ops.sign(self)
+    def square(self) -> Self: "x * x."; return ops.square(self)
+    def sqrt(self) -> Self: "The square root."; return ops.sqrt(self)
+    def reciprocal(self) -> Self: "1 / x."; return ops.reciprocal(self)
+    def exp(self) -> Self: "e^x."; return ops.exp(self)
+    def expm1(self) -> Self: "e^x - 1, exact near 0."; return ops.expm1(self)
+    def log(self) -> Self: "The natural logarithm."; return ops.log(self)
+    def log1p(self) -> Self: "log(1 + x), exact near 0."; return ops.log1p(self)
+    def sin(self) -> Self: "The sine, of radians."; return ops.sin(self)
+    def cos(self) -> Self: "The cosine, of radians."; return ops.cos(self)
+    def tanh(self) -> Self: "The hyperbolic tangent."; return ops.tanh(self)
+    def sigmoid(self) -> Self: "1 / (1 + e^-x)."; return ops.sigmoid(self)
+    def relu(self) -> Self: "max(x, 0)."; return ops.relu(self)
+    def floor(self) -> Self: "Rounded down."; return ops.floor(self)
+    def ceil(self) -> Self: "Rounded up."; return ops.ceil(self)
+    def round(self) -> Self: "Rounded to even at a half."; return ops.round(self)
+    def isnan(self) -> Self: "Where NaN."; return ops.isnan(self)
+    def isinf(self) -> Self: "Where infinite."; return ops.isinf(self)
+    def isfinite(self) -> Self: "Where neither NaN nor infinite."; return ops.isfinite(self)
+    def logical_not(self) -> Self: "Where 0 or false."; return ops.logical_not(self)
 
-    def neg(self) -> Self:
-        """-x."""
-        return ops.negative(self)
-
-    def sign(self) -> Self:
-        """-1, 0 or 1."""
-        return ops.sign(self)
-
-    def square(self) -> Self:
-        """x * x."""
-        return ops.square(self)
-
-    def sqrt(self) -> Self:
-        """The square root."""
-        return ops.sqrt(self)
-
-    def reciprocal(self) -> Self:
-        """1 / x."""
-        return ops.reciprocal(self)
-
-    def exp(self) -> Self:
-        """e^x."""
-        return ops.exp(self)
-
-    def expm1(self) -> Self:
-        """e^x - 1, exact near 0."""
-        return ops.expm1(self)
-
-    def log(self) -> Self:
-        """The natural logarithm."""
-        return ops.log(self)
-
-    def log1p(self) -> Self:
-        """log(1 + x), exact near 0."""
-        return ops.log1p(self)
-
-    def sin(self) -> Self:
-        """The sine, of radians."""
-        return ops.sin(self)
-
-    def cos(self) -> Self:
-        """The cosine, of radians."""
-        return ops.cos(self)
-
-    def tanh(self) -> Self:
-        """The hyperbolic tangent."""
-        return ops.tanh(self)
-
-    def sigmoid(self) -> Self:
-        """1 / (1 + e^-x)."""
-        return ops.sigmoid(self)
-
-    def relu(self) -> Self:
-        """max(x, 0)."""
-        return ops.relu(self)
-
-    def floor(self) -> Self:
-        """Rounded down."""
-        return ops.floor(self)
-
-    def ceil(self) -> Self:
-        """Rounded up."""
-        return ops.ceil(self)
-
-    def round(self) -> Self:
-        """Rounded to even at a half."""
-        return ops.round(self)
-
-    def isnan(self) -> Self:
-        """Where NaN."""
-        return ops.isnan(self)
-
-    def isinf(self) -> Self:
-        """Where infinite."""
-        return ops.isinf(self)
-
-    def isfinite(self) -> Self:
-        """Where neither NaN nor infinite."""
-        return ops.isfinite(self)
-
-    def logical_not(self) -> Self:
-        """Where 0 or false."""
-        return ops.logical_not(self)
+    # fmt: on
 
     def pow(self, exponent: Operand) -> Self:
         """x ** exponent."""
@@ -554,101 +462,50 @@ class Tensor(Value):
         """``value`` where ``mask``, else itself."""
         return ops.where(mask, value, self)
 
-    # ------------------------------------------------------------ operators
+    # ------------------------------------------------------------ operators: a line each
+    # fmt: off
 
-    def __add__(self, other: Operand) -> Self:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Operand) -> Self:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Operand) -> Self:
-        return ops.subtract(self, other)
-
-    def __rsub__(self, other: Operand) -> Self:
-        return ops.subtract(other, self)
-
-    def __mul__(self, other: Operand) -> Self:
-        return ops.multiply(self, other)
-
-    def __rmul__(self, other: Operand) -> Self:
-        return ops.multiply(other, self)
-
-    def __truediv__(self, other: Operand) -> Self:
-        return ops.divide(self, other)
-
-    def __rtruediv__(self, other: Operand) -> Self:
-        return ops.divide(other, self)
-
-    def __floordiv__(self, other: Operand) -> Self:
-        return ops.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Operand) -> Self:
-        return ops.floor_divide(other, self)
-
-    def __mod__(self, other: Operand) -> Self:
-        return ops.remainder(self, other)
-
-    def __rmod__(self, other: Operand) -> Self:
-        return ops.remainder(other, self)
-
-    def __and__(self, other: Operand) -> Self:
-        return ops.bitwise_and(self, other)
-
-    def __rand__(self, other: Operand) -> Self:
-        return ops.bitwise_and(other, self)
-
-    def __or__(self, other: Operand) -> Self:
-        return ops.bitwise_or(self, other)
-
-    def __ror__(self, other: Operand) -> Self:
-        return ops.bitwise_or(other, self)
-
+    def __add__(self, other: Operand) -> Self: return ops.add(self, other)
+    def __radd__(self, other: Operand) -> Self: return ops.add(other, self)
+    def __sub__(self, other: Operand) -> Self: return ops.subtract(self, other)
+    def __rsub__(self, other: Operand) -> Self: return ops.subtract(other, self)
+    def __mul__(self, other: Operand) -> Self: return ops.multiply(self, other)
+    def __rmul__(self, other: Operand) -> Self: return ops.multiply(other, self)
+    def __truediv__(self, other: Operand) -> Self: return ops.divide(self, other)
+    def __rtruediv__(self, other: Operand) -> Self: return ops.divide(other, self)
+    def __floordiv__(self, other: Operand) -> Self: return ops.floor_divide(self, other)
+    def __rfloordiv__(self, other: Operand) -> Self: return ops.floor_divide(other, self)
+    def __mod__(self, other: Operand) -> Self: return ops.remainder(self, other)
+    def __rmod__(self, other: Operand) -> Self: return ops.remainder(other, self)
+    def __and__(self, other: Operand) -> Self: return ops.bitwise_and(self, other)
+    def __rand__(self, other: Operand) -> Self: return ops.bitwise_and(other, self)
+    def __or__(self, other: Operand) -> Self: return ops.bitwise_or(self, other)
+    def __ror__(self, other: Operand) -> Self: return ops.bitwise_or(other, self)
     def __eq__(self, other: Operand) -> Self:  # type: ignore[override]
         return ops.equal(self, other)
 
     def __ne__(self, other: Operand) -> Self:  # type: ignore[override]
         return ops.not_equal(self, other)
 
-    def __lt__(self, other: Operand) -> Self:
-        return ops.less(self, other)
-
-    def __le__(self, other: Operand) -> Self:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Operand) -> Self:
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Operand) -> Self:
-        return ops.greater_equal(self, other)
-
-    def __neg__(self) -> Self:
-        return ops.negative(self)
-
-    def __abs__(self) -> Self:
-        return ops.abs(self)
-
-    def __invert__(self) -> Self:
-        return ops.bitwise_invert(self)
-
-    def __pos__(self) -> Self:
-        return self
-
-    def __pow__(self, exponent: Operand) -> Self:
-        return self.pow(exponent)
-
+    def __lt__(self, other: Operand) -> Self: return ops.less(self, other)
+    def __le__(self, other: Operand) -> Self: return ops.less_equal(self, other)
+    def __gt__(self, other: Operand) -> Self: return ops.greater(self, other)
+    def __ge__(self, other: Operand) -> Self: return ops.greater_equal(self, other)
+    def __neg__(self) -> Self: return ops.negative(self)
+    def __abs__(self) -> Self: return ops.abs(self)
+    def __invert__(self) -> Self: return ops.bitwise_invert(self)
+    def __pos__(self) -> Self: return self
+    def __pow__(self, exponent: Operand) -> Self: return self.pow(exponent)
     def __rpow__(self, base: Operand) -> Self:
         if isinstance(base, Bool | Int | Float | np.generic):  # weak, as everywhere
             number = base.item() if isinstance(base, np.generic) else base
             base = np.asarray(number, np.result_type(self.dtype, number))
         return ops.pow(np.asarray(base), self)
 
-    def __matmul__(self, other: Operand) -> Self:
-        return self.matmul(other)
+    def __matmul__(self, other: Operand) -> Self: return self.matmul(other)
+    def __rmatmul__(self, other: Operand) -> Self: return wrap(np.asarray(other)).matmul(self)
 
-    def __rmatmul__(self, other: Operand) -> Self:
-        return wrap(np.asarray(other)).matmul(self)
-
+    # fmt: on
     # ------------------------------------------------------------ in place
 
     def _in_place(self, name: str, result: Any) -> Self:
@@ -681,15 +538,9 @@ class Tensor(Value):
         """In place, x / other."""
         return self._in_place("div_", ops.divide(self, other))
 
-    def __iadd__(self, other: Operand) -> Self:
-        return self._augmented("iadd", ops.add, other)
-
-    def __isub__(self, other: Operand) -> Self:
-        return self._augmented("isub", ops.subtract, other)
-
-    def __imul__(self, other: Operand) -> Self:
-        return self._augmented("imul", ops.multiply, other)
-
+    def __iadd__(self, other: Operand) -> Self: return self._augmented("iadd", ops.add, other)
+    def __isub__(self, other: Operand) -> Self: return self._augmented("isub", ops.subtract, other)
+    def __imul__(self, other: Operand) -> Self: return self._augmented("imul", ops.multiply, other)
     def __itruediv__(self, other: Operand) -> Self:
         return self._augmented("itruediv", ops.divide, other)
 
@@ -705,16 +556,11 @@ class Tensor(Value):
         """In place, one value everywhere."""
         return self._write("fill_", ..., value)
 
-    def zero_(self) -> Self:
-        """In place, 0 everywhere."""
-        return self.fill_(0)
-
+    def zero_(self) -> Self: "In place, 0 everywhere."; return self.fill_(0)
     def __getitem__(self, index: Any) -> Self:
         return ops.getitem(self, _kept(index) if self.requires_grad else plain(index))
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._write("assignment", index, value)
-
+    def __setitem__(self, index: Any, value: Any) -> None: self._write("assignment", index, value)
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
         recording = is_grad_enabled() and (

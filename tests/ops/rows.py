@@ -369,7 +369,7 @@ row("concat", _concat, lambda *xs, axis: np.array(np.concatenate(xs, axis)),
 
 def _grid(shape, index):
     """For each element that an index names, its place in the flattened array."""
-    return np.asarray(np.arange(int(np.prod(shape))).reshape(shape)[index])
+    return np.array(np.arange(int(np.prod(shape))).reshape(shape)[index], order="C")
 
 
 def _getitem(d):

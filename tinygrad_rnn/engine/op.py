@@ -87,8 +87,10 @@ class _Signature:
 
     def _refuse(self, name: str, rest: tuple[Any, ...], merged: dict[str, Any]) -> None:
         missing = ", ".join(key for key in self.settings if key not in merged)
-        unknown = ", ".join(key for key in merged if key not in self.keys) or f"{rest!r}"
+        unknown = ", ".join(key for key in merged if key not in self.keys)
         wrong = f"{missing} is missing" if missing else f"got the unknown argument {unknown}"
+        if not missing and not unknown:
+            wrong = f"got {len(rest) - len(self.settings)} arguments too many"
         expected = ", ".join(self.arrays + self.settings)
         raise DTypeError(f"{name}: {wrong}; the arguments are {expected}")
 

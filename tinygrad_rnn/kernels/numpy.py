@@ -18,13 +18,12 @@ import numpy as np
 from ..backend.pool import empty
 from ..backend.threads import scanning
 
+# fmt: off
 __all__ = [
-    "adam_step",
-    "cross_entropy_backward",
-    "cross_entropy_forward",
-    "rnn_backward",
+    "adam_step", "cross_entropy_backward", "cross_entropy_forward", "rnn_backward",
     "rnn_forward",
 ]
+# fmt: on
 
 Array = np.ndarray
 Maybe = np.ndarray | None

@@ -7,23 +7,10 @@ from .losses import CrossEntropyLoss, MSELoss
 from .module import Module, Parameter
 from .rnn import RNN, RNNCell
 
+# fmt: off
 __all__ = [
-    "RNN",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Embedding",
-    "GradientClipping",
-    "Identity",
-    "Linear",
-    "MSELoss",
-    "Module",
-    "Parameter",
-    "RNNCell",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
-    "functional",
-    "init",
-    "utils",
+    "RNN", "CrossEntropyLoss", "Dropout", "Embedding", "GradientClipping", "Identity", "Linear",
+    "MSELoss", "Module", "Parameter", "RNNCell", "ReLU", "Sequential", "Sigmoid", "Tanh",
+    "functional", "init", "utils",
 ]
+# fmt: on

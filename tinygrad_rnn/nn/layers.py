@@ -12,16 +12,7 @@ from . import functional as F
 from . import init
 from .module import Module, Parameter
 
-__all__ = [
-    "Dropout",
-    "Embedding",
-    "Identity",
-    "Linear",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
-]
+__all__ = ["Dropout", "Embedding", "Identity", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
 
 
 def empty_parameter(*shape: int) -> Parameter:

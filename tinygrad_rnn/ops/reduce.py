@@ -10,19 +10,12 @@ from typing import Any
 
 from ..engine.op import op
 
+# fmt: off
 __all__ = [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "log_softmax",
-    "logsumexp",
-    "max",
-    "mean",
-    "min",
-    "softmax",
-    "sum",
+    "all", "any", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min",
+    "softmax", "sum",
 ]
+# fmt: on
 
 Array = Any
 Axis = int | tuple[int, ...] | None
@@ -57,6 +50,18 @@ def _share(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, xp: Any) -> Any
     return g * (chosen / xp.sum(chosen, axis=axis, keepdims=True))
 
 
+def _log_sum(xp: Any, shifted: Any, axis: Axis, keepdims: bool) -> Any:
+    """log(sum(exp(shifted))) of numbers of which the largest is 0.
+
+    The sum of the others goes through log1p: next to the 1 of the largest their digits would be lost.
+    """
+    largest = shifted == 0
+    others = xp.sum(xp.where(largest, 0.0, xp.exp(shifted)), axis=axis, keepdims=keepdims)
+    count = xp.sum(xp.astype(largest, shifted.dtype), axis=axis, keepdims=keepdims)
+    known = xp.maximum(count, xp.ones_like(count))  # there is no 0 if all are -inf, or one is inf
+    return xp.log(known) + xp.log1p((count - known + others) / known)
+
+
 # fmt: off
 
 @op
@@ -84,7 +89,7 @@ min.vjp(_share)
 def logsumexp(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
-    total = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=keepdims))
+    total = _log_sum(xp, x - top, axis, keepdims)
     return total + xp.reshape(top, total.shape)
 logsumexp.vjp(lambda g, x, out, axis, keepdims, xp:
               _restore(xp, g, x.shape, axis, keepdims)
@@ -99,7 +104,7 @@ softmax.vjp(lambda g, out, axis, xp: out * (g - xp.sum(g * out, axis=axis, keepd
 @op
 def log_softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
     shifted = x - xp.max(x, axis=axis, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    return shifted - _log_sum(xp, shifted, axis, True)
 log_softmax.vjp(lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 
 @op

@@ -1,0 +1,135 @@
+"""Long graphs: no recursion anywhere, and time that grows as the graph does."""
+
+import gc
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+
+
+def chain(length):
+    """Seconds for the forward, the backward and the deletion of a chain of so many ops."""
+    x = tg.tensor(1.0, requires_grad=True)
+    start = time.perf_counter()
+    y = x
+    for _ in range(length // 2):
+        y = (y * 1.0) + 0.0
+    forward = time.perf_counter()
+    y.backward(retain_graph=True)  # so that the deletion that follows is one of a whole chain
+    backward = time.perf_counter()
+    del y
+    deletion = time.perf_counter()
+    assert x.grad.item() == 1
+    return forward - start, backward - forward, deletion - backward
+
+
+def unroll(steps):
+    """Seconds for the forward and the backward of a cell, and for the deletion of its graph."""
+    tg.manual_seed(0)
+    cell = nn.RNNCell(2, 3)
+    inputs = tg.randn(2)
+    start = time.perf_counter()
+    h = tg.zeros(3)
+    for _ in range(steps):
+        h = cell(inputs, h)
+    forward = time.perf_counter()
+    h.sum().backward(retain_graph=True)
+    backward = time.perf_counter()
+    del h
+    deletion = time.perf_counter()
+    assert all(np.isfinite(p.grad.numpy()).all() for p in cell.parameters())
+    return forward - start, backward - forward, deletion - backward
+
+
+def best(run, size, times=3):
+    gc.collect()
+    gc.disable()  # a collection walks over the whole graph, again and again as it grows
+    try:
+        return np.min([run(size) for _ in range(times)], axis=0)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(("run", "size"), [(chain, 4000), (unroll, 500)])
+def test_linear_time(run, size):
+    """Ten times the graph may cost twice ten times as much, each way; not a hundred times."""
+    assert sys.getrecursionlimit() <= 1000
+    for attempt in range(3):  # another process may take the machine for a while
+        small, large = best(run, size), best(run, 10 * size)
+        if (large < 20 * small + 0.01).all():
+            return
+    pytest.fail(f"{run.__name__}: {size} took {small} s, {10 * size} took {large} s")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("run", "size"), [(chain, 1_000_000), (unroll, 100_000)])
+def test_the_full_length(run, size, capsys):
+    assert sys.getrecursionlimit() <= 1000
+    forward, backward, deletion = best(run, size, times=1)
+    with capsys.disabled():
+        print(
+            f"\n{run.__name__} of {size}: forward {forward:.2f} s, backward {backward:.2f} s, "
+            f"deletion {deletion:.2f} s"
+        )
+    tenth = best(run, size // 10)
+    assert forward < 20 * tenth[0]
+    assert backward < 20 * tenth[1]
+    assert deletion < 30 * tenth[2] + 0.1
+
+
+def test_a_long_graph_is_freed_without_recursion_when_it_was_never_walked():
+    y = tg.tensor(1.0, requires_grad=True)
+    for _ in range(100_000):
+        y = y + 1.0
+    del y
+
+
+def test_a_long_graph_under_create_graph():
+    x = tg.tensor(1.5, dtype="float64", requires_grad=True)
+    y = x
+    for _ in range(3000):
+        y = y * 1.0
+    (first,) = tg.autograd.grad(y * x, x, create_graph=True)
+    (second,) = tg.autograd.grad(first, x)
+    assert first.item() == 3.0
+    assert second.item() == 2.0
+
+
+def test_many_users_of_one_value():
+    """A wide graph: every gradient is added to one sum, in place."""
+    x = tg.ones(10, dtype="float64", requires_grad=True)
+    y = x * 1.0
+    total = tg.zeros((), dtype="float64")
+    for i in range(3000):
+        total = total + (y * float(i)).sum()
+    total.backward()
+    assert x.grad.tolist() == [sum(range(3000))] * 10
+
+
+def test_many_paths_are_walked_once():
+    """2^60 paths through 60 diamonds."""
+    x = tg.tensor(1.0, dtype="float64", requires_grad=True)
+    y = x
+    for _ in range(60):
+        y = y + y
+    y.backward()
+    assert x.grad.item() == 2.0**60
+
+
+def test_cat_of_many_pieces_takes_linear_time():
+    def run(count):
+        pieces = [tg.ones(1, requires_grad=True) for _ in range(count)]
+        start = time.perf_counter()
+        tg.cat(pieces).sum().backward()
+        assert pieces[-1].grad.item() == 1
+        return [time.perf_counter() - start]
+
+    for attempt in range(3):
+        small, large = best(run, 500), best(run, 5000)
+        if (large < 25 * small + 0.01).all():
+            return
+    pytest.fail(f"cat of 500 took {small} s, of 5000 {large} s")

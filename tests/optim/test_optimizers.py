@@ -1,0 +1,577 @@
+"""SGD and Adam: their formulas, what they remember, and that a step is all or nothing."""
+
+import copy
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim
+from tinygrad_rnn.backend import find
+from tinygrad_rnn.errors import CheckpointError, GraphError, OptionError
+from tinygrad_rnn.kernels import numpy as kernels
+from tinygrad_rnn.optim.adam import adam_step
+
+SHAPES = ((2, 3), (), (4,), (0, 2))
+seeds = st.integers(0, 2**32)
+flags = st.booleans()
+rates = st.sampled_from([1e-3, 0.1, 0.0])
+decays = st.sampled_from([0.0, 0.1])
+
+
+def parameters(seed=0, dtypes=("f8",) * len(SHAPES)):
+    rng = np.random.default_rng(seed)
+    return [
+        nn.Parameter(np.asarray(rng.standard_normal(shape), dtype))
+        for shape, dtype in zip(SHAPES, dtypes, strict=True)
+    ]
+
+
+def give_gradients(params, rng, missing=0.0):
+    """The next gradients, the same ones for the same generator; at times none."""
+    for parameter in params:
+        values = np.asarray(rng.standard_normal(parameter.shape), parameter.dtype)
+        parameter.grad = None if rng.random() < missing else tg.tensor(values)
+
+
+def arrays(params):
+    return [p.numpy().copy() for p in params]
+
+
+def all_equal(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def same_state(a, b):
+    assert a["param_groups"] == b["param_groups"]
+    assert list(a["state"]) == list(b["state"])
+    for place, entry in a["state"].items():
+        assert list(entry) == list(b["state"][place])
+        for name, value in entry.items():
+            np.testing.assert_array_equal(np.asarray(value), np.asarray(b["state"][place][name]))
+
+
+# ---------------------------------------------------------------- the formulas, number by number
+
+
+class SlowSGD:
+    def __init__(self, lr, momentum, dampening, weight_decay, nesterov):
+        self.__dict__.update(locals())
+        self.velocity = {}
+
+    def step(self, key, w, g):
+        g = g + self.weight_decay * w
+        if self.momentum:
+            v = self.velocity.get(key)
+            v = g if v is None else self.momentum * v + (1 - self.dampening) * g
+            self.velocity[key] = v
+            g = g + self.momentum * v if self.nesterov else v
+        return w - self.lr * g
+
+
+class SlowAdam:
+    def __init__(self, lr, betas, eps, weight_decay, amsgrad):
+        self.__dict__.update(locals())
+        self.held = {}
+
+    def step(self, key, w, g):
+        b1, b2 = self.betas
+        t, m, v, top = self.held.get(key, (0, 0.0, 0.0, 0.0))
+        g = g + self.weight_decay * w
+        t, m, v = t + 1, b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+        top = max(top, v)
+        self.held[key] = t, m, v, top
+        second = (top if self.amsgrad else v) / (1 - b2**t)
+        return w - self.lr * (m / (1 - b1**t)) / (math.sqrt(second) + self.eps)
+
+
+def follow(kind, slow, options, dtypes, seed, missing):
+    params = parameters(seed, dtypes)
+    optimizer = kind(params, **options)
+    naive = slow(**options)
+    rng = np.random.default_rng(seed)
+    for _ in range(6):
+        give_gradients(params, rng, missing)
+        expected = []
+        for place, p in enumerate(params):
+            new = np.array(p.numpy(), np.float64)
+            if p.grad is not None:
+                for index in np.ndindex(p.shape):
+                    key = place, index
+                    new[index] = naive.step(key, float(p.numpy()[index]), float(p.grad.numpy()[index]))
+            expected.append(new)
+        grads = [None if p.grad is None else p.grad.numpy().copy() for p in params]
+        optimizer.step()
+        for p, new, g in zip(params, expected, grads, strict=True):
+            tolerance = 1e-12 if p.dtype == np.float64 else 2e-5
+            np.testing.assert_allclose(p.numpy(), new, rtol=tolerance, atol=tolerance)
+            if g is not None:  # a gradient is the user's: looked at, not changed
+                np.testing.assert_array_equal(p.grad.numpy(), g)
+            assert p.is_leaf
+
+
+dtype_lists = st.sampled_from([("f8",) * 4, ("f4",) * 4, ("f4", "f8", "f4", "f8")])
+missing = st.sampled_from([0.0, 0.4])
+
+
+@given(
+    options=st.fixed_dictionaries(
+        {
+            "lr": rates,
+            "momentum": st.sampled_from([0.0, 0.5, 0.9]),
+            "dampening": st.sampled_from([0.0, 0.3]),
+            "weight_decay": decays,
+            "nesterov": flags,
+        }
+    ),
+    dtypes=dtype_lists,
+    missing=missing,
+    seed=seeds,
+)
+def test_sgd(options, dtypes, missing, seed):
+    options["nesterov"] &= bool(options["momentum"]) and not options["dampening"]
+    follow(optim.SGD, SlowSGD, options, dtypes, seed, missing)
+
+
+@given(
+    options=st.fixed_dictionaries(
+        {
+            "lr": rates,
+            "betas": st.sampled_from([(0.9, 0.999), (0.0, 0.5), (0.5, 0.0)]),
+            "eps": st.sampled_from([1e-8, 1e-2]),
+            "weight_decay": decays,
+            "amsgrad": flags,
+        }
+    ),
+    dtypes=dtype_lists,
+    missing=missing,
+    seed=seeds,
+)
+def test_adam(options, dtypes, missing, seed):
+    follow(optim.Adam, SlowAdam, options, dtypes, seed, missing)
+
+
+@given(
+    size=st.sampled_from([1, 2, 7, 100]),
+    step=st.sampled_from([1, 2, 10, 10000]),
+    betas=st.sampled_from([(0.9, 0.999), (0.0, 0.5), (0.5, 0.0)]),
+    weight_decay=decays,
+    amsgrad=flags,
+    decoupled=flags,
+    dtype=st.sampled_from(["f4", "f8"]),
+    seed=seeds,
+)
+def test_the_kernel_is_the_generic_step(
+    size, step, betas, weight_decay, amsgrad, decoupled, dtype, seed
+):
+    rng = np.random.default_rng(seed)
+    vectors = [np.asarray(rng.standard_normal(size), dtype) for _ in range(5)]
+    for squares in vectors[3:]:
+        np.abs(squares, squares)
+    vectors[4] = vectors[4] if amsgrad else None
+    options = {"lr": 0.01, "eps": 1e-8, "weight_decay": weight_decay, "amsgrad": amsgrad}
+    options |= {"beta1": betas[0], "beta2": betas[1], "decoupled": decoupled, "step": step}
+    results = []
+    for function in (kernels.adam_step, adam_step):
+        own = [None if v is None else v.copy() for v in vectors]
+        function(*own, **options)
+        np.testing.assert_array_equal(own[1], vectors[1])
+        results.append(own)
+    tolerance = {"f4": 3e-6, "f8": 1e-13}[dtype]
+    for a, b in zip(*results, strict=True):
+        if a is not None:
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def test_the_kernel_works_in_pieces():
+    size = 2 * kernels.CHUNK + 3
+    rng = np.random.default_rng(0)
+    vectors = [rng.standard_normal(size).astype(np.float32) for _ in range(4)]
+    np.abs(vectors[3], vectors[3])
+    options = {"step": 3, "lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
+    options |= {"weight_decay": 0.1, "amsgrad": False, "decoupled": False}
+    results = []
+    for function in (kernels.adam_step, adam_step):
+        own = [v.copy() for v in vectors]
+        function(own[0], own[1], own[2], own[3], None, **options)
+        results.append(own)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+def test_a_parabola_is_descended(kind):
+    w = nn.Parameter(np.array([3.0, -2.0]))
+    optimizer = kind([w], lr=0.1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        ((w - tg.tensor(np.array([1.0, 2.0]))) ** 2).sum().backward()
+        optimizer.step()
+    np.testing.assert_allclose(w.numpy(), [1, 2], atol=1e-2)
+
+
+# ---------------------------------------------------------------- groups
+
+
+def test_groups_have_options_of_their_own():
+    a, b, c = (nn.Parameter(np.ones(2)) for _ in range(3))
+    optimizer = optim.SGD([{"params": [a]}, {"params": b, "lr": 0.5}], lr=0.1)
+    optimizer.add_param_group({"params": [c], "weight_decay": 1.0})
+    for p in (a, b, c):
+        p.grad = tg.ones_like(p)
+    optimizer.step()
+    np.testing.assert_allclose(a.numpy(), 0.9)
+    np.testing.assert_allclose(b.numpy(), 0.5)
+    np.testing.assert_allclose(c.numpy(), 0.8)
+    optimizer.param_groups[1]["lr"] = 0.0
+    optimizer.step()
+    np.testing.assert_allclose(a.numpy(), 0.8)
+    np.testing.assert_allclose(b.numpy(), 0.5)
+
+
+def test_a_group_may_join_late():
+    a, b = (nn.Parameter(np.ones(2)) for _ in range(2))
+    optimizer = optim.Adam([a], lr=0.1)
+    a.grad = b.grad = tg.ones(2, dtype=tg.float64)
+    optimizer.step()
+    optimizer.add_param_group({"params": [b]})
+    optimizer.step()
+    state = optimizer.state_dict()
+    assert [entry["step"] for entry in state["state"].values()] == [2, 1]
+    assert [group["params"] for group in state["param_groups"]] == [[0], [1]]
+    np.testing.assert_allclose(b.numpy(), 0.9)
+
+
+def test_a_wrong_group_is_not_added():
+    a = nn.Parameter(np.ones(2))
+    optimizer = optim.Adam([a])
+    before = copy.deepcopy(optimizer.state_dict())
+    for group in (
+        {"params": [nn.Parameter(np.ones(2)), a]},
+        {"params": [nn.Parameter(np.ones(2))], "momentum": 0.9},
+        {"params": [nn.Parameter(np.ones(2))], "lr": -1.0},
+        {"params": [tg.ones(2, requires_grad=True) * 2]},
+        {"params": [tg.tensor([1, 2])]},
+    ):
+        with pytest.raises((ValueError, TypeError), match=r"optim\.Adam"):
+            optimizer.add_param_group(group)
+        same_state(optimizer.state_dict(), before)
+
+
+# ---------------------------------------------------------------- gradients come and go
+
+
+def test_zero_grad():
+    params = parameters()
+    optimizer = optim.SGD(params)
+    give_gradients(params, np.random.default_rng(0))
+    params[1].grad = None
+    optimizer.zero_grad(set_to_none=False)
+    assert params[1].grad is None
+    for p in params[::2]:
+        assert p.grad.dtype == p.dtype
+        assert not p.grad.numpy().any()
+    optimizer.zero_grad()
+    assert all(p.grad is None for p in params)
+
+
+def test_without_a_gradient_nothing_moves():
+    params = parameters()
+    before = arrays(params)
+    optimizer = optim.Adam(params, weight_decay=0.5)
+    optimizer.step()
+    all_equal(arrays(params), before)
+    assert optimizer.state_dict()["state"] == {}
+
+
+def test_layouts_of_parameters_and_gradients_do_not_matter():
+    rng = np.random.default_rng(0)
+    values, slopes = rng.standard_normal((2, 4, 3))
+    plain, odd = nn.Parameter(values.copy()), nn.Parameter(np.asfortranarray(values))
+    wide = np.zeros((4, 6))
+    wide[:, ::2] = slopes
+    plain.grad, odd.grad = tg.tensor(slopes), tg.from_numpy(wide[:, ::2])
+    for p in (plain, odd):
+        optim.Adam([p], lr=0.1).step()
+    np.testing.assert_array_equal(odd.numpy(), plain.numpy())
+    assert odd.numpy().flags.f_contiguous
+
+
+def test_a_step_changes_parameters_in_place():
+    """Whoever holds the tensor or its memory sees the new values, and an old graph is told."""
+    layer = nn.Linear(2, 2)
+    held = layer.weight.numpy()
+    before = held.copy()
+    loss = layer(tg.ones(1, 2, requires_grad=True)).sum()
+    loss.backward(retain_graph=True)
+    optim.SGD(layer.parameters(), lr=0.1).step()
+    assert layer.weight.numpy() is held
+    assert (held != before).all()
+    with pytest.raises(GraphError, match="changed in place"):
+        loss.backward()
+
+
+def test_the_dtype_may_change_before_the_first_step_only():
+    layer = nn.Linear(2, 2)
+    optimizer = optim.Adam(layer.parameters())
+    layer.double()
+    layer(tg.ones(1, 2, dtype=tg.float64)).sum().backward()
+    optimizer.step()
+    assert optimizer.state_dict()["state"][0]["exp_avg"].dtype == np.float64
+    layer.float()
+    before = arrays(layer.parameters())
+    with pytest.raises(OptionError, match="has become float32, but its state is float64"):
+        optimizer.step()
+    all_equal(arrays(layer.parameters()), before)
+
+
+# ---------------------------------------------------------------- closures
+
+
+def test_a_closure_runs_while_recording_and_its_result_comes_back():
+    w = nn.Parameter(np.array([1.0]))
+    optimizer = optim.SGD([w], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    with tg.no_grad():
+        loss = optimizer.step(closure)
+    assert loss.item() == 1.0
+    np.testing.assert_allclose(w.numpy(), 0.8)
+    assert optimizer.step() is None
+
+
+def test_a_closure_that_fails_changes_nothing():
+    params = parameters()
+    give_gradients(params, np.random.default_rng(0))
+    optimizer = optim.Adam(params)
+    optimizer.step()
+    before, state = arrays(params), optimizer.state_dict()
+    with pytest.raises(KeyError), tg.no_grad():
+        optimizer.step(lambda: {}["missing"])
+    all_equal(arrays(params), before)
+    same_state(optimizer.state_dict(), state)
+
+
+# ---------------------------------------------------------------- all or nothing
+
+
+class Torn(optim.Adam):
+    """Fails in the update of the second group, after it changed what it was given."""
+
+    def update(self, group, xp, param, grad, slots, step):
+        super().update(group, xp, param, grad, slots, step)
+        if group["lr"] == 0.5:
+            raise MemoryError
+
+
+def two_groups(kind, seed=0):
+    params = parameters(seed)
+    groups = [{"params": params[:2]}, {"params": params[2:], "lr": 0.5}]
+    return params, kind(groups, lr=0.1)
+
+
+def train(params, optimizer, rng, steps=3):
+    for _ in range(steps):
+        give_gradients(params, rng)
+        optimizer.step()
+
+
+def test_a_step_that_fails_changes_nothing():
+    params, optimizer = two_groups(Torn)
+    give_gradients(params, np.random.default_rng(0))
+    before, state = arrays(params), optimizer.state_dict()
+    with pytest.raises(MemoryError):
+        optimizer.step()
+    all_equal(arrays(params), before)
+    same_state(optimizer.state_dict(), state)
+
+
+@pytest.mark.parametrize("kind", [optim.Adam, lambda p, lr: optim.SGD(p, lr, momentum=0.9)])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
+    """Wherever it runs out: at the first allocation, the second ... until a step gets through."""
+    cpu, failures = find("cpu"), 0
+    join, empty = cpu.join, kernels.empty
+    params, optimizer = two_groups(kind)
+    rng = np.random.default_rng(1)
+    train(params, optimizer, rng, 2)
+    give_gradients(params, rng, 0.5 if ragged else 0.0)
+    expected_params, expected_optimizer = two_groups(kind)
+    again = np.random.default_rng(1)
+    train(expected_params, expected_optimizer, again, 2)
+    give_gradients(expected_params, again, 0.5 if ragged else 0.0)
+    expected_optimizer.step()
+
+    for patience in range(100):
+        left = patience
+
+        def short(function):
+            def allocate(*args):
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise MemoryError
+                return function(*args)
+
+            return allocate
+
+        monkeypatch.setattr(cpu, "join", short(join))
+        monkeypatch.setattr(kernels, "empty", short(empty))
+        before, state = arrays(params), optimizer.state_dict()
+        try:
+            optimizer.step()
+            break
+        except MemoryError:
+            failures += 1
+            all_equal(arrays(params), before)
+            same_state(optimizer.state_dict(), state)
+    assert failures > 3
+    all_equal(arrays(params), arrays(expected_params))
+    same_state(optimizer.state_dict(), expected_optimizer.state_dict())
+
+
+@pytest.mark.parametrize("wrong", [tg.ones(3), tg.ones(4), tg.ones(1, 4, dtype=tg.float64)])
+def test_a_gradient_that_does_not_fit_stops_the_step(wrong):
+    params, optimizer = two_groups(optim.Adam)
+    give_gradients(params, np.random.default_rng(0))
+    params[2].grad = wrong
+    before = arrays(params)
+    with pytest.raises(OptionError, match=r"optim.Adam.step: a gradient is float"):
+        optimizer.step()
+    all_equal(arrays(params), before)
+    assert optimizer.state_dict()["state"] == {}
+
+
+# ---------------------------------------------------------------- state
+
+KINDS = [
+    lambda p: optim.Adam(p, lr=0.05, betas=(0.8, 0.95), weight_decay=0.1),
+    lambda p: optim.Adam(p, lr=0.05, amsgrad=True),
+    lambda p: optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
+    lambda p: optim.SGD(p, lr=0.05),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+@pytest.mark.parametrize("through_json", [False, True])
+def test_training_goes_on_from_a_state_bit_for_bit(kind, missing, through_json):
+    params = parameters(0, ("f4", "f8", "f4", "f8"))
+    optimizer = kind(params)
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        give_gradients(params, rng, missing)
+        optimizer.step()
+    optimizer.param_groups[0]["lr"] = 0.01
+    state = optimizer.state_dict()
+    if through_json:  # keys become strings, tuples lists, and arrays are filed elsewhere
+        options = json.loads(json.dumps(state["param_groups"]))
+        state = {
+            "state": {
+                str(k): {n: v if n == "step" else v.numpy() for n, v in entry.items()}
+                for k, entry in state["state"].items()
+            },
+            "param_groups": options,
+        }
+    twins = [nn.Parameter(p.numpy().copy()) for p in params]
+    fresh = kind(twins)
+    give_gradients(twins, np.random.default_rng(9))
+    fresh.step()  # what it remembers is replaced
+    for p, twin in zip(params, twins, strict=True):
+        twin.data[...] = p.numpy()
+    fresh.load_state_dict(state)
+    same_state(fresh.state_dict(), optimizer.state_dict())
+    assert fresh.param_groups[0]["lr"] == 0.01
+    assert all(type(fresh.param_groups[0][k]) is type(v) for k, v in fresh.defaults.items())
+    again = copy.deepcopy(rng)
+    for _ in range(5):
+        give_gradients(params, rng, missing)
+        give_gradients(twins, again, missing)
+        optimizer.step()
+        fresh.step()
+    all_equal(arrays(twins), arrays(params))
+    same_state(fresh.state_dict(), optimizer.state_dict())
+
+
+def test_a_state_is_a_copy_both_ways():
+    params = parameters()
+    optimizer = optim.Adam(params)
+    train(params, optimizer, np.random.default_rng(0), 1)
+    state = optimizer.state_dict()
+    kept = copy.deepcopy(state)
+    train(params, optimizer, np.random.default_rng(1), 1)
+    same_state(state, kept)
+    twin = optim.Adam(params)
+    twin.load_state_dict(state)
+    train(params, twin, np.random.default_rng(2), 1)
+    state["param_groups"][0]["lr"] = 7.0
+    assert twin.param_groups[0]["lr"] == 1e-3
+    state["param_groups"][0]["lr"] = 1e-3
+    same_state(state, kept)
+
+
+def test_a_state_that_does_not_fit_changes_nothing_and_tells_all():
+    params, optimizer = two_groups(optim.Adam)
+    train(params, optimizer, np.random.default_rng(0))
+    before = optimizer.state_dict()
+    state = copy.deepcopy(before)
+    state["state"][0]["exp_avg"] = np.zeros((3, 3))
+    state["state"][1]["exp_avg_sq"] = np.zeros((), np.float32)
+    state["state"][2]["step"] = -1
+    del state["state"][3]["exp_avg"]
+    state["state"][9] = {}
+    state["param_groups"][0]["lr"] = math.nan
+    state["param_groups"][1]["momentum"] = 0.9
+    with pytest.raises(CheckpointError) as caught:
+        optimizer.load_state_dict(state)
+    message = str(caught.value)
+    for words in (
+        "optim.Adam.load_state_dict: nothing was loaded",
+        "exp_avg of parameter 0 is float64 of shape (3, 3), expected float64 of shape (2, 3)",
+        "exp_avg_sq of parameter 1 is float32",
+        "parameter 9 is unexpected",
+        "lr is nan",
+        "option 'momentum' is missing or unexpected",
+    ):
+        assert words in message
+    same_state(optimizer.state_dict(), before)
+
+
+def test_loading_when_memory_runs_out_changes_nothing(monkeypatch):
+    params, optimizer = two_groups(optim.Adam)
+    train(params, optimizer, np.random.default_rng(0))
+    state = optimizer.state_dict()
+    fresh = two_groups(optim.Adam, 1)[1]
+    fresh.param_groups[0]["lr"] = 0.3
+    before = fresh.state_dict()
+    cpu = find("cpu")
+    from_host = cpu.from_host
+    for patience in range(100):
+        left = patience
+
+        def short(array):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise MemoryError
+            return from_host(array)
+
+        monkeypatch.setattr(cpu, "from_host", short)
+        try:
+            fresh.load_state_dict(state)
+            break
+        except MemoryError:
+            same_state(fresh.state_dict(), before)
+    assert patience > 3
+    same_state(fresh.state_dict(), state)

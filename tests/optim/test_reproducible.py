@@ -1,0 +1,85 @@
+"""The same seed gives the same weights, and the same bits after a thousand steps."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import hashlib
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim
+import tinygrad_rnn.nn.functional as F
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(11, 6)
+        self.rnn = nn.RNN(6, 8, num_layers=2, dropout=0.2, bidirectional=True)
+        self.drop = nn.Dropout(0.1)
+        self.head = nn.Linear(16, 11)
+
+    def forward(self, ids, lengths):
+        return self.head(self.drop(self.rnn(self.embedding(ids), lengths=lengths)[0]))
+
+
+def digest(tensors):
+    seen = hashlib.sha256()
+    for name, tensor in tensors.items():
+        seen.update(name.encode() + tensor.numpy().tobytes())
+    return seen.hexdigest()
+
+
+tg.manual_seed({seed})
+model = Model()
+nn.init.orthogonal_(model.rnn.weight_hh_l1)
+print(digest(model.state_dict()))
+optimizer = optim.Adam(
+    [{{"params": model.rnn.parameters()}}, {{"params": model.head.parameters(), "lr": 0.01}}],
+    amsgrad=True,
+)
+losses = 0.0
+for step in range(1000):
+    ids = tg.randint(11, (5, 3))
+    lengths = tg.randint(1, 6, (3,))
+    logits = model(ids, lengths)
+    loss = F.cross_entropy(logits.reshape(-1, 11), tg.randperm(15) % 11)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+    optimizer.step()
+    losses += loss.item()
+chosen = tg.multinomial(F.softmax(logits[0], 1), 4)
+print(digest(model.state_dict()), losses.hex(), chosen.tolist())
+print(digest({{n: t for e in optimizer.state_dict()["state"].values() for n, t in e.items() if n != "step"}}))
+"""
+
+
+def run(seed, hash_seed):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", CODE.format(seed=seed)],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return run(7, "0")
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "123456"])
+def test_the_same_bits_in_another_process(reference, hash_seed):
+    assert run(7, hash_seed) == reference
+
+
+def test_another_seed_gives_other_weights(reference):
+    for ours, others in zip(reference.splitlines(), run(8, "0").splitlines(), strict=True):
+        assert ours != others

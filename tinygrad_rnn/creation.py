@@ -36,9 +36,8 @@ def get_default_dtype() -> np.dtype:
 
 def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
     """A NumPy array of what the user gave, of a dtype that tensors can have; shared if possible."""
-    given = plain(data)
     try:
-        array = np.asarray(given)
+        array = np.asarray(plain(data))
     except ValueError as error:
         raise ShapeError(f"{name}: the data is ragged: {error}") from None
     if dtype is None:

@@ -1,5 +1,6 @@
 """Tensor: PyTorch's names, each a line over the table of ops."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -301,7 +302,7 @@ class Tensor(Value):
                 mine = g.clone()
                 tensor.grad = mine if tensor.grad is None else tensor.grad + mine
 
-        self._hook(keep)
+        self._hook(keep, math.inf)  # after all others, and once
 
     def register_hook(self, hook: Callable[["Tensor"], Any]) -> Callable[[], None]:
         """Call ``hook(grad)`` when the gradient is known; what it returns replaces it.
@@ -312,13 +313,13 @@ class Tensor(Value):
             raise GraphError("register_hook: this tensor does not require grad")
         return self._hook(hook)
 
-    def _hook(self, hook: Callable[["Tensor"], Any]) -> "_Handle":
+    def _hook(self, hook: Callable[["Tensor"], Any], key: Float | None = None) -> "_Handle":
         holder = self if self.node is None else self.node
         if holder.hooks is None:
             holder.hooks = {}
-        handle = _Handle(holder.hooks)
-        holder.hooks[id(handle)] = hook
-        return handle
+        key = next(_hook_numbers) if key is None else key
+        holder.hooks[key] = hook
+        return _Handle(holder.hooks, key)
 
     # ------------------------------------------------------------ conversions
 
@@ -879,14 +880,17 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     return gradient
 
 
+_hook_numbers = itertools.count()
+
+
 class _Handle:
     """Takes a hook away again."""
 
-    def __init__(self, hooks: dict[int, Any]) -> None:
-        self._hooks = hooks
+    def __init__(self, hooks: dict[Float, Any], key: Float) -> None:
+        self._hooks, self._key = hooks, key
 
     def remove(self) -> None:
-        self._hooks.pop(id(self), None)
+        self._hooks.pop(self._key, None)
 
     __call__ = remove
 

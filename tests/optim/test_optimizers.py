@@ -436,7 +436,7 @@ def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
             failures += 1
             all_equal(arrays(params), before)
             same_state(optimizer.state_dict(), state)
-    assert failures > 3
+    assert failures >= 3
     all_equal(arrays(params), arrays(expected_params))
     same_state(optimizer.state_dict(), expected_optimizer.state_dict())
 

@@ -39,7 +39,7 @@ class Node:
     birth: int
     shape: Any
     dtype: Any
-    hooks: dict[int, Callable[[Any], Any]] | None
+    hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
 
     def __repr__(self) -> str:
         return f"<{self.plan.name}>"
@@ -67,7 +67,7 @@ class Value:
 
     data: Any
     grad: Any
-    hooks: dict[int, Callable[[Any], Any]] | None
+    hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
     node: Node | None
     requires_grad: bool
     version: list[int]

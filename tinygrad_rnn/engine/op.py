@@ -158,15 +158,15 @@ class _Plan:
         self.op = op
         self.name = op.name
         self.chosen = chosen
-        pullbacks = [op.pullback(i) for i in chosen]
+        pullbacks = [op.pullbacks[i] for i in chosen]
         names = [op.needs_of(pullback) for pullback in pullbacks]
         union = list(dict.fromkeys(name for wanted in names for name in wanted))
         sources = [op.source(name) for name in union]
         self.save = _compile("arrays, out, xp, settings", sources)
         self.saves_out = "out" in sources
-        arguments = () if op.signature.variadic else op.signature.arrays
+        arguments = op.signature.arrays
         self.saved_args = tuple(arguments.index(name) for name in union if name in arguments)
-        self.saves_all = op.signature.variadic and op.signature.arrays[0] in union
+        self.saves_all = op.signature.variadic and bool(self.saved_args)
         self.calls = [
             _compile("g, saved", [f"saved[{union.index(n)}]" for n in wanted], pullback)
             for pullback, wanted in zip(pullbacks, names, strict=True)
@@ -194,21 +194,43 @@ class _Plan:
             elif name == "xp":
                 value = table
             elif name in arrays and self.op.signature.variadic:
-                value = tuple(lift(self, node, i, x, next(cells)) for i, x in enumerate(value))
+                pairs = zip(value, node.parents, strict=True)
+                value = tuple([_lift(array, parent, next(cells)) for array, parent in pairs])
             elif name in arrays:
-                value = lift(self, node, arrays.index(name), value, next(cells))
+                parents = dict(zip(self.chosen, node.parents, strict=True))
+                value = _lift(value, parents.get(arrays.index(name)), next(cells))
             lifted.append(value)
         return lifted
 
 
-def lift(plan: Any, node: Node, argument: int, array: Any, cell: list[int]) -> Any:
+class _ListPlan(_Plan):
+    """The plan of a variadic op, one for any number of arguments.
+
+    Its nodes have a parent for each argument, or None where no gradient is needed.
+    """
+
+    def __init__(self, op: "Op") -> None:
+        super().__init__(op, (0,))
+        self.chosen = ()
+
+    def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
+        grads = self.calls[0](g, self.lift(node) if create else node.saved)
+        needed = [parent is not None for parent in node.parents] if wanted is None else wanted
+        return [grad if need else None for grad, need in zip(grads, needed, strict=True)]
+
+
+def _lift(array: Any, parent: Any, cell: list[int]) -> Any:
     """An argument as it was: a Tensor with its place in the graph, if it needs a gradient."""
     if not hasattr(array, "shape"):
         return array  # a Python scalar, or None
-    if argument not in plan.chosen:
-        return wrap(array, None, cell)
-    parent = node.parents[plan.chosen.index(argument)]
-    return wrap(array, parent, cell) if isinstance(parent, Node) else parent
+    return wrap(array, parent, cell) if parent is None or isinstance(parent, Node) else parent
+
+
+def _parent(arg: Any) -> Any:
+    """What a node points to for an argument: the node that made it, or the leaf that it is."""
+    if not isinstance(arg, Value) or not arg.requires_grad:
+        return None
+    return arg if arg.node is None else arg.node
 
 
 def _compile(arguments: str, values: Sequence[str], function: Pullback | None = None) -> Any:
@@ -234,6 +256,7 @@ class Op:
         self.binds = bool(self.signature.settings) or self.signature.variadic
         self.pullbacks: tuple[Pullback | None, ...] = ()
         self.plans: dict[int, _Plan | None] = {}
+        self.list_plan: _ListPlan | None = None
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.signature.arrays + self.signature.settings)})>"
@@ -241,8 +264,8 @@ class Op:
     def vjp(self, *pullbacks: Pullback | None) -> None:
         """Declare the pullbacks, one for each array argument; None where there is no gradient.
 
-        An op without this call is not differentiable. A variadic op has one pullback, which may
-        name ``i``, the place of the argument, and ``xs`` or ``xs_shapes`` (of ``*xs``).
+        An op without this call is not differentiable. A variadic op has one pullback, which gives
+        the gradients of all arguments in a list and may name ``xs`` or ``xs_shapes`` (of ``*xs``).
         """
         if len(pullbacks) != len(self.signature.arrays):
             raise DTypeError(
@@ -251,33 +274,17 @@ class Op:
             )
         self.pullbacks = pullbacks
         self.plans.clear()
-        for argument, pullback in enumerate(pullbacks):
+        for pullback in pullbacks:
             if pullback is not None:
-                for name in self.needs_of(self.pullback(argument)):
+                for name in self.needs_of(pullback):
                     self.source(name)  # a misspelt name is an error here, at import
-
-    def pullback(self, argument: int) -> Pullback:
-        if not self.signature.variadic:
-            return self.pullbacks[argument]  # type: ignore[return-value]
-        shared = self.pullbacks[0]
-        assert shared is not None
-        names = self.needs_of(shared)
-        if "i" not in names:
-            return shared
-        place = names.index("i")
-
-        def at(g: Any, *rest: Any) -> Any:
-            return shared(g, *rest[:place], argument, *rest[place:])
-
-        at.names = tuple(n for n in names if n != "i")  # type: ignore[attr-defined]
-        return at
+        self.list_plan = _ListPlan(self) if self.signature.variadic and pullbacks[0] else None
 
     @staticmethod
     def needs_of(pullback: Pullback) -> tuple[str, ...]:
         """The names of what a pullback asks for beside the cotangent."""
-        named: tuple[str, ...] | None = getattr(pullback, "names", None)
         code = pullback.__code__
-        return code.co_varnames[1 : code.co_argcount] if named is None else named
+        return code.co_varnames[1 : code.co_argcount]
 
     def source(self, name: str) -> str:
         """Where a name of a pullback comes from: an expression in what a call has at hand."""
@@ -302,11 +309,10 @@ class Op:
 
     def plan(self, needs: int) -> _Plan | None:
         """The plan for a set of arguments that need gradients; None if no pullback is among them."""
-        variadic = self.signature.variadic
+        if self.signature.variadic:
+            return self.list_plan
         chosen = tuple(
-            i
-            for i in range(needs.bit_length())
-            if needs >> i & 1 and self.pullbacks and (variadic or self.pullbacks[i] is not None)
+            i for i, pullback in enumerate(self.pullbacks) if needs >> i & 1 and pullback is not None
         )
         plan = _Plan(self, chosen) if chosen else None
         self.plans[needs] = plan
@@ -341,7 +347,10 @@ class Op:
                 ]
                 if plan.saves_out:
                     versions.append((version, version[0]))
-                parents = [arg if (arg := args[i]).node is None else arg.node for i in plan.chosen]
+                if plan.chosen:
+                    parents = [a if (a := args[i]).node is None else a.node for i in plan.chosen]
+                else:
+                    parents = [_parent(arg) for arg in args]
                 saved = plan.save(arrays, out, xp, settings)
                 result.node = record(plan, parents, saved, versions, out.shape, out.dtype)
                 result.requires_grad = True
@@ -410,8 +419,9 @@ class _FusedPlan:
         from .walk import gradients
 
         _, inputs, _, _, settings = node.saved
+        parents = dict(zip(self.chosen, node.parents, strict=True))
         heads = [
-            lift(self, node, i, array, cell)
+            _lift(array, parents.get(i), cell)
             for i, (array, (cell, _)) in enumerate(zip(inputs, node.versions, strict=False))
         ]
         for i in self.chosen:

@@ -149,7 +149,7 @@ def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
     What they see is a copy, as the gradient may also be on its way to others: they may change it.
     """
     tensor = _copy(g, create) if create else wrap(_copy(g, create))
-    for hook in list(hooks.values()):
+    for _, hook in sorted(hooks.items()):
         replaced = hook(tensor)
         if replaced is not None:
             if not isinstance(replaced, Value) or replaced.data.shape != g.shape:

@@ -205,6 +205,9 @@ class Module:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert the float parameters and buffers, in this very module: a dtype, a device."""
+        wanted = Tensor(np.zeros(0, np.float32)).to(*args, **kwargs).dtype
+        if wanted.kind != "f":
+            raise DTypeError(f"{type(self).__name__}.to: got the dtype {wanted}, expected a float one")
         for _, tensor in _once(self._tensors()):
             if tensor.dtype.kind == "f":
                 for part in (tensor, tensor.grad):

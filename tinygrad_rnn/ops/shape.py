@@ -1,5 +1,6 @@
 """Ops that arrange elements: most only look at the same memory in another way."""
 
+from itertools import accumulate
 from typing import Any
 
 from ..engine.op import identity, op
@@ -14,11 +15,12 @@ def _inverse(axes: Shape) -> Shape:
     return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
 
-def _part(g: Any, i: int, xs_shapes: tuple[Shape, ...], axis: int) -> Any:
-    """The stretch of a cotangent that belongs to the i-th of several joined arrays."""
-    start = sum(shape[axis] for shape in xs_shapes[:i])
-    where = slice(start, start + xs_shapes[i][axis])
-    return g[(slice(None),) * (axis % g.ndim) + (where,)]
+def _parts(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:
+    """The stretches of a cotangent that belong to each of several joined arrays."""
+    before = (slice(None),) * (axis % g.ndim)
+    sizes = [shape[axis] for shape in xs_shapes]
+    ends = accumulate(sizes)
+    return [g[(*before, slice(end - n, end))] for n, end in zip(sizes, ends, strict=True)]
 
 
 # fmt: off
@@ -41,4 +43,4 @@ flip.vjp(lambda g, axis, xp: xp.flip(g, axis))
 
 @op
 def concat(xp: Any, /, *xs: Array, axis: int = 0) -> Array: return xp.concat(xs, axis=axis)
-concat.vjp(_part)
+concat.vjp(_parts)

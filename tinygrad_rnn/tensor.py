@@ -629,7 +629,7 @@ class Tensor(Value):
     def std(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
         """The standard deviation: the root of ``var``; its gradient is 0 where nothing varies."""
         var = self.var(dim, correction, keepdim)
-        flat = var == 0
+        flat = ops.equal(var, 0)
         return ops.where(flat, 0.0, ops.where(flat, 1.0, var).sqrt())
 
     def _extremum(self, name: str, dim: Int | None, keepdim: Bool) -> Any:

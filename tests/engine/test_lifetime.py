@@ -64,7 +64,7 @@ def test_everything_dies_with_its_last_user_before_backward():
 
 def test_everything_dies_in_backward():
     x = tg.ones(4, 3, requires_grad=True)
-    *_, loss = network(x)
+    loss = network(x)[-1]
     watched = Watched(loss)
     loss.backward()
     assert watched.alive() == [loss, loss.node]  # the graph behind it is gone, though it is held
@@ -72,16 +72,19 @@ def test_everything_dies_in_backward():
     assert watched.alive() == []
 
 
-@pytest.mark.parametrize("how", [{"retain_graph": True}, {"create_graph": True}])
-def test_everything_dies_after_backward_that_kept_it(how):
+def test_everything_dies_after_a_walk_that_kept_it():
     x = tg.ones(4, 3, requires_grad=True)
     kept = network(x)
     watched = Watched(*kept)
-    kept[-1].backward(**how)
+    kept[-1].backward(retain_graph=True)
+    (g,) = tg.autograd.grad(kept[-1], x, create_graph=True)
     assert len(watched.alive()) > 20
+    of_gradient = Watched(g)
     del kept
-    x.grad = None
+    assert len(of_gradient.alive()) > 20
+    del g
     assert watched.alive() == []
+    assert of_gradient.alive() == []
 
 
 @tg.autograd.op
@@ -142,7 +145,7 @@ def test_hooks_and_kept_gradients_die_with_their_tensor():
     y.register_hook(lambda g: g * 2)
     watched = Watched(y)
     y.sum().backward()
-    assert y.grad.tolist() == [2, 2, 2] or y.grad.tolist() == [1, 1, 1]
+    assert y.grad.tolist() == [2, 2, 2]
     del y
     assert watched.alive() == []
 
@@ -184,7 +187,10 @@ def train(model, optimizer, x, target, steps):
 
 
 def growth(steps):
-    """Bytes that Python's and NumPy's allocators hold more after so many training steps."""
+    """Bytes that Python's and NumPy's allocators hold more after so many training steps.
+
+    The collector is off; run here, it finds no cycle, but clears the free lists, which are no leak.
+    """
     tg.manual_seed(0)
     model = {"rnn": nn.RNN(2, 4), "head": nn.Linear(4, 1)}
     parameters = [p for m in model.values() for p in m.parameters()]
@@ -194,8 +200,10 @@ def growth(steps):
     tracemalloc.start()
     try:
         train(model, optimizer, x, target, 10)
+        gc.collect()
         before = tracemalloc.get_traced_memory()[0]
         train(model, optimizer, x, target, steps)
+        assert gc.collect() == 0
         return tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()

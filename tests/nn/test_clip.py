@@ -45,9 +45,7 @@ def norm(arrays, norm_type):
 def test_norms_of_every_size(exponents, norm_type, dtype, seed):
     """From 1e-30 to 1e30, together or apart: squares of these are no float32."""
     rng = np.random.default_rng(seed)
-    grads = [
-        (rng.standard_normal(rng.integers(1, 6)) * 10.0**e).astype(dtype) for e in exponents
-    ]
+    grads = [(rng.standard_normal(rng.integers(1, 6)) * 10.0**e).astype(dtype) for e in exponents]
     chosen = parameters(*grads, None)
     expected = norm(grads, norm_type)
     tolerance = {"float32": 3e-6, "float64": 1e-13}[dtype]

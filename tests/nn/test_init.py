@@ -102,7 +102,7 @@ def test_identity_keeps_what_the_state_holds():
     init.identity_(layer.weight_hh_l0)
     h_0 = tg.tensor(np.abs(np.random.default_rng(0).standard_normal((1, 1, 5))).astype(np.float32))
     h_0.requires_grad_()
-    out, h_n = layer(tg.zeros(50, 1, 2), h_0)
+    _, h_n = layer(tg.zeros(50, 1, 2), h_0)
     np.testing.assert_array_equal(h_n.detach().numpy(), h_0.numpy())
     h_n.sum().backward()
     assert (h_0.grad.numpy() == 1).all()

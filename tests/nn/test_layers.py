@@ -75,7 +75,7 @@ def test_float64_does_not_slip_into_a_float32_layer():
     features=sizes,
     padding=st.none() | st.integers(-4, 3),
     lead=st.lists(st.integers(0, 4), max_size=3),
-    dtype=st.sampled_from("i1 i2 i4 i8 u1 u2 u4 u8".split()),
+    dtype=st.sampled_from(["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]),
     seed=seeds,
 )
 def test_embedding(rows, features, padding, lead, dtype, seed):

@@ -12,7 +12,7 @@ import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn, optim
 
 pytestmark = pytest.mark.parity
-examples = settings(max_examples=150, deadline=None, derandomize=True)
+examples = settings(max_examples=max(150, settings.default.max_examples))
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
 dtypes = st.sampled_from(sorted(TOLERANCE))
@@ -499,7 +499,7 @@ def test_the_character_model_learns_alike(torch, ids):
     starts = np.random.default_rng(0).integers(0, len(codes) - steps, (100, 3))
     windows = codes[starts[:, :, None] + np.arange(steps + 1)]  # (100, B, T + 1)
     torch.manual_seed(0)
-    theirs, ours = character_model(torch.nn, vocabulary, hidden), character_model(nn, vocabulary, hidden)
+    theirs, ours = (character_model(lib, vocabulary, hidden) for lib in (torch.nn, nn))
     twins(torch, theirs, ours, "float64")
 
     def loss_of_theirs(model, step):

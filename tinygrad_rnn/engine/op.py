@@ -158,7 +158,7 @@ class _Plan:
         self.op = op
         self.name = op.name
         self.chosen = chosen
-        pullbacks = [op.pullbacks[i] for i in chosen]
+        pullbacks = [pullback for i in chosen if (pullback := op.pullbacks[i]) is not None]
         names = [op.needs_of(pullback) for pullback in pullbacks]
         union = list(dict.fromkeys(name for wanted in names for name in wanted))
         sources = [op.source(name) for name in union]

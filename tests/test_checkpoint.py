@@ -1,0 +1,283 @@
+"""Checkpoints: a run that stopped goes on bit for bit; what does not fit changes nothing."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+import tinygrad_rnn as tg
+import tinygrad_rnn.nn.functional as F
+from tinygrad_rnn import nn, optim
+from tinygrad_rnn.random import default_generator
+
+TEXT = "to be, or not to be, that is the question: whether 'tis nobler in the mind to suffer " * 6
+
+
+class Model(nn.Module):
+    def __init__(self, vocabulary, hidden=12, layers=2):
+        super().__init__()
+        self.rnn = nn.RNN(vocabulary, hidden, num_layers=layers, dropout=0.3)
+        self.head = nn.Linear(hidden, vocabulary)
+
+    def forward(self, ids, state=None):
+        output, state = self.rnn(ids, state)
+        return self.head(output), state
+
+
+class Run:
+    """A training run with all that a checkpoint has to carry: dropout, data, a carried state."""
+
+    def __init__(self, make=optim.Adam, seed=0, **model):
+        tg.manual_seed(seed)
+        vocabulary = tg.data.Vocabulary(TEXT)
+        self.streams = tg.data.TextStreams(TEXT, vocabulary, batch_size=4, seq_len=9)
+        self.model = Model(len(vocabulary), **model)
+        self.optimizer = make(self.model.parameters(), lr=0.01)
+        self.generator = tg.Generator().manual_seed(5)
+        self.state, self.count = None, 0
+
+    def step(self):
+        x, y, first = self.streams.next_batch()
+        logits, state = self.model(x, None if first else self.state)
+        noise = tg.randn(*logits.shape, generator=self.generator)
+        loss = F.cross_entropy((logits + 0.01 * noise).flatten(0, 1), y.flatten())
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.state = state.detach()
+        self.count += 1
+        return loss.item()
+
+    def save(self, path):
+        extra = {
+            "streams": self.streams.state_dict(),
+            "state": self.state,
+            "generator": self.generator.get_state(),
+            "note": ("a tuple", None, 1.5),
+        }
+        tg.save_checkpoint(path, self.model, self.optimizer, step=self.count, extra=extra)
+
+    def load(self, path):
+        self.count, extra = tg.load_checkpoint(path, self.model, self.optimizer)
+        self.streams.load_state_dict(extra["streams"])
+        self.state = extra["state"]
+        self.generator.set_state(extra["generator"])
+        assert extra["note"] == ("a tuple", None, 1.5)
+
+    def digest(self):
+        found = hashlib.sha256()
+        for name, tensor in self.model.state_dict().items():
+            found.update(name.encode() + tensor.numpy().tobytes())
+        for entry in self.optimizer.state_dict()["state"].values():
+            for value in entry.values():
+                found.update(np.asarray(value).tobytes())
+        found.update(default_generator.get_state().numpy().tobytes())
+        return found.hexdigest()
+
+
+MAKERS = {
+    "adam": optim.Adam,
+    "amsgrad": lambda params, lr: optim.Adam(params, lr=lr, amsgrad=True, weight_decay=0.01),
+    "sgd": optim.SGD,
+    "momentum": lambda params, lr: optim.SGD(params, lr=lr, momentum=0.9, nesterov=True),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("stop", [1, 7, 20])
+def test_resumed_is_uninterrupted(tmp_path, maker, stop):
+    run = Run(MAKERS[maker])
+    for _ in range(stop):
+        run.step()
+    run.save(tmp_path / "run")
+    losses = [run.step() for _ in range(15)]
+
+    resumed = Run(MAKERS[maker], seed=99)
+    resumed.step()  # whatever happened before is of no matter
+    resumed.load(tmp_path / "run")
+    assert resumed.count == stop
+    assert [resumed.step() for _ in range(15)] == losses
+    assert resumed.digest() == run.digest()
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_checkpoint import Run
+run, (path, total, every) = Run(), (sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+import os
+if os.path.exists(path):
+    run.load(path)
+print("ready", flush=True)
+while run.count < total:
+    run.step()
+    if run.count % every == 0:
+        run.save(path)
+print(run.digest())
+"""
+
+
+def start(path, total, every):
+    code = SCRIPT.format(tests=os.path.dirname(__file__))
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(path), str(total), str(every)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": str(np.random.default_rng().integers(1000))},
+    )
+
+
+def test_a_new_process_goes_on(tmp_path):
+    whole = start(tmp_path / "whole", 30, 1000).communicate()[0].split()[-1]
+    start(tmp_path / "parts", 13, 13).communicate()
+    assert start(tmp_path / "parts", 30, 1000).communicate()[0].split()[-1] == whole
+
+
+@pytest.mark.slow
+def test_killed_at_random_points(tmp_path):
+    """SIGKILL at 20 random points of a run that saves after every step; then it finishes."""
+    whole = start(tmp_path / "whole", 400, 1000).communicate()[0].split()[-1]
+    random = np.random.default_rng()
+    for _ in range(20):
+        run = start(tmp_path / "killed", 400, 1)
+        run.stdout.readline()
+        time.sleep(random.uniform(0.0, 0.3))
+        run.send_signal(signal.SIGKILL)
+        run.communicate()
+    assert start(tmp_path / "killed", 400, 1).communicate()[0].split()[-1] == whole
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["killed"]
+
+
+def test_other_tools_open_it(tmp_path):
+    run = Run()
+    run.step()
+    run.save(tmp_path / "run")
+    with safe_open(tmp_path / "run", "numpy") as file:
+        for name, tensor in run.model.state_dict().items():
+            np.testing.assert_array_equal(file.get_tensor(f"model/{name}"), tensor.numpy())
+
+
+def test_without_a_model_it_tells_what_is_needed(tmp_path):
+    tg.save_checkpoint(tmp_path / "c", nn.Linear(2, 3), step=4, extra={"sizes": [2, 3]})
+    before = default_generator.get_state()
+    found = tg.load_checkpoint(tmp_path / "c")
+    assert (found.step, found.extra) == (4, {"sizes": [2, 3]})
+    np.testing.assert_array_equal(default_generator.get_state(), before)
+
+
+def test_a_checkpoint_without_optimizer_serves_for_sampling(tmp_path):
+    run = Run()
+    run.step()
+    run.save(tmp_path / "run")
+    other = Run(seed=3)
+    tg.load_checkpoint(tmp_path / "run", other.model)
+    for name, tensor in run.model.state_dict().items():
+        np.testing.assert_array_equal(other.model.state_dict()[name], tensor)
+
+
+def broken(name, tmp_path):
+    """A checkpoint that does not fit a fresh Run, and words of the error."""
+    path = tmp_path / "run"
+    if name == "another model":
+        other = Run(hidden=5)
+        other.step()
+        other.save(path)
+        return path, ["rnn.weight_ih_l0 has shape (5,", "head.weight has shape", "exp_avg"]
+    if name == "fewer layers":
+        other = Run(layers=1)
+        other.step()
+        other.save(path)
+        return path, ["rnn.weight_ih_l1 is missing", "parameters, expected [10]"]
+    if name == "another optimizer":
+        other = Run(MAKERS["momentum"])
+        other.step()
+        other.save(path)
+        return path, ["optimizer: option 'amsgrad' is missing"]
+    if name == "no optimizer":
+        tg.save_checkpoint(path, Run().model)
+        return path, ["it has no optimizer"]
+    if name == "weights alone":
+        Run().model.save_weights(path)
+        return path, ["it holds weights but no checkpoint", "load_weights"]
+    if name == "damaged":
+        run = Run()
+        run.save(path)
+        raw = bytearray(path.read_bytes())
+        raw[-5] ^= 4
+        path.write_bytes(raw)
+        return path, ["SHA-256"]
+    if name == "a negative learning rate":
+        run = Run()
+        run.step()
+        run.optimizer.param_groups[0]["lr"] = -1.0
+        run.save(path)
+        return path, ["lr is -1.0"]
+    return tmp_path / "nowhere", ["No such file"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "another model",
+        "fewer layers",
+        "another optimizer",
+        "no optimizer",
+        "weights alone",
+        "damaged",
+        "a negative learning rate",
+        "no file",
+    ],
+)
+def test_what_does_not_fit_changes_nothing(tmp_path, name):
+    path, words = broken(name, tmp_path)
+    run = Run(seed=1)
+    run.step()
+    before, state = run.digest(), run.optimizer.state_dict()["param_groups"]
+    with pytest.raises(tg.CheckpointError) as error:
+        tg.load_checkpoint(path, run.model, run.optimizer)
+    for word in words:
+        assert word in str(error.value)
+    assert run.digest() == before
+    assert run.optimizer.state_dict()["param_groups"] == state
+
+
+def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
+    run = Run()
+    run.step()
+    run.save(tmp_path / "run")
+    other = Run(seed=1)
+    other.step()
+    before = other.digest()
+    monkeypatch.setattr(
+        optim.Optimizer, "_make_buckets", lambda *args: (_ for _ in ()).throw(MemoryError)
+    )
+    with pytest.raises(MemoryError):
+        tg.load_checkpoint(tmp_path / "run", other.model, other.optimizer)
+    assert other.digest() == before
+
+
+@pytest.mark.parametrize("extra", [object(), {1.5: 2}, {"f": len}, np.float32(1), {"z": 1j}])
+def test_extra_that_no_file_can_hold(tmp_path, extra):
+    with pytest.raises(TypeError, match="extra"):
+        tg.save_checkpoint(tmp_path / "c", nn.Linear(1, 1), extra=extra)
+    assert not (tmp_path / "c").exists()
+
+
+def test_weights_alone(tmp_path):
+    tg.manual_seed(0)
+    one, two = nn.Linear(3, 4), nn.Linear(3, 4)
+    one.save_weights(tmp_path / "w")
+    two.load_weights(tmp_path / "w")
+    np.testing.assert_array_equal(one.weight, two.weight)
+    three = nn.Linear(3, 5)
+    before = three.weight.numpy().copy()
+    with pytest.raises(tg.CheckpointError, match=r"weight has shape \(4, 3\).*expected \(5, 3\)"):
+        three.load_weights(tmp_path / "w")
+    np.testing.assert_array_equal(three.weight, before)

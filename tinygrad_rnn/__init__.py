@@ -1,6 +1,6 @@
 """tinygrad_rnn: recurrent networks on an autograd engine that can be read in an afternoon.
 
-The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk`` (the engine),
+The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, ``engine/fused`` (the engine),
 ``ops/elementwise`` and its kin (the table), ``ops/recurrent``, ``kernels/numpy``, ``nn/module``.
 """
 

@@ -14,7 +14,8 @@ from oracle import softmax_parts
 from strategies import apart, between, lattice, positive, real, signed
 
 from tinygrad_rnn import ops
-from tinygrad_rnn.engine.op import FusedOp, Op, table
+from tinygrad_rnn.engine.fused import FusedOp
+from tinygrad_rnn.engine.op import Op, table
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from strategies import Draw, real
 import tinygrad_rnn as tg
 from tinygrad_rnn import ops
 from tinygrad_rnn.backend import find
-from tinygrad_rnn.engine.op import FusedOp
+from tinygrad_rnn.engine.fused import FusedOp
 
 FUSED = [name for name, op in package_ops().items() if isinstance(op, FusedOp)]
 

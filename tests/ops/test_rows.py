@@ -19,7 +19,7 @@ from rows import ROWS, package_ops
 from strategies import Draw, real
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.engine.op import FusedOp
+from tinygrad_rnn.engine.fused import FusedOp
 
 DIFFERENTIABLE = [name for name, row in ROWS.items() if row.wrt != ()]
 every_row = pytest.mark.parametrize("name", ROWS)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..engine.fused import FusedOp
 from ..engine.node import wrap
-from ..engine.op import FusedOp, op
+from ..engine.op import op
 from ..engine.walk import gradients
 from ..errors import GraphError
 from ..tensor import Tensor, cotangent

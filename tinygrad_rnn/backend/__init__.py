@@ -9,21 +9,17 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import DTypeError, OptionError
+from . import numpy
 
 __all__ = ["Backend", "backend_of", "backends", "find", "register"]
 
 
 class Backend:
-    """An array library: the array API's names, and what a training step needs beyond them.
+    """An array library: the array API's names, and what a training step needs beyond them."""
 
-    ``kernels`` is the module of hand-written inner loops for this library, or None; an op that
-    finds no kernel there runs its composite.
-    """
-
-    def __init__(self, name: str, module: ModuleType, kernels: ModuleType | None = None) -> None:
+    def __init__(self, name: str, module: ModuleType) -> None:
         self.name = name
         self.module = module
-        self.kernels = kernels
         self.Array: type = module.Array
 
     def __getattr__(self, name: str) -> Any:
@@ -43,9 +39,9 @@ _by_name: dict[str, Backend] = {}
 backends: dict[type, Backend] = {}  # by the type of their arrays
 
 
-def register(name: str, module: ModuleType, kernels: ModuleType | None = None) -> Backend:
+def register(name: str, module: ModuleType) -> Backend:
     """Make an array library known under a device name; see this module's docstring."""
-    backend = Backend(name, module, kernels)
+    backend = Backend(name, module)
     _by_name[name] = backend
     backends[module.Array] = backend
     return backend
@@ -68,11 +64,4 @@ def backend_of(array: Any) -> Backend:
         raise DTypeError(f"expected an array of a known library, got {type(array)}") from None
 
 
-def _install() -> None:
-    from ..kernels import numpy as kernels
-    from . import numpy
-
-    register("cpu", numpy, kernels)
-
-
-_install()
+register("cpu", numpy)

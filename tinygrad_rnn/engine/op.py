@@ -13,9 +13,7 @@ is asked of that argument. It is plain code that arrays and Tensors both underst
 runs it on arrays, with ``xp`` the backend; under ``create_graph`` it runs on Tensors, with ``xp``
 the table of ops itself, and is recorded like any code.
 
-A fused op (:class:`FusedOp`) is a forward and one backward for all its gradients, hand-written,
-beside a ``composite``: the same function made of the table's ops, which says what it means, runs
-where a backend has no kernel, and is what is differentiated under ``create_graph``.
+The second form, an op with a hand-written backward for all its gradients, is in `fused.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,20 +24,20 @@ import numpy as np
 
 from ..backend import Backend, backend_of, backends
 from ..errors import DimError, DTypeError, Error, GraphError, IdError, ShapeError
-from .mode import enable_grad, is_grad_enabled
+from .mode import is_grad_enabled
 from .node import Node, Value, record, wrap
 
-__all__ = ["FusedOp", "Op", "op", "table"]
+__all__ = ["NEVER", "Op", "Signature", "enter", "explain", "identity", "lift", "op", "table"]
 
 table = SimpleNamespace()
 """The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
-_NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
+NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
-class _Signature:
+class Signature:
     """The array arguments and the settings of a forward function, read once at import."""
 
     def __init__(self, function: Callable[..., Any], skip: int = 1) -> None:
@@ -95,7 +93,7 @@ class _Signature:
         raise DTypeError(f"{name}: {wrong}; the arguments are {expected}")
 
 
-def _enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
+def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     """The arrays of the arguments, a bit for each that needs a gradient, and their backend."""
     arrays: list[Any] = []
     needs = 0
@@ -127,7 +125,7 @@ def _enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     return arrays, needs, xp
 
 
-def _explain(name: str, arrays: Sequence[Any], error: Exception) -> Error | None:
+def explain(name: str, arrays: Sequence[Any], error: Exception) -> Error | None:
     """An error of the array library in terms of the op and its arguments; None if it is another."""
     seen = ", ".join(
         f"{a.dtype}{tuple(a.shape)}" if hasattr(a, "shape") else type(a).__name__ for a in arrays
@@ -195,10 +193,10 @@ class _Plan:
                 value = table
             elif name in arrays and self.op.signature.variadic:
                 pairs = zip(value, node.parents, strict=True)
-                value = tuple([_lift(array, parent, next(cells)) for array, parent in pairs])
+                value = tuple([lift(array, parent, next(cells)) for array, parent in pairs])
             elif name in arrays:
                 parents = dict(zip(self.chosen, node.parents, strict=True))
-                value = _lift(value, parents.get(arrays.index(name)), next(cells))
+                value = lift(value, parents.get(arrays.index(name)), next(cells))
             lifted.append(value)
         return lifted
 
@@ -219,7 +217,7 @@ class _ListPlan(_Plan):
         return [grad if need else None for grad, need in zip(grads, needed, strict=True)]
 
 
-def _lift(array: Any, parent: Any, cell: list[int]) -> Any:
+def lift(array: Any, parent: Any, cell: list[int]) -> Any:
     """An argument as it was: a Tensor with its place in the graph, if it needs a gradient."""
     if not hasattr(array, "shape"):
         return array  # a Python scalar, or None
@@ -251,7 +249,7 @@ class Op:
         self.__name__ = self.name
         self.__doc__ = forward.__doc__
         self.view = view
-        self.signature = _Signature(forward)
+        self.signature = Signature(forward)
         self.count = len(self.signature.arrays)
         self.binds = bool(self.signature.settings) or self.signature.variadic
         self.pullbacks: tuple[Pullback | None, ...] = ()
@@ -321,13 +319,13 @@ class Op:
     def __call__(self, *args: Any, **settings: Any) -> Any:
         if self.binds or settings or len(args) != self.count:
             args, settings = self.signature.bind(self.name, args, settings)
-        arrays, needs, xp = _enter(self.name, args)
+        arrays, needs, xp = enter(self.name, args)
         try:
             out = self.forward(xp, *arrays, **settings)
         except Error:
             raise
         except Exception as error:
-            if (explained := _explain(self.name, arrays, error)) is None:
+            if (explained := explain(self.name, arrays, error)) is None:
                 raise
             raise explained from error
         if isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results
@@ -342,7 +340,7 @@ class Op:
             plan = self.plans[needs] if needs in self.plans else self.plan(needs)
             if plan is not None:
                 versions = [
-                    (cell := args[i].version, cell[0]) if isinstance(args[i], Value) else _NEVER
+                    (cell := args[i].version, cell[0]) if isinstance(args[i], Value) else NEVER
                     for i in (range(len(args)) if plan.saves_all else plan.saved_args)
                 ]
                 if plan.saves_out:
@@ -374,160 +372,6 @@ def op(forward: Callable[..., Any] | None = None, *, view: bool = False) -> Any:
     if forward is None:
         return lambda function: Op(function, view)
     return Op(forward, view)
-
-
-class _Select:
-    """The plan of an output of a fused op: it hands its cotangent on as one of several."""
-
-    owned = False
-
-    def __init__(self, name: str, index: int, count: int) -> None:
-        self.name = name
-        self.index = index
-        self.count = count
-
-
-class _FusedPlan:
-    """How to go back through a fused op: its backward, or its composite under create_graph."""
-
-    owned = True
-    count = 0
-
-    def __init__(self, op: "FusedOp", chosen: tuple[int, ...]) -> None:
-        self.op = op
-        self.name = op.name
-        self.chosen = chosen
-
-    def pull(
-        self, node: Node, g: list[Any], wanted: Sequence[bool] | None, create: bool
-    ) -> list[Any]:
-        chosen = self.chosen
-        if wanted is not None:
-            chosen = tuple(i for i, want in zip(chosen, wanted, strict=True) if want)
-        pull = self.pull_recorded if create else self.pull_arrays
-        found = pull(node, g, chosen)
-        return [found.get(i) for i in self.chosen]
-
-    def pull_arrays(self, node: Node, g: list[Any], chosen: tuple[int, ...]) -> dict[int, Any]:
-        xp, inputs, outputs, workspace, settings = node.saved
-        needs = tuple(i in chosen for i in range(len(inputs)))
-        backward = self.op.twins(xp)[1]
-        grads = backward(xp, tuple(g), needs, inputs, outputs, workspace, **settings)
-        return {i: grads[i] for i in chosen}
-
-    def pull_recorded(self, node: Node, g: list[Any], chosen: tuple[int, ...]) -> dict[int, Any]:
-        from .walk import gradients
-
-        _, inputs, _, _, settings = node.saved
-        parents = dict(zip(self.chosen, node.parents, strict=True))
-        heads = [
-            _lift(array, parents.get(i), cell)
-            for i, (array, (cell, _)) in enumerate(zip(inputs, node.versions, strict=False))
-        ]
-        for i in self.chosen:
-            # A fresh node, so that the walk through the composite ends at the op's own arguments.
-            heads[i] = identity(heads[i])
-        with enable_grad():
-            outputs = self.op.composite(*heads, **settings)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        pairs = [(out, go) for out, go in zip(outputs, g, strict=True) if go is not None]
-        grads = gradients(
-            [out for out, _ in pairs],
-            [go for _, go in pairs],
-            [heads[i] for i in chosen],
-            keep=True,
-            create=True,
-        )
-        return dict(zip(chosen, grads, strict=True))
-
-
-class FusedOp:
-    """An op with a hand-written forward and backward beside its composite.
-
-    ``composite(*tensors, **settings)`` is a function of Tensors, its arrays positional-only; an
-    array argument may be None. ``forward(xp, *arrays, **settings)`` returns ``(outputs, workspace)``
-    with a tuple of arrays; ``backward(xp, grads, needs, inputs, outputs, workspace, **settings)``
-    returns one fresh array, or None, for each input. Either pair is given here, for every backend,
-    or each backend's kernels have it as ``NAME_forward`` and ``NAME_backward`` (without ``xp``).
-    ``reads_outputs`` says that the backward (or the workspace) reads the outputs.
-    """
-
-    def __init__(
-        self,
-        composite: Callable[..., Any],
-        forward: Callable[..., Any] | None = None,
-        backward: Callable[..., Any] | None = None,
-        reads_outputs: bool = False,
-    ) -> None:
-        self.name = composite.__name__.lstrip("_")
-        self.__name__ = self.name
-        self.__doc__ = composite.__doc__
-        self.composite = composite
-        self.signature = _Signature(composite, skip=0)
-        self.pair = (forward, backward)
-        self.reads_outputs = reads_outputs
-        self.plans: dict[int, _FusedPlan] = {}
-        self.selects: list[_Select] = []
-        self.found: dict[str, tuple[Any, Any]] = {}
-
-    def __repr__(self) -> str:
-        return f"<fused op {self.name}>"
-
-    def twins(self, xp: Backend) -> tuple[Any, Any]:
-        """The forward and the backward for a backend; a pair of None where it has no kernel."""
-        try:
-            return self.found[xp.name]
-        except KeyError:
-            pass
-        forward, backward = self.pair
-        if forward is None:
-            forward = _without_xp(getattr(xp.kernels, f"{self.name}_forward", None))
-            backward = _without_xp(getattr(xp.kernels, f"{self.name}_backward", None))
-        self.found[xp.name] = forward, backward
-        return forward, backward
-
-    def __call__(self, *args: Any, **settings: Any) -> Any:
-        args, settings = self.signature.bind(self.name, args, settings)
-        arrays, needs, xp = _enter(self.name, args)
-        forward, _ = self.twins(xp)
-        if forward is None:
-            tensors = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
-            return self.composite(*tensors, **settings)
-        try:
-            outputs, workspace = forward(xp, *arrays, **settings)
-        except Error:
-            raise
-        except Exception as error:
-            if (explained := _explain(self.name, arrays, error)) is None:
-                raise
-            raise explained from error
-        if not needs or not is_grad_enabled():
-            tensors = [wrap(out) for out in outputs]
-            return tensors[0] if len(tensors) == 1 else tuple(tensors)
-        plan = self.plans.get(needs)
-        if plan is None:
-            chosen = tuple(i for i in range(len(args)) if needs >> i & 1)
-            plan = self.plans[needs] = _FusedPlan(self, chosen)
-        parents = [a if (a := args[i]).node is None else a.node for i in plan.chosen]
-        versions = [(a.version, a.version[0]) if isinstance(a, Value) else _NEVER for a in args]
-        kept = outputs if self.reads_outputs else None
-        saved = (xp, arrays, kept, workspace, settings)
-        node = record(plan, parents, saved, versions, None, None)
-        tensors = []
-        for i, out in enumerate(outputs):
-            if len(self.selects) == i:
-                self.selects.append(_Select(self.name, i, len(outputs)))
-            tensor = wrap(out, record(self.selects[i], [node], (), [], out.shape, out.dtype))
-            if self.reads_outputs:
-                versions.append((tensor.version, 0))
-            tensors.append(tensor)
-        return tensors[0] if len(tensors) == 1 else tuple(tensors)
-
-
-def _without_xp(kernel: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    if kernel is None:
-        return None
-    return lambda xp, *args, **settings: kernel(*args, **settings)
 
 
 @op(view=True)

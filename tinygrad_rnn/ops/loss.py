@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..engine.op import FusedOp
+from ..engine.fused import FusedOp
 from ..engine.node import wrap
 from .elementwise import square, where
 from .reduce import log_softmax

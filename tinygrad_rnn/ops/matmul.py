@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from ..engine.op import FusedOp, op
+from ..engine.fused import FusedOp
+from ..engine.op import op
 
 __all__ = ["linear", "matmul", "matrix_transpose"]
 

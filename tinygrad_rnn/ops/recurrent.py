@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend import backend_of
 from ..engine.node import wrap
-from ..engine.op import FusedOp
+from ..engine.fused import FusedOp
 from .elementwise import relu, tanh, where, zeros_like
 from .matmul import linear
 from .shape import concat

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from .. import kernels
 from ..errors import DTypeError, OptionError
 from .optimizer import Optimizer, at_least
 
@@ -57,7 +58,7 @@ class Adam(Optimizer):
     ) -> None:
         options = {key: group[key] for key in ("lr", "eps", "weight_decay", "amsgrad")}
         options["beta1"], options["beta2"] = group["betas"]
-        kernel = getattr(xp.kernels, "adam_step", adam_step)
+        kernel = kernels.find(xp.name, "adam_step") or adam_step
         moments = [slots.get(name) for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")]
         kernel(param, grad, *moments, step=step, decoupled=self.decoupled, **options)
 

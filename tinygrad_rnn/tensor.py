@@ -509,8 +509,19 @@ class Tensor(Value):
     # fmt: on
     # ------------------------------------------------------------ in place
 
-    def _in_place(self, name: str, result: Any) -> Self:
-        assign(self, result, name)
+    def _applied(self, op: Any, *args: Any) -> Any:
+        """An op on this tensor, which is about to be overwritten: on a copy, if the op saves it."""
+        result = op(self, *args)
+        is_leaf = self.node is None and self.requires_grad  # this will be refused
+        if result.node is None or is_leaf:
+            return result
+        if all(cell is not self.version for cell, _ in result.node.versions):
+            return result
+        before = wrap(backend_of(self.data).array(self.data), self.node)
+        return op(before, *[before if arg is self else arg for arg in args])
+
+    def _in_place(self, name: str, op: Any, *args: Any) -> Self:
+        assign(self, self._applied(op, *args), name)
         return self
 
     def _augmented(self, name: str, op: Any, other: Operand) -> Self:
@@ -518,26 +529,27 @@ class Tensor(Value):
 
         Python assigns that one to ``x[0]`` next, and the assignment is recorded.
         """
-        result = op(self, other)
+        result = self._applied(op, other)
         if self.epoch is not None and result.node is not None:
             return result
-        return self._in_place(name, result)
+        assign(self, result, name)
+        return self
 
     def add_(self, other: Operand) -> Self:
         """In place, x + other."""
-        return self._in_place("add_", ops.add(self, other))
+        return self._in_place("add_", ops.add, other)
 
     def sub_(self, other: Operand) -> Self:
         """In place, x - other."""
-        return self._in_place("sub_", ops.subtract(self, other))
+        return self._in_place("sub_", ops.subtract, other)
 
     def mul_(self, other: Operand) -> Self:
         """In place, x * other."""
-        return self._in_place("mul_", ops.multiply(self, other))
+        return self._in_place("mul_", ops.multiply, other)
 
     def div_(self, other: Operand) -> Self:
         """In place, x / other."""
-        return self._in_place("div_", ops.divide(self, other))
+        return self._in_place("div_", ops.divide, other)
 
     def __iadd__(self, other: Operand) -> Self: return self._augmented("iadd", ops.add, other)
     def __isub__(self, other: Operand) -> Self: return self._augmented("isub", ops.subtract, other)
@@ -547,7 +559,7 @@ class Tensor(Value):
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
-        return self._in_place("clamp_", self.clamp(min, max))
+        return self._in_place("clamp_", type(self).clamp, min, max)
 
     def copy_(self, source: "Tensor") -> Self:
         """In place, the values of ``source``, broadcast and converted."""
@@ -568,7 +580,8 @@ class Tensor(Value):
             self.requires_grad or (isinstance(value, Value) and value.requires_grad)
         )
         if recording and self.dtype.kind == "f":
-            return self._in_place(name, ops.put(self, value, _kept(index)))
+            assign(self, ops.put(self, value, _kept(index)), name)
+            return self
         check_writable(self.data, name)
         try:
             self.data[complete(plain(index))] = plain(value)

@@ -48,6 +48,11 @@ class Signature:
         self.arrays = names[skip : code.co_posonlyargcount]
         if self.variadic:
             self.arrays = (names[total],)
+        if not self.arrays:
+            raise DTypeError(
+                f"{function.__name__}: no array arguments; they stand before a slash, "
+                "as in def name(xp, x, y, /, setting=1.0)"
+            )
         self.settings = names[code.co_posonlyargcount : total]
         positional = self.settings[: code.co_argcount - code.co_posonlyargcount]
         defaults = function.__defaults__ or ()
@@ -270,12 +275,15 @@ class Op:
                 f"{self.name}.vjp: got {len(pullbacks)} pullbacks, expected one for each of "
                 f"{', '.join(self.signature.arrays)}"
             )
-        self.pullbacks = pullbacks
-        self.plans.clear()
         for pullback in pullbacks:
             if pullback is not None:
+                if not hasattr(pullback, "__code__"):
+                    got = type(pullback).__name__
+                    raise DTypeError(f"{self.name}.vjp: got a {got}, expected a function or None")
                 for name in self.needs_of(pullback):
                     self.source(name)  # a misspelt name is an error here, at import
+        self.pullbacks = pullbacks
+        self.plans.clear()
         self.list_plan = _ListPlan(self) if self.signature.variadic and pullbacks[0] else None
 
     @staticmethod

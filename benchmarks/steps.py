@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 
 Step = Callable[[], object]
 
@@ -50,12 +51,17 @@ random = np.random.default_rng(0)
 # ------------------------------------------------------------ a character model's training step
 
 
-def char_ours(v: int, h: int, b: int, t: int) -> Step:
-    rnn, head = nn.RNN(v, h), nn.Linear(h, v)
+def detached(state):
+    """Without its history; an LSTM's has two parts."""
+    return tuple(map(detached, state)) if isinstance(state, tuple) else state.detach()
+
+
+def char_ours(cell: str, v: int, h: int, b: int, t: int) -> Step:
+    rnn, head = getattr(nn, cell)(v, h), nn.Linear(h, v)
     params = [*rnn.parameters(), *head.parameters()]
     optimizer = optim.Adam(params, lr=2e-3)
     x, y = (tg.from_numpy(random.integers(v, size=(t, b))) for _ in range(2))
-    state: list[tg.Tensor | None] = [None]
+    state: list[object] = [None]
 
     def step() -> object:
         optimizer.zero_grad()
@@ -64,14 +70,14 @@ def char_ours(v: int, h: int, b: int, t: int) -> Step:
         loss.backward()
         nn.utils.clip_grad_norm_(params, 5.0)
         optimizer.step()
-        state[0] = carried.detach()
+        state[0] = detached(carried)
         return loss
 
     return step
 
 
-def char_torch(v: int, h: int, b: int, t: int) -> Step:
-    rnn, head = torch.nn.RNN(v, h), torch.nn.Linear(h, v)
+def char_torch(cell: str, v: int, h: int, b: int, t: int) -> Step:
+    rnn, head = getattr(torch.nn, cell)(v, h), torch.nn.Linear(h, v)
     params = [*rnn.parameters(), *head.parameters()]
     optimizer = torch.optim.Adam(params, lr=2e-3)
     x, y = (torch.from_numpy(random.integers(v, size=(t, b))) for _ in range(2))
@@ -85,29 +91,29 @@ def char_torch(v: int, h: int, b: int, t: int) -> Step:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(params, 5.0)
         optimizer.step()
-        state[0] = carried.detach()
+        state[0] = detached(carried)
         return loss
 
     return step
 
 
-def char_products(v: int, h: int, b: int, t: int) -> Step:
+def char_products(cell: str, v: int, h: int, b: int, t: int) -> Step:
     """The products that the step cannot do without: recurrence, head, and their gradients."""
-    state = random.standard_normal((b, h), np.float32)
-    w_hh, head = (random.standard_normal((n, h), np.float32) for n in (h, v))
-    hidden, gates = (random.standard_normal((t * b, h), np.float32) for _ in range(2))
-    logits = random.standard_normal((t * b, v), np.float32)
+    rows = {"RNN": 1, "GRU": 3, "LSTM": 4}[cell] * h
+    state, sums = (random.standard_normal((b, n), np.float32) for n in (h, rows))
+    w_hh, head = (random.standard_normal((n, h), np.float32) for n in (rows, v))
+    hidden, gates, logits = (random.standard_normal((t * b, n), np.float32) for n in (h, rows, v))
     out, grad = np.empty_like(state), np.empty_like(w_hh)
     back, scores, head_grad = np.empty_like(hidden), np.empty_like(logits), np.empty_like(head)
 
     def step() -> object:
         for _ in range(t):
-            np.matmul(state, w_hh.T, out=out)
+            np.matmul(state, w_hh.T, out=sums)
         np.matmul(hidden, head.T, out=scores)
         np.matmul(logits, head, out=back)
         np.matmul(logits.T, hidden, out=head_grad)
         for _ in range(t):
-            np.matmul(state, w_hh, out=out)
+            np.matmul(sums, w_hh, out=out)
         np.matmul(gates.T, hidden, out=grad)
         return None
 
@@ -177,10 +183,11 @@ def chain(library: object) -> Step:
 
 
 def rows() -> Iterator[tuple[str, dict[str, Step]]]:
-    for v, h, b, t in ((65, 128, 32, 50), (65, 256, 64, 64), (28, 32, 1, 25), (87, 512, 100, 100)):
-        name = f"training step, RNN {v}, {h}, {b}, {t} (V, H, B, T)"
+    sizes = [(65, 128, 32, 50), (65, 256, 64, 64), (28, 32, 1, 25), (87, 512, 100, 100)]
+    for cell, size in product(("RNN", "LSTM", "GRU"), sizes):
+        name = f"training step, {cell} {', '.join(map(str, size))} (V, H, B, T)"
         makers = {"ours": char_ours, "torch": char_torch, "products": char_products}
-        yield name, {key: make(v, h, b, t) for key, make in makers.items() if usable(key)}
+        yield name, {key: make(cell, *size) for key, make in makers.items() if usable(key)}
     makers = {"ours": sine_ours, "torch": sine_torch}
     yield (
         "training step, sine task: RNN 1, 16, 100, 10",

@@ -481,7 +481,7 @@ def test_adam_of_a_vector_in_pieces(dtype, monkeypatch):
     options = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
     results = []
     for chunk in (1 << 17, 1000):
-        monkeypatch.setattr(kernels, "CHUNK", chunk)
+        monkeypatch.setattr(kernels.optimizer, "CHUNK", chunk)
         rng = np.random.default_rng(0)
         p, g, m = (rng.standard_normal(4321).astype(dtype) for _ in range(3))
         v, top = m * m, m * m

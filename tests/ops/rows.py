@@ -5,6 +5,7 @@ is in PyTorch. The NumPy meaning is written so that it holds for complex numbers
 imaginary part, a tiny step in, is the derivative to the last digit (`oracle.py`).
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -516,8 +517,11 @@ row("mse", _mse, lambda x, y: ((x - y) ** 2).sum() / x.size,
 # ---------------------------------------------------------------- recurrent
 
 
-def recurrent(gates, states=1, extra=lambda d: {}):
-    """A layer in one direction; ``gates`` blocks of H rows in each weight."""
+def recurrent(gates, states=1, extra=lambda d: {}, projects=False):
+    """A layer in one direction; ``gates`` blocks of H rows in each weight.
+
+    Where it ``projects``, h may be of another size than the other part of the state.
+    """
 
     def case(d):
         steps, batch, size_in, hidden = (d.integer(1, 3) for _ in range(4))
@@ -525,14 +529,18 @@ def recurrent(gates, states=1, extra=lambda d: {}):
         ids = d.one_of(False, True)
         x = d.rng.integers(0, size_in, (steps, batch)) if ids else d.array((steps, batch, size_in), real)
         initial = d.one_of(False, True)
-        first = [d.array((batch, hidden), real) if initial else None for _ in range(states)]
+        size = d.integer(1, hidden - 1) if projects and hidden > 1 and d.one_of(False, True) else hidden
+        sizes = (size, hidden)[:states]
+        first = [d.array((batch, n), real) if initial else None for n in sizes]
         w_ih = d.array((gates * hidden, size_in), real)
-        w_hh = d.array((gates * hidden, hidden), real)
+        w_hh = d.array((gates * hidden, size), real)
         biased = d.one_of(False, True)
         b_ih, b_hh = (d.array((gates * hidden,), real) if biased else None for _ in range(2))
         lengths = d.rng.integers(1, steps + 1, batch) if d.one_of(False, True) else None
         settings = extra(d) | {"reverse": d.one_of(False, True), "lengths": lengths}
         args = (x, *first, w_ih, w_hh, b_ih, b_hh)
+        if projects:
+            args += (None if size == hidden else d.array((size, hidden), real),)
         if settings.get("nonlinearity") == "relu":
             d.keep(_distance_to_kink(args, settings) > 0.02)
         return args, settings
@@ -544,25 +552,29 @@ def unrolled(step, states=1):
     """The meaning of a recurrent layer: one sequence at a time, one step at a time."""
 
     def value(x, *rest, reverse, lengths, **settings):
-        first, (w_ih, w_hh, b_ih, b_hh) = rest[:states], rest[states:]
+        first, (w_ih, w_hh, b_ih, b_hh, *more) = rest[:states], rest[states:]
         if x.ndim == 2:
             x = np.eye(w_ih.shape[1])[x]
-        hidden = w_hh.shape[1]
+        sizes = (w_hh.shape[1], more[0].shape[1] if more and more[0] is not None else w_hh.shape[1])
         kind = np.result_type(*(a for a in (x, *rest) if a is not None))
-        output = np.zeros((*x.shape[:2], hidden), kind)
-        last = np.zeros((states, x.shape[1], hidden), kind)
+        output = np.zeros((*x.shape[:2], sizes[0]), kind)
+        last = [np.zeros((x.shape[1], size), kind) for size in sizes[:states]]
         for b in range(x.shape[1]):
-            state = [np.zeros(hidden) if s is None else s[b] for s in first]
+            state = [np.zeros(n) if s is None else s[b] for s, n in zip(first, sizes, strict=False)]
             times = range(x.shape[0] if lengths is None else lengths[b])
             for t in reversed(times) if reverse else times:
                 z = w_ih @ x[t, b] + (0 if b_ih is None else b_ih)
                 r = w_hh @ state[0] + (0 if b_hh is None else b_hh)
-                state = step(z, r, *state, **settings)
+                state = step(z, r, *state, *more, **settings)
                 output[t, b] = state[0]
-            last[:, b] = state
+            for end, part in zip(last, state, strict=True):
+                end[b] = part
         return (output, *last)
 
     return value
+
+
+GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 
 
 def layer_of_torch(kind, states=1):
@@ -572,13 +584,13 @@ def layer_of_torch(kind, states=1):
         first, weights = rest[:states], rest[states:]
         if x.ndim == 2:
             x = torch.nn.functional.one_hot(x, weights[0].shape[1]).to(weights[0].dtype)
-        hidden = weights[1].shape[1]
+        hidden, size = weights[0].shape[0] // GATES[kind], weights[1].shape[1]
         layer = getattr(torch.nn, kind)(
             x.shape[-1], hidden, bias=weights[2] is not None, bidirectional=reverse,
-            dtype=x.dtype, **settings,
+            dtype=x.dtype, **settings, **({"proj_size": size} if size < hidden else {}),
         )
-        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        named = {n: w for n, w in zip(names, weights, strict=True) if w is not None}
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0")
+        named = {n: w for n, w in zip(names, weights, strict=False) if w is not None}
         if reverse:
             named = {f"{n}_reverse": w for n, w in named.items()}
         parameters = dict(layer.named_parameters()) | named
@@ -590,12 +602,14 @@ def layer_of_torch(kind, states=1):
         if lengths is not None:
             pack = torch.nn.utils.rnn.pack_padded_sequence
             packed = pack(x, torch.as_tensor(lengths), enforce_sorted=False)
-        output, last = torch.func.functional_call(layer, parameters, (packed, initial))
+        with warnings.catch_warnings():  # oneDNN has no projections, and says so
+            warnings.simplefilter("ignore", UserWarning)
+            output, last = torch.func.functional_call(layer, parameters, (packed, initial))
         if lengths is not None:
             unpack = torch.nn.utils.rnn.pad_packed_sequence
             output = unpack(output, total_length=x.shape[0])[0]
         last = (last,) if states == 1 else last
-        return (output[..., -hidden:], *(s[-1] for s in last))
+        return (output[..., -size:], *(s[-1] for s in last))
 
     return value
 
@@ -618,6 +632,28 @@ def _rnn_step(z, r, h, nonlinearity):
 
 row("rnn", recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}),
     unrolled(_rnn_step), layer_of_torch("RNN"), (0, 1, 2, 3, 4, 5))
+
+
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def _lstm_step(z, r, h, c, w_hr):
+    i, f, g, o = np.split(z + r, 4)
+    c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+    h = _sigmoid(o) * np.tanh(c)
+    return [h if w_hr is None else w_hr @ h, c]
+
+
+def _gru_step(z, r, h):
+    z, r = np.split(z, 3), np.split(r, 3)
+    reset, update = _sigmoid(z[0] + r[0]), _sigmoid(z[1] + r[1])
+    return [(1 - update) * np.tanh(z[2] + reset * r[2]) + update * h]
+
+
+row("lstm", recurrent(4, 2, projects=True), unrolled(_lstm_step, 2), layer_of_torch("LSTM", 2),
+    (0, 1, 2, 3, 4, 5, 6, 7))
+row("gru", recurrent(3), unrolled(_gru_step), layer_of_torch("GRU"), (0, 1, 2, 3, 4, 5))
 
 
 assert all(isinstance(r.op, Op | FusedOp) for r in ROWS.values())

@@ -190,7 +190,7 @@ def test_the_kernel_is_the_generic_step(
 
 
 def test_the_kernel_works_in_pieces():
-    size = 2 * kernels.CHUNK + 3
+    size = 2 * kernels.optimizer.CHUNK + 3
     rng = np.random.default_rng(0)
     vectors = [rng.standard_normal(size).astype(np.float32) for _ in range(4)]
     np.abs(vectors[3], vectors[3])
@@ -402,7 +402,7 @@ def test_a_step_that_fails_changes_nothing():
 def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
     """Wherever it runs out: at the first allocation, the second ... until a step gets through."""
     cpu, failures = find("cpu"), 0
-    join, empty = cpu.join, kernels.empty
+    join, empty = cpu.join, kernels.optimizer.empty
     params, optimizer = two_groups(kind)
     rng = np.random.default_rng(1)
     train(params, optimizer, rng, 2)
@@ -427,7 +427,7 @@ def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
             return allocate
 
         monkeypatch.setattr(cpu, "join", short(join))
-        monkeypatch.setattr(kernels, "empty", short(empty))
+        monkeypatch.setattr(kernels.optimizer, "empty", short(empty))
         before, state = arrays(params), optimizer.state_dict()
         try:
             optimizer.step()

@@ -4,7 +4,7 @@ Project, then scan: the input's part of the gates is one product (or one gather,
 steps; only what depends on the step before is done step by step. Each fused op covers one layer in
 one direction; its composite loops over the very step function that the cell uses.
 
-Legend: T time, B batch, I input, H hidden. Time-major inside, whatever the user's layout.
+Legend: T time, B batch, I input, H hidden, G gates. Time-major inside, whatever the user's layout.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,18 @@ import numpy as np
 from ..backend import backend_of
 from ..engine.node import wrap
 from ..engine.fused import FusedOp
-from .elementwise import relu, tanh, where, zeros_like
+from .elementwise import relu, sigmoid, tanh, where, zeros_like
 from .matmul import linear
 from .shape import concat
 
-__all__ = ["project", "rnn", "rnn_step"]
+__all__ = ["gru", "gru_step", "lstm", "lstm_step", "project", "rnn", "rnn_step"]
 
 Tensor = Any
+Maybe = Any  # a Tensor or None
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": tanh, "relu": relu}
 
 
-def project(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def project(x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     """W_ih x + b_ih for all steps: of features (..., I), or of ids (...), each a one-hot row."""
     if x.dtype.kind == "f":
         return linear(x, weight, bias)
@@ -33,23 +34,60 @@ def project(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return rows if bias is None else rows + bias
 
 
-def rnn_step(
-    z: Tensor, h: Tensor, w_hh: Tensor, b_hh: Tensor | None, nonlinearity: str
-) -> Tensor:
-    """h' = tanh(z + W_hh h + b_hh), z = W_ih x + b_ih, as torch.nn.RNNCell: (B, H) to (B, H)."""
+def gates(z: Tensor, count: int) -> list[Tensor]:
+    """The parts of (..., G*H), gate by gate: (..., H) each."""
+    size = z.shape[-1] // count
+    return [z[..., k * size : (k + 1) * size] for k in range(count)]
+
+
+# ---------------------------------------------------------------- one step, of z = W_ih x + b_ih
+
+
+def rnn_step(z: Tensor, h: Tensor, w_hh: Tensor, b_hh: Maybe, nonlinearity: str) -> Tensor:
+    """h' = tanh(z + W_hh h + b_hh), as torch.nn.RNNCell: (B, H) to (B, H)."""
     return ACTIVATIONS[nonlinearity](z + linear(h, w_hh, b_hh))
 
 
+def lstm_step(
+    z: Tensor, h: Tensor, c: Tensor, w_hh: Tensor, b_hh: Maybe, w_hr: Maybe = None
+) -> tuple[Tensor, Tensor]:
+    """c' = f c + i g and h' = o tanh(c'), as torch.nn.LSTMCell: (B, 4H), (B, H) to (B, H) twice.
+
+    i, f, o are sigmoids and g is the tanh of the four parts i, f, g, o of z + W_hh h + b_hh. With
+    W_hr (R, H) the state h' is W_hr (o tanh(c')), (B, R): Sak et al., arXiv:1402.1128.
+    """
+    i, f, g, o = gates(z + linear(h, w_hh, b_hh), 4)
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    h = sigmoid(o) * tanh(c)
+    return (h if w_hr is None else linear(h, w_hr)), c
+
+
+def gru_step(z: Tensor, h: Tensor, w_hh: Tensor, b_hh: Maybe) -> Tensor:
+    """h' = (1 - u) n + u h, as torch.nn.GRUCell, which calls u z: (B, 3H), (B, H) to (B, H).
+
+    r and u are sigmoids of two of the three parts r, u, n of z + W_hh h + b_hh. In the third r
+    acts on what comes of the state: n = tanh(z_n + r (W_hn h + b_hn)).
+    """
+    (z_r, z_u, z_n), (r, u, n) = gates(z, 3), gates(linear(h, w_hh, b_hh), 3)
+    r, u = sigmoid(z_r + r), sigmoid(z_u + u)
+    n = tanh(z_n + r * n)
+    return n + u * (h - n)
+
+
+# ---------------------------------------------------------------- a sequence
+
+
 def scan(
-    step: Callable[[Tensor, Tensor], Tensor],
+    step: Callable[..., tuple[Tensor, ...]],
     z: Tensor,
-    h: Tensor,
+    state: tuple[Tensor, ...],
     reverse: bool,
     lengths: np.ndarray | None,
-) -> tuple[Tensor, Tensor]:
-    """Run ``h = step(z[t], h)`` over a sequence: the outputs (T, B, H) and the last state (B, H).
+) -> tuple[Tensor, ...]:
+    """Run ``state = step(z[t], *state)`` over a sequence (T, B, G*H).
 
-    Past the end of a sequence the state waits and the output is 0.
+    Returns the outputs (T, B, H), each the first part of a state, and then the last state. Past
+    the end of a sequence the state waits and the output is 0.
     """
     steps = z.shape[0]
     if lengths is not None:
@@ -57,29 +95,52 @@ def scan(
         mask = wrap(backend_of(z.data).from_host(inside))  # (T, B, 1)
     outputs = [None] * steps
     for t in reversed(range(steps)) if reverse else range(steps):
-        new = step(z[t], h)
-        h = new if lengths is None else where(mask[t], new, h)
-        out = new if lengths is None else where(mask[t], new, 0.0)
+        new = step(z[t], *state)
+        out = new[0] if lengths is None else where(mask[t], new[0], 0.0)
+        if lengths is not None:
+            new = tuple([where(mask[t], *pair) for pair in zip(new, state, strict=True)])
         outputs[t] = out.reshape(1, *out.shape)
-    return concat(outputs), h
+        state = new
+    return concat(outputs), *state
+
+
+def _start(state: Maybe, z: Tensor, size: int) -> Tensor:
+    return zeros_like(z[0, :, :size]) if state is None else state
 
 
 def _rnn(
-    x: Tensor,
-    h_0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    /,
-    nonlinearity: str = "tanh",
-    reverse: bool = False,
-    lengths: np.ndarray | None = None,
-) -> tuple[Tensor, Tensor]:
+    x: Tensor, h_0: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /,
+    nonlinearity: str = "tanh", reverse: bool = False, lengths: np.ndarray | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
     """A layer of torch.nn.RNN in one direction: (T, B, I) or ids (T, B) to (T, B, H), (B, H)."""
     z = project(x, w_ih, b_ih)
-    h = zeros_like(z[0]) if h_0 is None else h_0
-    return scan(lambda z_t, h: rnn_step(z_t, h, w_hh, b_hh, nonlinearity), z, h, reverse, lengths)
+    h = _start(h_0, z, w_hh.shape[1])
+    step = lambda z, h: (rnn_step(z, h, w_hh, b_hh, nonlinearity),)
+    return scan(step, z, (h,), reverse, lengths)
+
+
+def _lstm(
+    x: Tensor, h_0: Maybe, c_0: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe,
+    w_hr: Maybe = None, /, reverse: bool = False, lengths: np.ndarray | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """A layer of torch.nn.LSTM in one direction: to (T, B, H), (B, H) and (B, H) for c."""
+    z = project(x, w_ih, b_ih)
+    h, c = _start(h_0, z, w_hh.shape[1]), _start(c_0, z, w_hh.shape[0] // 4)
+    step = lambda z, h, c: lstm_step(z, h, c, w_hh, b_hh, w_hr)
+    return scan(step, z, (h, c), reverse, lengths)
+
+
+def _gru(
+    x: Tensor, h_0: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /,
+    reverse: bool = False, lengths: np.ndarray | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """A layer of torch.nn.GRU in one direction: (T, B, I) or ids (T, B) to (T, B, H), (B, H)."""
+    z = project(x, w_ih, b_ih)
+    h = _start(h_0, z, w_hh.shape[1])
+    step = lambda z, h: (gru_step(z, h, w_hh, b_hh),)
+    return scan(step, z, (h,), reverse, lengths)
 
 
 rnn = FusedOp(_rnn, reads_outputs=True)
+lstm = FusedOp(_lstm, reads_outputs=True)
+gru = FusedOp(_gru, reads_outputs=True)

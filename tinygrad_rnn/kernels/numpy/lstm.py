@@ -1,0 +1,138 @@
+"""Long short-term memory: c' = f c + i g, h' = o tanh(c'), with gates i, f, g, o."""
+
+from typing import Any
+
+import numpy as np
+
+from ...backend.pool import empty
+from ...backend.threads import scanning
+from . import scan
+from .scan import Array, Arrays, Maybe, Needs
+
+__all__ = ["lstm_backward", "lstm_forward"]
+
+
+def lstm_forward(
+    x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
+    w_hr: Maybe = None, *, reverse: bool = False, lengths: Maybe = None,
+) -> tuple[tuple[Array, Array, Array], Any]:  # fmt: skip
+    """``output`` (T, B, H), the last of them ``h_n`` (B, H) and ``c_n`` (B, H), as rnn_forward.
+
+    With W_hr (R, H) the state h' is W_hr (o tanh(c')) instead, (B, R). A sigmoid of z is
+    (1 + tanh(z / 2)) / 2, so that one tanh serves all gates.
+    """
+    steps, batch, hidden, size = *x.shape[:2], len(w_hh) // 4, w_hh.shape[1]
+    dtype = w_hh.dtype
+    states = scan.states(h_0, (steps + 1, batch, size), dtype, reverse)
+    cells = scan.states(c_0, (steps + 1, batch, hidden), dtype, reverse)
+    before, output = scan.around(states, reverse)
+    c_before, c_after = scan.around(cells, reverse)
+    ended, ends = scan.ending(lengths, steps)
+    rows = scan.rows(x, ended)
+    bias = None if b_ih is None else b_ih + b_hh
+    half = np.array([0.5, 0.5, 1, 0.5], dtype).reshape(4, 1, 1)
+    shift = 1 - half
+    if scaled := steps * batch >= hidden:  # the weights are copied anyway, so halve them there
+        w_ih, w_hh = ((w.reshape(4, -1) * half[:, 0]).reshape(w.shape) for w in (w_ih, w_hh))
+        bias = None if bias is None else (bias.reshape(4, -1) * half[:, 0]).reshape(-1)
+    gates = empty((steps, 4, batch, hidden), dtype)
+    sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
+    inner = output if w_hr is None else empty(c_after.shape, dtype)  # o tanh(c')
+
+    weight = scan.blocks(w_hh, 4, steps * batch)
+    w_out = None if w_hr is None else scan.transposed(w_hr, steps * batch)
+    z, spare = empty((4, batch, hidden), dtype), empty((batch, hidden), dtype)
+    add, multiply, tanh, matmul, copyto = np.add, np.multiply, np.tanh, np.matmul, np.copyto
+    with scanning(batch * size * hidden):
+        for h, new_h, c, new_c, m, total, gate, end in scan.walk(
+            reverse, before, output, c_before, c_after, inner, sums, gates, ends
+        ):
+            matmul(h, weight, z)
+            add(z, total, z)
+            if not scaled:
+                multiply(z, half, z)
+            tanh(z, z)
+            multiply(z, half, z)
+            add(z, shift, gate)
+            i, f, g, o = gate
+            multiply(f, c, new_c)
+            multiply(i, g, spare)
+            add(new_c, spare, new_c)
+            tanh(new_c, spare)
+            multiply(o, spare, m)
+            if w_out is not None:
+                np.dot(m, w_out, new_h)
+            if end is not None:
+                copyto(new_c, c, where=end)
+                copyto(new_h, h, where=end)
+    h_n, c_n = (s[0 if reverse else -1].copy() for s in (output, c_after))
+    return (scan.zeroed(output, ended), h_n, c_n), (states, cells, gates, inner, rows, ended, ends)
+
+
+def lstm_backward(
+    grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any, *,
+    reverse: bool = False, lengths: Maybe = None,
+) -> Arrays:  # fmt: skip
+    """Gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr, as rnn_backward."""
+    x, _, _, w_ih, w_hh, _, _, w_hr = inputs
+    states, cells, gates, inner, rows, ended, ends = workspace
+    (before, _), (c_before, c_after) = scan.around(states, reverse), scan.around(cells, reverse)
+    steps, _, batch, hidden = gates.shape
+    dtype, size, one = gates.dtype, states.shape[2], np.ones((), gates.dtype)
+    add, multiply, subtract, copyto = np.add, np.multiply, np.subtract, np.copyto
+
+    # For all steps, how a gate's sum acts on h (that of o) or on c, and how c acts on h.
+    slopes, slopes_c = empty(gates.shape, dtype), empty(c_after.shape, dtype)
+    (i, f, g, o), (of_i, of_f, of_g, of_o) = gates.swapaxes(0, 1), slopes.swapaxes(0, 1)
+    multiply(gates, gates, slopes)
+    subtract(gates, slopes, slopes)
+    multiply(g, g, of_g)
+    subtract(one, of_g, of_g)
+    np.tanh(c_after, slopes_c)
+    for slope, factor in (of_i, g), (of_f, c_before), (of_g, i), (of_o, slopes_c):
+        multiply(slope, factor, slope)
+    multiply(slopes_c, inner, slopes_c)
+    subtract(o, slopes_c, slopes_c)
+    scan.silence(ended, slopes, slopes_c)
+
+    g_sums = slopes.reshape(steps, batch, 4 * hidden)  # a step's take the place of its slopes
+    outer = scan.by_step(grads[0], ended, steps)
+    carry, spare = scan.carried(grads[1], states[0])
+    g_c, spare_c = scan.carried(grads[2], cells[0])
+    g_states = empty(before.shape, dtype) if needs[7] else None
+    weight = np.ascontiguousarray(w_hh).reshape(4, hidden, size)
+    g_gates, products = empty((4, batch, hidden), dtype), empty((4, batch, size), dtype)
+    g_ifg, g_o = g_gates[:3], g_gates[3]
+    final = -1 if needs[1] else (steps - 1) * reverse
+    with scanning(batch * size * hidden):
+        for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(
+            not reverse, range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends
+        ):
+            if g_out is not None:
+                add(carry, g_out, carry)
+            if g_states is not None:
+                copyto(g_states[t], carry)
+            g_m = carry if w_hr is None else np.dot(carry, w_hr)
+            multiply(g_m, slope[3], g_o)
+            multiply(g_m, slope_c, slope_c)
+            add(g_c, slope_c, g_c)
+            multiply(g_c, slope[:3], g_ifg)
+            copyto(g_sum, g_gates)
+            multiply(g_c, forget, spare_c)
+            if end is not None:
+                copyto(spare_c, g_c, where=end)
+            g_c, spare_c = spare_c, g_c
+            if t == final:
+                break
+            np.matmul(g_gates, weight, products)
+            add.reduce(products, 0, out=spare)
+            if end is not None:
+                copyto(spare, carry, where=end)
+            carry, spare = spare, carry
+
+    g_w_hr = None
+    if g_states is not None:
+        scan.silence(ended, g_states)
+        g_w_hr = scan.weight_grad(g_states, inner)
+    g_x, *g_weights = scan.layer_grads((needs[0], *needs[3:7]), x, rows, w_ih, before, g_sums)
+    return g_x, carry if needs[1] else None, g_c if needs[2] else None, *g_weights, g_w_hr

@@ -78,5 +78,3 @@ def host(generator: Generator | None) -> "np.random.Generator":
             f"generator: got {type(generator).__name__}, expected a tinygrad_rnn.Generator"
         )
     return generator.numpy
-
-

@@ -446,7 +446,9 @@ class Tensor(Value):
     def pow(self, exponent: Operand) -> Self:
         """x ** exponent."""
         if isinstance(exponent, Int | Float | np.generic):
-            return ops.power(self, exponent.item() if isinstance(exponent, np.generic) else exponent)
+            return ops.power(
+                self, exponent.item() if isinstance(exponent, np.generic) else exponent
+            )
         return ops.pow(self, exponent)
 
     def clamp(self, min: Any = None, max: Any = None) -> Self:
@@ -551,9 +553,15 @@ class Tensor(Value):
         """In place, x / other."""
         return self._in_place("div_", ops.divide, other)
 
-    def __iadd__(self, other: Operand) -> Self: return self._augmented("iadd", ops.add, other)
-    def __isub__(self, other: Operand) -> Self: return self._augmented("isub", ops.subtract, other)
-    def __imul__(self, other: Operand) -> Self: return self._augmented("imul", ops.multiply, other)
+    def __iadd__(self, other: Operand) -> Self:
+        return self._augmented("iadd", ops.add, other)
+
+    def __isub__(self, other: Operand) -> Self:
+        return self._augmented("isub", ops.subtract, other)
+
+    def __imul__(self, other: Operand) -> Self:
+        return self._augmented("imul", ops.multiply, other)
+
     def __itruediv__(self, other: Operand) -> Self:
         return self._augmented("itruediv", ops.divide, other)
 
@@ -569,11 +577,16 @@ class Tensor(Value):
         """In place, one value everywhere."""
         return self._write("fill_", ..., value)
 
-    def zero_(self) -> Self: "In place, 0 everywhere."; return self.fill_(0)
+    def zero_(self) -> Self:
+        "In place, 0 everywhere."
+        return self.fill_(0)
+
     def __getitem__(self, index: Any) -> Self:
         return ops.getitem(self, _kept(index) if self.requires_grad else plain(index))
 
-    def __setitem__(self, index: Any, value: Any) -> None: self._write("assignment", index, value)
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._write("assignment", index, value)
+
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
         recording = is_grad_enabled() and (
@@ -729,8 +742,10 @@ class Tensor(Value):
         known = math.prod(n for n in sizes if n >= 0)
         unknown = sum(n < 0 for n in sizes)
         total = self.numel()
-        if unknown > 1 or min(sizes, default=0) < -1 or (
-            (known == 0 or total % known) if unknown else known != total
+        if (
+            unknown > 1
+            or min(sizes, default=0) < -1
+            or ((known == 0 or total % known) if unknown else known != total)
         ):
             raise ShapeError(
                 f"reshape: a tensor of shape {self.shape} has {total} elements, "
@@ -787,7 +802,11 @@ class Tensor(Value):
         targets = destination if isinstance(destination, tuple | list) else (destination,)
         taken = [self._dim("movedim", d) for d in sources]
         placed = [self._dim("movedim", d) for d in targets]
-        if len(taken) != len(placed) or len(set(taken)) < len(taken) or len(set(placed)) < len(placed):
+        if (
+            len(taken) != len(placed)
+            or len(set(taken)) < len(taken)
+            or len(set(placed)) < len(placed)
+        ):
             raise DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
         order = [i for i in range(self.ndim) if i not in taken]
         for place, axis in sorted(zip(placed, taken, strict=True)):
@@ -846,9 +865,7 @@ class Tensor(Value):
         """``length`` slices of a dim, from ``start`` on."""
         dim = self._dim("narrow", dim)
         if not 0 <= start <= start + length <= self.shape[dim]:
-            raise IdError(
-                f"narrow: {start} to {start + length} of a dim of size {self.shape[dim]}"
-            )
+            raise IdError(f"narrow: {start} to {start + length} of a dim of size {self.shape[dim]}")
         return self[(slice(None),) * dim + (slice(start, start + length),)]
 
     def select(self, dim: Int, index: Int) -> Self:
@@ -873,7 +890,11 @@ class Tensor(Value):
 def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     """The gradient with which a walk back from ``output`` begins."""
     if not output.requires_grad:
-        why = "it is of integers" if output.dtype.kind != "f" else "nothing that it was made from does"
+        why = (
+            "it is of integers"
+            if output.dtype.kind != "f"
+            else "nothing that it was made from does"
+        )
         raise GraphError(
             f"{name}: this tensor does not require grad ({why}, or it was made under no_grad())"
         )

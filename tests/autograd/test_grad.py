@@ -199,18 +199,40 @@ def test_retain_graph(keep):
 
 
 REFUSED = {
-    "an input without grad": (lambda x: grad(x.sum(), tg.ones(2)), GraphError, "input 0 does not require"),
-    "an output without grad": (lambda x: grad(tg.ones(()), x), GraphError, "grad: .*does not require"),
+    "an input without grad": (
+        lambda x: grad(x.sum(), tg.ones(2)),
+        GraphError,
+        "input 0 does not require",
+    ),
+    "an output without grad": (
+        lambda x: grad(tg.ones(()), x),
+        GraphError,
+        "grad: .*does not require",
+    ),
     "a vector": (lambda x: grad(x * 2.0, x), GraphError, r"grad: .*shape \(2,\)"),
     "too many cotangents": (
-        lambda x: grad(x.sum(), x, [None, None]), GraphError, "got 2 grad_outputs, expected 1"
+        lambda x: grad(x.sum(), x, [None, None]),
+        GraphError,
+        "got 2 grad_outputs, expected 1",
     ),
     "a cotangent's shape": (lambda x: grad(x * 2.0, x, tg.ones(3)), ShapeError, r"expected \(2,\)"),
-    "a cotangent's type": (lambda x: grad(x * 2.0, x, [1.0]), DTypeError, "float, expected a Tensor"),
+    "a cotangent's type": (
+        lambda x: grad(x * 2.0, x, [1.0]),
+        DTypeError,
+        "float, expected a Tensor",
+    ),
     "no inputs": (lambda x: grad(x.sum(), []), (GraphError, ValueError), "grad: .*inputs"),
     "no outputs": (lambda x: grad([], x), (GraphError, ValueError), "grad: .*outputs"),
-    "an input that is an array": (lambda x: grad(x.sum(), np.ones(2)), TypeError, "grad: inputs has a"),
-    "an output that is a number": (lambda x: grad([1.0], x), TypeError, "grad: outputs has a float at 0"),
+    "an input that is an array": (
+        lambda x: grad(x.sum(), np.ones(2)),
+        TypeError,
+        "grad: inputs has a",
+    ),
+    "an output that is a number": (
+        lambda x: grad([1.0], x),
+        TypeError,
+        "grad: outputs has a float at 0",
+    ),
 }
 
 
@@ -317,7 +339,9 @@ def test_shared_weights_through_fused_ops_twice():
     (g,) = grad(value(w), w, create_graph=True)
     (gg,) = grad((g * g).sum(), w)
     direction = np.random.default_rng(0).normal(size=(3, 3))
-    assert_close((gg.numpy() * direction).sum(), difference(slope, [w.numpy()], [direction], 1e-3), 1e-8)
+    assert_close(
+        (gg.numpy() * direction).sum(), difference(slope, [w.numpy()], [direction], 1e-3), 1e-8
+    )
 
 
 def test_a_gradient_of_a_linear_function_needs_no_second():

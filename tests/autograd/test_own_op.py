@@ -140,11 +140,23 @@ def test_a_view_of_ones_own_shares_its_counter():
 
 
 WRONG = {
-    "a misspelt name": (lambda f: f.vjp(lambda g, z: g), r"example\.vjp: a pullback asks for 'z'.*one of x, y"),
-    "too few": (lambda f: f.vjp(lambda g: g), r"example\.vjp: got 1 pullbacks, expected one for each of x, y"),
+    "a misspelt name": (
+        lambda f: f.vjp(lambda g, z: g),
+        r"example\.vjp: a pullback asks for 'z'.*one of x, y",
+    ),
+    "too few": (
+        lambda f: f.vjp(lambda g: g),
+        r"example\.vjp: got 1 pullbacks, expected one for each of x, y",
+    ),
     "too many": (lambda f: f.vjp(*[lambda g: g] * 3), r"got 3 pullbacks"),
-    "a shape of nothing": (lambda f: f.vjp(lambda g, z_shape: g, None), "asks for 'z_shape'.*x_shape"),
-    "no function": (lambda f: f.vjp(1.0, None), r"example\.vjp: .*float.*expected a function or None"),
+    "a shape of nothing": (
+        lambda f: f.vjp(lambda g, z_shape: g, None),
+        "asks for 'z_shape'.*x_shape",
+    ),
+    "no function": (
+        lambda f: f.vjp(1.0, None),
+        r"example\.vjp: .*float.*expected a function or None",
+    ),
 }
 
 

@@ -29,19 +29,28 @@ EXACT = {
     "copy_ a constant": (lambda x, w: (x * 2.0).copy_(tg.ones(2)).mul_(w), [0, 0], [1, 1]),
     "copy_ what records": (lambda x, w: (x * 2.0).copy_(w * x), [5, 7], [1, 3]),
     "copy_ broadcasts": (lambda x, w: (x * 2.0).copy_(w[0]), [0, 0], [2, 0]),
-    "copy_ into a constant": (lambda x, w: tg.zeros(2, dtype="float64").copy_(w) * x, [5, 7], [1, 3]),
+    "copy_ into a constant": (
+        lambda x, w: tg.zeros(2, dtype="float64").copy_(w) * x,
+        [5, 7],
+        [1, 3],
+    ),
     "iadd": (lambda x, w: _with(x * 2.0, lambda y: y.__iadd__(w)), [2, 2], [1, 1]),
     "an assigned element": (lambda x, w: _assign(x * 2.0, 0, w[1]), [0, 2], [0, 1]),
     "an assigned slice": (lambda x, w: _assign(x * 2.0, slice(1, None), w[:1]), [2, 0], [1, 0]),
     "an assigned mask": (lambda x, w: _assign(x * 2.0, x > 2.0, w[0]), [2, 0], [1, 0]),
     "assigned places, repeated": (lambda x, w: _assign(x * 2.0, [1, 1], w), [2, 0], [0, 1]),
     "an assigned number": (lambda x, w: _assign(x * w, 0, 9.0), [0, 7], [0, 3]),
-    "assigned to a constant": (lambda x, w: _assign(tg.zeros(2, dtype="float64"), 1, w[0] * x[0]),
-                               [5, 0], [1, 0]),
+    "assigned to a constant": (
+        lambda x, w: _assign(tg.zeros(2, dtype="float64"), 1, w[0] * x[0]),
+        [5, 0],
+        [1, 0],
+    ),
     "x[0] += w": (lambda x, w: _augment(x * w, 0, w[1]), [5, 7], [1, 4]),
     "x[0] *= w": (lambda x, w: _augment(x * 1.0, 0, w[0], "mul"), [5, 1], [1, 0]),
     "what was saved is not what changed": (
-        lambda x, w: _with(x * w, lambda y: (y + 1.0, y.mul_(2.0))) , [10, 14], [2, 6]
+        lambda x, w: _with(x * w, lambda y: (y + 1.0, y.mul_(2.0))),
+        [10, 14],
+        [2, 6],
     ),
 }
 
@@ -107,9 +116,13 @@ SAVED = {
     "an argument": lambda x: _then(x * 1.0, lambda y: y * y),
     "an output": lambda x: _then(x * 1.0, lambda y: y, lambda y: y.exp()),
     "a view of it": lambda x: _then(x * 1.0, lambda y: y[:1] * y[:1]),
-    "what it is a view of": lambda x: _then((x * 1.0), lambda y: y * y, of=lambda y: y.reshape(2, 1)),
+    "what it is a view of": lambda x: _then(
+        (x * 1.0), lambda y: y * y, of=lambda y: y.reshape(2, 1)
+    ),
     "its detached alias": lambda x: _then(x * 1.0, lambda y: y * y, of=lambda y: y.detach()),
-    "an alias of an alias": lambda x: _then(x * 1.0, lambda y: y * y, of=lambda y: y.detach()[1:].T),
+    "an alias of an alias": lambda x: _then(
+        x * 1.0, lambda y: y * y, of=lambda y: y.detach()[1:].T
+    ),
     "a leaf": lambda x: _then(x, lambda y: y * y),
     "a constant": lambda x: _then(tg.ones(2, dtype="float64"), lambda y: y * x),
     "an argument of a fused op": lambda x: _then(
@@ -150,7 +163,9 @@ def test_the_error_names_the_op_and_the_way_out():
     y = x * 1.0
     z = y.exp() * y
     y.add_(1.0)
-    with pytest.raises(GraphError, match=r"needs for its gradient was changed in place .*clone\(\) it"):
+    with pytest.raises(
+        GraphError, match=r"needs for its gradient was changed in place .*clone\(\) it"
+    ):
         z.sum().backward()
 
 
@@ -187,7 +202,7 @@ def test_an_index_is_copied():
         ids = make([0, 1])
         y = x[ids] * 2.0
         z = x * 1.0
-        z[ids, ] = w
+        z[ids,] = w
         e = nn.functional.embedding(tg.tensor(ids), x.reshape(3, 1))
         ids[...] = 2
         (y.sum() + z.sum() + e.sum()).backward()
@@ -221,7 +236,9 @@ def test_a_view_cannot_change_while_recording():
     x = leaf(1.0, 2.0)
     for base in (x, x * 2.0):
         view = base[:1]
-        with pytest.raises(GraphError, match="a view cannot .*assign to the tensor it was taken from"):
+        with pytest.raises(
+            GraphError, match="a view cannot .*assign to the tensor it was taken from"
+        ):
             view.add_(1.0)
         with pytest.raises(GraphError, match="a view cannot"):
             view[0] = 1.0
@@ -283,12 +300,27 @@ def test_a_state_carried_in_a_buffer():
 # ---------------------------------------------------------------- what is refused changes nothing
 
 REFUSED = {
-    "shape": (lambda t: t.add_(tg.ones(3, 2, dtype=t.dtype)), ShapeError, r"add_: .*\(3, 2\), expected \(2,\)"),
+    "shape": (
+        lambda t: t.add_(tg.ones(3, 2, dtype=t.dtype)),
+        ShapeError,
+        r"add_: .*\(3, 2\), expected \(2,\)",
+    ),
     "ranks": (lambda t: t.add_(tg.ones(3)), ShapeError, r"\(2,\) and \(3,\) cannot be broadcast"),
-    "dtype": (lambda t: t.add_(0.5) if t.dtype.kind == "i" else tg.arange(2).add_(t), DTypeError,
-              "add_: a float64 result does not fit a int64 tensor"),
-    "an index": (lambda t: t.__setitem__(5, 1.0), IndexError, "assignment: index 5 is out of bounds"),
-    "a value": (lambda t: t.__setitem__(slice(None), tg.ones(3)), ShapeError, "assignment: .*could not"),
+    "dtype": (
+        lambda t: t.add_(0.5) if t.dtype.kind == "i" else tg.arange(2).add_(t),
+        DTypeError,
+        "add_: a float64 result does not fit a int64 tensor",
+    ),
+    "an index": (
+        lambda t: t.__setitem__(5, 1.0),
+        IndexError,
+        "assignment: index 5 is out of bounds",
+    ),
+    "a value": (
+        lambda t: t.__setitem__(slice(None), tg.ones(3)),
+        ShapeError,
+        "assignment: .*could not",
+    ),
     "copy_": (lambda t: t.copy_(tg.ones(3)), ShapeError, "copy_: .*could not"),
     "clamp_": (lambda t: t.clamp_(), ValueError, "clamp: min and max are both None"),
 }

@@ -182,8 +182,7 @@ class _Plan:
         if wanted is None:
             return [call(g, saved) for call in self.calls]
         return [
-            call(g, saved) if want else None
-            for call, want in zip(self.calls, wanted, strict=True)
+            call(g, saved) if want else None for call, want in zip(self.calls, wanted, strict=True)
         ]
 
     def lift(self, node: Node) -> list[Any]:
@@ -318,7 +317,9 @@ class Op:
         if self.signature.variadic:
             return self.list_plan
         chosen = tuple(
-            i for i, pullback in enumerate(self.pullbacks) if needs >> i & 1 and pullback is not None
+            i
+            for i, pullback in enumerate(self.pullbacks)
+            if needs >> i & 1 and pullback is not None
         )
         plan = _Plan(self, chosen) if chosen else None
         self.plans[needs] = plan

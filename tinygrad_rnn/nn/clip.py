@@ -17,7 +17,9 @@ def _tensors(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for place, tensor in enumerate(given):
         if not isinstance(tensor, Tensor):
-            raise DTypeError(f"{name}: number {place} is {type(tensor).__name__}, expected a Tensor")
+            raise DTypeError(
+                f"{name}: number {place} is {type(tensor).__name__}, expected a Tensor"
+            )
     return given
 
 

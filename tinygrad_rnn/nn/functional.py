@@ -79,9 +79,7 @@ def padding_row(name: str, padding_idx: Any, count: int) -> int | None:
 def check_reduction(name: str, reduction: Any) -> None:
     """Refuse a reduction that is not one of three."""
     if reduction not in ("mean", "sum", "none"):
-        raise OptionError(
-            f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'"
-        )
+        raise OptionError(f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
 
 
 # ---------------------------------------------------------------- layers

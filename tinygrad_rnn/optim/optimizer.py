@@ -256,7 +256,9 @@ class Optimizer:
                 for i, place in enumerate(bucket.places):
                     if bucket.steps[i]:
                         state[place] = {"step": bucket.steps[i]} | {
-                            name: wrap(slot[bucket.spans[i]]).clone().reshape(bucket.params[i].shape)
+                            name: wrap(slot[bucket.spans[i]])
+                            .clone()
+                            .reshape(bucket.params[i].shape)
                             for name, slot in bucket.slots.items()
                         }
         return {"state": dict(sorted(state.items())), "param_groups": groups}

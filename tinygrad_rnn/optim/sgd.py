@@ -38,11 +38,7 @@ class SGD(Optimizer):
         )
 
     def check(self, group: Mapping[str, Any]) -> None:
-        at_least(
-            self._name,
-            0.0,
-            **{key: group[key] for key in ("lr", "momentum", "weight_decay")},
-        )
+        at_least(self._name, 0.0, **{key: group[key] for key in ("lr", "momentum", "weight_decay")})
         at_least(self._name, -math.inf, dampening=group["dampening"])
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise OptionError(f"{self._name}: nesterov needs a momentum and no dampening")

@@ -8,8 +8,6 @@ import numpy as np
 from .errors import DTypeError, OptionError
 from .tensor import Tensor
 
-__all__ = ["Generator", "default_generator", "host", "manual_seed"]
-
 _MASK = (1 << 64) - 1
 
 

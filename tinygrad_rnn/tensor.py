@@ -15,8 +15,6 @@ from .engine.walk import backward
 from .errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
 from .ops.index import complete
 
-__all__ = ["Extremum", "Tensor", "as_dtype", "cotangent", "device", "plain"]
-
 Dim = int | tuple[int, ...] | list[int] | None
 Operand = Any  # a Tensor, an array or a scalar
 
@@ -166,13 +164,11 @@ class Tensor(Value):
         """The shape, or the size of one dim."""
         return self.shape if dim is None else self.shape[self._dim("size", dim)]
 
-    def dim(self) -> Int:
-        """The number of dims."""
-        return self.ndim
+    # fmt: off
+    def dim(self) -> Int: "The number of dims."; return self.ndim
+    def numel(self) -> Int: "The number of elements."; return math.prod(self.shape)
 
-    def numel(self) -> Int:
-        """The number of elements."""
-        return math.prod(self.shape)
+    # fmt: on
 
     def __repr__(self) -> str:
         values = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
@@ -353,36 +349,19 @@ class Tensor(Value):
             return self
         return ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
 
-    def cpu(self) -> Self:
-        """On the CPU."""
-        return self.to("cpu")
+    # fmt: off
+    def cpu(self) -> Self: "On the CPU."; return self.to("cpu")
+    def cuda(self, index: Int = 0) -> Self: "On a GPU."; return self.to(f"cuda:{index}")
+    def float(self) -> Self: "As float32."; return self.to(float32)
+    def double(self) -> Self: "As float64."; return self.to(float64)
+    def long(self) -> Self: "As int64."; return self.to(int64)
+    def int(self) -> Self: "As int32."; return self.to(int32)
+    def bool(self) -> Self: "As bool: true where not 0."; return self.to(bool_)
 
-    def cuda(self, index: Int = 0) -> Self:
-        """On a GPU."""
-        return self.to(f"cuda:{index}")
-
-    def float(self) -> Self:
-        """As float32."""
-        return self.to(float32)
-
-    def double(self) -> Self:
-        """As float64."""
-        return self.to(float64)
-
-    def long(self) -> Self:
-        """As int64."""
-        return self.to(int64)
-
-    def int(self) -> Self:
-        """As int32."""
-        return self.to(int32)
-
-    def bool(self) -> Self:
-        """As bool: true where not 0."""
-        return self.to(bool_)
+    # fmt: on
+    # fmt: off
 
     # ------------------------------------------------------------ elementwise: a line each
-    # fmt: off
 
     def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
     def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)

@@ -12,7 +12,7 @@ import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn, optim
 
 pytestmark = pytest.mark.parity
-examples = settings(max_examples=max(150, settings.default.max_examples))
+examples = settings(max_examples=max(400, settings.default.max_examples))
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
 dtypes = st.sampled_from(sorted(TOLERANCE))

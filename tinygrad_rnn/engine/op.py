@@ -27,8 +27,6 @@ from ..errors import DimError, DTypeError, Error, GraphError, IdError, ShapeErro
 from .mode import is_grad_enabled
 from .node import Node, Value, record, wrap
 
-__all__ = ["NEVER", "Op", "Signature", "enter", "explain", "identity", "lift", "op", "table"]
-
 table = SimpleNamespace()
 """The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
 

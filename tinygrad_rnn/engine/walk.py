@@ -16,8 +16,6 @@ from .mode import set_grad_enabled
 from .node import Node, Value, wrap
 from .op import table
 
-__all__ = ["backward", "gradients"]
-
 _Scalar = np.generic
 
 

@@ -10,13 +10,6 @@ from ..errors import DTypeError, GraphError, IdError, OptionError, ShapeError
 from ..random import Generator, host
 from ..tensor import Tensor
 
-# fmt: off
-__all__ = [
-    "cross_entropy", "dropout", "embedding", "linear", "log_softmax", "mse_loss", "one_hot",
-    "relu", "sigmoid", "softmax", "tanh",
-]
-# fmt: on
-
 relu = Tensor.relu
 sigmoid = Tensor.sigmoid
 softmax = Tensor.softmax

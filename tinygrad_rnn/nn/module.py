@@ -10,8 +10,6 @@ from ..backend import backend_of
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError
 from ..tensor import Tensor
 
-__all__ = ["Module", "Parameter"]
-
 T = TypeVar("T")
 
 

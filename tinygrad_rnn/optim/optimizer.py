@@ -18,8 +18,6 @@ from ..engine.node import wrap
 from ..errors import CheckpointError, DTypeError, OptionError
 from ..tensor import Tensor
 
-__all__ = ["Optimizer", "at_least"]
-
 
 def at_least(name: str, bound: float, **options: Any) -> None:
     """Refuse options that are not numbers of at least ``bound``."""

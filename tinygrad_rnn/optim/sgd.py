@@ -7,8 +7,6 @@ from typing import Any
 from ..errors import OptionError
 from .optimizer import Optimizer, at_least
 
-__all__ = ["SGD"]
-
 
 class SGD(Optimizer):
     """w <- w - lr * g; with momentum, w <- w - lr * v, v <- momentum * v + (1 - dampening) * g.

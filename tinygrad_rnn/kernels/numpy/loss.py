@@ -6,8 +6,6 @@ import numpy as np
 
 from ...backend.pool import empty
 
-__all__ = ["cross_entropy_backward", "cross_entropy_forward"]
-
 Array = np.ndarray
 Maybe = np.ndarray | None
 

@@ -21,7 +21,9 @@ def outputs_of(value):
 def paired(outputs, cotangents):
     """The sum over outputs of <cotangent, output>; a cotangent of None leaves an output out."""
     return sum(
-        (u * out).sum() for u, out in zip(cotangents, outputs_of(outputs), strict=True) if u is not None
+        (u * out).sum()
+        for u, out in zip(cotangents, outputs_of(outputs), strict=True)
+        if u is not None
     )
 
 
@@ -53,7 +55,9 @@ def difference(function, arrays, directions, step=1e-4):
 
 def tensors(arrays, wrt=()):
     """Tensors on the very memory of the arrays; those of ``wrt`` ask for gradients."""
-    out = [None if a is None else tg.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays]
+    out = [
+        None if a is None else tg.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays
+    ]
     for i in wrt:
         out[i].requires_grad_()
     return out
@@ -74,7 +78,9 @@ def gradients(function, arrays, wrt, cotangents, create_graph=False):
         create_graph=create_graph,
         allow_unused=True,
     )
-    return [np.zeros_like(arrays[i]) if g is None else g.data for i, g in zip(wrt, found, strict=True)]
+    return [
+        np.zeros_like(arrays[i]) if g is None else g.data for i, g in zip(wrt, found, strict=True)
+    ]
 
 
 def assert_close(actual, expected, rtol=1e-10, atol=None, what=""):

@@ -150,7 +150,11 @@ class Draw:
         if kinds == "mask":  # over the first dims
             dims = self.integer(0, len(shape))
             return self.rng.integers(0, 2, shape[:dims]).astype(bool)
-        choices = {"basic": ("slice", "int"), "arrays": ("array",), "mixed": ("slice", "int", "array")}
+        choices = {
+            "basic": ("slice", "int"),
+            "arrays": ("array",),
+            "mixed": ("slice", "int", "array"),
+        }
         length = self.rng.integers(0, 4)
         parts = []
         for size in shape[: self.integer(0, len(shape))]:
@@ -158,7 +162,9 @@ class Draw:
             if kind == "slice":
                 start, stop = (int(n) for n in self.rng.integers(-size - 1, size + 2, 2))
                 step = int(self.rng.choice([1, 1, 2, -1, -2]))
-                parts.append(slice(start if self.chance() else None, stop if self.chance() else None, step))
+                parts.append(
+                    slice(start if self.chance() else None, stop if self.chance() else None, step)
+                )
             elif kind == "int":
                 parts.append(int(self.rng.integers(-size, size)))
             else:

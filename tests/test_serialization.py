@@ -469,12 +469,7 @@ failures: list[tuple[Any, str, Any, type[BaseException], str]] = [
 
 @pytest.mark.parametrize(("module", "name", "failure", "error", "words"), failures)
 def test_a_failure_leaves_the_old_file_and_nothing_else(
-    target: Path,
-    module: Any,
-    name: str,
-    failure: Any,
-    error: type[BaseException],
-    words: str,
+    target: Path, module: Any, name: str, failure: Any, error: type[BaseException], words: str
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, name, failure, raising=False)

@@ -14,8 +14,6 @@ from .optim.optimizer import Optimizer
 from .random import Generator, default_generator
 from .tensor import Tensor
 
-__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
-
 
 class Checkpoint(NamedTuple):
     """What :func:`load_checkpoint` read beside the states that it put back."""

@@ -55,9 +55,7 @@ def _made(array: np.ndarray, device: Any, requires_grad: bool) -> Tensor:
     return Tensor(array, requires_grad)
 
 
-def tensor(
-    data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of data: numbers, nested lists, an array, a tensor.
 
     Python floats become the default dtype; a NumPy array keeps its own.
@@ -94,9 +92,7 @@ def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-def zeros(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of a shape."""
     return full(_shape("zeros", size), 0, dtype or _default_dtype, device, requires_grad)
 
@@ -106,9 +102,7 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     return full(_shape("ones", size), 1, dtype or _default_dtype, device, requires_grad)
 
 
-def empty(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of a shape; what is in it is not defined."""
     array = np.empty(_shape("empty", size), as_dtype(dtype or _default_dtype, "empty"))
     return _made(array, device, requires_grad)
@@ -182,11 +176,7 @@ def linspace(
 
 
 def eye(
-    n: int,
-    m: int | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """The identity matrix, (n, m)."""
     shape = _shape("eye", (n, n if m is None else m))

@@ -1,12 +1,5 @@
 """The errors that this package raises: each is also the built-in error that a caller expects."""
 
-# fmt: off
-__all__ = [
-    "CheckpointError", "DTypeError", "DimError", "Error", "GraphError", "IdError",
-    "OptionError", "ShapeError",
-]
-# fmt: on
-
 
 class Error(Exception):
     """Base of every error raised by tinygrad_rnn on purpose: ``except tg.Error`` catches them all."""

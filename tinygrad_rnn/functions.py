@@ -1,7 +1,5 @@
 """The functions of the top level that are also methods of Tensor: PyTorch's names for each."""
 
-
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,10 +79,11 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensors = list(tensors)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
-            raise ShapeError(
-                f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}"
-            )
-    return cat([x.unsqueeze(dim) for x in tensors], tensors[0].ndim + 1 + dim if tensors and dim < 0 else dim)
+            raise ShapeError(f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}")
+    return cat(
+        [x.unsqueeze(dim) for x in tensors],
+        tensors[0].ndim + 1 + dim if tensors and dim < 0 else dim,
+    )
 
 
 def is_tensor(obj: Any) -> bool:

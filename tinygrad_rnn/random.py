@@ -8,8 +8,6 @@ import numpy as np
 from .errors import DTypeError, OptionError
 from .tensor import Tensor
 
-__all__ = ["Generator", "default_generator", "host", "manual_seed"]
-
 _MASK = (1 << 64) - 1
 
 
@@ -78,5 +76,3 @@ def host(generator: Generator | None) -> "np.random.Generator":
             f"generator: got {type(generator).__name__}, expected a tinygrad_rnn.Generator"
         )
     return generator.numpy
-
-

@@ -42,8 +42,6 @@ from .errors import CheckpointError, DTypeError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["JSON", "flatten", "load_file", "save_file", "unflatten"]
-
 JSON: TypeAlias = Any  # None, bool, int, float, str, or lists and dicts with string keys of these
 Array: TypeAlias = np.ndarray[Any, Any]
 Path: TypeAlias = str | os.PathLike[str]

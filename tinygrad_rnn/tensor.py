@@ -15,8 +15,6 @@ from .engine.walk import backward
 from .errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
 from .ops.index import complete
 
-__all__ = ["Extremum", "Tensor", "as_dtype", "cotangent", "device", "plain"]
-
 Dim = int | tuple[int, ...] | list[int] | None
 Operand = Any  # a Tensor, an array or a scalar
 
@@ -166,13 +164,11 @@ class Tensor(Value):
         """The shape, or the size of one dim."""
         return self.shape if dim is None else self.shape[self._dim("size", dim)]
 
-    def dim(self) -> Int:
-        """The number of dims."""
-        return self.ndim
+    # fmt: off
+    def dim(self) -> Int: "The number of dims."; return self.ndim
+    def numel(self) -> Int: "The number of elements."; return math.prod(self.shape)
 
-    def numel(self) -> Int:
-        """The number of elements."""
-        return math.prod(self.shape)
+    # fmt: on
 
     def __repr__(self) -> str:
         values = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
@@ -353,36 +349,19 @@ class Tensor(Value):
             return self
         return ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
 
-    def cpu(self) -> Self:
-        """On the CPU."""
-        return self.to("cpu")
+    # fmt: off
+    def cpu(self) -> Self: "On the CPU."; return self.to("cpu")
+    def cuda(self, index: Int = 0) -> Self: "On a GPU."; return self.to(f"cuda:{index}")
+    def float(self) -> Self: "As float32."; return self.to(float32)
+    def double(self) -> Self: "As float64."; return self.to(float64)
+    def long(self) -> Self: "As int64."; return self.to(int64)
+    def int(self) -> Self: "As int32."; return self.to(int32)
+    def bool(self) -> Self: "As bool: true where not 0."; return self.to(bool_)
 
-    def cuda(self, index: Int = 0) -> Self:
-        """On a GPU."""
-        return self.to(f"cuda:{index}")
-
-    def float(self) -> Self:
-        """As float32."""
-        return self.to(float32)
-
-    def double(self) -> Self:
-        """As float64."""
-        return self.to(float64)
-
-    def long(self) -> Self:
-        """As int64."""
-        return self.to(int64)
-
-    def int(self) -> Self:
-        """As int32."""
-        return self.to(int32)
-
-    def bool(self) -> Self:
-        """As bool: true where not 0."""
-        return self.to(bool_)
+    # fmt: on
+    # fmt: off
 
     # ------------------------------------------------------------ elementwise: a line each
-    # fmt: off
 
     def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
     def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)
@@ -446,7 +425,9 @@ class Tensor(Value):
     def pow(self, exponent: Operand) -> Self:
         """x ** exponent."""
         if isinstance(exponent, Int | Float | np.generic):
-            return ops.power(self, exponent.item() if isinstance(exponent, np.generic) else exponent)
+            return ops.power(
+                self, exponent.item() if isinstance(exponent, np.generic) else exponent
+            )
         return ops.pow(self, exponent)
 
     def clamp(self, min: Any = None, max: Any = None) -> Self:
@@ -509,8 +490,19 @@ class Tensor(Value):
     # fmt: on
     # ------------------------------------------------------------ in place
 
-    def _in_place(self, name: str, result: Any) -> Self:
-        assign(self, result, name)
+    def _applied(self, op: Any, *args: Any) -> Any:
+        """An op on this tensor, which is about to be overwritten: on a copy, if the op saves it."""
+        result = op(self, *args)
+        is_leaf = self.node is None and self.requires_grad  # this will be refused
+        if result.node is None or is_leaf:
+            return result
+        if all(cell is not self.version for cell, _ in result.node.versions):
+            return result
+        before = wrap(backend_of(self.data).array(self.data), self.node)
+        return op(before, *[before if arg is self else arg for arg in args])
+
+    def _in_place(self, name: str, op: Any, *args: Any) -> Self:
+        assign(self, self._applied(op, *args), name)
         return self
 
     def _augmented(self, name: str, op: Any, other: Operand) -> Self:
@@ -518,36 +510,43 @@ class Tensor(Value):
 
         Python assigns that one to ``x[0]`` next, and the assignment is recorded.
         """
-        result = op(self, other)
+        result = self._applied(op, other)
         if self.epoch is not None and result.node is not None:
             return result
-        return self._in_place(name, result)
+        assign(self, result, name)
+        return self
 
     def add_(self, other: Operand) -> Self:
         """In place, x + other."""
-        return self._in_place("add_", ops.add(self, other))
+        return self._in_place("add_", ops.add, other)
 
     def sub_(self, other: Operand) -> Self:
         """In place, x - other."""
-        return self._in_place("sub_", ops.subtract(self, other))
+        return self._in_place("sub_", ops.subtract, other)
 
     def mul_(self, other: Operand) -> Self:
         """In place, x * other."""
-        return self._in_place("mul_", ops.multiply(self, other))
+        return self._in_place("mul_", ops.multiply, other)
 
     def div_(self, other: Operand) -> Self:
         """In place, x / other."""
-        return self._in_place("div_", ops.divide(self, other))
+        return self._in_place("div_", ops.divide, other)
 
-    def __iadd__(self, other: Operand) -> Self: return self._augmented("iadd", ops.add, other)
-    def __isub__(self, other: Operand) -> Self: return self._augmented("isub", ops.subtract, other)
-    def __imul__(self, other: Operand) -> Self: return self._augmented("imul", ops.multiply, other)
+    def __iadd__(self, other: Operand) -> Self:
+        return self._augmented("iadd", ops.add, other)
+
+    def __isub__(self, other: Operand) -> Self:
+        return self._augmented("isub", ops.subtract, other)
+
+    def __imul__(self, other: Operand) -> Self:
+        return self._augmented("imul", ops.multiply, other)
+
     def __itruediv__(self, other: Operand) -> Self:
         return self._augmented("itruediv", ops.divide, other)
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
-        return self._in_place("clamp_", self.clamp(min, max))
+        return self._in_place("clamp_", type(self).clamp, min, max)
 
     def copy_(self, source: "Tensor") -> Self:
         """In place, the values of ``source``, broadcast and converted."""
@@ -557,18 +556,24 @@ class Tensor(Value):
         """In place, one value everywhere."""
         return self._write("fill_", ..., value)
 
-    def zero_(self) -> Self: "In place, 0 everywhere."; return self.fill_(0)
+    def zero_(self) -> Self:
+        "In place, 0 everywhere."
+        return self.fill_(0)
+
     def __getitem__(self, index: Any) -> Self:
         return ops.getitem(self, _kept(index) if self.requires_grad else plain(index))
 
-    def __setitem__(self, index: Any, value: Any) -> None: self._write("assignment", index, value)
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._write("assignment", index, value)
+
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
         recording = is_grad_enabled() and (
             self.requires_grad or (isinstance(value, Value) and value.requires_grad)
         )
         if recording and self.dtype.kind == "f":
-            return self._in_place(name, ops.put(self, value, _kept(index)))
+            assign(self, ops.put(self, value, _kept(index)), name)
+            return self
         check_writable(self.data, name)
         try:
             self.data[complete(plain(index))] = plain(value)
@@ -716,8 +721,10 @@ class Tensor(Value):
         known = math.prod(n for n in sizes if n >= 0)
         unknown = sum(n < 0 for n in sizes)
         total = self.numel()
-        if unknown > 1 or min(sizes, default=0) < -1 or (
-            (known == 0 or total % known) if unknown else known != total
+        if (
+            unknown > 1
+            or min(sizes, default=0) < -1
+            or ((known == 0 or total % known) if unknown else known != total)
         ):
             raise ShapeError(
                 f"reshape: a tensor of shape {self.shape} has {total} elements, "
@@ -774,7 +781,11 @@ class Tensor(Value):
         targets = destination if isinstance(destination, tuple | list) else (destination,)
         taken = [self._dim("movedim", d) for d in sources]
         placed = [self._dim("movedim", d) for d in targets]
-        if len(taken) != len(placed) or len(set(taken)) < len(taken) or len(set(placed)) < len(placed):
+        if (
+            len(taken) != len(placed)
+            or len(set(taken)) < len(taken)
+            or len(set(placed)) < len(placed)
+        ):
             raise DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
         order = [i for i in range(self.ndim) if i not in taken]
         for place, axis in sorted(zip(placed, taken, strict=True)):
@@ -833,9 +844,7 @@ class Tensor(Value):
         """``length`` slices of a dim, from ``start`` on."""
         dim = self._dim("narrow", dim)
         if not 0 <= start <= start + length <= self.shape[dim]:
-            raise IdError(
-                f"narrow: {start} to {start + length} of a dim of size {self.shape[dim]}"
-            )
+            raise IdError(f"narrow: {start} to {start + length} of a dim of size {self.shape[dim]}")
         return self[(slice(None),) * dim + (slice(start, start + length),)]
 
     def select(self, dim: Int, index: Int) -> Self:
@@ -860,7 +869,11 @@ class Tensor(Value):
 def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     """The gradient with which a walk back from ``output`` begins."""
     if not output.requires_grad:
-        why = "it is of integers" if output.dtype.kind != "f" else "nothing that it was made from does"
+        why = (
+            "it is of integers"
+            if output.dtype.kind != "f"
+            else "nothing that it was made from does"
+        )
         raise GraphError(
             f"{name}: this tensor does not require grad ({why}, or it was made under no_grad())"
         )

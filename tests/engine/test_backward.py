@@ -163,25 +163,47 @@ def test_a_graph_that_only_saves_shapes_is_refused_too():
 
 
 REFUSED = {
-    "a vector": (lambda x: (x * 2.0).backward(), GraphError, r"backward: .*\(2,\).*one element.*sum\(\)"),
-    "no gradient": (lambda x: tg.ones(()).backward(), GraphError, "backward: .*does not require grad"),
+    "a vector": (
+        lambda x: (x * 2.0).backward(),
+        GraphError,
+        r"backward: .*\(2,\).*one element.*sum\(\)",
+    ),
+    "no gradient": (
+        lambda x: tg.ones(()).backward(),
+        GraphError,
+        "backward: .*does not require grad",
+    ),
     "integers": (lambda x: tg.tensor(3).backward(), GraphError, "backward: .*it is of integers"),
     "detached": (lambda x: x.sum().detach().backward(), GraphError, "does not require grad"),
     "the cotangent's shape": (
-        lambda x: (x * 2.0).backward(tg.ones(3)), ShapeError, r"gradient has shape \(3,\), expected \(2,\)"
+        lambda x: (x * 2.0).backward(tg.ones(3)),
+        ShapeError,
+        r"gradient has shape \(3,\), expected \(2,\)",
     ),
     "the cotangent's type": (
-        lambda x: (x * 2.0).backward(np.ones(2)), DTypeError, "gradient is a ndarray, expected a Tensor"
+        lambda x: (x * 2.0).backward(np.ones(2)),
+        DTypeError,
+        "gradient is a ndarray, expected a Tensor",
     ),
     "integers that ask for gradients": (
-        lambda x: tg.tensor([1, 2], requires_grad=True), DTypeError, "int64.*only floats.*float()"
+        lambda x: tg.tensor([1, 2], requires_grad=True),
+        DTypeError,
+        "int64.*only floats.*float()",
     ),
-    "retain_grad": (lambda x: tg.ones(2).retain_grad(), GraphError, "retain_grad: .*not require grad"),
+    "retain_grad": (
+        lambda x: tg.ones(2).retain_grad(),
+        GraphError,
+        "retain_grad: .*not require grad",
+    ),
     "register_hook": (
-        lambda x: tg.ones(2).register_hook(print), GraphError, "register_hook: .*not require grad"
+        lambda x: tg.ones(2).register_hook(print),
+        GraphError,
+        "register_hook: .*not require grad",
     ),
     "requires_grad_(False)": (
-        lambda x: (x * 2).requires_grad_(False), GraphError, "only for leaves; use detach"
+        lambda x: (x * 2).requires_grad_(False),
+        GraphError,
+        "only for leaves; use detach",
     ),
 }
 
@@ -294,9 +316,10 @@ def test_a_hook_may_change_its_gradient_in_place_without_touching_others():
 def test_hooks_under_create_graph_are_part_of_the_graph():
     x = leaf(2.0)
     y = x * x
-    y.register_hook(lambda g: g * y)
+    handle = y.register_hook(lambda g: g * y)
     (first,) = tg.autograd.grad(y.sum(), x, create_graph=True)
     assert first.tolist() == [16]  # 2 x^3
+    handle.remove()  # or it would see the gradients of the second walk too
     assert tg.autograd.grad(first.sum(), x)[0].tolist() == [24]
 
 
@@ -318,7 +341,9 @@ def test_a_hook_that_returns_something_else_is_refused(of_leaf, wrong):
     x = leaf(1.0, 2.0)
     y = x * 2.0
     (x if of_leaf else y).register_hook(lambda g: wrong)
-    with pytest.raises(GraphError, match=r"a hook returned .*expected None or a Tensor of shape \(2,\)"):
+    with pytest.raises(
+        GraphError, match=r"a hook returned .*expected None or a Tensor of shape \(2,\)"
+    ):
         y.sum().backward()
     assert x.grad is None
 

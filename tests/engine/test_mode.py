@@ -238,7 +238,9 @@ def test_an_asynchronous_generator_is_refused():
     async def generator():
         yield 1
 
-    with pytest.raises(TypeError, match=r"no_grad: .*asynchronous generator 'generator'.*with no_grad"):
+    with pytest.raises(
+        TypeError, match=r"no_grad: .*asynchronous generator 'generator'.*with no_grad"
+    ):
         tg.no_grad()(generator)
 
 

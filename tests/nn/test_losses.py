@@ -41,11 +41,7 @@ def exact(logits, target):
 # ---------------------------------------------------------------- digits
 
 
-@given(
-    scale=st.sampled_from([1e-8, 1.0, 10.0, 300.0, 1e4]),
-    classes=st.integers(1, 6),
-    seed=seeds,
-)
+@given(scale=st.sampled_from([1e-8, 1.0, 10.0, 300.0, 1e4]), classes=st.integers(1, 6), seed=seeds)
 def test_cross_entropy_to_the_last_digits(scale, classes, seed):
     """Within 4 units in the last place, but for what the rounding of x - max(x) does to exp."""
     x = tg.tensor(normal(seed, 1, classes) * scale, requires_grad=True)

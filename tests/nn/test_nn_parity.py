@@ -12,7 +12,7 @@ import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn, optim
 
 pytestmark = pytest.mark.parity
-examples = settings(max_examples=max(150, settings.default.max_examples))
+examples = settings(max_examples=max(400, settings.default.max_examples))
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
 dtypes = st.sampled_from(sorted(TOLERANCE))
@@ -65,17 +65,20 @@ def agree(numbers, theirs, ours, leaves):
         same(out[1], out[0], tolerance)
         u = numbers.pair(*out[0].shape, grad=False)
         total = [t + (o * w).sum() for t, o, w in zip(total, out, u, strict=True)]
+    inputs = [list(side) for side in zip(*leaves, strict=True)]
+    plain = tg.autograd.grad(total[1], inputs[1], retain_graph=True, allow_unused=True)
     options = {"create_graph": True, "allow_unused": True}
-    first_theirs = torch.autograd.grad(total[0], [leaf for leaf, _ in leaves], **options)
-    first_ours = tg.autograd.grad(total[1], [leaf for _, leaf in leaves], **options)
+    first_theirs = torch.autograd.grad(total[0], inputs[0], **options)
+    first_ours = tg.autograd.grad(total[1], inputs[1], **options)
     bent = [0.0, 0.0]  # squares of the first gradients, mixed: each depends on everything
-    for t, o in zip(first_theirs, first_ours, strict=True):
+    for t, o, p in zip(first_theirs, first_ours, plain, strict=True):
         same(o, t, tolerance)
+        same(p, t, tolerance)
         if t is not None:
             w = numbers.pair(*t.shape, grad=False)
             bent = [b + (g * g * w_).sum() for b, g, w_ in zip(bent, (t, o), w, strict=True)]
-    second_theirs = slopes(torch.autograd.grad, bent[0], [leaf for leaf, _ in leaves])
-    second_ours = slopes(tg.autograd.grad, bent[1], [leaf for _, leaf in leaves])
+    second_theirs = slopes(torch.autograd.grad, bent[0], inputs[0])
+    second_ours = slopes(tg.autograd.grad, bent[1], inputs[1])
     for t, o in zip(second_theirs, second_ours, strict=True):
         scale = max(1.0, np.abs(t).max(initial=0.0))
         np.testing.assert_allclose(o, t, rtol=20 * tolerance, atol=20 * tolerance * scale)

@@ -57,16 +57,16 @@ def weigh(results, seed):
 
 
 def slopes(results, leaves, seed, order=2):
-    """First gradients, and those of a sum of their squares."""
-    first = tg.autograd.grad(
-        weigh(results, seed), leaves, create_graph=order > 1, allow_unused=True
-    )
+    """First gradients; then these again, recorded, and the gradients of a sum of their squares."""
+    total = weigh(results, seed)
+    first = tg.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
     if order == 1:
         return first
-    bent = weigh([g * g for g in first if g is not None], seed + 50)
+    again = tg.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
+    bent = weigh([g * g for g in again if g is not None], seed + 50)
     if not bent.requires_grad:
-        return [*first, *[None] * len(leaves)]
-    return [*first, *tg.autograd.grad(bent, leaves, allow_unused=True)]
+        return [*first, *again, *[None] * len(leaves)]
+    return [*first, *again, *tg.autograd.grad(bent, leaves, allow_unused=True)]
 
 
 def same_slopes(found, expected):
@@ -147,9 +147,10 @@ def unrolled(layer, x, h_0, lengths):
     batch=st.integers(1, 3),
     ragged=flags,
     ids=flags,
+    used=st.sampled_from([slice(0, 2), slice(0, 1), slice(1, 2)]),
     seed=seeds,
 )
-def test_layer_is_its_cells_unrolled(options, steps, batch, ragged, ids, seed):
+def test_layer_is_its_cells_unrolled(options, steps, batch, ragged, ids, used, seed):
     layer = layer_of(options, seed)
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, steps + 1, batch).tolist() if ragged else None
@@ -167,7 +168,7 @@ def test_layer_is_its_cells_unrolled(options, steps, batch, ragged, ids, seed):
     close(out, expected[0])
     close(h_n, expected[1])
     leaves = [*layer.parameters(), h_0, *([] if ids else [x])]
-    same_slopes(slopes((out, h_n), leaves, seed), slopes(expected, leaves, seed))
+    same_slopes(slopes((out, h_n)[used], leaves, seed), slopes(expected[used], leaves, seed))
 
 
 # ---------------------------------------------------------------- what always holds

@@ -45,7 +45,8 @@ def row(name, case, value, torch, wrt=(0,), scalar=()):
 def package_ops():
     """Every op that the package declares, by name: rows of its table, and fused ones."""
     found = {
-        name: op for name, op in vars(table).items()
+        name: op
+        for name, op in vars(table).items()
         if op.forward.__module__.startswith("tinygrad_rnn.")
     }
     for module in vars(ops).values():
@@ -80,7 +81,10 @@ def logical(count):
 
 def integers(count):
     return lambda d: (
-        tuple(d.rng.integers(-8, 8, shape).astype(d.one_of("int64", "int32")) for shape in d.shapes(count)),
+        tuple(
+            d.rng.integers(-8, 8, shape).astype(d.one_of("int64", "int32"))
+            for shape in d.shapes(count)
+        ),
         {},
     )
 
@@ -103,14 +107,38 @@ def reducing(domain, tuples=True, empty=True, none=True, keepdims=True):
 
 # ---------------------------------------------------------------- arithmetic
 
-row("add", binary(signed, signed), lambda x, y: x + y, lambda torch, x, y: x + y,
-    (0, 1), scalar=(0, 1))
-row("subtract", binary(signed, signed), lambda x, y: x - y, lambda torch, x, y: x - y,
-    (0, 1), scalar=(0, 1))
-row("multiply", binary(real, signed), lambda x, y: x * y, lambda torch, x, y: x * y,
-    (0, 1), scalar=(0, 1))
-row("divide", binary(real, signed), lambda x, y: x / y, lambda torch, x, y: x / y,
-    (0, 1), scalar=(0, 1))
+row(
+    "add",
+    binary(signed, signed),
+    lambda x, y: x + y,
+    lambda torch, x, y: x + y,
+    (0, 1),
+    scalar=(0, 1),
+)
+row(
+    "subtract",
+    binary(signed, signed),
+    lambda x, y: x - y,
+    lambda torch, x, y: x - y,
+    (0, 1),
+    scalar=(0, 1),
+)
+row(
+    "multiply",
+    binary(real, signed),
+    lambda x, y: x * y,
+    lambda torch, x, y: x * y,
+    (0, 1),
+    scalar=(0, 1),
+)
+row(
+    "divide",
+    binary(real, signed),
+    lambda x, y: x / y,
+    lambda torch, x, y: x / y,
+    (0, 1),
+    scalar=(0, 1),
+)
 row("negative", unary(real), lambda x: -x, lambda torch, x: -x)
 row("reciprocal", unary(signed), lambda x: 1 / x, lambda torch, x: x.reciprocal())
 row("square", unary(real), lambda x: x**2, lambda torch, x: x.square())
@@ -123,14 +151,27 @@ def _power(d):
     return (d.array(d.shape(), signed if whole else positive),), {"exponent": exponent}
 
 
-row("power", _power, lambda x, exponent: x ** (exponent + 0j if np.iscomplexobj(x) else exponent),
-    lambda torch, x, exponent: x**exponent)
-row("pow", binary(positive, signed), lambda x, y: np.exp(np.log(x) * y), lambda torch, x, y: x**y,
-    (0, 1))
+row(
+    "power",
+    _power,
+    lambda x, exponent: x ** (exponent + 0j if np.iscomplexobj(x) else exponent),
+    lambda torch, x, exponent: x**exponent,
+)
+row(
+    "pow",
+    binary(positive, signed),
+    lambda x, y: np.exp(np.log(x) * y),
+    lambda torch, x, y: x**y,
+    (0, 1),
+)
 row("clone", unary(real), lambda x: x + 0, lambda torch, x: x.clone())
 row("identity", unary(real), lambda x: x, lambda torch, x: x.view_as(x))
-row("astype", lambda d: (unary(real)(d)[0], {"dtype": np.dtype("float64")}),
-    lambda x, dtype: x, lambda torch, x, dtype: x.double())
+row(
+    "astype",
+    lambda d: (unary(real)(d)[0], {"dtype": np.dtype("float64")}),
+    lambda x, dtype: x,
+    lambda torch, x, dtype: x.double(),
+)
 
 # ---------------------------------------------------------------- exponentials, trigonometry
 
@@ -142,17 +183,33 @@ row("sin", unary(real), np.sin, lambda torch, x: x.sin())
 row("cos", unary(real), np.cos, lambda torch, x: x.cos())
 row("tanh", unary(real), lambda x: np.sinh(x) / np.cosh(x), lambda torch, x: x.tanh())
 row("sigmoid", unary(real), lambda x: 1 / (1 + np.exp(-x)), lambda torch, x: x.sigmoid())
-row("softplus", unary(real), lambda x: np.log(1 + np.exp(x)),
-    lambda torch, x: torch.nn.functional.softplus(x, threshold=1e9))
+row(
+    "softplus",
+    unary(real),
+    lambda x: np.log(1 + np.exp(x)),
+    lambda torch, x: torch.nn.functional.softplus(x, threshold=1e9),
+)
 
 # ---------------------------------------------------------------- kinks and choices
 
 row("abs", unary(signed), lambda x: np.where(x.real > 0, x, -x), lambda torch, x: x.abs())
 row("relu", unary(signed), lambda x: np.where(x.real > 0, x, 0), lambda torch, x: x.relu())
-row("maximum", binary(lattice(0), lattice(2)), lambda x, y: np.where(x.real > y.real, x, y),
-    lambda torch, x, y: torch.maximum(x, y), (0, 1), scalar=(0, 1))
-row("minimum", binary(lattice(0), lattice(2)), lambda x, y: np.where(x.real < y.real, x, y),
-    lambda torch, x, y: torch.minimum(x, y), (0, 1), scalar=(0, 1))
+row(
+    "maximum",
+    binary(lattice(0), lattice(2)),
+    lambda x, y: np.where(x.real > y.real, x, y),
+    lambda torch, x, y: torch.maximum(x, y),
+    (0, 1),
+    scalar=(0, 1),
+)
+row(
+    "minimum",
+    binary(lattice(0), lattice(2)),
+    lambda x, y: np.where(x.real < y.real, x, y),
+    lambda torch, x, y: torch.minimum(x, y),
+    (0, 1),
+    scalar=(0, 1),
+)
 
 
 def _clip(d):
@@ -173,13 +230,19 @@ def _where(d):
     return (truths(d, shapes[0]), d.array(shapes[1], real), d.array(shapes[2], real)), {}
 
 
-row("where", _where, lambda c, x, y: x * c + y * ~c, lambda torch, c, x, y: torch.where(c, x, y),
-    (1, 2), scalar=(1, 2))
+row(
+    "where",
+    _where,
+    lambda c, x, y: x * c + y * ~c,
+    lambda torch, c, x, y: torch.where(c, x, y),
+    (1, 2),
+    scalar=(1, 2),
+)
 
 # ---------------------------------------------------------------- steps
 
 row("sign", unary(signed), lambda x: np.where(x.real > 0, 1.0, -1.0), lambda torch, x: x.sign())
-row("floor", unary(between), lambda x: (x - x % 1), lambda torch, x: x.floor(), ())
+row("floor", unary(between), lambda x: x - x % 1, lambda torch, x: x.floor(), ())
 row("ceil", unary(between), lambda x: (x - x % 1) + 1, lambda torch, x: x.ceil(), ())
 row("round", unary(between), lambda x: (x + 0.5) - (x + 0.5) % 1, lambda torch, x: x.round(), ())
 
@@ -191,10 +254,22 @@ def _division(d):
     return (d.array(first, between), y), {}
 
 
-row("floor_divide", _division, lambda x, y: np.floor(x / y), lambda torch, x, y: x // y, (),
-    scalar=(0, 1))
-row("remainder", _division, lambda x, y: x - np.floor((x / y).real) * y,
-    lambda torch, x, y: x % y, (0, 1), scalar=(0, 1))
+row(
+    "floor_divide",
+    _division,
+    lambda x, y: np.floor(x / y),
+    lambda torch, x, y: x // y,
+    (),
+    scalar=(0, 1),
+)
+row(
+    "remainder",
+    _division,
+    lambda x, y: x - np.floor((x / y).real) * y,
+    lambda torch, x, y: x % y,
+    (0, 1),
+    scalar=(0, 1),
+)
 
 # ---------------------------------------------------------------- comparison and logic
 
@@ -207,8 +282,14 @@ for name, symbol in {
     "greater_equal": lambda x, y: x >= y,
 }.items():
     choose = lambda rng, shape: rng.choice([-1.0, 0.0, 0.5], shape)
-    row(name, binary(choose, choose), np.vectorize(symbol, otypes=[bool]),
-        lambda torch, x, y, symbol=symbol: symbol(x, y), (), scalar=(0, 1))
+    row(
+        name,
+        binary(choose, choose),
+        np.vectorize(symbol, otypes=[bool]),
+        lambda torch, x, y, symbol=symbol: symbol(x, y),
+        (),
+        scalar=(0, 1),
+    )
 
 odd = lambda rng, shape: rng.choice([np.nan, np.inf, -np.inf, 0.0, 1.0], shape)
 row("isnan", unary(odd), lambda x: x != x, lambda torch, x: x.isnan(), ())
@@ -246,6 +327,7 @@ def reduction(of):
 
 def _extreme(pick):
     """The rows that are largest or smallest, of distinct (or, for both parts, complex) numbers."""
+
     def of(rows):
         places = pick(rows.real, 0)[None]
         return np.take_along_axis(rows, places, 0)[0]
@@ -257,18 +339,36 @@ def _dims(x, axis):
     return tuple(range(x.ndim)) if axis is None else axis
 
 
-row("sum", reducing(real), reduction(lambda rows: sum(rows, np.zeros(rows.shape[1:]))),
-    lambda torch, x, axis, keepdims: x.sum(_dims(x, axis), keepdims))
-row("mean", reducing(real, empty=False),
+row(
+    "sum",
+    reducing(real),
+    reduction(lambda rows: sum(rows, np.zeros(rows.shape[1:]))),
+    lambda torch, x, axis, keepdims: x.sum(_dims(x, axis), keepdims),
+)
+row(
+    "mean",
+    reducing(real, empty=False),
     reduction(lambda rows: sum(rows, np.zeros(rows.shape[1:])) / len(rows)),
-    lambda torch, x, axis, keepdims: x.mean(_dims(x, axis), keepdims))
-row("max", reducing(apart, empty=False), _extreme(np.argmax),
-    lambda torch, x, axis, keepdims: x.amax(_dims(x, axis), keepdims))
-row("min", reducing(apart, empty=False), _extreme(np.argmin),
-    lambda torch, x, axis, keepdims: x.amin(_dims(x, axis), keepdims))
-row("logsumexp", reducing(real, empty=False),
+    lambda torch, x, axis, keepdims: x.mean(_dims(x, axis), keepdims),
+)
+row(
+    "max",
+    reducing(apart, empty=False),
+    _extreme(np.argmax),
+    lambda torch, x, axis, keepdims: x.amax(_dims(x, axis), keepdims),
+)
+row(
+    "min",
+    reducing(apart, empty=False),
+    _extreme(np.argmin),
+    lambda torch, x, axis, keepdims: x.amin(_dims(x, axis), keepdims),
+)
+row(
+    "logsumexp",
+    reducing(real, empty=False),
     reduction(lambda rows: np.log(sum(np.exp(rows), np.zeros(rows.shape[1:])))),
-    lambda torch, x, axis, keepdims: x.logsumexp(_dims(x, axis), keepdims) if x.ndim else x * 1)
+    lambda torch, x, axis, keepdims: x.logsumexp(_dims(x, axis), keepdims) if x.ndim else x * 1,
+)
 
 
 def _one_axis(d):
@@ -276,10 +376,18 @@ def _one_axis(d):
     return (d.array(shape, real),), {"axis": d.axis(len(shape), tuples=False, none=False)}
 
 
-row("softmax", _one_axis, lambda x, axis: softmax_parts(x, axis)[0],
-    lambda torch, x, axis: x.softmax(axis))
-row("log_softmax", _one_axis, lambda x, axis: softmax_parts(x, axis)[1],
-    lambda torch, x, axis: x.log_softmax(axis))
+row(
+    "softmax",
+    _one_axis,
+    lambda x, axis: softmax_parts(x, axis)[0],
+    lambda torch, x, axis: x.softmax(axis),
+)
+row(
+    "log_softmax",
+    _one_axis,
+    lambda x, axis: softmax_parts(x, axis)[1],
+    lambda torch, x, axis: x.log_softmax(axis),
+)
 
 
 def _argument(x, axis, keepdims, pick):
@@ -292,12 +400,20 @@ def _argument(x, axis, keepdims, pick):
 
 
 _repeating = lambda rng, shape: rng.integers(0, 3, shape).astype(np.float64)
-row("argmax", reducing(_repeating, tuples=False, empty=False),
+row(
+    "argmax",
+    reducing(_repeating, tuples=False, empty=False),
     lambda x, axis, keepdims: _argument(x, axis, keepdims, max),
-    lambda torch, x, axis, keepdims: x.argmax(axis, keepdims), ())
-row("argmin", reducing(_repeating, tuples=False, empty=False),
+    lambda torch, x, axis, keepdims: x.argmax(axis, keepdims),
+    (),
+)
+row(
+    "argmin",
+    reducing(_repeating, tuples=False, empty=False),
     lambda x, axis, keepdims: _argument(x, axis, keepdims, min),
-    lambda torch, x, axis, keepdims: x.argmin(axis, keepdims), ())
+    lambda torch, x, axis, keepdims: x.argmin(axis, keepdims),
+    (),
+)
 
 
 def _truth(d):
@@ -305,10 +421,20 @@ def _truth(d):
     return (x.astype(bool),), settings
 
 
-row("all", _truth, reduction(lambda rows: ~(~rows).sum(0).astype(bool)),
-    lambda torch, x, axis, keepdims: x.all(_dims(x, axis), keepdims), ())
-row("any", _truth, reduction(lambda rows: rows.sum(0) > 0),
-    lambda torch, x, axis, keepdims: x.any(_dims(x, axis), keepdims), ())
+row(
+    "all",
+    _truth,
+    reduction(lambda rows: ~(~rows).sum(0).astype(bool)),
+    lambda torch, x, axis, keepdims: x.all(_dims(x, axis), keepdims),
+    (),
+)
+row(
+    "any",
+    _truth,
+    reduction(lambda rows: rows.sum(0) > 0),
+    lambda torch, x, axis, keepdims: x.any(_dims(x, axis), keepdims),
+    (),
+)
 
 # ---------------------------------------------------------------- shape
 
@@ -325,7 +451,9 @@ def _reshape(d):
 def _permute(d):
     shape = d.shape()
     axes = d.permuted(range(len(shape)))
-    return (d.array(shape, real),), {"axes": tuple(a - len(shape) if d.chance() else a for a in axes)}
+    return (d.array(shape, real),), {
+        "axes": tuple(a - len(shape) if d.chance() else a for a in axes)
+    }
 
 
 def _broadcast(d):
@@ -354,17 +482,39 @@ def _backwards(x, axis):
     return x
 
 
-row("reshape", _reshape, lambda x, shape: np.array(x.flatten().tolist(), x.dtype).reshape(shape),
-    lambda torch, x, shape: x.reshape(shape))
-row("permute_dims", _permute, lambda x, axes: np.einsum(x, [a % max(x.ndim, 1) for a in range(x.ndim)],
-                                                       [a % max(x.ndim, 1) for a in axes]),
-    lambda torch, x, axes: x.permute(axes))
-row("broadcast_to", _broadcast, lambda x, shape: x + np.zeros(shape),
-    lambda torch, x, shape: x.expand(shape))
-row("flip", _flip, _backwards,
-    lambda torch, x, axis: x.flip((axis,) if isinstance(axis, int) else axis))
-row("concat", _concat, lambda *xs, axis: np.array(np.concatenate(xs, axis)),
-    lambda torch, *xs, axis: torch.cat(xs, axis), None)
+row(
+    "reshape",
+    _reshape,
+    lambda x, shape: np.array(x.flatten().tolist(), x.dtype).reshape(shape),
+    lambda torch, x, shape: x.reshape(shape),
+)
+row(
+    "permute_dims",
+    _permute,
+    lambda x, axes: np.einsum(
+        x, [a % max(x.ndim, 1) for a in range(x.ndim)], [a % max(x.ndim, 1) for a in axes]
+    ),
+    lambda torch, x, axes: x.permute(axes),
+)
+row(
+    "broadcast_to",
+    _broadcast,
+    lambda x, shape: x + np.zeros(shape),
+    lambda torch, x, shape: x.expand(shape),
+)
+row(
+    "flip",
+    _flip,
+    _backwards,
+    lambda torch, x, axis: x.flip((axis,) if isinstance(axis, int) else axis),
+)
+row(
+    "concat",
+    _concat,
+    lambda *xs, axis: np.array(np.concatenate(xs, axis)),
+    lambda torch, *xs, axis: torch.cat(xs, axis),
+    None,
+)
 
 # ---------------------------------------------------------------- index
 
@@ -404,7 +554,9 @@ def _values(values, grid):
 def _put_value(x, values, index):
     flat, grid = _values(values, _grid(x.shape, index))
     out = list(x.flatten())
-    for place, value in zip(grid.flatten(), np.broadcast_to(flat, grid.shape).flatten(), strict=True):
+    for place, value in zip(
+        grid.flatten(), np.broadcast_to(flat, grid.shape).flatten(), strict=True
+    ):
         out[place] = value
     return np.array(out, np.result_type(x, values)).reshape(x.shape)
 
@@ -431,14 +583,30 @@ def _winners_value(x, index):
     return np.array(flags, bool).reshape(grid.shape)
 
 
-row("getitem", _getitem, lambda x, index: x.flatten()[_grid(x.shape, index)],
-    lambda torch, x, index: x.flatten()[torch.as_tensor(_grid(tuple(x.shape), index))])
-row("add_at", _add_at, _add_at_value,
-    lambda torch, values, shape, index: torch.zeros(int(np.prod(shape)), dtype=values.dtype).index_add(
-        0, torch.as_tensor(_grid(shape, index).flatten()), values.flatten()).reshape(shape))
+row(
+    "getitem",
+    _getitem,
+    lambda x, index: x.flatten()[_grid(x.shape, index)],
+    lambda torch, x, index: x.flatten()[torch.as_tensor(_grid(tuple(x.shape), index))],
+)
+row(
+    "add_at",
+    _add_at,
+    _add_at_value,
+    lambda torch, values, shape, index: (
+        torch.zeros(int(np.prod(shape)), dtype=values.dtype)
+        .index_add(0, torch.as_tensor(_grid(shape, index).flatten()), values.flatten())
+        .reshape(shape)
+    ),
+)
 row("put", _put, _put_value, _put_torch, (0, 1), scalar=(1,))
-row("winners", _getitem, _winners_value,
-    lambda torch, x, index: torch.as_tensor(_winners_value(x, index)), ())
+row(
+    "winners",
+    _getitem,
+    _winners_value,
+    lambda torch, x, index: torch.as_tensor(_winners_value(x, index)),
+    (),
+)
 
 # ---------------------------------------------------------------- matrix products
 
@@ -452,10 +620,19 @@ def _matmul(d):
     return (d.array((*first, m, k), real), d.array((*second, k, n), real)), {}
 
 
-row("matmul", _matmul, lambda x, y: np.einsum("...mk,...kn->...mn", x, y),
-    lambda torch, x, y: x @ y, (0, 1))
-row("matrix_transpose", lambda d: ((d.array(d.shape(min_dims=2), real),), {}),
-    lambda x: np.swapaxes(x, -1, -2), lambda torch, x: x.mT)
+row(
+    "matmul",
+    _matmul,
+    lambda x, y: np.einsum("...mk,...kn->...mn", x, y),
+    lambda torch, x, y: x @ y,
+    (0, 1),
+)
+row(
+    "matrix_transpose",
+    lambda d: ((d.array(d.shape(min_dims=2), real),), {}),
+    lambda x: np.swapaxes(x, -1, -2),
+    lambda torch, x: x.mT,
+)
 
 
 def _linear(d):
@@ -465,9 +642,13 @@ def _linear(d):
     return (x, weight, d.one_of(None, d.array((size_out,), real))), {}
 
 
-row("linear", _linear,
+row(
+    "linear",
+    _linear,
     lambda x, w, b: np.einsum("...i,oi->...o", x, w) + (0 if b is None else b),
-    lambda torch, x, w, b: torch.nn.functional.linear(x, w, b), (0, 1, 2))
+    lambda torch, x, w, b: torch.nn.functional.linear(x, w, b),
+    (0, 1, 2),
+)
 
 # ---------------------------------------------------------------- loss
 
@@ -500,10 +681,15 @@ def _cross_entropy_value(logits, target, weight, ignore_index, reduction, label_
     return out if reduction == "none" else out.sum() / (total if reduction == "mean" else 1)
 
 
-row("cross_entropy", _cross_entropy, _cross_entropy_value,
-    lambda torch, x, t, w, **settings: torch.nn.functional.cross_entropy(x, t.long(), w, **settings),
-    (0,))
-
+row(
+    "cross_entropy",
+    _cross_entropy,
+    _cross_entropy_value,
+    lambda torch, x, t, w, **settings: torch.nn.functional.cross_entropy(
+        x, t.long(), w, **settings
+    ),
+    (0,),
+)
 
 
 def _mse(d):
@@ -511,8 +697,13 @@ def _mse(d):
     return (d.array(shape, real), d.array(shape, real)), {}
 
 
-row("mse", _mse, lambda x, y: ((x - y) ** 2).sum() / x.size,
-    lambda torch, x, y: torch.nn.functional.mse_loss(x, y), (0, 1))
+row(
+    "mse",
+    _mse,
+    lambda x, y: ((x - y) ** 2).sum() / x.size,
+    lambda torch, x, y: torch.nn.functional.mse_loss(x, y),
+    (0, 1),
+)
 
 # ---------------------------------------------------------------- recurrent
 
@@ -527,9 +718,17 @@ def recurrent(gates, states=1, extra=lambda d: {}, projects=False):
         steps, batch, size_in, hidden = (d.integer(1, 3) for _ in range(4))
         size_in += size_in == hidden and d.one_of(0, 1)
         ids = d.one_of(False, True)
-        x = d.rng.integers(0, size_in, (steps, batch)) if ids else d.array((steps, batch, size_in), real)
+        x = (
+            d.rng.integers(0, size_in, (steps, batch))
+            if ids
+            else d.array((steps, batch, size_in), real)
+        )
         initial = d.one_of(False, True)
-        size = d.integer(1, hidden - 1) if projects and hidden > 1 and d.one_of(False, True) else hidden
+        size = (
+            d.integer(1, hidden - 1)
+            if projects and hidden > 1 and d.one_of(False, True)
+            else hidden
+        )
         sizes = (size, hidden)[:states]
         first = [d.array((batch, n), real) if initial else None for n in sizes]
         w_ih = d.array((gates * hidden, size_in), real)
@@ -586,8 +785,13 @@ def layer_of_torch(kind, states=1):
             x = torch.nn.functional.one_hot(x, weights[0].shape[1]).to(weights[0].dtype)
         hidden, size = weights[0].shape[0] // GATES[kind], weights[1].shape[1]
         layer = getattr(torch.nn, kind)(
-            x.shape[-1], hidden, bias=weights[2] is not None, bidirectional=reverse,
-            dtype=x.dtype, **settings, **({"proj_size": size} if size < hidden else {}),
+            x.shape[-1],
+            hidden,
+            bias=weights[2] is not None,
+            bidirectional=reverse,
+            dtype=x.dtype,
+            **settings,
+            **({"proj_size": size} if size < hidden else {}),
         )
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0")
         named = {n: w for n, w in zip(names, weights, strict=False) if w is not None}
@@ -630,8 +834,13 @@ def _rnn_step(z, r, h, nonlinearity):
     return [np.tanh(total) if nonlinearity == "tanh" else np.where(total.real > 0, total, 0)]
 
 
-row("rnn", recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}),
-    unrolled(_rnn_step), layer_of_torch("RNN"), (0, 1, 2, 3, 4, 5))
+row(
+    "rnn",
+    recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}),
+    unrolled(_rnn_step),
+    layer_of_torch("RNN"),
+    (0, 1, 2, 3, 4, 5),
+)
 
 
 def _sigmoid(z):
@@ -651,8 +860,13 @@ def _gru_step(z, r, h):
     return [(1 - update) * np.tanh(z[2] + reset * r[2]) + update * h]
 
 
-row("lstm", recurrent(4, 2, projects=True), unrolled(_lstm_step, 2), layer_of_torch("LSTM", 2),
-    (0, 1, 2, 3, 4, 5, 6, 7))
+row(
+    "lstm",
+    recurrent(4, 2, projects=True),
+    unrolled(_lstm_step, 2),
+    layer_of_torch("LSTM", 2),
+    (0, 1, 2, 3, 4, 5, 6, 7),
+)
 row("gru", recurrent(3), unrolled(_gru_step), layer_of_torch("GRU"), (0, 1, 2, 3, 4, 5))
 
 

@@ -78,7 +78,9 @@ def test_0_d_takes_the_dims_0_and_minus_1(reduce):
         getattr(x, reduce)(1)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+)
 @given(data=st.data())
 def test_ids_of_any_width(dtype, data):
     """Rows named by narrow integers, of a table that is longer than these can count."""
@@ -122,11 +124,27 @@ WRONG = {
     "an array out of range": (lambda x: x[tg.tensor([0, 5])], IdError, "getitem: index 5"),
     "too many": (lambda x: x[0, 0, 0], IdError, "getitem: too many indices"),
     "a float": (lambda x: x[1.0], IdError, "getitem: only integers"),
-    "shapes": (lambda x: x + tg.zeros(4), ShapeError, r"add: the shapes \(2, 3\) and \(4,\) cannot be"),
-    "no tensor": (lambda x: ops.add(1.0, 2.0), DTypeError, "add: expected a Tensor, got float, float"),
+    "shapes": (
+        lambda x: x + tg.zeros(4),
+        ShapeError,
+        r"add: the shapes \(2, 3\) and \(4,\) cannot be",
+    ),
+    "no tensor": (
+        lambda x: ops.add(1.0, 2.0),
+        DTypeError,
+        "add: expected a Tensor, got float, float",
+    ),
     "one too few": (lambda x: ops.add(x), DTypeError, "add: got 1 tensors, expected x, y"),
-    "one too many": (lambda x: ops.add(x, x, x), DTypeError, "add: got 1 arguments too many; the arguments are x, y"),
-    "an unknown setting": (lambda x: ops.sum(x, dim=0), DTypeError, "sum: .*dim; the arguments are x, axis"),
+    "one too many": (
+        lambda x: ops.add(x, x, x),
+        DTypeError,
+        "add: got 1 arguments too many; the arguments are x, y",
+    ),
+    "an unknown setting": (
+        lambda x: ops.sum(x, dim=0),
+        DTypeError,
+        "sum: .*dim; the arguments are x, axis",
+    ),
     "a missing setting": (lambda x: ops.reshape(x), DTypeError, "reshape: shape is missing"),
     "no list": (lambda x: ops.concat(x), DTypeError, "concat: expected a list or a tuple"),
     "ranks": (lambda x: ops.concat([x, x[0]]), ShapeError, "concat: "),

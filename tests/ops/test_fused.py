@@ -22,14 +22,20 @@ def second_gradients(function, args, wrt, us, vs):
     outputs, cotangents = zip(*pairs, strict=True)
     inputs = [given[i] for i in wrt]
     first = tg.autograd.grad(
-        outputs, inputs, [tg.from_numpy(u) for u in cotangents], create_graph=True, allow_unused=True
+        outputs,
+        inputs,
+        [tg.from_numpy(u) for u in cotangents],
+        create_graph=True,
+        allow_unused=True,
     )
     terms = [(g * tg.from_numpy(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
     total = sum(terms[1:], terms[0])
     if not total.requires_grad:
         return [np.zeros(args[i].shape) for i in wrt]
     found = tg.autograd.grad(total, inputs, allow_unused=True)
-    return [np.zeros(args[i].shape) if g is None else g.data for i, g in zip(wrt, found, strict=True)]
+    return [
+        np.zeros(args[i].shape) if g is None else g.data for i, g in zip(wrt, found, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("name", FUSED)
@@ -97,10 +103,17 @@ def test_the_cases_reach_every_corner(name):
         steps, batch = x.shape[:2]
         hidden = len(w_hh) // {"rnn": 1, "lstm": 4, "gru": 3}[name]
         seen |= {
-            ("T", steps), ("B", batch), ("H", hidden), ("ids", x.ndim == 2),
-            ("h_0", h_0 is not None), ("bias", b_ih is not None), ("reverse", settings["reverse"]),
-            ("lengths", settings["lengths"] is not None), ("square", w_ih.shape[1] == hidden),
-            ("nonlinearity", settings.get("nonlinearity")), ("projected", hidden != w_hh.shape[1]),
+            ("T", steps),
+            ("B", batch),
+            ("H", hidden),
+            ("ids", x.ndim == 2),
+            ("h_0", h_0 is not None),
+            ("bias", b_ih is not None),
+            ("reverse", settings["reverse"]),
+            ("lengths", settings["lengths"] is not None),
+            ("square", w_ih.shape[1] == hidden),
+            ("nonlinearity", settings.get("nonlinearity")),
+            ("projected", hidden != w_hh.shape[1]),
         }
     pairs = ("ids", "h_0", "bias", "reverse", "lengths", "square")
     pairs += ("projected",) if name == "lstm" else ()

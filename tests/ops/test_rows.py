@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import (
-    assert_close,
-    complex_step,
-    difference,
-    gradients,
-    outputs_of,
-    paired,
-    tensors,
-)
+from oracle import assert_close, complex_step, difference, gradients, outputs_of, paired, tensors
 from rows import ROWS, package_ops
 from strategies import Draw, real
 
@@ -121,11 +113,15 @@ def test_second_gradient(name, data):
     )
     for found, plain in zip(first, case.gradients(us), strict=True):
         assert_close(np.zeros(plain.shape) if found is None else found.data, plain, 1e-12)
-    total = sum((g * tg.from_numpy(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None)
+    total = sum(
+        (g * tg.from_numpy(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None
+    )
     if isinstance(total, tg.Tensor) and total.requires_grad:
         both = inputs + cotangents
         found = tg.autograd.grad(total, both, allow_unused=True)
-        actual = sum((g.data * d).sum() for g, d in zip(found, directions, strict=True) if g is not None)
+        actual = sum(
+            (g.data * d).sum() for g, d in zip(found, directions, strict=True) if g is not None
+        )
     else:
         actual = 0.0
     assert_close(actual, expected, 1e-7)
@@ -248,8 +244,9 @@ def test_scalars_are_weak(name, data, kind):
                 assert_close(g, other, 1e-5)
 
 
-@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "where", "matmul", "pow",
-                                  "concat", "put"])
+@pytest.mark.parametrize(
+    "name", ["add", "subtract", "multiply", "divide", "where", "matmul", "pow", "concat", "put"]
+)
 @given(data=st.data())
 def test_one_tensor_as_both_arguments(name, data):
     """What flows back on the two ways is added up."""

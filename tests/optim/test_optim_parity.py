@@ -69,9 +69,7 @@ def check_state(theirs, ours, tolerance):
 ADAM = [
     {"lr": 0.01, "betas": betas, "eps": eps, "weight_decay": decay, "amsgrad": amsgrad}
     for (betas, eps), decay, amsgrad in itertools.product(
-        [((0.9, 0.999), 1e-8), ((0.5, 0.9), 1e-3), ((0.0, 0.99), 1e-8)],
-        [0.0, 0.1],
-        [False, True],
+        [((0.9, 0.999), 1e-8), ((0.5, 0.9), 1e-3), ((0.0, 0.99), 1e-8)], [0.0, 0.1], [False, True]
     )
 ]
 SGD = [
@@ -107,10 +105,7 @@ def test_groups_and_gradients_that_are_sometimes_none(torch, name, options):
     skip |= {(step, 3) for step in range(500)}  # one joins late
 
     def groups(params):
-        return [
-            {"params": params[:2]},
-            {"params": params[2], "lr": 0.002, "weight_decay": 0.05},
-        ]
+        return [{"params": params[:2]}, {"params": params[2], "lr": 0.002, "weight_decay": 0.05}]
 
     pair = [
         getattr(torch.optim, name)(groups(theirs), **options),

@@ -7,7 +7,7 @@ from ..engine.fused import FusedOp
 from ..engine.node import wrap
 from ..engine.op import op
 from ..engine.walk import gradients
-from ..errors import GraphError
+from ..errors import DTypeError, GraphError
 from ..tensor import Tensor, cotangent
 
 __all__ = ["FusedOp", "grad", "op"]
@@ -32,8 +32,7 @@ def grad(
     >>> grad(dx, x)[0].item()
     18.0
     """
-    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outs, ins = _listed("outputs", outputs), _listed("inputs", inputs)
     if grad_outputs is None or isinstance(grad_outputs, Tensor):
         given: list[Any] = [grad_outputs] + [None] * (len(outs) - 1)
     else:
@@ -54,3 +53,14 @@ def grad(
                 "pass allow_unused=True to get None for it"
             )
     return tuple(g if g is None or create_graph else wrap(g) for g in found)
+
+
+def _listed(what: str, given: Any) -> list[Tensor]:
+    tensors = [given] if isinstance(given, Tensor) else list(given)
+    if not tensors:
+        raise GraphError(f"grad: got no {what}, expected at least one Tensor")
+    for i, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            got = type(tensor).__name__
+            raise DTypeError(f"grad: {what} has a {got} at {i}, expected a Tensor")
+    return tensors

@@ -7,14 +7,6 @@ import numpy as np
 
 from .pool import empty
 
-# fmt: off
-__all__ = [
-    "Array", "add_at", "aliases", "array", "astype", "empty_buffer", "from_host", "join",
-    "matrix_transpose", "mean", "namespace", "ones_like", "permute_dims", "product", "put",
-    "reshape", "sum", "synchronize", "to_host", "winners", "zeros_like",
-]
-# fmt: on
-
 namespace = np
 Array = np.ndarray
 empty_buffer = empty

@@ -12,8 +12,6 @@ from typing import Any, cast
 
 import numpy as np
 
-__all__ = ["clear", "empty", "held_bytes"]
-
 SMALL = 16 << 10  # bytes; below, a few page faults cost less than the pool's own microsecond
 LIMIT = 512 << 20  # bytes kept at most while nobody uses them
 ALIGNMENT = 64  # bytes; a cache line, and the widest vector register

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["scanning"]
-
 SMALL = 1 << 23  # multiplications; below, a product takes less than some 0.2 ms on one core
 
 

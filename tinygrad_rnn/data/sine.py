@@ -10,8 +10,6 @@ from ..nn.layers import positive
 from ..random import Generator, host
 from ..tensor import Tensor
 
-__all__ = ["sine_waves"]
-
 
 def sine_waves(
     num_sequences: int = 1000, sequence_length: int = 20, generator: Generator | None = None

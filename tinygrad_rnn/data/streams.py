@@ -13,8 +13,6 @@ from ..nn.layers import positive
 from ..tensor import Tensor
 from .vocabulary import Text, Vocabulary, text_of
 
-__all__ = ["TextStreams"]
-
 
 class TextStreams:
     """A text cut into B contiguous streams, read window by window: for truncated backpropagation.

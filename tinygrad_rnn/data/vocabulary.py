@@ -11,8 +11,6 @@ from ..engine.node import wrap
 from ..errors import DTypeError, IdError, OptionError, ShapeError
 from ..tensor import Tensor, plain
 
-__all__ = ["Vocabulary", "read_text"]
-
 Text = str | os.PathLike[str]  # a str is the text itself, a path is where it stands
 
 _SHOWN = 10  # characters of the surroundings in a message

@@ -18,8 +18,6 @@ from .node import Node, Value, record, wrap
 from .op import NEVER, Signature, enter, explain, identity, lift
 from .walk import gradients
 
-__all__ = ["FusedOp"]
-
 
 class _Select:
     """The plan of an output of a fused op: it hands its cotangent on as one of several."""

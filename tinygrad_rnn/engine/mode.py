@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 from ..errors import DTypeError
 
-__all__ = ["enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _recording: ContextVar[bool] = ContextVar("tinygrad_rnn_recording", default=True)

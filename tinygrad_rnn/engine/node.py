@@ -8,8 +8,6 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 
-__all__ = ["Node", "Value", "assign", "check_writable", "record", "wrap"]
-
 _births = itertools.count().__next__
 
 

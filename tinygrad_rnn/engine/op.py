@@ -27,8 +27,6 @@ from ..errors import DimError, DTypeError, Error, GraphError, IdError, ShapeErro
 from .mode import is_grad_enabled
 from .node import Node, Value, record, wrap
 
-__all__ = ["NEVER", "Op", "Signature", "enter", "explain", "identity", "lift", "op", "table"]
-
 table = SimpleNamespace()
 """The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
 
@@ -48,6 +46,11 @@ class Signature:
         self.arrays = names[skip : code.co_posonlyargcount]
         if self.variadic:
             self.arrays = (names[total],)
+        if not self.arrays:
+            raise DTypeError(
+                f"{function.__name__}: no array arguments; they stand before a slash, "
+                "as in def name(xp, x, y, /, setting=1.0)"
+            )
         self.settings = names[code.co_posonlyargcount : total]
         positional = self.settings[: code.co_argcount - code.co_posonlyargcount]
         defaults = function.__defaults__ or ()
@@ -177,8 +180,7 @@ class _Plan:
         if wanted is None:
             return [call(g, saved) for call in self.calls]
         return [
-            call(g, saved) if want else None
-            for call, want in zip(self.calls, wanted, strict=True)
+            call(g, saved) if want else None for call, want in zip(self.calls, wanted, strict=True)
         ]
 
     def lift(self, node: Node) -> list[Any]:
@@ -270,12 +272,15 @@ class Op:
                 f"{self.name}.vjp: got {len(pullbacks)} pullbacks, expected one for each of "
                 f"{', '.join(self.signature.arrays)}"
             )
-        self.pullbacks = pullbacks
-        self.plans.clear()
         for pullback in pullbacks:
             if pullback is not None:
+                if not hasattr(pullback, "__code__"):
+                    got = type(pullback).__name__
+                    raise DTypeError(f"{self.name}.vjp: got a {got}, expected a function or None")
                 for name in self.needs_of(pullback):
                     self.source(name)  # a misspelt name is an error here, at import
+        self.pullbacks = pullbacks
+        self.plans.clear()
         self.list_plan = _ListPlan(self) if self.signature.variadic and pullbacks[0] else None
 
     @staticmethod
@@ -310,7 +315,9 @@ class Op:
         if self.signature.variadic:
             return self.list_plan
         chosen = tuple(
-            i for i, pullback in enumerate(self.pullbacks) if needs >> i & 1 and pullback is not None
+            i
+            for i, pullback in enumerate(self.pullbacks)
+            if needs >> i & 1 and pullback is not None
         )
         plan = _Plan(self, chosen) if chosen else None
         self.plans[needs] = plan

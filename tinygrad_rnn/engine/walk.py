@@ -16,8 +16,6 @@ from .mode import set_grad_enabled
 from .node import Node, Value, wrap
 from .op import table
 
-__all__ = ["backward", "gradients"]
-
 _Scalar = np.generic
 
 
@@ -184,7 +182,11 @@ def _useful(outputs: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
 
 
 def gradients(
-    outputs: Sequence[Any], cotangents: Sequence[Any], inputs: Sequence[Any], keep: bool, create: bool
+    outputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    inputs: Sequence[Any],
+    keep: bool,
+    create: bool,
 ) -> list[Any]:
     """The gradients of the inputs, arrays or (with ``create``) Tensors; None where there is no way."""
     useful = _useful(outputs, inputs)

@@ -10,14 +10,14 @@ from ..engine.node import wrap
 from ..errors import DTypeError, GraphError, OptionError
 from ..tensor import Tensor
 
-__all__ = ["GradientClipping", "clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
-
 
 def _tensors(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for place, tensor in enumerate(given):
         if not isinstance(tensor, Tensor):
-            raise DTypeError(f"{name}: number {place} is {type(tensor).__name__}, expected a Tensor")
+            raise DTypeError(
+                f"{name}: number {place} is {type(tensor).__name__}, expected a Tensor"
+            )
     return given
 
 

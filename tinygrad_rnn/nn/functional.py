@@ -10,13 +10,6 @@ from ..errors import DTypeError, GraphError, IdError, OptionError, ShapeError
 from ..random import Generator, host
 from ..tensor import Tensor
 
-# fmt: off
-__all__ = [
-    "cross_entropy", "dropout", "embedding", "linear", "log_softmax", "mse_loss", "one_hot",
-    "relu", "sigmoid", "softmax", "tanh",
-]
-# fmt: on
-
 relu = Tensor.relu
 sigmoid = Tensor.sigmoid
 softmax = Tensor.softmax
@@ -79,9 +72,7 @@ def padding_row(name: str, padding_idx: Any, count: int) -> int | None:
 def check_reduction(name: str, reduction: Any) -> None:
     """Refuse a reduction that is not one of three."""
     if reduction not in ("mean", "sum", "none"):
-        raise OptionError(
-            f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'"
-        )
+        raise OptionError(f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
 
 
 # ---------------------------------------------------------------- layers

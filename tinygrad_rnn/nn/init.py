@@ -10,14 +10,6 @@ from ..errors import DTypeError, OptionError, ShapeError
 from ..random import Generator, host
 from ..tensor import Tensor
 
-# fmt: off
-__all__ = [
-    "calculate_gain", "constant_", "eye_", "identity_", "kaiming_normal_", "kaiming_uniform_",
-    "normal_", "ones_", "orthogonal_", "uniform_", "xavier_normal_", "xavier_uniform_",
-    "zeros_",
-]
-# fmt: on
-
 
 def _check(name: str, tensor: Any) -> None:
     """Refuse what cannot hold initial values, before any number is drawn."""

@@ -12,8 +12,6 @@ from . import functional as F
 from . import init
 from .module import Module, Parameter
 
-__all__ = ["Dropout", "Embedding", "Identity", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
-
 
 def empty_parameter(*shape: int) -> Parameter:
     """A parameter of the default dtype, to be filled by ``nn.init``."""

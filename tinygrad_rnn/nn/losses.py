@@ -4,8 +4,6 @@ from ..tensor import Tensor
 from . import functional as F
 from .module import Module
 
-__all__ = ["CrossEntropyLoss", "MSELoss"]
-
 
 class MSELoss(Module):
     """The mean of (input - target)^2; also 'sum' and 'none'."""

@@ -10,8 +10,6 @@ from ..backend import backend_of
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError
 from ..tensor import Tensor
 
-__all__ = ["Module", "Parameter"]
-
 T = TypeVar("T")
 
 
@@ -207,7 +205,9 @@ class Module:
         """Convert the float parameters and buffers, in this very module: a dtype, a device."""
         wanted = Tensor(np.zeros(0, np.float32)).to(*args, **kwargs).dtype
         if wanted.kind != "f":
-            raise DTypeError(f"{type(self).__name__}.to: got the dtype {wanted}, expected a float one")
+            raise DTypeError(
+                f"{type(self).__name__}.to: got the dtype {wanted}, expected a float one"
+            )
         for _, tensor in _once(self._tensors()):
             if tensor.dtype.kind == "f":
                 for part in (tensor, tensor.grad):
@@ -247,8 +247,7 @@ class Module:
         wrong = self.misfits(state_dict, strict)
         if wrong:
             raise CheckpointError(
-                f"{type(self).__name__}.load_state_dict: nothing was loaded, as "
-                + "; ".join(wrong)
+                f"{type(self).__name__}.load_state_dict: nothing was loaded, as " + "; ".join(wrong)
             )
         fresh = [
             (tensor, backend_of(tensor.data).from_host(np.asarray(state_dict[name])))

@@ -15,8 +15,6 @@ from . import init
 from .layers import empty_parameter, positive
 from .module import Module, Parameter
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
-
 # fmt: off
 USUAL = {  # what repr does not mention
     "num_layers": 1, "nonlinearity": "tanh", "bias": True, "batch_first": False, "dropout": 0.0,

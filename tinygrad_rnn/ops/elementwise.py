@@ -4,8 +4,6 @@ At kinks and ties the subgradient is PyTorch's: 0 for ``abs`` and ``relu`` at 0,
 two equal arguments of ``maximum``, 1 for ``clip`` at its bounds.
 """
 
-
-
 from typing import Any
 
 from ..engine.op import op

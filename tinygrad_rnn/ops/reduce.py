@@ -4,8 +4,6 @@
 ``min`` share the gradient evenly, as PyTorch's ``amax``.
 """
 
-
-
 from typing import Any
 
 from ..engine.op import op

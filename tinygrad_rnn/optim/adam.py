@@ -7,8 +7,6 @@ from .. import kernels
 from ..errors import DTypeError, OptionError
 from .optimizer import Optimizer, at_least
 
-__all__ = ["Adam"]
-
 
 class Adam(Optimizer):
     """w <- w - lr * m / (sqrt(v) + eps), with the moments m and v corrected for their start at 0.

@@ -18,8 +18,6 @@ from ..engine.node import wrap
 from ..errors import CheckpointError, DTypeError, OptionError
 from ..tensor import Tensor
 
-__all__ = ["Optimizer", "at_least"]
-
 
 def at_least(name: str, bound: float, **options: Any) -> None:
     """Refuse options that are not numbers of at least ``bound``."""
@@ -256,7 +254,9 @@ class Optimizer:
                 for i, place in enumerate(bucket.places):
                     if bucket.steps[i]:
                         state[place] = {"step": bucket.steps[i]} | {
-                            name: wrap(slot[bucket.spans[i]]).clone().reshape(bucket.params[i].shape)
+                            name: wrap(slot[bucket.spans[i]])
+                            .clone()
+                            .reshape(bucket.params[i].shape)
                             for name, slot in bucket.slots.items()
                         }
         return {"state": dict(sorted(state.items())), "param_groups": groups}

@@ -7,8 +7,6 @@ from typing import Any
 from ..errors import OptionError
 from .optimizer import Optimizer, at_least
 
-__all__ = ["SGD"]
-
 
 class SGD(Optimizer):
     """w <- w - lr * g; with momentum, w <- w - lr * v, v <- momentum * v + (1 - dampening) * g.
@@ -38,11 +36,7 @@ class SGD(Optimizer):
         )
 
     def check(self, group: Mapping[str, Any]) -> None:
-        at_least(
-            self._name,
-            0.0,
-            **{key: group[key] for key in ("lr", "momentum", "weight_decay")},
-        )
+        at_least(self._name, 0.0, **{key: group[key] for key in ("lr", "momentum", "weight_decay")})
         at_least(self._name, -math.inf, dampening=group["dampening"])
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise OptionError(f"{self._name}: nesterov needs a momentum and no dampening")

@@ -9,8 +9,6 @@ from ...backend.threads import scanning
 from . import scan
 from .scan import Array, Arrays, Maybe, Needs
 
-__all__ = ["gru_backward", "gru_forward"]
-
 
 def gru_forward(
     x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, *,

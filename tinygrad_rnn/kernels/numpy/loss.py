@@ -6,8 +6,6 @@ import numpy as np
 
 from ...backend.pool import empty
 
-__all__ = ["cross_entropy_backward", "cross_entropy_forward"]
-
 Array = np.ndarray
 Maybe = np.ndarray | None
 
@@ -33,7 +31,10 @@ def cross_entropy_forward(
         ignored = target == ignore_index
         target = np.where(ignored, 0, target)
     x = np.ascontiguousarray(logits)
-    top, place = start + x.argmax(1), start + target.astype(np.intp, copy=False)  # as argmax and a look-up outrun max
+    top, place = (
+        start + x.argmax(1),
+        start + target.astype(np.intp, copy=False),
+    )  # as argmax and a look-up outrun max
 
     p = np.subtract(x, x.take(top)[:, None], empty(x.shape, x.dtype))
     flat = p.reshape(-1)

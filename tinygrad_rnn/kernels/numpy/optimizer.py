@@ -6,8 +6,6 @@ import numpy as np
 
 from ...backend.pool import empty
 
-__all__ = ["adam_step"]
-
 Array = np.ndarray
 Maybe = np.ndarray | None
 CHUNK = 1 << 17  # elements; of long vectors, pieces that stay in cache from pass to pass

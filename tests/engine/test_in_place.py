@@ -1,0 +1,389 @@
+"""A value changed in place gives the exact gradient or a clear error, never a silent wrong one."""
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.errors import DTypeError, GraphError, ShapeError
+
+CHANGED = "changed in place"
+
+
+def leaf(*values):
+    return tg.tensor(list(values), dtype="float64", requires_grad=True)
+
+
+# ---------------------------------------------------------------- exact
+
+EXACT = {
+    "add_": (lambda x, w: (x * 2.0).add_(w), [2, 2], [1, 1]),
+    "sub_": (lambda x, w: (x * 2.0).sub_(w), [2, 2], [-1, -1]),
+    "mul_": (lambda x, w: (x + 1.0).mul_(w), [5, 7], [2, 4]),
+    "mul_ by itself": (lambda x, w: _with(x + 0.0, lambda y: y.mul_(y)) + w * 0, [2, 6], [0, 0]),
+    "div_": (lambda x, w: (x + 0.0).div_(w), [1 / 5, 1 / 7], [-1 / 25, -3 / 49]),
+    "a number": (lambda x, w: (x * w).add_(1.0).mul_(3.0), [15, 21], [3, 9]),
+    "clamp_": (lambda x, w: (x * w).clamp_(max=10.0), [5, 0], [1, 0]),
+    "zero_": (lambda x, w: (x * 2.0).zero_().add_(w), [0, 0], [1, 1]),
+    "fill_": (lambda x, w: (x * 2.0).fill_(3.0).mul_(w), [0, 0], [3, 3]),
+    "copy_ a constant": (lambda x, w: (x * 2.0).copy_(tg.ones(2)).mul_(w), [0, 0], [1, 1]),
+    "copy_ what records": (lambda x, w: (x * 2.0).copy_(w * x), [5, 7], [1, 3]),
+    "copy_ broadcasts": (lambda x, w: (x * 2.0).copy_(w[0]), [0, 0], [2, 0]),
+    "copy_ into a constant": (
+        lambda x, w: tg.zeros(2, dtype="float64").copy_(w) * x,
+        [5, 7],
+        [1, 3],
+    ),
+    "iadd": (lambda x, w: _with(x * 2.0, lambda y: y.__iadd__(w)), [2, 2], [1, 1]),
+    "an assigned element": (lambda x, w: _assign(x * 2.0, 0, w[1]), [0, 2], [0, 1]),
+    "an assigned slice": (lambda x, w: _assign(x * 2.0, slice(1, None), w[:1]), [2, 0], [1, 0]),
+    "an assigned mask": (lambda x, w: _assign(x * 2.0, x > 2.0, w[0]), [2, 0], [1, 0]),
+    "assigned places, repeated": (lambda x, w: _assign(x * 2.0, [1, 1], w), [2, 0], [0, 1]),
+    "an assigned number": (lambda x, w: _assign(x * w, 0, 9.0), [0, 7], [0, 3]),
+    "assigned to a constant": (
+        lambda x, w: _assign(tg.zeros(2, dtype="float64"), 1, w[0] * x[0]),
+        [5, 0],
+        [1, 0],
+    ),
+    "x[0] += w": (lambda x, w: _augment(x * w, 0, w[1]), [5, 7], [1, 4]),
+    "x[0] *= w": (lambda x, w: _augment(x * 1.0, 0, w[0], "mul"), [5, 1], [1, 0]),
+    "what was saved is not what changed": (
+        lambda x, w: _with(x * w, lambda y: (y + 1.0, y.mul_(2.0))),
+        [10, 14],
+        [2, 6],
+    ),
+}
+
+
+def _with(y, change):
+    change(y)
+    return y
+
+
+def _assign(y, index, value):
+    y[index] = value
+    return y
+
+
+def _augment(y, index, value, how="add"):
+    if how == "add":
+        y[index] += value
+    else:
+        y[index] *= value
+    return y
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_exact(name):
+    function, of_x, of_w = EXACT[name]
+    for create in (False, True):
+        x, w = leaf(1.0, 3.0), leaf(5.0, 7.0)
+        found = tg.autograd.grad(
+            function(x, w).sum(), [x, w], create_graph=create, allow_unused=True
+        )
+        for g, wanted in zip(found, (of_x, of_w), strict=True):
+            g = [0, 0] if g is None else g.tolist()
+            np.testing.assert_allclose(g, wanted, rtol=1e-14)
+
+
+def test_the_object_stays_the_same():
+    y = leaf(1.0) * 2.0
+    for method in ("add_", "sub_", "mul_", "div_"):
+        assert getattr(y, method)(2.0) is y
+    for call in (lambda: y.clamp_(0, 1), y.zero_, lambda: y.fill_(1.0), lambda: y.copy_(y * 2.0)):
+        assert call() is y
+    z = y
+    z += 1.0
+    z -= 1.0
+    z *= 2.0
+    z /= 2.0
+    assert z is y
+
+
+def test_augmented_assignment_with_what_does_not_fit_in_place():
+    i = tg.tensor([1, 2])
+    with pytest.raises(DTypeError, match="idiv|itruediv: a float64 result does not fit a int64"):
+        i /= 2
+    i **= 2  # there is no in-place power: a new tensor
+    i //= 2
+    i %= 2
+    assert i.tolist() == [0, 0]
+
+
+# ---------------------------------------------------------------- an error
+
+SAVED = {
+    "an argument": lambda x: _then(x * 1.0, lambda y: y * y),
+    "an output": lambda x: _then(x * 1.0, lambda y: y, lambda y: y.exp()),
+    "a view of it": lambda x: _then(x * 1.0, lambda y: y[:1] * y[:1]),
+    "what it is a view of": lambda x: _then(
+        (x * 1.0), lambda y: y * y, of=lambda y: y.reshape(2, 1)
+    ),
+    "its detached alias": lambda x: _then(x * 1.0, lambda y: y * y, of=lambda y: y.detach()),
+    "an alias of an alias": lambda x: _then(
+        x * 1.0, lambda y: y * y, of=lambda y: y.detach()[1:].T
+    ),
+    "a leaf": lambda x: _then(x, lambda y: y * y),
+    "a constant": lambda x: _then(tg.ones(2, dtype="float64"), lambda y: y * x),
+    "an argument of a fused op": lambda x: _then(
+        tg.ones(2, 2, dtype="float64"), lambda w: nn.functional.linear(x, w)
+    ),
+    "ids": lambda x: _then(
+        tg.tensor([0, 1]), lambda ids: nn.functional.cross_entropy(tg.stack([x, x]), ids)
+    ),
+    "a condition": lambda x: _then(tg.tensor([True, False]), lambda c: tg.where(c, x * x, x)),
+}
+
+
+def _then(tensor, use, change=None, of=lambda y: y):
+    """Use a tensor, then change it (or what ``change`` makes of it, or an alias) in place."""
+    if change is None:
+        out = use(tensor)
+        target = of(tensor)
+    else:
+        out = target = change(use(tensor))
+        out = out * 1.0
+    with tg.no_grad():
+        target.zero_() if target.dtype.kind != "b" else target.copy_(~target)
+    return out
+
+
+@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("create", [False, True])
+def test_what_is_saved_may_not_change(name, create):
+    x = leaf(1.0, 3.0)
+    out = SAVED[name](x)
+    with pytest.raises(GraphError, match=CHANGED):
+        tg.autograd.grad(out.sum(), x, create_graph=create)
+    assert x.grad is None
+
+
+def test_the_error_names_the_op_and_the_way_out():
+    x = leaf(1.0)
+    y = x * 1.0
+    z = y.exp() * y
+    y.add_(1.0)
+    with pytest.raises(
+        GraphError, match=r"needs for its gradient was changed in place .*clone\(\) it"
+    ):
+        z.sum().backward()
+
+
+def test_what_was_changed_between_the_first_and_the_second_derivative():
+    """What the recorded walk saved is watched as well."""
+    for change in range(3):
+        x = leaf(1.0, 2.0)
+        y, c = x * 2.0, tg.ones(2, dtype="float64") * 3.0
+        out = y.exp()
+        (g,) = tg.autograd.grad((out * c).sum(), x, create_graph=True)
+        with tg.no_grad():
+            (y, out, c)[change].mul_(2.0)
+        try:
+            found = tg.autograd.grad(g.sum(), x)[0].numpy()
+        except GraphError as error:
+            assert CHANGED in str(error)
+        else:
+            np.testing.assert_allclose(found, 12 * np.exp(2 * x.numpy()), rtol=1e-14)
+
+
+def test_the_arguments_of_a_fused_op_between_the_first_and_the_second_derivative():
+    x = leaf(0.5, 0.25)
+    w = tg.ones(2, 2, dtype="float64")
+    (g,) = tg.autograd.grad(nn.functional.linear(x * x, w).exp().sum(), x, create_graph=True)
+    w.mul_(2.0)
+    with pytest.raises(GraphError, match=CHANGED):
+        tg.autograd.grad(g.sum(), x)
+
+
+def test_an_index_is_copied():
+    """Between forward and backward a user may go on with his own array, or with his Tensor of ids."""
+    for make in (tg.tensor, np.array):
+        x, w = leaf(1.0, 2.0, 3.0), leaf(5.0, 7.0)
+        ids = make([0, 1])
+        y = x[ids] * 2.0
+        z = x * 1.0
+        z[ids,] = w
+        e = nn.functional.embedding(tg.tensor(ids), x.reshape(3, 1))
+        ids[...] = 2
+        (y.sum() + z.sum() + e.sum()).backward()
+        assert x.grad.tolist() == [3, 3, 1]
+        assert w.grad.tolist() == [1, 1]
+
+
+def test_a_leaf_cannot_change_while_recording():
+    for change in (
+        lambda x: x.add_(1.0),
+        lambda x: x.mul_(x),
+        lambda x: x.zero_(),
+        lambda x: x.copy_(tg.zeros(2)),
+        lambda x: x.__setitem__(0, 9.0),
+        lambda x: x.__iadd__(1.0),
+    ):
+        x = leaf(1.0, 2.0)
+        with pytest.raises(GraphError, match="a leaf that requires grad cannot.*no_grad"):
+            change(x)
+        assert x.tolist() == [1, 2]
+        with tg.no_grad():
+            change(x)
+        assert x.tolist() != [1, 2]
+        assert x.is_leaf
+        assert x.requires_grad
+        x.sum().backward()
+        assert x.grad.tolist() == [1, 1]
+
+
+def test_a_view_cannot_change_while_recording():
+    x = leaf(1.0, 2.0)
+    for base in (x, x * 2.0):
+        view = base[:1]
+        with pytest.raises(
+            GraphError, match="a view cannot .*assign to the tensor it was taken from"
+        ):
+            view.add_(1.0)
+        with pytest.raises(GraphError, match="a view cannot"):
+            view[0] = 1.0
+        assert view.item() in (1, 2)
+    constant = tg.zeros(2, dtype="float64")
+    with pytest.raises(GraphError, match="a view cannot"):
+        constant[:1].copy_(x[:1])
+    assert constant.tolist() == [0, 0]
+
+
+def test_a_view_of_what_changed_while_recording_is_out_of_date():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    view, twice = y[:1], y.reshape(2, 1)[1:]
+    y[0] = x[1]
+    for old in (view, twice):
+        with pytest.raises(GraphError, match="take the view again"):
+            old * 1.0
+        with pytest.raises(GraphError, match="take the view again"), tg.no_grad():
+            old + old
+    (y[:1] * 3.0).sum().backward()
+    assert x.grad.tolist() == [0, 3]
+
+
+def test_a_view_sees_what_changed_without_recording():
+    x = tg.zeros(2, 2)
+    row, column, turned = x[0], x[:, 0], x.T
+    x[0, 0] = 5.0
+    assert row.tolist() == [5, 0]
+    assert column.tolist() == [5, 0]
+    turned[1, 0] = 7.0
+    assert x.tolist() == [[5, 7], [0, 0]]
+    row.add_(1.0)
+    assert x.tolist() == [[6, 8], [0, 0]]
+
+
+def test_views_taken_before_may_have_been_used():
+    """Their own graphs still hold: they saved shapes alone."""
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    early = y[:1] * 3.0
+    y[0] = x[1]
+    (early.sum() + y.sum()).backward()
+    assert x.grad.tolist() == [6, 3]
+
+
+def test_a_state_carried_in_a_buffer():
+    """Outputs written into a preallocated tensor, step by step, as many write their loops."""
+    w = leaf(0.5)
+    buffer = tg.zeros(4, 1, dtype="float64")
+    h = tg.ones(1, dtype="float64")
+    for t in range(4):
+        h = h * w
+        buffer[t] = h
+    buffer.sum().backward()
+    np.testing.assert_allclose(w.grad.numpy(), [1 + 2 * 0.5 + 3 * 0.25 + 4 * 0.125], rtol=1e-14)
+
+
+# ---------------------------------------------------------------- what is refused changes nothing
+
+REFUSED = {
+    "shape": (
+        lambda t: t.add_(tg.ones(3, 2, dtype=t.dtype)),
+        ShapeError,
+        r"add_: .*\(3, 2\), expected \(2,\)",
+    ),
+    "ranks": (lambda t: t.add_(tg.ones(3)), ShapeError, r"\(2,\) and \(3,\) cannot be broadcast"),
+    "dtype": (
+        lambda t: t.add_(0.5) if t.dtype.kind == "i" else tg.arange(2).add_(t),
+        DTypeError,
+        "add_: a float64 result does not fit a int64 tensor",
+    ),
+    "an index": (
+        lambda t: t.__setitem__(5, 1.0),
+        IndexError,
+        "assignment: index 5 is out of bounds",
+    ),
+    "a value": (
+        lambda t: t.__setitem__(slice(None), tg.ones(3)),
+        ShapeError,
+        "assignment: .*could not",
+    ),
+    "copy_": (lambda t: t.copy_(tg.ones(3)), ShapeError, "copy_: .*could not"),
+    "clamp_": (lambda t: t.clamp_(), ValueError, "clamp: min and max are both None"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    call, kind, words = REFUSED[name]
+    tensor = tg.tensor([1, 2]) if name == "dtype" else tg.tensor([1.0, 2.0], dtype="float64")
+    before = list(tensor.version)
+    with pytest.raises(kind, match=words):
+        call(tensor)
+    assert tensor.tolist() == [1, 2]
+    assert tensor.version == before
+
+
+def test_read_only_memory_is_refused():
+    array = np.ones(2)
+    array.flags.writeable = False
+    for tensor in (tg.from_numpy(array), tg.ones(1).expand(2), tg.ones(2).broadcast_to(2, 2)):
+        for change in (lambda t: t.add_(1.0), lambda t: t.zero_(), lambda t: t.__setitem__(0, 2.0)):
+            with pytest.raises(GraphError, match=r"read-only.*clone\(\)"):
+                change(tensor)
+        assert (tensor.numpy() == 1).all()
+
+
+def test_integers_take_values_and_no_gradients():
+    w = leaf(1.5)
+    ids = tg.arange(3)
+    ids[0] = w[0]  # truncated, as in NumPy and in PyTorch
+    ids[1:].copy_(tg.tensor([7.0, 8.0]))
+    assert ids.tolist() == [1, 7, 8]
+    assert not ids.requires_grad
+    assert not w.long().requires_grad
+
+
+def test_overlapping_memory():
+    x = tg.arange(4).double()
+    x[1:] = x[:-1]
+    assert x.tolist() == [0, 0, 1, 2]
+    x.copy_(x.flip(0))
+    assert x.tolist() == [2, 1, 0, 0]
+    x.add_(x.flip(0))
+    assert x.tolist() == [2, 1, 1, 2]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_narrower_tensor_takes_a_wider_result(recorded):
+    x = tg.ones(2, requires_grad=recorded) * 1.0
+    x.add_(tg.ones(2, dtype="float64"))
+    x[0] = tg.tensor(5.0, dtype="float64")
+    assert x.dtype == "float32"
+    assert x.tolist() == [5, 2]
+
+
+def test_a_named_view_that_records_is_augmented_as_a_new_tensor():
+    """Python cannot tell ``v += w`` from the first half of ``x[0] += w``: the base stays as it is."""
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    view = y[:1]
+    old = view
+    view += x[1:]
+    assert view is not old
+    assert y.tolist() == [2, 4]
+    view.sum().backward()
+    assert x.grad.tolist() == [2, 1]

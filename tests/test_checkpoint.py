@@ -263,11 +263,24 @@ def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
     assert other.digest() == before
 
 
-@pytest.mark.parametrize("extra", [object(), {1.5: 2}, {"f": len}, np.float32(1), {"z": 1j}])
+@pytest.mark.parametrize("extra", [object(), {1.5: 2}, {"f": len}, {1: "x", "1": "y"}, {"z": 1j}])
 def test_extra_that_no_file_can_hold(tmp_path, extra):
     with pytest.raises(TypeError, match="extra"):
         tg.save_checkpoint(tmp_path / "c", nn.Linear(1, 1), extra=extra)
     assert not (tmp_path / "c").exists()
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    model = nn.Linear(1, 1)
+    optimizer = optim.Adam(model.parameters(), lr=np.float64(0.1))
+    tg.save_checkpoint(
+        tmp_path / "c", model, optimizer, step=np.int64(3), extra={"loss": np.float32(0.5)}
+    )
+    assert tg.load_checkpoint(tmp_path / "c", model, optimizer) == (3, {"loss": 0.5})
+    with pytest.raises(TypeError, match="step"):
+        tg.save_checkpoint(tmp_path / "c", model, step="x")
+    with pytest.raises(TypeError, match="model"):
+        tg.save_checkpoint(tmp_path / "c", model.state_dict())
 
 
 def test_weights_alone(tmp_path):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import CheckpointError
+from .errors import CheckpointError, DTypeError
 from .nn.module import Module
 from .optim.optimizer import Optimizer
 from .random import Generator, default_generator
@@ -39,11 +39,18 @@ def save_checkpoint(
     """
     from .serialization import flatten, save_file  # here, so that the package imports fast
 
+    if not isinstance(model, Module) or not isinstance(optimizer, Optimizer | None):
+        raise DTypeError(
+            f"save_checkpoint: got the model {type(model).__name__} and the optimizer "
+            f"{type(optimizer).__name__}, expected a Module, and an Optimizer or None"
+        )
+    if not hasattr(step, "__index__") or step < 0:
+        raise DTypeError(f"save_checkpoint: step is {step!r}, expected an integer of at least 0")
     tree = {
         "model": model.state_dict(),
-        "optimizer": None if optimizer is None else optimizer.state_dict(),
+        "optimizer": None if optimizer is None else _by_text(optimizer.state_dict()),
         "scheduler": None if scheduler is None else scheduler.state_dict(),
-        "step": step,
+        "step": int(step),
         "random": default_generator.get_state(),
         "extra": extra,
     }
@@ -99,15 +106,19 @@ def load_checkpoint(
     return found
 
 
+def _by_text(state_dict: dict[str, Any]) -> dict[str, Any]:
+    """An optimizer's state with text for the numbers of the parameters: JSON has no other keys."""
+    return {**state_dict, "state": {str(k): v for k, v in state_dict["state"].items()}}
+
+
 def _to_arrays(tree: Any) -> Any:
-    """A tree with arrays for its Tensors, and strings for the integers among its keys."""
+    """A tree with arrays for its Tensors, and Python's numbers for NumPy's."""
     if isinstance(tree, Tensor):
         return tree.numpy()
+    if isinstance(tree, np.generic):
+        return tree.item()
     if isinstance(tree, dict):
-        return {
-            str(key) if isinstance(key, int) else key: _to_arrays(value)
-            for key, value in tree.items()
-        }
+        return {key: _to_arrays(value) for key, value in tree.items()}
     if type(tree) in (list, tuple):
         return type(tree)(_to_arrays(item) for item in tree)
     return tree

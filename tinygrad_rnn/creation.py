@@ -42,7 +42,7 @@ def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
         raise ShapeError(f"{name}: the data is ragged: {error}") from None
     if dtype is None:
         ours = isinstance(data, np.ndarray | np.generic | Tensor) or hasattr(data, "__array__")
-        weak = array.dtype == np.float64 and not ours
+        weak = not ours and (array.dtype == np.float64 or not array.size)
         dtype = _default_dtype if weak else array.dtype
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")

@@ -93,4 +93,6 @@ def is_tensor(obj: Any) -> bool:
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     """Whether ``|input - other| <= atol + rtol * |other|`` everywhere."""
-    return bool(((input == other) | ((input - other).abs() <= other.abs() * rtol + atol)).all())
+    with np.errstate(invalid="ignore"):  # inf - inf
+        near = (input - other).abs() <= other.abs() * rtol + atol
+    return bool(((input == other) | near).all())

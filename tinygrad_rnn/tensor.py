@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -10,7 +11,7 @@ import numpy as np
 from . import ops
 from .backend import backend_of, backends, find
 from .engine.mode import is_grad_enabled
-from .engine.node import Node, Value, assign, check_writable, wrap
+from .engine.node import Node, Value, assign, check_fits, check_view, check_writable, wrap
 from .engine.walk import backward
 from .errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
 from .ops.index import complete
@@ -63,7 +64,7 @@ class Extremum(NamedTuple):
 def plain(value: Any) -> Any:
     """A Tensor's array; an index or anything else with its Tensors replaced by arrays."""
     if isinstance(value, Value):
-        return value.data
+        return value.array
     if isinstance(value, tuple):
         return tuple(plain(part) for part in value)
     if isinstance(value, list):
@@ -71,11 +72,18 @@ def plain(value: Any) -> Any:
     return value
 
 
+def plain_index(index: Any) -> Any:
+    """What stands between brackets, with arrays for Tensors and for sequences among its parts."""
+    if isinstance(index, tuple):
+        return tuple([plain(list(p)) if isinstance(p, tuple | range) else plain(p) for p in index])
+    return plain(list(index) if isinstance(index, range) else index)
+
+
 def _kept(index: Any) -> Any:
     """An index that will be needed again: its arrays are copied, as the user may change his own."""
     if isinstance(index, tuple):
-        return tuple([_kept(part) for part in index])
-    array = plain(index)
+        return tuple([_kept(list(p) if isinstance(p, tuple) else p) for p in index])
+    array = plain_index(index)
     return backend_of(array).array(array) if type(array) in backends else array
 
 
@@ -107,12 +115,13 @@ class Tensor(Value):
             raise DTypeError(
                 f"Tensor: got {type(data).__name__}, expected an array; use tg.tensor(data)"
             )
-        self.data = data
+        self.array = data
         self.grad = None
         self.hooks = None
         self.node = None
         self.version = [0, 0]
         self.epoch = None
+        self.source = None
         self.requires_grad = False
         if requires_grad:
             self.requires_grad_()
@@ -122,23 +131,37 @@ class Tensor(Value):
     @property
     def shape(self) -> tuple[Int, ...]:
         """The sizes of its dims."""
-        shape: tuple[Int, ...] = self.data.shape
+        shape: tuple[Int, ...] = self.array.shape
         return shape
 
     @property
     def ndim(self) -> Int:
         """The number of its dims."""
-        return len(self.data.shape)
+        return len(self.array.shape)
 
     @property
     def dtype(self) -> Any:
         """The type of its elements: a NumPy dtype."""
-        return self.data.dtype
+        return self.array.dtype
 
     @property
     def device(self) -> device:
         """Where it lives."""
         return device("cpu")
+
+    @property
+    def data(self) -> Any:
+        """The array itself; what is written through it the engine does not see."""
+        return self.array
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        array = value.array if isinstance(value, Value) else value
+        array = np.asarray(array) if isinstance(array, np.generic) else array
+        if type(array) is not type(self.array) or array.dtype != self.array.dtype:
+            got = getattr(array, "dtype", type(array).__name__)
+            raise DTypeError(f"data: got {got}, expected a {self.dtype} array; use .to(), .float()")
+        self.array = array
 
     @property
     def is_leaf(self) -> Bool:
@@ -185,7 +208,7 @@ class Tensor(Value):
 
     def numpy(self) -> np.ndarray:
         """The array itself, memory shared."""
-        return self.data
+        return self.array
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -194,7 +217,7 @@ class Tensor(Value):
         """The value of a tensor of one element, as a Python number."""
         if self.numel() != 1:
             raise ShapeError(f"item: got shape {self.shape}, expected one element; use tolist()")
-        return self.data.item()
+        return self.array.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
@@ -202,7 +225,7 @@ class Tensor(Value):
 
     def detach(self) -> Self:
         """The same memory, outside of the graph."""
-        out: Self = wrap(self.data, None, self.version)
+        out: Self = wrap(self.array, None, self.version)
         return out
 
     def __len__(self) -> Int:
@@ -211,7 +234,10 @@ class Tensor(Value):
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Self]:
-        return iter([self[i] for i in range(len(self))])
+        return (self[i] for i in range(len(self)))  # lazily: a change makes later views anew
+
+    def __contains__(self, item: Any) -> Bool:
+        return Bool(self.eq(item).any())
 
     def __bool__(self) -> Bool:
         if self.numel() != 1:
@@ -246,7 +272,7 @@ class Tensor(Value):
         if self.node is not None:
             raise GraphError("deepcopy: only leaves can be copied; use x.detach().clone()")
         out: Self = type(self).__new__(type(self))
-        Tensor.__init__(out, self.data.copy(), self.requires_grad)
+        Tensor.__init__(out, self.array.copy(), self.requires_grad)
         memo[id(self)] = out
         if self.grad is not None:
             out.grad = self.grad.detach().clone()
@@ -280,7 +306,7 @@ class Tensor(Value):
         """
         keep = create_graph if retain_graph is None else retain_graph
         g = cotangent("backward", self, gradient)
-        backward([self], [g if create_graph else g.data], keep, create_graph)
+        backward([self], [g if create_graph else g.array], keep, create_graph)
 
     def retain_grad(self) -> None:
         """Keep ``grad`` of this tensor too, though it is no leaf."""
@@ -288,8 +314,6 @@ class Tensor(Value):
             raise GraphError("retain_grad: this tensor does not require grad")
         if self.node is None:
             return
-        import weakref
-
         kept = weakref.ref(self)
 
         def keep(g: Tensor) -> None:
@@ -325,7 +349,7 @@ class Tensor(Value):
 
     def contiguous(self) -> Self:
         """Itself if its elements lie in order, else a copy."""
-        flags = getattr(self.data, "flags", None)
+        flags = getattr(self.array, "flags", None)
         return self if flags is None or flags.c_contiguous else self.clone()
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
@@ -481,7 +505,10 @@ class Tensor(Value):
     def __rpow__(self, base: Operand) -> Self:
         if isinstance(base, Bool | Int | Float | np.generic):  # weak, as everywhere
             number = base.item() if isinstance(base, np.generic) else base
-            base = np.asarray(number, np.result_type(self.dtype, number))
+            try:
+                base = np.asarray(number, np.result_type(self.dtype, number))
+            except OverflowError as error:
+                raise OptionError(f"pow: {error}") from None
         return ops.pow(np.asarray(base), self)
 
     def __matmul__(self, other: Operand) -> Self: return self.matmul(other)
@@ -498,22 +525,52 @@ class Tensor(Value):
             return result
         if all(cell is not self.version for cell, _ in result.node.versions):
             return result
-        before = wrap(backend_of(self.data).array(self.data), self.node)
+        before = wrap(backend_of(self.array).array(self.array), self.node)
         return op(before, *[before if arg is self else arg for arg in args])
 
     def _in_place(self, name: str, op: Any, *args: Any) -> Self:
-        assign(self, self._applied(op, *args), name)
-        return self
+        return self._become(name, self._applied(op, *args))
 
-    def _augmented(self, name: str, op: Any, other: Operand) -> Self:
-        """``x += y``: in place, but for a view that records, as in ``x[0] += y``: a new tensor.
+    def _base(self) -> "Tensor | None":
+        """What this view was taken from, if that is still held by somebody."""
+        found: Tensor | None = None if self.source is None else self.source[0]()
+        return found
 
-        Python assigns that one to ``x[0]`` next, and the assignment is recorded.
+    def _records(self) -> Bool:
+        """Whether it, or what it is a view of, has a place in the graph."""
+        base = self._base()
+        return self.requires_grad or (base is not None and base._records())
+
+    def _check_owner(self, name: str) -> None:
+        """Refuse a view that is out of date, or was taken under no_grad of what records."""
+        check_view(self, name)
+        base = self._base()
+        if base is not None and base._records() and not self.requires_grad and is_grad_enabled():
+            raise GraphError(
+                f"{name}: this view was taken under no_grad() of a tensor that records; take it "
+                "again while recording, or change it under no_grad()"
+            )
+
+    def _become(self, name: str, result: Any) -> Self:
+        """Write a result into this tensor's memory; recorded if it is.
+
+        Of a view, a recorded change is one of what it was taken from; then the view is taken anew.
         """
-        result = self._applied(op, other)
-        if self.epoch is not None and result.node is not None:
-            return result
-        assign(self, result, name)
+        self._check_owner(name)
+        if self.epoch is None or result.node is None:
+            assign(self, result, name)
+            return self
+        check_fits(self, result, name)
+        base = self._base()
+        if base is None or self.source is None or self.source[1] is None:
+            raise GraphError(
+                f"{name}: this view cannot be changed in place while recording; assign to the "
+                "tensor it was taken from, as in x[0, 1] = value, or work on a clone()"
+            )
+        index = self.source[1]
+        base._become(name, ops.put(base, result, index))
+        fresh = ops.getitem(base, index)
+        self.node, self.epoch, self.requires_grad = fresh.node, fresh.epoch, fresh.requires_grad
         return self
 
     def add_(self, other: Operand) -> Self:
@@ -533,16 +590,16 @@ class Tensor(Value):
         return self._in_place("div_", ops.divide, other)
 
     def __iadd__(self, other: Operand) -> Self:
-        return self._augmented("iadd", ops.add, other)
+        return self._in_place("iadd", ops.add, other)
 
     def __isub__(self, other: Operand) -> Self:
-        return self._augmented("isub", ops.subtract, other)
+        return self._in_place("isub", ops.subtract, other)
 
     def __imul__(self, other: Operand) -> Self:
-        return self._augmented("imul", ops.multiply, other)
+        return self._in_place("imul", ops.multiply, other)
 
     def __itruediv__(self, other: Operand) -> Self:
-        return self._augmented("itruediv", ops.divide, other)
+        return self._in_place("itruediv", ops.divide, other)
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
@@ -561,7 +618,11 @@ class Tensor(Value):
         return self.fill_(0)
 
     def __getitem__(self, index: Any) -> Self:
-        return ops.getitem(self, _kept(index) if self.requires_grad else plain(index))
+        place = _kept(index) if self.requires_grad else plain_index(index)
+        out: Self = ops.getitem(self, place)
+        if out.source is not None:
+            out.source = (out.source[0], place)
+        return out
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._write("assignment", index, value)
@@ -572,11 +633,11 @@ class Tensor(Value):
             self.requires_grad or (isinstance(value, Value) and value.requires_grad)
         )
         if recording and self.dtype.kind == "f":
-            assign(self, ops.put(self, value, _kept(index)), name)
-            return self
-        check_writable(self.data, name)
+            return self._become(name, ops.put(self, value, _kept(index)))
+        self._check_owner(name)
+        check_writable(self.array, name)
         try:
-            self.data[complete(plain(index))] = plain(value)
+            self.array[complete(plain_index(index))] = plain(value)
         except (ValueError, IndexError) as error:
             kind = IdError if isinstance(error, IndexError) else ShapeError
             raise kind(f"{name}: {error} (to a tensor of shape {self.shape})") from error
@@ -858,6 +919,13 @@ class Tensor(Value):
     def take_along_dim(self, indices: "Tensor", dim: Int) -> Self:
         """Elements named by their place along one dim; the other dims as in ``indices``."""
         dim = self._dim("take_along_dim", dim)
+        if indices.ndim != self.ndim:
+            raise ShapeError(
+                f"take_along_dim: indices has shape {indices.shape}, expected {self.ndim} dims, as "
+                f"the tensor of shape {self.shape}"
+            )
+        others = [1 if i == dim else n for i, n in enumerate(self.shape)]
+        indices = indices.broadcast_to(np.broadcast_shapes(indices.shape, tuple(others)))
         grid: list[Any] = [
             np.arange(n).reshape((1,) * i + (n,) + (1,) * (self.ndim - i - 1))
             for i, n in enumerate(indices.shape)
@@ -868,6 +936,7 @@ class Tensor(Value):
 
 def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     """The gradient with which a walk back from ``output`` begins."""
+    check_view(output, name)
     if not output.requires_grad:
         why = (
             "it is of integers"
@@ -883,7 +952,7 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
                 f"{name}: got an output of shape {output.shape}, expected one element; "
                 "pass a gradient of its shape, or reduce it with .sum() or .mean()"
             )
-        return wrap(backend_of(output.data).ones_like(output.data))
+        return wrap(backend_of(output.array).ones_like(output.array))
     if not isinstance(gradient, Tensor):
         raise DTypeError(f"{name}: gradient is a {type(gradient).__name__}, expected a Tensor")
     if gradient.shape != output.shape:

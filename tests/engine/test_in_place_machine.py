@@ -38,9 +38,14 @@ class Dual:
         if recorded:
             self.slope[...] = other.slope
 
-    def fresh(self, recorded):
-        """A result of its own memory; a constant where nothing is recorded."""
-        return Dual(self.value.copy(), self.slope * recorded)
+    def fresh(self, recorded, tensor=None):
+        """A result of its own memory, laid out as the tensor's; a constant if nothing is recorded."""
+        strides = (0,) * self.value.ndim if tensor is None else tensor.data.strides
+        order = sorted(range(self.value.ndim), key=lambda axis: -strides[axis])
+        back = sorted(range(len(order)), key=order.__getitem__)
+        value = self.value.transpose(order).copy().transpose(back)
+        slope = self.slope.transpose(*order, -1).copy().transpose(*back, -1)
+        return Dual(value, slope * recorded)
 
     def wide(self, shape):
         """Broadcast, the derivative too."""
@@ -97,6 +102,10 @@ UNARY = {
         lambda x: x.sum(0) if x.ndim else x.sum(),
         lambda x: Dual(x.value.sum(0), x.slope.sum(0)) if x.value.ndim else x,
     ),
+    "flip": (
+        lambda x: x.flip(0) if x.ndim else x.clone(),
+        lambda x: Dual(x.value[::-1].copy(), x.slope[::-1].copy()) if x.value.ndim else x,
+    ),
     "softmax": (
         lambda x: x.reshape(-1).softmax(0),
         lambda x: _softmax(x.value.reshape(-1), x.slope.reshape(-1, TOTAL)),
@@ -130,7 +139,6 @@ VIEWS = {
     "from 1": viewed(lambda a: a[1:]),
     "every other": viewed(lambda a: a[::2]),
     "unsqueeze": viewed(lambda a: a[None]),
-    "flip": viewed(lambda a: a[::-1]),
 }
 VIEWS_OF_TENSORS = {
     "reshape": lambda x: x.reshape(-1),
@@ -139,7 +147,6 @@ VIEWS_OF_TENSORS = {
     "from 1": lambda x: x[1:],
     "every other": lambda x: x[::2],
     "unsqueeze": lambda x: x.unsqueeze(0),
-    "flip": lambda x: x.flip(0),
 }
 
 IN_PLACE = {
@@ -215,7 +222,7 @@ class Machine(RuleBasedStateMachine):
     def unary(self, name, i, record):
         (x, dx), (op, reference) = self.pair(i), UNARY[name]
         if (out := self.attempt(record, lambda: op(x))) is not None:
-            self.keep(out, reference(dx).fresh(record))
+            self.keep(out, reference(dx).fresh(record, out))
 
     @rule(name=st.sampled_from(sorted(BINARY)), i=pick, j=pick, record=recording)
     def binary(self, name, i, j, record):
@@ -223,7 +230,7 @@ class Machine(RuleBasedStateMachine):
         if broadcast(x.shape, y.shape) is None:
             return
         if (out := self.attempt(record, lambda: op(x, y))) is not None:
-            self.keep(out, reference(dx, dy).fresh(record))
+            self.keep(out, reference(dx, dy).fresh(record, out))
 
     @rule(i=pick, j=pick, record=recording)
     def linear(self, i, j, record):
@@ -237,7 +244,7 @@ class Machine(RuleBasedStateMachine):
             slope = np.einsum("...ip,oi->...op", dx.slope, dw.value)
             slope = slope + np.einsum("...i,oip->...op", dx.value, dw.slope)
             tanh = UNARY["tanh"][1]
-            self.keep(out, tanh(Dual(value, slope)).fresh(record))
+            self.keep(out, tanh(Dual(value, slope)).fresh(record, out))
 
     @rule(name=st.sampled_from(sorted(VIEWS)), i=pick, record=recording)
     def view(self, name, i, record):
@@ -248,9 +255,10 @@ class Machine(RuleBasedStateMachine):
         if out is None:
             return
         dual = VIEWS[name](dx)
-        if not np.shares_memory(dual.value, dx.value):
-            assert not np.shares_memory(out.data, x.data)
-            dual = dual.fresh(record)
+        shared = np.shares_memory(dual.value, dx.value)
+        assert shared == np.shares_memory(out.data, x.data)
+        if not shared:
+            dual = dual.fresh(record, out)
         elif not record:  # as detached: the value is shared, the derivative is not
             dual = Dual(dual.value, np.zeros_like(dual.slope))
         self.keep(out, dual)
@@ -269,7 +277,7 @@ class Machine(RuleBasedStateMachine):
             return
         ids = tg.tensor([0, x.shape[0] - 1, 0])
         if (out := self.attempt(record, lambda: x[ids])) is not None:
-            self.keep(out, Dual(dx.value[ids.numpy()], dx.slope[ids.numpy()]).fresh(record))
+            self.keep(out, Dual(dx.value[ids.numpy()], dx.slope[ids.numpy()]).fresh(record, out))
         ids.zero_()
 
     @rule(i=pick, j=pick, record=recording)
@@ -279,7 +287,7 @@ class Machine(RuleBasedStateMachine):
             return
         if (out := self.attempt(record, lambda: tg.cat([x, y]))) is not None:
             value = np.concatenate([dx.value, dy.value])
-            self.keep(out, Dual(value, np.concatenate([dx.slope, dy.slope])).fresh(record))
+            self.keep(out, Dual(value, np.concatenate([dx.slope, dy.slope])).fresh(record, out))
 
     # ------------------------------------------------------------ changes in place
 
@@ -331,10 +339,9 @@ class Machine(RuleBasedStateMachine):
             return
         result = reference(dx, dy).fresh(True)
         out = self.attempt(record, lambda: op(x, y))
-        if out is x:
+        if out is not None:  # also a view, and with it what it was taken from
+            assert out is x
             dx.overwrite(result, record)
-        elif out is not None:  # a view that records: Python goes on to assign the new tensor
-            self.keep(out, result.fresh(record))
 
     @rule(name=st.sampled_from(sorted(AUGMENTED)), i=pick, j=pick, record=recording)
     def augment_item(self, name, i, j, record):

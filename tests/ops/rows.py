@@ -708,72 +708,60 @@ row(
 # ---------------------------------------------------------------- recurrent
 
 
-def recurrent(gates, states=1, extra=lambda d: {}, projects=False):
-    """A layer in one direction; ``gates`` blocks of H rows in each weight.
-
-    Where it ``projects``, h may be of another size than the other part of the state.
-    """
+def recurrent(gates, states=1, extra=lambda d: {}, projected=False):
+    """A layer in one direction; ``gates`` blocks of H rows in each weight."""
 
     def case(d):
         steps, batch, size_in, hidden = (d.integer(1, 3) for _ in range(4))
         size_in += size_in == hidden and d.one_of(0, 1)
         ids = d.one_of(False, True)
-        x = (
-            d.rng.integers(0, size_in, (steps, batch))
-            if ids
-            else d.array((steps, batch, size_in), real)
-        )
-        initial = d.one_of(False, True)
-        size = (
-            d.integer(1, hidden - 1)
-            if projects and hidden > 1 and d.one_of(False, True)
-            else hidden
-        )
-        sizes = (size, hidden)[:states]
-        first = [d.array((batch, n), real) if initial else None for n in sizes]
-        w_ih = d.array((gates * hidden, size_in), real)
-        w_hh = d.array((gates * hidden, size), real)
-        biased = d.one_of(False, True)
-        b_ih, b_hh = (d.array((gates * hidden,), real) if biased else None for _ in range(2))
+        x = d.rng.integers(0, size_in, (steps, batch)) if ids else d.array((steps, batch, size_in), real)
+        size_out = d.one_of(hidden, max(hidden - 1, 1)) if projected else hidden
+        initial, biased, narrowed = d.one_of(False, True), d.one_of(False, True), size_out != hidden
+        sizes = (size_out, hidden)[:states]
+        args = [
+            x,
+            *[d.array((batch, size), real) if initial else None for size in sizes],
+            d.array((gates * hidden, size_in), real),
+            d.array((gates * hidden, size_out), real),
+            *[d.array((gates * hidden,), real) if biased else None for _ in range(2)],
+        ]
+        if projected:
+            args.append(d.array((size_out, hidden), real) if narrowed else None)
         lengths = d.rng.integers(1, steps + 1, batch) if d.one_of(False, True) else None
         settings = extra(d) | {"reverse": d.one_of(False, True), "lengths": lengths}
-        args = (x, *first, w_ih, w_hh, b_ih, b_hh)
-        if projects:
-            args += (None if size == hidden else d.array((size, hidden), real),)
         if settings.get("nonlinearity") == "relu":
             d.keep(_distance_to_kink(args, settings) > 0.02)
-        return args, settings
+        return tuple(args), settings
 
     return case
 
 
-def unrolled(step, states=1):
+def unrolled(step, gates, states=1):
     """The meaning of a recurrent layer: one sequence at a time, one step at a time."""
 
     def value(x, *rest, reverse, lengths, **settings):
         first, (w_ih, w_hh, b_ih, b_hh, *more) = rest[:states], rest[states:]
         if x.ndim == 2:
             x = np.eye(w_ih.shape[1])[x]
-        sizes = (w_hh.shape[1], more[0].shape[1] if more and more[0] is not None else w_hh.shape[1])
+        steps, batch = x.shape[:2]
         kind = np.result_type(*(a for a in (x, *rest) if a is not None))
-        output = np.zeros((*x.shape[:2], sizes[0]), kind)
-        last = [np.zeros((x.shape[1], size), kind) for size in sizes[:states]]
-        for b in range(x.shape[1]):
-            state = [np.zeros(n) if s is None else s[b] for s, n in zip(first, sizes, strict=False)]
-            times = range(x.shape[0] if lengths is None else lengths[b])
+        sizes = (w_hh.shape[1], len(w_hh) // gates)[:states]
+        output = np.zeros((steps, batch, sizes[0]), kind)
+        last = [np.zeros((batch, size), kind) for size in sizes]
+        for b in range(batch):
+            state = [np.zeros(n) if s is None else s[b] for n, s in zip(sizes, first, strict=True)]
+            times = range(steps if lengths is None else lengths[b])
             for t in reversed(times) if reverse else times:
                 z = w_ih @ x[t, b] + (0 if b_ih is None else b_ih)
                 r = w_hh @ state[0] + (0 if b_hh is None else b_hh)
                 state = step(z, r, *state, *more, **settings)
                 output[t, b] = state[0]
-            for end, part in zip(last, state, strict=True):
-                end[b] = part
+            for whole, part in zip(last, state, strict=True):
+                whole[b] = part
         return (output, *last)
 
     return value
-
-
-GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 
 
 def layer_of_torch(kind, states=1):
@@ -783,18 +771,16 @@ def layer_of_torch(kind, states=1):
         first, weights = rest[:states], rest[states:]
         if x.ndim == 2:
             x = torch.nn.functional.one_hot(x, weights[0].shape[1]).to(weights[0].dtype)
-        hidden, size = weights[0].shape[0] // GATES[kind], weights[1].shape[1]
-        layer = getattr(torch.nn, kind)(
-            x.shape[-1],
-            hidden,
-            bias=weights[2] is not None,
-            bidirectional=reverse,
-            dtype=x.dtype,
-            **settings,
-            **({"proj_size": size} if size < hidden else {}),
-        )
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0")
         named = {n: w for n, w in zip(names, weights, strict=False) if w is not None}
+        gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[kind]
+        size_out = weights[1].shape[1]
+        if "weight_hr_l0" in named:
+            settings["proj_size"] = size_out
+        layer = getattr(torch.nn, kind)(
+            x.shape[-1], len(weights[1]) // gates, bias=weights[2] is not None,
+            bidirectional=reverse, dtype=x.dtype, **settings,
+        )
         if reverse:
             named = {f"{n}_reverse": w for n, w in named.items()}
         parameters = dict(layer.named_parameters()) | named
@@ -806,14 +792,12 @@ def layer_of_torch(kind, states=1):
         if lengths is not None:
             pack = torch.nn.utils.rnn.pack_padded_sequence
             packed = pack(x, torch.as_tensor(lengths), enforce_sorted=False)
-        with warnings.catch_warnings():  # oneDNN has no projections, and says so
-            warnings.simplefilter("ignore", UserWarning)
-            output, last = torch.func.functional_call(layer, parameters, (packed, initial))
+        output, last = torch.func.functional_call(layer, parameters, (packed, initial))
         if lengths is not None:
             unpack = torch.nn.utils.rnn.pad_packed_sequence
             output = unpack(output, total_length=x.shape[0])[0]
         last = (last,) if states == 1 else last
-        return (output[..., -size:], *(s[-1] for s in last))
+        return (output[..., -size_out:], *(s[-1] for s in last))
 
     return value
 
@@ -825,8 +809,12 @@ def _distance_to_kink(args, settings):
         sums.extend(z + r)
         return _rnn_step(z, r, h, nonlinearity)
 
-    unrolled(step)(*args, **settings)
+    unrolled(step, 1)(*args, **settings)
     return np.abs(sums).min()
+
+
+def _logistic(z):
+    return 1 / (1 + np.exp(-z))
 
 
 def _rnn_step(z, r, h, nonlinearity):
@@ -834,40 +822,24 @@ def _rnn_step(z, r, h, nonlinearity):
     return [np.tanh(total) if nonlinearity == "tanh" else np.where(total.real > 0, total, 0)]
 
 
-row(
-    "rnn",
-    recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}),
-    unrolled(_rnn_step),
-    layer_of_torch("RNN"),
-    (0, 1, 2, 3, 4, 5),
-)
-
-
-def _sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
 def _lstm_step(z, r, h, c, w_hr):
     i, f, g, o = np.split(z + r, 4)
-    c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-    h = _sigmoid(o) * np.tanh(c)
+    c = _logistic(f) * c + _logistic(i) * np.tanh(g)
+    h = _logistic(o) * np.tanh(c)
     return [h if w_hr is None else w_hr @ h, c]
 
 
 def _gru_step(z, r, h):
-    z, r = np.split(z, 3), np.split(r, 3)
-    reset, update = _sigmoid(z[0] + r[0]), _sigmoid(z[1] + r[1])
-    return [(1 - update) * np.tanh(z[2] + reset * r[2]) + update * h]
+    (z_r, z_u, z_n), (r_r, r_u, r_n) = np.split(z, 3), np.split(r, 3)
+    reset, update = _logistic(z_r + r_r), _logistic(z_u + r_u)
+    return [(1 - update) * np.tanh(z_n + reset * r_n) + update * h]
 
 
-row(
-    "lstm",
-    recurrent(4, 2, projects=True),
-    unrolled(_lstm_step, 2),
-    layer_of_torch("LSTM", 2),
-    (0, 1, 2, 3, 4, 5, 6, 7),
-)
-row("gru", recurrent(3), unrolled(_gru_step), layer_of_torch("GRU"), (0, 1, 2, 3, 4, 5))
+row("rnn", recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}),
+    unrolled(_rnn_step, 1), layer_of_torch("RNN"), tuple(range(6)))
+row("lstm", recurrent(4, 2, projected=True), unrolled(_lstm_step, 4, 2), layer_of_torch("LSTM", 2),
+    tuple(range(8)))
+row("gru", recurrent(3), unrolled(_gru_step, 3), layer_of_torch("GRU"), tuple(range(6)))
 
 
 assert all(isinstance(r.op, Op | FusedOp) for r in ROWS.values())

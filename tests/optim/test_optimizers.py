@@ -14,6 +14,7 @@ from tinygrad_rnn import nn, optim
 from tinygrad_rnn.backend import find
 from tinygrad_rnn.errors import CheckpointError, GraphError, OptionError
 from tinygrad_rnn.kernels import numpy as kernels
+from tinygrad_rnn.kernels.numpy import optimizer as optimizer_kernels
 from tinygrad_rnn.optim.adam import adam_step
 
 SHAPES = ((2, 3), (), (4,), (0, 2))
@@ -190,7 +191,7 @@ def test_the_kernel_is_the_generic_step(
 
 
 def test_the_kernel_works_in_pieces():
-    size = 2 * kernels.optimizer.CHUNK + 3
+    size = 2 * optimizer_kernels.CHUNK + 3
     rng = np.random.default_rng(0)
     vectors = [rng.standard_normal(size).astype(np.float32) for _ in range(4)]
     np.abs(vectors[3], vectors[3])
@@ -326,9 +327,22 @@ def test_the_dtype_may_change_before_the_first_step_only():
     assert optimizer.state_dict()["state"][0]["exp_avg"].dtype == np.float64
     layer.float()
     before = arrays(layer.parameters())
-    with pytest.raises(OptionError, match="has become float32, but its state is float64"):
+    with pytest.raises(OptionError, match=r"has become float32.* but its state is float64"):
         optimizer.step()
     all_equal(arrays(layer.parameters()), before)
+
+
+def test_momentum_may_be_switched_on_later():
+    """The first velocity is then the first gradient seen with it, as in PyTorch."""
+    w = nn.Parameter(np.zeros(2))
+    optimizer = optim.SGD([w], lr=1.0)
+    w.grad = tg.ones(2, dtype=tg.float64)
+    optimizer.step()
+    optimizer.param_groups[0]["momentum"] = 0.5
+    optimizer.step()
+    np.testing.assert_array_equal(w.numpy(), [-2, -2])
+    optimizer.step()
+    np.testing.assert_array_equal(w.numpy(), [-3.5, -3.5])
 
 
 # ---------------------------------------------------------------- closures
@@ -402,7 +416,7 @@ def test_a_step_that_fails_changes_nothing():
 def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
     """Wherever it runs out: at the first allocation, the second ... until a step gets through."""
     cpu, failures = find("cpu"), 0
-    join, empty = cpu.join, kernels.optimizer.empty
+    join, empty = cpu.join, optimizer_kernels.empty
     params, optimizer = two_groups(kind)
     rng = np.random.default_rng(1)
     train(params, optimizer, rng, 2)
@@ -427,7 +441,7 @@ def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
             return allocate
 
         monkeypatch.setattr(cpu, "join", short(join))
-        monkeypatch.setattr(kernels.optimizer, "empty", short(empty))
+        monkeypatch.setattr(optimizer_kernels, "empty", short(empty))
         before, state = arrays(params), optimizer.state_dict()
         try:
             optimizer.step()

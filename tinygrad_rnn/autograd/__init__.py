@@ -44,7 +44,7 @@ def grad(
             raise GraphError(f"grad: input {i} does not require grad")
     starts = [cotangent("grad", out, g) for out, g in zip(outs, given, strict=True)]
     keep = create_graph if retain_graph is None else retain_graph
-    cotangents = [g if create_graph else g.data for g in starts]
+    cotangents = [g if create_graph else g.array for g in starts]
     found = gradients(outs, cotangents, ins, keep, create_graph)
     for i, g in enumerate(found):
         if g is None and not allow_unused:

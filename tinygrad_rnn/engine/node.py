@@ -48,28 +48,31 @@ class Value:
 
     ``version`` is a cell that all aliases of one memory share: how often it was changed in place,
     and how often while recording. A view remembers the second count: after such a change its node
-    no longer tells how its elements came to be.
+    no longer tells how its elements came to be. A view that was taken by an index also remembers
+    of what (weakly): a change of the view that is recorded is one of that.
     """
 
     __slots__ = (
         "__weakref__",
-        "data",
+        "array",
         "epoch",
         "grad",
         "hooks",
         "node",
         "requires_grad",
+        "source",
         "version",
     )
     kind: ClassVar[type["Value"]]
 
-    data: Any
+    array: Any
     grad: Any
     hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
     node: Node | None
     requires_grad: bool
     version: list[int]
     epoch: int | None
+    source: tuple[Any, Any] | None
 
 
 _new = object.__new__
@@ -96,13 +99,14 @@ def wrap(
 ) -> Any:
     """A Tensor around an array, without a copy and without a question."""
     value = _new(Value.kind)
-    value.data = data
+    value.array = data
     value.grad = None
     value.hooks = None
     value.node = node
     value.requires_grad = node is not None
     value.version = [0, 0] if version is None else version
     value.epoch = epoch
+    value.source = None
     return value
 
 
@@ -112,6 +116,15 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 def _fits(source: Any, target: Any) -> bool:
     """Whether a result may be written into a tensor: floats not into integers, these not into bool."""
     return _KINDS[np.dtype(str(source)).kind] <= _KINDS[np.dtype(str(target)).kind]
+
+
+def check_view(value: Value, name: str) -> None:
+    """Refuse a view whose memory was changed in place since, while recording."""
+    if value.epoch is not None and value.epoch != value.version[1]:
+        raise GraphError(
+            f"{name}: this view's memory was changed in place while recording, so its graph "
+            "no longer holds; take the view again from the changed tensor"
+        )
 
 
 def check_writable(data: Any, name: str) -> None:
@@ -124,20 +137,9 @@ def check_writable(data: Any, name: str) -> None:
         )
 
 
-def assign(target: Value, result: Value, name: str) -> None:
-    """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
-    out, data = result.data, target.data
-    recorded = result.node is not None
-    if recorded and target.node is None and target.requires_grad:
-        raise GraphError(
-            f"{name}: a leaf that requires grad cannot be changed in place while recording; "
-            "do it inside `with no_grad():`"
-        )
-    if recorded and target.epoch is not None:
-        raise GraphError(
-            f"{name}: a view cannot be changed in place while recording; "
-            "assign to the tensor it was taken from, as in x[0, 1] = value, or work on a clone()"
-        )
+def check_fits(target: Value, result: Value, name: str) -> None:
+    """Refuse to write ``result`` where it does not fit, or where nothing can be written."""
+    out, data = result.array, target.array
     check_writable(data, name)
     if out.shape != data.shape:
         raise ShapeError(
@@ -149,7 +151,18 @@ def assign(target: Value, result: Value, name: str) -> None:
             f"{name}: a {out.dtype} result does not fit a {data.dtype} tensor in place; "
             "use the operation that makes a new tensor, or convert with .to()"
         )
-    data[...] = out
+
+
+def assign(target: Value, result: Value, name: str) -> None:
+    """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
+    recorded = result.node is not None
+    if recorded and target.node is None and target.requires_grad:
+        raise GraphError(
+            f"{name}: a leaf that requires grad cannot be changed in place while recording; "
+            "do it inside `with no_grad():`"
+        )
+    check_fits(target, result, name)
+    target.array[...] = result.array
     target.version[0] += 1
     if recorded:
         target.version[1] += 1

@@ -16,6 +16,7 @@ the table of ops itself, and is recorded like any code.
 The second form, an op with a hand-written backward for all its gradients, is in `fused.py`.
 """
 
+import weakref
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, overload
@@ -23,9 +24,9 @@ from typing import Any, overload
 import numpy as np
 
 from ..backend import Backend, backend_of, backends
-from ..errors import DimError, DTypeError, Error, GraphError, IdError, ShapeError
+from ..errors import DimError, DTypeError, Error, IdError, OptionError, ShapeError
 from .mode import is_grad_enabled
-from .node import Node, Value, record, wrap
+from .node import Node, Value, check_view, record, wrap
 
 table = SimpleNamespace()
 """The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
@@ -104,14 +105,11 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     xp = None
     for arg in args:
         if isinstance(arg, Value):
-            data = arg.data
+            data = arg.array
             if arg.requires_grad:
                 needs += bit
-            if arg.epoch is not None and arg.epoch != arg.version[1]:
-                raise GraphError(
-                    f"{name}: this view's memory was changed in place while recording, so its graph "
-                    "no longer holds; take the view again from the changed tensor"
-                )
+            if arg.epoch is not None:
+                check_view(arg, name)
             if xp is None:
                 xp = backends[type(data)]
         elif isinstance(arg, _Scalar):
@@ -140,10 +138,18 @@ def explain(name: str, arrays: Sequence[Any], error: Exception) -> Error | None:
         message = f"{name}: the shapes {both} cannot be broadcast together"
     if isinstance(error, np.exceptions.AxisError):
         return DimError(message)
-    for builtin, ours in ((IndexError, IdError), (ValueError, ShapeError), (TypeError, DTypeError)):
+    for builtin, ours in _ERRORS:
         if isinstance(error, builtin):
             return ours(message)
     return None
+
+
+_ERRORS: tuple[tuple[type[Exception], type[Error]], ...] = (
+    (IndexError, IdError),
+    (ValueError, ShapeError),
+    (TypeError, DTypeError),
+    (OverflowError, OptionError),
+)
 
 
 class _Plan:
@@ -340,6 +346,7 @@ class Op:
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
             version = args[0].version
             result = wrap(out, None, version, version[1])
+            result.source = (weakref.ref(args[0]), None)
         else:
             version = [0, 0]
             result = wrap(out, None, version)

@@ -37,7 +37,7 @@ class _Gradients:
         if isinstance(target, Node):
             store, key, like = self.nodes, target.birth, target
         else:
-            store, key, like = self.leaves, id(target), target.data
+            store, key, like = self.leaves, id(target), target.array
         if isinstance(g, _Scalar):  # NumPy makes scalars of 0-d results
             g = np.asarray(g)
         if g.shape != like.shape:
@@ -150,14 +150,14 @@ def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
     for _, hook in sorted(hooks.items()):
         replaced = hook(tensor)
         if replaced is not None:
-            if not isinstance(replaced, Value) or replaced.data.shape != g.shape:
+            if not isinstance(replaced, Value) or replaced.array.shape != g.shape:
                 got = getattr(replaced, "shape", type(replaced).__name__)
                 raise GraphError(
                     f"backward: a hook returned {got}, expected None or a Tensor of shape {g.shape}"
                 )
-            same = replaced.data.dtype == g.dtype
+            same = replaced.array.dtype == g.dtype
             tensor = replaced if same else table.astype(replaced, g.dtype)
-    return tensor if create else tensor.data
+    return tensor if create else tensor.array
 
 
 def _useful(outputs: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
@@ -234,5 +234,5 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
             elif leaf.grad is None:
                 leaf.grad = wrap(g if owned else _copy(g, create))
             else:
-                leaf.grad.data += g
+                leaf.grad.array += g
                 leaf.grad.version[0] += 1

@@ -78,7 +78,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
     """The norm of all tensors taken as one vector: a 0-d tensor."""
     given = _tensors("get_total_norm", tensors)
     kind = _check_norm_type("get_total_norm", norm_type)
-    return _scalar(_combined([_norm(t.data, kind) for t in given], kind), given)
+    return _scalar(_combined([_norm(t.array, kind) for t in given], kind), given)
 
 
 def clip_grad_norm_(
@@ -95,7 +95,7 @@ def clip_grad_norm_(
     _check_bound("clip_grad_norm_", "max_norm", max_norm)
     kind = _check_norm_type("clip_grad_norm_", norm_type)
     chosen = _with_grad("clip_grad_norm_", parameters)
-    norms = [_norm(parameter.grad.data, kind) for parameter in chosen]
+    norms = [_norm(parameter.grad.array, kind) for parameter in chosen]
     total = _combined(norms, kind)
     if not math.isfinite(total) and error_if_nonfinite:
         for place, (parameter, norm) in enumerate(zip(chosen, norms, strict=True)):
@@ -109,7 +109,7 @@ def clip_grad_norm_(
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
         for parameter in chosen:
-            parameter.grad.data *= scale
+            parameter.grad.array *= scale
             parameter.grad.version[0] += 1
     return _scalar(total, chosen)
 

@@ -36,7 +36,7 @@ def check_float(name: str, input: Any, weight: Tensor) -> None:
 
 def check_ids(name: str, what: str, ids: Tensor, count: int, ignore: int | None = None) -> None:
     """Refuse ids outside of [0, count): the message names the first and its place."""
-    data = ids.data
+    data = ids.array
     if ids.numel() == 0 or (int(data.min()) >= 0 and int(data.max()) < count):
         return
     host_ids = ids.numpy()
@@ -254,7 +254,7 @@ def _any_kept(target: Tensor, ignore_index: int, weight: Tensor | None) -> bool:
         kept = target != ignore_index
         return bool((weight.detach()[ops.where(kept, target, 0)] * kept).any())
     # The usual target has no ignore_index in it: one look at its first element tells.
-    return int(target.data.reshape(-1)[0]) != ignore_index or bool((target != ignore_index).any())
+    return int(target.array.reshape(-1)[0]) != ignore_index or bool((target != ignore_index).any())
 
 
 def _soft_cross_entropy(

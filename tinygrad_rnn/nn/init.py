@@ -20,7 +20,7 @@ def _check(name: str, tensor: Any) -> None:
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
     array = np.asarray(values, tensor.dtype)
-    tensor.data[...] = backend_of(tensor.data).from_host(array)
+    tensor.array[...] = backend_of(tensor.array).from_host(array)
     tensor.version[0] += 1
     return tensor
 

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from ..backend import backend_of
+from ..engine.node import check_writable
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError
 from ..tensor import Tensor
 
@@ -20,8 +21,10 @@ class Parameter(Tensor):
     name: str  # the attribute under which it was registered first: messages name it
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        array = data.detach().data if isinstance(data, Tensor) else data
+        array = data.detach().array if isinstance(data, Tensor) else data
         super().__init__(array, requires_grad)
+        if isinstance(data, Tensor):
+            self.version = data.version  # the same memory
         self.name = "parameter"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -212,7 +215,7 @@ class Module:
             if tensor.dtype.kind == "f":
                 for part in (tensor, tensor.grad):
                     if part is not None:
-                        part.data = part.detach().to(*args, **kwargs).data
+                        part.array = part.detach().to(*args, **kwargs).array
                         part.version[0] += 1
         return self
 
@@ -250,12 +253,14 @@ class Module:
                 f"{type(self).__name__}.load_state_dict: nothing was loaded, as " + "; ".join(wrong)
             )
         fresh = [
-            (tensor, backend_of(tensor.data).from_host(np.asarray(state_dict[name])))
+            (tensor, backend_of(tensor.array).from_host(np.asarray(state_dict[name])))
             for name, tensor in self.state_dict().items()
             if name in state_dict
         ]
+        for tensor, _ in fresh:
+            check_writable(tensor.array, f"{type(self).__name__}.load_state_dict")
         for tensor, array in fresh:  # needs no memory: nothing can go wrong halfway
-            tensor.data[...] = array
+            tensor.array[...] = array
             tensor.version[0] += 1
 
     def misfits(self, state_dict: Mapping[str, Any], strict: bool = True) -> list[str]:
@@ -279,7 +284,7 @@ class Module:
             wrong += [f"{name} is unexpected" for name in values if name not in own]
         held: dict[int, str] = {}
         for name, tensor in own.items():
-            first = held.setdefault(id(tensor.data), name)
+            first = held.setdefault(id(tensor.array), name)
             tied = first != name and name in values and first in values
             if tied and not np.array_equal(values[name], values[first], equal_nan=True):
                 wrong.append(f"{name} differs from {first}, to which it is tied")

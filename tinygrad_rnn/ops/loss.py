@@ -22,8 +22,8 @@ def _cross_entropy(
 ) -> Any:
     """Cross entropy of logits (N, V) and class indices (N,), weighted by class (V,), in nats."""
     classes = logits.shape[-1]
-    log_p = log_softmax(logits)
     kept = target != ignore_index
+    log_p = log_softmax(where(kept.reshape(-1, 1), logits, 0.0))  # a NaN there is of no matter
     index = where(kept, target, 0)
     share = kept.to(logits.dtype) if weight is None else weight[index] * kept
     one_hot = index.reshape(-1, 1) == wrap(_arange(index, classes))
@@ -40,7 +40,7 @@ def _cross_entropy(
 def _arange(like: Any, count: int) -> Any:
     from ..backend import backend_of
 
-    return backend_of(like.data).arange(count)
+    return backend_of(like.array).arange(count)
 
 
 cross_entropy = FusedOp(_cross_entropy)

@@ -77,6 +77,19 @@ def gru_step(z: Tensor, h: Tensor, w_hh: Tensor, b_hh: Maybe) -> Tensor:
 # ---------------------------------------------------------------- a sequence
 
 
+def _inside(like: Tensor, lengths: np.ndarray) -> Tensor:
+    """Where a sequence goes on: (T, B, 1)."""
+    inside = np.arange(like.shape[0])[:, None, None] < np.asarray(lengths)[None, :, None]
+    return wrap(backend_of(like.array).from_host(inside))
+
+
+def _silenced(x: Tensor, lengths: np.ndarray | None) -> Tensor:
+    """Features with zeros in the padding, whatever stood there, a NaN too."""
+    if lengths is None or x.dtype.kind != "f":
+        return x
+    return where(_inside(x, lengths), x, 0.0)
+
+
 def scan(
     step: Callable[..., tuple[Tensor, ...]],
     z: Tensor,
@@ -90,14 +103,12 @@ def scan(
     the end of a sequence the state waits and the output is 0.
     """
     steps = z.shape[0]
-    if lengths is not None:
-        inside = np.arange(steps)[:, None, None] < np.asarray(lengths)[None, :, None]
-        mask = wrap(backend_of(z.data).from_host(inside))  # (T, B, 1)
+    mask = None if lengths is None else _inside(z, lengths)
     outputs = [None] * steps
     for t in reversed(range(steps)) if reverse else range(steps):
         new = step(z[t], *state)
-        out = new[0] if lengths is None else where(mask[t], new[0], 0.0)
-        if lengths is not None:
+        out = new[0] if mask is None else where(mask[t], new[0], 0.0)
+        if mask is not None:
             new = tuple([where(mask[t], *pair) for pair in zip(new, state, strict=True)])
         outputs[t] = out.reshape(1, *out.shape)
         state = new
@@ -113,7 +124,7 @@ def _rnn(
     nonlinearity: str = "tanh", reverse: bool = False, lengths: np.ndarray | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """A layer of torch.nn.RNN in one direction: (T, B, I) or ids (T, B) to (T, B, H), (B, H)."""
-    z = project(x, w_ih, b_ih)
+    z = project(_silenced(x, lengths), w_ih, b_ih)
     h = _start(h_0, z, w_hh.shape[1])
     step = lambda z, h: (rnn_step(z, h, w_hh, b_hh, nonlinearity),)
     return scan(step, z, (h,), reverse, lengths)
@@ -124,7 +135,7 @@ def _lstm(
     w_hr: Maybe = None, /, reverse: bool = False, lengths: np.ndarray | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """A layer of torch.nn.LSTM in one direction: to (T, B, H), (B, H) and (B, H) for c."""
-    z = project(x, w_ih, b_ih)
+    z = project(_silenced(x, lengths), w_ih, b_ih)
     h, c = _start(h_0, z, w_hh.shape[1]), _start(c_0, z, w_hh.shape[0] // 4)
     step = lambda z, h, c: lstm_step(z, h, c, w_hh, b_hh, w_hr)
     return scan(step, z, (h, c), reverse, lengths)
@@ -135,7 +146,7 @@ def _gru(
     reverse: bool = False, lengths: np.ndarray | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """A layer of torch.nn.GRU in one direction: (T, B, I) or ids (T, B) to (T, B, H), (B, H)."""
-    z = project(x, w_ih, b_ih)
+    z = project(_silenced(x, lengths), w_ih, b_ih)
     h = _start(h_0, z, w_hh.shape[1])
     step = lambda z, h: (gru_step(z, h, w_hh, b_hh),)
     return scan(step, z, (h,), reverse, lengths)

@@ -37,9 +37,9 @@ permute_dims.vjp(lambda g, axes, xp: xp.permute_dims(g, _inverse(axes)))
 def broadcast_to(xp: Any, x: Array, /, shape: Shape) -> Array: return xp.broadcast_to(x, shape)
 broadcast_to.vjp(lambda g: g)  # the engine undoes broadcasting
 
-@op(view=True)
-def flip(xp: Any, x: Array, /, axis: int | Shape) -> Array: return xp.flip(x, axis=axis)
-flip.vjp(lambda g, axis, xp: xp.flip(g, axis))
+@op
+def flip(xp: Any, x: Array, /, axis: int | Shape) -> Array: return xp.array(xp.flip(x, axis=axis))
+flip.vjp(lambda g, axis, xp: xp.flip(g, axis=axis))
 
 @op
 def concat(xp: Any, /, *xs: Array, axis: int = 0) -> Array: return xp.concat(xs, axis=axis)

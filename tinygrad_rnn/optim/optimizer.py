@@ -8,13 +8,14 @@ momentum) stays flat between steps; ``state_dict`` shows it parameter by paramet
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..backend import backend_of
 from ..engine.mode import enable_grad
-from ..engine.node import wrap
+from ..engine.node import check_writable, wrap
 from ..errors import CheckpointError, DTypeError, OptionError
 from ..tensor import Tensor
 
@@ -22,9 +23,9 @@ from ..tensor import Tensor
 def at_least(name: str, bound: float, **options: Any) -> None:
     """Refuse options that are not numbers of at least ``bound``."""
     for key, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
             raise DTypeError(f"{name}: {key} is {value!r}, expected a number")
-        if not bound <= value < math.inf:
+        if not bound <= float(value) < math.inf:
             raise OptionError(f"{name}: {key} is {value}, expected a finite number >= {bound}")
 
 
@@ -38,7 +39,7 @@ class _Bucket:
         self.sizes = sizes = [p.numel() for p in params]
         starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
         self.spans = [slice(a, b) for a, b in itertools.pairwise(starts)]
-        xp = backend_of(params[0].data)
+        xp = backend_of(params[0].array)
         self.xp = xp
         self.dtype = params[0].dtype
         self.slots = {
@@ -54,6 +55,20 @@ class _Bucket:
                 for name, slot in self.slots.items():
                     slot[self.spans[i]] = self.xp.from_host(np.asarray(entry[name]).reshape(-1))
 
+    def fits(self, slots: tuple[str, ...]) -> bool:
+        """Whether these are the slots that it has."""
+        return tuple(self.slots) == slots
+
+    def inherit(self, others: "list[_Bucket]") -> None:
+        """Take over what others remember of the same parameters."""
+        held = {id(p): (other, i) for other in others for i, p in enumerate(other.params)}
+        for i, param in enumerate(self.params):
+            other, place = held.get(id(param), (None, 0))
+            if other is not None and other.dtype == self.dtype:
+                self.steps[i] = other.steps[place]
+                for name in self.slots.keys() & other.slots.keys():
+                    self.slots[name][self.spans[i]] = other.slots[name][other.spans[place]]
+
     def prepare(self, update: Callable[..., None]) -> list[Any]:
         """What :meth:`commit` takes; of the parameters that are in step all in one go."""
         chosen = [i for i, p in enumerate(self.params) if p.grad is not None]
@@ -63,18 +78,19 @@ class _Bucket:
         parts = [chosen] if together else [[i] for i in chosen]
         return [(self, part, *self._updated(part, update)) for part in parts]
 
-    def _updated(self, part: list[int], update: Callable[..., None]) -> tuple[Any, dict[str, Any]]:
-        """The new values of some parameters and of their slots; nothing is changed."""
+    def _updated(self, part: list[int], update: Callable[..., None]) -> tuple[Any, ...]:
+        """The new values of some parameters, their slots and their step; nothing is changed."""
         join = self.xp.join
         span = slice(self.spans[part[0]].start, self.spans[part[-1]].stop)
-        vector = join([self.params[i].data for i in part])
-        grad = join([self.params[i].grad.data for i in part])
+        vector = join([self.params[i].array for i in part])
+        grad = join([self.params[i].grad.array for i in part])
         slots = {name: join([slot[span]]) for name, slot in self.slots.items()}
-        update(self.xp, vector, grad, slots, self.steps[part[0]] + 1)
-        return vector, slots
+        step = self.steps[part[0]] + 1
+        update(self.xp, vector, grad, slots, step)
+        return vector, slots, step
 
-    def commit(self, part: list[int], vector: Any, slots: dict[str, Any]) -> None:
-        """Take over new values; needs no memory, so that nothing can go wrong halfway."""
+    def commit(self, part: list[int], vector: Any, slots: dict[str, Any], step: int) -> None:
+        """Take over new values: needs no memory, and may be repeated after an interrupt."""
         if len(part) == len(self.params):
             self.slots = slots
         else:
@@ -83,9 +99,9 @@ class _Bucket:
         reshape, start = self.xp.reshape, 0
         for i in part:
             p = self.params[i]
-            self.steps[i] += 1
+            self.steps[i] = step
             stop = start + self.sizes[i]
-            data = p.data
+            data = p.array
             data[...] = reshape(vector[start:stop], data.shape)
             p.version[0] += 1
             start = stop
@@ -104,6 +120,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self._buckets: dict[int, list[_Bucket]] = {}  # the buckets of each group
+        self._known: dict[int, list[int]] = {}  # the parameters that they are of, by id
         if isinstance(params, Tensor):
             raise DTypeError(
                 f"{self._name}: params is a Tensor, expected an iterable of them: [tensor]"
@@ -181,19 +198,32 @@ class Optimizer:
                 if set_to_none:
                     param.grad = None
                 else:
-                    param.grad = wrap(backend_of(param.data).zeros_like(param.data))
+                    param.grad = wrap(backend_of(param.array).zeros_like(param.array))
 
     def _bucket(self, number: int) -> list[_Bucket]:
-        """The buckets of a group; made when first needed, as the parameters may be moved before."""
-        if number not in self._buckets:
-            self._buckets[number] = self._make_buckets(number, self.param_groups[number])
-        return self._buckets[number]
+        """The buckets of a group; made when first needed, as the parameters may be moved before.
+
+        Made anew, with what they remember, if the group's parameters or slots have changed.
+        """
+        group, made = self.param_groups[number], self._buckets.get(number)
+        slots = self.slots_of(group)
+        if (
+            made is None
+            or not all(bucket.fits(slots) for bucket in made)
+            or ([id(p) for p in group["params"]] != self._known.get(number))
+        ):
+            fresh = self._make_buckets(number, group)
+            for bucket in fresh:
+                bucket.inherit(made or [])
+            self._buckets[number] = made = fresh
+            self._known[number] = [id(p) for p in group["params"]]
+        return made
 
     def _make_buckets(self, number: int, group: Mapping[str, Any]) -> list[_Bucket]:
         first = sum(len(g["params"]) for g in self.param_groups[:number])
         kinds: dict[Any, list[int]] = {}
         for i, param in enumerate(group["params"]):
-            kinds.setdefault((type(param.data), param.dtype), []).append(i)
+            kinds.setdefault((type(param.array), param.dtype), []).append(i)
         return [
             _Bucket(
                 [group["params"][i] for i in places],
@@ -214,24 +244,35 @@ class Optimizer:
                 result = closure()
         for number in range(len(self.param_groups)):
             for bucket in self._bucket(number):
-                for param in bucket.params:
-                    self._check_grad(param, bucket.dtype)
+                for param, size in zip(bucket.params, bucket.sizes, strict=True):
+                    self._check_grad(param, bucket.dtype, size)
         ready: list[Any] = []
         for number, group in enumerate(self.param_groups):
             for bucket in self._bucket(number):
                 ready += bucket.prepare(lambda *args, group=group: self.update(group, *args))
-        for bucket, *new in ready:
-            bucket.commit(*new)
+        try:
+            for bucket, *new in ready:
+                bucket.commit(*new)
+        except BaseException:  # an interrupt: finish first, a commit can be repeated
+            for bucket, *new in ready:
+                bucket.commit(*new)
+            raise
         return result
 
-    def _check_grad(self, param: Tensor, dtype: Any) -> None:
+    def _check_grad(self, param: Tensor, dtype: Any, size: int) -> None:
         if param.grad is None:
             return
-        grad, data = param.grad.data, param.data
-        if data.dtype != dtype:
+        if not isinstance(param.grad, Tensor):
+            raise DTypeError(
+                f"{self._name}.step: a gradient is {type(param.grad).__name__}, expected a Tensor"
+            )
+        grad, data = param.grad.array, param.array
+        check_writable(data, f"{self._name}.step")
+        if data.dtype != dtype or param.numel() != size:
             raise OptionError(
-                f"{self._name}.step: a parameter has become {data.dtype}, but its state is {dtype}; "
-                "convert the model before the first step, or make a new optimizer"
+                f"{self._name}.step: a parameter has become {data.dtype} of {param.numel()} "
+                f"numbers, but its state is {dtype} of {size}; convert the model before the first "
+                "step, or make a new optimizer"
             )
         if grad.shape != data.shape or grad.dtype != data.dtype:
             raise OptionError(
@@ -278,6 +319,7 @@ class Optimizer:
             for bucket in made[number]:
                 bucket.fill(state_dict["state"])
         self._buckets = made
+        self._known = {n: [id(p) for p in g["params"]] for n, g in enumerate(self.param_groups)}
         for group, changed in zip(self.param_groups, options, strict=True):
             group.update(changed)
 

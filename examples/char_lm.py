@@ -106,9 +106,7 @@ class CharLM(nn.Module):
 
     def __init__(self, size, cell, hidden, layers, dropout):
         super().__init__()
-        layer = getattr(nn, cell.upper(), None)
-        if layer is None:
-            raise tg.Error(f"this version of tinygrad_rnn has no nn.{cell.upper()}; use --cell rnn")
+        layer = getattr(nn, cell.upper())
         self.rnn = layer(size, hidden, layers, dropout=dropout if layers > 1 else 0.0)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, size)

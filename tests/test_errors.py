@@ -188,6 +188,56 @@ cell(tg.zeros(3), tg.zeros(1, 2))
     ShapeError: nn.RNNCell: hx ... expected (2,)
 cell(tg.zeros(2, 3), tg.zeros(2, 2, dtype=f64))
     DTypeError: nn.RNNCell: hx is float64
+nn.LSTM(3, 0)
+    OptionError: nn.LSTM: hidden_size is 0
+nn.LSTM(3, "2")
+    DTypeError: nn.LSTM: hidden_size is '2'
+nn.LSTM(3, 2, proj_size=2)
+    OptionError: nn.LSTM: proj_size is 2, expected less than hidden_size=2 ... 0 for none
+nn.LSTM(3, 2, proj_size=-1)
+    OptionError: nn.LSTM: proj_size is -1
+nn.LSTM(3, 2, proj_size=1.5)
+    DTypeError: nn.LSTM: proj_size is 1.5, expected an integer
+nn.LSTM(3, 2, proj_size=None)
+    DTypeError: nn.LSTM: proj_size is None
+nn.LSTM(3, 2, dropout=-0.1)
+    OptionError: nn.LSTM: dropout is -0.1
+lstm(tg.zeros(4, 2, 5))
+    ShapeError: nn.LSTM: input has 5 features ... expected input_size=3
+lstm(x, tg.zeros(2, 2, 1))
+    DTypeError: nn.LSTM: the state is a Tensor, expected a tuple (h_0, c_0)
+lstm(x, (tg.zeros(2, 2, 1),))
+    DTypeError: nn.LSTM: the state is a tuple of 1, expected a tuple (h_0, c_0)
+lstm(x, (tg.zeros(2, 2, 2), tg.zeros(2, 2, 2)))
+    ShapeError: nn.LSTM: h_0 has shape (2, 2, 2), expected (2, 2, 1)
+lstm(x, (tg.zeros(2, 2, 1), tg.zeros(2, 2, 1)))
+    ShapeError: nn.LSTM: c_0 has shape (2, 2, 1), expected (2, 2, 2) ... batch_first
+lstm(x, (tg.zeros(2, 2, 1), None))
+    DTypeError: nn.LSTM: c_0 is NoneType, expected a float32 Tensor
+lstm(x[:, 0], (tg.zeros(2, 1), tg.zeros(2, 1, 2)))
+    ShapeError: nn.LSTM: c_0 ... expected (2, 2)
+lstm(x, lengths=[1, 5])
+    OptionError: nn.LSTM: lengths go from 1 to 5
+nn.GRU(3, 2, num_layers=0)
+    OptionError: nn.GRU: num_layers is 0
+gru(tg.tensor([[0, 3]]))
+    IdError: nn.GRU: input has 3 at (0, 1)
+gru(x, (tg.zeros(1, 2, 2), tg.zeros(1, 2, 2)))
+    DTypeError: nn.GRU: h_0 is tuple
+gru(x, tg.zeros(2, 1, 2))
+    ShapeError: nn.GRU: h_0 has shape (2, 1, 2), expected (1, 2, 2)
+nn.LSTMCell(0, 2)
+    OptionError: nn.LSTMCell: input_size is 0
+lstm_cell(tg.zeros(2, 3), tg.zeros(2, 2))
+    DTypeError: nn.LSTMCell: the state is a Tensor, expected a tuple (h_0, c_0)
+lstm_cell(tg.zeros(2, 3), (tg.zeros(2, 2), tg.zeros(2)))
+    ShapeError: nn.LSTMCell: c_0 has shape (2,), expected (2, 2)
+lstm_cell(tg.zeros(2, 3, dtype=f64))
+    DTypeError: nn.LSTMCell: input is float64
+nn.GRUCell(3, 2.0)
+    DTypeError: nn.GRUCell: hidden_size is 2.0
+gru_cell(tg.zeros(2, 3), tg.zeros(2, 3))
+    ShapeError: nn.GRUCell: hx has shape (2, 3), expected (2, 2)
 """
 
 LOSSES = """
@@ -591,7 +641,10 @@ class World:
         self.linear = nn.Linear(3, 2)
         self.embedding = nn.Embedding(4, 2, padding_idx=0)
         self.sequential = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))
+        self.lstm, self.gru = nn.LSTM(3, 2, num_layers=2, proj_size=1), nn.GRU(3, 2)
+        self.lstm_cell, self.gru_cell = nn.LSTMCell(3, 2), nn.GRUCell(3, 2)
         parts = (self.rnn, self.cell, self.linear, self.embedding, self.sequential)
+        parts += (self.lstm, self.gru, self.lstm_cell, self.gru_cell)
         self.model = nn.Sequential(*parts)
         self.linear.register_buffer("scale", tg.ones(2))
         self.weight = self.linear.weight

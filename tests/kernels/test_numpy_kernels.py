@@ -9,48 +9,72 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tinygrad_rnn.backend.threads import scanning
 from tinygrad_rnn.kernels import numpy as kernels
 
-NAMES = ("x", "h_0", "w_ih", "w_hh", "b_ih", "b_hh")
+KINDS = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}  # blocks in a weight, parts of the state
+every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 # ---- the oracle: one sequence at a time, one step at a time, for real and for complex numbers
 
 
-def activate(nonlinearity, z):
-    return np.tanh(z) if nonlinearity == "tanh" else np.where(z.real > 0, z, 0)
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
 
 
-def loop(x, h_0, w_ih, w_hh, b_ih, b_hh, *, nonlinearity, reverse, lengths):
-    if x.dtype.kind == "i":
+def rnn_step(z, r, h, nonlinearity):
+    z = z + r
+    return [np.tanh(z) if nonlinearity == "tanh" else np.where(z.real > 0, z, 0)]
+
+
+def lstm_step(z, r, h, c, w_hr):
+    i, f, g, o = np.split(z + r, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    m = sigmoid(o) * np.tanh(c)
+    return [m if w_hr is None else w_hr @ m, c]
+
+
+def gru_step(z, r, h):
+    (z_r, z_u, z_n), (r, u, n) = np.split(z, 3), np.split(r, 3)
+    u = sigmoid(z_u + u)
+    return [(1 - u) * np.tanh(z_n + sigmoid(z_r + r) * n) + u * h]
+
+
+def loop(kind, inputs, *, reverse, lengths, **settings):
+    """The outputs of a layer, as its equations say."""
+    step, states = globals()[f"{kind}_step"], KINDS[kind][1]
+    x, first = inputs[0], inputs[1 : 1 + states]
+    w_ih, w_hh, b_ih, b_hh, *more = inputs[1 + states :]
+    if x.dtype.kind in "iu":
         x = np.eye(w_ih.shape[1])[x]
     steps, batch = x.shape[:2]
-    hidden = len(w_hh)
-    kind = np.result_type(*(a for a in (x, h_0, w_ih, w_hh, b_ih, b_hh) if a is not None))
-    output, h_n = np.zeros((steps, batch, hidden), kind), np.zeros((batch, hidden), kind)
+    sizes = (w_hh.shape[1], len(w_hh) // KINDS[kind][0])[:states]
+    dtype = np.result_type(*(a for a in (x, *inputs[1:]) if a is not None))
+    output = np.zeros((steps, batch, sizes[0]), dtype)
+    last = [np.zeros((batch, size), dtype) for size in sizes]
     for b in range(batch):
-        h = np.zeros(hidden) if h_0 is None else h_0[b]
+        state = [np.zeros(n) if h is None else h[b] for h, n in zip(first, sizes, strict=True)]
         times = range(steps if lengths is None else lengths[b])
         for t in reversed(times) if reverse else times:
-            z = w_ih @ x[t, b] + w_hh @ h
-            h = activate(nonlinearity, z if b_ih is None else z + b_ih + b_hh)
-            output[t, b] = h
-        h_n[b] = h
-    return output, h_n
+            z, r = w_ih @ x[t, b], w_hh @ state[0]
+            if b_ih is not None:
+                z, r = z + b_ih, r + b_hh
+            state = step(z, r, *state, *more, **settings)
+            output[t, b] = state[0]
+        for end, part in zip(last, state, strict=True):
+            end[b] = part
+    return output, *last
 
 
 def slope_along(case, k, direction):
-    """The exact derivative of sum(u * output) + sum(v * h_n), by a complex step: no cancellation."""
-    inputs = [a + 0 if a is not None else None for a in case.inputs]
+    """The exact derivative of the sums of cotangent * output, by a complex step: nothing cancels."""
+    inputs = [None if a is None else a.copy() for a in case.inputs]
     inputs[k] = inputs[k] + 1e-200j * direction
-    output, h_n = loop(*inputs, **case.settings)
-    g_output, g_h_n = case.grads
-    total = 0.0
-    if g_output is not None:
-        total += (g_output * output.imag).sum()
-    if g_h_n is not None:
-        total += (g_h_n * h_n.imag).sum()
-    return total / 1e-200
+    with scanning(1):  # BLAS's threads cost more than such small products
+        outputs = loop(case.kind, inputs, **case.settings)
+    pairs = zip(case.grads, outputs, strict=True)
+    return sum((g * out.imag).sum() for g, out in pairs if g is not None) / 1e-200
 
 
 # ---- random cases
@@ -74,8 +98,8 @@ def laid_out(rng, x):
     return y
 
 
-def make(sizes, seed, *, ids, bias, h_0, ends, nonlinearity, reverse, cotangents):
-    steps, batch, features, hidden = sizes
+def make(kind, sizes, seed, *, ids, bias, initial, ends, reverse, projected, relu, cotangents):
+    (steps, batch, features, hidden), (gates, states) = sizes, KINDS[kind]
     rng = np.random.default_rng(seed)
 
     def f(*shape):
@@ -86,35 +110,45 @@ def make(sizes, seed, *, ids, bias, h_0, ends, nonlinearity, reverse, cotangents
         if ids
         else f(steps, batch, features)
     )
-    b_ih, b_hh = (f(hidden), f(hidden)) if bias else (None, None)
-    first = f(batch, hidden) if h_0 else None
-    w_hh = laid_out(rng, rng.standard_normal((hidden, hidden)) / hidden)  # no chaos
-    inputs = (x, first, f(hidden, features), w_hh, b_ih, b_hh)
-    lengths = rng.integers(1, steps + 1, batch) if ends else None
-    settings_ = {"nonlinearity": nonlinearity, "reverse": reverse, "lengths": lengths}
-    shapes = {"output": (steps, batch, hidden), "h_n": (batch, hidden)}
-    grads = tuple(f(*shape) if name in cotangents else None for name, shape in shapes.items())
+    size = 1 + seed % hidden if projected and kind == "lstm" else hidden  # of h
+    first = [f(batch, n) if initial else None for n in (size, hidden)[:states]]
+    w_hh = laid_out(rng, rng.standard_normal((gates * hidden, size)) / hidden)  # no chaos
+    biases = [f(gates * hidden) if bias else None for _ in range(2)]
+    inputs = (x, *first, f(gates * hidden, features), w_hh, *biases)
+    settings_ = {"reverse": reverse, "lengths": rng.integers(1, steps + 1, batch) if ends else None}
+    if kind == "lstm":
+        inputs += (f(size, hidden) if projected else None,)
+    elif kind == "rnn":
+        settings_["nonlinearity"] = "relu" if relu else "tanh"
+    shapes = [(steps, batch, size), (batch, size), (batch, hidden)][: 1 + states]
+    grads = tuple(f(*shape) if cotangents in (k, "all") else None for k, shape in enumerate(shapes))
+    assert any(g is not None for g in grads)
     needs = tuple(a is not None and a.dtype.kind == "f" for a in inputs)
-    return SimpleNamespace(inputs=inputs, settings=settings_, grads=grads, needs=needs, rng=rng)
+    return SimpleNamespace(
+        kind=kind, inputs=inputs, settings=settings_, grads=grads, needs=needs, rng=rng
+    )
 
 
-flags = ("ids", "bias", "h_0", "ends", "reverse")
-cases = st.builds(
-    make,
-    st.tuples(st.integers(1, 6), st.integers(0, 5), st.integers(1, 4), st.integers(1, 5)),
-    st.integers(0, 2**32 - 1),
-    nonlinearity=st.sampled_from(["tanh", "relu"]),
-    cotangents=st.sampled_from(["output", "h_n", "output and h_n"]),
-    **{name: st.booleans() for name in flags},
-)
+@st.composite
+def cases(draw, kind):
+    names = ("ids", "bias", "initial", "ends", "reverse", "projected", "relu")
+    sizes = st.tuples(st.integers(1, 6), st.integers(0, 5), st.integers(1, 4), st.integers(1, 5))
+    cotangents = st.sampled_from([*range(1 + KINDS[kind][1]), "all"])
+    return make(
+        kind,
+        draw(sizes),
+        draw(st.integers(0, 2**32 - 1)),
+        cotangents=draw(cotangents),
+        **{name: draw(st.booleans()) for name in names},
+    )
 
 
 def forward(case):
-    return kernels.rnn_forward(*case.inputs, **case.settings)
+    return getattr(kernels, f"{case.kind}_forward")(*case.inputs, **case.settings)
 
 
 def backward(case, outputs, workspace, grads=None, needs=None):
-    return kernels.rnn_backward(
+    return getattr(kernels, f"{case.kind}_backward")(
         case.grads if grads is None else grads,
         case.needs if needs is None else needs,
         case.inputs,
@@ -131,23 +165,19 @@ def close(got, want, rtol=1e-10):
         np.testing.assert_allclose(got, want, rtol=0, atol=rtol * max(1, abs(want).max()))
 
 
-# ---- the recurrent scan
+# ---- the recurrent scans
 
 
-@given(cases)
-def test_rnn_is_the_loop(case):
-    (output, h_n), _ = forward(case)
-    want_output, want_h_n = loop(*case.inputs, **case.settings)
-    close(output, want_output)
-    close(h_n, want_h_n)
-    assert output.flags.c_contiguous
-    assert not np.shares_memory(output, h_n)
-    for a in case.inputs:
-        assert a is None or not (np.shares_memory(a, output) or np.shares_memory(a, h_n))
+def check_values(case):
+    outputs, _ = forward(case)
+    for out, want in zip(outputs, loop(case.kind, case.inputs, **case.settings), strict=True):
+        close(out, want)
+    assert outputs[0].flags.c_contiguous
+    arrays = [a for a in (*outputs, *case.inputs) if a is not None]
+    assert not any(np.shares_memory(a, b) for a in outputs for b in arrays if a is not b)
 
 
-@given(cases)
-def test_rnn_gradients_are_the_derivatives(case):
+def check_gradients(case):
     outputs, workspace = forward(case)
     grads = backward(case, outputs, workspace)
     for k, (g, needed) in enumerate(zip(grads, case.needs, strict=True)):
@@ -159,11 +189,10 @@ def test_rnn_gradients_are_the_derivatives(case):
                 direction = case.rng.standard_normal(g.shape)
                 want = slope_along(case, k, direction)
                 scale = max(1, (abs(g) * abs(direction)).sum())
-                assert abs((g * direction).sum() - want) <= 1e-10 * scale, NAMES[k]
+                assert abs((g * direction).sum() - want) <= 1e-10 * scale, f"input {k}"
 
 
-@given(cases)
-def test_rnn_gradients_are_new_and_repeatable(case):
+def check_new_and_repeatable(case):
     kept = [None if a is None else a.copy() for a in (*case.inputs, *case.grads)]
     outputs, workspace = forward(case)
     values = [a.copy() for a in outputs]
@@ -177,8 +206,28 @@ def test_rnn_gradients_are_new_and_repeatable(case):
         assert a is None or np.array_equal(a, before)
 
 
-@given(cases, st.floats(-3, 3), st.floats(-3, 3))
-def test_rnn_backward_is_linear(case, a, b):
+@every_kind
+@given(data=st.data())
+def test_a_scan_is_the_loop(kind, data):
+    check_values(data.draw(cases(kind)))
+
+
+@every_kind
+@given(data=st.data())
+def test_gradients_are_the_derivatives(kind, data):
+    check_gradients(data.draw(cases(kind)))
+
+
+@every_kind
+@given(data=st.data())
+def test_gradients_are_new_and_repeatable(kind, data):
+    check_new_and_repeatable(data.draw(cases(kind)))
+
+
+@every_kind
+@given(data=st.data(), a=st.floats(-3, 3), b=st.floats(-3, 3))
+def test_backward_is_linear(kind, data, a, b):
+    case = data.draw(cases(kind))
     outputs, workspace = forward(case)
     u = tuple(
         np.zeros(o.shape) if g is None else g for o, g in zip(outputs, case.grads, strict=True)
@@ -197,22 +246,24 @@ def test_rnn_backward_is_linear(case, a, b):
         assert g is None or np.array_equal(g, p), "a missing cotangent is zero"
 
 
-@given(cases, st.lists(st.booleans(), min_size=6, max_size=6))
-def test_rnn_gives_the_gradients_that_are_asked_for(case, wanted):
-    needs = tuple(a and b for a, b in zip(case.needs, wanted, strict=True))
+@every_kind
+@given(data=st.data())
+def test_the_gradients_that_are_asked_for(kind, data):
+    case = data.draw(cases(kind))
+    needs = tuple(need and data.draw(st.booleans()) for need in case.needs)
     outputs, workspace = forward(case)
-    some, every = (
-        backward(case, outputs, workspace, needs=needs),
-        backward(case, outputs, workspace),
-    )
+    some = backward(case, outputs, workspace, needs=needs)
+    every = backward(case, outputs, workspace)
     for g, full, needed in zip(some, every, needs, strict=True):
         assert (g is not None) == needed
         if needed:
             close(g, full)
 
 
-@given(cases)
-def test_rnn_in_float32(case):
+@every_kind
+@given(data=st.data())
+def test_in_float32(kind, data):
+    case = data.draw(cases(kind))
     single = SimpleNamespace(**vars(case))
     single.inputs, single.grads = (
         tuple(a.astype("f4") if a is not None and a.dtype.kind == "f" else a for a in arrays)
@@ -224,7 +275,9 @@ def test_rnn_in_float32(case):
     )
     outputs, workspace = forward(single)
     want, work = forward(case)
-    smooth = case.settings["nonlinearity"] == "tanh"  # at a kink, float32 may see the other side
+    smooth = (
+        case.settings.get("nonlinearity") != "relu"
+    )  # at a kink, float32 may see the other side
     results = (*outputs, *backward(single, outputs, workspace))
     for k, (got, exact) in enumerate(
         zip(results, (*want, *backward(case, want, work)), strict=True)
@@ -234,70 +287,86 @@ def test_rnn_in_float32(case):
             close(got, exact, 2e-5)
 
 
+@every_kind
 @pytest.mark.parametrize(
-    "sizes", [(9, 30, 70, 40), (40, 70, 3, 33), (3, 1, 300, 64), (70, 9, 65, 8)]
+    "sizes", [(9, 30, 70, 40), (12, 40, 3, 33), (3, 1, 300, 64), (70, 9, 65, 8)]
 )
 @pytest.mark.parametrize("ids", [True, False])
 @pytest.mark.parametrize("ends", [True, False])
-def test_rnn_at_sizes_that_take_the_other_ways(sizes, ids, ends):
+def test_sizes_that_take_the_other_ways(kind, sizes, ids, ends):
     """Large enough for the pool, the table of rows, sorted ids and the copies of weights."""
-    on = {"bias": True, "h_0": True, "reverse": False}
-    case = make(
-        sizes, 5, ids=ids, ends=ends, nonlinearity="tanh", cotangents="output and h_n", **on
-    )
-    test_rnn_is_the_loop.hypothesis.inner_test(case)
-    test_rnn_gradients_are_the_derivatives.hypothesis.inner_test(case)
-    test_rnn_gradients_are_new_and_repeatable.hypothesis.inner_test(case)
+    on = {"bias": True, "initial": True, "reverse": False, "relu": False, "projected": ids == ends}
+    case = make(kind, sizes, 5, ids=ids, ends=ends, cotangents="all", **on)
+    check_values(case)
+    check_gradients(case)
+    check_new_and_repeatable(case)
 
 
+@every_kind
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
 @pytest.mark.parametrize("count", [200, 70_000])
-def test_ids_of_any_integer_type_are_one_hot_rows(count, dtype):
+def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
     """Few ids and many, of a vocabulary that 16 bits count and of one that they do not."""
+    gates, states = KINDS[kind]
     rng = np.random.default_rng(0)
     used = rng.choice(min(count, np.iinfo(dtype).max), 100, replace=False)
     x = rng.choice(used, (20, 10)).astype(dtype)
-    w_hh = rng.standard_normal((3, 3))
-    w_ih, bias = rng.standard_normal((3, count)), rng.standard_normal(3)
-    inputs = (x, None, w_ih, w_hh, bias, bias)
+    w_hh = rng.standard_normal((gates * 3, 3))
+    w_ih, bias = rng.standard_normal((gates * 3, count)), rng.standard_normal(gates * 3)
+    none, more = (None,) * states, (None,) if kind == "lstm" else ()
+    inputs = (x, *none, w_ih, w_hh, bias, bias, *more)
     hot = (used == x[..., None]).astype(float)
-    narrow = (hot, None, w_ih[:, used], w_hh, bias, bias)
-    needs = (False, False, True, True, True, True)
-    outputs, workspace = kernels.rnn_forward(*inputs)
-    want, work = kernels.rnn_forward(*narrow)
+    narrow = (hot, *none, w_ih[:, used], w_hh, bias, bias, *more)
+    needs = (False, *(False,) * states, True, True, True, True, *(False,) * len(more))
+    found = []
+    for arrays in (inputs, narrow):
+        case = SimpleNamespace(kind=kind, inputs=arrays, settings={}, needs=needs)
+        outputs, workspace = forward(case)
+        found.append((outputs, backward(case, outputs, workspace, outputs)))
+    (outputs, grads), (want, exact) = found
     close(outputs[0], want[0])
-    grads = kernels.rnn_backward(outputs, needs, inputs, outputs, workspace)
-    exact = kernels.rnn_backward(outputs, needs, narrow, want, work)
-    close(grads[2][:, used], exact[2])
-    assert np.count_nonzero(grads[2].any(0)) <= 100
-    for g, e in zip(grads[3:], exact[3:], strict=True):
+    close(grads[1 + states][:, used], exact[1 + states])
+    assert np.count_nonzero(grads[1 + states].any(0)) <= 100
+    for g, e in zip(grads[2 + states : 5 + states], exact[2 + states : 5 + states], strict=True):
         close(g, e)
 
 
-@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@every_kind
+@pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_nothing_flows_through_padding(nonlinearity, reverse):
-    rng = np.random.default_rng(0)
-    lengths = np.array([2, 5, 1, 4])
-    padding = np.arange(5)[:, None] >= lengths
-    x = rng.standard_normal((5, 4, 3))
-    weights = [rng.standard_normal(s) for s in [(4, 6), (6, 3), (6, 6), (6,), (6,)]]
-    g_output, g_h_n = rng.standard_normal((5, 4, 6)), rng.standard_normal((4, 6))
+def test_nothing_flows_through_padding(kind, relu, reverse):
+    on = {"ids": False, "bias": True, "initial": True, "ends": False, "reverse": reverse}
+    case = make(kind, (5, 4, 3, 6), 0, relu=relu, projected=relu, cotangents="all", **on)
+    case.settings["lengths"] = np.array([2, 5, 1, 4])
+    padding = np.arange(5)[:, None] >= case.settings["lengths"]
+    x, g_output = case.inputs[0].copy(), case.grads[0].copy()
+    case.inputs, case.grads = (x, *case.inputs[1:]), (g_output, *case.grads[1:])
     results = []
     for rubbish in (0.0, 1e300, np.inf, np.nan):
         x[padding], g_output[padding] = rubbish, rubbish
-        case = SimpleNamespace(
-            inputs=(x, *weights),
-            needs=(True,) * 6,
-            grads=(g_output, g_h_n),
-            settings={"nonlinearity": nonlinearity, "reverse": reverse, "lengths": lengths},
-        )
         outputs, workspace = forward(case)
         grads = backward(case, outputs, workspace)
         assert not outputs[0][padding].any()
         assert not grads[0][padding].any()
-        results.append([a.tobytes() for a in (*outputs, *grads)])
+        results.append([a.tobytes() for a in (*outputs, *grads) if a is not None])
     assert all(r == results[0] for r in results)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_saturated_gates_are_finite(kind, dtype):
+    """However large the sums: no overflow, no NaN; the gates are 0, 1 or -1, their slopes 0."""
+    gates, states = KINDS[kind]
+    x = np.array([1e4, -1e4, 1e30, -1e30], dtype).reshape(4, 1, 1)
+    weights = [np.ones((gates * 2, 1), dtype), np.ones((gates * 2, 2), dtype)]
+    more = (None,) if kind == "lstm" else ()
+    inputs = (x, *(None,) * states, *weights, None, None, *more)
+    needs = (True, *(False,) * states, True, True, False, False, *(False,) * len(more))
+    case = SimpleNamespace(kind=kind, inputs=inputs, settings={}, needs=needs)
+    outputs, workspace = forward(case)
+    ones = tuple(np.ones_like(out) for out in outputs)
+    for a in (*outputs, *backward(case, outputs, workspace, ones)):
+        assert a is None or np.isfinite(a).all()
 
 
 def test_relu_has_no_slope_at_zero():
@@ -494,57 +563,68 @@ def test_adam_of_a_vector_in_pieces(dtype, monkeypatch):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("kind", ["rnn", "rnn relu", "lstm", "lstm projected", "gru"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("lengths", [None, [3, 7, 1, 7, 4]])
 @pytest.mark.parametrize("ids", [True, False])
-def test_rnn_is_pytorchs(nonlinearity, bias, lengths, ids):
+def test_a_scan_is_pytorchs(kind, bias, lengths, ids):
     """A bidirectional layer: weights of one direction after the other, outputs side by side."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
-    theirs = torch.nn.RNN(
-        6, 4, nonlinearity=nonlinearity, bias=bias, bidirectional=True, dtype=torch.float64
-    )
-    x = torch.randn(7, 5, 6, dtype=torch.float64)
+    kind, _, option = kind.partition(" ")
+    settings_ = {"nonlinearity": "relu"} if option == "relu" else {}
+    size = 3 if option == "projected" else 4
+    more = {"proj_size": 3} if option == "projected" else {}
+    double = {"dtype": torch.float64}
+    layer = getattr(torch.nn, kind.upper())
+    theirs = layer(6, 4, bias=bias, bidirectional=True, **settings_, **more, **double)
+    x = torch.randn(7, 5, 6, **double)
     if ids:
-        x = torch.eye(6, dtype=torch.float64)[torch.randint(0, 6, (7, 5))]
+        x = torch.eye(6, **double)[torch.randint(0, 6, (7, 5))]
     x.requires_grad_()
-    h_0 = torch.randn(2, 5, 4, dtype=torch.float64, requires_grad=True)
-    if lengths is None:
-        output, h_n = theirs(x, h_0)
-    else:
+    states = KINDS[kind][1]
+    first = [torch.randn(2, 5, n, requires_grad=True, **double) for n in (size, 4)[:states]]
+    packed = x
+    if lengths is not None:
         packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
-        packed, h_n = theirs(packed, h_0)
-        output, _ = torch.nn.utils.rnn.pad_packed_sequence(packed, total_length=7)
-    g_output, g_h_n = torch.randn_like(output), torch.randn_like(h_n)
-    torch.autograd.backward((output, h_n), (g_output, g_h_n))
+    output, last = theirs(packed, first[0] if states == 1 else tuple(first))
+    if lengths is not None:
+        output, _ = torch.nn.utils.rnn.pad_packed_sequence(output, total_length=7)
+    last = [last] if states == 1 else list(last)
+    us = [torch.randn_like(out) for out in (output, *last)]
+    torch.autograd.backward((output, *last), us)
 
     g_x = 0
     parameters = list(theirs.parameters())
+    half = len(parameters) // 2
     for d in range(2):
-        weights = parameters[d * len(parameters) // 2 :][: len(parameters) // 2]
-        arrays = [w.detach().numpy() for w in weights] + [None] * (0 if bias else 2)
+        weights = parameters[d * half :][:half]
+        arrays = [w.detach().numpy() for w in weights]
+        if not bias:
+            arrays[2:2] = [None, None]
+        if kind == "lstm" and not more:
+            arrays.append(None)
         features = x.detach().numpy()
-        inputs = (features.argmax(2) if ids else features, h_0[d].detach().numpy(), *arrays)
-        options = {
-            "nonlinearity": nonlinearity,
-            "reverse": bool(d),
-            "lengths": None if lengths is None else np.array(lengths),
-        }
-        outputs, workspace = kernels.rnn_forward(*inputs, **options)
-        side = slice(4 * d, 4 * d + 4)
-        close(outputs[0], output[..., side].detach().numpy())
-        close(outputs[1], h_n[d].detach().numpy())
-        grads = kernels.rnn_backward(
-            (g_output[..., side].numpy(), g_h_n[d].numpy()),
-            (not ids, True, True, True, bias, bias),
-            inputs,
-            outputs,
-            workspace,
-            **options,
+        inputs = (
+            features.argmax(2) if ids else features,
+            *[s[d].detach().numpy() for s in first],
+            *arrays,
         )
-        close(grads[1], h_0.grad[d].numpy())
-        for g, w in zip(grads[2:], weights, strict=False):
+        case = SimpleNamespace(kind=kind, inputs=inputs)
+        case.settings = {"reverse": bool(d), **settings_}
+        case.settings["lengths"] = None if lengths is None else np.array(lengths)
+        case.needs = (not ids, *[a is not None for a in inputs[1:]])
+        outputs, workspace = forward(case)
+        side = slice(size * d, size * d + size)
+        close(outputs[0], output[..., side].detach().numpy())
+        for out, s in zip(outputs[1:], last, strict=True):
+            close(out, s[d].detach().numpy())
+        case.grads = (us[0][..., side].numpy(), *[u[d].numpy() for u in us[1:]])
+        grads = backward(case, outputs, workspace)
+        for g, s in zip(grads[1 : 1 + states], first, strict=True):
+            close(g, s.grad[d].numpy())
+        found = [g for g in grads[1 + states :] if g is not None]
+        for g, w in zip(found, weights, strict=True):
             close(g, w.grad.numpy())
         g_x = g_x if ids else g_x + grads[0]
     if not ids:

@@ -118,6 +118,24 @@ def twins(torch, theirs, ours, dtype):
 # ---------------------------------------------------------------- recurrent layers
 
 
+def parts_of(result):
+    """An output and a last state, of one part or two, as one list."""
+    out, last = result
+    return [out, *last] if isinstance(last, tuple) else [out, last]
+
+
+def states(numbers, shapes):
+    """Theirs and ours of a state: one tensor, or a tuple of two; and the pairs of leaves."""
+    pairs = [numbers.pair(*shape) for shape in shapes]
+    if len(pairs) == 1:
+        return pairs[0], pairs
+    return tuple(zip(*pairs, strict=True)), pairs
+
+
+every_kind = pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+
+
+@every_kind
 @examples
 @given(
     options=st.fixed_dictionaries(
@@ -125,23 +143,31 @@ def twins(torch, theirs, ours, dtype):
             "input_size": sizes,
             "hidden_size": sizes,
             "num_layers": st.integers(1, 3),
-            "nonlinearity": st.sampled_from(["tanh", "relu"]),
             "bias": flags,
             "batch_first": flags,
             "bidirectional": flags,
         }
     ),
+    relu=flags,
+    proj_size=st.integers(0, 3),
     steps=st.integers(1, 5),
     batch=sizes,
-    h_0=flags,
+    initial=flags,
     how=st.sampled_from(["features", "features", "lengths", "lengths", "ids", "ids and lengths"]),
     batched=flags,
     dtype=dtypes,
     seed=st.integers(0, 2**32),
 )
-def test_rnn(torch, options, steps, batch, h_0, how, batched, dtype, seed):
-    numbers = Numbers(torch, seed, dtype)
-    theirs, ours = torch.nn.RNN(**options), nn.RNN(**options)
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+def test_recurrent(
+    torch, kind, options, relu, proj_size, steps, batch, initial, how, batched, dtype, seed
+):
+    numbers, hidden = Numbers(torch, seed, dtype), options["hidden_size"]
+    if kind == "RNN":
+        options = options | {"nonlinearity": "relu" if relu else "tanh"}
+    if kind == "LSTM":
+        options = options | {"proj_size": min(proj_size, hidden - 1)}
+    theirs, ours = getattr(torch.nn, kind)(**options), getattr(nn, kind)(**options)
     leaves = twins(torch, theirs, ours, dtype)
     batched = batched or "lengths" in how  # they pack no unbatched sequence
     order = (batch, steps) if options["batch_first"] else (steps, batch)
@@ -155,39 +181,43 @@ def test_rnn(torch, options, steps, batch, h_0, how, batched, dtype, seed):
         leaves.append((x, our_x))
     rows = options["num_layers"] * (2 if options["bidirectional"] else 1)
     state = [None, None]
-    if h_0:
-        state = numbers.pair(rows, *(batch,) * batched, options["hidden_size"])
-        leaves.append(state)
+    if initial:
+        wide = (options.get("proj_size") or hidden, hidden)[: 1 + (kind == "LSTM")]
+        state, pairs = states(numbers, [(rows, *(batch,) * batched, n) for n in wide])
+        leaves += pairs
     if "lengths" in how:
         lengths = numbers.rng.integers(1, steps + 1, batch)
         first = options["batch_first"]
         packed = torch.nn.utils.rnn.pack_padded_sequence(
             x, torch.tensor(lengths), batch_first=first, enforce_sorted=False
         )
-        out, h_n = theirs(packed, state[0])
+        out, last = theirs(packed, state[0])
         out, _ = torch.nn.utils.rnn.pad_packed_sequence(out, first, total_length=steps)
         given_lengths = [list, tuple, np.asarray, tg.tensor][seed % 4](lengths)
-        agree(numbers, (out, h_n), ours(our_x, state[1], given_lengths), leaves)
+        found = ours(our_x, state[1], given_lengths)
+        agree(numbers, parts_of((out, last)), parts_of(found), leaves)
     else:
-        agree(numbers, theirs(x, state[0]), ours(our_x, state[1]), leaves)
+        agree(numbers, parts_of(theirs(x, state[0])), parts_of(ours(our_x, state[1])), leaves)
 
 
+@every_kind
 @examples
 @given(
     features=sizes,
     hidden=sizes,
     bias=flags,
-    nonlinearity=st.sampled_from(["tanh", "relu"]),
+    relu=flags,
     lead=st.sampled_from([(), (1,), (3,)]),
     hx=flags,
     ids=flags,
     dtype=dtypes,
     seed=st.integers(0, 2**32),
 )
-def test_rnn_cell(torch, features, hidden, bias, nonlinearity, lead, hx, ids, dtype, seed):
+def test_cell(torch, kind, features, hidden, bias, relu, lead, hx, ids, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
-    theirs = torch.nn.RNNCell(features, hidden, bias, nonlinearity)
-    ours = nn.RNNCell(features, hidden, bias, nonlinearity)
+    options = {"nonlinearity": "relu" if relu else "tanh"} if kind == "RNN" else {}
+    theirs = getattr(torch.nn, f"{kind}Cell")(features, hidden, bias, **options)
+    ours = getattr(nn, f"{kind}Cell")(features, hidden, bias, **options)
     leaves = twins(torch, theirs, ours, dtype)
     if ids:
         places, our_x = numbers.ids(features, *lead)
@@ -197,18 +227,21 @@ def test_rnn_cell(torch, features, hidden, bias, nonlinearity, lead, hx, ids, dt
         leaves.append((x, our_x))
     state = [None, None]
     if hx:
-        state = numbers.pair(*lead, hidden)
-        leaves.append(state)
-    agree(numbers, [theirs(x, state[0])], [ours(our_x, state[1])], leaves)
+        state, pairs = states(numbers, [(*lead, hidden)] * (1 + (kind == "LSTM")))
+        leaves += pairs
+    found = [theirs(x, state[0]), ours(our_x, state[1])]
+    agree(numbers, *[list(f) if kind == "LSTM" else [f] for f in found], leaves)
 
 
-def test_rnn_dropout_does_nothing_in_eval(torch):
+@every_kind
+def test_dropout_does_nothing_in_eval(torch, kind):
     numbers = Numbers(torch, 0, "float64")
     options = {"num_layers": 3, "dropout": 0.5, "bidirectional": True}
-    theirs, ours = torch.nn.RNN(3, 4, **options).eval(), nn.RNN(3, 4, **options).eval()
+    theirs = getattr(torch.nn, kind)(3, 4, **options).eval()
+    ours = getattr(nn, kind)(3, 4, **options).eval()
     leaves = twins(torch, theirs, ours, "float64")
     x = numbers.pair(5, 2, 3)
-    agree(numbers, theirs(x[0]), ours(x[1]), [*leaves, x])
+    agree(numbers, parts_of(theirs(x[0])), parts_of(ours(x[1])), [*leaves, x])
 
 
 # ---------------------------------------------------------------- the other layers
@@ -388,7 +421,11 @@ def test_layers_start_alike(torch):
     for build in (
         lambda lib: lib.Linear(50, 400),
         lambda lib: lib.RNN(30, 100, 2, bidirectional=True),
+        lambda lib: lib.LSTM(30, 100, proj_size=50),
+        lambda lib: lib.GRU(30, 100, bias=False),
         lambda lib: lib.RNNCell(200, 100),
+        lambda lib: lib.LSTMCell(200, 100),
+        lambda lib: lib.GRUCell(200, 100),
         lambda lib: lib.Embedding(200, 100),
     ):
         theirs, ours = dict(build(torch.nn).named_parameters()), build(nn).named_parameters()
@@ -451,13 +488,13 @@ def test_clip_grad_value(torch):
 # ---------------------------------------------------------------- the tutorial's models
 
 
-def character_model(lib, vocabulary, hidden):
+def character_model(lib, kind, vocabulary, hidden):
     """A layer that reads characters, and a head that scores the next one."""
 
     class Model(lib.Module):
         def __init__(self):
             super().__init__()
-            self.rnn = lib.RNN(vocabulary, hidden, batch_first=True)
+            self.rnn = getattr(lib, kind)(vocabulary, hidden, batch_first=True)
             self.linear = lib.Linear(hidden, vocabulary)
 
         def forward(self, characters, state=None):
@@ -494,7 +531,8 @@ def losses(model, optimizer, loss_of, steps=100):
 
 
 @pytest.mark.parametrize("ids", [False, True], ids=["one-hot", "ids"])
-def test_the_character_model_learns_alike(torch, ids):
+@every_kind
+def test_the_character_model_learns_alike(torch, kind, ids):
     text = "hello world this is a simple example of text for training a character rnn"
     letters = sorted(set(text))
     codes = np.array([letters.index(c) for c in text])
@@ -502,7 +540,7 @@ def test_the_character_model_learns_alike(torch, ids):
     starts = np.random.default_rng(0).integers(0, len(codes) - steps, (100, 3))
     windows = codes[starts[:, :, None] + np.arange(steps + 1)]  # (100, B, T + 1)
     torch.manual_seed(0)
-    theirs, ours = (character_model(lib, vocabulary, hidden) for lib in (torch.nn, nn))
+    theirs, ours = (character_model(lib, kind, vocabulary, hidden) for lib in (torch.nn, nn))
     twins(torch, theirs, ours, "float64")
 
     def loss_of_theirs(model, step):

@@ -1,4 +1,4 @@
-"""RNN and RNNCell: the equations, and what holds of every recurrent layer whatever its options."""
+"""RNN, LSTM, GRU and their cells: the equations, and what holds of each whatever its options."""
 
 import numpy as np
 import pytest
@@ -10,38 +10,82 @@ import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
 from tinygrad_rnn.errors import GraphError
 
+GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
+every_kind = pytest.mark.parametrize("kind", GATES)
+
 seeds = st.integers(0, 2**32)
 sizes = st.integers(1, 4)
 flags = st.booleans()
-nonlinearities = st.sampled_from(["tanh", "relu"])
-options = st.fixed_dictionaries(
-    {
-        "input_size": sizes,
-        "hidden_size": sizes,
-        "num_layers": st.integers(1, 3),
-        "nonlinearity": nonlinearities,
-        "bias": flags,
-        "batch_first": flags,
-        "bidirectional": flags,
+
+
+@st.composite
+def options(draw, kind, **fixed):
+    """A layer's kind and arguments."""
+    found = {
+        "kind": kind,
+        "input_size": draw(sizes),
+        "hidden_size": draw(sizes),
+        "num_layers": draw(st.integers(1, 3)),
+        "bias": draw(flags),
+        "batch_first": draw(flags),
+        "bidirectional": draw(flags),
     }
-)
+    if kind == "RNN":
+        found["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
+    if kind == "LSTM":
+        found["proj_size"] = draw(st.integers(0, found["hidden_size"] - 1))
+    return found | fixed
 
 
 def normal(seed, *shape):
     return np.random.default_rng(seed).standard_normal(shape)
 
 
+def build(kind, **arguments):
+    return getattr(nn, kind)(**arguments)
+
+
 def layer_of(options, seed):
     """A float64 layer with weights of size 1: far from linear, unlike the initial ones."""
-    layer = nn.RNN(**options).double()
+    layer = build(**options).double()
     layer.load_state_dict(
         {name: normal(seed + i, *v.shape) for i, (name, v) in enumerate(layer.state_dict().items())}
     )
     return layer
 
 
+def start(layer, batch, seed):
+    """The parts of a state; ``batch`` is the dims after the first one."""
+    rows = layer.num_layers * (1 + layer.bidirectional)
+    wide = getattr(layer, "proj_size", 0) or layer.hidden_size
+    parts = (wide, layer.hidden_size)[: 1 + isinstance(layer, nn.LSTM)]
+    return [tg.tensor(normal(seed + i, rows, *batch, n)) for i, n in enumerate(parts)]
+
+
+def run(layer, x, state=(), lengths=None):
+    """The output and the parts of the last state, as one tuple."""
+    given = tuple(state) if len(state) > 1 else state[0] if len(state) else None
+    out, last = layer(x, given, lengths)
+    assert isinstance(last, tuple) == isinstance(layer, nn.LSTM)
+    return (out, *last) if isinstance(last, tuple) else (out, last)
+
+
+def width(layer):
+    return (getattr(layer, "proj_size", 0) or layer.hidden_size) * (1 + layer.bidirectional)
+
+
 def close(found, expected, tolerance=1e-11):
     np.testing.assert_allclose(array(found), array(expected), rtol=tolerance, atol=tolerance)
+
+
+def all_close(found, expected, tolerance=1e-11):
+    for a, b in zip(found, expected, strict=True):
+        close(a, b, tolerance)
+
+
+def all_equal(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(array(a), array(b))
 
 
 def array(x):
@@ -74,20 +118,30 @@ def same_slopes(found, expected):
         close(0.0 if a is None else a, 0.0 if b is None else b, 1e-9)
 
 
-# ---------------------------------------------------------------- the cell
+# ---------------------------------------------------------------- the cells
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def apart(z, count):
+    """The parts of the last dim, one after the other."""
+    size = z.shape[-1] // count
+    return [z[..., k * size : (k + 1) * size] for k in range(count)]
 
 
 @given(
     inputs=sizes,
     hidden=sizes,
     bias=flags,
-    nonlinearity=nonlinearities,
+    nonlinearity=st.sampled_from(["tanh", "relu"]),
     lead=st.sampled_from([(), (1,), (3,)]),
     hx=flags,
     ids=flags,
     seed=seeds,
 )
-def test_cell_is_its_equation(inputs, hidden, bias, nonlinearity, lead, hx, ids, seed):
+def test_rnn_cell_is_its_equation(inputs, hidden, bias, nonlinearity, lead, hx, ids, seed):
     cell = nn.RNNCell(inputs, hidden, bias, nonlinearity).double()
     places = np.random.default_rng(seed).integers(0, inputs, lead)
     x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
@@ -110,293 +164,369 @@ def test_cell_is_its_equation(inputs, hidden, bias, nonlinearity, lead, hx, ids,
         close(leaves[0].grad, g @ w_hh)
 
 
+@pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell"])
+@given(
+    inputs=sizes,
+    hidden=sizes,
+    bias=flags,
+    lead=st.sampled_from([(), (1,), (3,)]),
+    hx=flags,
+    ids=flags,
+    seed=seeds,
+)
+def test_gated_cells_are_their_equations(kind, inputs, hidden, bias, lead, hx, ids, seed):
+    """The gradients are those of the layers, which this cell makes up: tested there."""
+    cell = getattr(nn, kind)(inputs, hidden, bias).double()
+    places = np.random.default_rng(seed).integers(0, inputs, lead)
+    x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
+    h, c = (normal(seed + k, *lead, hidden) if hx else np.zeros((*lead, hidden)) for k in (1, 2))
+    w_ih, w_hh, *b = [p.numpy() for p in cell.parameters()]
+    b_ih, b_hh = b or (0, 0)
+    z, r = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh
+    given_x = tg.tensor(places if ids else x)
+    if kind == "LSTMCell":
+        state = (tg.tensor(h), tg.tensor(c)) if hx else None
+        i, f, g, o = apart(z + r, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        all_close(cell(given_x, state), (sigmoid(o) * np.tanh(c), c))
+    else:
+        (z_r, z_u, z_n), (r_r, r_u, r_n) = apart(z, 3), apart(r, 3)
+        u, n = sigmoid(z_u + r_u), np.tanh(z_n + sigmoid(z_r + r_r) * r_n)
+        close(cell(given_x, tg.tensor(h) if hx else None), (1 - u) * n + u * h)
+
+
 # ---------------------------------------------------------------- the layer is its cells, unrolled
 
 
-def unrolled(layer, x, h_0, lengths):
-    """The layer as one reads it in a book: a loop over cells, time first, sequence by sequence."""
+def step_of(layer, z, r, state, w_hr):
+    """One step in the words of a book, from what comes of the input and what of the state."""
+    if isinstance(layer, nn.RNN):
+        return [getattr(z + r, layer.nonlinearity)()]
+    if isinstance(layer, nn.LSTM):
+        i, f, g, o = apart(z + r, 4)
+        c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+        m = o.sigmoid() * c.tanh()
+        return [m if w_hr is None else w_hr.matmul(m), c]
+    (z_r, z_u, z_n), (r_r, r_u, r_n) = apart(z, 3), apart(r, 3)
+    u, n = (z_u + r_u).sigmoid(), (z_n + (z_r + r_r).sigmoid() * r_n).tanh()
+    return [(1 - u) * n + u * state[0]]
+
+
+def unrolled(layer, x, state, lengths):
+    """The layer as one reads it in a book: a loop over steps, time first, sequence by sequence."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     suffixes = ["", "_reverse"] if layer.bidirectional else [""]
     last = []
     for number in range(layer.num_layers):
         sides = []
         for suffix in suffixes:
-            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            weights = [getattr(layer, f"{name}_l{number}{suffix}", None) for name in names]
+            w_ih, w_hh, b_ih, b_hh, w_hr = (
+                getattr(layer, f"{n}_l{number}{suffix}", None) for n in names
+            )
             outputs, ends = [], []
             for b in range(x.shape[1]):
-                h = h_0[len(last)][b]
-                states = {}
+                parts = [part[len(last)][b] for part in state]
+                outs = {}
                 times = range(x.shape[0] if lengths is None else lengths[b])
                 for t in reversed(times) if suffix else times:
-                    z = weights[0].matmul(x[t, b]) + weights[1].matmul(h)
+                    z, r = w_ih.matmul(x[t, b]), w_hh.matmul(parts[0])
                     if layer.bias:
-                        z = z + weights[2] + weights[3]
-                    h = states[t] = getattr(z, layer.nonlinearity)()
-                nothing = tg.zeros(layer.hidden_size, dtype=tg.float64)
-                outputs.append(tg.stack([states.get(t, nothing) for t in range(x.shape[0])]))
-                ends.append(h)
+                        z, r = z + b_ih, r + b_hh
+                    parts = step_of(layer, z, r, parts, w_hr)
+                    outs[t] = parts[0]
+                nothing = tg.zeros_like(parts[0])
+                outputs.append(tg.stack([outs.get(t, nothing) for t in range(x.shape[0])]))
+                ends.append(parts)
             sides.append(tg.stack(outputs, 1))
-            last.append(tg.stack(ends))
+            last.append([tg.stack(part) for part in zip(*ends, strict=True)])
         x = tg.cat(sides, -1)
-    return x, tg.stack(last)
+    return (x, *[tg.stack(part) for part in zip(*last, strict=True)])
 
 
+@every_kind
 @given(
-    options=options,
+    data=st.data(),
     steps=st.integers(1, 4),
     batch=st.integers(1, 3),
     ragged=flags,
     ids=flags,
-    used=st.sampled_from([slice(0, 2), slice(0, 1), slice(1, 2)]),
     seed=seeds,
 )
-def test_layer_is_its_cells_unrolled(options, steps, batch, ragged, ids, used, seed):
-    layer = layer_of(options, seed)
+def test_layer_is_its_cells_unrolled(kind, data, steps, batch, ragged, ids, seed):
+    options_ = data.draw(options(kind))
+    layer = layer_of(options_, seed)
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, steps + 1, batch).tolist() if ragged else None
-    places = rng.integers(0, options["input_size"], (steps, batch))
-    features = np.eye(options["input_size"])[places]
-    if not ids:
-        features = normal(seed, steps, batch, options["input_size"])
-    x = tg.tensor(features, requires_grad=not ids)
-    rows = options["num_layers"] * (2 if options["bidirectional"] else 1)
-    h_0 = tg.tensor(normal(seed + 9, rows, batch, options["hidden_size"]), requires_grad=True)
+    places = rng.integers(0, layer.input_size, (steps, batch))
+    features = np.eye(layer.input_size)[places]
+    x = tg.tensor(features if ids else normal(seed, *features.shape), requires_grad=not ids)
+    state = [part.requires_grad_() for part in start(layer, (batch,), seed + 9)]
     given_x = tg.tensor(places) if ids else x
-    out, h_n = layer(given_x.transpose(0, 1) if options["batch_first"] else given_x, h_0, lengths)
-    out = out.transpose(0, 1) if options["batch_first"] else out
-    expected = unrolled(layer, x, h_0, lengths)
-    close(out, expected[0])
-    close(h_n, expected[1])
-    leaves = [*layer.parameters(), h_0, *([] if ids else [x])]
-    same_slopes(slopes((out, h_n)[used], leaves, seed), slopes(expected[used], leaves, seed))
+    found = run(layer, given_x.transpose(0, 1) if layer.batch_first else given_x, state, lengths)
+    if layer.batch_first:
+        found = (found[0].transpose(0, 1), *found[1:])
+    expected = unrolled(layer, x, state, lengths)
+    all_close(found, expected)
+    leaves = [*layer.parameters(), *state, *([] if ids else [x])]
+    count = len(found)
+    used = data.draw(st.sampled_from([slice(0, count), *[slice(k, k + 1) for k in range(count)]]))
+    same_slopes(slopes(found[used], leaves, seed), slopes(expected[used], leaves, seed))
 
 
 # ---------------------------------------------------------------- what always holds
 
 
-@given(options=options, steps=st.integers(1, 5), batch=sizes, seed=seeds)
-def test_two_directions_are_two_layers(options, steps, batch, seed):
+@every_kind
+@given(data=st.data(), steps=st.integers(1, 5), batch=sizes, seed=seeds)
+def test_two_directions_are_two_layers(kind, data, steps, batch, seed):
     """The backward half is a layer of its own that reads the sequence from its end."""
-    options = options | {"bidirectional": True, "num_layers": 1, "batch_first": False}
-    both = layer_of(options, seed)
-    forth, back = (layer_of(options | {"bidirectional": False}, seed) for _ in range(2))
-    for name, value in both.state_dict().items():
-        side = back if name.endswith("_reverse") else forth
-        side.load_state_dict({name.removesuffix("_reverse"): value}, strict=False)
-    x = tg.tensor(normal(seed, steps, batch, options["input_size"]))
-    h_0 = tg.tensor(normal(seed + 1, 2, batch, options["hidden_size"]))
-    out, h_n = both(x, h_0)
-    ahead, first = forth(x, h_0[:1])
-    behind, last = back(x.flip(0), h_0[1:])
+    both_ways = {"bidirectional": True, "num_layers": 1, "batch_first": False}
+    options_ = data.draw(options(kind, **both_ways))
+    both = layer_of(options_, seed)
+    forth, back = (layer_of(options_ | {"bidirectional": False}, seed) for _ in range(2))
+    state = both.state_dict()
+    forth.load_state_dict({k: v for k, v in state.items() if not k.endswith("_reverse")})
+    back.load_state_dict(
+        {k.removesuffix("_reverse"): v for k, v in state.items() if k.endswith("_reverse")}
+    )
+    x = tg.tensor(normal(seed, steps, batch, both.input_size))
+    parts = start(both, (batch,), seed + 1)
+    out, *last = run(both, x, parts)
+    ahead, *first_last = run(forth, x, [p[:1] for p in parts])
+    behind, *second_last = run(back, x.flip(0), [p[1:] for p in parts])
     close(out, tg.cat([ahead, behind.flip(0)], -1))
-    close(h_n, tg.cat([first, last]))
+    all_close(last, [tg.cat(pair) for pair in zip(first_last, second_last, strict=True)])
 
 
+@every_kind
 @given(
-    options=options,
+    data=st.data(),
     steps=st.integers(1, 5),
     batch=sizes,
     junk=st.sampled_from([0.0, 1e6, np.nan, np.inf]),
     seed=seeds,
 )
-def test_padding_is_not_read_and_gets_no_gradient(options, steps, batch, junk, seed):
-    layer = layer_of(options, seed)
+def test_padding_is_not_read_and_gets_no_gradient(kind, data, steps, batch, junk, seed):
+    layer = layer_of(data.draw(options(kind)), seed)
     lengths = np.random.default_rng(seed).integers(1, steps + 1, batch)
     padding = np.arange(steps)[:, None] >= lengths
+
+    def time_major(x):
+        return array(x).swapaxes(0, 1) if layer.batch_first else array(x)
+
     found = []
-    if options["batch_first"]:
-        padding = padding.T
     for fill in (1.0, junk):
-        values = normal(seed, *padding.shape, options["input_size"])
+        values = normal(seed, steps, batch, layer.input_size)
         values[padding] = fill
-        x = tg.tensor(values, requires_grad=True)
-        out, h_n = layer(x, lengths=lengths)
-        assert not array(out)[padding].any()
+        x = tg.tensor(time_major(values), requires_grad=True)
+        results = run(layer, x, lengths=lengths)
+        assert not time_major(results[0])[padding].any()
         layer.zero_grad()
-        weigh((out, h_n), seed).backward()
-        assert not array(x.grad)[padding].any()
-        grads = [array(p.grad) for p in (x, *layer.parameters())]
-        found.append([array(out), array(h_n), *grads])
-    for a, b in zip(*found, strict=True):
-        np.testing.assert_array_equal(a, b)
+        weigh(results, seed).backward()
+        assert not time_major(x.grad)[padding].any()
+        found.append([*results, x.grad, *[p.grad for p in layer.parameters()]])
+    all_equal(*found)
 
 
-@given(options=options, steps=st.integers(1, 4), batch=sizes, seed=seeds)
-def test_each_sequence_is_alone(options, steps, batch, seed):
+@every_kind
+@given(data=st.data(), steps=st.integers(1, 4), batch=sizes, seed=seeds)
+def test_each_sequence_is_alone(kind, data, steps, batch, seed):
     """A batch with lengths is its sequences one by one, each cut at its end, without a batch."""
-    layer = layer_of(options | {"batch_first": False}, seed)
+    layer = layer_of(data.draw(options(kind, batch_first=False)), seed)
     lengths = np.random.default_rng(seed).integers(1, steps + 1, batch)
-    x = tg.tensor(normal(seed, steps, batch, options["input_size"]))
-    out, h_n = layer(x, lengths=lengths)
+    x = tg.tensor(normal(seed, steps, batch, layer.input_size))
+    out, *last = run(layer, x, lengths=lengths)
     for b, length in enumerate(lengths):
-        alone, last = layer(x[: int(length), b])
+        alone, *ends = run(layer, x[: int(length), b])
         close(out[: int(length), b], alone)
-        close(h_n[:, b], last)
+        all_close([part[:, b] for part in last], ends)
 
 
+@every_kind
 @given(
-    options=options,
+    data=st.data(),
     cuts=st.lists(st.integers(1, 3), min_size=1, max_size=4),
     batch=sizes,
     seed=seeds,
 )
-def test_windows_with_the_state_carried_on_are_one_run(options, cuts, batch, seed):
-    options = options | {"bidirectional": False, "batch_first": False}
-    layer = layer_of(options, seed)
-    x = tg.tensor(normal(seed, sum(cuts), batch, options["input_size"]), requires_grad=True)
-    whole, last = layer(x)
-    pieces, h = [], None
+def test_windows_with_the_state_carried_on_are_one_run(kind, data, cuts, batch, seed):
+    layer = layer_of(data.draw(options(kind, bidirectional=False, batch_first=False)), seed)
+    x = tg.tensor(normal(seed, sum(cuts), batch, layer.input_size), requires_grad=True)
+    whole = run(layer, x)
+    pieces, state = [], ()
     for piece in x.split(cuts):
-        out, h = layer(piece, h)
+        out, *state = run(layer, piece, state)
         pieces.append(out)
-    joined = tg.cat(pieces)
-    close(joined, whole)
-    close(h, last)
+    joined = (tg.cat(pieces), *state)
+    all_close(joined, whole)
     leaves = [x, *layer.parameters()]
-    same_slopes(slopes((joined, h), leaves, seed, 1), slopes((whole, last), leaves, seed, 1))
+    same_slopes(slopes(joined, leaves, seed, 1), slopes(whole, leaves, seed, 1))
 
 
-@given(options=options, steps=st.integers(1, 4), batch=sizes, ragged=flags, seed=seeds)
-def test_the_order_of_the_batch_does_not_matter(options, steps, batch, ragged, seed):
-    options = options | {"batch_first": False}
-    layer = layer_of(options, seed)
+@every_kind
+@given(data=st.data(), steps=st.integers(1, 4), batch=sizes, ragged=flags, seed=seeds)
+def test_the_order_of_the_batch_does_not_matter(kind, data, steps, batch, ragged, seed):
+    layer = layer_of(data.draw(options(kind, batch_first=False)), seed)
     rng = np.random.default_rng(seed)
     order = rng.permutation(batch)
     lengths = rng.integers(1, steps + 1, batch) if ragged else None
-    x = normal(seed, steps, batch, options["input_size"])
-    rows = options["num_layers"] * (1 + options["bidirectional"])
-    h_0 = normal(seed + 1, rows, batch, options["hidden_size"])
-    out, h_n = layer(tg.tensor(x), tg.tensor(h_0), lengths)
-    lengths = lengths[order] if ragged else None
-    mixed, last = layer(tg.tensor(x[:, order]), tg.tensor(h_0[:, order]), lengths)
-    close(mixed, array(out)[:, order])
-    close(last, array(h_n)[:, order])
+    x = normal(seed, steps, batch, layer.input_size)
+    state = start(layer, (batch,), seed + 1)
+    found = run(layer, tg.tensor(x), state, lengths)
+    mixed = run(
+        layer,
+        tg.tensor(x[:, order]),
+        [tg.tensor(array(part)[:, order]) for part in state],
+        lengths[order] if ragged else None,
+    )
+    all_close(mixed, [array(part)[:, order] for part in found])
 
 
-@given(options=options, steps=st.integers(1, 4), ids=flags, h_0=flags, seed=seeds)
-def test_without_a_batch_is_a_batch_of_one(options, steps, ids, h_0, seed):
-    layer = layer_of(options, seed)
-    rows = options["num_layers"] * (1 + options["bidirectional"])
+@every_kind
+@given(data=st.data(), steps=st.integers(1, 4), ids=flags, initial=flags, seed=seeds)
+def test_without_a_batch_is_a_batch_of_one(kind, data, steps, ids, initial, seed):
+    layer = layer_of(data.draw(options(kind)), seed)
     if ids:
-        x = tg.tensor(np.random.default_rng(seed).integers(0, options["input_size"], steps))
+        x = tg.tensor(np.random.default_rng(seed).integers(0, layer.input_size, steps))
     else:
-        x = tg.tensor(normal(seed, steps, options["input_size"]))
-    state = tg.tensor(normal(seed + 1, rows, options["hidden_size"])) if h_0 else None
-    out, h_n = layer(x, state)
-    at = 0 if options["batch_first"] else 1
-    one, last = layer(x.unsqueeze(at), state.unsqueeze(1) if h_0 else None)
-    assert out.shape == (steps, options["hidden_size"] * (1 + options["bidirectional"]))
-    assert h_n.shape == (rows, options["hidden_size"])
-    close(out, array(one).squeeze(at))
-    close(h_n, array(last).squeeze(1))
+        x = tg.tensor(normal(seed, steps, layer.input_size))
+    state = start(layer, (), seed + 1) if initial else ()
+    found = run(layer, x, state)
+    at = 0 if layer.batch_first else 1
+    one, *last = run(layer, x.unsqueeze(at), [part.unsqueeze(1) for part in state])
+    assert found[0].shape == (steps, width(layer))
+    assert [f.shape for f in found[1:]] == [part.shape for part in start(layer, (), 0)]
+    all_close(found, [array(one).squeeze(at), *[array(part).squeeze(1) for part in last]])
 
 
+@every_kind
 @given(
-    options=options,
+    data=st.data(),
     steps=st.integers(1, 4),
     batch=sizes,
     dtype=st.sampled_from(["i1", "i4", "i8", "u1", "u8"]),
     seed=seeds,
 )
-def test_ids_are_one_hot_rows(options, steps, batch, dtype, seed):
-    layer = layer_of(options, seed)
-    ids = np.random.default_rng(seed).integers(0, options["input_size"], (steps, batch))
-    out, h_n = layer(tg.tensor(ids.astype(dtype)))
-    dense = F.one_hot(tg.tensor(ids), options["input_size"]).double()
-    expected = layer(dense)
-    close(out, expected[0])
-    close(h_n, expected[1])
-    found = slopes((out, h_n), list(layer.parameters()), seed, 1)
-    same_slopes(found, slopes(expected, list(layer.parameters()), seed, 1))
+def test_ids_are_one_hot_rows(kind, data, steps, batch, dtype, seed):
+    layer = layer_of(data.draw(options(kind)), seed)
+    ids = np.random.default_rng(seed).integers(0, layer.input_size, (steps, batch))
+    found = run(layer, tg.tensor(ids.astype(dtype)))
+    expected = run(layer, F.one_hot(tg.tensor(ids), layer.input_size).double())
+    all_close(found, expected)
+    parameters = list(layer.parameters())
+    same_slopes(slopes(found, parameters, seed, 1), slopes(expected, parameters, seed, 1))
 
 
-@given(options=options, steps=st.integers(1, 4), batch=sizes, seed=seeds)
-def test_left_out_means_zeros_and_full_length(options, steps, batch, seed):
-    layer = layer_of(options, seed)
-    lead = (batch, steps) if options["batch_first"] else (steps, batch)
-    x = tg.tensor(normal(seed, *lead, options["input_size"]))
-    rows = options["num_layers"] * (1 + options["bidirectional"])
-    zeros = tg.zeros(rows, batch, options["hidden_size"], dtype=tg.float64)
-    plain = layer(x)
-    for other in (layer(x, zeros), layer(x, None, [steps] * batch), layer(x)):
-        for a, b in zip(plain, other, strict=True):
-            np.testing.assert_array_equal(array(a), array(b))
+@every_kind
+@given(data=st.data(), steps=st.integers(1, 4), batch=sizes, seed=seeds)
+def test_left_out_means_zeros_and_full_length(kind, data, steps, batch, seed):
+    layer = layer_of(data.draw(options(kind)), seed)
+    lead = (batch, steps) if layer.batch_first else (steps, batch)
+    x = tg.tensor(normal(seed, *lead, layer.input_size))
+    zeros = [tg.zeros_like(part) for part in start(layer, (batch,), 0)]
+    plain = run(layer, x)
+    for other in (run(layer, x, zeros), run(layer, x, lengths=[steps] * batch), run(layer, x)):
+        all_equal(plain, other)
 
 
 # ---------------------------------------------------------------- more
 
 
+@every_kind
 @pytest.mark.parametrize("ids", [False, True])
-def test_an_empty_batch_goes_through(ids):
-    layer = nn.RNN(3, 2, num_layers=2, bidirectional=True)
+def test_an_empty_batch_goes_through(kind, ids):
+    layer = build(kind, input_size=3, hidden_size=2, num_layers=2, bidirectional=True)
     x = tg.zeros(4, 0, dtype=tg.int64) if ids else tg.zeros(4, 0, 3, requires_grad=True)
     for lengths in (None, []):
-        out, h_n = layer(x, lengths=lengths)
+        out, *last = run(layer, x, lengths=lengths)
         assert out.shape == (4, 0, 4)
-        assert h_n.shape == (4, 0, 2)
-        (out.sum() + h_n.sum()).backward()
+        assert all(part.shape == (4, 0, 2) for part in last)
+        sum(part.sum() for part in (out, *last)).backward()
         assert not any(p.grad.numpy().any() for p in layer.parameters())
 
 
-def test_a_layer_holds_no_state():
-    layer = nn.RNN(3, 2, 2)
+@every_kind
+def test_a_layer_holds_no_state(kind):
+    layer = build(kind, input_size=3, hidden_size=2, num_layers=2)
     x = tg.randn(4, 2, 3)
     before = x.numpy().copy()
-    first, second = layer(x), layer(x)
-    for a, b in zip(first, second, strict=True):
-        np.testing.assert_array_equal(array(a), array(b))
-        assert not np.shares_memory(array(a), array(b))
-    assert not np.shares_memory(array(first[0]), array(first[1]))
+    first, second = run(layer, x), run(layer, x)
+    all_equal(first, second)
+    arrays = [array(a) for a in (*first, *second, x)]
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
     np.testing.assert_array_equal(x.numpy(), before)
 
 
-def test_a_state_carried_on_without_detach_is_named_as_the_cause():
-    layer = nn.RNN(3, 2)
-    _, h = layer(tg.randn(4, 2, 3))
-    h.sum().backward()
-    out, _ = layer(tg.randn(4, 2, 3), h)
+@every_kind
+def test_a_state_carried_on_without_detach_is_named_as_the_cause(kind):
+    layer = build(kind, input_size=3, hidden_size=2)
+    _, *state = run(layer, tg.randn(4, 2, 3))
+    state[0].sum().backward()
+    out, *_ = run(layer, tg.randn(4, 2, 3), state)
     with pytest.raises(GraphError, match=r"detach it first: h = h.detach\(\)"):
         out.sum().backward()
-    out, _ = layer(tg.randn(4, 2, 3), h.detach())
+    out, *_ = run(layer, tg.randn(4, 2, 3), [part.detach() for part in state])
     out.sum().backward()
 
 
+@every_kind
+def test_an_output_changed_in_place_is_noticed(kind):
+    """The backward reads it."""
+    layer = build(kind, input_size=3, hidden_size=2)
+    out, *_ = run(layer, tg.randn(4, 2, 3))
+    loss = out.sum()
+    with tg.no_grad():
+        out.add_(1.0)
+    with pytest.raises(GraphError, match="changed in place"):
+        loss.backward()
+
+
+@every_kind
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_dropout_is_between_layers_only(bidirectional):
-    layer = nn.RNN(3, 4, num_layers=3, dropout=0.5, bidirectional=bidirectional)
+def test_dropout_is_between_layers_only(kind, bidirectional):
+    many = {"hidden_size": 4, "bidirectional": bidirectional}
+    layer = build(kind, input_size=3, num_layers=3, dropout=0.5, **many)
     state, singles = layer.state_dict(), []
     for number, size in enumerate((3, 4 + 4 * bidirectional, 4 + 4 * bidirectional)):
-        single = nn.RNN(size, 4, bidirectional=bidirectional)
+        single = build(kind, input_size=size, **many)
         names = list(single.state_dict())
         single.load_state_dict({k: state[k.replace("_l0", f"_l{number}")] for k in names})
         singles.append(single)
     x = tg.randn(5, 2, 3)
     tg.manual_seed(1)
-    out, h_n = layer(x)
+    found = run(layer, x)
     tg.manual_seed(1)
     y, last = x, []
     for number, single in enumerate(singles):
-        y, h = single(F.dropout(y, 0.5) if number else y)
-        last.append(h)
-    close(out, y, 1e-6)
-    close(h_n, tg.cat(last), 1e-6)
-    assert (array(out) != 0).all()  # the last layer's output is whole
-    quiet = layer.eval()(x)
-    np.testing.assert_array_equal(array(quiet[0]), array(layer(x)[0]))
-    assert (array(quiet[0]) != array(out)).any()
+        y, *ends = run(single, F.dropout(y, 0.5) if number else y)
+        last.append(ends)
+    all_close(found, [y, *[tg.cat(part) for part in zip(*last, strict=True)]], 1e-6)
+    assert (array(found[0]) != 0).all()  # the last layer's output is whole
+    quiet = run(layer.eval(), x)
+    all_equal(quiet, run(layer, x))
+    assert (array(quiet[0]) != array(found[0])).any()
 
 
-def test_dropout_of_everything_leaves_the_biases():
-    layer = nn.RNN(3, 4, num_layers=2, dropout=1.0)
-    a, b = (array(layer(tg.randn(5, 2, 3))[0]) for _ in range(2))
+@every_kind
+def test_dropout_of_everything_leaves_the_biases(kind):
+    layer = build(kind, input_size=3, hidden_size=4, num_layers=2, dropout=1.0)
+    a, b = (array(run(layer, tg.randn(5, 2, 3))[0]) for _ in range(2))
     np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(
-    "build", [lambda: nn.RNN(7, 100, 2, bidirectional=True), lambda: nn.RNNCell(7, 100)]
+    "make",
+    [
+        lambda: nn.RNN(7, 100, 2, bidirectional=True),
+        lambda: nn.LSTM(7, 100, 2, proj_size=30),
+        lambda: nn.GRU(7, 100),
+        lambda: nn.RNNCell(7, 100),
+        lambda: nn.LSTMCell(7, 100),
+        lambda: nn.GRUCell(7, 100),
+    ],
 )
-def test_initial_weights(build):
-    for name, parameter in build().named_parameters():
+def test_initial_weights(make):
+    for name, parameter in make().named_parameters():
         values = parameter.numpy()
         assert values.dtype == np.float32
         assert np.abs(values).max() <= 0.1, name
@@ -404,21 +534,121 @@ def test_initial_weights(build):
         assert abs(values.mean()) < 0.02, name
 
 
+@every_kind
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("suffix", ["", "_reverse"])
-def test_names_and_shapes(number, suffix):
-    state = nn.RNN(3, 4, 3, bidirectional=True).state_dict()
-    assert state[f"weight_ih_l{number}{suffix}"].shape == (4, 8 if number else 3)
-    assert state[f"weight_hh_l{number}{suffix}"].shape == (4, 4)
-    assert state[f"bias_ih_l{number}{suffix}"].shape == (4,)
-    assert state[f"bias_hh_l{number}{suffix}"].shape == (4,)
+def test_names_and_shapes(kind, number, suffix):
+    layer = build(kind, input_size=3, hidden_size=4, num_layers=3, bidirectional=True)
+    state, rows = layer.state_dict(), 4 * GATES[kind]
+    assert state[f"weight_ih_l{number}{suffix}"].shape == (rows, 8 if number else 3)
+    assert state[f"weight_hh_l{number}{suffix}"].shape == (rows, 4)
+    assert state[f"bias_ih_l{number}{suffix}"].shape == (rows,)
+    assert state[f"bias_hh_l{number}{suffix}"].shape == (rows,)
+    assert len(state) == 24
 
 
+def test_names_and_shapes_of_a_projection():
+    state = nn.LSTM(3, 4, 2, proj_size=2, bidirectional=True).state_dict()
+    shapes = {name: value.shape for name, value in state.items() if "reverse" not in name}
+    assert list(shapes.items()) == [
+        ("weight_ih_l0", (16, 3)),
+        ("weight_hh_l0", (16, 2)),
+        ("bias_ih_l0", (16,)),
+        ("bias_hh_l0", (16,)),
+        ("weight_hr_l0", (2, 4)),
+        ("weight_ih_l1", (16, 4)),
+        ("weight_hh_l1", (16, 2)),
+        ("bias_ih_l1", (16,)),
+        ("bias_hh_l1", (16,)),
+        ("weight_hr_l1", (2, 4)),
+    ]
+
+
+def test_repr_says_what_is_not_usual():
+    assert repr(nn.LSTM(3, 4, 2, bias=False, proj_size=2)) == (
+        "LSTM(3, 4, num_layers=2, bias=False, proj_size=2)"
+    )
+    assert repr(nn.GRU(3, 4)) == "GRU(3, 4)"
+    assert repr(nn.RNNCell(3, 4, nonlinearity="relu")) == "RNNCell(3, 4, nonlinearity='relu')"
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "LSTMCell"])
+def test_a_list_is_a_state_of_two_parts_too(kind):
+    layer = build(kind, input_size=3, hidden_size=2)
+    lead = (4, 2) if kind == "LSTM" else (2,)
+    parts = [tg.randn(*((1, 2, 2) if kind == "LSTM" else (2, 2))) for _ in range(2)]
+    x = tg.randn(*lead, 3)
+    assert layer(x, parts)[0].tolist() == layer(x, tuple(parts))[0].tolist()
+
+
+@every_kind
 @pytest.mark.parametrize(
-    "kind", [list, tuple, np.asarray, tg.tensor, lambda n: np.asarray(n, np.uint8)]
+    "of", [list, tuple, np.asarray, tg.tensor, lambda n: np.asarray(n, np.uint8)]
 )
-def test_lengths_of_any_kind(kind):
-    layer, x = nn.RNN(3, 2), tg.randn(4, 3, 3)
-    expected = layer(x, lengths=[4, 1, 2])
-    for a, b in zip(layer(x, None, kind([4, 1, 2])), expected, strict=True):
-        np.testing.assert_array_equal(array(a), array(b))
+def test_lengths_of_any_kind(kind, of):
+    layer, x = build(kind, input_size=3, hidden_size=2), tg.randn(4, 3, 3)
+    all_equal(run(layer, x, lengths=of([4, 1, 2])), run(layer, x, lengths=[4, 1, 2]))
+
+
+# ---------------------------------------------------------------- what second gradients are for
+
+
+def penalty(critic, head, x):
+    """How far the critic's slope at x is from 1, as WGAN-GP has it: Gulrajani, arXiv:1704.00028."""
+    x = x.detach().requires_grad_()
+    score = head(critic(x)[0]).mean()
+    (slope,) = tg.autograd.grad(score, x, create_graph=True)
+    return ((slope * slope).sum(-1).sqrt() - 1.0).square().mean()
+
+
+def along(model, directions, function, step):
+    """A function's value with the parameters moved along directions, by differences of 4th order."""
+    before = [p.numpy().copy() for p in model]
+
+    def at(t):
+        for p, old, d in zip(model, before, directions, strict=True):
+            p.data[...] = old + t * d
+        return function()
+
+    near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+    at(0.0)
+    return (8 * near - far) / (12 * step)
+
+
+@every_kind
+def test_a_gradient_penalty_has_its_gradient(kind):
+    rng = np.random.default_rng(0)
+    layer = layer_of({"kind": kind, "input_size": 3, "hidden_size": 4, "num_layers": 2}, 0)
+    head = nn.Linear(4, 1).double()
+    x = tg.tensor(rng.standard_normal((5, 3, 3)))
+    parameters = [*layer.parameters(), *head.parameters()]
+    found = tg.autograd.grad(penalty(layer, head, x), parameters, allow_unused=True)
+    assert found[-1] is None or not found[-1].numpy().any()  # a bias does not change a slope
+    directions = [rng.standard_normal(p.shape) for p in parameters]
+    exact = sum(
+        (g.numpy() * d).sum() for g, d in zip(found, directions, strict=True) if g is not None
+    )
+    slope = along(parameters, directions, lambda: penalty(layer, head, x).item(), 2e-4)
+    np.testing.assert_allclose(exact, slope, rtol=1e-6)
+
+
+@every_kind
+@pytest.mark.parametrize("lengths", [None, [5, 2, 3]])
+def test_a_hessian_times_a_vector(kind, lengths):
+    rng = np.random.default_rng(1)
+    layer = layer_of({"kind": kind, "input_size": 6, "hidden_size": 3, "bidirectional": True}, 1)
+    ids = tg.tensor(rng.integers(0, 6, (5, 3)))
+    parameters = list(layer.parameters())
+
+    def gradients(create_graph):
+        results = run(layer, ids, lengths=lengths)
+        loss = sum(part.square().sum() for part in results)
+        return tg.autograd.grad(loss, parameters, create_graph=create_graph)
+
+    vector = [rng.standard_normal(p.shape) for p in parameters]
+    slope = sum((g * tg.tensor(v)).sum() for g, v in zip(gradients(True), vector, strict=True))
+    product = tg.autograd.grad(slope, parameters)
+    for k in range(len(parameters)):
+        expected = along(parameters, vector, lambda k=k: gradients(False)[k].numpy(), 2e-4)
+        scale = max(1.0, np.abs(expected).max())
+        np.testing.assert_allclose(product[k].numpy(), expected, rtol=0, atol=1e-8 * scale)

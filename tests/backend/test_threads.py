@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from tinygrad_rnn.backend import threads
@@ -23,9 +25,9 @@ def functions():
 
 def test_small_products_take_one_thread(functions):
     get, _ = functions
-    with threads.scanning(32 * 128 * 128):
+    with threads.threads_for(32 * 128 * 128):
         assert get() == 1
-        with threads.scanning(1):
+        with threads.threads_for(1):
             assert get() == 1
         assert get() == 1
     assert get() == 2
@@ -33,21 +35,45 @@ def test_small_products_take_one_thread(functions):
 
 def test_large_products_keep_their_threads(functions):
     get, _ = functions
-    with threads.scanning(100 * 512 * 512):
+    with threads.threads_for(1600 * 512 * 512):
         assert get() == 2
+    assert get() == 2
+
+
+def test_a_large_product_among_small_ones(functions):
+    get, _ = functions
+    with threads.threads_for(1):
+        with threads.threads_for(threads.LARGE):
+            assert get() == 2
+        assert get() == 1
+    assert get() == 2
+
+
+def test_python_threads_leave_what_they_found(functions):
+    """However their contexts overlap, at the end there are as many threads as at the beginning."""
+    get, _ = functions
+
+    def work(seed):
+        random = np.random.default_rng(seed)
+        for _ in range(300):
+            with threads.threads_for(int(random.integers(2)) * threads.LARGE):
+                random.random(50)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
     assert get() == 2
 
 
 def test_an_error_restores_the_threads(functions):
     get, _ = functions
-    with pytest.raises(ZeroDivisionError), threads.scanning(1):
+    with pytest.raises(ZeroDivisionError), threads.threads_for(1):
         raise ZeroDivisionError
     assert get() == 2
 
 
 def test_another_blas_is_left_alone(monkeypatch):
     monkeypatch.setattr(threads, "_openblas", lambda: None)
-    with threads.scanning(1) as nothing:
+    with threads.threads_for(1) as nothing:
         assert nothing is None
 
 

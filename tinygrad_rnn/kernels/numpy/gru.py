@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...backend.pool import empty
-from ...backend.threads import scanning
+from ...backend.threads import threads_for
 from . import scan
 from .scan import Array, Arrays, Maybe, Needs
 
@@ -34,7 +34,7 @@ def gru_forward(
     z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
     (r, u, n), ru = z, z[:2]
     add, multiply, tanh, copyto = np.add, np.multiply, np.tanh, np.copyto
-    with scanning(batch * hidden * hidden):
+    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         for h, new, total, gate, m, end in scan.walk(
             reverse, before, output, sums, gates, inner, ends
         ):
@@ -95,7 +95,7 @@ def gru_backward(
     weight = np.ascontiguousarray(w_hh).reshape(3, hidden, hidden)
     g_gates, products = empty((3, batch, hidden), dtype), empty((4, batch, hidden), dtype)
     final = -1 if needs[1] else (steps - 1) * reverse
-    with scanning(batch * hidden * hidden):
+    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         for t, g, slope, slope_n, keep, g_sum, end in scan.walk(
             not reverse, range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends
         ):

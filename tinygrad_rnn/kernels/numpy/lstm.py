@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...backend.pool import empty
-from ...backend.threads import scanning
+from ...backend.threads import threads_for
 from . import scan
 from .scan import Array, Arrays, Maybe, Needs
 
@@ -41,7 +41,7 @@ def lstm_forward(
     w_out = None if w_hr is None else scan.transposed(w_hr, steps * batch)
     z, spare = empty((4, batch, hidden), dtype), empty((batch, hidden), dtype)
     add, multiply, tanh, matmul, copyto = np.add, np.multiply, np.tanh, np.matmul, np.copyto
-    with scanning(batch * size * hidden):
+    with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
         for h, new_h, c, new_c, m, total, gate, end in scan.walk(
             reverse, before, output, c_before, c_after, inner, sums, gates, ends
         ):
@@ -102,7 +102,7 @@ def lstm_backward(
     g_gates, products = empty((4, batch, hidden), dtype), empty((4, batch, size), dtype)
     g_ifg, g_o = g_gates[:3], g_gates[3]
     final = -1 if needs[1] else (steps - 1) * reverse
-    with scanning(batch * size * hidden):
+    with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
         for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(
             not reverse, range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends
         ):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...backend.pool import empty
-from ...backend.threads import scanning
+from ...backend.threads import threads_for
 from . import scan
 from .scan import Array, Arrays, Maybe, Needs
 
@@ -30,7 +30,7 @@ def rnn_forward(
     weight = scan.transposed(w_hh, steps * batch)
     product = empty((batch, hidden), w_hh.dtype)
     dot, add = np.dot, np.add
-    with scanning(batch * hidden * hidden):
+    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         for h, new, end in scan.walk(reverse, before, output, ends):
             dot(h, weight, product)
             add(new, product, new)
@@ -60,7 +60,7 @@ def rnn_backward(
     weight = np.ascontiguousarray(w_hh)
     final = -1 if needs[1] else (steps - 1) * reverse
     dot, add, multiply = np.dot, np.add, np.multiply
-    with scanning(batch * hidden * hidden):
+    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         for t, g, g_sum, end in scan.walk(not reverse, range(steps), outer, g_sums, ends):
             if g is not None:
                 add(carry, g, carry)

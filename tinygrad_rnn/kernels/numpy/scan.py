@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...backend.pool import empty
+from ...backend.threads import threads_for
 
 Array = np.ndarray
 Maybe = np.ndarray | None
@@ -95,7 +96,7 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
     if rows.ndim == 1:
         flat[...] = weight.T[rows]
     else:
-        np.dot(rows, transposed(weight, len(rows)), flat)
+        product(rows, transposed(weight, len(rows)), flat)
     if bias is not None:  # repeated, as adding few long rows outruns adding many short ones
         wide = out.reshape(steps, batch * gates * hidden)
         np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
@@ -103,6 +104,12 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
 
 
 # ---- gradients of the weights and of the input, for that of the gates' sums (T, B, G*H)
+
+
+def product(x: Array, y: Array, out: Array) -> Array:
+    """The product of two matrices, on all threads if it is a large one."""
+    with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
+        return np.dot(x, y, out)
 
 
 def row_sum(rows: Array) -> Array:
@@ -113,7 +120,7 @@ def row_sum(rows: Array) -> Array:
 def weight_grad(g_sums: Array, x: Array) -> Array:
     """That of weights (G*H, I) which were multiplied by x, (T, B, I) or its rows."""
     g_rows, x = g_sums.reshape(-1, g_sums.shape[-1]), x.reshape(-1, x.shape[-1])
-    return np.dot(g_rows.T, x, empty((g_rows.shape[1], x.shape[1]), x.dtype))
+    return product(g_rows.T, x, empty((g_rows.shape[1], x.shape[1]), x.dtype))
 
 
 def input_grads(needs: Needs, x: Array, rows: Array, w_ih: Array, g_sums: Array) -> Arrays:
@@ -122,7 +129,7 @@ def input_grads(needs: Needs, x: Array, rows: Array, w_ih: Array, g_sums: Array)
     g_x = g_weight = g_bias = None
     if needs[0]:
         g_x = empty(x.shape, x.dtype)
-        np.dot(g_rows, w_ih, g_x.reshape(rows.shape))
+        product(g_rows, w_ih, g_x.reshape(rows.shape))
     if needs[1]:
         g_weight = weight_grad(g_rows, rows) if rows.ndim == 2 else _scatter(rows, g_rows, w_ih)
     if needs[2]:

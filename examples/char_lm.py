@@ -12,6 +12,7 @@ Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per 
 import argparse
 import json
 import math
+import shlex
 import signal
 import sys
 import threading
@@ -225,6 +226,12 @@ def run_train(options):
         extra |= {"state": state, "curve": curve, "recent": recent}
         tg.save_checkpoint(path, model, optimizer, step=step, extra=extra)
 
+    if path and not options.resume:
+        if path.is_file():
+            old = path.rename(f"{path}.old")
+            say(f"{path} was there: kept as {old}; --resume would have gone on from it")
+        save()  # what cannot be written fails now, not after the first thousand steps
+
     say(f"{options.text}: {len(text):,} characters, {len(vocabulary)} distinct ones")
     say(f"{model}: {model.num_parameters():,} parameters, {device}")
     say(f"\nAt step {step} it writes:\n{sample(model, vocabulary, device, '', 200)}\n")
@@ -269,7 +276,7 @@ def run_train(options):
         if interrupted:
             break
 
-    written = sample(model, vocabulary, device, "", 500)
+    written, script = sample(model, vocabulary, device, "", 500), shlex.quote(sys.argv[0])
     say(f"\nAt step {step} it writes:\n{written}\n")
     if options.out:
         (options.out / "sample.txt").write_text(written + "\n", encoding="utf-8")
@@ -277,9 +284,9 @@ def run_train(options):
     if not path:
         say("Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text")
     elif step < total:
-        say(f"Go on: python {sys.argv[0]} --checkpoint {path} --resume")
+        say(f"Go on: python {script} --checkpoint {shlex.quote(str(path))} --resume")
     else:
-        say(f"More text: python {sys.argv[0]} sample --checkpoint {path}")
+        say(f"More text: python {script} sample --checkpoint {shlex.quote(str(path))}")
 
 
 def draw(curve, path, say):
@@ -288,7 +295,7 @@ def draw(curve, path, say):
     except ImportError:
         return say("No loss curve: matplotlib is not installed")
     figure = Figure()
-    axes = figure.add_subplot(xlabel="step", ylabel="nats per character")
+    axes = figure.add_subplot(title="Loss", xlabel="step", ylabel="nats per character")
     for number, label in ((1, "training, mean of 100 steps"), (2, "validation")):
         axes.plot([point[0] for point in curve], [point[number] for point in curve], label=label)
     axes.legend()

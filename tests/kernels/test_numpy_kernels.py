@@ -71,7 +71,7 @@ def slope_along(case, k, direction):
     """The exact derivative of the sums of cotangent * output, by a complex step: nothing cancels."""
     inputs = [None if a is None else a.copy() for a in case.inputs]
     inputs[k] = inputs[k] + 1e-200j * direction
-    with threads_for(0):  # BLAS's threads cost more than such small products
+    with threads_for(1):  # BLAS's threads cost more than such small products
         outputs = loop(case.kind, inputs, **case.settings)
     pairs = zip(case.grads, outputs, strict=True)
     return sum((g * out.imag).sum() for g, out in pairs if g is not None) / 1e-200

@@ -5,7 +5,6 @@ is in PyTorch. The NumPy meaning is written so that it holds for complex numbers
 imaginary part, a tiny step in, is the derivative to the last digit (`oracle.py`).
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -72,6 +72,16 @@ def plain(value: Any) -> Any:
     return value
 
 
+def _without_tensors(name: str, values: Any) -> Any:
+    """A nested list, but not one of Tensors that record: their gradients would be lost."""
+    for value in values if isinstance(values, list | tuple) else (values,):
+        if isinstance(value, list | tuple):
+            _without_tensors(name, value)
+        elif isinstance(value, Value) and value.requires_grad:
+            raise DTypeError(f"{name}: got a list of Tensors that require grad; use stack()")
+    return values
+
+
 def plain_index(index: Any) -> Any:
     """What stands between brackets, with arrays for Tensors and for sequences among its parts."""
     if isinstance(index, tuple):
@@ -360,7 +370,9 @@ class Tensor(Value):
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype, place = arg.dtype, arg.device
-            elif isinstance(arg, device) or (isinstance(arg, str) and arg[:4] in ("cpu", "cuda")):
+            elif isinstance(arg, device) or (
+                isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda")
+            ):
                 place = arg
             elif arg is not None:
                 dtype = arg
@@ -629,6 +641,8 @@ class Tensor(Value):
 
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
+        if isinstance(value, list | tuple):
+            value = np.asarray(plain(_without_tensors(name, value)))
         recording = is_grad_enabled() and (
             self.requires_grad or (isinstance(value, Value) and value.requires_grad)
         )
@@ -636,6 +650,8 @@ class Tensor(Value):
             return self._become(name, ops.put(self, value, _kept(index)))
         self._check_owner(name)
         check_writable(self.array, name)
+        if isinstance(value, Value):
+            check_view(value, name)
         try:
             self.array[complete(plain_index(index))] = plain(value)
         except (ValueError, IndexError) as error:

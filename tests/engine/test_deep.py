@@ -133,3 +133,22 @@ def test_cat_of_many_pieces_takes_linear_time():
         if (large < 25 * small + 0.01).all():
             return
     pytest.fail(f"cat of 500 took {small} s, of 5000 {large} s")
+
+
+def test_the_slices_of_a_sequence_go_back_in_linear_time():
+    """Each slice's gradient is as large as the sequence, but is not written out."""
+
+    def run(steps):
+        x = tg.ones(steps, 64, 16, requires_grad=True)
+        total = sum((row * row).sum() for row in x)
+        start = time.perf_counter()
+        total.backward()
+        spent = time.perf_counter() - start
+        np.testing.assert_array_equal(x.grad, np.full(x.shape, 2.0, np.float32))
+        return spent
+
+    for _attempt in range(3):
+        small, large = min(run(200), run(200)), min(run(2000), run(2000))
+        if large < 30 * small + 0.01:
+            return
+    pytest.fail(f"{large / small:.0f} times the time for 10 times the slices")

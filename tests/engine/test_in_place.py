@@ -405,6 +405,26 @@ def test_integers_take_values_and_no_gradients():
     assert not w.long().requires_grad
 
 
+def test_a_list_of_tensors_that_record_is_refused():
+    w, x = leaf(1.0, 2.0), tg.zeros(2, 2, dtype="float64")
+    for value in ([w, w], [[w[0], 1.0], [1.0, 2.0]], (w, [1.0, 2.0])):
+        with pytest.raises(DTypeError, match=r"assignment: got a list of Tensors.*stack\(\)"):
+            x[...] = value
+    x[0] = [3.0, 4.0]
+    x[1] = [tg.tensor(5.0), 6.0]
+    assert x.tolist() == [[3, 4], [5, 6]]
+
+
+def test_a_value_that_is_out_of_date_is_not_assigned():
+    x, y = leaf(1.0, 2.0), tg.zeros(2, dtype="float64")
+    view, target = y[:1], tg.zeros(2, dtype="float64")
+    y += x
+    for change in (lambda: target.__setitem__(0, view), lambda: target.copy_(view)):
+        with pytest.raises(GraphError, match="take the view again"):
+            change()
+    assert target.tolist() == [0, 0]
+
+
 def test_overlapping_memory():
     x = tg.arange(4).double()
     x[1:] = x[:-1]
@@ -422,3 +442,21 @@ def test_a_narrower_tensor_takes_a_wider_result(recorded):
     x[0] = tg.tensor(5.0, dtype="float64")
     assert x.dtype == "float32"
     assert x.tolist() == [5, 2]
+
+
+def _fused(x):
+    return tg.nn.functional.mse_loss(x, tg.zeros(1, dtype="float64")) * x
+
+
+@pytest.mark.parametrize("make", [lambda x: x.exp(), lambda x: x**3, _fused])
+def test_a_change_between_two_walks_is_noticed(make):
+    """What a recorded walk reads again remembers the count of the memory it came from."""
+    x = leaf(0.5)
+    y = x * 1.0
+    z = make(y)
+    (g,) = tg.autograd.grad(z.sum(), x, create_graph=True)
+    with tg.no_grad():
+        y.mul_(100)
+        z.mul_(100)
+    with pytest.raises(GraphError, match="changed in place"):
+        g.sum().backward()

@@ -405,8 +405,10 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_random_graphs():
+    often = 4 * settings().max_examples  # a run of the machine costs little, and bugs hide deep
     run_state_machine_as_test(
-        Machine, settings=settings(stateful_step_count=30, report_multiple_bugs=False)
+        Machine,
+        settings=settings(max_examples=often, stateful_step_count=30, report_multiple_bugs=False),
     )
     # A machine that only ever refuses would prove nothing.
     assert Machine.exact > 3 * Machine.refused

@@ -385,3 +385,18 @@ def test_hooks_record_under_create_graph_alone():
     x.grad = None
     x.sum().backward(create_graph=True)
     assert seen == [False, True]
+
+
+def test_a_decorator_without_parentheses():
+    @tg.no_grad
+    def off():
+        return tg.is_grad_enabled()
+
+    @tg.enable_grad
+    def on():
+        return tg.is_grad_enabled()
+
+    assert off() is False
+    with tg.no_grad():
+        assert on() is True
+    assert tg.is_grad_enabled()

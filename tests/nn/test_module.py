@@ -441,3 +441,22 @@ def test_repr():
     assert repr(nn.Embedding(3, 4, padding_idx=-1)) == "Embedding(3, 4, padding_idx=2)"
     assert repr(nn.Dropout(0.25)) == "Dropout(p=0.25)"
     assert repr(nn.Linear(1, 1).weight).startswith("Parameter containing:\ntensor([[")
+
+
+def test_a_list_that_is_filled_later_earns_a_warning_too():
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = []
+            self.layers.append(nn.Linear(1, 1))
+
+    model = Hidden()
+    with pytest.warns(UserWarning, match=r"Hidden.layers is a plain list"):
+        list(model.parameters())
+
+
+def test_a_module_that_knows_its_parent():
+    parent, child = nn.Module(), nn.Linear(1, 1)
+    parent.child, child.parent = child, parent
+    assert [name for name, _ in parent.named_parameters()] == ["child.weight", "child.bias"]
+    assert parent.eval().child.training is False

@@ -652,3 +652,17 @@ def test_a_hessian_times_a_vector(kind, lengths):
         expected = along(parameters, vector, lambda k=k: gradients(False)[k].numpy(), 2e-4)
         scale = max(1.0, np.abs(expected).max())
         np.testing.assert_allclose(product[k].numpy(), expected, rtol=0, atol=1e-8 * scale)
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"num_layers": 2}])
+def test_output_and_state_may_change_in_place(options):
+    """What they are views of inside nobody else holds."""
+    rnn = nn.RNN(2, 3, **options)
+    output, h_n = rnn(tg.randn(4, 5, 2))
+    total = output.sum()
+    h_n[:, 0] = 0.0
+    h_n.mul_(2.0)
+    output.mul_(2.0)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        (total + output.sum()).backward()  # the layer needs its output as it was
+    h_n.sum()

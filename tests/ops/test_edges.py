@@ -153,7 +153,12 @@ WRONG = {
     "bits of floats": (lambda x: x & x, DTypeError, "bitwise_and: "),
     "a string": (lambda x: x + "a", DTypeError, "add: "),
     "none": (lambda x: x + None, DTypeError, "add: "),
-    "a list": (lambda x: x * [1.0, 2.0], ShapeError, "multiply: "),
+    "a list": (
+        lambda x: x * [1.0, 2.0],
+        DTypeError,
+        "multiply: got a list, expected a Tensor or a",
+    ),
+    "a tuple": (lambda x: (1.0, 2.0) + x, DTypeError, "add: got a tuple"),
 }
 
 

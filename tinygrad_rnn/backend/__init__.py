@@ -35,6 +35,29 @@ class Backend:
         return f"<backend {self.name}>"
 
 
+class Part:
+    """A gradient that is 0 but in one part of an array, not yet written out.
+
+    The slices of a sequence, taken one by one, each have one as large as the sequence: written out
+    and added up they would cost time that grows with the square of its length.
+    """
+
+    __slots__ = ("index", "shape", "values")
+
+    def __init__(self, values: Any, shape: tuple[int, ...], index: Any) -> None:
+        self.values = values
+        self.shape = shape
+        self.index = index
+
+    def whole(self) -> Any:
+        """The array, a new one."""
+        return backend_of(self.values).scatter(self.values, self.shape, self.index)
+
+    def add_to(self, total: Any) -> None:
+        """Add it to an array, in place."""
+        total[self.index] += self.values
+
+
 _by_name: dict[str, Backend] = {}
 backends: dict[type, Backend] = {}  # by the type of their arrays
 

@@ -34,7 +34,7 @@ def aliases(out: np.ndarray, x: np.ndarray) -> bool:
     return out is x or (out.base is not None and (out.base is x or out.base is x.base))
 
 
-def add_at(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarray:
+def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarray:
     """Zeros of ``shape`` with ``values`` added at ``index``; an element may be named repeatedly."""
     out = np.zeros(shape, values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
@@ -59,6 +59,16 @@ def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
     blocks = values.reshape(flat.size, -1)[order]
     out.reshape(out.shape[0], -1)[ordered[starts]] = np.add.reduceat(blocks, starts, axis=0)
+
+
+def add_at(values: np.ndarray, shape: tuple[int, ...], index: Any) -> Any:
+    """As ``scatter``, but not yet written out where an index without arrays names one part."""
+    from . import Part
+
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, np.ndarray) for part in parts):
+        return scatter(values, shape, index)
+    return Part(values, shape, index)
 
 
 def put(x: np.ndarray, values: Any, index: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ..errors import DTypeError
 
@@ -85,18 +85,28 @@ def _drive(generator: Generator[Any, Any, Any], mode: bool) -> Generator[Any, An
             generator.close()
 
 
-class no_grad(_Mode):
+class _Switch(_Mode):
+    """A mode that also decorates without parentheses: ``@tg.no_grad``."""
+
+    mode: ClassVar[bool]
+
+    def __new__(cls, function: Any = None) -> Any:
+        return super().__new__(cls) if function is None else cls()(function)
+
+    def __init__(self) -> None:
+        super().__init__(self.mode)
+
+
+class no_grad(_Switch):
     """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in PyTorch."""
 
-    def __init__(self) -> None:
-        super().__init__(False)
+    mode = False
 
 
-class enable_grad(_Mode):
+class enable_grad(_Switch):
     """Record inside, also within :class:`no_grad`, as in PyTorch."""
 
-    def __init__(self) -> None:
-        super().__init__(True)
+    mode = True
 
 
 class set_grad_enabled(_Mode):

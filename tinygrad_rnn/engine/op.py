@@ -33,6 +33,7 @@ table = SimpleNamespace()
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
+_LISTS = {list, tuple}
 NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
@@ -118,6 +119,12 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
             data = arg
             if xp is None and isinstance(arg, np.ndarray):
                 xp = backend_of(arg)
+            elif (
+                type(arg) in _LISTS
+            ):  # NumPy would take it, and lose the gradients of what is in it
+                raise DTypeError(
+                    f"{name}: got a {type(arg).__name__}, expected a Tensor or a number"
+                )
         arrays.append(data)
         bit += bit
     if xp is None:

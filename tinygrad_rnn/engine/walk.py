@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import backend_of
+from ..backend import Part, backend_of
 from ..errors import GraphError
 from .mode import set_grad_enabled
 from .node import Node, Value, wrap
@@ -38,6 +38,11 @@ class _Gradients:
             store, key, like = self.nodes, target.birth, target
         else:
             store, key, like = self.leaves, id(target), target.array
+        if isinstance(g, Part):
+            entry = store.get(key)
+            if entry is not None and entry[2] and g.values.dtype == like.dtype:
+                return g.add_to(entry[1])
+            g, owned = g.whole(), True
         if isinstance(g, _Scalar):  # NumPy makes scalars of 0-d results
             g = np.asarray(g)
         if g.shape != like.shape:

@@ -225,7 +225,8 @@ def cross_entropy(
     if target.shape != outer or target.dtype.kind not in "iu":
         raise ShapeError(
             f"{name}: target is {target.dtype} of shape {target.shape}, expected class indices of "
-            f"shape {outer} or probabilities of shape {input.shape} (input shape {input.shape})"
+            f"shape {outer} or probabilities of shape {input.shape}; the classes are dim 1 of the "
+            "input: of (T, B, V) use input.flatten(0, 1), target.flatten()"
         )
     check_ids(name, "target", target, classes, ignore_index)
     if reduction == "mean" and not _any_kept(target, ignore_index, weight):

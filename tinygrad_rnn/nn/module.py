@@ -81,13 +81,16 @@ class Module:
             )
         if isinstance(value, Parameter) and value.name == "parameter":
             value.name = name
-        if isinstance(value, list | tuple | dict):
-            self._warn_of_hidden(name, value)
+        self._warn_of_hidden(name, value)
         self.__dict__[name] = value
 
     def _warn_of_hidden(self, name: str, value: Any) -> None:
+        warned = self.__dict__.get("_warned", ())
+        if not isinstance(value, list | tuple | dict) or name in warned:
+            return
         items = value.values() if isinstance(value, dict) else value
         if any(isinstance(item, Module | Parameter) for item in items):
+            self.__dict__["_warned"] = (*warned, name)  # once, when filled or when looked through
             warnings.warn(
                 f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds modules "
                 "or parameters: they are not registered and will not be trained or saved; "
@@ -124,15 +127,20 @@ class Module:
         """The modules directly inside."""
         return iter([module for _, module in self.named_children()])
 
-    def _paths(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+    def _paths(self, prefix: str = "", above: tuple[int, ...] = ()) -> Iterator[Any]:
         """This module and all inside it; a shared one under each of its names."""
         yield prefix, self
+        above = (*above, id(self))
         for key, child in self.named_children():
-            yield from child._paths(f"{prefix}.{key}" if prefix else key)
+            if id(child) not in above:  # a module that knows the one that holds it
+                yield from child._paths(f"{prefix}.{key}" if prefix else key, above)
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Parameters, then buffers, with their dotted names; a tied one under each of its names."""
         paths = list(self._paths())
+        for _, module in paths:
+            for name, value in list(module.__dict__.items()):
+                module._warn_of_hidden(name, value)
         for of_parameters in (True, False):
             for prefix, module in paths:
                 for key, value in module.__dict__.items():

@@ -267,8 +267,12 @@ class _Layer(_Recurrent):
             for end in zip(*last, strict=True)
         ]
         if not batched:
-            return [out.squeeze(1) for out in (output, *found)]
-        return [ops.permute_dims(output, (1, 0, 2)) if self.batch_first else output, *found]
+            found = [out.squeeze(1) for out in (output, *found)]
+        else:
+            found.insert(0, ops.permute_dims(output, (1, 0, 2)) if self.batch_first else output)
+        for out in found:  # what they are views of nobody else holds: they may change in place
+            out.epoch = out.source = None
+        return found
 
 
 class RNN(_Layer):

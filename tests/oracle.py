@@ -64,13 +64,18 @@ def tensors(arrays, wrt=()):
 
 
 def gradients(function, arrays, wrt, cotangents, create_graph=False):
-    """The engine's gradients of <cotangents, function(*arrays)>, as arrays; zeros where None."""
+    """The engine's gradients of <cotangents, function(*arrays)>, as arrays; zeros where None.
+
+    An output may depend on none of the arguments: the first cell of an LSTM not on W_hr.
+    """
     given = tensors(arrays, wrt)
     chosen = [
         (out, tg.from_numpy(u))
         for out, u in zip(outputs_of(function(*given)), cotangents, strict=True)
-        if u is not None
+        if u is not None and out.requires_grad
     ]
+    if not chosen:
+        return [np.zeros_like(arrays[i]) for i in wrt]
     found = tg.autograd.grad(
         [out for out, _ in chosen],
         [given[i] for i in wrt],

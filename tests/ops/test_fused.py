@@ -18,7 +18,13 @@ FUSED = [name for name, op in package_ops().items() if isinstance(op, FusedOp)]
 def second_gradients(function, args, wrt, us, vs):
     """The gradients of <first gradients, vs>."""
     given = tensors(args, wrt)
-    pairs = [(o, u) for o, u in zip(outputs_of(function(*given)), us, strict=True) if u is not None]
+    pairs = [
+        (o, u)
+        for o, u in zip(outputs_of(function(*given)), us, strict=True)
+        if u is not None and o.requires_grad
+    ]
+    if not pairs:
+        return [np.zeros(args[i].shape) for i in wrt]
     outputs, cotangents = zip(*pairs, strict=True)
     inputs = [given[i] for i in wrt]
     first = tg.autograd.grad(
@@ -29,7 +35,7 @@ def second_gradients(function, args, wrt, us, vs):
         allow_unused=True,
     )
     terms = [(g * tg.from_numpy(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
-    total = sum(terms[1:], terms[0])
+    total = sum(terms[1:], terms[0]) if terms else outputs[0].detach()
     if not total.requires_grad:
         return [np.zeros(args[i].shape) for i in wrt]
     found = tg.autograd.grad(total, inputs, allow_unused=True)

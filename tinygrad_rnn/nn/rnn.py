@@ -162,8 +162,7 @@ class RNNCell(_Cell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         z, h, w_hh, b_hh = self._enter(input, hx)
-        out: Tensor = ops.rnn_step(z, h, w_hh, b_hh, self.nonlinearity)
-        return out
+        return ops.rnn_step(z, h, w_hh, b_hh, self.nonlinearity)
 
 
 class LSTMCell(_Cell):
@@ -196,8 +195,7 @@ class GRUCell(_Cell):
     gates = 3
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        out: Tensor = ops.gru_step(*self._enter(input, hx))
-        return out
+        return ops.gru_step(*self._enter(input, hx))
 
 
 # ---------------------------------------------------------------- layers

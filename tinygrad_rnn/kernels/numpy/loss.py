@@ -11,14 +11,9 @@ Maybe = np.ndarray | None
 
 
 def cross_entropy_forward(
-    logits: Array,
-    target: Array,
-    weight: Maybe = None,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> tuple[tuple[Array], Any]:
+    logits: Array, target: Array, weight: Maybe = None, *,
+    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> tuple[tuple[Array], Any]:  # fmt: skip
     """The loss of logits (N, V) for classes (N,): 0-d, or (N,) with reduction "none".
 
     With z = x - max(x), log(sum(exp(z))) is log1p of the sum without its largest term, the 1 of the
@@ -31,10 +26,8 @@ def cross_entropy_forward(
         ignored = target == ignore_index
         target = np.where(ignored, 0, target)
     x = np.ascontiguousarray(logits)
-    top, place = (
-        start + x.argmax(1),
-        start + target.astype(np.intp, copy=False),
-    )  # as argmax and a look-up outrun max
+    top = start + x.argmax(1)  # as argmax and a look-up outrun max
+    place = start + target.astype(np.intp, copy=False)
 
     p = np.subtract(x, x.take(top)[:, None], empty(x.shape, x.dtype))
     flat = p.reshape(-1)
@@ -66,16 +59,9 @@ def cross_entropy_forward(
 
 
 def cross_entropy_backward(
-    grads: tuple[Array],
-    needs: tuple[bool, ...],
-    inputs: tuple[Any, ...],
-    outputs: tuple[Array],
-    workspace: Any,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> tuple[Maybe, None, None]:
+    grads: Any, needs: tuple[bool, ...], inputs: Any, outputs: Any, workspace: Any, *,
+    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> tuple[Maybe, None, None]:  # fmt: skip
     """The gradient of the logits, softmax(x) - target, as loss and weights scale it."""
     if not needs[0]:
         return None, None, None

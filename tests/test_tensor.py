@@ -834,3 +834,14 @@ def test_pickling_is_not_offered_silently_broken():
         return
     assert again.tolist() == [1, 2]
     assert again.requires_grad
+
+
+@pytest.mark.parametrize("join", [tg.cat, tg.stack])
+def test_joining_takes_a_list_of_tensors(join):
+    x = tg.ones(2)
+    with pytest.raises(TypeError, match=r"expected the tensors in a list: \w+\(\[a, b\], dim\)"):
+        join(x, x)
+    with pytest.raises(TypeError, match="number 1 is list, expected a Tensor"):
+        join([x, [1.0]])
+    with pytest.raises(ValueError, match="got no tensors"):
+        join([])

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import ops
 from .creation import as_tensor
-from .errors import OptionError, ShapeError
+from .errors import DTypeError, OptionError, ShapeError
 from .tensor import Tensor
 
 # fmt: off
@@ -53,11 +53,26 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     return out
 
 
+def _several(name: str, tensors: Sequence[Tensor], dim: int) -> list[Tensor]:
+    """Refuse what is not a list of Tensors, and a dim: the usual slip is ``cat(a, b)``."""
+    if not isinstance(tensors, list | tuple) or not hasattr(dim, "__index__"):
+        raise DTypeError(
+            f"{name}: got {type(tensors).__name__} and dim of {type(dim).__name__}, expected the "
+            f"tensors in a list: {name}([a, b], dim)"
+        )
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise DTypeError(
+                f"{name}: number {i} is {type(x).__name__}, expected a Tensor; use tg.as_tensor()"
+            )
+    if not tensors:
+        raise OptionError(f"{name}: got no tensors, expected at least one")
+    return list(tensors)
+
+
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along a dim that they have."""
-    tensors = list(tensors)
-    if not tensors:
-        raise OptionError("cat: got no tensors, expected at least one")
+    tensors = _several("cat", tensors, dim)
     dim = tensors[0]._dim("cat", dim)
     for i, x in enumerate(tensors):
         wanted = tensors[0].shape
@@ -76,14 +91,11 @@ concat = cat
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape, along a new dim."""
-    tensors = list(tensors)
+    tensors = _several("stack", tensors, dim)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ShapeError(f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}")
-    return cat(
-        [x.unsqueeze(dim) for x in tensors],
-        tensors[0].ndim + 1 + dim if tensors and dim < 0 else dim,
-    )
+    return cat([x.unsqueeze(dim) for x in tensors], tensors[0].ndim + 1 + dim if dim < 0 else dim)
 
 
 def is_tensor(obj: Any) -> bool:

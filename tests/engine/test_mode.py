@@ -384,7 +384,9 @@ def test_hooks_record_under_create_graph_alone():
     x.sum().backward()
     x.grad = None
     x.sum().backward(create_graph=True)
-    assert seen == [False, True]
+    for create in (False, True):
+        tg.autograd.grad(x.sum(), x, create_graph=create)
+    assert seen == [False, True, False, True]
 
 
 def test_a_decorator_without_parentheses():

@@ -13,6 +13,10 @@ from ..tensor import Tensor
 
 
 def _tensors(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    if not isinstance(tensors, Iterable):
+        raise DTypeError(
+            f"{name}: got {type(tensors).__name__}, expected tensors: pass model.parameters()"
+        )
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for place, tensor in enumerate(given):
         if not isinstance(tensor, Tensor):

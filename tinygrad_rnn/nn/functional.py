@@ -106,7 +106,8 @@ def embedding(
     """The rows of ``weight`` (V, I) that ids (...) name: (..., I)."""
     if not isinstance(input, Tensor) or input.dtype.kind not in "iu":
         got = input.dtype if isinstance(input, Tensor) else type(input).__name__
-        raise DTypeError(f"{name}: input is {got}, expected a tensor of integer ids; use .long()")
+        way = "input.long()" if isinstance(input, Tensor) else "tg.tensor(input)"
+        raise DTypeError(f"{name}: input is {got}, expected a tensor of integer ids; use {way}")
     padding_idx = padding_row(name, padding_idx, weight.shape[0])
     check_ids(name, "input", input, weight.shape[0])
     rows = weight[input]
@@ -135,7 +136,10 @@ def dropout(
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Ids (...) as rows of 0 and one 1: int64 (..., num_classes)."""
     if not isinstance(tensor, Tensor) or tensor.dtype.kind not in "iu":
-        raise DTypeError("one_hot: expected a tensor of integer ids; use .long()")
+        got = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise DTypeError(
+            f"one_hot: tensor is {got}, expected integer ids; use .long(), or tg.tensor(ids)"
+        )
     if num_classes == -1:
         if not tensor.numel():
             raise OptionError("one_hot: no ids to count the classes of; pass num_classes")

@@ -127,7 +127,9 @@ class Optimizer:
             )
         groups = self._ordered(params)
         if not groups:
-            raise OptionError(f"{self._name}: params is empty, there is nothing to train")
+            raise OptionError(
+                f"{self._name}: params is empty, there is nothing to train; a generator can be used once only"
+            )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 

@@ -28,11 +28,12 @@ def lstm_forward(
     ended, ends = scan.ending(lengths, steps)
     rows = scan.rows(x, ended)
     bias = None if b_ih is None else b_ih + b_hh
-    half = np.array([0.5, 0.5, 1, 0.5], dtype).reshape(4, 1, 1)
+    halves = np.array([[0.5], [0.5], [1], [0.5]], dtype)
+    half = halves[..., None].repeat(batch, 1).repeat(hidden, 2)  # repeated, as in scan.project
     shift = 1 - half
     if scaled := steps * batch >= hidden:  # the weights are copied anyway, so halve them there
-        w_ih, w_hh = ((w.reshape(4, -1) * half[:, 0]).reshape(w.shape) for w in (w_ih, w_hh))
-        bias = None if bias is None else (bias.reshape(4, -1) * half[:, 0]).reshape(-1)
+        w_ih, w_hh = ((w.reshape(4, -1) * halves).reshape(w.shape) for w in (w_ih, w_hh))
+        bias = None if bias is None else (bias.reshape(4, -1) * halves).reshape(-1)
     gates = empty((steps, 4, batch, hidden), dtype)
     sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
     inner = output if w_hr is None else empty(c_after.shape, dtype)  # o tanh(c')

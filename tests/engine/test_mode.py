@@ -105,6 +105,21 @@ def test_a_decorated_function(name, outside):
     assert function.__doc__ == "Says."
 
 
+def test_a_decorator_without_parentheses(outside):
+    @tg.no_grad
+    def off(x):
+        return records(), x
+
+    @tg.enable_grad
+    def on():
+        yield records()
+
+    assert off(2) == (False, 2)
+    assert next(on()) is True
+    assert records() is outside
+    assert off.__name__ == "off"
+
+
 def test_a_decorated_function_may_raise_and_recurse(outside):
     @tg.no_grad()
     def down(n):

@@ -105,6 +105,21 @@ def test_a_decorated_function(name, outside):
     assert function.__doc__ == "Says."
 
 
+def test_a_decorator_without_parentheses(outside):
+    @tg.no_grad
+    def off(x):
+        return records(), x
+
+    @tg.enable_grad
+    def on():
+        yield records()
+
+    assert off(2) == (False, 2)
+    assert next(on()) is True
+    assert records() is outside
+    assert off.__name__ == "off"
+
+
 def test_a_decorated_function_may_raise_and_recurse(outside):
     @tg.no_grad()
     def down(n):
@@ -387,18 +402,3 @@ def test_hooks_record_under_create_graph_alone():
     for create in (False, True):
         tg.autograd.grad(x.sum(), x, create_graph=create)
     assert seen == [False, True, False, True]
-
-
-def test_a_decorator_without_parentheses():
-    @tg.no_grad
-    def off():
-        return tg.is_grad_enabled()
-
-    @tg.enable_grad
-    def on():
-        return tg.is_grad_enabled()
-
-    assert off() is False
-    with tg.no_grad():
-        assert on() is True
-    assert tg.is_grad_enabled()

@@ -24,6 +24,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=1, help="threads of BLAS and of PyTorch")
     parser.add_argument("--seconds", type=float, default=6.0, help="time for each row")
+    parser.add_argument("--dense", action="store_true", help="float features instead of ids")
     parser.add_argument("--only", default="", help="rows whose name has this in it")
     return parser.parse_args()
 
@@ -61,6 +62,7 @@ def char_ours(cell: str, v: int, h: int, b: int, t: int) -> Step:
     params = [*rnn.parameters(), *head.parameters()]
     optimizer = optim.Adam(params, lr=2e-3)
     x, y = (tg.from_numpy(random.integers(v, size=(t, b))) for _ in range(2))
+    x = F.one_hot(x, v).float() if args.dense else x
     state: list[object] = [None]
 
     def step() -> object:
@@ -81,12 +83,13 @@ def char_torch(cell: str, v: int, h: int, b: int, t: int) -> Step:
     params = [*rnn.parameters(), *head.parameters()]
     optimizer = torch.optim.Adam(params, lr=2e-3)
     x, y = (torch.from_numpy(random.integers(v, size=(t, b))) for _ in range(2))
+    dense = torch.nn.functional.one_hot(x, v).float() if args.dense else None
     state: list[object] = [None]
 
     def step() -> object:
         optimizer.zero_grad()
-        one_hot = torch.nn.functional.one_hot(x, v).float()
-        output, carried = rnn(one_hot, state[0])
+        features = torch.nn.functional.one_hot(x, v).float() if dense is None else dense
+        output, carried = rnn(features, state[0])
         loss = torch.nn.functional.cross_entropy(head(output).reshape(-1, v), y.reshape(-1))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(params, 5.0)

@@ -71,6 +71,20 @@ def test_gradients_of_leaves_never_share_memory(create_graph):
     assert b.grad.tolist() == c.grad.tolist() == u.tolist() == [1, -2]
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_share_no_memory_with_what_a_hook_returns(create_graph):
+    x, fixed = leaf(1.0, 2.0), tg.tensor([3.0, 4.0], dtype="float64")
+    y = x * 1.0
+    y.retain_grad()
+    for t in (x, y):
+        t.register_hook(lambda g: fixed)
+    y.sum().backward(create_graph=create_graph)
+    held = [x.grad.data, y.grad.data, fixed.data]
+    assert all(a.tolist() == [3, 4] for a in held)
+    for i, one in enumerate(held):
+        assert not any(np.shares_memory(one, other) for other in held[:i])
+
+
 def test_gradients_of_a_fused_op_never_share_memory():
     rnn = nn.RNN(2, 2)
     rnn(tg.randn(1, 1, 2))[0].sum().backward()

@@ -1,5 +1,9 @@
 """The errors that this package raises: each is also the built-in error that a caller expects."""
 
+from math import inf, isfinite
+from numbers import Real
+from typing import Any
+
 
 class Error(Exception):
     """Base of every error raised by tinygrad_rnn on purpose: ``except tg.Error`` catches them all."""
@@ -31,3 +35,47 @@ class CheckpointError(Error, ValueError):
 
 class DimError(Error, IndexError, ValueError):
     """A dim that the tensor does not have; both built-in errors, as NumPy's AxisError is."""
+
+
+# ---------------------------------------------------------------- checks that all floors share
+
+
+def described(value: Any) -> str:
+    """What came, for a message: ``float32 of shape (2, 3)`` of an array, else the type's name."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype} of shape {tuple(value.shape)}"
+    return type(value).__name__
+
+
+def check_type(name: str, kinds: Any, expected: str, **values: Any) -> None:
+    """Refuse values that are not of one of the types; ``expected`` says them, and the way out."""
+    for what, value in values.items():
+        if not isinstance(value, kinds):
+            raise DTypeError(f"{name}: {what} is {described(value)}, expected {expected}")
+
+
+def check_numbers(name: str, low: float = -inf, high: float = inf, **values: Any) -> None:
+    """Refuse values that are not finite numbers from ``low`` to ``high``."""
+    for what, value in values.items():
+        if type(value) is bool or not isinstance(value, Real):
+            raise DTypeError(f"{name}: {what} is {value!r}, expected a number")
+        if not low <= value <= high or not isfinite(value):
+            within = f"a number from {low} to {high}" if high < inf else f"a finite number >= {low}"
+            raise OptionError(f"{name}: {what} is {value}, expected {within}")
+
+
+def check_integers(name: str, low: float = 1, **values: Any) -> None:
+    """Refuse values that are not integers of at least ``low``."""
+    for what, value in values.items():
+        if type(value) is bool or not hasattr(value, "__index__"):
+            raise DTypeError(f"{name}: {what} is {value!r}, expected an integer")
+        if value.__index__() < low:
+            raise OptionError(f"{name}: {what} is {value}, expected at least {low}")
+
+
+def check_choice(name: str, choices: tuple[Any, ...], **values: Any) -> None:
+    """Refuse values that are not among the choices."""
+    for what, value in values.items():
+        if not any(value is choice or value == choice for choice in choices):
+            expected = " or ".join(map(repr, choices))
+            raise OptionError(f"{name}: {what} is {value!r}, expected {expected}")

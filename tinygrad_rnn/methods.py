@@ -41,8 +41,9 @@ class Sorted(NamedTuple):
     indices: Any
 
 
-def sizes_of(name: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one, or as one sequence."""
+def sizes_of(name: str, sizes: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    """Sizes given one by one, or as one sequence, or by name."""
+    sizes = sizes if named is None else (named,)
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
         sizes = tuple(sizes[0])
     try:
@@ -202,13 +203,13 @@ class Methods(Value):
     def prod(self, dim: Int | None = None, keepdim: Bool = False, dtype: Any = None) -> Self:
         """The product, of all or along a dim."""
         x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
-        if dim is None:
+        if whole := dim is None or not self.ndim:
             x, dim = x.flatten(), 0
         while (n := x.size(dim)) > 1:  # in pairs: the gradient is exact where an element is 0
             half = x.narrow(dim, 0, n // 2) * x.narrow(dim, n // 2, n // 2)
             x = ops.concat([half, x.narrow(dim, n - 1, 1)], axis=dim) if n % 2 else half
         x = x if n else ops.sum(x, dim, True) + 1
-        return x if keepdim else x.squeeze(dim)
+        return x if keepdim and not whole else x.squeeze(dim)
 
     def var(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
         """The variance, divided by the count less ``correction``."""
@@ -337,9 +338,9 @@ class Methods(Value):
 
     # ------------------------------------------------------------ shape
 
-    def reshape(self, *shape: Any) -> Self:
+    def reshape(self, *sizes: Any, shape: Any = None) -> Self:
         """The same elements in another shape; one size may be -1."""
-        sizes = sizes_of("reshape", shape)
+        sizes = sizes_of("reshape", sizes, shape)
         if min(sizes, default=0) < -1:
             raise ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
         return ops.reshape(self, sizes)
@@ -365,9 +366,9 @@ class Methods(Value):
         dim = check_dim("unsqueeze", dim, (*self.shape, 1))
         return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
 
-    def permute(self, *dims: Any) -> Self:
+    def permute(self, *order: Any, dims: Any = None) -> Self:
         """The dims in another order."""
-        axes = check_axis("permute", sizes_of("permute", dims), self.shape)
+        axes = check_axis("permute", sizes_of("permute", order, dims), self.shape)
         return ops.permute_dims(self, axes or ())
 
     def transpose(self, dim0: Int, dim1: Int) -> Self:
@@ -402,9 +403,9 @@ class Methods(Value):
         kept = [o if n == -1 else n for o, n in zip(self.shape, wanted[lead:], strict=True)]
         return ops.broadcast_to(self, (*wanted[:lead], *kept))
 
-    def tile(self, *dims: Any) -> Self:
+    def tile(self, *times: Any, dims: Any = None) -> Self:
         """Repeated along each dim, so many times."""
-        repeats = sizes_of("tile", dims)
+        repeats = sizes_of("tile", times, dims)
         shape = (1,) * (len(repeats) - self.ndim) + self.shape
         pairs = list(zip((1,) * (len(shape) - len(repeats)) + repeats, shape, strict=True))
         wide = self.reshape([n for _, size in pairs for n in (1, size)])
@@ -424,9 +425,9 @@ class Methods(Value):
             x = ops.concat([x.narrow(dim, cut, size - cut), x.narrow(dim, 0, cut)], axis=dim)
         return x
 
-    def flip(self, *dims: Any) -> Self:
+    def flip(self, *axes: Any, dims: Any = None) -> Self:
         """In reverse order along dims."""
-        return ops.flip(self, axes) if (axes := sizes_of("flip", dims)) else self.clone()
+        return ops.flip(self, axes) if (axes := sizes_of("flip", axes, dims)) else self.clone()
 
     def tril(self, diagonal: Int = 0) -> Self:
         """0 above a diagonal of the last two dims."""

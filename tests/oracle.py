@@ -113,8 +113,8 @@ def derivatives(library, tensor, op, args, wrt, us, vs):
     how = {"create_graph": True, "allow_unused": True}
     first = library.autograd.grad(outputs, inputs, [tensor(u) for u in us], **how)
     terms = [(g * tensor(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
-    total = sum(terms[1:], terms[0])
-    if not total.requires_grad:
+    total = sum(terms[1:], terms[0]) if terms else None
+    if total is None or not total.requires_grad:
         return outputs, first, [None] * len(inputs)
     return outputs, first, library.autograd.grad(total, inputs, allow_unused=True)
 

@@ -226,7 +226,7 @@ class Methods(Value):
         if p in (math.inf, -math.inf):
             return self.abs().amax(dim, keepdim) if p > 0 else self.abs().amin(dim, keepdim)
         if p == 0:
-            return self.ne(0)._as(self.dtype).sum(dim, keepdim)
+            return self.abs().sign().sum(dim, keepdim)
         if p in ("fro", 2):
             return self._root(self.square(), 0.5, dim, keepdim)
         check_numbers("norm", p=p)

@@ -418,7 +418,7 @@ row(
     "argsort",
     _ordered,
     lambda x, axis, descending: np.argsort(-x if descending else x, axis, kind="stable"),
-    lambda torch, x, axis, descending: x.argsort(axis, descending, stable=True),
+    lambda torch, x, axis, descending: x.argsort(dim=axis, descending=descending, stable=True),
     (),
 )
 row(

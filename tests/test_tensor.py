@@ -674,7 +674,11 @@ WRONG = {
         OptionError,
         "device: got 'tpu', expected",
     ),
-    "a list for an array": (lambda x: tg.from_numpy([1.0]), DTypeError, "from_numpy: array is list"),
+    "a list for an array": (
+        lambda x: tg.from_numpy([1.0]),
+        DTypeError,
+        "from_numpy: array is list",
+    ),
     "Tensor of a list": (
         lambda x: tg.Tensor([1.0]),
         DTypeError,

@@ -162,6 +162,13 @@ def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> 
     return dims if dims and shape else None
 
 
+def _as_real(xp: Backend, x: Any) -> Any:
+    """Integers as floats: float32, or float64 of 32 bits or more, as NumPy has it (but no float16)."""
+    if getattr(x.dtype, "kind", "") == "f" or xp.isdtype(x.dtype, "real floating"):
+        return x
+    return xp.astype(x, getattr(xp, str(np.result_type(str(x.dtype), np.float32))))
+
+
 def explain(name: str, arrays: Sequence[Any], error: Exception) -> Error | None:
     """An error of the array library in terms of the op and its arguments; None if it is another."""
     seen = ", ".join(
@@ -287,8 +294,9 @@ def _compile(arguments: str, values: Sequence[str], function: Pullback | None = 
 class Op:
     """A row of the table; made by :func:`op`, completed by :meth:`vjp`."""
 
-    def __init__(self, forward: Callable[..., Any], view: bool = False) -> None:
+    def __init__(self, forward: Callable[..., Any], view: bool = False, real: bool = False) -> None:
         self.forward = forward
+        self.real = real
         self.name = forward.__name__
         self.__name__ = self.name
         self.__doc__ = forward.__doc__
@@ -370,6 +378,8 @@ class Op:
         if self.binds or settings or len(args) != self.count:
             args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = enter(self.name, args)
+        if self.real and not needs:
+            arrays[0] = _as_real(xp, arrays[0])
         if self.axis:
             settings["axis"] = check_axis(self.name, settings["axis"], arrays[0].shape, self.axis)
         try:
@@ -413,18 +423,19 @@ def op(forward: Callable[..., Any]) -> Op: ...
 
 
 @overload
-def op(*, view: bool) -> Callable[[Callable[..., Any]], Op]: ...
+def op(*, view: bool = ..., real: bool = ...) -> Callable[[Callable[..., Any]], Op]: ...
 
 
-def op(forward: Callable[..., Any] | None = None, *, view: bool = False) -> Any:
+def op(forward: Callable[..., Any] | None = None, *, view: bool = False, real: bool = False) -> Any:
     """Declare an op by its forward function ``forward(xp, arrays..., /, settings...)``.
 
     ``xp`` is the backend of the arrays: the array API's names and a few more. ``view=True`` says
-    that the output may show the first argument's memory.
+    that the output may show the first argument's memory; ``real=True``, that it is a function of
+    real numbers: integers become floats first.
     """
     if forward is None:
-        return lambda function: Op(function, view)
-    return Op(forward, view)
+        return lambda function: Op(function, view, real)
+    return Op(forward, view, real)
 
 
 @op(view=True)

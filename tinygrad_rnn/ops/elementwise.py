@@ -8,17 +8,6 @@ from typing import Any
 
 from ..engine.op import op
 
-# fmt: off
-__all__ = [
-    "abs", "add", "astype", "bitwise_and", "bitwise_invert", "bitwise_or", "ceil", "clip",
-    "clone", "cos", "divide", "equal", "exp", "expm1", "floor", "floor_divide", "greater",
-    "greater_equal", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative",
-    "not_equal", "pow", "power", "reciprocal", "relu", "remainder", "round", "sigmoid", "sign",
-    "sin", "softplus", "sqrt", "square", "subtract", "tanh", "where", "zeros_like",
-]
-# fmt: on
-
 Array = Any
 
 # fmt: off

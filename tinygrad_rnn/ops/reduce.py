@@ -12,13 +12,6 @@ from typing import Any
 from ..engine.op import op
 from ..errors import DTypeError, ShapeError
 
-# fmt: off
-__all__ = [
-    "all", "any", "argmax", "argmin", "argsort", "cumulative_sum", "log_softmax", "logsumexp",
-    "max", "mean", "min", "softmax", "sum",
-]
-# fmt: on
-
 Array = Any
 Axis = int | tuple[int, ...] | None
 

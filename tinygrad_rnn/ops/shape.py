@@ -3,9 +3,7 @@
 from itertools import accumulate
 from typing import Any
 
-from ..engine.op import identity, op
-
-__all__ = ["broadcast_to", "concat", "flip", "identity", "permute_dims", "reshape"]
+from ..engine.op import op
 
 Array = Any
 Shape = tuple[int, ...]

@@ -11,7 +11,6 @@ import sys
 # mypy: disable-error-code="assignment,arg-type,no-redef"
 # The builtins and ops that are renamed below are so on purpose.
 
-import sys
 from collections.abc import Callable
 from math import e, inf, nan, pi
 from typing import Any

@@ -488,7 +488,7 @@ init.uniform_(np.zeros(3))
 init.uniform_(tg.tensor([1, 2]))
     DTypeError: uniform_: got int64
 init.uniform_(weight, generator=3)
-    DTypeError: generator: got int
+    DTypeError: generator is int, expected a tinygrad_rnn.Generator
 init.normal_(weight, std=-1.0)
     OptionError: normal_: std is -1.0
 init.constant_([1.0], 1.0)
@@ -557,7 +557,7 @@ tg.rand(2, dtype=i64)
 tg.randn(-2)
     ShapeError: randn: got the shape (-2,)
 tg.randn(2, generator=np.random.default_rng())
-    DTypeError: generator: got Generator
+    DTypeError: generator is Generator
 tg.randint(5, 5, (2,))
     OptionError: randint: from 5 to 5
 tg.randint(5)

@@ -18,17 +18,11 @@ class Node:
     comes before the value's own node.
     """
 
+    # fmt: off
     __slots__ = (
-        "__weakref__",
-        "birth",
-        "dtype",
-        "hooks",
-        "parents",
-        "plan",
-        "saved",
-        "shape",
-        "versions",
+        "__weakref__", "birth", "dtype", "hooks", "parents", "plan", "saved", "shape", "versions",
     )
+    # fmt: on
 
     plan: Any  # how to go back through this node: see op.py
     parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
@@ -52,17 +46,12 @@ class Value:
     of what (weakly): a change of the view that is recorded is one of that.
     """
 
+    # fmt: off
     __slots__ = (
-        "__weakref__",
-        "array",
-        "epoch",
-        "grad",
-        "hooks",
-        "node",
-        "requires_grad",
-        "source",
+        "__weakref__", "array", "epoch", "grad", "hooks", "node", "requires_grad", "source",
         "version",
     )
+    # fmt: on
     kind: ClassVar[type["Value"]]
 
     array: Any

@@ -6,8 +6,9 @@ import numpy as np
 
 from .backend import find
 from .errors import DTypeError, OptionError, ShapeError
+from .methods import sizes_of
 from .random import Generator, host
-from .tensor import Tensor, _sizes, as_dtype, plain
+from .tensor import Tensor, as_dtype, plain
 
 # fmt: off
 __all__ = [
@@ -86,7 +87,7 @@ def FloatTensor(data: Any) -> Tensor:
 
 
 def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    shape = _sizes(name, size)
+    shape = sizes_of(name, size)
     if min(shape, default=0) < 0:
         raise ShapeError(f"{name}: got the shape {shape}, expected sizes of at least 0")
     return shape

@@ -116,6 +116,35 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     return arrays, needs, xp
 
 
+def check_dim(name: str, dim: Any, shape: Sequence[int]) -> int:
+    """A dim counted from the front; of 0-d arrays 0 and -1 are dims too, as in PyTorch."""
+    count = max(len(shape), 1)
+    if type(dim) is not int and not hasattr(dim, "__index__"):
+        raise DTypeError(f"{name}: dim is {dim!r}, expected an integer")
+    if not -count <= dim < count:
+        raise DimError(
+            f"{name}: dim {dim} of a tensor of shape {tuple(shape)}, "
+            f"expected one from {-count} to {count - 1}"
+        )
+    return int(dim) % count
+
+
+def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> Any:
+    """The setting ``axis`` of an op: a dim, several, or None for all, as for any of a 0-d array.
+
+    ``kind`` is the annotation in the row: if it is ``int``, then nothing else will do.
+    """
+    if kind is int or not isinstance(axis, tuple | list | None):
+        found = check_dim(name, axis, shape)
+        return found if shape else None
+    if axis is None:
+        return None
+    dims = tuple([check_dim(name, dim, shape) for dim in axis])
+    if len(set(dims)) < len(dims):
+        raise DimError(f"{name}: dim {axis!r} names a dim twice")
+    return dims if dims and shape else None
+
+
 _ERRORS: dict[type[Exception], type[Error]] = {
     np.exceptions.AxisError: DimError,
     IndexError: IdError,
@@ -232,6 +261,7 @@ class Op:
         self.signature = Signature(forward)
         self.count = len(self.signature.arrays)
         self.binds = bool(self.signature.settings) or self.signature.variadic
+        self.axis = forward.__annotations__.get("axis")
         self.pullbacks: tuple[Pullback | None, ...] = ()
         self.plans: dict[int, _Plan | None] = {}
         # What a pullback may ask for: expressions in what a call has at hand.
@@ -284,6 +314,8 @@ class Op:
         if self.binds or settings or len(args) != self.count:
             args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = enter(self.name, args)
+        if self.axis:
+            settings["axis"] = check_axis(self.name, settings["axis"], arrays[0].shape, self.axis)
         try:
             out = self.forward(xp, *arrays, **settings)
         except Exception as error:

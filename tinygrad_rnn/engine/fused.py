@@ -16,7 +16,7 @@ from ..backend import Backend
 from ..backend.threads import threads_for
 from .mode import is_grad_enabled
 from .node import Node, record, wrap
-from .op import Signature, enter, identity, lift, refuse, version_of
+from .op import Declared, enter, identity, lift, refuse, version_of
 from .walk import gradients
 
 
@@ -61,9 +61,7 @@ class _FusedPlan:
         self.name = op.name
         self.chosen = [i for i in range(len(op.signature.arrays)) if needs >> i & 1]
 
-    def pull(
-        self, node: Node, g: list[Any], wanted: Sequence[bool] | None, create: bool
-    ) -> list[Any]:
+    def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
         xp, inputs, outputs, workspace, settings = node.saved
         wanted = wanted or [True] * len(self.chosen)
         chosen = [i for i, want in zip(self.chosen, wanted, strict=True) if want]
@@ -91,7 +89,7 @@ class _FusedPlan:
         return dict(zip(chosen, found, strict=True))
 
 
-class FusedOp:
+class FusedOp(Declared):
     """An op with a hand-written forward and backward beside its composite.
 
     ``composite(*tensors, **settings)`` is a function of Tensors, its arrays positional-only; an
@@ -109,18 +107,11 @@ class FusedOp:
         backward: Callable[..., Any] | None = None,
         reads_outputs: bool = False,
     ) -> None:
-        self.name = composite.__name__.lstrip("_")
-        self.__name__ = self.name
-        self.__doc__ = composite.__doc__
+        super().__init__(composite, skip=0)
         self.composite = composite
-        self.signature = Signature(composite, skip=0)
         self.pair = (forward, backward)
         self.reads_outputs = reads_outputs
-        self.plans: dict[int, _FusedPlan] = {}
         self.found: dict[str, tuple[Any, Any]] = {}
-
-    def __repr__(self) -> str:
-        return f"<fused op {self.name}>"
 
     def twins(self, xp: Backend) -> tuple[Any, Any]:
         """The forward and the backward for a backend; a pair of None where it has no kernel."""

@@ -42,15 +42,14 @@ class _Mode:
             with mode():
                 return await function(*args, **kwargs)
 
-        def generator(*args: Any, **kwargs: Any) -> Any:
-            return _drive(function(*args, **kwargs), mode)
-
         def call(*args: Any, **kwargs: Any) -> Any:
             with mode():
                 return function(*args, **kwargs)
 
-        wrapper: Any = generator if flags & _GENERATOR else call
-        return wraps(function)(coroutine if flags & _COROUTINE else wrapper)  # type: ignore[return-value]
+        wrapper: Any = coroutine if flags & _COROUTINE else call
+        if flags & _GENERATOR:
+            wrapper = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
+        return wraps(function)(wrapper)  # type: ignore[return-value]
 
 
 def _drive(generator: Generator[Any, Any, Any], mode: Callable[[], _Mode]) -> Any:

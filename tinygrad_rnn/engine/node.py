@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 
-_births = itertools.count().__next__
+births = itertools.count().__next__  # the number of the next node
 
 
 class Node:
@@ -76,7 +76,7 @@ def record(
     node.parents = parents
     node.saved = saved
     node.versions = versions
-    node.birth = _births()
+    node.birth = births()
     node.hooks = None
     node.shape = shape
     node.dtype = dtype

@@ -33,7 +33,6 @@ table = SimpleNamespace()
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
-_LISTS = {list, tuple}
 NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
@@ -44,7 +43,7 @@ def _tuple(values: Iterable[str]) -> str:
 class Signature:
     """The array arguments and the settings of a forward function, read once at import."""
 
-    def __init__(self, function: Callable[..., Any], skip: int = 1) -> None:
+    def __init__(self, function: Callable[..., Any], skip: int) -> None:
         code = function.__code__
         names, count, only = code.co_varnames, code.co_argcount, code.co_posonlyargcount
         last = count + code.co_kwonlyargcount
@@ -65,8 +64,8 @@ class Signature:
         heads.insert(len(self.arrays), "/")
         arrays = self.arrays[0] if self.variadic else _tuple(self.arrays)
         settings = ", ".join(f"{name!r}: {name}" for name in self.settings)
-        lines = f"lambda {', '.join(heads)}: ({arrays}, {{{settings}}})"
-        self.part = eval(lines, {"defaults": defaults})
+        source = f"lambda {', '.join(heads)}: ({arrays}, {{{settings}}})"
+        self.part = eval(source, {"defaults": defaults})
 
     def bind(self, name: str, args: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The array arguments, and the settings in the order in which they were declared."""
@@ -102,12 +101,12 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
             data = arg
             if xp is None and isinstance(arg, np.ndarray):
                 xp = backend_of(arg)
-            elif (
-                type(arg) in _LISTS
-            ):  # NumPy would take it, and lose the gradients of what is in it
-                raise DTypeError(
-                    f"{name}: got a {type(arg).__name__}, expected a Tensor or a number"
-                )
+            elif type(arg) in (
+                list,
+                tuple,
+            ):  # NumPy takes it, and loses the gradients of what is in it
+                got = type(arg).__name__
+                raise DTypeError(f"{name}: got a {got}, expected a Tensor or a number")
         arrays.append(data)
         bit += bit
     if xp is None:
@@ -145,13 +144,12 @@ def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> 
     return dims if dims and shape else None
 
 
+# fmt: off
 _ERRORS: dict[type[Exception], type[Error]] = {
-    np.exceptions.AxisError: DimError,
-    IndexError: IdError,
-    ValueError: ShapeError,
-    TypeError: DTypeError,
-    OverflowError: OptionError,
+    np.exceptions.AxisError: DimError, IndexError: IdError, ValueError: ShapeError,
+    TypeError: DTypeError, OverflowError: OptionError,
 }
+# fmt: on
 
 
 def refuse(name: str, arrays: Sequence[Any], error: Exception) -> NoReturn:
@@ -176,14 +174,14 @@ class _Plan:
     """
 
     owned = False  # whether the gradients are fresh arrays that nobody else holds
-    count = 0  # not one of several outputs: see Output in fused.py
+    count = 0  # not one of several outputs: see _Output in fused.py
 
     def __init__(self, op: "Op", chosen: tuple[int, ...]) -> None:
         self.name = op.name
-        self.all = () if op.signature.variadic else (True,) * len(chosen)
         variadic, arrays = op.signature.variadic, op.signature.arrays
+        self.all = () if variadic else (True,) * len(chosen)
         pullbacks = {f"f{i}": op.pullbacks[i] for i in chosen}
-        asked = [needs_of(function) for function in pullbacks.values() if function is not None]
+        asked = [needs_of(function) for function in pullbacks.values()]
         names = list(dict.fromkeys(name for several in asked for name in several))
         calls = [
             f"{function}(g, {', '.join(f'saved[{names.index(name)}]' for name in several)})"
@@ -226,10 +224,9 @@ class _Plan:
         return self.run(g, self.lift(node) if create else node.saved, wanted)
 
 
-def needs_of(pullback: Pullback) -> tuple[str, ...]:
+def needs_of(pullback: Pullback | None) -> tuple[str, ...]:
     """The names of what a pullback asks for beside the cotangent."""
-    code = pullback.__code__
-    return code.co_varnames[1 : code.co_argcount]
+    return pullback.__code__.co_varnames[1 : pullback.__code__.co_argcount] if pullback else ()
 
 
 def parent_of(arg: Any) -> Any:
@@ -249,21 +246,30 @@ def lift(array: Any, parent: Any, version: tuple[list[int], int]) -> Any:
     return wrap(array, parent, version[0]) if parent is None or type(parent) is Node else parent
 
 
-class Op:
+class Declared:
+    """What both forms of an op have: a name, and arguments that are parted by a function's."""
+
+    def __init__(self, function: Callable[..., Any], skip: int) -> None:
+        self.name = self.__name__ = function.__name__.lstrip("_")
+        self.__doc__ = function.__doc__
+        self.signature = Signature(function, skip)
+        self.plans: dict[int, Any] = {}  # by what needs a gradient, a bit for each argument
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.signature.names)})>"
+
+
+class Op(Declared):
     """A row of the table; made by :func:`op`, completed by :meth:`vjp`."""
 
     def __init__(self, forward: Callable[..., Any], view: bool = False) -> None:
+        super().__init__(forward, skip=1)
         self.forward = forward
-        self.name = forward.__name__
-        self.__name__ = self.name
-        self.__doc__ = forward.__doc__
         self.view = view
-        self.signature = Signature(forward)
         self.count = len(self.signature.arrays)
         self.binds = bool(self.signature.settings) or self.signature.variadic
         self.axis = forward.__annotations__.get("axis")
         self.pullbacks: tuple[Pullback | None, ...] = ()
-        self.plans: dict[int, _Plan | None] = {}
         # What a pullback may ask for: expressions in what a call has at hand.
         arrays = self.signature.arrays
         self.sources = {name: f"arrays[{i}]" for i, name in enumerate(arrays)}
@@ -273,9 +279,6 @@ class Op:
             self.sources = {arrays[0]: "tuple(arrays)", f"{arrays[0]}_shapes": shapes}
         self.sources |= {name: f"settings[{name!r}]" for name in self.signature.settings}
         self.sources |= {"out": "out", "xp": "xp"}
-
-    def __repr__(self) -> str:
-        return f"<op {self.name}({', '.join(self.signature.names)})>"
 
     def vjp(self, *pullbacks: Pullback | None) -> None:
         """Declare the pullbacks, one for each array argument; None where there is no gradient.
@@ -288,11 +291,11 @@ class Op:
                 f"{self.name}.vjp: got {len(pullbacks)} pullbacks, expected one for each of "
                 f"{', '.join(self.signature.arrays)}"
             )
-        for pullback in pullbacks:  # a misspelt name is an error here, at import
-            if not hasattr(pullback, "__code__") and pullback is not None:
+        for pullback in pullbacks:
+            if pullback is not None and not hasattr(pullback, "__code__"):
                 got = type(pullback).__name__
                 raise DTypeError(f"{self.name}.vjp: got a {got}, expected a function or None")
-            for name in () if pullback is None else needs_of(pullback):
+            for name in needs_of(pullback):  # a misspelt name is an error here, at import
                 if name not in self.sources:
                     raise DTypeError(
                         f"{self.name}.vjp: a pullback asks for {name!r}, expected one of "

@@ -35,7 +35,7 @@ LAYERS = (
     ("methods",),
     ("tensor",),
     ("random", "creation", "functions", "einsum"),
-    ("autograd",),
+    ("autograd", "array_api"),
     ("nn",),
     ("optim", "data", "checkpoint", "utils"),
 )

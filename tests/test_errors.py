@@ -533,7 +533,7 @@ tg.tensor([1.0], device="cuda:99")
 tg.tensor([1, 2], requires_grad=True)
     DTypeError: requires_grad: got a int64
 tg.from_numpy([1.0])
-    DTypeError: from_numpy: got list
+    DTypeError: from_numpy: array is list
 tg.from_numpy(np.array(["a"]))
     DTypeError: from_numpy ... expected numbers
 tg.zeros(-1)
@@ -571,7 +571,7 @@ tg.manual_seed(1.5)
 tg.Generator().set_state(tg.zeros(6))
     DTypeError: set_state ... get_state()
 tg.set_default_dtype("int64")
-    DTypeError: set_default_dtype: got 'int64'
+    DTypeError: set_default_dtype: got the dtype int64
 tg.multinomial(tg.tensor([1.0, NAN]), 1)
     OptionError: multinomial: the weights must be finite
 tg.multinomial(tg.tensor([1.0, -1.0]), 1)
@@ -585,7 +585,7 @@ tg.multinomial(tg.tensor([1.0]), 0)
 tg.multinomial(tg.tensor([1, 2]), 1)
     ShapeError: multinomial ... int64
 tg.multinomial([1.0, 2.0], 1)
-    ShapeError: multinomial ... list
+    DTypeError: multinomial ... list
 """
 
 GRAPH = """

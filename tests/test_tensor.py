@@ -674,7 +674,11 @@ WRONG = {
         OptionError,
         "device: got 'tpu', expected",
     ),
-    "a list for an array": (lambda x: tg.from_numpy([1.0]), DTypeError, "from_numpy: got list"),
+    "a list for an array": (
+        lambda x: tg.from_numpy([1.0]),
+        DTypeError,
+        "from_numpy: array is list",
+    ),
     "Tensor of a list": (
         lambda x: tg.Tensor([1.0]),
         DTypeError,
@@ -691,7 +695,7 @@ WRONG = {
     "a generator of NumPy": (
         lambda x: tg.rand(2, generator=np.random.default_rng()),
         DTypeError,
-        "generator: got Generator",
+        "generator is Generator",
     ),
     "a state of the wrong size": (
         lambda x: tg.Generator().set_state(tg.arange(3)),
@@ -717,7 +721,7 @@ WRONG = {
     "weights that are ints": (
         lambda x: tg.multinomial(tg.tensor([1, 2]), 1),
         ShapeError,
-        "got int64",
+        "input is int64",
     ),
     "item of many": (lambda x: x.item(), ShapeError, r"item: got shape \(2, 3\), .*tolist\(\)"),
     "float of many": (lambda x: float(x), ShapeError, "item: got shape"),
@@ -783,9 +787,9 @@ WRONG = {
     "cat of shapes": (
         lambda x: tg.cat([x, tg.zeros(2, 4)]),
         ShapeError,
-        r"concat: .*float32\(2, 4\)",
+        r"concat: .*float32 of shape \(2, 4\)",
     ),
-    "cat of ranks": (lambda x: tg.cat([x, x[0]]), ShapeError, r"concat: .*float32\(3,\)"),
+    "cat of ranks": (lambda x: tg.cat([x, x[0]]), ShapeError, r"concat: .*float32 of shape \(3,\)"),
     "cat of a dim": (lambda x: tg.cat([x, x], 2), DimError, "concat: dim 2"),
     "stack of shapes": (lambda x: tg.stack([x, x.T]), ShapeError, "stack: tensor 1 has shape"),
     "stack of nothing": (lambda x: tg.stack([]), OptionError, "(cat|stack): got no tensors"),

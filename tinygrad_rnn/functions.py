@@ -49,7 +49,7 @@ index_select, gather, take_along_dim = Tensor.index_select, Tensor.gather, Tenso
 narrow, select = Tensor.narrow, Tensor.select
 logical_and, logical_or, logical_not = Tensor.logical_and, Tensor.logical_or, Tensor.logical_not
 eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
-isnan, isinf, isfinite = Tensor.isnan, Tensor.isinf, Tensor.isfinite
+isnan, isinf, isfinite, allclose = Tensor.isnan, Tensor.isinf, Tensor.isfinite, Tensor.allclose
 # fmt: on
 
 
@@ -99,10 +99,3 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 def is_tensor(obj: Any) -> bool:
     """Whether it is a Tensor."""
     return isinstance(obj, Tensor)
-
-
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-    """Whether ``|input - other| <= atol + rtol * |other|`` everywhere."""
-    with np.errstate(invalid="ignore"):  # inf - inf
-        near = (input - other).abs() <= other.abs() * rtol + atol
-    return bool(((input == other) | near).all())

@@ -145,6 +145,12 @@ class Methods(Value):
         """Itself where ``condition``, else ``other``."""
         return ops.where(condition, self, other)
 
+    def allclose(self, other: Any, rtol: Float = 1e-5, atol: Float = 1e-8) -> Bool:
+        """Whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
+        with np.errstate(invalid="ignore"):  # inf - inf
+            near = (self - other).abs() <= abs(other) * rtol + atol
+        return Bool((self.eq(other) | near).all().array)
+
     def masked_fill(self, mask: Any, value: Operand) -> Self:
         """``value`` where ``mask``, else itself."""
         return ops.where(mask, value, self)

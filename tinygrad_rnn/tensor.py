@@ -4,7 +4,7 @@ import itertools
 import math
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -95,6 +95,7 @@ class Tensor(Methods):
     """
 
     __slots__ = ()
+    namespace: ClassVar[Any]  # set by `array_api`
     __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__, not NumPy's loop over elements
 
     def __init__(self, data: Any, requires_grad: Bool = False) -> None:
@@ -163,6 +164,15 @@ class Tensor(Methods):
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **how: Any) -> Any:
+        return self.array.__dlpack__(**how)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return self.namespace
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""

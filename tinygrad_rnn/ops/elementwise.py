@@ -46,7 +46,8 @@ def sqrt(xp: Any, x: Array, /) -> Array: return xp.sqrt(x)
 sqrt.vjp(lambda g, out: g / (2.0 * out))
 
 @op
-def power(xp: Any, x: Array, /, exponent: float) -> Array: return x ** exponent
+def power(xp: Any, x: Array, /, exponent: float) -> Array:
+    return x * x * x if exponent == 3 else x ** exponent  # NumPy has a fast way for others only
 power.vjp(lambda g, x, exponent, xp:
           g * (exponent * x ** (exponent - 1)) if exponent != 0 else xp.zeros_like(g))
 

@@ -1086,6 +1086,11 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
     assert peak < 2 * len(content) + 2 * min(header, len(content)) + 50_000
 
 
+def test_a_download_that_stopped_early_is_said_to_be_cut_short(target: Path) -> None:
+    target.write_bytes(target.read_bytes()[:50])
+    assert "it is cut short" in refused(target)
+
+
 def test_there_are_300_different_hostile_files() -> None:
     assert len({content for contents in HOSTILE.values() for content in contents}) >= 300
 

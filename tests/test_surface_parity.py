@@ -36,6 +36,7 @@ DIFFERENT = {
     "tg.nn.functional.log_softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.functional.softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.utils.clip_grad_norm_: error_if_nonfinite": "raises unless told otherwise",
+    "tg.from_dlpack: x": "by position only in the standard",
     "tg.from_numpy: array": "by position only there",
     "tg.no_grad: function": "for use as a decorator: by position",
     "tg.set_default_dtype: dtype": "by position only there",

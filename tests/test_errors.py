@@ -767,7 +767,7 @@ x.clamp(tg.ones(4, 2, 3))
 tg.where(x > 0, x, tg.ones(5))
     ShapeError: where: the shapes (4, 2, 3) and (4, 2, 3) and (5,)
 tg.where([True], x, x)
-    DTypeError: where: got a list
+    DTypeError: where: condition is list
 x.masked_fill(tg.ones(5).bool(), 0.0)
     ShapeError: (5,) and (4, 2, 3)
 x.masked_fill(x > 0, [1.0, 2.0])

@@ -32,9 +32,10 @@ LAYERS = (
     ("kernels",),
     ("engine",),
     ("ops",),
+    ("methods",),
     ("tensor",),
-    ("random", "creation", "functions"),
-    ("autograd",),
+    ("random", "creation", "functions", "einsum"),
+    ("autograd", "array_api"),
     ("nn",),
     ("optim", "data", "checkpoint", "utils"),
 )

@@ -59,7 +59,7 @@ def check_numbers(name: str, low: float = -inf, high: float = inf, **values: Any
     for what, value in values.items():
         if type(value) is bool or not isinstance(value, Real):
             raise DTypeError(f"{name}: {what} is {value!r}, expected a number")
-        if not low <= value <= high or not isfinite(value):
+        if not low <= float(value) <= high or not isfinite(value):
             within = f"a number from {low} to {high}" if high < inf else f"a finite number >= {low}"
             raise OptionError(f"{name}: {what} is {value}, expected {within}")
 

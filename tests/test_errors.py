@@ -356,7 +356,7 @@ OPTIMIZERS = """
 optim.SGD([])
     OptionError: optim.SGD: params is empty
 optim.SGD(weight)
-    DTypeError: optim.SGD: params is a Tensor ... [tensor]
+    DTypeError: optim.SGD: params is Parameter, expected ... [tensor]
 optim.SGD(None)
     DTypeError: optim.SGD: params is NoneType
 optim.SGD({weight})
@@ -378,7 +378,7 @@ optim.SGD([tg.tensor([1])])
 optim.SGD([{"lr": 0.1}])
     DTypeError: a group is a dict with 'params'
 optim.SGD([{"params": [weight], "beta": 1}])
-    DTypeError: unknown option beta ... momentum
+    OptionError: an option of a group is 'beta', expected ... 'momentum'
 optim.SGD([weight], lr=-0.1)
     OptionError: optim.SGD: lr is -0.1
 optim.SGD([weight], lr=NAN)
@@ -408,7 +408,7 @@ optim.Adam([weight], betas=0.9)
 optim.Adam([weight], betas=(0.9,))
     DTypeError: optim.Adam: betas is (0.9,)
 optim.Adam([weight], betas=(0.9, 1.0))
-    OptionError: optim.Adam: betas is (0.9, 1.0), expected both in [0, 1)
+    OptionError: optim.Adam: betas[1] is 1.0, expected a number from 0.0 to 0.99999
 optim.Adam([weight], betas=(-0.1, 0.9))
     OptionError: optim.Adam: betas[0] is -0.1
 optim.Adam([weight], betas=(0.9, NAN))

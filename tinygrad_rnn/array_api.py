@@ -8,9 +8,6 @@ have of the standard (https://data-apis.org/array-api); most are the ops themsel
 # The builtins and ops that are renamed below are so on purpose.
 
 import sys
-# mypy: disable-error-code="assignment,arg-type,no-redef"
-# The builtins and ops that are renamed below are so on purpose.
-
 from collections.abc import Callable
 from math import e, inf, nan, pi
 from typing import Any
@@ -86,9 +83,6 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
 def result_type(*arrays_and_dtypes: Any) -> Any:
     """The dtype that an operation on these gives."""
     return np.result_type(*[getattr(x, "dtype", x) for x in arrays_and_dtypes])
-
-
-Tensor.namespace = sys.modules[__name__]
 
 
 Tensor.namespace = sys.modules[__name__]

@@ -8,7 +8,7 @@ made, and when the lease dies nobody can see the block any more.
 """
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -30,15 +30,16 @@ class _Pool:
     list and popping from it are atomic, and a block lost between two threads is merely freed.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    limit = LIMIT
+
+    def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
         self.free: dict[int, list[_Block]] = {}
         self.held = 0
 
-    def take(self, size: int) -> _Block:
+    def take(self, size: int) -> Any:
         try:
             block = self.free[size].pop()
         except (KeyError, IndexError):
@@ -47,15 +48,15 @@ class _Pool:
         return block
 
     def give(self, block: _Block) -> None:
-        size = block.size
-        if self.held + size > self.limit:  # most of it of shapes that are in use no more
+        if self.held + block.size > self.limit:  # most of it of shapes that are in use no more
             self.clear()
-        if size <= self.limit:
-            self.held += size
-            self.free.setdefault(size, []).append(block)
+        if block.size <= self.limit:
+            self.held += block.size
+            self.free.setdefault(block.size, []).append(block)
 
 
-_pool = _Pool(LIMIT)
+_pool = _Pool()
+clear = _pool.clear  # gives the free blocks back to the system
 
 
 class _Lease(np.ndarray):
@@ -69,15 +70,14 @@ class _Lease(np.ndarray):
             give(self.base)
 
 
-def _allocate(size: int) -> _Block:
+def _allocate(size: int) -> Any:
     try:
-        memory = np.empty(size + ALIGNMENT, np.uint8)
+        memory: Any = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
     except MemoryError:
         clear()
-        memory = np.empty(size + ALIGNMENT, np.uint8)
-    memory = memory.view(_Block)
+        memory = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
     start = -memory.__array_interface__["data"][0] % ALIGNMENT
-    return cast(_Block, memory[start : start + size])
+    return memory[start : start + size]
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -90,13 +90,3 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     shift = size.bit_length() - 4
     size = (((size - 1) >> shift) + 1) << shift
     return _Lease(shape, dtype, _pool.take(size)).view(np.ndarray)
-
-
-def held_bytes() -> int:
-    """How many bytes lie in the pool, free for the next array."""
-    return sum(size * len(blocks) for size, blocks in _pool.free.copy().items())
-
-
-def clear() -> None:
-    """Give the free blocks back to the system."""
-    _pool.clear()

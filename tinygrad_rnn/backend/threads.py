@@ -8,10 +8,11 @@ OpenBLAS of its own nothing is changed.
 """
 
 import ctypes
+from contextlib import suppress
 from functools import cache
+from itertools import product
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -22,19 +23,13 @@ LARGE = 1 << 25  # multiplications from which on a product is shared: some 0.5 m
 @cache
 def _openblas() -> tuple[Any, Any] | None:
     """OpenBLAS's functions that read and set the number of threads, of the copy in NumPy's wheel."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for file in folder.glob("*openblas*"):
-            try:
-                library = ctypes.CDLL(str(file))
-            except OSError:
-                continue
-            for suffix in ("64_", ""):
-                for prefix in ("scipy_", ""):
-                    name = f"{prefix}openblas_{{}}_num_threads{suffix}"
-                    if hasattr(library, name.format("set")):
-                        get = getattr(library, name.format("get"))
-                        return get, getattr(library, name.format("set"))
+    root = Path(np.__file__).parent
+    folders = (root.parent / "numpy.libs", root / ".dylibs")
+    files = [file for folder in folders for file in folder.glob("*openblas*")]
+    for file, prefix, suffix in product(files, ("scipy_", ""), ("64_", "")):
+        with suppress(OSError, AttributeError):
+            library, name = ctypes.CDLL(str(file)), f"{prefix}openblas_%s_num_threads{suffix}"
+            return getattr(library, name % "get"), getattr(library, name % "set")
     return None
 
 
@@ -53,30 +48,21 @@ class threads_for:
 
     def __enter__(self) -> None:
         global _inside, _allowed
-        if (functions := _openblas()) is None:
-            return
-        get, set_ = functions
-        with _lock:
-            self._before = get()
-            if not _inside:
-                _allowed = self._before
-            _inside += 1
-            wanted = _allowed if self._large else 1
-            if wanted != self._before:
-                set_(wanted)
+        if functions := _openblas():
+            get, set_ = functions
+            with _lock:
+                self._before = get()
+                if not _inside:
+                    _allowed = self._before
+                _inside += 1
+                if self._before != (wanted := _allowed if self._large else 1):
+                    set_(wanted)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         global _inside
-        if (functions := _openblas()) is None:
-            return
-        get, set_ = functions
-        with _lock:
-            _inside -= 1
-            wanted = self._before if _inside else _allowed
-            if wanted != get():
-                set_(wanted)
+        if functions := _openblas():
+            get, set_ = functions
+            with _lock:
+                _inside -= 1
+                if get() != (wanted := self._before if _inside else _allowed):
+                    set_(wanted)

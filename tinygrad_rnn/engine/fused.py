@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from .. import kernels
-from ..backend import Backend
+from ..backend import Backend, several
 from ..backend.threads import threads_for
 from .mode import recording
 from .node import Node, record, wrap
@@ -115,25 +113,27 @@ class FusedOp(Declared):
 
     def twins(self, xp: Backend) -> tuple[Any, Any]:
         """The forward and the backward for a backend; a pair of None where it has no kernel."""
-        if xp.name not in self.found:
+        if xp.kind not in self.found:
             forward, backward = self.pair
             if forward is None:
                 forward = _kernel(xp, f"{self.name}_forward")
                 backward = _kernel(xp, f"{self.name}_backward")
-            self.found[xp.name] = forward, backward
-        return self.found[xp.name]
+            self.found[xp.kind] = forward, backward
+        return self.found[xp.kind]
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = enter(self.name, args)
         forward, _ = self.twins(xp)
         if forward is None:
-            tensors = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
+            tensors = [wrap(a) if type(a) is xp.Array else a for a in args]
             return self.composite(*tensors, **settings)
+        forward = xp.here(forward) if several else forward
         try:
-            outputs, workspace = forward(xp, *arrays, **settings)
+            found = forward(xp, *arrays, **settings)
         except Exception as error:
-            refuse(self.name, arrays, error)
+            found = refuse(self.name, arrays, error)
+        outputs, workspace = found or forward(xp, *arrays, **settings)
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
             plan = self.plans.get(needs) or self.plans.setdefault(needs, _FusedPlan(self, needs))
@@ -148,7 +148,7 @@ class FusedOp(Declared):
 
 def _kernel(xp: Backend, name: str) -> Callable[..., Any] | None:
     """A kernel as the pair of a fused op is called: with ``xp``, which it knows anyway."""
-    if (kernel := kernels.find(xp.name, name)) is None:
+    if (kernel := kernels.find(xp.kind, name)) is None:
         return None
 
     def run(xp: Backend, *args: Any, **settings: Any) -> Any:

@@ -104,11 +104,11 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
     if given.dtype.kind not in "iu":
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
     xp, data = backend_of(given.array), given.long().array
-    wrong = (data < 0) | (data >= count)
+    wrong = xp.here(lambda: (data < 0) | (data >= count))()
     if not xp.any(wrong):
         return True
     if ignore is not None:
-        wrong = wrong & (data != ignore)
+        wrong = xp.here(lambda: wrong & (data != ignore))()
     if xp.any(wrong):
         place = tuple([int(i) for i in np.argwhere(xp.to_host(wrong))[0]])
         got = f"{what} has {given[place].item()} at {place}"

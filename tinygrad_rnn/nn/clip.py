@@ -40,13 +40,24 @@ def _largest(arrays: Sequence[Any]) -> float:
 
 
 def _powers(arrays: Sequence[Any], kind: float) -> float:
-    """The sum of all elements' powers; brought to the host once."""
-    total: Any = 0.0
+    """The sum of all elements' powers; brought to the host once for each device."""
+    parts: dict[Any, list[Any]] = {}
     for array in arrays:
         xp = backend_of(array)
-        flat = xp.reshape(array, (-1,))
-        total = total + (xp.vecdot(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
-    return float(total)
+        parts.setdefault(xp, []).append(xp.here(_power)(xp, xp.reshape(array, (-1,)), kind))
+    return float(sum([xp.to_host(xp.join(found)).sum() for xp, found in parts.items()]))
+
+
+def _power(xp: Any, flat: Any, kind: float) -> Any:
+    return xp.matmul(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind)
+
+
+def _divided(xp: Any, array: Any, top: float) -> Any:
+    return xp.reshape(xp.astype(array, np.dtype(np.float64)), (-1,)) / top
+
+
+def _scale(array: Any, factor: float) -> None:
+    array *= factor
 
 
 def _norm(arrays: Sequence[Any], kind: float) -> float:
@@ -62,7 +73,7 @@ def _norm(arrays: Sequence[Any], kind: float) -> float:
         top = _largest(arrays)
         if top == 0.0 or not math.isfinite(top):
             return top
-        wide = [(xp := backend_of(a)).astype(a, xp.float64) / top for a in arrays]
+        wide = [(xp := backend_of(a)).here(_divided)(xp, a, top) for a in arrays]
         return top * _powers(wide, kind) ** (1.0 / kind)
 
 
@@ -112,7 +123,7 @@ def clip_grad_norm_(
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
         for grad in grads:
-            grad.array *= scale
+            backend_of(grad.array).here(_scale)(grad.array, scale)
             grad.version[0] += 1
     return _scalar(total, grads)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from ..backend import backend_of
 from ..creation import as_tensor, empty
 from ..engine.node import check_writable
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check_type, described
@@ -218,7 +219,8 @@ class Module:
         parts = [p for _, t in _once(self._tensors()) for p in (t, t.grad) if p is not None]
         fresh = []
         for part in parts:
-            wanted = empty(0, dtype=np.float32, device=part.device).to(*args, **kwargs)
+            kind = part.dtype if part.dtype.kind == "f" else np.float32
+            wanted = empty(0, dtype=kind, device=part.device).to(*args, **kwargs)
             if wanted.dtype.kind != "f":
                 got = f"got the dtype {wanted.dtype}, expected a float one"
                 raise DTypeError(f"{type(self).__name__}.to: {got}")
@@ -268,7 +270,7 @@ class Module:
                 check_writable(own.array, name)
                 pairs.append((own, as_tensor(_host_array(key, state_dict[key]), device=own.device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
-            own.array[...] = given.array
+            backend_of(own.array).assign(own.array, ..., given.array)
             own.version[0] += 1
         missing = [key for key in held if key not in state_dict]
         return Keys(missing, [key for key in state_dict if key not in held])

@@ -72,7 +72,7 @@ class Adam(Optimizer):
         return options
 
     def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
-        if kernel := kernels.find(xp.name, "adam_step"):
+        if kernel := kernels.find(xp.kind, "adam_step"):
             moments = map(slots.get, self.slots)
             kernel(param, grad, *moments, step=step, decoupled=self.decoupled, **options)
             return

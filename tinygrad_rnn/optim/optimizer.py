@@ -196,7 +196,7 @@ class Optimizer:
                 pairs = zip(olds, data, strict=True)
                 parts = [o[2][name][o[3]] if name in o[2] else xp.zeros_like(a) for o, a in pairs]
             slots[name] = xp.join(parts)
-        self.update(options, xp, vector, grad, slots, step)
+        xp.here(self.update)(options, xp, vector, grad, slots, step)
         return [
             (p, xp.reshape(vector[span], a.shape), (_kind(a), step, slots, span))
             for p, a, span in zip(params, data, spans, strict=True)
@@ -205,7 +205,7 @@ class Optimizer:
     def _commit(self, ready: list[Any]) -> None:
         """Take over new values: needs no memory, and may be repeated."""
         for param, values, state in ready:
-            param.array[...] = values
+            backend_of(param.array).assign(param.array, ..., values)
             param.version[0] += 1
             self._state[param] = state
 

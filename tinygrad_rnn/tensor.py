@@ -24,12 +24,13 @@ int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
 class device(str):
     """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as torch.device."""
 
-    def __new__(cls, name: Any) -> Self:
+    def __new__(cls, type: Any, index: int | None = None) -> Self:
         """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
-        kind, _, number = str(name).partition(":")
+        name = str(type) if index is None else f"{type}:{index}"
+        kind, _, number = name.partition(":")
         if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
             raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
-        return super().__new__(cls, f"cuda:{int(number or 0)}" if kind == "cuda" else str(name))
+        return super().__new__(cls, f"cuda:{int(number or 0)}" if kind == "cuda" else name)
 
     @property
     def type(self) -> str:
@@ -432,9 +433,9 @@ class Tensor(Methods):
         """In place, no smaller than ``min``, no larger than ``max``."""
         return self._in_place("clamp_", type(self).clamp, min, max)
 
-    def copy_(self, source: "Tensor") -> Self:
-        """In place, the values of ``source``, broadcast and converted."""
-        return self._write("copy_", ..., source)
+    def copy_(self, other: "Tensor") -> Self:
+        """In place, the values of ``other``, broadcast and converted."""
+        return self._write("copy_", ..., other)
 
     def __getitem__(self, index: Any) -> Self:
         place = _kept(index) if self.requires_grad else plain_index(index)

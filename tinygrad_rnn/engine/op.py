@@ -101,10 +101,7 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
             data = arg
             if xp is None and isinstance(arg, np.ndarray):
                 xp = backend_of(arg)
-            elif type(arg) in (
-                list,
-                tuple,
-            ):  # NumPy takes it, and loses the gradients of what is in it
+            elif type(arg) in (list, tuple):  # NumPy takes it, and the gradients in it are lost
                 got = type(arg).__name__
                 raise DTypeError(f"{name}: got a {got}, expected a Tensor or a number")
         arrays.append(data)

@@ -329,9 +329,12 @@ class Tensor(Methods):
             return self
         return ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
 
+    def cuda(self, device: Any = None) -> Self:
+        """On a GPU: the first one, or that of a number or a name."""
+        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
+
     # fmt: off
     def cpu(self) -> Self: "On the CPU."; return self.to("cpu")
-    def cuda(self, index: Int = 0) -> Self: "On a GPU."; return self.to(f"cuda:{index}")
     def float(self) -> Self: "As float32."; return self.to(float32)
     def double(self) -> Self: "As float64."; return self.to(float64)
     def long(self) -> Self: "As int64."; return self.to(int64)

@@ -241,9 +241,9 @@ class Module:
         """All on the CPU."""
         return self.to("cpu")
 
-    def cuda(self, index: int = 0) -> Self:
-        """All on a GPU."""
-        return self.to(f"cuda:{index}")
+    def cuda(self, device: Any = None) -> Self:
+        """All on a GPU: the first one, or that of a number or a name."""
+        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
 
     # ------------------------------------------------------------ saving and loading
 

@@ -96,3 +96,37 @@ def assert_close(actual, expected, rtol=1e-10, atol=None, what=""):
     np.testing.assert_allclose(
         actual, expected, rtol=0, atol=rtol * scale if atol is None else atol, err_msg=what
     )
+
+
+# ---------------------------------------------------------------- side by side with PyTorch
+
+
+def derivatives(library, tensor, op, args, wrt, us, vs):
+    """The outputs, the gradients for us, and the gradients of <gradients, vs>."""
+    given = [None if a is None else tensor(a) for a in args]
+    for i in wrt:
+        given[i].requires_grad_()
+    outputs = outputs_of(op(*given))
+    if not wrt:
+        return outputs, [], []
+    inputs = [given[i] for i in wrt]
+    how = {"create_graph": True, "allow_unused": True}
+    first = library.autograd.grad(outputs, inputs, [tensor(u) for u in us], **how)
+    terms = [(g * tensor(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
+    total = sum(terms[1:], terms[0]) if terms else None
+    if total is None or not total.requires_grad:
+        return outputs, first, [None] * len(inputs)
+    return outputs, first, library.autograd.grad(total, inputs, allow_unused=True)
+
+
+def assert_all_close(ours, theirs, tolerance):
+    for one, two in zip(ours, theirs, strict=True):
+        if one is None or two is None:  # one of them did not see that it is 0
+            known = two if one is None else one
+            largest = 0.0 if known is None else np.abs(known.detach().cpu().numpy()).max(initial=0)
+            assert largest <= tolerance
+            continue
+        one, two = one.numpy(), two.numpy(force=True)
+        assert one.shape == two.shape
+        scale = max(1.0, np.abs(two[np.isfinite(two)]).max(initial=0.0))
+        np.testing.assert_allclose(one, two, rtol=0, atol=tolerance * scale)

@@ -674,7 +674,11 @@ WRONG = {
         OptionError,
         "device: got 'tpu', expected",
     ),
-    "a list for an array": (lambda x: tg.from_numpy([1.0]), DTypeError, "from_numpy: got list"),
+    "a list for an array": (
+        lambda x: tg.from_numpy([1.0]),
+        DTypeError,
+        "from_numpy: array is list",
+    ),
     "Tensor of a list": (
         lambda x: tg.Tensor([1.0]),
         DTypeError,
@@ -691,7 +695,7 @@ WRONG = {
     "a generator of NumPy": (
         lambda x: tg.rand(2, generator=np.random.default_rng()),
         DTypeError,
-        "generator: got Generator",
+        "generator is Generator",
     ),
     "a state of the wrong size": (
         lambda x: tg.Generator().set_state(tg.arange(3)),
@@ -717,7 +721,7 @@ WRONG = {
     "weights that are ints": (
         lambda x: tg.multinomial(tg.tensor([1, 2]), 1),
         ShapeError,
-        "got int64",
+        "input is int64",
     ),
     "item of many": (lambda x: x.item(), ShapeError, r"item: got shape \(2, 3\), .*tolist\(\)"),
     "float of many": (lambda x: float(x), ShapeError, "item: got shape"),
@@ -730,7 +734,11 @@ WRONG = {
     "iterating 0-d": (lambda x: list(tg.tensor(1.0)), DTypeError, "0-d"),
     "a float as an index": (lambda x: [1, 2][tg.tensor(1.0)], DTypeError, "index: got a float32"),
     "a vector as an index": (lambda x: [1, 2][tg.tensor([1, 0])], DTypeError, "index: got a int64"),
-    "reshape": (lambda x: x.reshape(4), ShapeError, r"reshape: .*\(2, 3\) has 6 elements.*\(4,\)"),
+    "reshape": (
+        lambda x: x.reshape(4),
+        ShapeError,
+        r"reshape: .*size 6 into shape \(4,\).*\(2, 3\)",
+    ),
     "reshape with two -1": (lambda x: x.reshape(-1, -1), ShapeError, "reshape: "),
     "reshape with -2": (lambda x: x.reshape(-2, 3), ShapeError, "reshape: "),
     "reshape of nothing": (lambda x: tg.zeros(0, 2).reshape(0, -1), ShapeError, "reshape: "),
@@ -750,8 +758,8 @@ WRONG = {
     "a dim of floats": (lambda x: x.softmax(1.0), DTypeError, "softmax: dim is 1.0"),
     "size": (lambda x: x.size(5), DimError, "size: dim 5"),
     "transpose": (lambda x: x.transpose(0, 2), DimError, "transpose: dim 2"),
-    "permute": (lambda x: x.permute(0, 0), DimError, r"permute: got the dims \(0, 0\)"),
-    "permute too few": (lambda x: x.permute(0), DimError, "permute: .*each of its dims once"),
+    "permute": (lambda x: x.permute(0, 0), DimError, r"permute: dim \(0, 0\) names a dim twice"),
+    "permute too few": (lambda x: x.permute(0), ShapeError, r"permute_dims: axes don.t match"),
     "movedim": (lambda x: x.movedim((0, 1), (0,)), DimError, "movedim: "),
     "flatten": (lambda x: x.flatten(1, 0), DimError, "flatten: start_dim 1 comes after end_dim 0"),
     "flip": (lambda x: x.flip(2), DimError, "flip: dim 2"),
@@ -779,10 +787,10 @@ WRONG = {
     "cat of shapes": (
         lambda x: tg.cat([x, tg.zeros(2, 4)]),
         ShapeError,
-        r"cat: tensor 1 has shape \(2, 4\)",
+        r"concat: .*float32 of shape \(2, 4\)",
     ),
-    "cat of ranks": (lambda x: tg.cat([x, x[0]]), ShapeError, "cat: tensor 1 has shape"),
-    "cat of a dim": (lambda x: tg.cat([x, x], 2), DimError, "cat: dim 2"),
+    "cat of ranks": (lambda x: tg.cat([x, x[0]]), ShapeError, r"concat: .*float32 of shape \(3,\)"),
+    "cat of a dim": (lambda x: tg.cat([x, x], 2), DimError, "concat: dim 2"),
     "stack of shapes": (lambda x: tg.stack([x, x.T]), ShapeError, "stack: tensor 1 has shape"),
     "stack of nothing": (lambda x: tg.stack([]), OptionError, "(cat|stack): got no tensors"),
     "matmul": (lambda x: x @ x, ShapeError, r"matmul: the shapes \(2, 3\) and \(2, 3\) do not fit"),

@@ -46,10 +46,11 @@ class NameMissing(IdError, KeyError):
 # ---------------------------------------------------------------- checks that all floors share
 
 
-def described(value: Any) -> str:
-    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else the type's name."""
+def described(value: Any, kind: str | None = None) -> str:
+    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else with its type's name."""
     if hasattr(value, "dtype") and hasattr(value, "shape"):
-        kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
+        if kind is None:
+            kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
         return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
     return type(value).__name__
 
@@ -66,7 +67,7 @@ def check_numbers(name: str, low: float = -inf, high: float = inf, **values: Any
     for what, value in values.items():
         if type(value) is bool or not isinstance(value, Real):
             raise DTypeError(f"{name}: {what} is {value!r}, expected a number")
-        if not low <= value <= high or not isfinite(value):
+        if not low <= float(value) <= high or not isfinite(value):
             within = f"a number from {low} to {high}" if high < inf else f"a finite number >= {low}"
             raise OptionError(f"{name}: {what} is {value}, expected {within}")
 

@@ -1,4 +1,4 @@
-"""The functions of the top level that are also methods of Tensor: PyTorch's names for each."""
+"""The functions of the top level: most are also methods of Tensor, and stand in `methods`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,49 +7,58 @@ import numpy as np
 
 from . import ops
 from .creation import as_tensor
-from .errors import DTypeError, OptionError, ShapeError
+from .einsum import einsum
+from .errors import DTypeError, OptionError, ShapeError, check_type
+from .methods import mask_of
 from .tensor import Tensor
 
 # fmt: off
 __all__ = [
-    "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "broadcast_to",
-    "cat", "ceil", "chunk", "clamp", "clone", "concat", "cos", "div", "eq", "exp", "expm1",
-    "flatten", "flip", "floor", "floor_divide", "ge", "gt", "index_select", "is_tensor",
-    "isfinite", "isinf", "isnan", "le", "log", "log1p", "log_softmax", "logical_and",
-    "logical_not", "logical_or", "logsumexp", "lt", "masked_fill", "matmul", "max", "maximum",
-    "mean", "min", "minimum", "movedim", "mul", "narrow", "ne", "neg", "permute", "pow",
-    "reciprocal", "relu", "remainder", "reshape", "round", "select", "sigmoid", "sign", "sin",
-    "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum",
-    "take_along_dim", "tanh", "transpose", "unbind", "unsqueeze", "var", "where",
+    "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bmm",
+    "broadcast_to", "cat", "ceil", "chunk", "clamp", "clone", "concat", "cos", "cumsum", "div",
+    "dot", "einsum", "eq", "exp", "expand", "expm1", "flatten", "flip", "floor", "floor_divide",
+    "gather", "ge", "gt", "index_select", "is_tensor", "isfinite", "isinf", "isnan", "le", "log",
+    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "lt",
+    "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul",
+    "mv", "narrow", "ne", "neg", "norm", "outer", "permute", "pow", "prod", "reciprocal", "relu",
+    "remainder", "reshape", "roll", "round", "select", "sigmoid", "sign", "sin", "softmax", "sort",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "take_along_dim", "tanh",
+    "tile", "topk", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "view", "where",
 ]
-# fmt: on
 
 add, sub, mul, div, pow = Tensor.add, Tensor.sub, Tensor.mul, Tensor.div, Tensor.pow
-neg, abs, sign, square, sqrt = Tensor.neg, Tensor.abs, Tensor.sign, Tensor.square, Tensor.sqrt
-reciprocal, exp, expm1, log = Tensor.reciprocal, Tensor.exp, Tensor.expm1, Tensor.log
-log1p, sin, cos, tanh, sigmoid = Tensor.log1p, Tensor.sin, Tensor.cos, Tensor.tanh, Tensor.sigmoid
-relu, maximum, minimum, clamp = Tensor.relu, Tensor.maximum, Tensor.minimum, Tensor.clamp
-masked_fill, sum, mean, var = Tensor.masked_fill, Tensor.sum, Tensor.mean, Tensor.var
-std, amax, amin, max, min = Tensor.std, Tensor.amax, Tensor.amin, Tensor.max, Tensor.min
-argmax, argmin, logsumexp = Tensor.argmax, Tensor.argmin, Tensor.logsumexp
-softmax, log_softmax, matmul = Tensor.softmax, Tensor.log_softmax, Tensor.matmul
-reshape, flatten, squeeze = Tensor.reshape, Tensor.flatten, Tensor.squeeze
+floor_divide, remainder, neg, abs = Tensor.floor_divide, Tensor.remainder, Tensor.neg, Tensor.abs
+sign, square, sqrt, reciprocal = Tensor.sign, Tensor.square, Tensor.sqrt, Tensor.reciprocal
+exp, expm1, log, log1p, sin = Tensor.exp, Tensor.expm1, Tensor.log, Tensor.log1p, Tensor.sin
+cos, tanh, sigmoid, relu = Tensor.cos, Tensor.tanh, Tensor.sigmoid, Tensor.relu
+maximum, minimum, clamp = Tensor.maximum, Tensor.minimum, Tensor.clamp
+masked_fill, floor, ceil, round = Tensor.masked_fill, Tensor.floor, Tensor.ceil, Tensor.round
+clone = Tensor.clone
+sum, mean, prod, var, std = Tensor.sum, Tensor.mean, Tensor.prod, Tensor.var, Tensor.std
+amax, amin, max, min, argmax = Tensor.amax, Tensor.amin, Tensor.max, Tensor.min, Tensor.argmax
+argmin, logsumexp, cumsum, norm = Tensor.argmin, Tensor.logsumexp, Tensor.cumsum, Tensor.norm
+softmax, log_softmax, all, any = Tensor.softmax, Tensor.log_softmax, Tensor.all, Tensor.any
+argsort, sort, topk = Tensor.argsort, Tensor.sort, Tensor.topk
+matmul, mm, bmm, mv, dot = Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.dot
+outer = Tensor.outer
+reshape, view, flatten, squeeze = Tensor.reshape, Tensor.view, Tensor.flatten, Tensor.squeeze
 unsqueeze, transpose, permute = Tensor.unsqueeze, Tensor.transpose, Tensor.permute
-movedim, broadcast_to, split = Tensor.movedim, Tensor.broadcast_to, Tensor.split
-chunk, unbind, flip, index_select = Tensor.chunk, Tensor.unbind, Tensor.flip, Tensor.index_select
-take_along_dim, narrow, select = Tensor.take_along_dim, Tensor.narrow, Tensor.select
-floor, ceil, round, remainder = Tensor.floor, Tensor.ceil, Tensor.round, Tensor.remainder
-floor_divide, any, all = Tensor.floor_divide, Tensor.any, Tensor.all
+movedim, expand, broadcast_to = Tensor.movedim, Tensor.expand, Tensor.broadcast_to
+split, chunk, unbind, flip = Tensor.split, Tensor.chunk, Tensor.unbind, Tensor.flip
+roll, tile, tril, triu = Tensor.roll, Tensor.tile, Tensor.tril, Tensor.triu
+index_select, gather, take_along_dim = Tensor.index_select, Tensor.gather, Tensor.take_along_dim
+narrow, select = Tensor.narrow, Tensor.select
 logical_and, logical_or, logical_not = Tensor.logical_and, Tensor.logical_or, Tensor.logical_not
 eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
-isnan, isinf, isfinite, clone = Tensor.isnan, Tensor.isinf, Tensor.isfinite, Tensor.clone
+isnan, isinf, isfinite, allclose = Tensor.isnan, Tensor.isinf, Tensor.isfinite, Tensor.allclose
+# fmt: on
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """``input`` where ``condition``, else ``other``."""
     if not isinstance(input, Tensor | np.ndarray) and not isinstance(other, Tensor | np.ndarray):
         input, other = as_tensor([input, other])  # of two numbers, the default dtype
-    out: Tensor = ops.where(condition, input, other)
+    out: Tensor = ops.where(mask_of("where", "condition", condition), input, other)
     return out
 
 
@@ -61,10 +70,7 @@ def _several(name: str, tensors: Sequence[Tensor], dim: int) -> list[Tensor]:
             f"tensors in a list: {name}([a, b], dim)"
         )
     for i, x in enumerate(tensors):
-        if not isinstance(x, Tensor):
-            raise DTypeError(
-                f"{name}: number {i} is {type(x).__name__}, expected a Tensor; use tg.as_tensor()"
-            )
+        check_type(name, Tensor, "a Tensor; use tg.as_tensor()", **{f"number {i}": x})
     if not tensors:
         raise OptionError(f"{name}: got no tensors, expected at least one")
     return list(tensors)
@@ -73,15 +79,8 @@ def _several(name: str, tensors: Sequence[Tensor], dim: int) -> list[Tensor]:
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along a dim that they have."""
     tensors = _several("cat", tensors, dim)
-    dim = tensors[0]._dim("cat", dim)
-    for i, x in enumerate(tensors):
-        wanted = tensors[0].shape
-        if x.ndim != len(wanted) or x.shape[:dim] + x.shape[dim + 1 :] != (
-            wanted[:dim] + wanted[dim + 1 :]
-        ):
-            raise ShapeError(
-                f"cat: tensor {i} has shape {x.shape}, expected {wanted} in all dims but {dim}"
-            )
+    if 0 in [x.ndim for x in tensors]:
+        raise ShapeError("cat: a 0-d tensor has no dim to join along; use stack()")
     out: Tensor = ops.concat(tensors, axis=dim)
     return out
 
@@ -95,16 +94,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ShapeError(f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}")
-    return cat([x.unsqueeze(dim) for x in tensors], tensors[0].ndim + 1 + dim if dim < 0 else dim)
+    return cat([x.unsqueeze(dim) for x in tensors], dim)
 
 
 def is_tensor(obj: Any) -> bool:
     """Whether it is a Tensor."""
     return isinstance(obj, Tensor)
-
-
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-    """Whether ``|input - other| <= atol + rtol * |other|`` everywhere."""
-    with np.errstate(invalid="ignore"):  # inf - inf
-        near = (input - other).abs() <= other.abs() * rtol + atol
-    return bool(((input == other) | near).all())

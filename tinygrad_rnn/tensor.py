@@ -1,10 +1,10 @@
-"""Tensor: PyTorch's names, each a line over the table of ops."""
+"""Tensor: an array, its gradient and its place in the graph; what it can do is in `methods`."""
 
 import itertools
 import math
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Self, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -13,52 +13,37 @@ from .backend import backend_of, backends, find
 from .engine.mode import is_grad_enabled
 from .engine.node import Node, Value, assign, check_fits, check_view, check_writable, wrap
 from .engine.walk import backward
-from .errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
+from .errors import DTypeError, GraphError, IdError, OptionError, ShapeError, check_type
+from .methods import Bool, Float, Int, Methods, Operand
 from .ops.index import complete
-
-Dim = int | tuple[int, ...] | list[int] | None
-Operand = Any  # a Tensor, an array or a scalar
-
-Int: TypeAlias = int  # Tensor's methods take these names
-Float: TypeAlias = float
-Bool: TypeAlias = bool
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
 int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
 
 
-class device:
+class device(str):
     """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as torch.device."""
 
-    __slots__ = ("index", "type")
-    type: str
-    index: int | None  # the number of the GPU, None for the CPU
-
-    def __init__(self, name: Any) -> None:
-        kind, _, number = str(name).partition(":")
+    def __new__(cls, type: Any, index: int | None = None) -> Self:
+        """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
+        name = str(type) if index is None else f"{type}:{index}"
+        kind, _, number = name.partition(":")
         if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
             raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
-        self.type = kind
-        self.index = int(number) if number else (0 if kind == "cuda" else None)
+        return super().__new__(cls, f"cuda:{int(number or 0)}" if kind == "cuda" else name)
 
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
+    @property
+    def type(self) -> str:
+        """``"cpu"`` or ``"cuda"``."""
+        return self.partition(":")[0]
+
+    @property
+    def index(self) -> int | None:  # type: ignore[override]
+        """The number of the GPU, None for the CPU."""
+        return int(self.partition(":")[2]) if ":" in self else None
 
     def __repr__(self) -> str:
         return f"device({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str | device) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
-class Extremum(NamedTuple):
-    """What ``max`` and ``min`` along a dim give."""
-
-    values: "Tensor"
-    indices: "Tensor"
 
 
 def plain(value: Any) -> Any:
@@ -97,17 +82,7 @@ def _kept(index: Any) -> Any:
     return backend_of(array).array(array) if type(array) in backends else array
 
 
-def _sizes(name: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one, or as one sequence."""
-    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
-        sizes = tuple(sizes[0])
-    try:
-        return tuple(size.__index__() for size in sizes)
-    except AttributeError:
-        raise DTypeError(f"{name}: got {sizes!r}, expected integers") from None
-
-
-class Tensor(Value):
+class Tensor(Methods):
     """An array with a gradient. Made by :func:`tinygrad_rnn.tensor` and its kin.
 
     >>> import tinygrad_rnn as tg
@@ -118,6 +93,7 @@ class Tensor(Value):
     """
 
     __slots__ = ()
+    namespace: ClassVar[Any]  # set by `array_api`
     __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__, not NumPy's loop over elements
 
     def __init__(self, data: Any, requires_grad: Bool = False) -> None:
@@ -137,22 +113,6 @@ class Tensor(Value):
             self.requires_grad_()
 
     # ------------------------------------------------------------ what it is
-
-    @property
-    def shape(self) -> tuple[Int, ...]:
-        """The sizes of its dims."""
-        shape: tuple[Int, ...] = self.array.shape
-        return shape
-
-    @property
-    def ndim(self) -> Int:
-        """The number of its dims."""
-        return len(self.array.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """The type of its elements: a NumPy dtype."""
-        return self.array.dtype
 
     @property
     def device(self) -> device:
@@ -183,26 +143,6 @@ class Tensor(Value):
         """The recorded operation that made it."""
         return self.node
 
-    @property
-    def T(self) -> Self:
-        """The dims in reverse order."""
-        return self.permute(tuple(reversed(range(self.ndim))))
-
-    @property
-    def mT(self) -> Self:
-        """The last two dims exchanged."""
-        return self.transpose(-1, -2)
-
-    def size(self, dim: Int | None = None) -> Any:
-        """The shape, or the size of one dim."""
-        return self.shape if dim is None else self.shape[self._dim("size", dim)]
-
-    # fmt: off
-    def dim(self) -> Int: "The number of dims."; return self.ndim
-    def numel(self) -> Int: "The number of elements."; return math.prod(self.shape)
-
-    # fmt: on
-
     def __repr__(self) -> str:
         values = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
         parts = [values, f"dtype={self.dtype}"]
@@ -222,6 +162,15 @@ class Tensor(Value):
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **how: Any) -> Any:
+        return self.array.__dlpack__(**how)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return self.namespace
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
@@ -272,8 +221,6 @@ class Tensor(Value):
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and not self.ndim else format(repr(self), spec)
-
-    __hash__ = object.__hash__
 
     def __copy__(self) -> Self:
         return self.__deepcopy__({})
@@ -341,6 +288,7 @@ class Tensor(Value):
         """
         if not self.requires_grad:
             raise GraphError("register_hook: this tensor does not require grad")
+        check_type("register_hook", Callable, "a function of the gradient", hook=hook)
         return self._hook(hook)
 
     def _hook(self, hook: Callable[["Tensor"], Any], key: Float | None = None) -> "_Handle":
@@ -352,10 +300,6 @@ class Tensor(Value):
         return _Handle(holder.hooks, key)
 
     # ------------------------------------------------------------ conversions
-
-    def clone(self) -> Self:
-        """A copy, in the graph."""
-        return ops.clone(self)
 
     def contiguous(self) -> Self:
         """Itself if its elements lie in order, else a copy."""
@@ -395,138 +339,7 @@ class Tensor(Value):
     def bool(self) -> Self: "As bool: true where not 0."; return self.to(bool_)
 
     # fmt: on
-    # fmt: off
 
-    # ------------------------------------------------------------ elementwise: a line each
-
-    def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
-    def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)
-    def mul(self, other: Operand) -> Self: "x * other."; return ops.multiply(self, other)
-    def div(self, other: Operand) -> Self: "x / other."; return ops.divide(self, other)
-    def maximum(self, other: Operand) -> Self:
-        """The larger of each two."""
-        return ops.maximum(self, other)
-
-    def minimum(self, other: Operand) -> Self:
-        """The smaller of each two."""
-        return ops.minimum(self, other)
-
-    def eq(self, other: Operand) -> Self: "x == other."; return ops.equal(self, other)
-    def ne(self, other: Operand) -> Self: "x != other."; return ops.not_equal(self, other)
-    def lt(self, other: Operand) -> Self: "x < other."; return ops.less(self, other)
-    def le(self, other: Operand) -> Self: "x <= other."; return ops.less_equal(self, other)
-    def gt(self, other: Operand) -> Self: "x > other."; return ops.greater(self, other)
-    def ge(self, other: Operand) -> Self: "x >= other."; return ops.greater_equal(self, other)
-    def logical_and(self, other: Operand) -> Self:
-        """Where both are true."""
-        return ops.logical_and(self, other)
-
-    def logical_or(self, other: Operand) -> Self:
-        """Where one is true."""
-        return ops.logical_or(self, other)
-
-    def remainder(self, other: Operand) -> Self:
-        """x % other, with the sign of other."""
-        return ops.remainder(self, other)
-
-    def floor_divide(self, other: Operand) -> Self:
-        """x // other."""
-        return ops.floor_divide(self, other)
-
-    def abs(self) -> Self: "|x|."; return ops.abs(self)
-    def neg(self) -> Self: "-x."; return ops.negative(self)
-    def sign(self) -> Self: "-1, 0 or 1."; return ops.sign(self)
-    def square(self) -> Self: "x * x."; return ops.square(self)
-    def sqrt(self) -> Self: "The square root."; return ops.sqrt(self)
-    def reciprocal(self) -> Self: "1 / x."; return ops.reciprocal(self)
-    def exp(self) -> Self: "e^x."; return ops.exp(self)
-    def expm1(self) -> Self: "e^x - 1, exact near 0."; return ops.expm1(self)
-    def log(self) -> Self: "The natural logarithm."; return ops.log(self)
-    def log1p(self) -> Self: "log(1 + x), exact near 0."; return ops.log1p(self)
-    def sin(self) -> Self: "The sine, of radians."; return ops.sin(self)
-    def cos(self) -> Self: "The cosine, of radians."; return ops.cos(self)
-    def tanh(self) -> Self: "The hyperbolic tangent."; return ops.tanh(self)
-    def sigmoid(self) -> Self: "1 / (1 + e^-x)."; return ops.sigmoid(self)
-    def relu(self) -> Self: "max(x, 0)."; return ops.relu(self)
-    def floor(self) -> Self: "Rounded down."; return ops.floor(self)
-    def ceil(self) -> Self: "Rounded up."; return ops.ceil(self)
-    def round(self) -> Self: "Rounded to even at a half."; return ops.round(self)
-    def isnan(self) -> Self: "Where NaN."; return ops.isnan(self)
-    def isinf(self) -> Self: "Where infinite."; return ops.isinf(self)
-    def isfinite(self) -> Self: "Where neither NaN nor infinite."; return ops.isfinite(self)
-    def logical_not(self) -> Self: "Where 0 or false."; return ops.logical_not(self)
-
-    # fmt: on
-
-    def pow(self, exponent: Operand) -> Self:
-        """x ** exponent."""
-        if isinstance(exponent, Int | Float | np.generic):
-            return ops.power(
-                self, exponent.item() if isinstance(exponent, np.generic) else exponent
-            )
-        return ops.pow(self, exponent)
-
-    def clamp(self, min: Any = None, max: Any = None) -> Self:
-        """No smaller than ``min``, no larger than ``max``: numbers, or None."""
-        if min is None and max is None:
-            raise OptionError("clamp: min and max are both None, expected at least one")
-        return ops.clip(self, min, max)
-
-    def where(self, condition: "Tensor", other: Operand) -> Self:
-        """Itself where ``condition``, else ``other``."""
-        return ops.where(condition, self, other)
-
-    def masked_fill(self, mask: "Tensor", value: Operand) -> Self:
-        """``value`` where ``mask``, else itself."""
-        return ops.where(mask, value, self)
-
-    # ------------------------------------------------------------ operators: a line each
-    # fmt: off
-
-    def __add__(self, other: Operand) -> Self: return ops.add(self, other)
-    def __radd__(self, other: Operand) -> Self: return ops.add(other, self)
-    def __sub__(self, other: Operand) -> Self: return ops.subtract(self, other)
-    def __rsub__(self, other: Operand) -> Self: return ops.subtract(other, self)
-    def __mul__(self, other: Operand) -> Self: return ops.multiply(self, other)
-    def __rmul__(self, other: Operand) -> Self: return ops.multiply(other, self)
-    def __truediv__(self, other: Operand) -> Self: return ops.divide(self, other)
-    def __rtruediv__(self, other: Operand) -> Self: return ops.divide(other, self)
-    def __floordiv__(self, other: Operand) -> Self: return ops.floor_divide(self, other)
-    def __rfloordiv__(self, other: Operand) -> Self: return ops.floor_divide(other, self)
-    def __mod__(self, other: Operand) -> Self: return ops.remainder(self, other)
-    def __rmod__(self, other: Operand) -> Self: return ops.remainder(other, self)
-    def __and__(self, other: Operand) -> Self: return ops.bitwise_and(self, other)
-    def __rand__(self, other: Operand) -> Self: return ops.bitwise_and(other, self)
-    def __or__(self, other: Operand) -> Self: return ops.bitwise_or(self, other)
-    def __ror__(self, other: Operand) -> Self: return ops.bitwise_or(other, self)
-    def __eq__(self, other: Operand) -> Self:  # type: ignore[override]
-        return ops.equal(self, other)
-
-    def __ne__(self, other: Operand) -> Self:  # type: ignore[override]
-        return ops.not_equal(self, other)
-
-    def __lt__(self, other: Operand) -> Self: return ops.less(self, other)
-    def __le__(self, other: Operand) -> Self: return ops.less_equal(self, other)
-    def __gt__(self, other: Operand) -> Self: return ops.greater(self, other)
-    def __ge__(self, other: Operand) -> Self: return ops.greater_equal(self, other)
-    def __neg__(self) -> Self: return ops.negative(self)
-    def __abs__(self) -> Self: return ops.abs(self)
-    def __invert__(self) -> Self: return ops.bitwise_invert(self)
-    def __pos__(self) -> Self: return self
-    def __pow__(self, exponent: Operand) -> Self: return self.pow(exponent)
-    def __rpow__(self, base: Operand) -> Self:
-        if isinstance(base, Bool | Int | Float | np.generic):  # weak, as everywhere
-            number = base.item() if isinstance(base, np.generic) else base
-            try:
-                base = np.asarray(number, np.result_type(self.dtype, number))
-            except OverflowError as error:
-                raise OptionError(f"pow: {error}") from None
-        return ops.pow(np.asarray(base), self)
-
-    def __matmul__(self, other: Operand) -> Self: return self.matmul(other)
-    def __rmatmul__(self, other: Operand) -> Self: return wrap(np.asarray(other)).matmul(self)
-
-    # fmt: on
     # ------------------------------------------------------------ in place
 
     def _applied(self, op: Any, *args: Any) -> Any:
@@ -601,33 +414,28 @@ class Tensor(Value):
         """In place, x / other."""
         return self._in_place("div_", ops.divide, other)
 
-    def __iadd__(self, other: Operand) -> Self:
-        return self._in_place("iadd", ops.add, other)
+    # fmt: off
+    def fill_(self, value: Float) -> Self: "One value."; return self._write("fill_", ..., value)
+    def zero_(self) -> Self: "0 everywhere."; return self.fill_(0)
+    # fmt: on
 
-    def __isub__(self, other: Operand) -> Self:
-        return self._in_place("isub", ops.subtract, other)
+    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
 
-    def __imul__(self, other: Operand) -> Self:
-        return self._in_place("imul", ops.multiply, other)
-
-    def __itruediv__(self, other: Operand) -> Self:
-        return self._in_place("itruediv", ops.divide, other)
+    # fmt: off
+    def __ifloordiv__(self, other: Any) -> Self: return self._in_place("//=", ops.floor_divide, other)  # type: ignore[misc]
+    def __imod__(self, other: Any) -> Self: return self._in_place("%=", ops.remainder, other)  # type: ignore[misc]
+    def __ipow__(self, other: Any) -> Self: return self._in_place("**=", type(self).pow, other)  # type: ignore[misc]
+    def __iand__(self, other: Any) -> Self: return self._in_place("&=", ops.bitwise_and, other)
+    def __ior__(self, other: Any) -> Self: return self._in_place("|=", ops.bitwise_or, other)
+    # fmt: on
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
         return self._in_place("clamp_", type(self).clamp, min, max)
 
-    def copy_(self, source: "Tensor") -> Self:
-        """In place, the values of ``source``, broadcast and converted."""
-        return self._write("copy_", ..., source)
-
-    def fill_(self, value: Float) -> Self:
-        """In place, one value everywhere."""
-        return self._write("fill_", ..., value)
-
-    def zero_(self) -> Self:
-        "In place, 0 everywhere."
-        return self.fill_(0)
+    def copy_(self, other: "Tensor") -> Self:
+        """In place, the values of ``other``, broadcast and converted."""
+        return self._write("copy_", ..., other)
 
     def __getitem__(self, index: Any) -> Self:
         place = _kept(index) if self.requires_grad else plain_index(index)
@@ -659,295 +467,6 @@ class Tensor(Value):
             raise kind(f"{name}: {error} (to a tensor of shape {self.shape})") from error
         self.version[0] += 1
         return self
-
-    # ------------------------------------------------------------ reductions
-
-    def _dim(self, name: str, dim: Any, count: Int | None = None) -> Int:
-        """A dim counted from the front, checked."""
-        count = self.ndim if count is None else count
-        if not hasattr(dim, "__index__"):
-            raise DTypeError(f"{name}: dim is {dim!r}, expected an integer")
-        if not -max(count, 1) <= dim < max(count, 1):
-            raise DimError(
-                f"{name}: dim {dim} of a tensor of shape {self.shape}, "
-                f"expected one from {-max(count, 1)} to {max(count, 1) - 1}"
-            )
-        return dim % count if count else 0
-
-    def _dims(self, name: str, dim: Dim) -> Any:
-        """Dims counted from the front, checked; None for all."""
-        if dim is None or (not self.ndim and dim in (0, -1, (0,), (-1,))):
-            return None
-        if isinstance(dim, tuple | list):
-            dims = tuple(self._dim(name, d) for d in dim)
-            if len(set(dims)) < len(dims):
-                raise DimError(f"{name}: dim {dim!r} names a dim twice")
-            return dims or None
-        return self._dim(name, dim)
-
-    def sum(self, dim: Dim = None, keepdim: Bool = False, dtype: Any = None) -> Self:
-        """The sum, of all or along dims."""
-        x = self if dtype is None else self.to(dtype)
-        return ops.sum(x, self._dims("sum", dim), keepdim)
-
-    def mean(self, dim: Dim = None, keepdim: Bool = False, dtype: Any = None) -> Self:
-        """The mean, of all or along dims; floats only."""
-        x = self if dtype is None else self.to(dtype)
-        if x.dtype.kind != "f":
-            raise DTypeError(f"mean: got a {x.dtype} tensor, expected floats; use .float()")
-        dims = self._dims("mean", dim)
-        if not self.numel() and not ops.sum(x, dims).numel() == 0:
-            raise ShapeError(f"mean: nothing to average in a tensor of shape {self.shape}")
-        return ops.mean(x, dims, keepdim)
-
-    def var(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
-        """The variance, divided by the count less ``correction``."""
-        dims = self._dims("var", dim)
-        deviation = self - self.mean(dim, keepdim=True)
-        total = ops.sum(ops.square(deviation), dims, keepdim)
-        count = self.numel() / max(total.numel(), 1)
-        return total / max(count - correction, 0.0)
-
-    def std(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
-        """The standard deviation: the root of ``var``; its gradient is 0 where nothing varies."""
-        var = self.var(dim, correction, keepdim)
-        flat = ops.equal(var, 0)
-        return ops.where(flat, 0.0, ops.where(flat, 1.0, var).sqrt())
-
-    def _extremum(self, name: str, dim: Int | None, keepdim: Bool) -> Any:
-        if not self.numel() and (dim is None or not self.size(dim)):
-            raise ShapeError(f"{name}: nothing to choose from in a tensor of shape {self.shape}")
-        reduce, arg = (ops.max, ops.argmax) if name == "max" else (ops.min, ops.argmin)
-        if dim is None:
-            return reduce(self)
-        dim = self._dim(name, dim)
-        if not self.ndim:
-            return Extremum(self.clone(), wrap(np.zeros((), int64)))
-        indices = arg(self, dim, True)
-        values = self.take_along_dim(indices, dim)
-        if not keepdim:
-            values, indices = values.squeeze(dim), indices.squeeze(dim)
-        return Extremum(values, indices)
-
-    def max(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
-        """The largest element, or along a dim ``(values, indices)``."""
-        return self._extremum("max", dim, keepdim)
-
-    def min(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
-        """The smallest element, or along a dim ``(values, indices)``."""
-        return self._extremum("min", dim, keepdim)
-
-    def amax(self, dim: Dim = None, keepdim: Bool = False) -> Self:
-        """The largest along dims; ties share the gradient."""
-        return ops.max(self, self._dims("amax", dim), keepdim)
-
-    def amin(self, dim: Dim = None, keepdim: Bool = False) -> Self:
-        """The smallest along dims; ties share the gradient."""
-        return ops.min(self, self._dims("amin", dim), keepdim)
-
-    def argmax(self, dim: Int | None = None, keepdim: Bool = False) -> Self:
-        """Where the largest is, first of equals."""
-        return ops.argmax(self, self._dims("argmax", dim), keepdim)
-
-    def argmin(self, dim: Int | None = None, keepdim: Bool = False) -> Self:
-        """Where the smallest is, first of equals."""
-        return ops.argmin(self, self._dims("argmin", dim), keepdim)
-
-    def logsumexp(self, dim: Dim, keepdim: Bool = False) -> Self:
-        """log(sum(e^x)), without overflow."""
-        return ops.logsumexp(self, self._dims("logsumexp", dim), keepdim)
-
-    def softmax(self, dim: Int) -> Self:
-        """e^x / sum(e^x) along a dim."""
-        return ops.softmax(self, self._dim("softmax", dim))
-
-    def log_softmax(self, dim: Int) -> Self:
-        """log(softmax(x)) along a dim."""
-        return ops.log_softmax(self, self._dim("log_softmax", dim))
-
-    def all(self, dim: Dim = None, keepdim: Bool = False) -> Self:
-        """Whether all are true."""
-        return ops.all(self, self._dims("all", dim), keepdim)
-
-    def any(self, dim: Dim = None, keepdim: Bool = False) -> Self:
-        """Whether one is true."""
-        return ops.any(self, self._dims("any", dim), keepdim)
-
-    # ------------------------------------------------------------ matrix products
-
-    def matmul(self, other: Operand) -> Self:
-        """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
-        y: Tensor = other if isinstance(other, Tensor) else wrap(np.asarray(other))
-        if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-            raise ShapeError(
-                f"matmul: the shapes {self.shape} and {y.shape} do not fit: the last dim of the "
-                "first is summed with the last but one of the second"
-            )
-        left = self if self.ndim > 1 else self.reshape(1, -1)
-        right = y if y.ndim > 1 else y.reshape(-1, 1)
-        out = ops.matmul(left, right)
-        if self.ndim == 1:
-            out = out.squeeze(-2)
-        return out.squeeze(-1) if y.ndim == 1 else out
-
-    # ------------------------------------------------------------ shape
-
-    def reshape(self, *shape: Any) -> Self:
-        """The same elements in another shape; one size may be -1."""
-        sizes = _sizes("reshape", shape)
-        known = math.prod(n for n in sizes if n >= 0)
-        unknown = sum(n < 0 for n in sizes)
-        total = self.numel()
-        if (
-            unknown > 1
-            or min(sizes, default=0) < -1
-            or ((known == 0 or total % known) if unknown else known != total)
-        ):
-            raise ShapeError(
-                f"reshape: a tensor of shape {self.shape} has {total} elements, "
-                f"which do not fit {sizes}"
-            )
-        return ops.reshape(self, tuple(total // known if n < 0 else n for n in sizes))
-
-    def view(self, *shape: Any) -> Self:
-        """As :meth:`reshape`."""
-        return self.reshape(*shape)
-
-    def flatten(self, start_dim: Int = 0, end_dim: Int = -1) -> Self:
-        """The dims from ``start_dim`` to ``end_dim`` as one."""
-        first, last = self._dim("flatten", start_dim), self._dim("flatten", end_dim)
-        if first > last:
-            raise DimError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-        joined = math.prod(self.shape[first : last + 1])
-        return self.reshape(*self.shape[:first], joined, *self.shape[last + 1 :])
-
-    def squeeze(self, dim: Dim = None) -> Self:
-        """Without its dims of size 1, or without those named, if they are of size 1."""
-        dims = range(self.ndim) if dim is None else self._dims("squeeze", dim)
-        chosen = (dims,) if isinstance(dims, Int) else tuple(dims or ())
-        kept = [n for i, n in enumerate(self.shape) if n != 1 or i not in chosen]
-        return self.reshape(kept)
-
-    def unsqueeze(self, dim: Int) -> Self:
-        """With a new dim of size 1 at ``dim``."""
-        dim = self._dim("unsqueeze", dim, self.ndim + 1)
-        return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
-
-    def permute(self, *dims: Any) -> Self:
-        """The dims in another order."""
-        given = _sizes("permute", dims)
-        axes = tuple(self._dim("permute", d) for d in given)
-        if sorted(axes) != list(range(self.ndim)):
-            raise DimError(
-                f"permute: got the dims {given} for a tensor of shape {self.shape}, "
-                "expected each of its dims once"
-            )
-        return ops.permute_dims(self, axes)
-
-    def transpose(self, dim0: Int, dim1: Int) -> Self:
-        """Two dims exchanged."""
-        one, two = self._dim("transpose", dim0), self._dim("transpose", dim1)
-        axes = list(range(self.ndim))
-        if axes:
-            axes[one], axes[two] = axes[two], axes[one]
-        return ops.permute_dims(self, tuple(axes))
-
-    def movedim(self, source: Any, destination: Any) -> Self:
-        """Dims moved to other places, the rest in order."""
-        sources = source if isinstance(source, tuple | list) else (source,)
-        targets = destination if isinstance(destination, tuple | list) else (destination,)
-        taken = [self._dim("movedim", d) for d in sources]
-        placed = [self._dim("movedim", d) for d in targets]
-        if (
-            len(taken) != len(placed)
-            or len(set(taken)) < len(taken)
-            or len(set(placed)) < len(placed)
-        ):
-            raise DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
-        order = [i for i in range(self.ndim) if i not in taken]
-        for place, axis in sorted(zip(placed, taken, strict=True)):
-            order.insert(place, axis)
-        return self.permute(order)
-
-    def broadcast_to(self, *shape: Any) -> Self:
-        """Repeated, without a copy, to a larger shape."""
-        return ops.broadcast_to(self, _sizes("broadcast_to", shape))
-
-    def expand(self, *sizes: Any) -> Self:
-        """As :meth:`broadcast_to`; -1 keeps a size."""
-        wanted = _sizes("expand", sizes)
-        lead = len(wanted) - self.ndim
-        if lead < 0 or -1 in wanted[:lead]:
-            raise ShapeError(f"expand: a tensor of shape {self.shape} does not expand to {wanted}")
-        kept = wanted[:lead] + tuple(
-            old if new == -1 else new for old, new in zip(self.shape, wanted[lead:], strict=True)
-        )
-        return ops.broadcast_to(self, kept)
-
-    def flip(self, *dims: Any) -> Self:
-        """In reverse order along dims."""
-        return ops.flip(self, tuple(self._dim("flip", d) for d in _sizes("flip", dims)))
-
-    def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Self, ...]:
-        """Pieces of a size, the last one perhaps smaller, or of the sizes given."""
-        dim = self._dim("split", dim)
-        total = self.shape[dim]
-        if isinstance(split_size, Int):
-            if split_size < 1:
-                raise OptionError(f"split: split_size is {split_size}, expected at least 1")
-            sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
-        else:
-            sizes = list(split_size)
-            if sum(sizes) != total or min(sizes, default=0) < 0:
-                raise ShapeError(f"split: the sizes {sizes} do not add up to {total}")
-        pieces, start = [], 0
-        for size in sizes:
-            pieces.append(self.narrow(dim, start, size))
-            start += size
-        return tuple(pieces)
-
-    def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Self, ...]:
-        """At most ``chunks`` pieces of equal size, the last one perhaps smaller."""
-        if chunks < 1:
-            raise OptionError(f"chunk: chunks is {chunks}, expected at least 1")
-        return self.split(max(-(-self.shape[self._dim("chunk", dim)] // chunks), 1), dim)
-
-    def unbind(self, dim: Int = 0) -> tuple[Self, ...]:
-        """The slices along a dim, without that dim."""
-        dim = self._dim("unbind", dim)
-        return tuple(self.select(dim, i) for i in range(self.shape[dim]))
-
-    def narrow(self, dim: Int, start: Int, length: Int) -> Self:
-        """``length`` slices of a dim, from ``start`` on."""
-        dim = self._dim("narrow", dim)
-        if not 0 <= start <= start + length <= self.shape[dim]:
-            raise IdError(f"narrow: {start} to {start + length} of a dim of size {self.shape[dim]}")
-        return self[(slice(None),) * dim + (slice(start, start + length),)]
-
-    def select(self, dim: Int, index: Int) -> Self:
-        """One slice of a dim, without that dim."""
-        return self[(slice(None),) * self._dim("select", dim) + (index,)]
-
-    def index_select(self, dim: Int, index: "Tensor") -> Self:
-        """The slices of a dim that a 1-d integer tensor names."""
-        return self[(slice(None),) * self._dim("index_select", dim) + (index,)]
-
-    def take_along_dim(self, indices: "Tensor", dim: Int) -> Self:
-        """Elements named by their place along one dim; the other dims as in ``indices``."""
-        dim = self._dim("take_along_dim", dim)
-        if indices.ndim != self.ndim:
-            raise ShapeError(
-                f"take_along_dim: indices has shape {indices.shape}, expected {self.ndim} dims, as "
-                f"the tensor of shape {self.shape}"
-            )
-        others = [1 if i == dim else n for i, n in enumerate(self.shape)]
-        indices = indices.broadcast_to(np.broadcast_shapes(indices.shape, tuple(others)))
-        grid: list[Any] = [
-            np.arange(n).reshape((1,) * i + (n,) + (1,) * (self.ndim - i - 1))
-            for i, n in enumerate(indices.shape)
-        ]
-        grid[dim] = indices
-        return self[tuple(grid)]
 
 
 def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:

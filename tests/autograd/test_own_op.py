@@ -306,5 +306,5 @@ def test_an_optional_array():
     for create in (False, True):
         found = grad(affine(x, b, 5.0).sum(), [x, b], create_graph=create)
         assert [g.tolist() for g in found] == [[5], [1]]
-    with pytest.raises(DTypeError, match="affine: got 0 tensors, expected x, b"):
+    with pytest.raises(DTypeError, match="affine: missing .*'x'; the arguments are x, b"):
         affine()

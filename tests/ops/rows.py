@@ -7,9 +7,11 @@ imaginary part, a tiny step in, is the derivative to the last digit (`oracle.py`
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 from oracle import softmax_parts
 from strategies import apart, between, lattice, positive, real, signed
 
@@ -46,10 +48,10 @@ def package_ops():
     found = {
         name: op
         for name, op in vars(table).items()
-        if op.forward.__module__.startswith("tinygrad_rnn.")
+        if isinstance(op, Op) and op.forward.__module__.startswith("tinygrad_rnn.")
     }
     for module in vars(ops).values():
-        for value in list(vars(module).values()) if hasattr(module, "__name__") else [module]:
+        for value in list(vars(module).values()) if isinstance(module, ModuleType) else [module]:
             if isinstance(value, FusedOp):
                 found[value.name] = value
     return found
@@ -399,6 +401,27 @@ def _argument(x, axis, keepdims, pick):
 
 
 _repeating = lambda rng, shape: rng.integers(0, 3, shape).astype(np.float64)
+
+
+def _ordered(d):
+    shape = d.shape(min_dims=1)
+    settings = {"axis": d.axis(len(shape), tuples=False, none=False)}
+    return (d.array(shape, _repeating),), {**settings, "descending": d.draw(st.booleans())}
+
+
+row(
+    "cumulative_sum",
+    _one_axis,
+    lambda x, axis: np.cumsum(x, axis).reshape(x.shape),
+    lambda torch, x, axis: x.cumsum(axis),
+)
+row(
+    "argsort",
+    _ordered,
+    lambda x, axis, descending: np.argsort(-x if descending else x, axis, kind="stable"),
+    lambda torch, x, axis, descending: x.argsort(dim=axis, descending=descending, stable=True),
+    (),
+)
 row(
     "argmax",
     reducing(_repeating, tuples=False, empty=False),

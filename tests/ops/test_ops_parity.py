@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import outputs_of, tensors
+from oracle import assert_all_close, derivatives, outputs_of, tensors
 from rows import ROWS
 from strategies import Draw, real
 
@@ -13,36 +13,6 @@ import tinygrad_rnn as tg
 pytestmark = pytest.mark.parity
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
-
-
-def derivatives(library, tensor, op, args, wrt, us, vs):
-    """The outputs, the gradients for us, and the gradients of <gradients, vs>."""
-    given = [None if a is None else tensor(a) for a in args]
-    for i in wrt:
-        given[i].requires_grad_()
-    outputs = outputs_of(op(*given))
-    if not wrt:
-        return outputs, [], []
-    inputs = [given[i] for i in wrt]
-    how = {"create_graph": True, "allow_unused": True}
-    first = library.autograd.grad(outputs, inputs, [tensor(u) for u in us], **how)
-    terms = [(g * tensor(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
-    total = sum(terms[1:], terms[0])
-    if not total.requires_grad:
-        return outputs, first, [None] * len(inputs)
-    return outputs, first, library.autograd.grad(total, inputs, allow_unused=True)
-
-
-def assert_all_close(ours, theirs, tolerance):
-    for one, two in zip(ours, theirs, strict=True):
-        if one is None or two is None:  # one of them did not see that it is 0
-            known = two if one is None else one
-            assert known is None or not known.detach().cpu().clone().any()
-            continue
-        one, two = one.numpy(), two.numpy(force=True)
-        assert one.shape == two.shape
-        scale = max(1.0, np.abs(two[np.isfinite(two)]).max(initial=0.0))
-        np.testing.assert_allclose(one, two, rtol=0, atol=tolerance * scale)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..engine.anomaly import detect_anomaly
 from ..engine.fused import FusedOp
 from ..engine.node import wrap
 from ..engine.op import op
@@ -10,7 +11,7 @@ from ..engine.walk import gradients
 from ..errors import DTypeError, GraphError
 from ..tensor import Tensor, cotangent
 
-__all__ = ["FusedOp", "grad", "op"]
+__all__ = ["FusedOp", "detect_anomaly", "grad", "op"]
 
 
 def grad(

@@ -1,9 +1,8 @@
 """Whether operations are recorded: one switch, separate for each thread and each asyncio task."""
 
-import functools
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from types import TracebackType
+from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar
 
 from ..errors import DTypeError
@@ -11,7 +10,13 @@ from ..errors import DTypeError
 F = TypeVar("F", bound=Callable[..., Any])
 
 _recording: ContextVar[bool] = ContextVar("tinygrad_rnn_recording", default=True)
-is_grad_enabled = _recording.get
+recording = _recording.get  # for the engine: without a Python call
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded."""
+    return recording()
+
 
 _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* flags
 
@@ -27,61 +32,49 @@ class _Mode:
         self._before.append(_recording.get())
         _recording.set(self._mode)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         _recording.set(self._before.pop())
 
     def __call__(self, function: F) -> F:
-        mode = self._mode
+        mode = partial(_Mode, self._mode)  # one for each call: it may recurse, or run in threads
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
         if flags & _ASYNC_GENERATOR:
             raise DTypeError(
                 f"{type(self).__name__}: cannot decorate the asynchronous generator "
                 f"{function.__name__!r}; use `with {type(self).__name__}():` around what it computes"
             )
-        wrapper: Any
-        if flags & _COROUTINE:
 
-            async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with _Mode(mode):
-                    return await function(*args, **kwargs)
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            with mode():
+                return await function(*args, **kwargs)
 
-        elif flags & _GENERATOR:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with mode():
+                return function(*args, **kwargs)
 
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                return _drive(function(*args, **kwargs), mode)
-
-        else:
-
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with _Mode(mode):
-                    return function(*args, **kwargs)
-
-        return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+        wrapper: Any = coroutine if flags & _COROUTINE else call
+        if flags & _GENERATOR:
+            wrapper = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
+        return wraps(function)(wrapper)  # type: ignore[return-value]
 
 
-def _drive(generator: Generator[Any, Any, Any], mode: bool) -> Generator[Any, Any, Any]:
+def _drive(generator: Generator[Any, Any, Any], mode: Callable[[], _Mode]) -> Any:
     """Run a generator with the switch set while it runs, and as the caller has it at each yield."""
-    step: Callable[[], Any] = functools.partial(next, generator)
+    step: Callable[[], Any] = partial(next, generator)
     try:
         while True:
-            with _Mode(mode):
+            with mode():
                 item = step()
             try:
-                sent = yield item
-                step = functools.partial(generator.send, sent)
+                step = partial(generator.send, (yield item))
             except GeneratorExit:
                 raise
             except BaseException as error:
-                step = functools.partial(generator.throw, error)
+                step = partial(generator.throw, error)
     except StopIteration as stop:
         return stop.value
     finally:
-        with _Mode(mode):
+        with mode():
             generator.close()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 
-_births = itertools.count().__next__
+births = itertools.count().__next__  # the number of the next node
 
 
 class Node:
@@ -18,17 +18,11 @@ class Node:
     comes before the value's own node.
     """
 
+    # fmt: off
     __slots__ = (
-        "__weakref__",
-        "birth",
-        "dtype",
-        "hooks",
-        "parents",
-        "plan",
-        "saved",
-        "shape",
-        "versions",
+        "__weakref__", "birth", "dtype", "hooks", "parents", "plan", "saved", "shape", "versions",
     )
+    # fmt: on
 
     plan: Any  # how to go back through this node: see op.py
     parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
@@ -52,17 +46,12 @@ class Value:
     of what (weakly): a change of the view that is recorded is one of that.
     """
 
+    # fmt: off
     __slots__ = (
-        "__weakref__",
-        "array",
-        "epoch",
-        "grad",
-        "hooks",
-        "node",
-        "requires_grad",
-        "source",
+        "__weakref__", "array", "epoch", "grad", "hooks", "node", "requires_grad", "source",
         "version",
     )
+    # fmt: on
     kind: ClassVar[type["Value"]]
 
     array: Any
@@ -87,7 +76,7 @@ def record(
     node.parents = parents
     node.saved = saved
     node.versions = versions
-    node.birth = _births()
+    node.birth = births()
     node.hooks = None
     node.shape = shape
     node.dtype = dtype

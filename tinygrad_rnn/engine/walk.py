@@ -19,7 +19,7 @@ from .op import table
 _Scalar = np.generic
 
 
-class _Gradients:
+class Gradients:
     """Gradients on their way: summed for each node or leaf that they arrive at.
 
     The first to arrive is borrowed, the sum with a second one is owned, later ones are added to
@@ -34,23 +34,22 @@ class _Gradients:
 
     def add(self, target: Any, g: Any, owned: bool) -> None:
         """Add a gradient of ``target``, made to have its shape and dtype."""
-        if isinstance(target, Node):
+        if type(target) is Node:
             store, key, like = self.nodes, target.birth, target
         else:
             store, key, like = self.leaves, id(target), target.array
-        if isinstance(g, Part):
-            entry = store.get(key)
+        entry = store.get(key)
+        if type(g) is Part:
             if entry is not None and entry[2] and g.values.dtype == like.dtype:
                 return g.add_to(entry[1])
             g, owned = g.whole(), True
-        if isinstance(g, _Scalar):  # NumPy makes scalars of 0-d results
+        if isinstance(g, _Scalar):
             g = np.asarray(g)
         if g.shape != like.shape:
             g = _unbroadcast(g, like.shape, table if self.create else backend_of(g))
             owned = False
         if g.dtype != like.dtype:
             g = (table if self.create else backend_of(g)).astype(g, like.dtype)
-        entry = store.get(key)
         if entry is None:
             store[key] = [target, g, owned and not self.create]
             if store is self.nodes:
@@ -58,21 +57,27 @@ class _Gradients:
         elif entry[2] and g.ndim:
             entry[1] += g
         else:
-            total = entry[1] + g
-            entry[1] = np.asarray(total) if isinstance(total, _Scalar) else total
+            entry[1] = _array(entry[1] + g)
             entry[2] = not self.create
 
     def select(self, node: Node, g: Any) -> None:
         """Hand the cotangent of one output to the fused node that has several."""
         (parent,) = node.parents
-        entry = self.nodes.get(parent.birth)
-        if entry is None:
-            entry = self.nodes[parent.birth] = [parent, [None] * node.plan.count, False]
+        if parent.birth not in self.nodes:
+            self.nodes[parent.birth] = [parent, [None] * node.plan.count, False]
             heappush(self.heap, -parent.birth)
-        entry[1][node.plan.index] = g
+        self.nodes[parent.birth][1][node.plan.index] = g
 
     def pop(self) -> list[Any]:
         return self.nodes.pop(-heappop(self.heap))
+
+
+gathering: type[Gradients] = Gradients  # anomaly.py puts one that checks in its place
+
+
+def _array(g: Any) -> Any:
+    """A gradient as an array: NumPy makes scalars of 0-d results."""
+    return np.asarray(g) if isinstance(g, _Scalar) else g
 
 
 def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
@@ -80,56 +85,47 @@ def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
     lead = g.ndim - len(shape)
     if lead < 0:  # what is assigned to x[i] may have more dims than x[i], of size 1
         g, lead = xp.reshape(g, (1,) * -lead + g.shape), 0
-    axes = tuple(range(lead)) + tuple(
-        lead + i for i, size in enumerate(shape) if size == 1 and g.shape[lead + i] != 1
-    )
-    if axes:
-        g = xp.sum(g, axis=axes)
-    g = xp.reshape(g, shape)
-    return np.asarray(g) if isinstance(g, _Scalar) else g
+    sizes = zip((1,) * lead + shape, g.shape, strict=True)
+    axes = tuple([i for i, (size, had) in enumerate(sizes) if i < lead or (size == 1 and had != 1)])
+    return _array(xp.reshape(xp.sum(g, axis=axes) if axes else g, shape))
 
 
-def _walk(
-    outputs: Sequence[Any],
-    cotangents: Sequence[Any],
-    useful: set[int] | None,
-    captured: dict[int, Any],
-    keep: bool,
-    create: bool,
-) -> dict[int, list[Any]]:
+def walk_back(
+    outputs: Sequence[Any], cotangents: Sequence[Any], useful: set[int] | None,
+    captured: dict[int, Any], keep: bool, create: bool, since: int = 0,
+) -> dict[int, list[Any]]:  # fmt: skip
     """Go back from the outputs; return ``id -> [leaf, gradient, owned]`` for the leaves.
 
     With ``useful`` only the parents in it are followed, and the gradients of the nodes that are
-    keys of ``captured`` are kept there.
+    keys of ``captured`` are kept there; nodes born before ``since`` are where it ends.
     """
-    pending = _Gradients(create)
+    pending = gathering(create)
     for output, g in zip(outputs, cotangents, strict=True):
-        pending.add(output if output.node is None else output.node, g, False)
+        pending.add(output.node or output, g, False)
     wanted = None
     while pending.heap:
         node, g, owned = pending.pop()
-        if node.hooks:
+        if node.hooks and node.birth >= since:
             g, owned = _run_hooks(node.hooks, g, create), False
         if useful is not None:
             if id(node) in captured:
                 captured[id(node)] = (g, owned)
             wanted = [id(parent) in useful for parent in node.parents]
-            if not any(wanted):
+            if node.birth < since or not any(wanted):
                 continue
         if node.saved is None:
             raise GraphError(_FREED)
+        plan, parents = node.plan, node.parents
         for cell, count in node.versions:
             if cell[0] != count:
                 raise GraphError(
-                    f"backward: a tensor that {node.plan.name} needs for its gradient was changed "
+                    f"backward: a tensor that {plan.name} needs for its gradient was changed "
                     "in place after the forward pass; clone() it before changing it, or use the "
                     "operation that makes a new tensor"
                 )
-        plan = node.plan
         if plan.count:
             pending.select(node, g)
         else:
-            parents = node.parents
             for i, grad in enumerate(plan.pull(node, g, wanted, create)):
                 if grad is not None:
                     pending.add(parents[i], grad, plan.owned)
@@ -165,10 +161,10 @@ def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
     return tensor if create else tensor.array
 
 
-def _useful(outputs: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
+def _useful(outputs: Sequence[Any], inputs: Sequence[Any], since: int) -> set[int]:
     """The ids of the nodes and leaves on a way from the outputs back to the inputs."""
-    useful = {id(x if x.node is None else x.node) for x in inputs}
-    oldest = min(-1 if x.node is None else x.node.birth for x in inputs)
+    useful = {id(x.node or x) for x in inputs}
+    oldest = max(since, min(x.node.birth if x.node else -1 for x in inputs))
     stack = [x.node for x in outputs if x.node is not None]
     seen: dict[int, Node] = {}
     while stack:
@@ -179,47 +175,39 @@ def _useful(outputs: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
             raise GraphError(_FREED)
         seen[node.birth] = node
         stack.extend([parent for parent in node.parents if isinstance(parent, Node)])
-    for birth in sorted(seen):
-        node = seen[birth]
+    for _, node in sorted(seen.items()):
         if any(id(parent) in useful for parent in node.parents):
             useful.add(id(node))
     return useful
 
 
 def gradients(
-    outputs: Sequence[Any],
-    cotangents: Sequence[Any],
-    inputs: Sequence[Any],
-    keep: bool,
-    create: bool,
-) -> list[Any]:
-    """The gradients of the inputs, arrays or (with ``create``) Tensors; None where there is no way."""
-    useful = _useful(outputs, inputs)
-    captured: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
+    outputs: Sequence[Any], cotangents: Sequence[Any], inputs: Sequence[Any], keep: bool,
+    create: bool, since: int = 0,
+) -> list[Any]:  # fmt: skip
+    """The gradients of the inputs, arrays or (with ``create``) Tensors; None where there is no way.
+
+    With ``since``, nodes that were born before and leaves are ends, whose hooks do not run: the
+    walk is part of another one.
+    """
+    useful = _useful(outputs, inputs, since)
+    found: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
     with set_grad_enabled(create):
-        leaves = _walk(outputs, cotangents, useful, captured, keep, create)
-        found: list[Any] = []
-        given: set[int] = set()
-        for x in inputs:
-            key = id(x if x.node is None else x.node)
-            if x.node is None:
-                entry = _finish_leaf(leaves[key], create) if key in leaves else None
-            else:
-                entry = captured[key]
-            if entry is None:
-                found.append(None)
-                continue
-            g, owned = entry
-            found.append(g if owned and key not in given else _copy(g, create))
-            given.add(key)
-    return found
+        leaves = walk_back(outputs, cotangents, useful, found, keep, create, since)
+        for key, entry in leaves.items():
+            if key in useful:
+                found[key] = entry[1:] if since else _finish_leaf(entry, create)
+        grads = []
+        for key in [id(x.node or x) for x in inputs]:
+            g, owned = found.get(key) or (None, True)
+            grads.append(g if owned else _copy(g, create))
+            found[key] = (g, g is None)  # the next one gets a copy
+    return grads
 
 
 def _finish_leaf(entry: list[Any], create: bool) -> tuple[Any, bool]:
     leaf, g, owned = entry
-    if leaf.hooks:
-        return _run_hooks(leaf.hooks, g, create), False
-    return g, owned
+    return (_run_hooks(leaf.hooks, g, create), False) if leaf.hooks else (g, owned)
 
 
 def _copy(g: Any, create: bool) -> Any:
@@ -230,14 +218,15 @@ def _copy(g: Any, create: bool) -> Any:
 def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, create: bool) -> None:
     """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails."""
     with set_grad_enabled(create):
-        leaves = _walk(outputs, cotangents, None, {}, keep, create)
+        leaves = walk_back(outputs, cotangents, None, {}, keep, create)
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
         for leaf, g, owned in finished:
-            if create:
-                leaf.grad = _copy(g, create) if leaf.grad is None else leaf.grad + g
-            elif leaf.grad is None:
-                leaf.grad = wrap(g if owned else _copy(g, create))
+            if leaf.grad is None:
+                g = g if owned else _copy(g, create)
+                leaf.grad = g if create else wrap(g)
+            elif create:
+                leaf.grad = leaf.grad + g
             else:
                 leaf.grad.array += g
                 leaf.grad.version[0] += 1

@@ -4,41 +4,32 @@
 ``min`` share the gradient evenly, as PyTorch's ``amax``.
 """
 
+import math
+from builtins import all as all_of
+from collections.abc import Sequence
 from typing import Any
 
 from ..engine.op import op
-
-# fmt: off
-__all__ = [
-    "all", "any", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min",
-    "softmax", "sum",
-]
-# fmt: on
+from ..errors import DTypeError, ShapeError
 
 Array = Any
 Axis = int | tuple[int, ...] | None
+
+
+def _axes(shape: tuple[int, ...], axis: Axis) -> Sequence[int]:
+    return range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
 
 
 def _restore(xp: Any, g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
     """A reduced array with the reduced dims back in place, of size 1."""
     if keepdims:
         return g
-    if axis is None:
-        return xp.reshape(g, (1,) * len(shape))
-    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)} if shape else ()
-    return xp.reshape(g, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    axes = _axes(shape, axis)
+    return xp.reshape(g, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
 
 
 def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool, xp: Any) -> Any:
     return xp.broadcast_to(_restore(xp, g, x_shape, axis, keepdims), x_shape)
-
-
-def _count(shape: tuple[int, ...], axis: Axis) -> int:
-    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    count = 1
-    for a in axes:
-        count *= shape[a] if shape else 1
-    return count
 
 
 def _share(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, xp: Any) -> Any:
@@ -51,7 +42,7 @@ def _share(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, xp: Any) -> Any
 def _log_sum(xp: Any, shifted: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(shifted))) of numbers of which the largest is 0.
 
-    The sum of the others goes through log1p: next to the 1 of the largest their digits would be lost.
+    The sum of the others goes through log1p: next to the 1 of the largest, digits would be lost.
     """
     largest = shifted == 0
     others = xp.sum(xp.where(largest, 0.0, xp.exp(shifted)), axis=axis, keepdims=keepdims)
@@ -69,9 +60,15 @@ sum.vjp(_spread)
 
 @op
 def mean(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    if not xp.isdtype(x.dtype, "real floating"):
+        raise DTypeError(f"mean: got a {x.dtype} tensor, expected floats; use .float()")
+    axes = _axes(x.shape, axis)
+    if 0 in x.shape and all_of(i in axes for i, n in enumerate(x.shape) if n == 0):
+        raise ShapeError(f"mean: nothing to average in a tensor of shape {x.shape}")
     return xp.mean(x, axis=axis, keepdims=keepdims)
 mean.vjp(lambda g, x_shape, axis, keepdims, xp:
-         _spread(g / _count(x_shape, axis), x_shape, axis, keepdims, xp))
+         _spread(g / math.prod([x_shape[i] for i in _axes(x_shape, axis)]),
+                 x_shape, axis, keepdims, xp))
 
 @op
 def max(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -83,7 +80,7 @@ def min(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Arra
     return xp.min(x, axis=axis, keepdims=keepdims)
 min.vjp(_share)
 
-@op
+@op(real=True)
 def logsumexp(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
@@ -93,17 +90,33 @@ logsumexp.vjp(lambda g, x, out, axis, keepdims, xp:
               _restore(xp, g, x.shape, axis, keepdims)
               * xp.exp(x - _restore(xp, out, x.shape, axis, keepdims)))
 
-@op
+@op(real=True)
 def softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
     e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 softmax.vjp(lambda g, out, axis, xp: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 
-@op
+@op(real=True)
 def log_softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
     shifted = x - xp.max(x, axis=axis, keepdims=True)
     return shifted - _log_sum(xp, shifted, axis, True)
 log_softmax.vjp(lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+
+@op
+def cumulative_sum(xp: Any, x: Array, /, axis: int = -1) -> Array:
+    return xp.cumulative_sum(x, axis=axis) if x.ndim else xp.array(x)
+cumulative_sum.vjp(lambda g, axis, xp:
+                   xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis))
+
+@op
+def argsort(xp: Any, x: Array, /, axis: int = -1, descending: bool = False) -> Array:
+    """Stable both ways; NaN is the largest, as in PyTorch."""
+    if not x.ndim:
+        return xp.argmax(x)
+    if not descending:
+        return xp.argsort(x, axis=axis, stable=True)
+    last = x.shape[axis] - 1
+    return last - xp.flip(xp.argsort(xp.flip(x, axis=axis), axis=axis, stable=True), axis=axis)
 
 @op
 def argmax(xp: Any, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:

@@ -1,0 +1,125 @@
+"""The functions made of several ops: what NumPy gives, and the slope of that."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from methods_table import CASES
+from oracle import assert_close, difference, gradients, outputs_of
+from strategies import Draw, real
+
+import tinygrad_rnn as tg
+
+
+def call(library, tensor, name, settings):
+    """The function of the top level with the drawn settings, of tensors."""
+    given = {k: tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items()}
+    if "equation" in given:
+        equation = given.pop("equation")
+        return lambda *xs: getattr(library, name)(equation, *xs, **given)
+    return lambda *xs: getattr(library, name)(*xs, **given)
+
+
+def drawn(name, data):
+    d = Draw(data.draw)
+    arrays, settings = CASES[name][0](d)
+    if name in ("var", "std"):  # of one number, less one, it is 0 / 0
+        count = arrays[0].size // max(np.sum(arrays[0], settings["dim"], keepdims=True).size, 1)
+        d.keep(count > 1)
+    return d, arrays, settings
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(data=st.data())
+def test_value_and_gradient(name, data):
+    d, arrays, settings = drawn(name, data)
+    ours, numpys = call(tg, tg.tensor, name, settings), CASES[name][1]
+    found = outputs_of(ours(*[tg.tensor(a) for a in arrays]))
+    wanted = outputs_of(numpys(*arrays, **settings))
+    assert len(found) == len(wanted)
+    for one, two in zip(found, wanted, strict=True):
+        assert_close(one.numpy(), np.asarray(two), what=name)
+    if found[0].dtype.kind != "f":
+        return
+    u = np.asarray(real(d.rng, found[0].shape))
+    directions = [np.asarray(real(d.rng, a.shape)) for a in arrays]
+    first = lambda *xs: outputs_of(ours(*xs))[0]
+    slopes = gradients(first, arrays, range(len(arrays)), [u])
+    along = sum((g * v).sum() for g, v in zip(slopes, directions, strict=True))
+    moved = lambda *xs: (outputs_of(numpys(*xs, **settings))[0] * u).sum()
+    assert_close(along, difference(moved, arrays, directions, step=1e-5), rtol=1e-6, what=name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_function_is_a_method_too(name):
+    assert name == "einsum" or getattr(tg.Tensor, name) is getattr(tg, name)
+
+
+def test_of_0d_tensors():
+    x = tg.tensor(3.0)
+    assert x.sort(0).values.item() == x.topk(1).values.item() == x.cumsum(-1).item() == 3
+    assert x.argsort().item() == x.sort().indices.item() == 0
+    assert x.prod().item() == x.prod(0).item() == x.norm().item() == x.max(0).values.item() == 3
+
+
+def test_products_of_nothing_and_of_integers():
+    assert tg.zeros(0).prod().item() == 1
+    assert tg.zeros(2, 0).prod(1).tolist() == [1, 1]
+    assert tg.tensor([3, 4], dtype="int32").prod().dtype == tg.int64
+    assert tg.tensor([True, False]).prod().item() == 0
+
+
+def test_order_is_stable_and_nan_is_the_largest():
+    x = tg.tensor([1.0, 0.0, 1.0, 0.0])
+    assert x.argsort().tolist() == [1, 3, 0, 2]
+    assert x.argsort(descending=True).tolist() == [0, 2, 1, 3]
+    assert tg.tensor([float("nan"), 1.0]).argsort(descending=True).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("p", ["fro", 1, 2, 3, 0.5])
+def test_the_norm_of_zeros_has_the_gradient_0(p):
+    x = tg.zeros(3).requires_grad_()
+    x.norm(p).backward()
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+WRONG = {
+    "norm": (lambda x: x.norm("nuc"), TypeError, "norm: p is 'nuc'"),
+    "topk too many": (lambda x: x.topk(4), ValueError, "topk: k is 4, expected at most 3"),
+    "topk of half": (lambda x: x.topk(1.5), TypeError, "topk: k is 1.5"),
+    "mm": (lambda x: x.mm(x[0]), ValueError, r"mm: got the shapes \(2, 3\) and \(3,\)"),
+    "bmm": (lambda x: x.reshape(2, 1, 3).bmm(tg.ones(1, 3, 1)), ValueError, "bmm: got the shapes"),
+    "mv of a list": (lambda x: x.mv([1, 2, 3]), TypeError, "mv: other is list, expected a Tensor"),
+    "outer": (lambda x: x.outer(x), ValueError, "outer: got the shapes"),
+    "gather": (lambda x: x.gather(0, tg.tensor([0])), ValueError, "gather: index has shape"),
+    "gather too far": (lambda x: x.gather(0, tg.tensor([[2]])), IndexError, "getitem: "),
+    "roll": (lambda x: x.roll((1, 2), 0), ValueError, "roll: got 2 shifts for 1 dims"),
+    "tril": (lambda x: x[0].tril(), ValueError, r"tril: got the shape \(3,\)"),
+    "tile": (lambda x: x.tile(-1), ValueError, "broadcast_to: "),
+    "einsum of a rank": (lambda x: tg.einsum("i->i", x), ValueError, "einsum: 'i->i' does not fit"),
+    "einsum of a size": (
+        lambda x: tg.einsum("ij,ji", x, x),
+        ValueError,
+        "einsum: 'j' is of the sizes",
+    ),
+    "einsum of one": (lambda x: tg.einsum("ij,jk->ik", x), ValueError, "einsum: .* does not fit"),
+    "einsum to what": (lambda x: tg.einsum("ij->k", x), ValueError, "einsum: .* is no equation"),
+    "einsum twice": (lambda x: tg.einsum("ij->ii", x), ValueError, "einsum: .* is no equation"),
+    "einsum of digits": (lambda x: tg.einsum("i1->i", x), ValueError, "einsum: .* is no equation"),
+    "einsum of a number": (
+        lambda x: tg.einsum("ij,", x, 2.0),
+        TypeError,
+        "einsum: operand 1 is float",
+    ),
+    "cumsum": (lambda x: x.cumsum(2), IndexError, "cumulative_sum: dim 2"),
+    "sort": (lambda x: x.sort((0, 1)), TypeError, "argsort: dim is"),
+    "softmax": (lambda x: x.softmax(None), TypeError, "softmax: dim is None"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_call(name):
+    call, kind, words = WRONG[name]
+    with pytest.raises(kind, match=words) as caught:
+        call(tg.arange(6).float().reshape(2, 3))
+    assert isinstance(caught.value, tg.Error)

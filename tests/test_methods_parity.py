@@ -1,0 +1,41 @@
+"""The functions made of several ops against PyTorch's: value, first and second gradient."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from methods_table import CASES
+from oracle import assert_all_close, derivatives
+from strategies import real
+from test_methods import call, drawn
+
+import tinygrad_rnn as tg
+
+pytestmark = pytest.mark.parity
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(data=st.data())
+def test_function(name, data):
+    torch = pytest.importorskip("torch")
+    d, arrays, settings = drawn(name, data)
+    arrays = [np.array(a, order="C") for a in arrays]
+    functions = [call(tg, tg.tensor, name, settings), call(torch, torch.tensor, name, settings)]
+    values, ours, theirs = [], *functions
+    for library, function in ((tg, ours), (torch, theirs)):
+        made = function(*[library.tensor(a) for a in arrays])
+        values.append(list(made) if isinstance(made, tuple) else [made])
+    assert_all_close(*values, 1e-10)
+    if values[0][0].dtype.kind != "f":
+        return
+    us = [np.asarray(real(d.rng, values[0][0].shape))]
+    vs = [np.asarray(real(d.rng, a.shape)) for a in arrays]
+    first = lambda function: (
+        lambda *xs: (lambda y: y[0] if isinstance(y, tuple) else y)(function(*xs))
+    )
+    found, wanted = (
+        derivatives(library, library.tensor, first(f), arrays, range(len(arrays)), us, vs)
+        for library, f in ((tg, ours), (torch, theirs))
+    )
+    for one, two in zip(found, wanted, strict=True):
+        assert_all_close(one, two, 1e-9 if one is found[2] else 1e-10)

@@ -1,0 +1,117 @@
+"""Where a NaN or an infinity comes from: all ops and gradients are checked, while that is asked for.
+
+Then the calls of the two forms of an op, and the class that a walk gathers gradients with, are
+replaced by checked ones; at other times nothing of this costs anything.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from numbers import Real
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..backend import backends
+from ..errors import GraphError, described
+from . import walk
+from .fused import FusedOp
+from .node import Node
+from .op import Op
+
+_CALLS: dict[Any, Callable[..., Any]] = {kind: kind.__call__ for kind in (Op, FusedOp)}
+_PACKAGE = __name__.partition(".")[0]
+_calls: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # what made a node, and where
+_lock = Lock()
+_blocks = 0  # how many are open, in all threads
+
+
+def _flaw(value: Any) -> str:
+    """What is wrong with the numbers of an array, a Tensor or a scalar; "" if nothing is."""
+    array = getattr(value, "array", getattr(value, "values", value))  # of a Tensor, of a Part
+    array = np.asarray(array) if isinstance(array, Real) else array
+    xp = backends.get(type(array))
+    if not xp or not xp.isdtype(array.dtype, "real floating") or xp.all(xp.isfinite(array)):
+        return ""
+    return "a NaN" if xp.any(xp.isnan(array)) else "an infinity"
+
+
+def _users_line() -> str:
+    """The innermost line outside of the package; "" on the walk back, which checks by itself."""
+    frame: Any = sys._getframe(1)
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        if frame.f_code is walk.walk_back.__code__:
+            return ""
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "an unknown line"
+
+
+def _checked(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A call of an op whose results are checked; an infinity may be handed on, a NaN may not."""
+
+    @wraps(call)
+    def checked(self: Any, *args: Any, **settings: Any) -> Any:
+        result = call(self, *args, **settings)
+        line = _users_line()
+        inputs = args[0] if args and isinstance(args[0], list | tuple) else args
+        shown = ", ".join(described(x) if hasattr(x, "shape") else repr(x) for x in inputs)
+        called = f"{self.name}({shown}) at {line}"
+        for out in (result if isinstance(result, tuple) else (result,)) if line else ():
+            if out.node is not None:
+                for node in (out.node, *out.node.parents[: out.node.plan.count]):
+                    _calls[node] = called
+            if flaw := _flaw(out):
+                had = [f"; argument {i} has {f}" for i, x in enumerate(inputs) if (f := _flaw(x))]
+                if flaw == "a NaN" or not had:
+                    message = f"detect_anomaly: {flaw} in the result of {called}"
+                    raise GraphError(message + "".join(had))
+        return result
+
+    return checked
+
+
+class _CheckedGradients(walk.Gradients):
+    """The gradients of a walk, each checked when it arrives."""
+
+    origin = "the caller of backward()"
+
+    def pop(self) -> list[Any]:
+        entry = super().pop()
+        unknown = f"{entry[0].plan.name} (its call, outside of detect_anomaly(), is not known)"
+        self.origin = _calls.get(entry[0], unknown)
+        return entry
+
+    def add(self, target: Any, g: Any, owned: bool) -> None:
+        if flaw := _flaw(g):
+            raise GraphError(
+                f"detect_anomaly: {flaw} in a gradient of shape {g.shape} from {self.origin}"
+            )
+        super().add(target, g, owned)
+
+
+def _switch(step: int) -> None:
+    global _blocks
+    with _lock:
+        _blocks += step
+        for kind, call in _CALLS.items():
+            kind.__call__ = _checked(call) if _blocks else call
+        walk.gathering = _CheckedGradients if _blocks else walk.Gradients
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise GraphError where an op, or its gradient, first gives a NaN or an infinity.
+
+    ``with tg.autograd.detect_anomaly():`` or ``@tg.autograd.detect_anomaly()``, around the forward
+    pass and ``backward()``, in all threads. The message names the op, the shapes of its arguments
+    and the line of the program that called it. An op may hand on an infinity that an argument has,
+    such as that of a mask: only one that is new is an error. Slow: for finding an error.
+    """
+    _switch(1)
+    try:
+        yield
+    finally:
+        _switch(-1)

@@ -66,9 +66,10 @@ def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) 
     for what, value in given.items():
         if value is not None:
             tensors(name, **{what: value})
-            if value.shape != shape or value.dtype != dtype:
-                expected = f"{dtype} of shape {shape}{why}"
-                raise ShapeError(f"{name}: {what} is {described(value)}, expected {expected}")
+            if value.dtype != dtype:
+                raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}")
+            if value.shape != shape:
+                raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
 
 
 def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -> None:

@@ -80,7 +80,7 @@ def layer_norm(
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x, or negative_slope * x where it is not above 0."""
-    return ops.where(input > 0, input, input * negative_slope)
+    return ops.where(input > 0, input, input.clamp(max=0.0) * negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -142,8 +142,8 @@ def pad(
     shape, inner, outer = list(input.shape), [slice(None)] * input.ndim, [slice(None)] * input.ndim
     for dim, left, right in zip(range(input.ndim)[::-1], pad[::2], pad[1::2], strict=False):
         n = input.shape[dim]
-        most = n - 1 if mode == "reflect" else sys.maxsize
-        if n + min(left, 0) + min(right, 0) < (mode != "constant") or max(left, right) > most:
+        most = {"reflect": max(n - 1, 0), "replicate": n * sys.maxsize}.get(mode, sys.maxsize)
+        if n + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
             got = f"{left} and {right} do not fit dim {dim}"
             raise ShapeError(f"pad: {got} of an input of shape {input.shape}, mode={mode!r}")
         if mode != "constant":

@@ -13,8 +13,6 @@ from .module import Module, Parameter
 __all__ = ["Dropout", "Embedding", "Flatten", "Identity", "LayerNorm", "Linear", "LogSoftmax"]
 __all__ += ["ReLU", "Sigmoid", "Softmax", "Tanh"]
 
-positive = check.integers  # while `data` takes it from here
-
 
 def empty_parameter(*shape: int) -> Parameter:
     """A parameter of the default dtype, to be filled by ``nn.init``."""
@@ -28,7 +26,8 @@ class Layer(Module):
         check.options(self._name, **settings)
         self._kept = (*self.__dict__.get("_kept", ()), *settings)
         for name, value in settings.items():
-            setattr(self, name, value)
+            keep = self.register_buffer if name.endswith("weight") else self.__setattr__
+            keep(name, value)
 
     def _draw_uniform(self, fan: int) -> None:
         for parameter in self.parameters():
@@ -132,9 +131,6 @@ class Functional(Layer):
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
-        for name in options:
-            if name.endswith("weight"):
-                self.register_buffer(name, options[name])
         self._keep(**options)
 
     def forward(self, *inputs: Any) -> Any:

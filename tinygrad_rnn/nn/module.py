@@ -1,8 +1,9 @@
 """Module: what holds parameters, buffers and other modules, and finds them again by name."""
 
 import warnings
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check
 from ..tensor import Tensor
 
 T = TypeVar("T")
+Keys = namedtuple("Keys", "missing_keys unexpected_keys")
 
 
 class Parameter(Tensor):
@@ -36,17 +38,11 @@ class Parameter(Tensor):
         return f"Parameter containing:\n{super().__repr__()}"
 
 
-class Keys(NamedTuple):
-    """What a ``load_state_dict`` that is not strict left as it was, and what it left aside."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
 class Module:
     """Base of all layers and models: parameters, submodules and buffers are its attributes.
 
-    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``.
+    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``. ``training`` is
+    what ``train()`` and ``eval()`` set.
 
     >>> from tinygrad_rnn import nn
     >>> class Head(nn.Module):

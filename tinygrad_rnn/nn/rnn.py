@@ -72,17 +72,11 @@ class _Recurrent(Layer):
             got = type(state).__name__ + (f" of {len(state)}" if given is state else "")
             expected = ", ".join(self.parts)
             raise DTypeError(f"{self._name}: the state is a {got}, expected a tuple ({expected})")
+        check.tensors(self._name, **dict(zip(self.parts, given, strict=True)))
         legend = self.legend if len(lead) == self.rank - 1 else self.legend.replace("B, ", "")
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)
         for what, part, size in zip(self.parts, given, sizes, strict=False):
-            if not isinstance(part, Tensor) or part.dtype != weight.dtype:
-                expected = f"a {weight.dtype} Tensor"
-                raise DTypeError(f"{self._name}: {what} is {described(part)}, expected {expected}")
-            if part.shape != (*lead, size):
-                expected = f"{(*lead, size)}: {legend}"
-                raise ShapeError(
-                    f"{self._name}: {what} has shape {part.shape}, expected {expected}"
-                )
+            check.like(self._name, f": {legend}", (*lead, size), weight.dtype, **{what: part})
         return list(given)
 
     def reset_parameters(self) -> None:

@@ -6,13 +6,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..creation import as_tensor
-from ..engine.mode import no_grad
 from ..errors import DTypeError, OptionError, ShapeError, described
 from ..random import Generator, host
 from ..tensor import Tensor
 from . import check
 
-Source: TypeAlias = Generator | None
+Gen: TypeAlias = Generator | None
 
 _GAINS = {"linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": math.sqrt(2.0)}
 _GAINS |= {"selu": 0.75, "leaky_relu": math.nan}
@@ -27,8 +26,8 @@ def _check(name: str, tensor: Any, dims: str = "") -> None:
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
-    with no_grad():
-        return tensor.copy_(as_tensor(np.asarray(values, tensor.dtype), device=tensor.device))
+    tensor.detach().copy_(as_tensor(np.asarray(values, tensor.dtype), device=tensor.device))
+    return tensor
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -40,7 +39,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return math.sqrt(2.0 / (1.0 + slope**2)) if leaky else _GAINS[nonlinearity]
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Source = None) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = None) -> Tensor:
     """Uniform in [a, b)."""
     _check("uniform_", tensor)
     if not a <= b:
@@ -48,9 +47,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Source =
     return _write(tensor, host(generator).uniform(a, b, tensor.shape))
 
 
-def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Source = None
-) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None) -> Tensor:
     """Normal."""
     _check("normal_", tensor)
     check.numbers("normal_", 0, std=std)
@@ -103,19 +100,19 @@ def _spread(name: str, tensor: Tensor, gain: float, fan: str, generator: Any) ->
     return uniform_(tensor, -math.sqrt(3.0) * std, math.sqrt(3.0) * std, generator)
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Source = None) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
     """Uniform, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010."""
     return _spread("xavier_uniform_", tensor, gain, "mean", generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Source = None) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
     """Normal, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010."""
     return _spread("xavier_normal_", tensor, gain, "mean", generator)
 
 
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-    generator: Source = None,
+    generator: Gen = None,
 ) -> Tensor:  # fmt: skip
     """Uniform, of deviation gain / sqrt(fan): He et al. 2015."""
     check.choice("kaiming_uniform_", ("fan_in", "fan_out"), mode=mode)
@@ -124,14 +121,14 @@ def kaiming_uniform_(
 
 def kaiming_normal_(
     tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-    generator: Source = None,
+    generator: Gen = None,
 ) -> Tensor:  # fmt: skip
     """Normal, of deviation gain / sqrt(fan): He et al. 2015."""
     check.choice("kaiming_normal_", ("fan_in", "fan_out"), mode=mode)
     return _spread("kaiming_normal_", tensor, calculate_gain(nonlinearity, a), mode, generator)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Source = None) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
     """A (semi-)orthogonal matrix, of all such equally likely: Saxe et al. 2013."""
     _check("orthogonal_", tensor, "at least 2 dims")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])

@@ -27,7 +27,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cell", default="RNN", choices=["RNN", "LSTM", "GRU"])
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--chunk", type=int, default=None, help="steps in a chunk, sqrt(T) if left out")
+    parser.add_argument(
+        "--chunk", type=int, default=None, help="steps in a chunk, sqrt(T) if left out"
+    )
     parser.add_argument("--one", default="", choices=["", *WAYS], help=argparse.SUPPRESS)
     parser.add_argument("--trace", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -91,7 +93,9 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args)))
         return
-    print(f"{args.cell} 65, {args.hidden}; Python {platform.python_version()}, {platform.machine()}\n")
+    print(
+        f"{args.cell} 65, {args.hidden}; Python {platform.python_version()}, {platform.machine()}\n"
+    )
     print("| T | B | whole: resident, allocated MiB, ms | recomputed | memory | time |")
     print("|---|---|---|---|---|---|")
     for steps in args.steps:

@@ -647,7 +647,7 @@ tg.save_checkpoint("/no/such/folder/file", 3)
 tg.save_checkpoint("/no/such/folder/file", model, 3)
     DTypeError: save_checkpoint ... int
 tg.save_checkpoint("/no/such/folder/file", model, step=-1)
-    DTypeError: save_checkpoint: step is -1
+    OptionError: save_checkpoint: step is -1
 tg.save_checkpoint("/no/such/folder/file", model, extra={"a": object()})
     DTypeError: 'extra/a' is a builtins.object
 tg.save_checkpoint(None, model)

@@ -38,7 +38,7 @@ linear(tg.zeros(2, 3, dtype=f64))
 linear(tg.zeros(2, 3, dtype=i64))
     DTypeError: nn.Linear ... int64 ... .float()
 linear(np.zeros((2, 3), "f"))
-    DTypeError: nn.Linear: input is ndarray ... Tensor
+    DTypeError: nn.Linear: input is float32 ndarray ... Tensor ... as_tensor
 linear([[0.0, 0.0, 0.0]])
     DTypeError: nn.Linear: input is list ... as_tensor
 linear(None)
@@ -48,13 +48,13 @@ F.linear(x, tg.ones(3))
 F.linear(x, weight, tg.ones(1))
     ShapeError: linear: bias ... (1,) ... (2,)
 F.linear(x, weight, tg.ones(2, dtype=f64))
-    ShapeError: linear: bias is float64
+    DTypeError: linear: bias is float64
 nn.Embedding(0, 2)
     OptionError: nn.Embedding: num_embeddings is 0
 nn.Embedding(2, 0)
     OptionError: nn.Embedding: embedding_dim is 0
 nn.Embedding(4, 2, 4)
-    OptionError: padding_idx is 4 ... num_embeddings=4
+    OptionError: nn.Embedding: padding_idx is 4 ... from -4 to 3
 nn.Embedding(4, 2, -5)
     OptionError: nn.Embedding: padding_idx is -5
 nn.Embedding(4, 2, 1.0)
@@ -80,7 +80,7 @@ nn.Dropout(-0.1)
 nn.Dropout(NAN)
     OptionError: nn.Dropout: p is nan
 nn.Dropout("half")
-    OptionError: nn.Dropout: p is 'half'
+    DTypeError: nn.Dropout: p is 'half', expected a number
 nn.Dropout()([1.0])
     DTypeError: dropout: input is list
 nn.Dropout()(tg.tensor([1, 2]))
@@ -99,12 +99,108 @@ sequential[2]
     IdError: nn.Sequential: index 2 of 2 modules
 sequential["0"]
     DTypeError: nn.Sequential: index '0' ... integer or a slice
+sequential.append(3)
+    DTypeError: nn.Sequential: 2 is int, expected a Module
+sequential.extend([nn.Tanh(), None])
+    DTypeError: nn.Sequential: 3 is NoneType
+sequential.extend(nn.Tanh())
+    DTypeError: nn.Sequential: modules is Tanh ... in a list
+sequential.insert(0, [nn.Tanh()])
+    DTypeError: nn.Sequential: 0 is list
+sequential.insert("0", nn.Tanh())
+    DTypeError: nn.Sequential: index is '0', expected an integer
+sequential.__setitem__(2, nn.Tanh())
+    IdError: nn.Sequential: index 2 of 2 modules
+sequential.__setitem__(0, None)
+    DTypeError: nn.Sequential: 0 is NoneType
+sequential.__delitem__(-3)
+    IdError: nn.Sequential: index -3 of 2 modules
+sequential.pop(5)
+    IdError: nn.Sequential: index 5 of 2 modules
+nn.Sequential(rnn, linear)(x)
+    DTypeError: nn.Linear: input is tuple, expected a Tensor ... (output, state)
+nn.Sequential(gru, nn.Tanh())(x)
+    DTypeError: nn.Tanh: input is tuple, expected a Tensor ... (output, state)
+nn.ModuleList(nn.Tanh())
+    DTypeError: nn.ModuleList: modules is Tanh ... in a list
+nn.ModuleList([nn.Tanh(), 3])
+    DTypeError: nn.ModuleList: 1 is int, expected a Module
+nn.ModuleList([nn.Tanh()])[1]
+    IdError: nn.ModuleList: index 1 of 1 modules
+nn.ModuleList()(x)
+    GraphError: ModuleList: forward is not defined
+nn.ModuleDict({"a": 3})
+    DTypeError: nn.ModuleDict: a is int, expected a Module
+nn.ModuleDict({"a.b": nn.Tanh()})
+    OptionError: nn.ModuleDict: the name 'a.b' ... dot
+nn.ModuleDict({"keys": nn.Tanh()})
+    OptionError: nn.ModuleDict: the name 'keys' ... taken
+nn.ModuleDict({1: nn.Tanh()})
+    OptionError: nn.ModuleDict: the name 1 is no text
+nn.ModuleDict(3)
+    DTypeError: nn.ModuleDict: modules is int ... a dict of modules
+nn.ModuleDict({"a": nn.Tanh()})["b"]
+    NameMissing: nn.ModuleDict: no module 'b', expected one of ['a']
+nn.ModuleDict({"a": nn.Tanh()}).pop("b")
+    NameMissing: nn.ModuleDict: no module 'b'
+nn.LayerNorm(0)
+    OptionError: nn.LayerNorm: normalized_shape is 0, expected at least 1
+nn.LayerNorm((3, 2.0))
+    DTypeError: nn.LayerNorm: normalized_shape is 2.0, expected an integer
+nn.LayerNorm(())
+    DTypeError: nn.LayerNorm: normalized_shape is ()
+nn.LayerNorm(3, eps=-1e-5)
+    OptionError: nn.LayerNorm: eps is -1e-05
+nn.LayerNorm(4)(x)
+    ShapeError: nn.LayerNorm: input has shape (4, 2, 3), expected (4,) at its end
+nn.LayerNorm(3)(tg.zeros(2, 3, dtype=f64))
+    DTypeError: nn.LayerNorm: input is float64, expected float32 ... .float()
+nn.LayerNorm(3)([1.0, 2.0, 3.0])
+    DTypeError: nn.LayerNorm: input is list
+F.layer_norm(x, 3, tg.ones(2))
+    ShapeError: layer_norm: weight has shape (2,), expected (3,)
+F.layer_norm(x, (2, 3), tg.ones(2, 3), tg.ones(3))
+    ShapeError: layer_norm: bias ... (3,) ... (2, 3)
+F.layer_norm(two, 2)
+    DTypeError: layer_norm: input is int64 ... .float()
+nn.Tanh()(3.0)
+    DTypeError: nn.Tanh: input is float ... as_tensor
+nn.Softmax(3)(x)
+    DimError: softmax: dim 3
+nn.Flatten(2, 1)(x)
+    DimError: flatten
+F.pad(x, (1,))
+    ShapeError: pad: got 1 sizes, expected two for each
+F.pad(x, (1,) * 8)
+    ShapeError: pad: got 8 sizes
+F.pad(x, (1.0, 2))
+    DTypeError: pad: pad[0] is 1.0, expected an integer
+F.pad(x, (-2, -2))
+    ShapeError: pad: -2 and -2 do not fit dim 2 ... (4, 2, 3)
+F.pad(x, (-4, 4))
+    ShapeError: pad: -4 and 4 do not fit dim 2
+F.pad(x, (3, 0), mode="reflect")
+    ShapeError: pad: 3 and 0 do not fit dim 2 ... 'reflect'
+F.pad(tg.zeros(2, 0), (1, 0), mode="replicate")
+    ShapeError: pad: 1 and 0 do not fit dim 1
+F.pad(x, (1, 1), mode="mirror")
+    OptionError: pad: mode is 'mirror' ... 'reflect'
+F.pad(x, (1, 1), mode="reflect", value=1.0)
+    OptionError: pad: value is 1.0, which mode='reflect' does not take
+F.pad([1.0], (1, 1))
+    DTypeError: pad: input is list
+F.pad(x, 1)
+    DTypeError: pad: pad is int
 F.one_hot(tg.tensor([0.0]))
     DTypeError: one_hot ... .long()
 F.one_hot(tg.tensor([3]), 3)
     IdError: one_hot ... 3 at (0,) ... [0, 3)
 F.one_hot(tg.zeros(0, dtype=i64))
     OptionError: one_hot ... num_classes
+F.one_hot(tg.tensor([-1]))
+    IdError: one_hot: tensor has -1 at (0,)
+F.one_hot(two, 2.0)
+    DTypeError: one_hot: num_classes is 2.0
 """
 
 RECURRENT = """
@@ -127,9 +223,9 @@ nn.RNN(3, 2, dropout=NAN)
 rnn(tg.zeros(4, 2, 5))
     ShapeError: nn.RNN: input has 5 features ... expected input_size=3 ... (4, 2, 5)
 rnn(tg.zeros(4, 2, 3, 1))
-    ShapeError: nn.RNN: input has shape (4, 2, 3, 1) ... 3 dims
+    ShapeError: nn.RNN: input ... (4, 2, 3, 1), expected 3 dims, or 2
 rnn(tg.zeros(3))
-    ShapeError: nn.RNN: input has shape (3,)
+    ShapeError: nn.RNN: input ... (3,), expected 3 dims
 rnn(tg.zeros(0, 2, 3))
     ShapeError: nn.RNN: input has no steps ... T >= 1
 rnn(tg.zeros(0, 2, dtype=i64))
@@ -137,31 +233,31 @@ rnn(tg.zeros(0, 2, dtype=i64))
 rnn(tg.zeros(4, 2, 3, dtype=f64))
     DTypeError: nn.RNN: input is float64 ... .float()
 rnn(tg.zeros(4, 2, 3, dtype=i64))
-    DTypeError: nn.RNN: input is int64 ... .float() ... ids have 2 dims
+    DTypeError: nn.RNN: input is int64 ... 2 dims ... of ids ... .float()
 rnn(tg.tensor([[True]]))
     DTypeError: nn.RNN: input is bool
 rnn(np.zeros((4, 2, 3)))
-    DTypeError: nn.RNN: input is ndarray ... as_tensor
+    DTypeError: nn.RNN: input is float64 ndarray ... as_tensor
 rnn(tg.tensor([[0, 3]]))
     IdError: nn.RNN: input has 3 at (0, 1), expected ids in [0, 3)
 rnn(tg.tensor([0, -1]))
     IdError: nn.RNN: input has -1 at (1,)
 rnn(x, tg.zeros(1, 2, 2))
-    ShapeError: nn.RNN: h_0 has shape (1, 2, 2), expected (2, 2, 2) ... batch_first
+    ShapeError: nn.RNN: h_0 has shape (1, 2, 2), expected (2, 2, 2): (num_layers * D, B, H) ... batch_first
 rnn(x, tg.zeros(2, 2))
     ShapeError: nn.RNN: h_0 has shape (2, 2)
 rnn(x[:, 0], tg.zeros(2, 1, 2))
-    ShapeError: nn.RNN: h_0 ... expected (2, 2)
+    ShapeError: nn.RNN: h_0 ... expected (2, 2): (num_layers * D, H)
 rnn(x, tg.zeros(2, 2, 2, dtype=f64))
-    DTypeError: nn.RNN: h_0 is float64, expected a float32
+    DTypeError: nn.RNN: h_0 is float64 ... expected float32
 rnn(x, np.zeros((2, 2, 2), "f"))
-    DTypeError: nn.RNN: h_0 is ndarray
+    DTypeError: nn.RNN: h_0 is float32 ndarray
 rnn(x, (tg.zeros(2, 2, 2),))
     DTypeError: nn.RNN: h_0 is tuple
 rnn(x, lengths=[4])
-    ShapeError: nn.RNN: lengths has shape (1,) ... 2 integers
+    ShapeError: nn.RNN: lengths ... (1,) ... 2 integers
 rnn(x, lengths=3)
-    ShapeError: nn.RNN: lengths has shape ()
+    ShapeError: nn.RNN: lengths ... ()
 rnn(x, lengths=[1.0, 2.0])
     ShapeError: nn.RNN: lengths ... float64 ... 2 integers
 rnn(x, lengths=[[1], [1, 2]])
@@ -177,7 +273,7 @@ nn.RNNCell(3, 2, nonlinearity="gelu")
 cell(tg.zeros(2, 4))
     ShapeError: nn.RNNCell: input has 4 features ... input_size=3
 cell(tg.zeros(4, 2, 3))
-    ShapeError: nn.RNNCell: input has shape (4, 2, 3)
+    ShapeError: nn.RNNCell: input ... (4, 2, 3), expected 2 dims
 cell(tg.zeros(2, 3, dtype=f64))
     DTypeError: nn.RNNCell: input is float64
 cell(tg.tensor([3]))
@@ -215,13 +311,15 @@ lstm(x, (tg.zeros(2, 2, 2), tg.zeros(2, 2, 2)))
 lstm(x, (tg.zeros(2, 2, 1), tg.zeros(2, 2, 1)))
     ShapeError: nn.LSTM: c_0 has shape (2, 2, 1), expected (2, 2, 2) ... batch_first
 lstm(x, (tg.zeros(2, 2, 1), None))
-    DTypeError: nn.LSTM: c_0 is NoneType, expected a float32 Tensor
+    DTypeError: nn.LSTM: c_0 is NoneType, expected a Tensor
 lstm(x[:, 0], (tg.zeros(2, 1), tg.zeros(2, 1, 2)))
     ShapeError: nn.LSTM: c_0 ... expected (2, 2)
 lstm(x, lengths=[1, 5])
     OptionError: nn.LSTM: lengths go from 1 to 5
 nn.GRU(3, 2, num_layers=0)
     OptionError: nn.GRU: num_layers is 0
+nn.GRU(3, 2, proj_size=1)
+    OptionError: nn.GRU: proj_size is 1 ... LSTM
 gru(tg.tensor([[0, 3]]))
     IdError: nn.GRU: input has 3 at (0, 1)
 gru(x, (tg.zeros(1, 2, 2), tg.zeros(1, 2, 2)))
@@ -262,9 +360,9 @@ F.cross_entropy(tg.zeros(2, 3), tg.tensor([0, 1, 2]))
 F.cross_entropy(tg.zeros(2, 3), tg.tensor([[0], [1]]))
     ShapeError: target ... (2, 1)
 F.cross_entropy(tg.zeros(2, 3), tg.tensor([0.0, 1.0]))
-    ShapeError: target is float32 of shape (2,)
+    ShapeError: target has shape (2,), expected (2, 3), probabilities
 F.cross_entropy(tg.zeros(2, 3), tg.zeros(2, 3, dtype=f64))
-    ShapeError: target is float64 ... float32
+    DTypeError: target is float64 ... float32
 F.cross_entropy(tg.zeros(2, 3), tg.tensor([True, False]))
     ShapeError: target is bool
 F.cross_entropy(tg.tensor(1.0), tg.tensor(0))
@@ -278,11 +376,11 @@ F.cross_entropy(tg.zeros(2, 3), [0, 1])
 F.cross_entropy(tg.zeros(2, 3), two, [1.0, 1.0, 1.0])
     DTypeError: cross_entropy: weight is list
 F.cross_entropy(tg.zeros(2, 3), two, tg.ones(2))
-    ShapeError: weight is float32 of shape (2,) ... (3,)
+    ShapeError: weight has shape (2,), expected (3,), of each class
 F.cross_entropy(tg.zeros(2, 3), two, tg.ones(3, dtype=f64))
-    ShapeError: weight is float64
+    DTypeError: weight is float64
 F.cross_entropy(tg.zeros(2, 3), two, reduction="avg")
-    OptionError: reduction is 'avg' ... 'mean', 'sum' or 'none'
+    OptionError: reduction is 'avg' ... 'mean' or 'sum' or 'none'
 F.cross_entropy(tg.zeros(2, 3), two, label_smoothing=1.1)
     OptionError: label_smoothing is 1.1
 F.cross_entropy(tg.zeros(2, 3), two, label_smoothing=NAN)
@@ -302,11 +400,67 @@ F.mse_loss(tg.zeros(2), tg.zeros(2, dtype=f64))
 F.mse_loss(tg.tensor([1]), tg.tensor([1]))
     DTypeError: mse_loss: input is int64
 F.mse_loss(tg.zeros(2), [0.0, 0.0])
-    DTypeError: mse_loss: got Tensor and list
+    DTypeError: mse_loss: target is list ... as_tensor
 F.mse_loss(tg.zeros(2), 0.0)
-    DTypeError: mse_loss: got Tensor and float
+    DTypeError: mse_loss: target is float
 nn.MSELoss("avg")
     OptionError: nn.MSELoss: reduction is 'avg'
+nn.MSELoss()(tg.zeros(2), np.zeros(2, "f"))
+    DTypeError: nn.MSELoss: target is float32 ndarray
+F.mse_loss(tg.zeros(2), tg.zeros(2), weight=tg.ones(1))
+    ShapeError: mse_loss: weight has shape (1,), expected (2,) as the input
+F.mse_loss(tg.zeros(2), tg.zeros(2), weight=tg.zeros(2))
+    ShapeError: mse_loss: the mean of no elements
+F.l1_loss(tg.zeros(4), tg.zeros(4, 1))
+    ShapeError: l1_loss: input has shape (4,) and target (4, 1)
+F.l1_loss(tg.zeros(0), tg.zeros(0))
+    ShapeError: l1_loss: the mean of no elements
+nn.L1Loss("max")
+    OptionError: nn.L1Loss: reduction is 'max'
+nn.HuberLoss(delta=0.0)
+    OptionError: nn.HuberLoss: delta is 0.0
+nn.HuberLoss(delta=NAN)
+    OptionError: nn.HuberLoss: delta is nan
+F.huber_loss(tg.zeros(2), tg.zeros(3))
+    ShapeError: huber_loss: input has shape (2,) and target (3,)
+F.huber_loss(tg.zeros(2), tg.zeros(2), delta=-1.0)
+    OptionError: huber_loss: delta is -1.0
+nn.SmoothL1Loss(beta=-1.0)
+    OptionError: nn.SmoothL1Loss: beta is -1.0
+nn.SmoothL1Loss(beta="1")
+    DTypeError: nn.SmoothL1Loss: beta is '1', expected a number
+F.smooth_l1_loss(tg.zeros(2), tg.zeros(2, dtype=f64))
+    DTypeError: smooth_l1_loss: input is float32 and target float64
+F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 3]))
+    IdError: nll_loss: target has 3 at (1,), expected ids in [0, 3)
+F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 1, 2]))
+    ShapeError: nll_loss: target is int64 of shape (3,), expected class indices of shape (2,)
+F.nll_loss(tg.zeros(2, 3), tg.zeros(2, 3))
+    ShapeError: nll_loss: target is float32 of shape (2, 3)
+F.nll_loss(tg.zeros(2, 3), tg.full((2,), -100))
+    ShapeError: nll_loss: the mean over no targets
+F.nll_loss(tg.zeros(2, 3), two, tg.ones(2))
+    ShapeError: nll_loss: weight ... (2,) ... (3,), of each class
+F.nll_loss(tg.zeros(2, 3), two, tg.ones(3, requires_grad=True))
+    GraphError: nll_loss: weight requires grad ... detach()
+nn.NLLLoss(ignore_index=1.5)
+    DTypeError: nn.NLLLoss: ignore_index is 1.5
+nn.CrossEntropyLoss(ignore_index=None)
+    DTypeError: nn.CrossEntropyLoss: ignore_index is None
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2, 1))
+    ShapeError: binary_cross_entropy_with_logits: input has shape (2,) and target (2, 1)
+F.binary_cross_entropy_with_logits(tg.zeros(2), two)
+    DTypeError: binary_cross_entropy_with_logits: input is float32 and target int64
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), tg.ones(3, 2))
+    ShapeError: (3, 2), expected (2,), after weight and pos_weight
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=tg.ones(2, dtype=f64))
+    DTypeError: float64 of shape (2,), expected float32
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=[1.0, 2.0])
+    DTypeError: pos_weight is list
+F.binary_cross_entropy_with_logits(tg.zeros(0), tg.zeros(0))
+    ShapeError: the mean of no elements
+nn.BCEWithLogitsLoss(pos_weight=2.0)
+    DTypeError: 'pos_weight' is float
 """
 
 MODULES = """
@@ -331,7 +485,7 @@ nn.Parameter([1.0])
 nn.Parameter(np.array([1, 2]))
     DTypeError: requires_grad: got a int64 ... .float()
 linear.load_state_dict([1])
-    DTypeError: Linear.load_state_dict: got list
+    DTypeError: Linear.load_state_dict: state_dict is list ... state_dict()
 linear.load_state_dict({})
     CheckpointError: weight is missing ... bias is missing
 linear.load_state_dict({**arrays(linear), "x": 1})
@@ -470,6 +624,32 @@ clip_grad_value_(model.parameters(), None)
     DTypeError: clip_grad_value_: clip_value is None
 clip_grad_value_([None], 1.0)
     DTypeError: clip_grad_value_: number 0 is NoneType
+clip_grad_norm_(iter([]), 1.0)
+    OptionError: clip_grad_norm_: got an iterator that is at its end ... parameters()
+clip_grad_value_(nn.Tanh().parameters(), 1.0)
+    OptionError: clip_grad_value_: got an iterator
+clip_grad_norm_(3, 1.0)
+    DTypeError: clip_grad_norm_: tensors is int ... model.parameters()
+nn.utils.parameters_to_vector([weight, 3.0])
+    DTypeError: parameters_to_vector: number 1 is float
+nn.utils.parameters_to_vector([])
+    OptionError: got no tensors
+nn.utils.vector_to_parameters(tg.ones(5), [weight])
+    ShapeError: vector_to_parameters: vec has shape (5,), expected (6,)
+nn.utils.vector_to_parameters(tg.ones(2, 3), [weight])
+    ShapeError: vector_to_parameters: vec has shape (2, 3)
+nn.utils.vector_to_parameters(np.ones(6), [weight])
+    DTypeError: vector_to_parameters: vec is float64 ndarray
+nn.utils.rnn.pad_sequence([tg.zeros(2, 3), tg.zeros(2, 4)])
+    ShapeError: pad_sequence: number 1 has shape (2, 4), expected (T, *(3,))
+nn.utils.rnn.pad_sequence([tg.tensor(1.0)])
+    ShapeError: pad_sequence: number 0 has shape ()
+nn.utils.rnn.pad_sequence([])
+    OptionError: got no tensors
+nn.utils.rnn.pad_sequence([[1.0]])
+    DTypeError: pad_sequence: number 0 is list
+nn.utils.rnn.pad_sequence([tg.zeros(2)], padding_side="top")
+    OptionError: pad_sequence: padding_side is 'top'
 get_total_norm([1.0])
     DTypeError: get_total_norm: number 0 is float
 get_total_norm([weight], -2)
@@ -486,7 +666,7 @@ init.uniform_(weight, 1.0, 0.0)
 init.uniform_(weight, NAN)
     OptionError: uniform_: from a=nan
 init.uniform_(np.zeros(3))
-    DTypeError: uniform_: got ndarray, expected a float Tensor
+    DTypeError: uniform_: got float64 ndarray ... expected a float Tensor
 init.uniform_(tg.tensor([1, 2]))
     DTypeError: uniform_: got int64
 init.uniform_(weight, generator=3)
@@ -513,6 +693,12 @@ init.identity_(tg.zeros(2, 2, 2))
     ShapeError: identity_ ... (2, 2, 2)
 init.eye_(linear.bias)
     ShapeError: identity_ ... 2 dims
+init.calculate_gain("leaky_relu", "a")
+    DTypeError: calculate_gain: param is 'a'
+init.normal_(weight, std=NAN)
+    OptionError: normal_: std is nan
+init.kaiming_uniform_(weight, mode="mean")
+    OptionError: kaiming_uniform_: mode is 'mean'
 init.calculate_gain("gelu")
     OptionError: calculate_gain: nonlinearity is 'gelu' ... tanh
 """
@@ -767,7 +953,7 @@ x.clamp(tg.ones(4, 2, 3))
 tg.where(x > 0, x, tg.ones(5))
     ShapeError: where: the shapes (4, 2, 3) and (4, 2, 3) and (5,)
 tg.where([True], x, x)
-    DTypeError: where: got a list
+    DTypeError: where: condition is list
 x.masked_fill(tg.ones(5).bool(), 0.0)
     ShapeError: (5,) and (4, 2, 3)
 x.masked_fill(x > 0, [1.0, 2.0])
@@ -1009,6 +1195,7 @@ BUILT_IN = {
     "DimError": IndexError,
     "GraphError": RuntimeError,
     "IdError": IndexError,
+    "NameMissing": KeyError,
     "OptionError": ValueError,
     "ShapeError": ValueError,
 }

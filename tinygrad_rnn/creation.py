@@ -1,11 +1,20 @@
 """Functions that make tensors: from data, of a shape, at random. PyTorch's names and arguments."""
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from .backend import find
-from .errors import DTypeError, OptionError, ShapeError, check_integers, check_type, described
+from .errors import (
+    DTypeError,
+    OptionError,
+    ShapeError,
+    check_integers,
+    check_numbers,
+    check_type,
+    described,
+)
 from .methods import sizes_of
 from .random import Generator, host
 from .tensor import Tensor, as_dtype, plain
@@ -167,12 +176,13 @@ def ones_like(
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None,
+    start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """The numbers from start (0 if only an end is given) up to, without, end."""
     if end is None:
         start, end = 0, start
+    check_numbers("arange", start=start, end=end, step=step)
     if step == 0:
         raise OptionError("arange: step is 0")
     array = np.arange(start, end, step)
@@ -186,6 +196,7 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """``steps`` evenly spaced numbers from start to end, both included."""
+    check_numbers("linspace", start=start, end=end)
     check_integers("linspace", 0, steps=steps)
     return _made("linspace", np.linspace(start, end, steps), dtype, device, requires_grad)
 
@@ -220,12 +231,15 @@ def randn(
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
+    low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None,
     dtype: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Integers from low (0 if left out) up to, without, high: ``randint(10, (2, 3))``."""
     if size is None:
-        low, high, size = 0, low, high
+        low, high, size = 0, low, high  # randint(10, (2, 3))
+    elif high is None:
+        low, high = 0, low
+    check_integers("randint", -inf, **{"low end": low, "high end": high})
     if size is None or not low < high:
         raise OptionError(f"randint: from {low} to {high} in the shape {size}: nothing to draw")
     array = host(generator).integers(low, high, _shape("randint", (size,)), np.int64)
@@ -237,8 +251,9 @@ def randperm(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """The integers below n in random order."""
+    found = as_dtype(dtype or np.int64, "randperm")
     array = host(generator).permutation(_shape("randperm", (n,))[0])
-    return _made("randperm", array, dtype or np.int64, device, requires_grad)
+    return _made("randperm", array, found, device, requires_grad)
 
 
 def multinomial(

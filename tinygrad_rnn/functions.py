@@ -9,6 +9,7 @@ from . import ops
 from .creation import as_tensor
 from .einsum import einsum
 from .errors import DTypeError, OptionError, ShapeError, check_type
+from .methods import mask_of
 from .tensor import Tensor
 
 # fmt: off
@@ -57,7 +58,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """``input`` where ``condition``, else ``other``."""
     if not isinstance(input, Tensor | np.ndarray) and not isinstance(other, Tensor | np.ndarray):
         input, other = as_tensor([input, other])  # of two numbers, the default dtype
-    out: Tensor = ops.where(condition, input, other)
+    out: Tensor = ops.where(mask_of("where", "condition", condition), input, other)
     return out
 
 

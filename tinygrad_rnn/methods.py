@@ -24,6 +24,7 @@ from .errors import (
     check_integers,
     check_numbers,
     check_type,
+    described,
 )  # fmt: skip
 
 Dim = int | tuple[int, ...] | list[int] | None
@@ -50,6 +51,15 @@ def sizes_of(name: str, sizes: tuple[Any, ...], named: Any = None) -> tuple[int,
         return tuple([size.__index__() for size in sizes])
     except AttributeError:
         raise DTypeError(f"{name}: got {sizes!r}, expected integers") from None
+
+
+def mask_of(name: str, what: str, mask: Any) -> Any:
+    """A mask, which has to be bool, as everywhere in PyTorch."""
+    if "bool" not in str(getattr(mask, "dtype", "")):
+        raise DTypeError(
+            f"{name}: {what} is {described(mask)}, expected bool; compare, as in x > 0"
+        )
+    return mask
 
 
 def _several(value: Any) -> tuple[Any, ...]:
@@ -82,7 +92,11 @@ class Methods(Value):
     def numel(self) -> Int: "The number of elements."; return math.prod(self.shape)
     def size(self, dim: Int | None = None) -> Any:
         """The shape, or the size of one dim."""
-        return self.shape if dim is None else self.shape[check_dim("size", dim, self.shape)]
+        return self.shape if dim is None else self._size("size", dim)
+
+    def _size(self, name: str, dim: Int) -> Int:
+        """The size of a dim, for a function of that name."""
+        return (self.shape or (1,))[check_dim(name, dim, self.shape)]
 
     # ------------------------------------------------------------ elementwise: a line each
 
@@ -143,7 +157,7 @@ class Methods(Value):
 
     def where(self, condition: Any, other: Operand) -> Self:
         """Itself where ``condition``, else ``other``."""
-        return ops.where(condition, self, other)
+        return ops.where(mask_of("where", "condition", condition), self, other)
 
     def allclose(self, other: Any, rtol: Float = 1e-5, atol: Float = 1e-8) -> Bool:
         """Whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
@@ -153,7 +167,7 @@ class Methods(Value):
 
     def masked_fill(self, mask: Any, value: Operand) -> Self:
         """``value`` where ``mask``, else itself."""
-        return ops.where(mask, value, self)
+        return ops.where(mask_of("masked_fill", "mask", mask), value, self)
 
     __add__, __sub__, __mul__, __truediv__ = add, sub, mul, div
     __floordiv__, __mod__, __pow__ = floor_divide, remainder, pow
@@ -211,7 +225,7 @@ class Methods(Value):
         x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
         if whole := dim is None or not self.ndim:
             x, dim = x.flatten(), 0
-        while (n := x.size(dim)) > 1:  # in pairs: the gradient is exact where an element is 0
+        while (n := x._size("prod", dim)) > 1:  # in pairs: the gradient is exact where an element is 0
             half = x.narrow(dim, 0, n // 2) * x.narrow(dim, n // 2, n // 2)
             x = ops.concat([half, x.narrow(dim, n - 1, 1)], axis=dim) if n % 2 else half
         x = x if n else ops.sum(x, dim, True) + 1
@@ -302,7 +316,7 @@ class Methods(Value):
         """``(values, indices)`` of the k largest, or smallest, along a dim, in order."""
         check_integers("topk", 0, k=k)
         places = self.argsort(dim, largest)
-        if k > (size := self.shape[dim] if self.ndim else 1):
+        if k > (size := self._size("topk", dim)):
             raise OptionError(f"topk: k is {k}, expected at most {size}, the size of the dim")
         return self._chosen(places.narrow(dim, 0, k) if self.ndim else places, dim, True)
 
@@ -426,7 +440,7 @@ class Methods(Value):
         if len(steps) != len(places):
             raise DimError(f"roll: got {len(steps)} shifts for {len(places)} dims")
         for shift, dim in zip(steps, places, strict=True):
-            size = x.size(dim)
+            size = x._size("roll", dim)
             cut = -shift % max(size, 1)
             x = ops.concat([x.narrow(dim, cut, size - cut), x.narrow(dim, 0, cut)], axis=dim)
         return x
@@ -437,11 +451,11 @@ class Methods(Value):
 
     def tril(self, diagonal: Int = 0) -> Self:
         """0 above a diagonal of the last two dims."""
-        return ops.where(self._below("tril", diagonal), self, 0)
+        return ops.where(self._below("tril", diagonal), self, ops.zeros_like(self))
 
     def triu(self, diagonal: Int = 0) -> Self:
         """0 below a diagonal of the last two dims."""
-        return ops.where(self._below("triu", diagonal - 1), 0, self)
+        return ops.where(self._below("triu", diagonal - 1), ops.zeros_like(self), self)
 
     def _below(self, name: str, diagonal: Int) -> Any:
         if self.ndim < 2:
@@ -452,7 +466,7 @@ class Methods(Value):
 
     def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Self, ...]:
         """Pieces of a size, the last one perhaps smaller, or of the sizes given."""
-        total = self.size(dim)
+        total = self._size("split", dim)
         if isinstance(split_size, Int):
             check_integers("split", split_size=split_size)
             sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
@@ -466,11 +480,11 @@ class Methods(Value):
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Self, ...]:
         """At most ``chunks`` pieces of equal size, the last one perhaps smaller."""
         check_integers("chunk", chunks=chunks)
-        return self.split(max(-(-self.size(dim) // chunks), 1), dim)
+        return self.split(max(-(-self._size("chunk", dim) // chunks), 1), dim)
 
     def unbind(self, dim: Int = 0) -> tuple[Self, ...]:
         """The slices along a dim, without that dim."""
-        return tuple([self.select(dim, i) for i in range(self.size(dim))])
+        return tuple([self.select(dim, i) for i in range(self._size("unbind", dim))])
 
     def narrow(self, dim: Int, start: Int, length: Int) -> Self:
         """``length`` slices of a dim, from ``start`` on."""
@@ -485,10 +499,14 @@ class Methods(Value):
 
     def index_select(self, dim: Int, index: Any) -> Self:
         """The slices of a dim that a 1-d integer tensor names."""
+        if len(getattr(index, "shape", ())) > 1:
+            raise ShapeError(f"index_select: index is {described(index)}, expected 1 dim")
         return self[(slice(None),) * check_dim("index_select", dim, self.shape) + (index,)]
 
-    def take_along_dim(self, indices: Any, dim: Int) -> Self:
+    def take_along_dim(self, indices: Any, dim: Int | None = None) -> Self:
         """Elements named by their place along one dim; the other dims as in ``indices``."""
+        if dim is None:
+            return self.flatten().gather(0, indices.flatten())
         dim = check_dim("take_along_dim", dim, self.shape)
         if indices.ndim == self.ndim:
             others = [1 if i == dim else n for i, n in enumerate(self.shape)]

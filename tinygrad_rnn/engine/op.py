@@ -25,7 +25,7 @@ import numpy as np
 
 from ..backend import Backend, backend_of, backends
 from ..errors import DimError, DTypeError, Error, IdError, OptionError, ShapeError, described
-from .mode import is_grad_enabled
+from .mode import recording
 from .node import Node, Value, check_view, record, wrap
 
 table = SimpleNamespace()
@@ -33,6 +33,7 @@ table = SimpleNamespace()
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
+_NO_OPERANDS = (list, tuple, str)  # NumPy takes them, and loses the gradients of what is in them
 NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
@@ -101,10 +102,7 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
             data = arg
             if xp is None and isinstance(arg, np.ndarray):
                 xp = backend_of(arg)
-            elif type(arg) in (
-                list,
-                tuple,
-            ):  # NumPy takes it, and loses the gradients of what is in it
+            elif type(arg) in _NO_OPERANDS:
                 got = type(arg).__name__
                 raise DTypeError(f"{name}: got a {got}, expected a Tensor or a number")
         arrays.append(data)
@@ -342,7 +340,7 @@ class Op(Declared):
         else:
             version = [0, 0]
             result = wrap(out, None, version)
-        if needs and is_grad_enabled():
+        if needs and recording():
             plan = self.plans[needs] if needs in self.plans else self.plan(needs)
             if plan is not None:
                 result.node = plan.record(args, arrays, out, xp, settings, version)

@@ -267,7 +267,7 @@ def _misfit(what: str, entry: Any, names: list[str], param: Tensor) -> list[str]
     if not isinstance(entry, Mapping) or entry.keys() != set(names):
         got = list(entry) if isinstance(entry, Mapping) else described(entry)
         return [f"{what} has {got}, expected {names}"]
-    kinds, fits = {name: described(entry[name]) for name in names[1:]}, described(param)
+    kinds, fits = {name: described(entry[name], "") for name in names[1:]}, described(param)
     wrong = [
         f"{k} of {what} is {kind}, expected {fits}" for k, kind in kinds.items() if kind != fits
     ]

@@ -1,0 +1,32 @@
+"""Helpers for training: clipping, and all parameters as one vector. torch.nn.utils's names."""
+
+from collections.abc import Iterable
+
+from ...engine.mode import no_grad
+from ...errors import ShapeError
+from ...functions import cat
+from ...tensor import Tensor
+from .. import check
+from ..clip import clip_grad_norm_, clip_grad_value_, get_total_norm, listed
+from . import rnn
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "rnn"]
+__all__ += ["vector_to_parameters"]
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters, flattened, end to end; gradients flow through it."""
+    return cat([p.reshape(-1) for p in listed("parameters_to_vector", parameters)])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Copy the parts of a vector into the parameters, as :func:`parameters_to_vector` has them."""
+    given = listed("vector_to_parameters", parameters)
+    check.tensors("vector_to_parameters", vec=vec)
+    sizes = [p.numel() for p in given]
+    if vec.shape != (sum(sizes),):
+        expected = f"{(sum(sizes),)}, as many as the parameters have elements"
+        raise ShapeError(f"vector_to_parameters: vec has shape {vec.shape}, expected {expected}")
+    with no_grad():
+        for parameter, part in zip(given, vec.split(sizes), strict=True):
+            parameter.copy_(part.reshape(parameter.shape))

@@ -32,7 +32,7 @@ class LRScheduler:
         self.base_lrs: list[float] = []
         self._last_lr: list[float] = []  # empty until the rates are set for the first time
         self.check(vars(self))
-        LRScheduler.step(self)
+        self._advance(self.lrs_at)
         for group, base in zip(optimizer.param_groups, self.base_lrs, strict=True):
             group.setdefault("initial_lr", base)
 
@@ -63,16 +63,16 @@ class LRScheduler:
 
     def step(self) -> None:
         """Set the rates for the next epoch; changes nothing if one of them cannot be right."""
-        resumed = self.last_epoch >= 0 and not self._last_lr
-        bases = [
-            g.get("initial_lr", None if resumed else g["lr"]) for g in self.optimizer.param_groups
-        ]
-        self.base_lrs += self._rates("initial_lr", bases)[len(self.base_lrs) :]  # who joined since
-        self._set(self.last_epoch + 1, self.lrs_at(self.last_epoch + 1))
+        self._advance(self.lrs_at)
 
-    def _set(self, epoch: int, rates: list[float]) -> None:
+    def _advance(self, lrs_at: Callable[[int], list[float]]) -> None:
+        groups, epoch = self.optimizer.param_groups, self.last_epoch + 1
+        resumed = epoch > 0 and not self._last_lr
+        bases = [group.get("initial_lr", None if resumed else group["lr"]) for group in groups]
+        self.base_lrs += self._rates("initial_lr", bases)[len(self.base_lrs) :]  # who joined since
+        rates = [0.0 if -1e-12 < lr < 0.0 else lr for lr in lrs_at(epoch)]  # 0 that was rounded
         self._last_lr, self.last_epoch = self._rates("lr", rates), epoch
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+        for group, rate in zip(groups, self._last_lr, strict=True):
             group["lr"] = rate
 
     def state_dict(self) -> dict[str, Any]:
@@ -237,7 +237,7 @@ class ReduceLROnPlateau(LRScheduler):
         for i, low in enumerate(self._rates("min_lr", self.min_lr) if reduces else []):
             lower = max(rates[i] * self.factor, low)
             rates[i] = lower if rates[i] - lower > self.eps else rates[i]
-        self._set(self.last_epoch + 1, rates)
+        self._advance(lambda epoch: rates)
         self.best = float(value) if better else self.best
         self.cooldown_counter = self.cooldown if reduces else max(self.cooldown_counter - 1, 0)
         self.num_bad_epochs = 0 if reduces else bad

@@ -138,6 +138,11 @@ def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     return _add(x, axis, None, None, keepdims)
 
 
+def any(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether one is true."""
+    return np.logical_or.reduce(x, axis, keepdims=keepdims)
+
+
 def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The mean over dims, of floats."""
     total = _add(x, axis, None, None, keepdims)

@@ -273,6 +273,9 @@ def nll_loss(
     return _reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share, shares=True)
 
 
+_USUAL = {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}
+
+
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
     reduction: str = "mean", label_smoothing: float = 0.0,
@@ -293,7 +296,8 @@ def cross_entropy(
         "reduction": reduction,
         "label_smoothing": label_smoothing,
     }
-    check.options(name, **given)
+    if given != _USUAL:  # else there is nothing to check, once for each step
+        check.options(name, **given)
     axis = check.scores(name, input, target, weight)
     classes = input.shape[axis]
     if target.dtype.kind == "f":

@@ -222,7 +222,7 @@ class _Layer(_Recurrent):
                 last.append(end)
             output = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
         ended = zip(*last, strict=True)
-        found = [stack(end) if count > 1 else end[0].reshape(1, *end[0].shape) for end in ended]
+        found = [stack(e) if count > 1 else ops.reshape(e[0], (1, *e[0].shape)) for e in ended]
         if not batched:
             found = [out.squeeze(1) for out in (output, *found)]
         else:

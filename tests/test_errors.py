@@ -3,6 +3,8 @@
 Each row is a call and below it the error. The calls are about the things that a `World` holds.
 """
 
+import functools
+import inspect
 import math
 import re
 from collections import OrderedDict
@@ -36,7 +38,7 @@ linear(tg.zeros(2, 3, dtype=f64))
 linear(tg.zeros(2, 3, dtype=i64))
     DTypeError: nn.Linear ... int64 ... .float()
 linear(np.zeros((2, 3), "f"))
-    DTypeError: nn.Linear: input is ndarray ... Tensor
+    DTypeError: nn.Linear: input is float32 ndarray ... Tensor ... as_tensor
 linear([[0.0, 0.0, 0.0]])
     DTypeError: nn.Linear: input is list ... as_tensor
 linear(None)
@@ -46,13 +48,13 @@ F.linear(x, tg.ones(3))
 F.linear(x, weight, tg.ones(1))
     ShapeError: linear: bias ... (1,) ... (2,)
 F.linear(x, weight, tg.ones(2, dtype=f64))
-    ShapeError: linear: bias is float64
+    DTypeError: linear: bias is float64
 nn.Embedding(0, 2)
     OptionError: nn.Embedding: num_embeddings is 0
 nn.Embedding(2, 0)
     OptionError: nn.Embedding: embedding_dim is 0
 nn.Embedding(4, 2, 4)
-    OptionError: padding_idx is 4 ... num_embeddings=4
+    OptionError: nn.Embedding: padding_idx is 4 ... from -4 to 3
 nn.Embedding(4, 2, -5)
     OptionError: nn.Embedding: padding_idx is -5
 nn.Embedding(4, 2, 1.0)
@@ -78,7 +80,7 @@ nn.Dropout(-0.1)
 nn.Dropout(NAN)
     OptionError: nn.Dropout: p is nan
 nn.Dropout("half")
-    OptionError: nn.Dropout: p is 'half'
+    DTypeError: nn.Dropout: p is 'half', expected a number
 nn.Dropout()([1.0])
     DTypeError: dropout: input is list
 nn.Dropout()(tg.tensor([1, 2]))
@@ -97,12 +99,108 @@ sequential[2]
     IdError: nn.Sequential: index 2 of 2 modules
 sequential["0"]
     DTypeError: nn.Sequential: index '0' ... integer or a slice
+sequential.append(3)
+    DTypeError: nn.Sequential: 2 is int, expected a Module
+sequential.extend([nn.Tanh(), None])
+    DTypeError: nn.Sequential: 3 is NoneType
+sequential.extend(nn.Tanh())
+    DTypeError: nn.Sequential: modules is Tanh ... in a list
+sequential.insert(0, [nn.Tanh()])
+    DTypeError: nn.Sequential: 0 is list
+sequential.insert("0", nn.Tanh())
+    DTypeError: nn.Sequential: index is '0', expected an integer
+sequential.__setitem__(2, nn.Tanh())
+    IdError: nn.Sequential: index 2 of 2 modules
+sequential.__setitem__(0, None)
+    DTypeError: nn.Sequential: 0 is NoneType
+sequential.__delitem__(-3)
+    IdError: nn.Sequential: index -3 of 2 modules
+sequential.pop(5)
+    IdError: nn.Sequential: index 5 of 2 modules
+nn.Sequential(rnn, linear)(x)
+    DTypeError: nn.Linear: input is tuple, expected a Tensor ... (output, state)
+nn.Sequential(gru, nn.Tanh())(x)
+    DTypeError: nn.Tanh: input is tuple, expected a Tensor ... (output, state)
+nn.ModuleList(nn.Tanh())
+    DTypeError: nn.ModuleList: modules is Tanh ... in a list
+nn.ModuleList([nn.Tanh(), 3])
+    DTypeError: nn.ModuleList: 1 is int, expected a Module
+nn.ModuleList([nn.Tanh()])[1]
+    IdError: nn.ModuleList: index 1 of 1 modules
+nn.ModuleList()(x)
+    GraphError: ModuleList: forward is not defined
+nn.ModuleDict({"a": 3})
+    DTypeError: nn.ModuleDict: a is int, expected a Module
+nn.ModuleDict({"a.b": nn.Tanh()})
+    OptionError: nn.ModuleDict: the name 'a.b' ... dot
+nn.ModuleDict({"keys": nn.Tanh()})
+    OptionError: nn.ModuleDict: the name 'keys' ... taken
+nn.ModuleDict({1: nn.Tanh()})
+    OptionError: nn.ModuleDict: the name 1 is no text
+nn.ModuleDict(3)
+    DTypeError: nn.ModuleDict: modules is int ... a dict of modules
+nn.ModuleDict({"a": nn.Tanh()})["b"]
+    NameMissing: nn.ModuleDict: no module 'b', expected one of ['a']
+nn.ModuleDict({"a": nn.Tanh()}).pop("b")
+    NameMissing: nn.ModuleDict: no module 'b'
+nn.LayerNorm(0)
+    OptionError: nn.LayerNorm: normalized_shape is 0, expected at least 1
+nn.LayerNorm((3, 2.0))
+    DTypeError: nn.LayerNorm: normalized_shape is 2.0, expected an integer
+nn.LayerNorm(())
+    DTypeError: nn.LayerNorm: normalized_shape is ()
+nn.LayerNorm(3, eps=-1e-5)
+    OptionError: nn.LayerNorm: eps is -1e-05
+nn.LayerNorm(4)(x)
+    ShapeError: nn.LayerNorm: input has shape (4, 2, 3), expected (4,) at its end
+nn.LayerNorm(3)(tg.zeros(2, 3, dtype=f64))
+    DTypeError: nn.LayerNorm: input is float64, expected float32 ... .float()
+nn.LayerNorm(3)([1.0, 2.0, 3.0])
+    DTypeError: nn.LayerNorm: input is list
+F.layer_norm(x, 3, tg.ones(2))
+    ShapeError: layer_norm: weight has shape (2,), expected (3,)
+F.layer_norm(x, (2, 3), tg.ones(2, 3), tg.ones(3))
+    ShapeError: layer_norm: bias ... (3,) ... (2, 3)
+F.layer_norm(two, 2)
+    DTypeError: layer_norm: input is int64 ... .float()
+nn.Tanh()(3.0)
+    DTypeError: nn.Tanh: input is float ... as_tensor
+nn.Softmax(3)(x)
+    DimError: softmax: dim 3
+nn.Flatten(2, 1)(x)
+    DimError: flatten
+F.pad(x, (1,))
+    ShapeError: pad: got 1 sizes, expected two for each
+F.pad(x, (1,) * 8)
+    ShapeError: pad: got 8 sizes
+F.pad(x, (1.0, 2))
+    DTypeError: pad: pad[0] is 1.0, expected an integer
+F.pad(x, (-2, -2))
+    ShapeError: pad: -2 and -2 do not fit dim 2 ... (4, 2, 3)
+F.pad(x, (-4, 4))
+    ShapeError: pad: -4 and 4 do not fit dim 2
+F.pad(x, (3, 0), mode="reflect")
+    ShapeError: pad: 3 and 0 do not fit dim 2 ... 'reflect'
+F.pad(tg.zeros(2, 0), (1, 0), mode="replicate")
+    ShapeError: pad: 1 and 0 do not fit dim 1
+F.pad(x, (1, 1), mode="mirror")
+    OptionError: pad: mode is 'mirror' ... 'reflect'
+F.pad(x, (1, 1), mode="reflect", value=1.0)
+    OptionError: pad: value is 1.0, which mode='reflect' does not take
+F.pad([1.0], (1, 1))
+    DTypeError: pad: input is list
+F.pad(x, 1)
+    DTypeError: pad: pad is int
 F.one_hot(tg.tensor([0.0]))
     DTypeError: one_hot ... .long()
 F.one_hot(tg.tensor([3]), 3)
     IdError: one_hot ... 3 at (0,) ... [0, 3)
 F.one_hot(tg.zeros(0, dtype=i64))
     OptionError: one_hot ... num_classes
+F.one_hot(tg.tensor([-1]))
+    IdError: one_hot: tensor has -1 at (0,)
+F.one_hot(two, 2.0)
+    DTypeError: one_hot: num_classes is 2.0
 """
 
 RECURRENT = """
@@ -125,9 +223,9 @@ nn.RNN(3, 2, dropout=NAN)
 rnn(tg.zeros(4, 2, 5))
     ShapeError: nn.RNN: input has 5 features ... expected input_size=3 ... (4, 2, 5)
 rnn(tg.zeros(4, 2, 3, 1))
-    ShapeError: nn.RNN: input has shape (4, 2, 3, 1) ... 3 dims
+    ShapeError: nn.RNN: input ... (4, 2, 3, 1), expected 3 dims, or 2
 rnn(tg.zeros(3))
-    ShapeError: nn.RNN: input has shape (3,)
+    ShapeError: nn.RNN: input ... (3,), expected 3 dims
 rnn(tg.zeros(0, 2, 3))
     ShapeError: nn.RNN: input has no steps ... T >= 1
 rnn(tg.zeros(0, 2, dtype=i64))
@@ -135,31 +233,31 @@ rnn(tg.zeros(0, 2, dtype=i64))
 rnn(tg.zeros(4, 2, 3, dtype=f64))
     DTypeError: nn.RNN: input is float64 ... .float()
 rnn(tg.zeros(4, 2, 3, dtype=i64))
-    DTypeError: nn.RNN: input is int64 ... .float() ... ids have 2 dims
+    DTypeError: nn.RNN: input is int64 ... 2 dims ... of ids ... .float()
 rnn(tg.tensor([[True]]))
     DTypeError: nn.RNN: input is bool
 rnn(np.zeros((4, 2, 3)))
-    DTypeError: nn.RNN: input is ndarray ... as_tensor
+    DTypeError: nn.RNN: input is float64 ndarray ... as_tensor
 rnn(tg.tensor([[0, 3]]))
     IdError: nn.RNN: input has 3 at (0, 1), expected ids in [0, 3)
 rnn(tg.tensor([0, -1]))
     IdError: nn.RNN: input has -1 at (1,)
 rnn(x, tg.zeros(1, 2, 2))
-    ShapeError: nn.RNN: h_0 has shape (1, 2, 2), expected (2, 2, 2) ... batch_first
+    ShapeError: nn.RNN: h_0 has shape (1, 2, 2), expected (2, 2, 2): (num_layers * D, B, H) ... batch_first
 rnn(x, tg.zeros(2, 2))
     ShapeError: nn.RNN: h_0 has shape (2, 2)
 rnn(x[:, 0], tg.zeros(2, 1, 2))
-    ShapeError: nn.RNN: h_0 ... expected (2, 2)
+    ShapeError: nn.RNN: h_0 ... expected (2, 2): (num_layers * D, H)
 rnn(x, tg.zeros(2, 2, 2, dtype=f64))
-    DTypeError: nn.RNN: h_0 is float64, expected a float32
+    DTypeError: nn.RNN: h_0 is float64 ... expected float32
 rnn(x, np.zeros((2, 2, 2), "f"))
-    DTypeError: nn.RNN: h_0 is ndarray
+    DTypeError: nn.RNN: h_0 is float32 ndarray
 rnn(x, (tg.zeros(2, 2, 2),))
     DTypeError: nn.RNN: h_0 is tuple
 rnn(x, lengths=[4])
-    ShapeError: nn.RNN: lengths has shape (1,) ... 2 integers
+    ShapeError: nn.RNN: lengths ... (1,) ... 2 integers
 rnn(x, lengths=3)
-    ShapeError: nn.RNN: lengths has shape ()
+    ShapeError: nn.RNN: lengths ... ()
 rnn(x, lengths=[1.0, 2.0])
     ShapeError: nn.RNN: lengths ... float64 ... 2 integers
 rnn(x, lengths=[[1], [1, 2]])
@@ -175,7 +273,7 @@ nn.RNNCell(3, 2, nonlinearity="gelu")
 cell(tg.zeros(2, 4))
     ShapeError: nn.RNNCell: input has 4 features ... input_size=3
 cell(tg.zeros(4, 2, 3))
-    ShapeError: nn.RNNCell: input has shape (4, 2, 3)
+    ShapeError: nn.RNNCell: input ... (4, 2, 3), expected 2 dims
 cell(tg.zeros(2, 3, dtype=f64))
     DTypeError: nn.RNNCell: input is float64
 cell(tg.tensor([3]))
@@ -213,13 +311,15 @@ lstm(x, (tg.zeros(2, 2, 2), tg.zeros(2, 2, 2)))
 lstm(x, (tg.zeros(2, 2, 1), tg.zeros(2, 2, 1)))
     ShapeError: nn.LSTM: c_0 has shape (2, 2, 1), expected (2, 2, 2) ... batch_first
 lstm(x, (tg.zeros(2, 2, 1), None))
-    DTypeError: nn.LSTM: c_0 is NoneType, expected a float32 Tensor
+    DTypeError: nn.LSTM: c_0 is NoneType, expected a Tensor
 lstm(x[:, 0], (tg.zeros(2, 1), tg.zeros(2, 1, 2)))
     ShapeError: nn.LSTM: c_0 ... expected (2, 2)
 lstm(x, lengths=[1, 5])
     OptionError: nn.LSTM: lengths go from 1 to 5
 nn.GRU(3, 2, num_layers=0)
     OptionError: nn.GRU: num_layers is 0
+nn.GRU(3, 2, proj_size=1)
+    OptionError: nn.GRU: proj_size is 1 ... LSTM
 gru(tg.tensor([[0, 3]]))
     IdError: nn.GRU: input has 3 at (0, 1)
 gru(x, (tg.zeros(1, 2, 2), tg.zeros(1, 2, 2)))
@@ -260,9 +360,9 @@ F.cross_entropy(tg.zeros(2, 3), tg.tensor([0, 1, 2]))
 F.cross_entropy(tg.zeros(2, 3), tg.tensor([[0], [1]]))
     ShapeError: target ... (2, 1)
 F.cross_entropy(tg.zeros(2, 3), tg.tensor([0.0, 1.0]))
-    ShapeError: target is float32 of shape (2,)
+    ShapeError: target has shape (2,), expected (2, 3), probabilities
 F.cross_entropy(tg.zeros(2, 3), tg.zeros(2, 3, dtype=f64))
-    ShapeError: target is float64 ... float32
+    DTypeError: target is float64 ... float32
 F.cross_entropy(tg.zeros(2, 3), tg.tensor([True, False]))
     ShapeError: target is bool
 F.cross_entropy(tg.tensor(1.0), tg.tensor(0))
@@ -276,11 +376,11 @@ F.cross_entropy(tg.zeros(2, 3), [0, 1])
 F.cross_entropy(tg.zeros(2, 3), two, [1.0, 1.0, 1.0])
     DTypeError: cross_entropy: weight is list
 F.cross_entropy(tg.zeros(2, 3), two, tg.ones(2))
-    ShapeError: weight is float32 of shape (2,) ... (3,)
+    ShapeError: weight has shape (2,), expected (3,), of each class
 F.cross_entropy(tg.zeros(2, 3), two, tg.ones(3, dtype=f64))
-    ShapeError: weight is float64
+    DTypeError: weight is float64
 F.cross_entropy(tg.zeros(2, 3), two, reduction="avg")
-    OptionError: reduction is 'avg' ... 'mean', 'sum' or 'none'
+    OptionError: reduction is 'avg' ... 'mean' or 'sum' or 'none'
 F.cross_entropy(tg.zeros(2, 3), two, label_smoothing=1.1)
     OptionError: label_smoothing is 1.1
 F.cross_entropy(tg.zeros(2, 3), two, label_smoothing=NAN)
@@ -292,19 +392,75 @@ nn.CrossEntropyLoss(label_smoothing=-1)
 nn.CrossEntropyLoss([1.0, 2.0])
     DTypeError: 'weight' is list
 F.mse_loss(tg.zeros(4), tg.zeros(4, 1))
-    ShapeError: mse_loss: input has shape (4,) and target (4, 1) ... reshape
+    ShapeError: mse_loss: target has shape (4, 1), expected (4,) as the input ... reshape
 F.mse_loss(tg.zeros(0), tg.zeros(0))
     ShapeError: mse_loss: the mean of no elements
 F.mse_loss(tg.zeros(2), tg.zeros(2, dtype=f64))
-    DTypeError: mse_loss: input is float32 and target float64
+    DTypeError: mse_loss: target is float64 ... expected float32
 F.mse_loss(tg.tensor([1]), tg.tensor([1]))
     DTypeError: mse_loss: input is int64
 F.mse_loss(tg.zeros(2), [0.0, 0.0])
-    DTypeError: mse_loss: got Tensor and list
+    DTypeError: mse_loss: target is list ... as_tensor
 F.mse_loss(tg.zeros(2), 0.0)
-    DTypeError: mse_loss: got Tensor and float
+    DTypeError: mse_loss: target is float
 nn.MSELoss("avg")
     OptionError: nn.MSELoss: reduction is 'avg'
+nn.MSELoss()(tg.zeros(2), np.zeros(2, "f"))
+    DTypeError: nn.MSELoss: target is float32 ndarray
+F.mse_loss(tg.zeros(2), tg.zeros(2), weight=tg.ones(1))
+    ShapeError: mse_loss: weight has shape (1,), expected (2,) as the input
+F.mse_loss(tg.zeros(2), tg.zeros(2), weight=tg.zeros(2))
+    ShapeError: mse_loss: the mean of no elements
+F.l1_loss(tg.zeros(4), tg.zeros(4, 1))
+    ShapeError: l1_loss: target has shape (4, 1), expected (4,) as the input ... reshape
+F.l1_loss(tg.zeros(0), tg.zeros(0))
+    ShapeError: l1_loss: the mean of no elements
+nn.L1Loss("max")
+    OptionError: nn.L1Loss: reduction is 'max'
+nn.HuberLoss(delta=0.0)
+    OptionError: nn.HuberLoss: delta is 0.0
+nn.HuberLoss(delta=NAN)
+    OptionError: nn.HuberLoss: delta is nan
+F.huber_loss(tg.zeros(2), tg.zeros(3))
+    ShapeError: huber_loss: target has shape (3,), expected (2,) as the input ... reshape
+F.huber_loss(tg.zeros(2), tg.zeros(2), delta=-1.0)
+    OptionError: huber_loss: delta is -1.0
+nn.SmoothL1Loss(beta=-1.0)
+    OptionError: nn.SmoothL1Loss: beta is -1.0
+nn.SmoothL1Loss(beta="1")
+    DTypeError: nn.SmoothL1Loss: beta is '1', expected a number
+F.smooth_l1_loss(tg.zeros(2), tg.zeros(2, dtype=f64))
+    DTypeError: smooth_l1_loss: target is float64 ... expected float32
+F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 3]))
+    IdError: nll_loss: target has 3 at (1,), expected ids in [0, 3)
+F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 1, 2]))
+    ShapeError: nll_loss: target is int64 of shape (3,), expected class indices of shape (2,)
+F.nll_loss(tg.zeros(2, 3), tg.zeros(2, 3))
+    ShapeError: nll_loss: target is float32 of shape (2, 3)
+F.nll_loss(tg.zeros(2, 3), tg.full((2,), -100))
+    ShapeError: nll_loss: the mean over no targets
+F.nll_loss(tg.zeros(2, 3), two, tg.ones(2))
+    ShapeError: nll_loss: weight ... (2,) ... (3,), of each class
+F.nll_loss(tg.zeros(2, 3), two, tg.ones(3, requires_grad=True))
+    GraphError: nll_loss: weight requires grad ... detach()
+nn.NLLLoss(ignore_index=1.5)
+    DTypeError: nn.NLLLoss: ignore_index is 1.5
+nn.CrossEntropyLoss(ignore_index=None)
+    DTypeError: nn.CrossEntropyLoss: ignore_index is None
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2, 1))
+    ShapeError: binary_cross_entropy_with_logits: target has shape (2, 1), expected (2,) as the input ... reshape
+F.binary_cross_entropy_with_logits(tg.zeros(2), two)
+    DTypeError: binary_cross_entropy_with_logits: target is int64 ... expected float32
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), tg.ones(3, 2))
+    ShapeError: (3, 2), expected (2,), after weight and pos_weight
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=tg.ones(2, dtype=f64))
+    DTypeError: float64 of shape (2,), expected float32
+F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=[1.0, 2.0])
+    DTypeError: pos_weight is list
+F.binary_cross_entropy_with_logits(tg.zeros(0), tg.zeros(0))
+    ShapeError: the mean of no elements
+nn.BCEWithLogitsLoss(pos_weight=2.0)
+    DTypeError: 'pos_weight' is float
 """
 
 MODULES = """
@@ -329,7 +485,7 @@ nn.Parameter([1.0])
 nn.Parameter(np.array([1, 2]))
     DTypeError: requires_grad: got a int64 ... .float()
 linear.load_state_dict([1])
-    DTypeError: Linear.load_state_dict: got list
+    DTypeError: Linear.load_state_dict: state_dict is list ... state_dict()
 linear.load_state_dict({})
     CheckpointError: weight is missing ... bias is missing
 linear.load_state_dict({**arrays(linear), "x": 1})
@@ -354,7 +510,7 @@ OPTIMIZERS = """
 optim.SGD([])
     OptionError: optim.SGD: params is empty
 optim.SGD(weight)
-    DTypeError: optim.SGD: params is a Tensor ... [tensor]
+    DTypeError: optim.SGD: params is Parameter, expected ... [tensor]
 optim.SGD(None)
     DTypeError: optim.SGD: params is NoneType
 optim.SGD({weight})
@@ -376,7 +532,7 @@ optim.SGD([tg.tensor([1])])
 optim.SGD([{"lr": 0.1}])
     DTypeError: a group is a dict with 'params'
 optim.SGD([{"params": [weight], "beta": 1}])
-    DTypeError: unknown option beta ... momentum
+    OptionError: an option of a group is 'beta', expected ... 'momentum'
 optim.SGD([weight], lr=-0.1)
     OptionError: optim.SGD: lr is -0.1
 optim.SGD([weight], lr=NAN)
@@ -406,7 +562,7 @@ optim.Adam([weight], betas=0.9)
 optim.Adam([weight], betas=(0.9,))
     DTypeError: optim.Adam: betas is (0.9,)
 optim.Adam([weight], betas=(0.9, 1.0))
-    OptionError: optim.Adam: betas is (0.9, 1.0), expected both in [0, 1)
+    OptionError: optim.Adam: betas[1] is 1.0, expected a number from 0.0 to 0.99999
 optim.Adam([weight], betas=(-0.1, 0.9))
     OptionError: optim.Adam: betas[0] is -0.1
 optim.Adam([weight], betas=(0.9, NAN))
@@ -468,6 +624,32 @@ clip_grad_value_(model.parameters(), None)
     DTypeError: clip_grad_value_: clip_value is None
 clip_grad_value_([None], 1.0)
     DTypeError: clip_grad_value_: number 0 is NoneType
+clip_grad_norm_(iter([]), 1.0)
+    OptionError: clip_grad_norm_: got an iterator that is at its end ... parameters()
+clip_grad_value_(nn.Tanh().parameters(), 1.0)
+    OptionError: clip_grad_value_: got an iterator
+clip_grad_norm_(3, 1.0)
+    DTypeError: clip_grad_norm_: tensors is int ... model.parameters()
+nn.utils.parameters_to_vector([weight, 3.0])
+    DTypeError: parameters_to_vector: number 1 is float
+nn.utils.parameters_to_vector([])
+    OptionError: got no tensors
+nn.utils.vector_to_parameters(tg.ones(5), [weight])
+    ShapeError: vector_to_parameters: vec has shape (5,), expected (6,)
+nn.utils.vector_to_parameters(tg.ones(2, 3), [weight])
+    ShapeError: vector_to_parameters: vec has shape (2, 3)
+nn.utils.vector_to_parameters(np.ones(6), [weight])
+    DTypeError: vector_to_parameters: vec is float64 ndarray
+nn.utils.rnn.pad_sequence([tg.zeros(2, 3), tg.zeros(2, 4)])
+    ShapeError: pad_sequence: got the shapes [(2, 3), (2, 4)]
+nn.utils.rnn.pad_sequence([tg.tensor(1.0)])
+    ShapeError: pad_sequence: got the shapes [()]
+nn.utils.rnn.pad_sequence([])
+    OptionError: got no tensors
+nn.utils.rnn.pad_sequence([[1.0]])
+    DTypeError: pad_sequence: number 0 is list
+nn.utils.rnn.pad_sequence([tg.zeros(2)], padding_side="top")
+    OptionError: pad_sequence: padding_side is 'top'
 get_total_norm([1.0])
     DTypeError: get_total_norm: number 0 is float
 get_total_norm([weight], -2)
@@ -484,11 +666,11 @@ init.uniform_(weight, 1.0, 0.0)
 init.uniform_(weight, NAN)
     OptionError: uniform_: from a=nan
 init.uniform_(np.zeros(3))
-    DTypeError: uniform_: got ndarray, expected a float Tensor
+    DTypeError: uniform_: got float64 ndarray ... expected a float Tensor
 init.uniform_(tg.tensor([1, 2]))
     DTypeError: uniform_: got int64
 init.uniform_(weight, generator=3)
-    DTypeError: generator: got int
+    DTypeError: generator is int, expected a tinygrad_rnn.Generator
 init.normal_(weight, std=-1.0)
     OptionError: normal_: std is -1.0
 init.constant_([1.0], 1.0)
@@ -511,6 +693,12 @@ init.identity_(tg.zeros(2, 2, 2))
     ShapeError: identity_ ... (2, 2, 2)
 init.eye_(linear.bias)
     ShapeError: identity_ ... 2 dims
+init.calculate_gain("leaky_relu", "a")
+    DTypeError: calculate_gain: param is 'a'
+init.normal_(weight, std=NAN)
+    OptionError: normal_: std is nan
+init.kaiming_uniform_(weight, mode="mean")
+    OptionError: kaiming_uniform_: mode is 'mean'
 init.calculate_gain("gelu")
     OptionError: calculate_gain: nonlinearity is 'gelu' ... tanh
 """
@@ -533,7 +721,7 @@ tg.tensor([1.0], device="cuda:99")
 tg.tensor([1, 2], requires_grad=True)
     DTypeError: requires_grad: got a int64
 tg.from_numpy([1.0])
-    DTypeError: from_numpy: got list
+    DTypeError: from_numpy: array is list
 tg.from_numpy(np.array(["a"]))
     DTypeError: from_numpy ... expected numbers
 tg.zeros(-1)
@@ -557,7 +745,7 @@ tg.rand(2, dtype=i64)
 tg.randn(-2)
     ShapeError: randn: got the shape (-2,)
 tg.randn(2, generator=np.random.default_rng())
-    DTypeError: generator: got Generator
+    DTypeError: generator is Generator
 tg.randint(5, 5, (2,))
     OptionError: randint: from 5 to 5
 tg.randint(5)
@@ -571,7 +759,7 @@ tg.manual_seed(1.5)
 tg.Generator().set_state(tg.zeros(6))
     DTypeError: set_state ... get_state()
 tg.set_default_dtype("int64")
-    DTypeError: set_default_dtype: got 'int64'
+    DTypeError: set_default_dtype: got the dtype int64
 tg.multinomial(tg.tensor([1.0, NAN]), 1)
     OptionError: multinomial: the weights must be finite
 tg.multinomial(tg.tensor([1.0, -1.0]), 1)
@@ -585,7 +773,369 @@ tg.multinomial(tg.tensor([1.0]), 0)
 tg.multinomial(tg.tensor([1, 2]), 1)
     ShapeError: multinomial ... int64
 tg.multinomial([1.0, 2.0], 1)
-    ShapeError: multinomial ... list
+    DTypeError: multinomial ... list
+"""
+
+DATA = """
+tg.data.Vocabulary("")
+    OptionError: Vocabulary: the text is empty
+tg.data.Vocabulary(b"ab")
+    DTypeError: Vocabulary: text_or_file is bytes, expected a str
+vocabulary.encode("abc")
+    OptionError: Vocabulary.encode: 'c' at position 2 (in 'abc')
+vocabulary.encode(["a"])
+    DTypeError: Vocabulary.encode: text is list
+vocabulary.decode(tg.tensor([0, 2]))
+    IdError: Vocabulary.decode: the id 2 at 1 is not in [0, 2)
+vocabulary.decode([-1])
+    IdError: Vocabulary.decode: the id -1 at 0
+vocabulary.decode(tg.ones(2))
+    DTypeError: Vocabulary.decode: ids are float32, expected integers
+vocabulary.decode(tg.tensor([[0], [1]]))
+    ShapeError: Vocabulary.decode: ids have shape (2, 1) ... ids[:, 0]
+tg.data.read_text("/no/such/file")
+    OptionError: read_text: cannot read '/no/such/file'
+tg.data.TextStreams("ab", vocabulary, 2, 2)
+    OptionError: TextStreams: the text has 2 characters, expected at least 5 ... pathlib.Path
+tg.data.TextStreams("abab", "ab", 1, 2)
+    DTypeError: TextStreams: vocabulary is str
+tg.data.TextStreams("abab", vocabulary, 0, 2)
+    OptionError: TextStreams: batch_size is 0
+tg.data.TextStreams("abab", vocabulary, 1, 2.0)
+    DTypeError: TextStreams: seq_len is 2.0
+tg.data.TextStreams("abac", vocabulary, 1, 1)
+    OptionError: 'c' at position 3
+tg.data.TextStreams(x, vocabulary, 1, 1)
+    DTypeError: TextStreams: ids are float32
+streams.split(1.0)
+    OptionError: TextStreams.split: val_fraction is 1.0
+streams.split(0.1)
+    OptionError: the validation part has 1 characters, expected at least 3
+streams.load_state_dict(3)
+    DTypeError: TextStreams.load_state_dict: state_dict is int
+streams.load_state_dict({})
+    CheckpointError: TextStreams.load_state_dict: {} is no state
+streams.load_state_dict({**streams.state_dict(), "seq_len": 5})
+    CheckpointError: seq_len is 5, expected 2
+tg.data.sine_waves(0)
+    OptionError: sine_waves: num_sequences is 0
+tg.data.sine_waves(3, 2.5)
+    DTypeError: sine_waves: sequence_length is 2.5
+tg.data.sine_waves(3, generator=3)
+    DTypeError: generator is int
+"""
+
+CHECKPOINTS = """
+tg.save_checkpoint("/no/such/folder/file", model)
+    CheckpointError: cannot save '/no/such/folder/file' ... the folder exists
+tg.save_checkpoint("/no/such/folder/file", 3)
+    DTypeError: save_checkpoint ... int
+tg.save_checkpoint("/no/such/folder/file", model, 3)
+    DTypeError: save_checkpoint ... int
+tg.save_checkpoint("/no/such/folder/file", model, step=-1)
+    OptionError: save_checkpoint: step is -1
+tg.save_checkpoint("/no/such/folder/file", model, extra={"a": object()})
+    DTypeError: 'extra/a' is a builtins.object
+tg.save_checkpoint(None, model)
+    DTypeError: path is NoneType, expected a str
+tg.load_checkpoint("/no/such/file", model)
+    CheckpointError: cannot load '/no/such/file' ... check the name
+tg.load_checkpoint("/", model)
+    CheckpointError: cannot load '/'
+tg.load_checkpoint(3)
+    DTypeError: path is int
+model.save_weights("/no/such/folder/file")
+    CheckpointError: cannot save '/no/such/folder/file'
+model.save_weights(3)
+    DTypeError: path is int
+model.load_weights(3)
+    DTypeError: path is int
+"""
+
+TENSORS = """
+x.item()
+    ShapeError: item: got shape (4, 2, 3), expected one element; use tolist()
+float(two)
+    ShapeError: shape (2,), expected one element
+int(x)
+    ShapeError: shape (4, 2, 3), expected one element
+bool(two)
+    ShapeError: bool: a tensor of shape (2,) is neither true nor false; use .any() or .all()
+len(tg.tensor(1.0))
+    DTypeError: 0-d tensor
+list(tg.tensor(1.0))
+    DTypeError: 0-d tensor
+x.size(3)
+    DimError: size: dim 3 of a tensor of shape (4, 2, 3), expected one from -3 to 2
+x[4]
+    IdError: getitem ... (4, 2, 3)
+x[0, 0, 0, 0]
+    IdError: getitem ... (4, 2, 3)
+x["a"]
+    IdError: getitem ... (4, 2, 3)
+x[1.5]
+    IdError: getitem ... (4, 2, 3)
+x[tg.tensor([0.0])]
+    IdError: getitem ... (4, 2, 3)
+x[tg.tensor([0, 4])]
+    IdError: getitem ... (4, 2, 3)
+x[tg.tensor([True, False])]
+    IdError: getitem ... (4, 2, 3)
+two.__setitem__(5, 1)
+    IdError: assignment ... (2,)
+two.__setitem__(0, tg.tensor([1, 2, 3]))
+    ShapeError: assignment ... (2,)
+x.__setitem__(0, 1.0)
+    GraphError: assignment: a leaf that requires grad ... no_grad()
+two.copy_(tg.tensor([1, 2, 3]))
+    ShapeError: copy_ ... (2,)
+two.add_(1.5)
+    DTypeError: add_: a float64 result does not fit a int64 tensor in place ... .to()
+two.div_(2)
+    DTypeError: div_: a float64 result does not fit a int64 tensor
+two.mul_(tg.tensor([1, 2, 3]))
+    ShapeError: (2,) and (3,)
+setattr(two, "data", 3)
+    DTypeError: data: got int, expected a int64 array
+x.to("nonsense")
+    DTypeError: to: got the dtype 'nonsense'
+x.to("cuda:99")
+    OptionError: 'cuda:99'
+x.cuda(99)
+    OptionError: 'cuda:99'
+two.requires_grad_()
+    DTypeError: requires_grad: got a int64 ... .float()
+(x * 2).requires_grad_(False)
+    GraphError: requires_grad_: only for leaves ... detach()
+two.register_hook(print)
+    GraphError: register_hook: this tensor does not require grad
+two.retain_grad()
+    GraphError: retain_grad: this tensor does not require grad
+"""
+
+FUNCTIONS = """
+x + tg.ones(5)
+    ShapeError: add: the shapes (4, 2, 3) and (5,) cannot be broadcast together
+x.add(tg.ones(5))
+    ShapeError: add: the shapes (4, 2, 3) and (5,)
+x - "a"
+    DTypeError: subtract
+None * x
+    DTypeError: multiply
+x / [1.0]
+    DTypeError: div ... got a list, expected a Tensor or a number
+x ** "a"
+    DTypeError: pow
+x // None
+    DTypeError: floor_divide
+x % "a"
+    DTypeError: remainder
+x & x
+    DTypeError: bitwise_and
+two | x
+    DTypeError: bitwise_or
+~x
+    DTypeError: bitwise_invert
+tg.exp([1.0])
+    DTypeError: exp: got a list, expected a Tensor
+tg.exp(2.0)
+    DTypeError: exp: expected a Tensor, got float
+F.relu([1.0])
+    DTypeError: relu: got a list
+tg.tanh(None)
+    DTypeError: tanh ... NoneType
+x.maximum(tg.ones(5))
+    ShapeError: maximum: the shapes (4, 2, 3) and (5,)
+x.clamp()
+    OptionError: clamp: min and max are both None
+x.clamp(tg.ones(4, 2, 3))
+    DTypeError: cl
+tg.where(x > 0, x, tg.ones(5))
+    ShapeError: where: the shapes (4, 2, 3) and (4, 2, 3) and (5,)
+tg.where([True], x, x)
+    DTypeError: where: condition is list
+x.masked_fill(tg.ones(5).bool(), 0.0)
+    ShapeError: (5,) and (4, 2, 3)
+x.masked_fill(x > 0, [1.0, 2.0])
+    DTypeError: got a list
+tg.allclose(x, tg.ones(5))
+    ShapeError: (4, 2, 3) and (5,)
+x.sum(3)
+    DimError: sum: dim 3 of a tensor of shape (4, 2, 3), expected one from -3 to 2
+x.sum((0, 0))
+    DimError: sum: dim (0, 0) names a dim twice
+x.sum("a")
+    DTypeError: sum: dim is 'a', expected an integer
+x.mean(1.0)
+    DTypeError: mean: dim is 1.0, expected an integer
+two.mean()
+    DTypeError: mean: got a int64 tensor, expected floats; use .float()
+tg.zeros(0).mean()
+    ShapeError: mean: nothing to average in a tensor of shape (0,)
+tg.zeros(0, 2).mean(0)
+    ShapeError: mean: nothing to average in a tensor of shape (0, 2)
+tg.zeros(0).var()
+    ShapeError: (0,)
+tg.zeros(0).max()
+    ShapeError: max ... (0,)
+tg.zeros(0).amin()
+    ShapeError: min ... (0,)
+tg.zeros(0, 2).argmax(0)
+    ShapeError: argmax ... (0, 2)
+x.max(3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x.argmin(-4)
+    DimError: argmin: dim -4 of a tensor of shape (4, 2, 3)
+x.std(3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x.prod(3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x.cumsum(3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x.logsumexp(4)
+    DimError: logsumexp: dim 4
+x.softmax(3)
+    DimError: softmax: dim 3
+F.log_softmax(x, "a")
+    DTypeError: log_softmax: dim is 'a'
+x.norm("inf")
+    DTypeError: norm: p is 'inf', expected a number
+x.norm(2, 3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x @ tg.ones(4)
+    ShapeError: matmul: the shapes (4, 2, 3) and (4,) do not fit
+x @ 2.0
+    ShapeError: matmul: the shapes (4, 2, 3) and ()
+tg.mm(x, x)
+    ShapeError: mm: got the shapes (4, 2, 3) and (4, 2, 3) ... matmul()
+tg.mm(tg.ones(2, 3), tg.ones(2, 3))
+    ShapeError: the shapes (2, 3) and (2, 3) do not fit
+tg.bmm(tg.ones(2, 3), tg.ones(3, 2))
+    ShapeError: bmm: got the shapes (2, 3) and (3, 2)
+tg.mv(tg.ones(2, 3), tg.ones(2))
+    ShapeError: the shapes (2, 3) and (2,)
+tg.dot(x, x)
+    ShapeError: dot: got the shapes
+tg.dot(tg.ones(2), tg.ones(3))
+    ShapeError: the shapes (2,) and (3,)
+tg.outer(x, x)
+    ShapeError: outer
+tg.einsum("ij,jk", tg.ones(2, 3), tg.ones(2, 3))
+    ShapeError: einsum: 'j' is of the sizes 3 and 2
+tg.einsum("ij", tg.ones(2))
+    ShapeError: einsum: 'ij' does not fit
+tg.einsum("i,j", tg.ones(2))
+    ShapeError: einsum: 'i,j' does not fit
+tg.einsum("i->j", tg.ones(2))
+    OptionError: einsum: 'i->j' is no equation
+tg.einsum(tg.ones(2), "i")
+    DTypeError: einsum: operand 0 is str
+x.reshape(5, 5)
+    ShapeError: reshape ... (4, 2, 3)
+x.reshape(-1, -1)
+    ShapeError: reshape
+x.reshape(2.0, 3)
+    DTypeError: reshape: got (2.0, 3), expected integers
+x.view(7)
+    ShapeError: (4, 2, 3)
+x.permute(0, 1)
+    ShapeError: permute ... (4, 2, 3)
+x.permute(0, 0, 1)
+    DimError: permute: dim (0, 0, 1) names a dim twice
+x.permute(0, 1, 5)
+    DimError: permute: dim 5
+x.transpose(0, 3)
+    DimError: transpose: dim 3
+x.transpose("a", 1)
+    DTypeError: transpose: dim is 'a'
+x.movedim(0, 3)
+    DimError: movedim: dim 3
+x.movedim((0, 1), (0,))
+    DimError: movedim: (0, 1) cannot be moved to (0,)
+x.squeeze(3)
+    DimError: squeeze: dim 3
+x.unsqueeze(5)
+    DimError: unsqueeze: dim 5
+x.flatten(2, 1)
+    DimError: flatten: start_dim 2 comes after end_dim 1
+x.expand(3, 2, 3)
+    ShapeError: (4, 2, 3)
+x.expand(2)
+    ShapeError: expand: the shape (4, 2, 3) does not expand to (2,)
+tg.broadcast_to(x, (5, 2, 3))
+    ShapeError: broadcast_to ... (4, 2, 3)
+tg.cat([x, tg.ones(4, 2)])
+    ShapeError: cat
+tg.cat([x, tg.ones(4, 2, 2)])
+    ShapeError: cat
+tg.cat(x, x)
+    DTypeError: cat: got Tensor ... cat([a, b], dim)
+tg.cat([])
+    OptionError: cat: got no tensors
+tg.concat([x, 3])
+    DTypeError: cat: number 1 is int ... tg.as_tensor()
+tg.cat([x, x], 3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+tg.stack([x, tg.ones(2)])
+    ShapeError: stack: tensor 1 has shape (2,), expected (4, 2, 3)
+tg.stack([x], 5)
+    DimError: dim 5
+tg.stack(x)
+    DTypeError: stack: got Tensor
+x.split(0)
+    OptionError: split: split_size is 0
+x.split([1, 1])
+    ShapeError: split: the sizes [1, 1] do not add up to 4
+x.split(2, 7)
+    DimError: dim 7 of a tensor of shape (4, 2, 3)
+x.chunk(0)
+    OptionError: chunk: chunks is 0
+x.unbind(3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x.flip(3)
+    DimError: flip: dim 3
+x.flip(0, 0)
+    DimError: flip: dim (0, 0) names a dim twice
+x.roll(1, 3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x.roll((1, 2), 0)
+    DimError: roll: got 2 shifts for 1 dims
+x.tile("a")
+    DTypeError: tile: got ('a',), expected integers
+tg.tril(tg.ones(3))
+    ShapeError: tril: got the shape (3,), expected at least 2 dims
+tg.triu(tg.tensor(1.0))
+    ShapeError: triu: got the shape ()
+x.sort(3)
+    DimError: dim 3 of a tensor of shape (4, 2, 3)
+x.argsort(3)
+    DimError: argsort: dim 3
+x.topk(5, 0)
+    OptionError: topk: k is 5, expected at most 4
+x.topk(-1)
+    OptionError: topk: k is -1
+x.topk(1.0)
+    DTypeError: topk: k is 1.0, expected an integer
+x.index_select(3, two)
+    DimError: index_select: dim 3
+x.index_select(0, tg.tensor([4]))
+    IdError: (4, 2, 3)
+x.index_select(0, tg.tensor([0.0]))
+    IdError: (4, 2, 3)
+x.gather(0, tg.tensor([0]))
+    ShapeError: gather: index has shape (1,), expected 3 dims
+x.gather(0, tg.full((1, 2, 3), 4))
+    IdError: (4, 2, 3)
+x.take_along_dim(tg.full((1, 2, 3), -5), 0)
+    IdError: (4, 2, 3)
+x.narrow(0, 3, 2)
+    IdError: narrow: 3 to 5 of a dim of size 4
+x.narrow(3, 0, 1)
+    DimError: narrow: dim 3
+x.select(0, 4)
+    IdError: (4, 2, 3)
+x.select(3, 0)
+    DimError: select: dim 3
 """
 
 GRAPH = """
@@ -603,6 +1153,20 @@ tg.tensor(1).backward()
     DTypeError: gradient is a float
 weight.add_(1.0)
     GraphError: add_: a leaf that requires grad ... no_grad()
+tg.autograd.grad(x * 2, x)
+    GraphError: grad: got an output of shape (4, 2, 3), expected one element
+tg.autograd.grad(x.sum(), two)
+    GraphError: grad: input 0 does not require grad
+tg.autograd.grad(x.sum(), weight)
+    GraphError: grad: the outputs do not depend on input 0 ... allow_unused=True
+tg.autograd.grad(x.sum(), [])
+    GraphError: grad: got no inputs
+tg.autograd.grad([], x)
+    GraphError: grad: got no outputs
+tg.autograd.grad(x * 2, x, tg.ones(2))
+    ShapeError: grad: gradient has shape (2,), expected (4, 2, 3)
+tg.autograd.grad(x * 2, x, [None, None])
+    GraphError: grad: got 2 grad_outputs, expected 1
 """
 
 TABLES = {
@@ -614,6 +1178,10 @@ TABLES = {
     "clipping": CLIPPING,
     "initial values": INITIAL,
     "creation": CREATION,
+    "data": DATA,
+    "checkpoints": CHECKPOINTS,
+    "tensors": TENSORS,
+    "functions": FUNCTIONS,
     "graph": GRAPH,
 }
 ROWS = [
@@ -624,17 +1192,36 @@ ROWS = [
 BUILT_IN = {
     "CheckpointError": ValueError,
     "DTypeError": TypeError,
+    "DimError": IndexError,
     "GraphError": RuntimeError,
     "IdError": IndexError,
+    "NameMissing": KeyError,
     "OptionError": ValueError,
     "ShapeError": ValueError,
 }
 
 
+DEVICES = ["cpu"]  # where all of this is answered in the same way
+on_every_device = pytest.mark.parametrize("device", DEVICES)
+
+
+class Here:
+    """The package, but what makes tensors makes them on one device, unless told otherwise."""
+
+    def __init__(self, device):
+        self._device = device
+
+    def __getattr__(self, name):
+        thing = getattr(tg, name)
+        placed = inspect.isfunction(thing) and "device" in inspect.signature(thing).parameters
+        return functools.partial(thing, device=self._device) if placed else thing
+
+
 class World:
     """Something of everything, in the midst of training, for wrong calls to leave as it is."""
 
-    def __init__(self):
+    def __init__(self, device):
+        self.tg = tg = Here(device)
         tg.manual_seed(0)
         self.rnn = nn.RNN(3, 2, num_layers=2)
         self.cell = nn.RNNCell(3, 2)
@@ -647,6 +1234,7 @@ class World:
         parts += (self.lstm, self.gru, self.lstm_cell, self.gru_cell)
         self.model = nn.Sequential(*parts)
         self.linear.register_buffer("scale", tg.ones(2))
+        self.model.to(device)
         self.weight = self.linear.weight
         params = list(self.model.parameters())
         self.adam = optim.Adam(params[:4], amsgrad=True)
@@ -659,6 +1247,8 @@ class World:
         self.used = (self.x * 2.0).sum()
         self.used.backward()
         self.two = tg.tensor([0, 1])
+        self.vocabulary = tg.data.Vocabulary("ab")
+        self.streams = tg.data.TextStreams("abababab", self.vocabulary, 1, 2)
 
     def everything(self):
         """What a wrong call could have changed, as comparable values."""
@@ -668,16 +1258,22 @@ class World:
         tensors = [*self.model.state_dict().values(), *(p.grad for p in params)]
         tensors += [self.x, self.x.grad, self.two]
         return [
-            [(t.numpy().tobytes(), t.shape, str(t.dtype), t.version[0]) for t in tensors],
+            [(host(t).tobytes(), t.shape, str(t.dtype), t.version[0]) for t in tensors],
             [(t.requires_grad, t.is_leaf) for t in (*params, self.x)],
-            [[(name, np.asarray(v).tobytes()) for name, v in entry.items()] for entry in kept],
+            [[(name, host(v).tobytes()) for name, v in entry.items()] for entry in kept],
             [state["param_groups"] for state in states],
             [sorted(module.__dict__) for module in self.model.modules()],
             [module.training for module in self.model.modules()],
             tg.random.default_generator.get_state().tolist(),
             str(tg.get_default_dtype()),
             tg.is_grad_enabled(),
+            self.streams.state_dict(),
         ]
+
+
+def host(value):
+    """An array of NumPy, of a Tensor wherever it is."""
+    return value.detach().cpu().numpy() if isinstance(value, tg.Tensor) else np.asarray(value)
 
 
 def state_of(optimizer, **entry):
@@ -694,7 +1290,7 @@ def options_of(optimizer, **options):
 
 
 def arrays(module):
-    return {name: value.numpy() for name, value in module.state_dict().items()}
+    return {name: host(value) for name, value in module.state_dict().items()}
 
 
 NAMES = {
@@ -714,13 +1310,13 @@ NAMES = {
     "optim": optim,
     "options_of": options_of,
     "state_of": state_of,
-    "tg": tg,
 }
 
 
+@on_every_device
 @pytest.mark.parametrize(("call", "error", "words"), ROWS, ids=[row[0] for row in ROWS])
-def test_wrong_call(call, error, words):
-    world = World()
+def test_wrong_call(call, error, words, device):
+    world = World(device)
     before = world.everything()
     with pytest.raises(BUILT_IN[error]) as caught:
         eval(call, NAMES | vars(world))
@@ -733,14 +1329,15 @@ def test_wrong_call(call, error, words):
 
 def test_the_tables_are_read_to_the_end():
     lines = sum(len(table.strip().split("\n")) for table in TABLES.values())
-    assert 2 * len(ROWS) == lines >= 500
+    assert 2 * len(ROWS) == lines >= 900
     assert {error for _, error, _ in ROWS} == set(BUILT_IN)
 
 
+@on_every_device
 @pytest.mark.parametrize(
     "change",
     [
-        "weight.data.fill(3.0)",
+        "weight.data.__setitem__(..., 3.0)",
         "weight.grad.zero_()",
         "setattr(linear.bias, 'grad', tg.full((2,), 2.0))",
         "model.eval()",
@@ -752,11 +1349,12 @@ def test_the_tables_are_read_to_the_end():
         "weight.requires_grad_(False)",
         "adam.add_param_group({'params': tg.ones(1)})",
         "x.retain_grad() or x.grad.add_(1.0)",
+        "streams.next_batch()",
     ],
 )
-def test_a_change_would_be_noticed(change):
+def test_a_change_would_be_noticed(change, device):
     """The comparison of before and after is not blind."""
-    world = World()
+    world = World(device)
     before = world.everything()
     eval(change, NAMES | vars(world))
     assert world.everything() != before

@@ -407,9 +407,9 @@ def test_a_read_only_file_is_left_alone(target: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("path", [None, 3, 1.5, ["a"]])
 def test_paths_that_are_no_paths(path: Any) -> None:
-    with pytest.raises(DTypeError, match="path: expected str"):
+    with pytest.raises(DTypeError, match="path is .*, expected a str"):
         save_file(path, OLD, {})
-    with pytest.raises(DTypeError, match="path: expected str"):
+    with pytest.raises(DTypeError, match="path is .*, expected a str"):
         load_file(path)
 
 
@@ -1084,6 +1084,11 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
         tracemalloc.stop()
     # Twice the file; where it is nearly all metadata, that is also text and Python objects.
     assert peak < 2 * len(content) + 2 * min(header, len(content)) + 50_000
+
+
+def test_a_download_that_stopped_early_is_said_to_be_cut_short(target: Path) -> None:
+    target.write_bytes(target.read_bytes()[:50])
+    assert "it is cut short" in refused(target)
 
 
 def test_there_are_300_different_hostile_files() -> None:

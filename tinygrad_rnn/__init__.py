@@ -6,7 +6,7 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 
 import numpy as np
 
-from . import autograd, creation, data, functions, nn, optim, utils
+from . import array_api, autograd, creation, data, functions, nn, optim, utils
 from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled

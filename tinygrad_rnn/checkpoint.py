@@ -4,13 +4,15 @@ The tree in the file: ``model`` (arrays by parameter name), ``optimizer`` and ``
 ``state_dict``), ``step``, ``random`` (the default generator's state) and ``extra``.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import CheckpointError, DTypeError
+from .errors import CheckpointError, check_integers, check_type
 from .nn.module import Module
-from .optim.optimizer import Optimizer
+from .optim.lr_scheduler import LRScheduler
+from .optim.optimizer import Optimizer, faults
 from .random import Generator, default_generator
 from .tensor import Tensor
 
@@ -23,13 +25,9 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(
-    path: Any,
-    model: Module,
-    optimizer: Optimizer | None = None,
-    scheduler: Any = None,
-    step: int = 0,
-    extra: Any = None,
-) -> None:
+    path: Any, model: Module, optimizer: Optimizer | None = None,
+    scheduler: LRScheduler | None = None, step: int = 0, extra: Any = None,
+) -> None:  # fmt: skip
     """Write weights, optimizer, schedule, random state, step and ``extra`` to one file.
 
     ``extra`` is what else the run needs: the position in the data, a hidden state that is carried
@@ -39,13 +37,9 @@ def save_checkpoint(
     """
     from .serialization import flatten, save_file  # here, so that the package imports fast
 
-    if not isinstance(model, Module) or not isinstance(optimizer, Optimizer | None):
-        raise DTypeError(
-            f"save_checkpoint: got the model {type(model).__name__} and the optimizer "
-            f"{type(optimizer).__name__}, expected a Module, and an Optimizer or None"
-        )
-    if not hasattr(step, "__index__") or step < 0:
-        raise DTypeError(f"save_checkpoint: step is {step!r}, expected an integer of at least 0")
+    check_type("save_checkpoint", Module, "a Module", model=model)
+    _check("save_checkpoint", model, optimizer, scheduler)
+    check_integers("save_checkpoint", 0, step=step)
     tree = {
         "model": model.state_dict(),
         "optimizer": None if optimizer is None else _by_text(optimizer.state_dict()),
@@ -54,16 +48,14 @@ def save_checkpoint(
         "random": default_generator.get_state(),
         "extra": extra,
     }
-    header, arrays = flatten(_to_arrays(tree))
+    header, arrays = flatten(_mapped(_to_host, tree))
     save_file(path, arrays, {"checkpoint": header})
 
 
 def load_checkpoint(
-    path: Any,
-    model: Module | None = None,
-    optimizer: Optimizer | None = None,
-    scheduler: Any = None,
-) -> Checkpoint:
+    path: Any, model: Module | None = None, optimizer: Optimizer | None = None,
+    scheduler: LRScheduler | None = None,
+) -> Checkpoint:  # fmt: skip
     """Put back what :func:`save_checkpoint` wrote; returns ``(step, extra)``, arrays as Tensors.
 
     Training then goes on bit for bit as if it had not stopped. Without a model nothing is put back:
@@ -72,6 +64,7 @@ def load_checkpoint(
     """
     from .serialization import load_file, unflatten
 
+    _check("load_checkpoint", model, optimizer, scheduler)
     arrays, header = load_file(path)
     if "checkpoint" not in header:
         raise CheckpointError(
@@ -81,29 +74,32 @@ def load_checkpoint(
     wanted = {"model", "optimizer", "scheduler", "step", "random", "extra"}
     if not isinstance(tree, dict) or tree.keys() != wanted or not isinstance(tree["step"], int):
         raise CheckpointError(f"cannot load {str(path)!r}: it is no checkpoint of this package")
-    found = Checkpoint(tree["step"], _to_tensors(tree["extra"]))
-    if model is None and optimizer is None and scheduler is None:
+    found = Checkpoint(tree["step"], _mapped(_to_tensor, tree["extra"]))
+    parts = {"optimizer": optimizer, "model": model, "scheduler": scheduler}
+    given = {name: part for name, part in parts.items() if part is not None}
+    if not given:
         return found
-    parts = (("model", model), ("optimizer", optimizer), ("scheduler", scheduler))
-    wrong = []
-    for name, part in parts:
-        if part is not None and not isinstance(tree[name], dict):
-            wrong.append(f"it has no {name}")
-        elif part is not None and hasattr(part, "misfits"):
-            wrong += [f"{name}: {misfit}" for misfit in part.misfits(tree[name])]
-    try:
-        Generator().set_state(_to_tensors(tree["random"]))
-    except (TypeError, ValueError) as error:
-        wrong.append(f"random: {error}")
-    if wrong:
-        raise CheckpointError(
-            f"cannot load {str(path)!r}, nothing was changed: " + "; ".join(wrong)
+    wrong, state = [], _mapped(_to_tensor, tree["random"])
+    for name, part in given.items():
+        fits = isinstance(tree[name], dict)
+        wrong += (
+            [f"{name}: {misfit}" for misfit in part.misfits(tree[name])]
+            if fits
+            else [f"it has no {name}"]
         )
-    for name, part in reversed(parts):  # those that need memory first, then what cannot fail
-        if part is not None:
-            part.load_state_dict(tree[name])
-    default_generator.set_state(_to_tensors(tree["random"]))
+    wrong += [f"random: {fault}" for fault in faults(Generator().set_state, state)]
+    if wrong:
+        raise CheckpointError(f"cannot load {str(path)!r}, nothing was changed: {'; '.join(wrong)}")
+    for name, part in given.items():  # what needs memory first, then what cannot fail
+        part.load_state_dict(tree[name])
+    default_generator.set_state(state)
     return found
+
+
+def _check(name: str, model: Any, optimizer: Any, scheduler: Any) -> None:
+    check_type(name, Module | None, "a Module", model=model)
+    check_type(name, Optimizer | None, "an Optimizer or None", optimizer=optimizer)
+    check_type(name, LRScheduler | None, "an LRScheduler or None", scheduler=scheduler)
 
 
 def _by_text(state_dict: dict[str, Any]) -> dict[str, Any]:
@@ -111,24 +107,21 @@ def _by_text(state_dict: dict[str, Any]) -> dict[str, Any]:
     return {**state_dict, "state": {str(k): v for k, v in state_dict["state"].items()}}
 
 
-def _to_arrays(tree: Any) -> Any:
-    """A tree with arrays for its Tensors, and Python's numbers for NumPy's."""
-    if isinstance(tree, Tensor):
-        return tree.numpy()
-    if isinstance(tree, np.generic):
-        return tree.item()
+def _mapped(leaf: Callable[[Any], Any], tree: Any) -> Any:
+    """The tree with a function of each of its leaves."""
     if isinstance(tree, dict):
-        return {key: _to_arrays(value) for key, value in tree.items()}
+        return {key: _mapped(leaf, value) for key, value in tree.items()}
     if type(tree) in (list, tuple):
-        return type(tree)(_to_arrays(item) for item in tree)
-    return tree
+        return type(tree)(_mapped(leaf, item) for item in tree)
+    return leaf(tree)
 
 
-def _to_tensors(tree: Any) -> Any:
-    if isinstance(tree, np.ndarray):
-        return Tensor(tree)
-    if isinstance(tree, dict):
-        return {key: _to_tensors(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return type(tree)(_to_tensors(item) for item in tree)
-    return tree
+def _to_host(leaf: Any) -> Any:
+    """An array for a Tensor, and Python's number for NumPy's."""
+    if isinstance(leaf, Tensor):
+        return leaf.cpu().numpy()
+    return leaf.item() if isinstance(leaf, np.generic) else leaf
+
+
+def _to_tensor(leaf: Any) -> Any:
+    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf

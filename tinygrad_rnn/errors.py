@@ -37,13 +37,21 @@ class DimError(Error, IndexError, ValueError):
     """A dim that the tensor does not have; both built-in errors, as NumPy's AxisError is."""
 
 
+class NameMissing(IdError, KeyError):
+    """A name that is not there; both built-in errors."""
+
+    __str__ = Exception.__str__  # KeyError's shows the message as a literal
+
+
 # ---------------------------------------------------------------- checks that all floors share
 
 
-def described(value: Any) -> str:
-    """What came, for a message: ``float32 of shape (2, 3)`` of an array, else the type's name."""
+def described(value: Any, kind: str | None = None) -> str:
+    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else with its type's name."""
     if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{value.dtype} of shape {tuple(value.shape)}"
+        if kind is None:
+            kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
+        return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
     return type(value).__name__
 
 

@@ -9,6 +9,7 @@ from . import ops
 from .creation import as_tensor
 from .einsum import einsum
 from .errors import DTypeError, OptionError, ShapeError, check_type
+from .methods import mask_of
 from .tensor import Tensor
 
 # fmt: off
@@ -49,7 +50,7 @@ index_select, gather, take_along_dim = Tensor.index_select, Tensor.gather, Tenso
 narrow, select = Tensor.narrow, Tensor.select
 logical_and, logical_or, logical_not = Tensor.logical_and, Tensor.logical_or, Tensor.logical_not
 eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
-isnan, isinf, isfinite = Tensor.isnan, Tensor.isinf, Tensor.isfinite
+isnan, isinf, isfinite, allclose = Tensor.isnan, Tensor.isinf, Tensor.isfinite, Tensor.allclose
 # fmt: on
 
 
@@ -57,7 +58,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """``input`` where ``condition``, else ``other``."""
     if not isinstance(input, Tensor | np.ndarray) and not isinstance(other, Tensor | np.ndarray):
         input, other = as_tensor([input, other])  # of two numbers, the default dtype
-    out: Tensor = ops.where(condition, input, other)
+    out: Tensor = ops.where(mask_of("where", "condition", condition), input, other)
     return out
 
 
@@ -99,10 +100,3 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 def is_tensor(obj: Any) -> bool:
     """Whether it is a Tensor."""
     return isinstance(obj, Tensor)
-
-
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-    """Whether ``|input - other| <= atol + rtol * |other|`` everywhere."""
-    with np.errstate(invalid="ignore"):  # inf - inf
-        near = (input - other).abs() <= other.abs() * rtol + atol
-    return bool(((input == other) | near).all())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError, OptionError
+from .errors import DTypeError, check_integers, check_type
 from .tensor import Tensor
 
 _MASK = (1 << 64) - 1
@@ -29,10 +29,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> "Generator":
         """Start again from a seed, an integer of at least 0."""
-        if not hasattr(seed, "__index__"):
-            raise DTypeError(f"manual_seed: seed is {seed!r}, expected an integer")
-        if seed < 0:
-            raise OptionError(f"manual_seed: seed is {seed}, expected at least 0")
+        check_integers("manual_seed", 0, seed=seed)
         self._seed = int(seed)
         self.__dict__.pop("numpy", None)
         return self
@@ -40,8 +37,7 @@ class Generator:
     def get_state(self) -> Tensor:
         """The state, as six 64-bit integers."""
         state: dict[str, Any] = dict(self.numpy.bit_generator.state)
-        numbers = (state["state"]["state"], state["state"]["inc"])
-        words = [word for number in numbers for word in (number >> 64, number & _MASK)]
+        words = [word for n in state["state"].values() for word in (n >> 64, n & _MASK)]
         words += [state["has_uint32"], state["uinteger"]]
         return Tensor(np.array(words, np.uint64).view(np.int64))
 
@@ -69,10 +65,5 @@ def manual_seed(seed: int) -> Generator:
 
 def host(generator: Generator | None) -> "np.random.Generator":
     """NumPy's generator behind ours, or behind the default one."""
-    if generator is None:
-        return default_generator.numpy
-    if not isinstance(generator, Generator):
-        raise DTypeError(
-            f"generator: got {type(generator).__name__}, expected a tinygrad_rnn.Generator"
-        )
-    return generator.numpy
+    check_type("random", Generator | None, "a tinygrad_rnn.Generator", generator=generator)
+    return (generator or default_generator).numpy

@@ -4,7 +4,7 @@ import itertools
 import math
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .backend import backend_of, backends, find
 from .engine.mode import is_grad_enabled
 from .engine.node import Node, Value, assign, check_fits, check_view, check_writable, wrap
 from .engine.walk import backward
-from .errors import DTypeError, GraphError, IdError, OptionError, ShapeError
+from .errors import DTypeError, GraphError, IdError, OptionError, ShapeError, check_type
 from .methods import Bool, Float, Int, Methods, Operand
 from .ops.index import complete
 
@@ -21,31 +21,29 @@ float32, float64 = np.dtype("float32"), np.dtype("float64")
 int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
 
 
-class device:
+class device(str):
     """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as torch.device."""
 
-    __slots__ = ("index", "type")
-    type: str
-    index: int | None  # the number of the GPU, None for the CPU
-
-    def __init__(self, name: Any) -> None:
-        kind, _, number = str(name).partition(":")
+    def __new__(cls, type: Any, index: int | None = None) -> Self:
+        """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
+        name = str(type) if index is None else f"{type}:{index}"
+        kind, _, number = name.partition(":")
         if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
             raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
-        self.type = kind
-        self.index = int(number) if number else (0 if kind == "cuda" else None)
+        return super().__new__(cls, f"cuda:{int(number or 0)}" if kind == "cuda" else name)
 
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
+    @property
+    def type(self) -> str:
+        """``"cpu"`` or ``"cuda"``."""
+        return self.partition(":")[0]
+
+    @property
+    def index(self) -> int | None:  # type: ignore[override]
+        """The number of the GPU, None for the CPU."""
+        return int(self.partition(":")[2]) if ":" in self else None
 
     def __repr__(self) -> str:
         return f"device({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str | device) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
 
 
 def plain(value: Any) -> Any:
@@ -95,6 +93,7 @@ class Tensor(Methods):
     """
 
     __slots__ = ()
+    namespace: ClassVar[Any]  # set by `array_api`
     __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__, not NumPy's loop over elements
 
     def __init__(self, data: Any, requires_grad: Bool = False) -> None:
@@ -163,6 +162,15 @@ class Tensor(Methods):
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **how: Any) -> Any:
+        return self.array.__dlpack__(**how)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return self.namespace
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
@@ -233,7 +241,7 @@ class Tensor(Methods):
         """Ask for its gradient, or no longer; floats only."""
         if requires_grad and self.dtype.kind != "f":
             raise DTypeError(
-                f"requires_grad: got a {self.dtype} tensor, only floats have gradients; use .float()"
+                f"requires_grad: got a {self.dtype} tensor, expected floats; use .float()"
             )
         if not requires_grad and self.node is not None:
             raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
@@ -280,6 +288,7 @@ class Tensor(Methods):
         """
         if not self.requires_grad:
             raise GraphError("register_hook: this tensor does not require grad")
+        check_type("register_hook", Callable, "a function of the gradient", hook=hook)
         return self._hook(hook)
 
     def _hook(self, hook: Callable[["Tensor"], Any], key: Float | None = None) -> "_Handle":
@@ -320,9 +329,12 @@ class Tensor(Methods):
             return self
         return ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
 
+    def cuda(self, device: Any = None) -> Self:
+        """On a GPU: the first one, or that of a number or a name."""
+        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
+
     # fmt: off
     def cpu(self) -> Self: "On the CPU."; return self.to("cpu")
-    def cuda(self, index: Int = 0) -> Self: "On a GPU."; return self.to(f"cuda:{index}")
     def float(self) -> Self: "As float32."; return self.to(float32)
     def double(self) -> Self: "As float64."; return self.to(float64)
     def long(self) -> Self: "As int64."; return self.to(int64)
@@ -412,13 +424,21 @@ class Tensor(Methods):
 
     __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
 
+    # fmt: off
+    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=", ops.floor_divide, other)
+    def __imod__(self, other: Any) -> Any: return self._in_place("%=", ops.remainder, other)
+    def __ipow__(self, other: Any) -> Any: return self._in_place("**=", type(self).pow, other)
+    def __iand__(self, other: Any) -> Any: return self._in_place("&=", ops.bitwise_and, other)
+    def __ior__(self, other: Any) -> Any: return self._in_place("|=", ops.bitwise_or, other)
+    # fmt: on
+
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
         return self._in_place("clamp_", type(self).clamp, min, max)
 
-    def copy_(self, source: "Tensor") -> Self:
-        """In place, the values of ``source``, broadcast and converted."""
-        return self._write("copy_", ..., source)
+    def copy_(self, other: "Tensor") -> Self:
+        """In place, the values of ``other``, broadcast and converted."""
+        return self._write("copy_", ..., other)
 
     def __getitem__(self, index: Any) -> Self:
         place = _kept(index) if self.requires_grad else plain_index(index)

@@ -226,7 +226,7 @@ REFUSED = {
     "an input that is an array": (
         lambda x: grad(x.sum(), np.ones(2)),
         TypeError,
-        r"grad: inputs is float64 of shape \(2,\), expected a Tensor",
+        r"grad: inputs is float64 ndarray of shape \(2,\), expected a Tensor",
     ),
     "an output that is a number": (
         lambda x: grad([1.0], x),

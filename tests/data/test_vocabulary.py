@@ -101,7 +101,7 @@ def test_a_vocabulary_of_nothing_is_refused(given_text, error, words):
 
 
 def test_encode_takes_a_str_only():
-    with pytest.raises(TypeError, match="bytes, expected a str"):
+    with pytest.raises(TypeError, match="text is bytes, expected a str"):
         Vocabulary("abc").encode(b"abc")
 
 

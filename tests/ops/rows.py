@@ -7,6 +7,7 @@ imaginary part, a tiny step in, is the derivative to the last digit (`oracle.py`
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def package_ops():
         if isinstance(op, Op) and op.forward.__module__.startswith("tinygrad_rnn.")
     }
     for module in vars(ops).values():
-        for value in list(vars(module).values()) if hasattr(module, "__name__") else [module]:
+        for value in list(vars(module).values()) if isinstance(module, ModuleType) else [module]:
             if isinstance(value, FusedOp):
                 found[value.name] = value
     return found

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..creation import get_default_dtype
 from ..engine.node import wrap
-from ..nn.layers import positive
+from ..errors import check_integers
 from ..random import Generator, host
 from ..tensor import Tensor
 
@@ -23,7 +23,7 @@ def sine_waves(
     >>> X.shape, y.shape
     ((100, 10, 1), (100,))
     """
-    positive("sine_waves", num_sequences=num_sequences, sequence_length=sequence_length)
+    check_integers("sine_waves", num_sequences=num_sequences, sequence_length=sequence_length)
     start, frequency = host(generator).uniform((0, 0.5), (4 * math.pi, 2), (num_sequences, 2)).T
     shares = np.linspace(0, 1, sequence_length + 1)
     waves = np.sin(start[:, None] + 2 * math.pi * frequency[:, None] * shares)

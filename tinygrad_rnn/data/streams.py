@@ -8,10 +8,9 @@ from zlib import crc32
 import numpy as np
 
 from ..engine.node import wrap
-from ..errors import CheckpointError, DTypeError, OptionError, ShapeError
-from ..nn.layers import positive
+from ..errors import CheckpointError, OptionError, check_integers, check_type
 from ..tensor import Tensor
-from .vocabulary import Text, Vocabulary, text_of
+from .vocabulary import Text, Vocabulary, ids_of, text_of
 
 
 class TextStreams:
@@ -45,39 +44,35 @@ class TextStreams:
     def __init__(
         self, text_or_file: Text | Any, vocabulary: Vocabulary, batch_size: int, seq_len: int
     ) -> None:
-        if not isinstance(vocabulary, Vocabulary):
-            raise DTypeError(
-                f"TextStreams: vocabulary is {type(vocabulary).__name__}, "
-                "expected a tg.data.Vocabulary"
-            )
-        positive("TextStreams", batch_size=batch_size, seq_len=seq_len)
+        check_type("TextStreams", Vocabulary, "a tg.data.Vocabulary", vocabulary=vocabulary)
+        check_integers("TextStreams", batch_size=batch_size, seq_len=seq_len)
         self.vocabulary = vocabulary
-        self.batch_size = int(batch_size)
-        self.seq_len = int(seq_len)
-        self.ids = _ids(text_or_file, vocabulary)
-        if not len(self):
-            path = isinstance(text_or_file, str) and "\n" not in text_or_file
-            hint = "; if it names a file, pass it as a pathlib.Path" if path else ""
-            raise OptionError(self._too_short("TextStreams: the text", len(self.ids)) + hint)
+        self.batch_size, self.seq_len = int(batch_size), int(seq_len)
+        if isinstance(text_or_file, Tensor | np.ndarray):
+            self.ids = ids_of("TextStreams", text_or_file)
+        else:
+            self.ids = vocabulary.narrow_ids(text_of("TextStreams", text_or_file))
+        path = isinstance(text_or_file, str) and "\n" not in text_or_file
+        hint = "; if it names a file, pass it as a pathlib.Path" if path else ""
         self._drawn = 0  # windows that next_batch has given, over all passes
+        self._check_length("the text", len(self.ids), hint)
 
-    def _too_short(self, what: str, characters: int) -> str:
-        return (
-            f"{what} has {characters} characters, expected at least "
-            f"{self.batch_size * self.seq_len + 1}: batch_size={self.batch_size} streams of "
-            f"seq_len={self.seq_len}, and 1 to predict; take a longer text, or a smaller "
-            "batch_size or seq_len"
-        )
+    def _check_length(self, part: str, count: int, hint: str = "") -> None:
+        least = self.batch_size * self.seq_len + 1
+        if count < least:
+            raise OptionError(
+                f"TextStreams: {part} has {count} characters, expected at least {least}: "
+                f"{self.batch_size} streams of seq_len={self.seq_len}, and 1 to predict; take a "
+                f"longer text, or a smaller batch_size or seq_len{hint}"
+            )
 
     def __len__(self) -> int:
         """The number of windows in one pass."""
         return (len(self.ids) - 1) // (self.batch_size * self.seq_len)
 
     def __repr__(self) -> str:
-        return (
-            f"TextStreams({len(self.ids)} characters, batch_size={self.batch_size}, "
-            f"seq_len={self.seq_len}: {len(self)} windows)"
-        )
+        cut = f"batch_size={self.batch_size}, seq_len={self.seq_len}: {len(self)} windows"
+        return f"TextStreams({len(self.ids)} characters, {cut})"
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for number in range(len(self)):
@@ -115,18 +110,14 @@ class TextStreams:
         Raises OptionError if either is shorter than one window.
         """
         if not isinstance(val_fraction, int | float) or not 0.0 < val_fraction < 1.0:
-            raise OptionError(
-                f"TextStreams.split: val_fraction is {val_fraction!r}, expected between 0 and 1"
-            )
+            given = f"val_fraction is {val_fraction!r}"
+            raise OptionError(f"TextStreams.split: {given}, expected a number between 0 and 1")
         cut = len(self.ids) - round(len(self.ids) * val_fraction)
-        parts = {"training": self.ids[:cut], "validation": self.ids[cut:]}
-        for name, ids in parts.items():
-            if len(ids) <= self.batch_size * self.seq_len:
-                what = f"TextStreams.split: with val_fraction={val_fraction} the {name} part"
-                raise OptionError(self._too_short(what, len(ids)))
+        for part, count in ("training", cut), ("validation", len(self.ids) - cut):
+            self._check_length(f"with val_fraction={val_fraction} the {part} part", count)
         train, val = (
             TextStreams(ids, self.vocabulary, self.batch_size, self.seq_len)
-            for ids in parts.values()
+            for ids in (self.ids[:cut], self.ids[cut:])
         )
         return train, val
 
@@ -134,13 +125,9 @@ class TextStreams:
 
     def state_dict(self) -> dict[str, int]:
         """Where ``next_batch`` stands, and what tells that it is this text in these streams."""
-        return {
-            "drawn": self._drawn,
-            "batch_size": self.batch_size,
-            "seq_len": self.seq_len,
-            "characters": len(self.ids),
-            "crc32": self._crc32,
-        }
+        cut = {"batch_size": self.batch_size, "seq_len": self.seq_len}
+        text = {"characters": len(self.ids), "crc32": self._crc32}
+        return {"drawn": self._drawn, **cut, **text}
 
     @cached_property
     def _crc32(self) -> int:
@@ -151,31 +138,12 @@ class TextStreams:
 
         Raises CheckpointError, and changes nothing, if it is of another text or other streams.
         """
+        name = "TextStreams.load_state_dict"
+        check_type(name, Mapping, "what state_dict() gave", state_dict=state_dict)
         own, given = self.state_dict(), dict(state_dict)
         if given.keys() != own.keys() or type(given["drawn"]) is not int or given["drawn"] < 0:
-            raise CheckpointError(
-                f"TextStreams.load_state_dict: {given!r:.100} is no state of TextStreams"
-            )
-        wrong = [
-            f"{key} is {given[key]}, expected {value}"
-            for key, value in own.items()
-            if key != "drawn" and given[key] != value
-        ]
-        if wrong:
-            raise CheckpointError(
-                f"TextStreams.load_state_dict: it is of another text or of other streams: "
-                f"{'; '.join(wrong)}"
-            )
+            raise CheckpointError(f"{name}: {given!r:.100} is no state of TextStreams")
+        own["drawn"] = given["drawn"]
+        if wrong := [f"{k} is {given[k]}, expected {v}" for k, v in own.items() if given[k] != v]:
+            raise CheckpointError(f"{name}: of another text or other streams: {'; '.join(wrong)}")
         self._drawn = given["drawn"]
-
-
-def _ids(given: Any, vocabulary: Vocabulary) -> np.ndarray:
-    """The ids of a text, of a file, or those that the user has made already: (N,)."""
-    array = given.cpu().numpy() if isinstance(given, Tensor) else given
-    if not isinstance(array, np.ndarray):
-        return vocabulary.narrow_ids(text_of("TextStreams", given))
-    if array.ndim != 1:
-        raise ShapeError(f"TextStreams: ids have shape {array.shape}, expected (N,)")
-    if array.dtype.kind not in "iu":
-        raise DTypeError(f"TextStreams: ids are {array.dtype}, expected integers")
-    return array

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.node import wrap
-from ..errors import DTypeError, IdError, OptionError, ShapeError
+from ..errors import DTypeError, IdError, OptionError, ShapeError, check_type
 from ..tensor import Tensor, plain
 
 Text = str | os.PathLike[str]  # a str is the text itself, a path is where it stands
-
-_SHOWN = 10  # characters of the surroundings in a message
 
 
 def read_text(file: Text) -> str:
@@ -22,32 +20,38 @@ def read_text(file: Text) -> str:
     Raises OptionError for a file that cannot be read, is empty, or is not UTF-8: at which byte.
     """
     try:
-        raw = Path(file).read_bytes()
+        text = Path(file).read_bytes().decode()
     except OSError as error:
         raise OptionError(f"read_text: cannot read {str(file)!r}: {error.strerror}") from None
-    if not raw:
-        raise OptionError(f"read_text: {str(file)!r} is empty")
-    try:
-        return raw.decode()
     except UnicodeDecodeError as error:
-        raise OptionError(
-            f"read_text: {str(file)!r} is not UTF-8: byte {raw[error.start]:#04x} at offset "
-            f"{error.start} ({error.reason}); convert the file, or pass the text as a str"
-        ) from None
+        byte = f"byte {error.object[error.start]:#04x} at offset {error.start} ({error.reason})"
+        way_out = "convert the file, or pass the text as a str"
+        raise OptionError(f"read_text: {str(file)!r} is not UTF-8: {byte}; {way_out}") from None
+    if not text:
+        raise OptionError(f"read_text: {str(file)!r} is empty")
+    return text
 
 
 def text_of(name: str, given: Any) -> str:
     """The text that a user's ``text_or_file`` stands for."""
     if isinstance(given, os.PathLike):
         return read_text(given)
-    if not isinstance(given, str):
-        raise DTypeError(
-            f"{name}: text_or_file is {type(given).__name__}, expected a str, which is the text "
-            "itself, or a pathlib.Path to a UTF-8 file"
-        )
+    expected = "a str, which is the text itself, or a pathlib.Path to a UTF-8 file"
+    check_type(name, str, expected, text_or_file=given)
     if not given:
         raise OptionError(f"{name}: the text is empty")
     return given
+
+
+def ids_of(name: str, given: Any) -> np.ndarray:
+    """Ids that a user has made: (N,), an id alone as (1,)."""
+    ids = np.asarray(given.cpu().numpy() if isinstance(given, Tensor) else plain(given))
+    if ids.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: ids are {ids.dtype}, expected integers")
+    if ids.ndim > 1:
+        way_out = "of time-major windows (T, B), a column is a text: ids[:, 0]"
+        raise ShapeError(f"{name}: ids have shape {ids.shape}, expected (N,); {way_out}")
+    return ids.reshape(-1)
 
 
 def _codes(text: str) -> np.ndarray:
@@ -97,10 +101,8 @@ class Vocabulary:
 
         Raises OptionError, which names the character and its position, for one that is not here.
         """
-        if not isinstance(text, str):
-            raise DTypeError(f"Vocabulary.encode: got {type(text).__name__}, expected a str")
-        ids: Tensor = wrap(self.narrow_ids(text).astype(np.int64))
-        return ids
+        check_type("Vocabulary.encode", str, "a str", text=text)
+        return wrap(self.narrow_ids(text).astype(np.int64))
 
     def narrow_ids(self, text: str) -> np.ndarray:
         """The ids in the narrowest unsigned dtype, one byte each up to 255 characters: (T,)."""
@@ -109,10 +111,10 @@ class Vocabulary:
         unknown = ids == len(self)
         if unknown.any():
             place = int(unknown.argmax())
-            around = text[max(place - _SHOWN, 0) : place + _SHOWN]
+            around = f"at position {place} (in {text[max(place - 10, 0) : place + 10]!r})"
             raise OptionError(
-                f"Vocabulary.encode: {text[place]!r} at position {place} (in {around!r}) is not "
-                f"one of the {len(self)} characters of this vocabulary"
+                f"Vocabulary.encode: {text[place]!r} {around} is not one of the {len(self)} "
+                "characters of this vocabulary"
             )
         return ids
 
@@ -121,21 +123,9 @@ class Vocabulary:
 
         Raises IdError for an id that is not in [0, V).
         """
-        array = np.asarray(ids.cpu().numpy() if isinstance(ids, Tensor) else plain(ids))
-        if not array.size:
-            return ""
-        if array.dtype.kind not in "iu":
-            raise DTypeError(f"Vocabulary.decode: ids are {array.dtype}, expected integers")
-        if array.ndim > 1:
-            raise ShapeError(
-                f"Vocabulary.decode: ids have shape {array.shape}, expected (T,); "
-                "of time-major windows (T, B), a column is a text: ids[:, 0]"
-            )
-        flat = array.reshape(-1)
-        wrong = (flat < 0) | (flat >= len(self))
-        if wrong.any():
-            place = int(wrong.argmax())
-            raise IdError(
-                f"Vocabulary.decode: the id {flat[place]} at {place} is not in [0, {len(self)})"
-            )
-        return self._sorted[flat].tobytes().decode("utf-32-le", "surrogatepass")
+        array = ids_of("Vocabulary.decode", ids)
+        wrong = np.flatnonzero((array < 0) | (array >= len(self)))
+        if wrong.size:
+            place = f"the id {array[wrong[0]]} at {wrong[0]}"
+            raise IdError(f"Vocabulary.decode: {place} is not in [0, {len(self)})")
+        return self._sorted[array].tobytes().decode("utf-32-le", "surrogatepass")

@@ -14,7 +14,7 @@ import numpy as np
 from .. import kernels
 from ..backend import Backend
 from ..backend.threads import threads_for
-from .mode import is_grad_enabled
+from .mode import recording
 from .node import Node, record, wrap
 from .op import Declared, enter, identity, lift, refuse, version_of
 from .walk import gradients
@@ -135,7 +135,7 @@ class FusedOp(Declared):
         except Exception as error:
             refuse(self.name, arrays, error)
         tensors = [wrap(out) for out in outputs]
-        if needs and is_grad_enabled():
+        if needs and recording():
             plan = self.plans.get(needs) or self.plans.setdefault(needs, _FusedPlan(self, needs))
             parents = [args[i].node or args[i] for i in plan.chosen]
             versions = [version_of(arg) for arg in args]

@@ -10,7 +10,13 @@ from ..errors import DTypeError
 F = TypeVar("F", bound=Callable[..., Any])
 
 _recording: ContextVar[bool] = ContextVar("tinygrad_rnn_recording", default=True)
-is_grad_enabled = _recording.get
+recording = _recording.get  # for the engine: without a Python call
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded."""
+    return recording()
+
 
 _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* flags
 

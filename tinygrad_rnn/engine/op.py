@@ -25,7 +25,7 @@ import numpy as np
 
 from ..backend import Backend, backend_of, backends
 from ..errors import DimError, DTypeError, Error, IdError, OptionError, ShapeError, described
-from .mode import is_grad_enabled
+from .mode import recording
 from .node import Node, Value, check_view, record, wrap
 
 table = SimpleNamespace()
@@ -33,6 +33,7 @@ table = SimpleNamespace()
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
+_NO_OPERANDS = (list, tuple, str)  # NumPy takes them, and loses the gradients of what is in them
 NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
@@ -101,7 +102,7 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
             data = arg
             if xp is None and isinstance(arg, np.ndarray):
                 xp = backend_of(arg)
-            elif type(arg) in (list, tuple):  # NumPy takes it, and the gradients in it are lost
+            elif type(arg) in _NO_OPERANDS:
                 got = type(arg).__name__
                 raise DTypeError(f"{name}: got a {got}, expected a Tensor or a number")
         arrays.append(data)
@@ -141,6 +142,13 @@ def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> 
     return dims if dims and shape else None
 
 
+def _as_real(xp: Backend, x: Any) -> Any:
+    """Integers as floats: float32, or float64 of 32 bits or more, as NumPy has it (but no float16)."""
+    if getattr(x.dtype, "kind", "") == "f" or xp.isdtype(x.dtype, "real floating"):
+        return x
+    return xp.astype(x, getattr(xp, str(np.result_type(str(x.dtype), np.float32))))
+
+
 # fmt: off
 _ERRORS: dict[type[Exception], type[Error]] = {
     np.exceptions.AxisError: DimError, IndexError: IdError, ValueError: ShapeError,
@@ -154,7 +162,7 @@ def refuse(name: str, arrays: Sequence[Any], error: Exception) -> NoReturn:
     kind = next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
     if kind is None or isinstance(error, Error):
         raise error
-    message = f"{name}: {error} (got {', '.join(map(described, arrays))})"
+    message = f"{name}: {error} (got {', '.join(described(a, '') for a in arrays)})"
     if "could not be broadcast" in str(error):
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
         message = f"{name}: the shapes {shapes} cannot be broadcast together"
@@ -259,9 +267,10 @@ class Declared:
 class Op(Declared):
     """A row of the table; made by :func:`op`, completed by :meth:`vjp`."""
 
-    def __init__(self, forward: Callable[..., Any], view: bool = False) -> None:
+    def __init__(self, forward: Callable[..., Any], view: bool = False, real: bool = False) -> None:
         super().__init__(forward, skip=1)
         self.forward = forward
+        self.real = real
         self.view = view
         self.count = len(self.signature.arrays)
         self.binds = bool(self.signature.settings) or self.signature.variadic
@@ -314,6 +323,8 @@ class Op(Declared):
         if self.binds or settings or len(args) != self.count:
             args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = enter(self.name, args)
+        if self.real and not needs:
+            arrays[0] = _as_real(xp, arrays[0])
         if self.axis:
             settings["axis"] = check_axis(self.name, settings["axis"], arrays[0].shape, self.axis)
         try:
@@ -329,7 +340,7 @@ class Op(Declared):
         else:
             version = [0, 0]
             result = wrap(out, None, version)
-        if needs and is_grad_enabled():
+        if needs and recording():
             plan = self.plans[needs] if needs in self.plans else self.plan(needs)
             if plan is not None:
                 result.node = plan.record(args, arrays, out, xp, settings, version)
@@ -342,16 +353,17 @@ def op(forward: Callable[..., Any]) -> Op: ...
 
 
 @overload
-def op(*, view: bool) -> Callable[[Callable[..., Any]], Op]: ...
+def op(*, view: bool = ..., real: bool = ...) -> Callable[[Callable[..., Any]], Op]: ...
 
 
-def op(forward: Callable[..., Any] | None = None, *, view: bool = False) -> Any:
+def op(forward: Callable[..., Any] | None = None, *, view: bool = False, real: bool = False) -> Any:
     """Declare an op by its forward function ``forward(xp, arrays..., /, settings...)``.
 
     ``xp`` is the backend of the arrays: the array API's names and a few more. ``view=True`` says
-    that the output may show the first argument's memory.
+    that the output may show the first argument's memory; ``real=True``, that it is a function of
+    real numbers: integers become floats first.
     """
-    return Op(forward, view) if forward else lambda function: Op(function, view)
+    return Op(forward, view, real) if forward else lambda function: Op(function, view, real)
 
 
 @op(view=True)

@@ -1,16 +1,13 @@
 """Modules, layers, losses, initial values, clipping: torch.nn's names."""
 
-from . import functional, init, utils
+from . import functional, init, layers, losses, utils
 from .clip import GradientClipping
-from .layers import Dropout, Embedding, Identity, Linear, ReLU, Sequential, Sigmoid, Tanh
-from .losses import CrossEntropyLoss, MSELoss
+from .containers import ModuleDict, ModuleList, Sequential
+from .layers import *
+from .losses import *
 from .module import Module, Parameter
 from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
-# fmt: off
-__all__ = [
-    "GRU", "LSTM", "RNN", "CrossEntropyLoss", "Dropout", "Embedding", "GRUCell",
-    "GradientClipping", "Identity", "LSTMCell", "Linear", "MSELoss", "Module", "Parameter",
-    "RNNCell", "ReLU", "Sequential", "Sigmoid", "Tanh", "functional", "init", "utils",
-]
-# fmt: on
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "GradientClipping", "LSTMCell", "Module", "ModuleDict"]
+__all__ += ["ModuleList", "Parameter", "RNNCell", "Sequential", "functional", "init", "utils"]
+__all__ += layers.__all__ + losses.__all__

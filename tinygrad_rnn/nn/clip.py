@@ -1,129 +1,122 @@
 """Gradient clipping: Pascanu, Mikolov and Bengio 2013."""
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..backend import backend_of
 from ..backend.threads import threads_for
-from ..engine.node import wrap
-from ..errors import DTypeError, GraphError, OptionError
+from ..creation import as_tensor
+from ..errors import GraphError, OptionError, check_numbers, check_type
 from ..tensor import Tensor
 
 
-def _tensors(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    if not isinstance(tensors, Iterable):
-        raise DTypeError(
-            f"{name}: got {type(tensors).__name__}, expected tensors: pass model.parameters()"
-        )
+def listed(name: str, tensors: Any) -> list[Tensor]:
+    """The tensors as a list; refuses what is none, and an iterator that has nothing left."""
+    check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    for place, tensor in enumerate(given):
-        if not isinstance(tensor, Tensor):
-            raise DTypeError(
-                f"{name}: number {place} is {type(tensor).__name__}, expected a Tensor"
-            )
+    for i, tensor in enumerate(given):
+        check_type(name, Tensor, "a Tensor", **{f"number {i}": tensor})
+    if not given and hasattr(tensors, "__next__"):
+        got = "an iterator that is at its end: it gives its tensors once"
+        raise OptionError(f"{name}: got {got}; make a list, or call model.parameters() again")
     return given
 
 
-def _with_grad(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [p for p in _tensors(name, parameters) if p.grad is not None]
+def _check_bounds(name: str, low: float = 0, **bounds: Any) -> None:
+    for what, bound in bounds.items():
+        if bound != math.inf:
+            check_numbers(name, low, **{what: bound})
 
 
-def _check_bound(name: str, what: str, bound: Any) -> None:
-    if not isinstance(bound, int | float):
-        raise DTypeError(f"{name}: {what} is {bound!r}, expected a number")
-    if not bound >= 0:
-        raise OptionError(f"{name}: {what} is {bound}, expected at least 0")
+def _largest(arrays: Sequence[Any]) -> float:
+    """The largest size of an element; an infinity or a NaN if there is one."""
+    tops = [float(backend_of(a).max(backend_of(a).abs(a))) for a in arrays]
+    return max(tops, default=0.0) if all(map(math.isfinite, tops)) else sum(tops)
 
 
-def _norm(array: Any, norm_type: float) -> float:
-    """The norm of one array, right from 1e-30 to 1e30 in float32 too."""
-    flat = np.abs(array.reshape(-1)) if norm_type != 2.0 else array.reshape(-1)
-    if not flat.size:
-        return 0.0
-    if norm_type == math.inf:
-        return float(flat.max())
+def _powers(arrays: Sequence[Any], kind: float) -> float:
+    """The sum of all elements' powers; brought to the host once."""
+    total: Any = 0.0
+    for array in arrays:
+        xp = backend_of(array)
+        flat = xp.reshape(array, (-1,))
+        total = total + (xp.vecdot(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
+    return float(total)
+
+
+def _norm(arrays: Sequence[Any], kind: float) -> float:
+    """The norm of arrays taken as one vector, right from 1e-30 to 1e30 in float32 too."""
+    arrays = [array for array in arrays if math.prod(array.shape)]
+    if kind == math.inf:
+        return _largest(arrays)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"), threads_for(0):
-        total = float(flat @ flat) if norm_type == 2.0 else float((flat**norm_type).sum())
-        # Squares that leave the middle of the range have lost digits: scale by the largest.
-        tiny, huge = np.finfo(array.dtype).tiny, np.finfo(array.dtype).max
-        if not tiny * 1e10 < total < huge:
-            top = float(np.abs(flat).max())
-            if top == 0.0 or not math.isfinite(top):
-                return top
-            scaled = np.abs(flat.astype(np.float64)) / top
-            return top * float((scaled**norm_type).sum()) ** (1.0 / norm_type)
-    return total ** (1.0 / norm_type)
+        total = _powers(arrays, kind)
+        if 1e-28 < total < math.inf:
+            return total ** (1.0 / kind)
+        # Powers that leave the middle of float32's range have lost digits: scale by the largest.
+        top = _largest(arrays)
+        if top == 0.0 or not math.isfinite(top):
+            return top
+        wide = [(xp := backend_of(a)).astype(a, xp.float64) / top for a in arrays]
+        return top * _powers(wide, kind) ** (1.0 / kind)
 
 
-def _combined(norms: Sequence[float], norm_type: float) -> float:
-    top = max(norms, default=0.0)
-    if top == 0.0 or not all(map(math.isfinite, norms)):
-        return sum(norms)  # an infinity or a NaN, which a maximum may not see
-    if norm_type == math.inf:
-        return top
-    return top * math.fsum((norm / top) ** norm_type for norm in norms) ** (1.0 / norm_type)
-
-
-def _check_norm_type(name: str, norm_type: Any) -> float:
-    if not isinstance(norm_type, int | float):
-        raise DTypeError(f"{name}: norm_type is {norm_type!r}, expected a number, or math.inf")
-    if not norm_type > 0:
-        raise OptionError(f"{name}: norm_type is {norm_type}, expected above 0, or inf")
-    return float(norm_type)
-
-
-def _scalar(total: float, tensors: Sequence[Tensor]) -> Tensor:
+def _total(
+    name: str, owners: Sequence[Any], grads: Sequence[Tensor], norm_type: float, finite: bool
+) -> tuple[float, Tensor]:
+    """The common norm, as a number and as a tensor; with ``finite`` it has to be that."""
+    _check_bounds(name, sys.float_info.min, norm_type=norm_type)
+    total = _norm([grad.array for grad in grads], norm_type)
+    for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
+        if finite and not math.isfinite(total) and not grad.isfinite().all():
+            what = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
+            way = "lower the learning rate, or pass error_if_nonfinite=False to go on"
+            wrong = "has a NaN or an infinity; nothing was changed"
+            raise GraphError(f"{name}: the gradient of {what} {wrong}: {way}")
+    dtype, device = (grads[0].dtype, grads[0].device) if grads else (np.float32, None)
     with np.errstate(over="ignore"):  # a norm beyond float32 of gradients within it is an infinity
-        return wrap(np.asarray(total, tensors[0].dtype if tensors else np.float32))
+        return total, as_tensor(np.asarray(total, dtype), device=device)
 
 
-def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
+def get_total_norm(
+    tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
     """The norm of all tensors taken as one vector: a 0-d tensor."""
-    given = _tensors("get_total_norm", tensors)
-    kind = _check_norm_type("get_total_norm", norm_type)
-    return _scalar(_combined([_norm(t.array, kind) for t in given], kind), given)
+    given = listed("get_total_norm", tensors)
+    return _total("get_total_norm", given, given, norm_type, error_if_nonfinite)[1]
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor],
-    max_norm: float,
-    norm_type: float = 2.0,
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
     error_if_nonfinite: bool = True,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Scale all gradients by max_norm / norm if their common norm is above max_norm.
 
     Returns the norm before clipping. As torch.nn.utils.clip_grad_norm_, but by default a NaN or an
     infinity raises GraphError, which names its parameter, and nothing is changed.
     """
-    _check_bound("clip_grad_norm_", "max_norm", max_norm)
-    kind = _check_norm_type("clip_grad_norm_", norm_type)
-    chosen = _with_grad("clip_grad_norm_", parameters)
-    norms = [_norm(parameter.grad.array, kind) for parameter in chosen]
-    total = _combined(norms, kind)
-    if not math.isfinite(total) and error_if_nonfinite:
-        for place, (parameter, norm) in enumerate(zip(chosen, norms, strict=True)):
-            if not math.isfinite(norm):
-                label = getattr(parameter, "name", "tensor")
-                raise GraphError(
-                    f"clip_grad_norm_: the gradient of {label} (number {place}, shape "
-                    f"{parameter.shape}) has a NaN or an infinity; nothing was changed. Lower the "
-                    "learning rate, or pass error_if_nonfinite=False to go on"
-                )
+    _check_bounds("clip_grad_norm_", max_norm=max_norm)
+    chosen = [p for p in listed("clip_grad_norm_", parameters) if p.grad is not None]
+    grads = [p.grad for p in chosen]
+    total, shown = _total("clip_grad_norm_", chosen, grads, norm_type, error_if_nonfinite)
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
-        for parameter in chosen:
-            parameter.grad.array *= scale
-            parameter.grad.version[0] += 1
-    return _scalar(total, chosen)
+        for grad in grads:
+            grad.array *= scale
+            grad.version[0] += 1
+    return shown
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value]."""
-    _check_bound("clip_grad_value_", "clip_value", clip_value)
-    for parameter in _with_grad("clip_grad_value_", parameters):
-        parameter.grad.clamp_(-clip_value, clip_value)
+    _check_bounds("clip_grad_value_", clip_value=clip_value)
+    for parameter in listed("clip_grad_value_", parameters):
+        if parameter.grad is not None:
+            parameter.grad.detach().clamp_(-clip_value, clip_value)
 
 
 class GradientClipping:
@@ -142,7 +135,7 @@ class GradientClipping:
     """
 
     def __init__(self, max_norm: float = 1.0) -> None:
-        _check_bound("GradientClipping", "max_norm", max_norm)
+        _check_bounds("GradientClipping", max_norm=max_norm)
         self.max_norm = max_norm
         self.last_norm: float | None = None
 

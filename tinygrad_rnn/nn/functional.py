@@ -1,198 +1,282 @@
 """Layers and losses as functions: torch.nn.functional's names and arguments."""
 
-from typing import Any
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import ops
-from ..engine.node import wrap
-from ..errors import DTypeError, GraphError, IdError, OptionError, ShapeError
+from ..creation import arange, as_tensor, full
+from ..errors import GraphError, OptionError, ShapeError, check_type, described
 from ..random import Generator, host
 from ..tensor import Tensor
+from . import check
 
-relu = Tensor.relu
-sigmoid = Tensor.sigmoid
-softmax = Tensor.softmax
-log_softmax = Tensor.log_softmax
-tanh = Tensor.tanh
+Opt: TypeAlias = Tensor | None
+Gen: TypeAlias = Generator | None
 
-
-# ---------------------------------------------------------------- checks that layers share
-
-
-def check_float(name: str, input: Any, weight: Tensor) -> None:
-    """Refuse what is not a float tensor of the weights' dtype."""
-    if not isinstance(input, Tensor):
-        raise DTypeError(
-            f"{name}: input is {type(input).__name__}, expected a Tensor; use tg.as_tensor(input)"
-        )
-    if input.dtype != weight.dtype:
-        way = ".double()" if weight.dtype == np.float64 else ".float()"
-        raise DTypeError(
-            f"{name}: input is {input.dtype}, expected {weight.dtype}, the dtype of the weights; "
-            f"use input{way}, or convert the layer with .to()"
-        )
-
-
-def check_ids(name: str, what: str, ids: Tensor, count: int, ignore: int | None = None) -> None:
-    """Refuse ids outside of [0, count): the message names the first and its place."""
-    data = ids.array
-    if ids.numel() == 0 or (int(data.min()) >= 0 and int(data.max()) < count):
-        return
-    host_ids = ids.numpy()
-    wrong = (host_ids < 0) | (host_ids >= count)
-    if ignore is not None:
-        wrong &= host_ids != ignore
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise IdError(
-            f"{name}: {what} has {host_ids[place]} at {place}, expected ids in [0, {count})"
-        )
-
-
-def check_probability(name: str, what: str, p: Any) -> None:
-    """Refuse what is not in [0, 1]."""
-    if not isinstance(p, int | float) or not 0.0 <= p <= 1.0:
-        raise OptionError(f"{name}: {what} is {p!r}, expected a number from 0 to 1")
-
-
-def padding_row(name: str, padding_idx: Any, count: int) -> int | None:
-    """The row that padding_idx names, counted from the front; refuses what is no row."""
-    if padding_idx is None:
-        return None
-    if not hasattr(padding_idx, "__index__"):
-        raise DTypeError(f"{name}: padding_idx is {padding_idx!r}, expected an integer or None")
-    if not -count <= padding_idx < count:
-        raise OptionError(
-            f"{name}: padding_idx is {padding_idx}, expected a row of num_embeddings={count}"
-        )
-    return int(padding_idx) % count
-
-
-def check_reduction(name: str, reduction: Any) -> None:
-    """Refuse a reduction that is not one of three."""
-    if reduction not in ("mean", "sum", "none"):
-        raise OptionError(f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
+relu, sigmoid, tanh = Tensor.relu, Tensor.sigmoid, Tensor.tanh
+softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
 
 
 # ---------------------------------------------------------------- layers
 
 
-def linear(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, name: str = "linear"
-) -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Opt = None, name: str = "linear") -> Tensor:
     """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
-    check_float(name, input, weight)
+    check.floats(name, input, weight)
     if weight.ndim != 2:
         raise ShapeError(f"{name}: weight has shape {weight.shape}, expected 2 dims (O, I)")
-    if not input.ndim or input.shape[-1] != weight.shape[1]:
-        got = input.shape[-1] if input.ndim else "no"
-        raise ShapeError(
-            f"{name}: input has {got} features in its last dimension, expected "
-            f"in_features={weight.shape[1]} (input shape {input.shape})"
-        )
-    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != weight.dtype):
-        raise ShapeError(
-            f"{name}: bias is {bias.dtype} of shape {bias.shape}, expected {weight.dtype} of "
-            f"shape {weight.shape[:1]}"
-        )
-    out: Tensor = ops.linear(input, weight, bias)
-    return out
+    check.features(name, input, "in_features", weight.shape[1])
+    check.like(name, "", weight.shape[:1], weight.dtype, bias=bias)
+    return ops.linear(input, weight, bias)
 
 
 def embedding(
     input: Tensor, weight: Tensor, padding_idx: int | None = None, name: str = "embedding"
 ) -> Tensor:
     """The rows of ``weight`` (V, I) that ids (...) name: (..., I)."""
-    if not isinstance(input, Tensor) or input.dtype.kind not in "iu":
-        got = input.dtype if isinstance(input, Tensor) else type(input).__name__
-        way = "input.long()" if isinstance(input, Tensor) else "tg.tensor(input)"
-        raise DTypeError(f"{name}: input is {got}, expected a tensor of integer ids; use {way}")
-    padding_idx = padding_row(name, padding_idx, weight.shape[0])
-    check_ids(name, "input", input, weight.shape[0])
+    padding_idx = check.row(name, padding_idx, weight.shape[0])
+    check.ids(name, "input", input, weight.shape[0])
     rows = weight[input]
     if padding_idx is None:
         return rows
-    padding = (input == padding_idx).unsqueeze(-1)
-    out: Tensor = ops.where(padding, rows.detach(), rows)
-    return out
+    return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen = None) -> Tensor:
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
-    check_probability("dropout", "p", p)
-    if not isinstance(input, Tensor) or input.dtype.kind != "f":
-        got = input.dtype if isinstance(input, Tensor) else type(input).__name__
-        raise DTypeError(f"dropout: input is {got}, expected a float Tensor")
+    check.options("dropout", p=p)
+    check.floats("dropout", input)
     if not training or p == 0.0:
         return input
     kept = host(generator).random(input.shape, np.float32) >= p
     scale = kept * np.asarray(0.0 if p == 1.0 else 1.0 / (1.0 - p), input.dtype)
-    return input * wrap(scale)
+    return input * as_tensor(scale, device=input.device)
+
+
+def layer_norm(
+    input: Tensor, normalized_shape: int | Sequence[int], weight: Opt = None,
+    bias: Opt = None, eps: float = 1e-5, name: str = "layer_norm",
+) -> Tensor:  # fmt: skip
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims: Ba, Kiros, Hinton 2016."""
+    check.floats(name, input, weight)
+    check.options(name, eps=eps)
+    shape = check.shape(name, normalized_shape)
+    if input.shape[-len(shape) :] != shape:
+        raise ShapeError(f"{name}: input has shape {input.shape}, expected {shape} at its end")
+    check.like(name, ", the normalized_shape", shape, input.dtype, weight=weight, bias=bias)
+    dims = tuple(range(-len(shape), 0))
+    centred = input - input.mean(dims, keepdim=True)
+    out = centred / (centred.square().mean(dims, keepdim=True) + eps).sqrt()
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+# ---------------------------------------------------------------- activations
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """x, or negative_slope * x where it is not above 0."""
+    return ops.where(input > 0, input, input.clamp(max=0.0) * negative_slope)
+
+
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """x, or alpha * (e^x - 1) where it is not above 0."""
+    return ops.where(input > 0, input, input.clamp(max=0.0).expm1() * alpha)
+
+
+def silu(input: Tensor) -> Tensor:
+    """x * sigmoid(x)."""
+    return input * input.sigmoid()
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + e^(beta x)) / beta, and x where beta x is above the threshold; inf is for exact."""
+    scaled = input * beta
+    return ops.where(scaled > threshold, input, ops.softplus(scaled) / beta)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(sigmoid(x)), without overflow."""
+    return -ops.softplus(-input)
+
+
+# ---------------------------------------------------------------- ids, padding
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Ids (...) as rows of 0 and one 1: int64 (..., num_classes)."""
-    if not isinstance(tensor, Tensor) or tensor.dtype.kind not in "iu":
-        got = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise DTypeError(
-            f"one_hot: tensor is {got}, expected integer ids; use .long(), or tg.tensor(ids)"
-        )
+    check.integers("one_hot", -1, num_classes=num_classes)
+    check.ids("one_hot", "tensor", tensor, sys.maxsize if num_classes == -1 else num_classes)
     if num_classes == -1:
         if not tensor.numel():
             raise OptionError("one_hot: no ids to count the classes of; pass num_classes")
         num_classes = int(tensor.max().item()) + 1
-    check_ids("one_hot", "tensor", tensor, num_classes)
-    classes = wrap(np.arange(num_classes))
-    return (tensor.unsqueeze(-1) == classes).long()
+    return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
+
+
+# Which of n elements stands at place i.
+_PLACES: dict[str, Any] = {"reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i))}
+_PLACES["replicate"] = lambda i, n: i.clip(0, n - 1)
+
+
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """With ``pad`` = (left, right) more elements in the last dim, then in the one before, and so on.
+
+    Fewer, where they are negative. ``mode`` is constant, reflect or replicate, for any dims.
+    """
+    check.tensors("pad", input=input)
+    check_type("pad", tuple | list, "sizes in a tuple", pad=pad)
+    check.choice("pad", ("constant", *_PLACES), mode=mode)
+    check.integers("pad", -sys.maxsize, **{f"pad[{i}]": size for i, size in enumerate(pad)})
+    if value is not None and mode != "constant":
+        raise OptionError(f"pad: value is {value}, which mode={mode!r} does not take")
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise ShapeError(f"pad: got {len(pad)} sizes, expected two for each of some last dims")
+    shape, inner, outer = list(input.shape), [slice(None)] * input.ndim, [slice(None)] * input.ndim
+    for dim, left, right in zip(range(input.ndim)[::-1], pad[::2], pad[1::2], strict=False):
+        n = input.shape[dim]
+        most = {"reflect": max(n - 1, 0), "replicate": n * sys.maxsize}.get(mode, sys.maxsize)
+        if n + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
+            got = f"{left} and {right} do not fit dim {dim}"
+            raise ShapeError(f"pad: {got} of an input of shape {input.shape}, mode={mode!r}")
+        if mode != "constant":
+            places = _PLACES[mode](np.arange(-left, n + right), n)
+            input = input.index_select(dim, as_tensor(places, device=input.device))
+        shape[dim] = n + left + right
+        inner[dim] = slice(max(-left, 0), n + min(right, 0))
+        outer[dim] = slice(max(left, 0), n + left + min(right, 0))
+    if mode != "constant":
+        return input
+    base = full(shape, 0 if value is None else value, input.dtype, input.device)
+    return ops.put(base, input[tuple(inner)], tuple(outer))
 
 
 # ---------------------------------------------------------------- losses
 
 
-def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return loss
-    if reduction == "sum":
-        return loss.sum()
-    if not loss.numel():
-        raise ShapeError(f"{name}: the mean of no elements (shape {loss.shape}) is not defined")
-    return loss.mean()
+def _reduced(
+    name: str, losses: Tensor, reduction: str, weight: Opt = None, shares: bool = False
+) -> Tensor:
+    """The losses by weight: as they are, their sum, or their mean; ``shares``: over the weights."""
+    losses = losses if weight is None else losses * weight
+    if reduction != "mean":
+        return losses if reduction == "none" else losses.sum()
+    count: Any = losses.numel() if weight is None or not shares else weight.sum()
+    if not count:
+        raise ShapeError(f"{name}: the mean of no elements (shape {losses.shape}) is not defined")
+    return losses.sum() / count
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """The mean of (input - target)^2, of two tensors of one shape."""
-    check_reduction("mse_loss", reduction)
-    if not isinstance(input, Tensor) or not isinstance(target, Tensor):
-        raise DTypeError(
-            f"mse_loss: got {type(input).__name__} and {type(target).__name__}, expected Tensors"
-        )
-    if input.dtype != target.dtype or input.dtype.kind != "f":
-        raise DTypeError(
-            f"mse_loss: input is {input.dtype} and target {target.dtype}, expected floats of one "
-            "dtype; convert one of them with .to()"
-        )
-    if input.shape != target.shape:
-        raise ShapeError(
-            f"mse_loss: input has shape {input.shape} and target {target.shape}, expected the same; "
-            "reshape one of them: broadcasting would average over pairs"
-        )
-    if reduction == "mean" and input.numel():
-        mean: Tensor = ops.mse(input, target)
-        return mean
-    return _reduced("mse_loss", ops.square(input - target), reduction)
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt = None) -> Tensor:
+    """(input - target)^2, of two tensors of one shape."""
+    check.pair("mse_loss", input, target, weight, reduction=reduction)
+    if reduction == "mean" and weight is None and input.numel():
+        return ops.mse(input, target)
+    return _reduced("mse_loss", (input - target).square(), reduction, weight, shares=True)
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt = None) -> Tensor:
+    """|input - target|, of two tensors of one shape."""
+    check.pair("l1_loss", input, target, weight, reduction=reduction)
+    return _reduced("l1_loss", (input - target).abs(), reduction, weight, shares=True)
+
+
+def _huber(difference: Tensor, bound: float) -> Tensor:
+    """d^2 / 2 for |d| < bound, and the line that goes on from there."""
+    near = ops.where(difference.abs() < bound, difference, difference.sign() * bound)
+    return near * (difference - near * 0.5)
+
+
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, of d = input - target."""
+    check.pair("smooth_l1_loss", input, target, reduction=reduction, beta=beta)
+    difference = input - target
+    losses = _huber(difference, beta) / beta if beta else difference.abs()
+    return _reduced("smooth_l1_loss", losses, reduction)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
+    weight: Opt = None,
+) -> Tensor:  # fmt: skip
+    """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), of d = input - target."""
+    check.pair("huber_loss", input, target, weight, reduction=reduction, delta=delta)
+    return _reduced("huber_loss", _huber(input - target, delta), reduction, weight)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Opt = None, reduction: str = "mean",
+    pos_weight: Opt = None,
+) -> Tensor:  # fmt: skip
+    """-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) of logits x and targets t of one shape.
+
+    ``weight`` of each loss, ``pos_weight`` of its first part: both broadcast to the input's shape.
+    """
+    name = "binary_cross_entropy_with_logits"
+    check.pair(name, input, target, reduction=reduction)
+    weights = {"weight": weight, "pos_weight": pos_weight}
+    check.tensors(name, **{what: given for what, given in weights.items() if given is not None})
+    true = target if pos_weight is None else target * pos_weight
+    losses = true * ops.softplus(-input) + (1.0 - target) * ops.softplus(input)
+    losses = losses if weight is None else losses * weight
+    check.like(name, ", after weight and pos_weight", input.shape, input.dtype, loss=losses)
+    return _reduced(name, losses, reduction)
+
+
+def _shares(target: Tensor, weight: Opt, ignore: int, dtype: Any) -> tuple[Tensor, ...]:
+    """The classes, 0 in place of ignored ones, where they are kept, and what share each has."""
+    kept = target != ignore
+    index = ops.where(kept, target, 0)
+    return index, kept, kept.to(dtype) if weight is None else ops.where(kept, weight[index], 0.0)
+
+
+def _check_classes(
+    name: str, input: Tensor, target: Tensor, weight: Opt, ignore: int, reduction: str
+) -> None:
+    """Refuse targets that are no classes, and the mean over none that counts."""
+    if weight is not None and weight.requires_grad:
+        raise GraphError(f"{name}: weight requires grad, but has no gradient; use weight.detach()")
+    axis = min(input.ndim - 1, 1)
+    outer, classes = input.shape[:axis] + input.shape[axis + 1 :], input.shape[axis]
+    if target.shape != outer or target.dtype.kind not in "iu":
+        expected = f"class indices of shape {outer}, or probabilities of the shape of the input"
+        way = "classes are its dim 1: of (T, B, V) use input.flatten(0, 1), target.flatten()"
+        raise ShapeError(f"{name}: target is {described(target)}, expected {expected}; {way}")
+    inside = check.ids(name, "target", target, classes, ignore)
+    if reduction == "mean":
+        some: Any = target.numel()
+        if weight is not None or not inside or 0 <= ignore < classes:  # else all of them count
+            some = (_shares(target, weight, ignore, input.dtype)[2] != 0).any()
+        if not some:
+            got = f"nothing but ignore_index={ignore} and classes of weight 0"
+            what = f"the mean over no targets is not defined: target of shape {target.shape}"
+            raise ShapeError(f"{name}: {what} has {got}")
+
+
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """-input at the class: of log-probabilities (N, V, ...) and class indices (N, ...)."""
+    check.options("nll_loss", reduction=reduction, ignore_index=ignore_index)
+    axis = check.scores("nll_loss", input, target, weight)
+    _check_classes("nll_loss", input, target, weight, ignore_index, reduction)
+    index, kept, share = _shares(target, weight, ignore_index, input.dtype)
+    picked = input.take_along_dim(index.unsqueeze(axis), axis).squeeze(axis)
+    return _reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share, shares=True)
 
 
 def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
+    input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
+    reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
     """Cross entropy in nats of logits (N, V, ...) and class indices (N, ...), as PyTorch's.
 
     Also (V,) with a 0-d target, and targets that are probabilities, of the logits' shape.
@@ -204,81 +288,23 @@ def cross_entropy(
     1.3862943649291992
     """
     name = "cross_entropy"
-    check_reduction(name, reduction)
-    check_probability(name, "label_smoothing", label_smoothing)
-    given = (("input", input), ("target", target), ("weight", input if weight is None else weight))
-    for what, value in given:
-        if not isinstance(value, Tensor):
-            raise DTypeError(f"{name}: {what} is {type(value).__name__}, expected a Tensor")
-    if not input.ndim or input.dtype.kind != "f":
-        raise ShapeError(
-            f"{name}: input is {input.dtype} of shape {input.shape}, expected float logits (N, V)"
-        )
-    axis = min(input.ndim - 1, 1)
+    given = {
+        "ignore_index": ignore_index,
+        "reduction": reduction,
+        "label_smoothing": label_smoothing,
+    }
+    check.options(name, **given)
+    axis = check.scores(name, input, target, weight)
     classes = input.shape[axis]
-    if weight is not None and (weight.shape != (classes,) or weight.dtype != input.dtype):
-        raise ShapeError(
-            f"{name}: weight is {weight.dtype} of shape {weight.shape}, expected {input.dtype} of "
-            f"shape {(classes,)}, a number for each class"
-        )
     if target.dtype.kind == "f":
-        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, axis)
-    if weight is not None and weight.requires_grad:
-        raise GraphError(f"{name}: weight requires grad, but has no gradient; use weight.detach()")
-    outer = input.shape[:axis] + input.shape[axis + 1 :]
-    if target.shape != outer or target.dtype.kind not in "iu":
-        raise ShapeError(
-            f"{name}: target is {target.dtype} of shape {target.shape}, expected class indices of "
-            f"shape {outer} or probabilities of shape {input.shape}; the classes are dim 1 of the "
-            "input: of (T, B, V) use input.flatten(0, 1), target.flatten()"
-        )
-    check_ids(name, "target", target, classes, ignore_index)
-    if reduction == "mean" and not _any_kept(target, ignore_index, weight):
-        raise ShapeError(
-            f"{name}: the mean over no targets is not defined: target of shape {target.shape} "
-            f"has nothing but ignore_index={ignore_index} and classes of weight 0"
-        )
+        check.like(name, ", probabilities as the input", input.shape, input.dtype, target=target)
+        share = target * (1.0 - label_smoothing) + label_smoothing / classes
+        if weight is not None:
+            share = share * weight.reshape(-1, *(1,) * (input.ndim - axis - 1))
+        return _reduced(name, -(share * input.log_softmax(axis)).sum(axis), reduction)
+    _check_classes(name, input, target, weight, ignore_index, reduction)
     logits = input if axis == input.ndim - 1 else input.movedim(axis, -1)
-    if logits.ndim != 2:
-        logits = logits.reshape(-1, classes) if logits.numel() else logits.reshape(0, classes)
-    loss: Tensor = ops.cross_entropy(
-        logits,
-        target if target.ndim == 1 else target.reshape(target.numel()),
-        weight,
-        ignore_index=ignore_index,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
-    return loss.reshape(outer) if reduction == "none" and target.ndim != 1 else loss
-
-
-def _any_kept(target: Tensor, ignore_index: int, weight: Tensor | None) -> bool:
-    if not target.numel():
-        return False
-    if weight is not None:
-        kept = target != ignore_index
-        return bool((weight.detach()[ops.where(kept, target, 0)] * kept).any())
-    # The usual target has no ignore_index in it: one look at its first element tells.
-    return int(target.array.reshape(-1)[0]) != ignore_index or bool((target != ignore_index).any())
-
-
-def _soft_cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    reduction: str,
-    label_smoothing: float,
-    axis: int,
-) -> Tensor:
-    """Cross entropy with probabilities as targets; a mean is over all but the classes."""
-    if target.shape != input.shape or target.dtype != input.dtype:
-        raise ShapeError(
-            f"cross_entropy: target is {target.dtype} of shape {target.shape}, expected "
-            f"probabilities, {input.dtype} of shape {input.shape} as the input"
-        )
-    classes = input.shape[axis]
-    share = target * (1.0 - label_smoothing) + label_smoothing / classes
-    if weight is not None:
-        share = share * weight.reshape(-1, *(1,) * (input.ndim - axis - 1))
-    loss = -(share * input.log_softmax(axis)).sum(axis)
-    return _reduced("cross_entropy", loss, reduction)
+    rows = logits if logits.ndim == 2 else logits.reshape(target.numel(), classes)
+    flat = target if target.ndim == 1 else target.reshape(target.numel())
+    loss = ops.cross_entropy(rows, flat, weight, **given)
+    return loss.reshape(target.shape) if reduction == "none" and target.ndim != 1 else loss

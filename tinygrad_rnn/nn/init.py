@@ -1,59 +1,45 @@
 """Initial values, written into a tensor in place. Drawn on the host: the same on every device."""
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..backend import backend_of
-from ..errors import DTypeError, OptionError, ShapeError
+from ..creation import as_tensor
+from ..errors import DTypeError, OptionError, ShapeError, described
 from ..random import Generator, host
 from ..tensor import Tensor
+from . import check
+
+Gen: TypeAlias = Generator | None
+
+_GAINS = {"linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": math.sqrt(2.0)}
+_GAINS |= {"selu": 0.75, "leaky_relu": math.nan}
 
 
-def _check(name: str, tensor: Any) -> None:
+def _check(name: str, tensor: Any, dims: str = "") -> None:
     """Refuse what cannot hold initial values, before any number is drawn."""
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
-        got = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise DTypeError(f"{name}: got {got}, expected a float Tensor")
+        raise DTypeError(f"{name}: got {described(tensor)}, expected a float Tensor")
+    if (dims == "2 dims" and tensor.ndim != 2) or (dims and tensor.ndim < 2):
+        raise ShapeError(f"{name}: got a tensor of shape {tensor.shape}, expected {dims}")
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
-    array = np.asarray(values, tensor.dtype)
-    tensor.array[...] = backend_of(tensor.array).from_host(array)
-    tensor.version[0] += 1
+    tensor.detach().copy_(as_tensor(np.asarray(values, tensor.dtype), device=tensor.device))
     return tensor
-
-
-def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
-    """The inputs and the outputs of each unit: of a weight (out, in)."""
-    _check(name, tensor)
-    if tensor.ndim < 2 or not tensor.numel():
-        raise ShapeError(
-            f"{name}: got a tensor of shape {tensor.shape}, expected a weight of at least 2 dims"
-        )
-    field = math.prod(tensor.shape[2:])
-    return tensor.shape[1] * field, tensor.shape[0] * field
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which a nonlinearity's weights are scaled; ``param`` is leaky_relu's slope."""
-    gains = {"tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75}
-    if nonlinearity == "leaky_relu":
-        return math.sqrt(2.0 / (1.0 + (0.01 if param is None else param) ** 2))
-    if nonlinearity in ("linear", "sigmoid", "identity"):
-        return 1.0
-    if nonlinearity not in gains:
-        raise OptionError(
-            f"calculate_gain: nonlinearity is {nonlinearity!r}, expected linear, sigmoid, tanh, "
-            "relu, leaky_relu or selu"
-        )
-    return gains[nonlinearity]
+    check.choice("calculate_gain", tuple(_GAINS), nonlinearity=nonlinearity)
+    slope = 0.01 if param is None else param
+    check.numbers("calculate_gain", param=slope)
+    leaky = nonlinearity == "leaky_relu"
+    return math.sqrt(2.0 / (1.0 + slope**2)) if leaky else _GAINS[nonlinearity]
 
 
-def uniform_(
-    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = None) -> Tensor:
     """Uniform in [a, b)."""
     _check("uniform_", tensor)
     if not a <= b:
@@ -61,13 +47,10 @@ def uniform_(
     return _write(tensor, host(generator).uniform(a, b, tensor.shape))
 
 
-def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None) -> Tensor:
     """Normal."""
     _check("normal_", tensor)
-    if not std >= 0:
-        raise OptionError(f"normal_: std is {std}, expected at least 0")
+    check.numbers("normal_", 0, std=std)
     return _write(tensor, host(generator).normal(mean, std, tensor.shape))
 
 
@@ -98,66 +81,56 @@ def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
     Le, Jaitly and Hinton 2015 start with scale 1 and relu, the tutorial that this package follows
     with 0.1 and tanh.
     """
-    _check("identity_", tensor)
-    if tensor.ndim != 2:
-        raise ShapeError(f"identity_: got a tensor of shape {tensor.shape}, expected 2 dims")
+    _check("identity_", tensor, "2 dims")
     return _write(tensor, scale * np.eye(tensor.shape[0], tensor.shape[1]))
 
 
-def xavier_uniform_(
-    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+def _spread(name: str, tensor: Tensor, gain: float, fan: str, generator: Any) -> Tensor:
+    """Numbers of deviation gain / sqrt(fan), distributed as the name says.
+
+    The fan is how many inputs each unit of a weight (out, in, ...) has, or outputs, or the mean.
+    """
+    _check(name, tensor, "a weight of at least 2 dims")
+    if not tensor.numel():
+        raise ShapeError(f"{name}: got a tensor of shape {tensor.shape}, expected some elements")
+    fans = {"fan_in": tensor.numel() / len(tensor), "fan_out": tensor.numel() / tensor.shape[1]}
+    std = gain / math.sqrt(fans.get(fan) or sum(fans.values()) / 2)
+    if "normal" in name:
+        return normal_(tensor, 0.0, std, generator)
+    return uniform_(tensor, -math.sqrt(3.0) * std, math.sqrt(3.0) * std, generator)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
     """Uniform, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010."""
-    fan_in, fan_out = _fans("xavier_uniform_", tensor)
-    bound = gain * math.sqrt(6.0 / (fan_in + fan_out))
-    return uniform_(tensor, -bound, bound, generator)
+    return _spread("xavier_uniform_", tensor, gain, "mean", generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
     """Normal, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010."""
-    fan_in, fan_out = _fans("xavier_normal_", tensor)
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
-
-
-def _kaiming(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    fan_in, fan_out = _fans(name, tensor)
-    if mode not in ("fan_in", "fan_out"):
-        raise OptionError(f"{name}: mode is {mode!r}, expected 'fan_in' or 'fan_out'")
-    fan = fan_in if mode == "fan_in" else fan_out
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+    return _spread("xavier_normal_", tensor, gain, "mean", generator)
 
 
 def kaiming_uniform_(
-    tensor: Tensor,
-    a: float = 0.0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Gen = None,
+) -> Tensor:  # fmt: skip
     """Uniform, of deviation gain / sqrt(fan): He et al. 2015."""
-    bound = math.sqrt(3.0) * _kaiming("kaiming_uniform_", tensor, a, mode, nonlinearity)
-    return uniform_(tensor, -bound, bound, generator)
+    check.choice("kaiming_uniform_", ("fan_in", "fan_out"), mode=mode)
+    return _spread("kaiming_uniform_", tensor, calculate_gain(nonlinearity, a), mode, generator)
 
 
 def kaiming_normal_(
-    tensor: Tensor,
-    a: float = 0.0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Gen = None,
+) -> Tensor:  # fmt: skip
     """Normal, of deviation gain / sqrt(fan): He et al. 2015."""
-    std = _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity)
-    return normal_(tensor, 0.0, std, generator)
+    check.choice("kaiming_normal_", ("fan_in", "fan_out"), mode=mode)
+    return _spread("kaiming_normal_", tensor, calculate_gain(nonlinearity, a), mode, generator)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
     """A (semi-)orthogonal matrix, of all such equally likely: Saxe et al. 2013."""
-    _check("orthogonal_", tensor)
-    if tensor.ndim < 2:
-        raise ShapeError(
-            f"orthogonal_: got a tensor of shape {tensor.shape}, expected at least 2 dims"
-        )
+    _check("orthogonal_", tensor, "at least 2 dims")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     normal = host(generator).standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normal)

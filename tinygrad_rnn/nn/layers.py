@@ -1,77 +1,38 @@
-"""Layers without a state: Linear, Embedding, Dropout, activations, and Sequential."""
+"""Layers without a state: Linear, Embedding, Dropout, LayerNorm, activations."""
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
-import numpy as np
-
-from ..errors import DTypeError, IdError, OptionError
+from ..creation import empty
 from ..tensor import Tensor
+from . import check, init
 from . import functional as F
-from . import init
 from .module import Module, Parameter
 
-
-def empty_parameter(*shape: int) -> Parameter:
-    """A parameter of the default dtype, to be filled by ``nn.init``."""
-    from ..creation import get_default_dtype
-
-    return Parameter(np.empty(shape, get_default_dtype()))
+__all__ = ["Dropout", "Embedding", "Flatten", "Identity", "LayerNorm", "Linear", "LogSoftmax"]
+__all__ += ["ReLU", "Sigmoid", "Softmax", "Tanh"]
 
 
-def positive(layer: str, **sizes: Any) -> None:
-    """Refuse sizes that are not integers of at least 1."""
-    for name, size in sizes.items():
-        if not hasattr(size, "__index__") or isinstance(size, bool):
-            raise DTypeError(f"{layer}: {name} is {size!r}, expected an integer")
-        if size < 1:
-            raise OptionError(f"{layer}: {name} is {size}, expected at least 1")
+class Layer(Module):
+    """What layers share: settings, which are checked and then attributes."""
+
+    def _keep(self, **settings: Any) -> None:
+        check.options(self._name, **settings)
+        self._kept = (*self.__dict__.get("_kept", ()), *settings)
+        for name, value in settings.items():
+            keep = self.register_buffer if name.endswith("weight") else self.__setattr__
+            keep(name, value)
+
+    def _draw_uniform(self, fan: int) -> None:
+        for parameter in self.parameters():
+            init.uniform_(parameter, -(fan**-0.5), fan**-0.5)
+
+    def extra_repr(self) -> str:
+        shown = [name for name in self._kept if not name.endswith("weight")]
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
 
 
-class Sequential(Module):
-    """Modules one after the other: each takes what the one before it gives.
-
-    Takes modules, or an OrderedDict of named ones, as torch.nn.Sequential.
-    """
-
-    def __init__(self, *modules: Any) -> None:
-        super().__init__()
-        if len(modules) == 1 and isinstance(modules[0], OrderedDict):
-            named = list(modules[0].items())
-        else:
-            named = [(str(i), module) for i, module in enumerate(modules)]
-        for name, module in named:
-            self._check_name("nn.Sequential", name)
-            if not isinstance(module, Module):
-                raise DTypeError(
-                    f"nn.Sequential: {name} is {type(module).__name__}, expected a Module"
-                )
-            setattr(self, name, module)
-
-    def __len__(self) -> int:
-        return len(list(self.children()))
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: Any) -> Module:
-        items = list(self.named_children())
-        if isinstance(index, slice):
-            return Sequential(OrderedDict(items[index]))
-        if not hasattr(index, "__index__"):
-            raise DTypeError(f"nn.Sequential: index {index!r}, expected an integer or a slice")
-        if not -len(items) <= index < len(items):
-            raise IdError(f"nn.Sequential: index {index} of {len(items)} modules")
-        return items[index][1]
-
-    def forward(self, input: Any) -> Any:
-        for module in self.children():
-            input = module(input)
-        return input
-
-
-class Linear(Module):
+class Linear(Layer):
     """y = x W^T + b, as torch.nn.Linear: (..., in_features) to (..., out_features).
 
     Weight and bias start uniform within 1 / sqrt(in_features).
@@ -79,30 +40,23 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
-        positive("nn.Linear", in_features=in_features, out_features=out_features)
-        self.in_features = in_features
-        self.out_features = out_features
-        self.weight = empty_parameter(out_features, in_features)
-        self.bias = empty_parameter(out_features) if bias else None
+        self._keep(in_features=in_features, out_features=out_features)
+        self.weight = Parameter(empty(out_features, in_features))
+        self.bias = Parameter(empty(out_features)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew."""
-        bound = self.in_features**-0.5
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        self._draw_uniform(self.in_features)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, self.weight, self.bias, "nn.Linear")
+        return F.linear(input, self.weight, self.bias, self._name)
 
     def extra_repr(self) -> str:
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )
+        return f"{super().extra_repr()}, bias={self.bias is not None}"
 
 
-class Embedding(Module):
+class Embedding(Layer):
     """A row of a table for each id, as torch.nn.Embedding: ids (...) to (..., embedding_dim).
 
     The row of ``padding_idx`` starts at 0 and gets no gradient. Raises IdError for an id that is
@@ -113,40 +67,78 @@ class Embedding(Module):
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
     ) -> None:
         super().__init__()
-        positive("nn.Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        self.padding_idx = F.padding_row("nn.Embedding", padding_idx, num_embeddings)
-        self.weight = empty_parameter(num_embeddings, embedding_dim)
+        self._keep(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        self.padding_idx = check.row(self._name, padding_idx, num_embeddings)
+        self.weight = Parameter(empty(num_embeddings, embedding_dim))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            self.weight.array[self.padding_idx] = 0
+            self.weight.detach()[self.padding_idx] = 0.0
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx, "nn.Embedding")
+        return F.embedding(input, self.weight, self.padding_idx, self._name)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
-class Dropout(Module):
+class LayerNorm(Layer):
+    """(x - mean) / sqrt(var + eps) * weight + bias, as torch.nn.LayerNorm: (..., *S) to the same.
+
+    Mean and variance are over the last dims, S = ``normalized_shape``; weight and bias of that
+    shape start as ones and zeros.
+    """
+
+    def __init__(
+        self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
+        elementwise_affine: bool = True, bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        shape = check.shape(self._name, normalized_shape)
+        self._keep(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
+        self.weight = Parameter(empty(*shape)) if elementwise_affine else None
+        self.bias = Parameter(empty(*shape)) if elementwise_affine and bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Ones and zeros."""
+        for parameter in self.parameters():
+            init.constant_(parameter, float(parameter is self.weight))
+
+    def forward(self, input: Tensor) -> Tensor:
+        scale = (self.weight, self.bias)
+        return F.layer_norm(input, self.normalized_shape, *scale, self.eps, self._name)
+
+
+# ---------------------------------------------------------------- functions as modules
+
+
+class Functional(Layer):
+    """A function of `functional` as a module: its options are kept, as attributes."""
+
+    function: ClassVar[Callable[..., Any]]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self._keep(**options)
+
+    def forward(self, *inputs: Any) -> Any:
+        check.tensors(self._name, **dict(zip(("input", "target"), inputs, strict=False)))
+        return type(self).function(*inputs, **{name: getattr(self, name) for name in self._kept})
+
+
+class Dropout(Functional):
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
 
     def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        F.check_probability("nn.Dropout", "p", p)
-        self.p = p
+        super().__init__(p=p)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
 
 
 class Identity(Module):
@@ -156,22 +148,45 @@ class Identity(Module):
         return input
 
 
-class Tanh(Module):
+class Tanh(Functional):
     """tanh(x)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return input.tanh()
+    function = F.tanh
 
 
-class ReLU(Module):
+class ReLU(Functional):
     """max(x, 0)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return input.relu()
+    function = F.relu
 
 
-class Sigmoid(Module):
+class Sigmoid(Functional):
     """1 / (1 + e^-x)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return input.sigmoid()
+    function = F.sigmoid
+
+
+class _AlongDim(Functional):
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim=dim)
+
+
+class Softmax(_AlongDim):
+    """e^x / sum(e^x) along a dim."""
+
+    function = F.softmax
+
+
+class LogSoftmax(_AlongDim):
+    """log(softmax(x)) along a dim."""
+
+    function = F.log_softmax
+
+
+class Flatten(Functional):
+    """The dims from ``start_dim`` to ``end_dim`` as one."""
+
+    function = Tensor.flatten
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__(start_dim=start_dim, end_dim=end_dim)

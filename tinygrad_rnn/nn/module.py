@@ -1,17 +1,19 @@
 """Module: what holds parameters, buffers and other modules, and finds them again by name."""
 
 import warnings
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from ..backend import backend_of
+from ..creation import as_tensor, empty
 from ..engine.node import check_writable
-from ..errors import CheckpointError, DTypeError, GraphError, OptionError
+from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check_type, described
 from ..tensor import Tensor
 
 T = TypeVar("T")
+Keys = namedtuple("Keys", "missing_keys unexpected_keys")
 
 
 class Parameter(Tensor):
@@ -39,7 +41,8 @@ class Parameter(Tensor):
 class Module:
     """Base of all layers and models: parameters, submodules and buffers are its attributes.
 
-    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``.
+    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``. ``training`` is
+    what ``train()`` and ``eval()`` set.
 
     >>> from tinygrad_rnn import nn
     >>> class Head(nn.Module):
@@ -54,8 +57,11 @@ class Module:
 
     training = True
 
-    def __init__(self) -> None:
-        pass
+    if TYPE_CHECKING:  # attributes come and go
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    _name = property(lambda self: f"nn.{type(self).__name__}")  # for messages
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass says."""
@@ -68,16 +74,14 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = self.__dict__.get(name)
-        for kind in (Parameter, Module):
-            if isinstance(held, kind) and not (value is None or isinstance(value, kind)):
-                raise DTypeError(
-                    f"{type(self).__name__}: {name} is a {type(held).__name__}, so it can become "
-                    f"another one or None, not {type(value).__name__}; `del` it first"
-                )
-        if name in self.__dict__.get("_buffer_names", ()) and not isinstance(value, Tensor | None):
+        kind: Any = next((kind for kind in (Parameter, Module) if isinstance(held, kind)), object)
+        if name in self.__dict__ and name in self.__dict__.get("_buffers", ()):
+            kind = Tensor
+        if not isinstance(value, kind | None):
+            what = "buffer" if kind is Tensor else type(held).__name__
+            got = f"{name} is a {what}, so it can become another one or None"
             raise DTypeError(
-                f"{type(self).__name__}: {name} is a buffer, so it can become another Tensor or "
-                f"None, not {type(value).__name__}; `del` it first"
+                f"{type(self).__name__}: {got}, not {described(value)}; `del` it first"
             )
         if isinstance(value, Parameter) and value.name == "parameter":
             value.name = name
@@ -86,36 +90,32 @@ class Module:
 
     def _warn_of_hidden(self, name: str, value: Any) -> None:
         warned = self.__dict__.get("_warned", ())
+        items = value.values() if isinstance(value, dict) else value
         if not isinstance(value, list | tuple | dict) or name in warned:
             return
-        items = value.values() if isinstance(value, dict) else value
         if any(isinstance(item, Module | Parameter) for item in items):
             self.__dict__["_warned"] = (*warned, name)  # once, when filled or when looked through
             warnings.warn(
                 f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds modules "
-                "or parameters: they are not registered and will not be trained or saved; "
-                "use nn.Sequential, or attributes of their own",
+                "or parameters: they are not registered and will not be trained or saved; use "
+                "nn.ModuleList or nn.ModuleDict, and attributes of their own for parameters",
                 stacklevel=3,
             )
 
-    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
-        """Hold a tensor that is saved and moved with the module, but not trained."""
-        if not isinstance(tensor, Tensor | None):
-            raise DTypeError(
-                f"register_buffer: {name!r} is {type(tensor).__name__}, expected a Tensor or None"
-            )
-        names = self.__dict__.get("_buffer_names", ())
-        if name not in names:
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Hold a tensor that is moved with the module, and saved if persistent, but not trained."""
+        check_type("register_buffer", Tensor | None, "a Tensor or None", **{repr(name): tensor})
+        held = self.__dict__.get("_buffers", {})
+        if name not in held:
             self._check_name("register_buffer", name)
-        self._buffer_names = (*(n for n in names if n != name), name)
+        self._buffers = held | {name: persistent}
         self.__dict__[name] = tensor
 
     def _check_name(self, function: str, name: Any) -> None:
         """Refuse a name under which something could not be found again."""
         if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
-            raise OptionError(
-                f"{function}: the name {name!r} is no text, empty, has a dot or is taken"
-            )
+            wrong = f"the name {name!r} is no text, empty, has a dot or is taken"
+            raise OptionError(f"{function}: {wrong}")
 
     # ------------------------------------------------------------ what is inside
 
@@ -128,33 +128,29 @@ class Module:
         return iter([module for _, module in self.named_children()])
 
     def _paths(self, prefix: str = "", above: tuple[int, ...] = ()) -> Iterator[Any]:
-        """This module and all inside it; a shared one under each of its names."""
+        """This module and all inside it, with what goes before the names in each of them.
+
+        A shared module comes under each of its names.
+        """
         yield prefix, self
         above = (*above, id(self))
         for key, child in self.named_children():
             if id(child) not in above:  # a module that knows the one that holds it
-                yield from child._paths(f"{prefix}.{key}" if prefix else key, above)
+                yield from child._paths(f"{prefix}{key}.", above)
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Parameters, then buffers, with their dotted names; a tied one under each of its names."""
-        paths = list(self._paths())
-        for _, module in paths:
-            for name, value in list(module.__dict__.items()):
-                module._warn_of_hidden(name, value)
-        for of_parameters in (True, False):
-            for prefix, module in paths:
-                for key, value in module.__dict__.items():
-                    if of_parameters:
-                        fits = isinstance(value, Parameter)
-                    else:
-                        buffers = module.__dict__.get("_buffer_names", ())
-                        fits = key in buffers and isinstance(value, Tensor)
-                    if fits:
-                        yield (f"{prefix}.{key}" if prefix else key), value
+    def _tensors(self, saved: bool = False) -> Iterator[tuple[str, Tensor]]:
+        """Parameters and buffers with their dotted names; a tied one under each of its names."""
+        for prefix, module in list(self._paths()):
+            buffers = module.__dict__.get("_buffers", {})
+            for key, value in list(module.__dict__.items()):
+                module._warn_of_hidden(key, value)
+                held = key in buffers and isinstance(value, Tensor) and (buffers[key] or not saved)
+                if held or isinstance(value, Parameter):
+                    yield prefix + key, value
 
     def named_modules(self) -> Iterator[tuple[str, "Module"]]:
         """This module and all inside it, each once, with its dotted name."""
-        return iter(_once(self._paths()))
+        return iter([(prefix[:-1], module) for prefix, module in _once(self._paths())])
 
     def modules(self) -> Iterator["Module"]:
         """This module and all inside it, each once."""
@@ -191,15 +187,12 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Training mode: dropout drops."""
-        if not isinstance(mode, bool):
-            raise DTypeError(f"train: mode is {type(mode).__name__}, expected True or False")
+        check_type("train", bool, "True or False", mode=mode)
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self) -> Self:
-        """Evaluation mode: dropout does nothing."""
-        return self.train(False)
+    def eval(self) -> Self: "Evaluation mode: dropout does nothing."; return self.train(False)  # fmt: skip
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -213,102 +206,88 @@ class Module:
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert the float parameters and buffers, in this very module: a dtype, a device."""
-        wanted = Tensor(np.zeros(0, np.float32)).to(*args, **kwargs).dtype
-        if wanted.kind != "f":
-            raise DTypeError(
-                f"{type(self).__name__}.to: got the dtype {wanted}, expected a float one"
-            )
-        for _, tensor in _once(self._tensors()):
-            if tensor.dtype.kind == "f":
-                for part in (tensor, tensor.grad):
-                    if part is not None:
-                        part.array = part.detach().to(*args, **kwargs).array
-                        part.version[0] += 1
+        """Move all to a device, convert floats to a dtype, or as another tensor; in this module."""
+        parts = [p for _, t in _once(self._tensors()) for p in (t, t.grad) if p is not None]
+        fresh = []
+        for part in parts:
+            wanted = empty(0, dtype=np.float32, device=part.device).to(*args, **kwargs)
+            if wanted.dtype.kind != "f":
+                raise DTypeError(f"{type(self).__name__}.to: got {wanted.dtype}, expected floats")
+            wanted = wanted if part.dtype.kind == "f" else wanted.to(part.dtype)
+            fresh.append(part.detach().to(wanted).array)
+        for part, array in zip(parts, fresh, strict=True):
+            part.version[0] += part.array is not array
+            part.array = array
         return self
 
-    def float(self) -> Self:
-        """All as float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Self:
-        """All as float64."""
-        return self.to(np.float64)
-
-    def cpu(self) -> Self:
-        """All on the CPU."""
-        return self.to("cpu")
-
-    def cuda(self, index: int = 0) -> Self:
-        """All on a GPU."""
-        return self.to(f"cuda:{index}")
+    # fmt: off
+    def float(self) -> Self: "All as float32."; return self.to(np.float32)
+    def double(self) -> Self: "All as float64."; return self.to(np.float64)
+    def cpu(self) -> Self: "All on the CPU."; return self.to("cpu")
+    # fmt: on
+    def cuda(self, device: Any = None) -> Self:
+        """All on a GPU: the first one, or that of a number or a name."""
+        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
 
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> dict[str, Tensor]:
         """Parameters and buffers under their dotted names, memory shared."""
-        return {name: tensor.detach() for name, tensor in self._tensors()}
+        return {name: tensor.detach() for name, tensor in self._tensors(saved=True)}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
         """Take over values by name: tensors or arrays of the same shapes and dtypes.
+
+        Returns the names that are missing and those that are unexpected, as PyTorch does.
 
         Raises CheckpointError, with all that does not fit, before anything is changed; ``strict``
         says that missing and unexpected names do not fit either.
         """
-        wrong = self.misfits(state_dict, strict)
-        if wrong:
-            raise CheckpointError(
-                f"{type(self).__name__}.load_state_dict: nothing was loaded, as " + "; ".join(wrong)
-            )
-        fresh = [
-            (tensor, backend_of(tensor.array).from_host(np.asarray(state_dict[name])))
-            for name, tensor in self.state_dict().items()
-            if name in state_dict
-        ]
-        for tensor, _ in fresh:
-            check_writable(tensor.array, f"{type(self).__name__}.load_state_dict")
-        for tensor, array in fresh:  # needs no memory: nothing can go wrong halfway
-            tensor.array[...] = array
-            tensor.version[0] += 1
+        name = f"{type(self).__name__}.load_state_dict"
+        if wrong := self.misfits(state_dict, strict):
+            raise CheckpointError(f"{name}: nothing was loaded, as " + "; ".join(wrong))
+        held, pairs = self.state_dict(), []
+        for key, own in held.items():
+            if key in state_dict:
+                check_writable(own.array, name)
+                pairs.append((own, as_tensor(_host_array(key, state_dict[key]), device=own.device)))
+        for own, given in pairs:  # needs no memory: nothing can go wrong halfway
+            own.array[...] = given.array
+            own.version[0] += 1
+        missing = [key for key in held if key not in state_dict]
+        return Keys(missing, [key for key in state_dict if key not in held])
 
     def misfits(self, state_dict: Mapping[str, Any], strict: bool = True) -> list[str]:
         """What in a ``state_dict`` does not fit this module, a line each."""
-        if not isinstance(state_dict, Mapping):
-            raise DTypeError(
-                f"{type(self).__name__}.load_state_dict: got {type(state_dict).__name__}, expected "
-                "a dict, as state_dict() gives"
-            )
-        own = self.state_dict()
-        values = {name: _host_array(name, value) for name, value in state_dict.items()}
-        wrong = [
-            f"{name} has shape {values[name].shape} and {values[name].dtype}, "
-            f"expected {tensor.shape} and {tensor.dtype}"
-            for name, tensor in own.items()
-            if name in values
-            and (values[name].shape, values[name].dtype) != (tensor.shape, tensor.dtype)
-        ]
+        name = f"{type(self).__name__}.load_state_dict"
+        check_type(name, Mapping, "a dict, as state_dict() gives", state_dict=state_dict)
+        held, values = self.state_dict(), {k: _host_array(k, v) for k, v in state_dict.items()}
+        wrong: list[str] = []
+        first: dict[int, str] = {}  # the first name of each array
+        for key, own in held.items():
+            if key in values:
+                value, tie = values[key], first.setdefault(id(own.array), key)
+                if (value.shape, value.dtype) != (own.shape, own.dtype):
+                    expected = f"expected {own.shape} and {own.dtype}"
+                    wrong.append(f"{key} has shape {value.shape} and {value.dtype}, {expected}")
+                elif not np.array_equal(value, values[tie], equal_nan=True):
+                    wrong.append(f"{key} differs from {tie}, to which it is tied")
         if strict:
-            wrong += [f"{name} is missing" for name in own if name not in values]
-            wrong += [f"{name} is unexpected" for name in values if name not in own]
-        held: dict[int, str] = {}
-        for name, tensor in own.items():
-            first = held.setdefault(id(tensor.array), name)
-            tied = first != name and name in values and first in values
-            if tied and not np.array_equal(values[name], values[first], equal_nan=True):
-                wrong.append(f"{name} differs from {first}, to which it is tied")
+            wrong += [f"{key} is missing" for key in held if key not in values]
+            wrong += [f"{key} is unexpected" for key in values if key not in held]
         return wrong
 
     def save_weights(self, path: Any) -> None:
         """Write the ``state_dict`` to a safetensors file; the old file stays if it fails."""
         from ..serialization import save_file
 
-        save_file(path, {name: t.numpy() for name, t in self.state_dict().items()}, {})
+        save_file(path, {name: t.cpu().numpy() for name, t in self.state_dict().items()}, {})
 
-    def load_weights(self, path: Any, strict: bool = True) -> None:
+    def load_weights(self, path: Any, strict: bool = True) -> Keys:
         """Read a file of :meth:`save_weights`, or any safetensors file of fitting names."""
         from ..serialization import load_file
 
-        self.load_state_dict(load_file(path)[0], strict)
+        return self.load_state_dict(load_file(path)[0], strict)
 
     # ------------------------------------------------------------ how it prints
 
@@ -318,10 +297,9 @@ class Module:
 
     def __repr__(self) -> str:
         lines = [f"({key}): {module!r}" for key, module in self.named_children()]
-        extra = self.extra_repr()
         if not lines:
-            return f"{type(self).__name__}({extra})"
-        inner = "\n".join([extra] * bool(extra) + lines).replace("\n", "\n  ")
+            return f"{type(self).__name__}({self.extra_repr()})"
+        inner = "\n".join(filter(None, [self.extra_repr(), *lines])).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
@@ -335,8 +313,7 @@ def _once(named: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
 
 def _host_array(name: str, value: Any) -> np.ndarray:
     try:
-        return np.asarray(value)
+        return np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
     except Exception as error:
-        raise CheckpointError(
-            f"load_state_dict: {name} is {type(value).__name__}, which is no array: {error}"
-        ) from error
+        got = f"{name} is {type(value).__name__}, which is no array"
+        raise CheckpointError(f"load_state_dict: {got}: {error}") from error

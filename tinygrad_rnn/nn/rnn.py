@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..engine.node import wrap
-from ..errors import DTypeError, OptionError, ShapeError
+from ..creation import empty, zeros
+from ..errors import DTypeError, OptionError, ShapeError, described
 from ..functions import cat, stack
 from ..tensor import Tensor
+from . import check
 from . import functional as F
-from . import init
-from .layers import empty_parameter, positive
-from .module import Module, Parameter
+from .layers import Layer
+from .module import Parameter
 
 # fmt: off
 USUAL = {  # what repr does not mention
@@ -23,101 +23,66 @@ USUAL = {  # what repr does not mention
 # fmt: on
 
 
-def _check_input(name: str, input: Any, weight: Tensor, size: int, batched: int) -> bool:
-    """Refuse what is neither features nor ids; ``batched`` is the rank of batched features.
-
-    Returns whether the input has a batch dim.
-    """
-    if isinstance(input, Tensor) and input.dtype.kind in "iu":
-        if input.ndim not in (batched - 1, batched - 2):
-            raise DTypeError(
-                f"{name}: input is {input.dtype} of shape {input.shape}; features are floats, "
-                f"use .float(), and ids have {batched - 1} dims, or {batched - 2} without a batch"
-            )
-        F.check_ids(name, "input", input, size)
-        return input.ndim == batched - 1
-    F.check_float(name, input, weight)
-    if input.ndim not in (batched, batched - 1):
-        raise ShapeError(
-            f"{name}: input has shape {input.shape}, expected {batched} dims, or {batched - 1} "
-            "without a batch"
-        )
-    if input.shape[-1] != size:
-        raise ShapeError(
-            f"{name}: input has {input.shape[-1]} features in its last dimension, "
-            f"expected input_size={size} (input shape {input.shape})"
-        )
-    return input.ndim == batched
-
-
-def _check_state(name: str, what: str, state: Any, shape: tuple[int, ...], weight: Tensor) -> None:
-    if not isinstance(state, Tensor) or state.dtype != weight.dtype:
-        got = state.dtype if isinstance(state, Tensor) else type(state).__name__
-        raise DTypeError(f"{name}: {what} is {got}, expected a {weight.dtype} Tensor")
-    if state.shape != shape:
-        note = "" if len(shape) < 3 else "; the state does not follow batch_first, as in PyTorch"
-        raise ShapeError(f"{name}: {what} has shape {state.shape}, expected {shape}{note}")
-
-
-def _check_nonlinearity(name: str, nonlinearity: Any) -> None:
-    if nonlinearity not in tuple(ops.recurrent.ACTIVATIONS):
-        raise OptionError(f"{name}: nonlinearity is {nonlinearity!r}, expected 'tanh' or 'relu'")
-
-
-class _Recurrent(Module):
-    """What cells and layers share: their parameters, named and ordered as PyTorch's, and states."""
+class _Recurrent(Layer):
+    """What cells and layers share: their parameters, named and ordered as PyTorch's, and checks."""
 
     gates = 1  # how many blocks of H rows the weights have
     parts: tuple[str, ...] = ("h_0",)  # of the state
-    input_size: int
-    hidden_size: int
+    rank: int  # of a batch of features
+    legend: str  # of the dims of a batch of states
     proj_size = 0  # of h, where it is projected
-
-    @property
-    def _name(self) -> str:
-        return f"nn.{type(self).__name__}"
 
     def _add_weights(self, suffix: str, input_size: int, bias: bool) -> None:
         rows, size = self.gates * self.hidden_size, self.proj_size or self.hidden_size
-        setattr(self, f"weight_ih{suffix}", empty_parameter(rows, input_size))
-        setattr(self, f"weight_hh{suffix}", empty_parameter(rows, size))
+        setattr(self, f"weight_ih{suffix}", Parameter(empty(rows, input_size)))
+        setattr(self, f"weight_hh{suffix}", Parameter(empty(rows, size)))
         for name in (f"bias_ih{suffix}", f"bias_hh{suffix}"):
-            setattr(self, name, empty_parameter(rows) if bias else None)
+            setattr(self, name, Parameter(empty(rows)) if bias else None)
         if self.proj_size:
-            setattr(self, f"weight_hr{suffix}", empty_parameter(size, self.hidden_size))
+            setattr(self, f"weight_hr{suffix}", Parameter(empty(size, self.hidden_size)))
 
     def _weights(self, suffix: str) -> list[Any]:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         return [getattr(self, name + suffix) for name in names[: 5 if self.proj_size else 4]]
 
-    def _check_states(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> list[Any]:
+    def _check_input(self, input: Any, weight: Tensor) -> bool:
+        """Refuse what is neither features nor ids; returns whether it has a batch dim."""
+        name, ids = self._name, isinstance(input, Tensor) and input.dtype.kind in "iu"
+        rank = self.rank - ids
+        if not ids:
+            check.floats(name, input, weight)
+        if input.ndim not in (rank, rank - 1):
+            kind, way = (DTypeError, ", of ids; features are .float()") if ids else (ShapeError, "")
+            expected = f"{rank} dims, or {rank - 1} without a batch{way}"
+            raise kind(f"{name}: input is {described(input)}, expected {expected}")
+        if ids:
+            check.ids(name, "input", input, self.input_size)
+        else:
+            check.features(name, input, "input_size", self.input_size)
+        return bool(input.ndim == rank)
+
+    def _check_state(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> list[Any]:
         """The parts of the state; ``lead`` is their shape without the last dim."""
         if state is None:
             return [None] * len(self.parts)
-        if len(self.parts) == 1:
-            state = (state,)
-        elif not isinstance(state, tuple | list) or len(state) != len(self.parts):
-            got = type(state).__name__
-            got += f" of {len(state)}" if isinstance(state, tuple | list) else ""
+        given = state if isinstance(state, tuple | list) and len(self.parts) > 1 else [state]
+        if len(given) != len(self.parts):
+            got = type(state).__name__ + (f" of {len(state)}" if given is state else "")
             expected = ", ".join(self.parts)
             raise DTypeError(f"{self._name}: the state is a {got}, expected a tuple ({expected})")
+        check.tensors(self._name, **dict(zip(self.parts, given, strict=True)))
+        legend = self.legend if len(lead) == self.rank - 1 else self.legend.replace("B, ", "")
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)
-        for what, part, size in zip(self.parts, state, sizes, strict=False):
-            _check_state(self._name, what, part, (*lead, size), weight)
-        return list(state)
+        for what, part, size in zip(self.parts, given, sizes, strict=False):
+            check.like(self._name, f": {legend}", (*lead, size), weight.dtype, **{what: part})
+        return list(given)
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew: uniform within 1 / sqrt(hidden_size)."""
-        bound = self.hidden_size**-0.5
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        self._draw_uniform(self.hidden_size)
 
     def extra_repr(self) -> str:
-        given = [
-            f", {name}={getattr(self, name)!r}"
-            for name, usual in USUAL.items()
-            if getattr(self, name, usual) != usual
-        ]
+        given = [f", {k}={v!r}" for k, u in USUAL.items() if (v := getattr(self, k, u)) != u]
         return f"{self.input_size}, {self.hidden_size}{''.join(given)}"
 
 
@@ -126,23 +91,22 @@ class _Recurrent(Module):
 
 class _Cell(_Recurrent):
     parts: tuple[str, ...] = ("hx",)
+    rank, legend = 2, "(B, H)"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__()
-        positive(self._name, input_size=input_size, hidden_size=hidden_size)
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.bias = bias
+        self._keep(input_size=input_size, hidden_size=hidden_size, bias=bias)
         self._add_weights("", input_size, bias)
         self.reset_parameters()
 
     def _enter(self, input: Tensor, state: Any) -> Any:
         """W_ih x + b_ih, the parts of the state, W_hh and b_hh: what a step takes."""
         w_ih, w_hh, b_ih, b_hh = self._weights("")
-        lead = input.shape[:1] if _check_input(self._name, input, w_ih, self.input_size, 2) else ()
-        parts = self._check_states(state, lead, w_ih)
+        lead = input.shape[:1] if self._check_input(input, w_ih) else ()
+        parts = self._check_state(state, lead, w_ih)
         if state is None:
-            parts = [wrap(np.zeros((*lead, self.hidden_size), w_ih.dtype)) for _ in parts]
+            nothing = zeros(*lead, self.hidden_size, dtype=w_ih.dtype, device=w_ih.device)
+            parts = [nothing] * len(parts)
         return [ops.project(input, w_ih, b_ih), *parts, w_hh, b_hh]
 
 
@@ -156,9 +120,8 @@ class RNNCell(_Cell):
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"
     ) -> None:
-        _check_nonlinearity(self._name, nonlinearity)
+        self._keep(nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, bias)
-        self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         z, h, w_hh, b_hh = self._enter(input, hx)
@@ -203,45 +166,46 @@ class GRUCell(_Cell):
 
 class _Layer(_Recurrent):
     op: Any  # one layer in one direction
-    weight_ih_l0: Parameter
+    settings: tuple[str, ...] = ()  # of the op
+    rank, legend = 3, "(num_layers * D, B, H), also with batch_first"
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
+        proj_size: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
-        positive(self._name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        F.check_probability(self._name, "dropout", dropout)
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bias = bias
-        self.batch_first = batch_first
-        self.dropout = dropout
-        self.bidirectional = bidirectional
+        self._keep(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, bias=bias)
+        self._keep(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
+        check.integers(self._name, 0, proj_size=proj_size)
+        if proj_size and (proj_size >= hidden_size or len(self.parts) == 1):
+            expected = f"less than hidden_size={hidden_size} in an LSTM, or 0 for none"
+            raise OptionError(f"{self._name}: proj_size is {proj_size}, expected {expected}")
+        self.proj_size = proj_size
         self._suffixes = ("", "_reverse") if bidirectional else ("",)
         for layer in range(num_layers):
-            size = (self.proj_size or hidden_size) * len(self._suffixes) if layer else input_size
+            size = (proj_size or hidden_size) * len(self._suffixes) if layer else input_size
             for suffix in self._suffixes:
                 self._add_weights(f"_l{layer}{suffix}", size, bias)
         self.reset_parameters()
 
-    def _run(self, input: Tensor, state: Any, lengths: Any, **settings: Any) -> list[Tensor]:
+    def _run(self, input: Tensor, state: Any, lengths: Any) -> list[Tensor]:
         """The output, and the parts of the last state."""
-        name, weight = self._name, self.weight_ih_l0
-        batched = _check_input(name, input, weight, self.input_size, 3)
+        weight = self.weight_ih_l0
+        batched = self._check_input(input, weight)
         if not batched:
             input = input.unsqueeze(1)
         elif self.batch_first:
             input = ops.permute_dims(input, (1, 0, 2)[: input.ndim])
         steps, batch = input.shape[:2]
         if not steps:
-            raise ShapeError(f"{name}: input has no steps (shape {input.shape}), expected T >= 1")
+            raise ShapeError(f"{self._name}: input has no steps ({input.shape}), expected T >= 1")
         count = self.num_layers * len(self._suffixes)
-        parts = self._check_states(state, (count, batch) if batched else (count,), weight)
+        parts = self._check_state(state, (count, batch) if batched else (count,), weight)
         if not batched:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
-        ends = None if lengths is None else _check_lengths(name, lengths, steps, batch)
+        ends = None if lengths is None else _check_lengths(self._name, lengths, steps, batch)
+        settings: dict[str, Any] = {name: getattr(self, name) for name in self.settings}
         output = input
         last: list[list[Tensor]] = []
         for layer in range(self.num_layers):
@@ -249,21 +213,16 @@ class _Layer(_Recurrent):
                 output = F.dropout(output, self.dropout, self.training)
             outputs = []
             for reverse, suffix in enumerate(self._suffixes):
+                starts = [None if part is None else part[len(last)] for part in parts]
+                settings |= {"reverse": bool(reverse), "lengths": ends}
                 out, *end = self.op(
-                    output,
-                    *[None if part is None else part[len(last)] for part in parts],
-                    *self._weights(f"_l{layer}{suffix}"),
-                    **settings,
-                    reverse=bool(reverse),
-                    lengths=ends,
+                    output, *starts, *self._weights(f"_l{layer}{suffix}"), **settings
                 )
                 outputs.append(out)
                 last.append(end)
             output = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
-        found = [
-            ops.reshape(end[0], (1, *end[0].shape)) if count == 1 else stack(end)
-            for end in zip(*last, strict=True)
-        ]
+        ended = zip(*last, strict=True)
+        found = [stack(end) if count > 1 else end[0].reshape(1, *end[0].shape) for end in ended]
         if not batched:
             found = [out.squeeze(1) for out in (output, *found)]
         else:
@@ -271,6 +230,12 @@ class _Layer(_Recurrent):
         for out in found:  # what they are views of nobody else holds: they may change in place
             out.epoch = out.source = None
         return found
+
+    def forward(
+        self, input: Tensor, h_0: Tensor | None = None, lengths: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        output, h_n = self._run(input, h_0, lengths)
+        return output, h_n
 
 
 class RNN(_Layer):
@@ -298,22 +263,16 @@ class RNN(_Layer):
     """
 
     op = ops.rnn
+    settings = ("nonlinearity",)
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
         bias: bool = True, batch_first: bool = False, dropout: float = 0.0,
         bidirectional: bool = False,
     ) -> None:  # fmt: skip
-        _check_nonlinearity(self._name, nonlinearity)
+        self._keep(nonlinearity=nonlinearity)
         rest = (num_layers, bias, batch_first, dropout, bidirectional)
         super().__init__(input_size, hidden_size, *rest)
-        self.nonlinearity = nonlinearity
-
-    def forward(
-        self, input: Tensor, h_0: Tensor | None = None, lengths: Sequence[int] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        output, h_n = self._run(input, h_0, lengths, nonlinearity=self.nonlinearity)
-        return output, h_n
 
 
 class LSTM(_Layer):
@@ -335,27 +294,10 @@ class LSTM(_Layer):
     parts = ("h_0", "c_0")
     op = ops.lstm
 
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
-        proj_size: int = 0,
-    ) -> None:  # fmt: skip
-        positive(self._name, hidden_size=hidden_size, proj_size=1 if proj_size == 0 else proj_size)
-        if proj_size >= hidden_size:
-            raise OptionError(
-                f"{self._name}: proj_size is {proj_size}, expected less than "
-                f"hidden_size={hidden_size}, or 0 for none"
-            )
-        self.proj_size = proj_size
-        rest = (num_layers, bias, batch_first, dropout, bidirectional)
-        super().__init__(input_size, hidden_size, *rest)
-
-    def forward(
-        self,
-        input: Tensor,
-        hx: tuple[Tensor, Tensor] | None = None,
+    def forward(  # type: ignore[override]
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None,
         lengths: Sequence[int] | None = None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # fmt: skip
         output, h_n, c_n = self._run(input, hx, lengths)
         return output, (h_n, c_n)
 
@@ -376,25 +318,16 @@ class GRU(_Layer):
     gates = 3
     op = ops.gru
 
-    def forward(
-        self, input: Tensor, h_0: Tensor | None = None, lengths: Sequence[int] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        output, h_n = self._run(input, h_0, lengths)
-        return output, h_n
-
 
 def _check_lengths(name: str, lengths: Any, steps: int, batch: int) -> np.ndarray:
     try:
-        given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+        given = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
     except ValueError as error:
         raise ShapeError(f"{name}: lengths is ragged: {error}") from None
     if given.shape != (batch,) or (given.dtype.kind not in "iu" and batch):
-        raise ShapeError(
-            f"{name}: lengths has shape {given.shape} and {given.dtype}, expected {batch} integers, "
-            "one for each sequence of the batch"
-        )
+        expected = f"{batch} integers, one for each sequence of the batch"
+        raise ShapeError(f"{name}: lengths is {described(given)}, expected {expected}")
     if batch and not (given.min() >= 1 and given.max() <= steps):
-        raise OptionError(
-            f"{name}: lengths go from {given.min()} to {given.max()}, expected 1 to T={steps}"
-        )
+        got = f"lengths go from {given.min()} to {given.max()}"
+        raise OptionError(f"{name}: {got}, expected 1 to T={steps}")
     return given.astype(np.int64)

@@ -11,6 +11,6 @@ from .recurrent import *
 from .reduce import *
 from .shape import *
 
-from ..engine.op import Op, table
+from ..engine.op import Op, identity, table
 
 table.__dict__.update({name: op for name, op in globals().items() if isinstance(op, Op)})

@@ -8,17 +8,6 @@ from typing import Any
 
 from ..engine.op import op
 
-# fmt: off
-__all__ = [
-    "abs", "add", "astype", "bitwise_and", "bitwise_invert", "bitwise_or", "ceil", "clip",
-    "clone", "cos", "divide", "equal", "exp", "expm1", "floor", "floor_divide", "greater",
-    "greater_equal", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative",
-    "not_equal", "pow", "power", "reciprocal", "relu", "remainder", "round", "sigmoid", "sign",
-    "sin", "softplus", "sqrt", "square", "subtract", "tanh", "where", "zeros_like",
-]
-# fmt: on
-
 Array = Any
 
 # fmt: off
@@ -52,12 +41,13 @@ reciprocal.vjp(lambda g, out: -g * out * out)
 def square(xp: Any, x: Array, /) -> Array: return x * x
 square.vjp(lambda g, x: g * (2.0 * x))
 
-@op
+@op(real=True)
 def sqrt(xp: Any, x: Array, /) -> Array: return xp.sqrt(x)
 sqrt.vjp(lambda g, out: g / (2.0 * out))
 
 @op
-def power(xp: Any, x: Array, /, exponent: float) -> Array: return x ** exponent
+def power(xp: Any, x: Array, /, exponent: float) -> Array:
+    return x * x * x if exponent == 3 else x ** exponent  # NumPy has a fast way for others only
 power.vjp(lambda g, x, exponent, xp:
           g * (exponent * x ** (exponent - 1)) if exponent != 0 else xp.zeros_like(g))
 
@@ -76,41 +66,41 @@ astype.vjp(lambda g: g)  # the engine casts a cotangent to its argument's dtype
 
 # ---------------------------------------------------------------- exponentials, trigonometry
 
-@op
+@op(real=True)
 def exp(xp: Any, x: Array, /) -> Array: return xp.exp(x)
 exp.vjp(lambda g, out: g * out)
 
-@op
+@op(real=True)
 def expm1(xp: Any, x: Array, /) -> Array: return xp.expm1(x)
 expm1.vjp(lambda g, out: g * (out + 1.0))
 
-@op
+@op(real=True)
 def log(xp: Any, x: Array, /) -> Array: return xp.log(x)
 log.vjp(lambda g, x: g / x)
 
-@op
+@op(real=True)
 def log1p(xp: Any, x: Array, /) -> Array: return xp.log1p(x)
 log1p.vjp(lambda g, x: g / (x + 1.0))
 
-@op
+@op(real=True)
 def sin(xp: Any, x: Array, /) -> Array: return xp.sin(x)
 sin.vjp(lambda g, x, xp: g * xp.cos(x))
 
-@op
+@op(real=True)
 def cos(xp: Any, x: Array, /) -> Array: return xp.cos(x)
 cos.vjp(lambda g, x, xp: -g * xp.sin(x))
 
-@op
+@op(real=True)
 def tanh(xp: Any, x: Array, /) -> Array: return xp.tanh(x)
 tanh.vjp(lambda g, out: g * (1.0 - out * out))
 
-@op
+@op(real=True)
 def sigmoid(xp: Any, x: Array, /) -> Array:
     z = xp.exp(-xp.abs(x))  # never overflows, and keeps the last digit where x is very negative
     return xp.where(x >= 0, 1.0, z) / (1.0 + z)
 sigmoid.vjp(lambda g, out: g * (out * (1.0 - out)))
 
-@op
+@op(real=True)
 def softplus(xp: Any, x: Array, /) -> Array:
     return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
 softplus.vjp(lambda g, out, xp: g * -xp.expm1(-out))  # sigmoid(x), without cancellation

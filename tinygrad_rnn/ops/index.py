@@ -8,8 +8,6 @@ from typing import Any
 
 from ..engine.op import op
 
-__all__ = ["add_at", "getitem", "put", "winners"]
-
 Array = Any
 
 

@@ -8,8 +8,6 @@ from ..engine.node import wrap
 from .elementwise import square, where
 from .reduce import log_softmax
 
-__all__ = ["cross_entropy", "mse"]
-
 
 def _cross_entropy(
     logits: Any,

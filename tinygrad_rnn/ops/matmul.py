@@ -6,8 +6,6 @@ from typing import Any
 from ..engine.fused import FusedOp
 from ..engine.op import op
 
-__all__ = ["linear", "matmul", "matrix_transpose"]
-
 Array = Any
 
 

@@ -19,8 +19,6 @@ from .elementwise import relu, sigmoid, tanh, where, zeros_like
 from .matmul import linear
 from .shape import concat
 
-__all__ = ["gru", "gru_step", "lstm", "lstm_step", "project", "rnn", "rnn_step"]
-
 Tensor = Any
 Maybe = Any  # a Tensor or None
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": tanh, "relu": relu}

@@ -12,13 +12,6 @@ from typing import Any
 from ..engine.op import op
 from ..errors import DTypeError, ShapeError
 
-# fmt: off
-__all__ = [
-    "all", "any", "argmax", "argmin", "argsort", "cumulative_sum", "log_softmax", "logsumexp",
-    "max", "mean", "min", "softmax", "sum",
-]
-# fmt: on
-
 Array = Any
 Axis = int | tuple[int, ...] | None
 
@@ -87,7 +80,7 @@ def min(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Arra
     return xp.min(x, axis=axis, keepdims=keepdims)
 min.vjp(_share)
 
-@op
+@op(real=True)
 def logsumexp(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
@@ -97,20 +90,20 @@ logsumexp.vjp(lambda g, x, out, axis, keepdims, xp:
               _restore(xp, g, x.shape, axis, keepdims)
               * xp.exp(x - _restore(xp, out, x.shape, axis, keepdims)))
 
-@op
+@op(real=True)
 def softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
     e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 softmax.vjp(lambda g, out, axis, xp: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 
-@op
+@op(real=True)
 def log_softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
     shifted = x - xp.max(x, axis=axis, keepdims=True)
     return shifted - _log_sum(xp, shifted, axis, True)
 log_softmax.vjp(lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 
 @op
-def cumulative_sum(xp: Any, x: Array, /, axis: int) -> Array:
+def cumulative_sum(xp: Any, x: Array, /, axis: int = -1) -> Array:
     return xp.cumulative_sum(x, axis=axis) if x.ndim else xp.array(x)
 cumulative_sum.vjp(lambda g, axis, xp:
                    xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis))

@@ -1,7 +1,7 @@
-"""Optimizers: torch.optim's names, arguments and arithmetic."""
+"""Optimizers and schedules of their rates: torch.optim's names, arguments and arithmetic."""
 
-from .adam import Adam
+from . import lr_scheduler
+from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from .optimizer import Optimizer
-from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]

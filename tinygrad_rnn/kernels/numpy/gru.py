@@ -3,24 +3,21 @@
 from typing import Any
 
 import numpy as np
+from numpy import add, copyto, multiply, subtract, tanh
 
 from ...backend.pool import empty
 from ...backend.threads import threads_for
 from . import scan
-from .scan import Array, Arrays, Maybe, Needs
+from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
-def gru_forward(
-    x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, *,
-    reverse: bool = False, lengths: Maybe = None,
-) -> tuple[tuple[Array, Array], Any]:  # fmt: skip
+def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
+                *, reverse: bool = False, lengths: Maybe = None) -> Forward:  # fmt: skip
     """``output`` (T, B, H) and the last of them ``h_n`` (B, H), as rnn_forward."""
     steps, batch, hidden = *x.shape[:2], w_hh.shape[1]
     dtype = w_hh.dtype
-    states = scan.states(h_0, (steps + 1, batch, hidden), dtype, reverse)
-    before, output = scan.around(states, reverse)
-    ended, ends = scan.ending(lengths, steps)
-    rows = scan.rows(x, ended)
+    before, output = scan.states(h_0, (steps + 1, batch, hidden), dtype, reverse)
+    rows, ended, ends = scan.rows(x, lengths)
     bias = bias_n = None
     if b_ih is not None and b_hh is not None:
         bias_n = b_hh[None, 2 * hidden :].repeat(batch, 0)
@@ -33,11 +30,9 @@ def gru_forward(
     weight = scan.blocks(w_hh, 3, steps * batch)
     z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
     (r, u, n), ru = z, z[:2]
-    add, multiply, tanh, copyto = np.add, np.multiply, np.tanh, np.copyto
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        for h, new, total, gate, m, end in scan.walk(
-            reverse, before, output, sums, gates, inner, ends
-        ):
+        by_step = (before, output, sums, gates, inner, ends)
+        for h, new, total, gate, m, end in scan.walk(reverse, *by_step):
             np.matmul(h, weight, z)
             add(ru, total[:2], ru)
             multiply(ru, half, ru)  # a sigmoid as in lstm_forward
@@ -51,26 +46,22 @@ def gru_forward(
             add(n, total[2], n)
             tanh(n, n)
             copyto(gate, z)
-            np.subtract(h, n, new)
+            subtract(h, n, new)
             multiply(u, new, new)
             add(new, n, new)
             if end is not None:
                 copyto(new, h, where=end)
     h_n = output[0 if reverse else -1].copy()
-    return (scan.zeroed(output, ended), h_n), (states, gates, inner, rows, ended, ends)
+    return (scan.zeroed(output, ended), h_n), (before, gates, inner, rows, ended, ends)
 
 
-def gru_backward(
-    grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any, *,
-    reverse: bool = False, lengths: Maybe = None,
-) -> Arrays:  # fmt: skip
+def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
+                 *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh, as rnn_backward."""
     x, _, w_ih, w_hh, _, _ = inputs
-    states, gates, inner, rows, ended, ends = workspace
-    before, _ = scan.around(states, reverse)
+    before, gates, inner, rows, ended, ends = workspace
     steps, _, batch, hidden = gates.shape
     dtype, one = gates.dtype, np.ones((), gates.dtype)
-    add, multiply, subtract, copyto = np.add, np.multiply, np.subtract, np.copyto
 
     # For all steps, how the sums of r and u, and n's by way of W_hn h + b_hn, act on h'. On n's
     # other part W_in x + b_in it acts directly: slopes_n.
@@ -91,14 +82,13 @@ def gru_backward(
 
     g_sums = slopes.reshape(steps, batch, 3 * hidden)  # a step's take the place of its slopes
     outer = scan.by_step(grads[0], ended, steps)
-    carry, spare = scan.carried(grads[1], states[0])
+    carry, spare = scan.carried(grads[1], before[0])
     weight = np.ascontiguousarray(w_hh).reshape(3, hidden, hidden)
     g_gates, products = empty((3, batch, hidden), dtype), empty((4, batch, hidden), dtype)
     final = -1 if needs[1] else (steps - 1) * reverse
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        for t, g, slope, slope_n, keep, g_sum, end in scan.walk(
-            not reverse, range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends
-        ):
+        by_step = (range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends)
+        for t, g, slope, slope_n, keep, g_sum, end in scan.walk(not reverse, *by_step):
             if g is not None:
                 add(carry, g, carry)
             multiply(carry, slope, g_gates)

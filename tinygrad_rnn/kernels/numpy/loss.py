@@ -5,15 +5,12 @@ from typing import Any
 import numpy as np
 
 from ...backend.pool import empty
-
-Array = np.ndarray
-Maybe = np.ndarray | None
+from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
 def cross_entropy_forward(
-    logits: Array, target: Array, weight: Maybe = None, *,
-    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
-) -> tuple[tuple[Array], Any]:  # fmt: skip
+    logits: Array, target: Array, weight: Maybe = None, *, ignore_index: int = -100,
+    reduction: str = "mean", label_smoothing: float = 0.0) -> Forward:  # fmt: skip
     """The loss of logits (N, V) for classes (N,): 0-d, or (N,) with reduction "none".
 
     With z = x - max(x), log(sum(exp(z))) is log1p of the sum without its largest term, the 1 of the
@@ -59,9 +56,8 @@ def cross_entropy_forward(
 
 
 def cross_entropy_backward(
-    grads: Any, needs: tuple[bool, ...], inputs: Any, outputs: Any, workspace: Any, *,
-    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
-) -> tuple[Maybe, None, None]:  # fmt: skip
+    grads: Any, needs: Needs, inputs: Any, outputs: Any, workspace: Any, *, ignore_index: int = -100,
+    reduction: str = "mean", label_smoothing: float = 0.0) -> Arrays:  # fmt: skip
     """The gradient of the logits, softmax(x) - target, as loss and weights scale it."""
     if not needs[0]:
         return None, None, None

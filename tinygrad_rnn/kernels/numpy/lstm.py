@@ -3,17 +3,17 @@
 from typing import Any
 
 import numpy as np
+from numpy import add, copyto, matmul, multiply, subtract, tanh
 
 from ...backend.pool import empty
 from ...backend.threads import threads_for
 from . import scan
-from .scan import Array, Arrays, Maybe, Needs
+from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
-def lstm_forward(
-    x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
-    w_hr: Maybe = None, *, reverse: bool = False, lengths: Maybe = None,
-) -> tuple[tuple[Array, Array, Array], Any]:  # fmt: skip
+def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe,
+                 b_hh: Maybe, w_hr: Maybe = None, *, reverse: bool = False, lengths: Maybe = None,
+                 ) -> Forward:  # fmt: skip
     """``output`` (T, B, H), the last of them ``h_n`` (B, H) and ``c_n`` (B, H), as rnn_forward.
 
     With W_hr (R, H) the state h' is W_hr (o tanh(c')) instead, (B, R). A sigmoid of z is
@@ -21,12 +21,9 @@ def lstm_forward(
     """
     steps, batch, hidden, size = *x.shape[:2], len(w_hh) // 4, w_hh.shape[1]
     dtype = w_hh.dtype
-    states = scan.states(h_0, (steps + 1, batch, size), dtype, reverse)
-    cells = scan.states(c_0, (steps + 1, batch, hidden), dtype, reverse)
-    before, output = scan.around(states, reverse)
-    c_before, c_after = scan.around(cells, reverse)
-    ended, ends = scan.ending(lengths, steps)
-    rows = scan.rows(x, ended)
+    before, output = scan.states(h_0, (steps + 1, batch, size), dtype, reverse)
+    c_before, c_after = cells = scan.states(c_0, (steps + 1, batch, hidden), dtype, reverse)
+    rows, ended, ends = scan.rows(x, lengths)
     bias = None if b_ih is None else b_ih + b_hh
     halves = np.array([[0.5], [0.5], [1], [0.5]], dtype)
     half = halves[..., None].repeat(batch, 1).repeat(hidden, 2)  # repeated, as in scan.project
@@ -41,11 +38,9 @@ def lstm_forward(
     weight = scan.blocks(w_hh, 4, steps * batch)
     w_out = None if w_hr is None else scan.transposed(w_hr, steps * batch)
     z, spare = empty((4, batch, hidden), dtype), empty((batch, hidden), dtype)
-    add, multiply, tanh, matmul, copyto = np.add, np.multiply, np.tanh, np.matmul, np.copyto
     with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
-        for h, new_h, c, new_c, m, total, gate, end in scan.walk(
-            reverse, before, output, c_before, c_after, inner, sums, gates, ends
-        ):
+        by_step = (before, output, c_before, c_after, inner, sums, gates, ends)
+        for h, new_h, c, new_c, m, total, gate, end in scan.walk(reverse, *by_step):
             matmul(h, weight, z)
             add(z, total, z)
             if not scaled:
@@ -65,20 +60,16 @@ def lstm_forward(
                 copyto(new_c, c, where=end)
                 copyto(new_h, h, where=end)
     h_n, c_n = (s[0 if reverse else -1].copy() for s in (output, c_after))
-    return (scan.zeroed(output, ended), h_n, c_n), (states, cells, gates, inner, rows, ended, ends)
+    return (scan.zeroed(output, ended), h_n, c_n), (before, cells, gates, inner, rows, ended, ends)
 
 
-def lstm_backward(
-    grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any, *,
-    reverse: bool = False, lengths: Maybe = None,
-) -> Arrays:  # fmt: skip
+def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
+                  *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr, as rnn_backward."""
     x, _, _, w_ih, w_hh, _, _, w_hr = inputs
-    states, cells, gates, inner, rows, ended, ends = workspace
-    (before, _), (c_before, c_after) = scan.around(states, reverse), scan.around(cells, reverse)
+    before, (c_before, c_after), gates, inner, rows, ended, ends = workspace
     steps, _, batch, hidden = gates.shape
-    dtype, size, one = gates.dtype, states.shape[2], np.ones((), gates.dtype)
-    add, multiply, subtract, copyto = np.add, np.multiply, np.subtract, np.copyto
+    dtype, size, one = gates.dtype, before.shape[2], np.ones((), gates.dtype)
 
     # For all steps, how a gate's sum acts on h (that of o) or on c, and how c acts on h.
     slopes, slopes_c = empty(gates.shape, dtype), empty(c_after.shape, dtype)
@@ -87,7 +78,7 @@ def lstm_backward(
     subtract(gates, slopes, slopes)
     multiply(g, g, of_g)
     subtract(one, of_g, of_g)
-    np.tanh(c_after, slopes_c)
+    tanh(c_after, slopes_c)
     for slope, factor in (of_i, g), (of_f, c_before), (of_g, i), (of_o, slopes_c):
         multiply(slope, factor, slope)
     multiply(slopes_c, inner, slopes_c)
@@ -96,17 +87,16 @@ def lstm_backward(
 
     g_sums = slopes.reshape(steps, batch, 4 * hidden)  # a step's take the place of its slopes
     outer = scan.by_step(grads[0], ended, steps)
-    carry, spare = scan.carried(grads[1], states[0])
-    g_c, spare_c = scan.carried(grads[2], cells[0])
+    carry, spare = scan.carried(grads[1], before[0])
+    g_c, spare_c = scan.carried(grads[2], c_before[0])
     g_states = empty(before.shape, dtype) if needs[7] else None
     weight = np.ascontiguousarray(w_hh).reshape(4, hidden, size)
     g_gates, products = empty((4, batch, hidden), dtype), empty((4, batch, size), dtype)
     g_ifg, g_o = g_gates[:3], g_gates[3]
     final = -1 if needs[1] else (steps - 1) * reverse
     with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
-        for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(
-            not reverse, range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends
-        ):
+        by_step = (range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends)
+        for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(not reverse, *by_step):
             if g_out is not None:
                 add(carry, g_out, carry)
             if g_states is not None:
@@ -123,7 +113,7 @@ def lstm_backward(
             g_c, spare_c = spare_c, g_c
             if t == final:
                 break
-            np.matmul(g_gates, weight, products)
+            matmul(g_gates, weight, products)
             add.reduce(products, 0, out=spare)
             if end is not None:
                 copyto(spare, carry, where=end)

@@ -16,11 +16,12 @@ Array = np.ndarray
 Maybe = np.ndarray | None
 Arrays = tuple[Maybe, ...]
 Needs = tuple[bool, ...]
+Forward = tuple[tuple[Array, ...], Any]  # outputs, workspace
 
 # ---- sequences that end early
 
 
-def ending(lengths: Maybe, steps: int) -> tuple[Maybe, list[Maybe]]:
+def _ending(lengths: Maybe, steps: int) -> tuple[Maybe, list[Maybe]]:
     """Where a sequence is over, (T, B, 1), and the same by step; None where none is."""
     if lengths is None or lengths.min(initial=steps) == steps:
         return None, [None] * steps
@@ -50,11 +51,12 @@ def silence(ended: Maybe, *arrays: Array) -> None:
 # ---- projection: what of a recurrent layer can be done for all steps at once
 
 
-def rows(x: Array, ended: Maybe) -> Array:
-    """Features (T, B, I) as contiguous rows (T*B, I), ids (T, B) as (T*B,)."""
+def rows(x: Array, lengths: Maybe) -> tuple[Array, Maybe, list[Maybe]]:
+    """Features (T, B, I) as contiguous rows (T*B, I), ids (T, B) as (T*B,); where they are over."""
+    ended, ends = _ending(lengths, len(x))
     if x.ndim == 3 and not (ended is None and x.flags.c_contiguous):
         x = _copy(x, ended)
-    return x.reshape(-1, *x.shape[2:])
+    return x.reshape(-1, *x.shape[2:]), ended, ends
 
 
 def transposed(weight: Array, rows: int) -> Array:
@@ -173,16 +175,11 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
 # ---- scan
 
 
-def states(first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool) -> Array:
-    """Room for T + 1 states, with the first one in it; in reverse it stands last."""
+def states(first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool) -> tuple[Array, Array]:
+    """The state before each step and the one after it, views of T + 1 states."""
     out = empty(shape, dtype)
     out[-1 if reverse else 0] = 0 if first is None else first
-    return out
-
-
-def around(states: Array, reverse: bool) -> tuple[Array, Array]:
-    """The state before each step, and the one after it."""
-    return (states[1:], states[:-1]) if reverse else (states[:-1], states[1:])
+    return (out[1:], out[:-1]) if reverse else (out[:-1], out[1:])
 
 
 def walk(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:

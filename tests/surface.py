@@ -1,0 +1,139 @@
+"""The public surface as plain data: every name that users and other people's code may call.
+
+By section of the page that pins the surface, and in it by where the names stand.
+"""
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+
+import tinygrad_rnn as tg
+
+LOADING = "state_dict load_state_dict"
+FUNCTIONS = """
+    add sub mul div pow neg abs sign square sqrt reciprocal exp expm1 log log1p sin cos tanh sigmoid
+    relu maximum minimum clamp where masked_fill
+    sum mean prod var std amax amin max min argmax argmin logsumexp cumsum norm
+    matmul mm bmm mv dot outer einsum
+    reshape view flatten squeeze unsqueeze transpose permute movedim expand broadcast_to cat concat
+    stack split chunk unbind flip roll tile tril triu sort topk
+    index_select gather take_along_dim narrow select
+    floor round any all argsort logical_and logical_or logical_not eq ne lt le gt ge isnan isinf
+    isfinite allclose
+"""
+NO_METHODS = {"cat", "concat", "einsum", "stack"}  # of the functions; PyTorch has none either
+# fmt: off
+SURFACE: dict[str, dict[str, str]] = {
+    "tg: tensors": {
+        "tg": """
+            tensor as_tensor from_numpy FloatTensor set_default_dtype float32 float64 int32 int64 bool
+            zeros ones full empty arange linspace eye zeros_like ones_like full_like rand randn randint
+            randperm multinomial manual_seed Generator device Tensor from_dlpack cuda
+        """,
+        "tg.Generator": "manual_seed get_state set_state",
+        "tg.cuda": "is_available device_count synchronize",
+        "tg.Tensor": """
+            data grad requires_grad is_leaf shape ndim dtype device T mT size dim numel item tolist
+            numpy detach clone contiguous to cpu cuda float double long bool requires_grad_ copy_ fill_
+            zero_ add_ sub_ mul_ div_ clamp_ backward retain_grad register_hook __array__ __dlpack__
+        """,
+    },
+    "tg: functions": {"tg": FUNCTIONS},
+    "tg: recording and gradients": {
+        "tg": "no_grad enable_grad set_grad_enabled is_grad_enabled autograd utils",
+        "tg.autograd": "grad gradcheck gradgradcheck detect_anomaly functional op",
+        "tg.autograd.functional": "jacobian hessian vjp jvp hvp",
+        "tg.utils": "checkpoint draw",
+        "tg.utils.checkpoint": "checkpoint",
+    },
+    "nn": {
+        "tg": "nn",
+        "tg.nn": """
+            Module Parameter Sequential ModuleList ModuleDict Linear Embedding Dropout LayerNorm Tanh
+            ReLU Sigmoid Softmax LogSoftmax Identity Flatten RNNCell LSTMCell GRUCell RNN LSTM GRU init
+            functional utils MSELoss L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss
+            BCEWithLogitsLoss GradientClipping
+        """,
+        "tg.nn.Module": f"""
+            parameters named_parameters buffers children modules named_modules {LOADING} train eval
+            training to cpu cuda zero_grad requires_grad_ register_buffer apply num_parameters
+        """,
+        "tg.nn.init": """
+            uniform_ normal_ constant_ zeros_ ones_ eye_ xavier_uniform_ xavier_normal_
+            kaiming_uniform_ kaiming_normal_ orthogonal_ calculate_gain identity_
+        """,
+        "tg.nn.functional": """
+            linear embedding dropout layer_norm softmax log_softmax tanh sigmoid relu leaky_relu elu
+            silu softplus logsigmoid one_hot pad
+        """,
+        "tg.nn.utils": """
+            clip_grad_norm_ clip_grad_value_ get_total_norm parameters_to_vector vector_to_parameters rnn
+        """,
+        "tg.nn.utils.rnn": "pad_sequence",
+        "tg.nn.GradientClipping": "clip_gradients",
+    },
+    "optim": {
+        "tg": "optim",
+        "tg.optim": "SGD RMSprop Adagrad Adam AdamW lr_scheduler",
+        "tg.optim.SGD": f"step zero_grad {LOADING} add_param_group",
+        "tg.optim.lr_scheduler": """
+            LambdaLR StepLR ExponentialLR CosineAnnealingLR LinearLR ReduceLROnPlateau
+        """,
+    },
+    "data and checkpoints": {
+        "tg": "data save_checkpoint load_checkpoint",
+        "tg.data": "Vocabulary TextStreams sine_waves",
+        "tg.data.Vocabulary": "encode decode",
+        "tg.nn.Module": "save_weights load_weights",
+    },
+}
+# What the page says in other words, or only by the rules that it gives.
+IN_WORDS: dict[str, str] = {
+    "tg.Tensor": """
+        __add__ __sub__ __mul__ __truediv__ __floordiv__ __mod__ __pow__ __matmul__ __and__ __or__
+        __radd__ __rsub__ __rmul__ __rtruediv__ __rfloordiv__ __rmod__ __rpow__ __rmatmul__
+        __rand__ __ror__ __iadd__ __isub__ __imul__ __itruediv__ __ifloordiv__ __imod__ __ipow__
+        __iand__ __ior__ __neg__ __abs__ __invert__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__
+        __getitem__ __setitem__ __len__ __iter__ __bool__ __float__ __int__ __index__ __hash__
+        __deepcopy__ __repr__ __dlpack_device__ __array_namespace__
+    """,
+    "tg": "Error CheckpointError",  # one base class, and the one that others than us raise nowhere
+    "tg.nn.functional": """
+        mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss
+        binary_cross_entropy_with_logits
+    """,
+    "tg.data.Vocabulary": "__len__",
+    "tg.data.TextStreams": f"__iter__ __len__ next_batch split {LOADING}",
+}
+# fmt: on
+
+
+def names():
+    """All pairs of owner and name, each once, as ``("tg.nn", "Linear")``."""
+    groups = [pair for owners in SURFACE.values() for pair in owners.items()]
+    groups += [("tg.Tensor", " ".join(set(FUNCTIONS.split()) - NO_METHODS)), *IN_WORDS.items()]
+    return sorted({(owner, name) for owner, text in groups for name in text.split()})
+
+
+def found(path: str) -> Any:
+    """What stands under a dotted name; raises AttributeError where nothing does."""
+    return functools.reduce(getattr, path.split(".")[1:], tg)
+
+
+def exists(owner: str, name: str) -> bool:
+    """Whether a name is there."""
+    try:
+        return hasattr(found(owner), name)
+    except AttributeError:
+        return False
+
+
+def parameters(thing: Any) -> dict[str, inspect.Parameter]:
+    """Those of a call, without ``self``; none of what users do not call, or is not of Python."""
+    is_error = inspect.isclass(thing) and issubclass(thing, Exception)
+    if not callable(thing) or is_error or inspect.isbuiltin(thing) or isinstance(thing, np.dtype):
+        return {}
+    signature = inspect.signature(thing)
+    return {name: p for name, p in signature.parameters.items() if name not in ("self", "cls")}

@@ -1,0 +1,77 @@
+"""The document that this package answers runs on it: its blocks of Python, with us for PyTorch.
+
+Changed are the lines that import PyTorch, and the document's own slips: classes that are models but
+not derived from ``nn.Module``. Everything else, the training too, runs as it stands there.
+"""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_rnn
+
+ROOT = Path(tinygrad_rnn.__file__).parents[1]
+DOCUMENT = Path(__file__).parents[2] / "shared" / "document" / "rnn-fundamentals.md"
+
+pytestmark = pytest.mark.skipif(
+    not DOCUMENT.exists(), reason="the document is not beside this checkout"
+)
+
+# Diagrams are drawn on nothing, where there is something to draw them with.
+NO_SCREEN = """
+import sys
+try:
+    import matplotlib.pyplot
+except ImportError:
+    from unittest import mock
+    sys.modules["matplotlib"] = sys.modules["matplotlib.pyplot"] = mock.MagicMock()
+"""
+
+
+def blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def ours(code: str) -> str:
+    """The code with us where it imports PyTorch."""
+    code = re.sub(r"^(\s*import) torch$", r"\1 tinygrad_rnn as torch", code, flags=re.M)
+    return re.sub(r"^(\s*(?:import|from)) torch\b(?=[. ])", r"\1 tinygrad_rnn", code, flags=re.M)
+
+
+def derived(code: str) -> tuple[str, int]:
+    """The code with ``nn.Module`` as the base of the classes that hold layers and have none."""
+    lines, count = code.splitlines(), 0
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.ClassDef) and not node.bases and "nn." in ast.unparse(node):
+            lines[node.lineno - 1] = f"class {node.name}(nn.Module):"
+            count += 1
+    return "\n".join(lines), count
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", NO_SCREEN + code],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "template", "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_its_code_runs() -> None:
+    code, repaired = derived(ours("\n\n".join(blocks())))
+    assert repaired == 2
+    assert not re.search(r"^\s*(import|from) torch", code, re.M)
+    seeded = "import numpy, tinygrad_rnn\nnumpy.random.seed(0)\ntinygrad_rnn.manual_seed(0)\n"
+    shown = run(seeded + code)
+
+    text = re.search(r"^Generated: (.*)$", shown, re.M)
+    assert text and len(text[1]) == 51 and text[1].startswith("h")
+    losses = [float(loss) for loss in re.findall(r"Loss = ([\d.]+)", shown)]
+    assert len(losses) == 4 and losses[-1] < losses[0] / 10

@@ -1,0 +1,88 @@
+"""The array API standard's names and call forms over Tensors: what ``__array_namespace__`` gives.
+
+Code that asks an array for its namespace runs on Tensors, and can be differentiated. Here is what
+we have of the standard (https://data-apis.org/array-api); most are the ops themselves.
+"""
+
+# mypy: disable-error-code="assignment,arg-type,no-redef"
+# The builtins and ops that are renamed below are so on purpose.
+
+import sys
+from collections.abc import Callable
+from math import e, inf, nan, pi
+from typing import Any
+
+import numpy as np
+from numpy import can_cast, finfo, iinfo, isdtype
+
+from . import creation, functions
+from .ops import *
+from .creation import *
+from .functions import where
+from .tensor import Tensor, bool_, float32, float64, int32, int64
+
+bool, newaxis, empty_like = bool_, None, zeros_like
+_OURS = {"axis": "dim", "keepdims": "keepdim", "k": "diagonal"}
+
+
+def _standard(method: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
+    """A method of ours under the standard's keywords, and with its defaults."""
+
+    def function(x: Any, /, *args: Any, **settings: Any) -> Any:
+        ours = {_OURS.get(key, key): value for key, value in settings.items()}
+        return method(x, *args, **defaults | ours)
+
+    function.__name__, function.__doc__ = method.__name__, method.__doc__
+    return function
+
+
+sum, prod, argsort = map(_standard, (Tensor.sum, Tensor.prod, Tensor.argsort))
+var, std = _standard(Tensor.var, correction=0), _standard(Tensor.std, correction=0)
+squeeze, expand_dims, unstack = map(_standard, (Tensor.squeeze, Tensor.unsqueeze, Tensor.unbind))
+stack, moveaxis, tile = map(_standard, (functions.stack, Tensor.movedim, Tensor.tile))
+tril, triu, matmul = map(_standard, (Tensor.tril, Tensor.triu, Tensor.matmul))
+
+
+def sort(x: Tensor, /, *, axis: int = -1, descending: Any = False, stable: Any = True) -> Tensor:
+    """The elements in order along a dim."""
+    out: Tensor = x.sort(axis, descending).values
+    return out
+
+
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None) -> Tensor:
+    """A Tensor of an array, numbers or nested lists; memory shared where it can be."""
+    return (creation.tensor if copy else creation.as_tensor)(obj, dtype, device)
+
+
+def astype(x: Tensor, dtype: Any, /, *, copy: Any = True) -> Tensor:
+    """The elements in another dtype."""
+    out = x.to(dtype)
+    return out.clone() if copy and out is x else out
+
+
+def roll(x: Tensor, /, shift: Any, *, axis: Any = None) -> Tensor:
+    """Moved along dims, around the end."""
+    return x.roll(shift, axis)
+
+
+def take(x: Tensor, indices: Tensor, /, *, axis: int = 0) -> Tensor:
+    """The slices of a dim that a 1-d integer tensor names."""
+    return x.index_select(axis, indices)
+
+
+def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
+    """Elements named by their place along one dim."""
+    return x.take_along_dim(indices, axis)
+
+
+def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
+    """The sums of products along a dim."""
+    return (x1 * x2).sum(axis)
+
+
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    """The dtype that an operation on these gives."""
+    return np.result_type(*[getattr(x, "dtype", x) for x in arrays_and_dtypes])
+
+
+Tensor.namespace = sys.modules[__name__]

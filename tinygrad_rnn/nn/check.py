@@ -1,0 +1,129 @@
+"""What layers and losses refuse: ``check.ids(...)`` and the like, beyond the checks of `errors`."""
+
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..backend import backend_of
+from ..errors import DTypeError, IdError, ShapeError, described
+from ..tensor import Tensor
+
+choice, integers, numbers = errors.check_choice, errors.check_integers, errors.check_numbers
+
+# fmt: off
+RULES: dict[str, Any] = {
+    "reduction": partial(choice, choices=("mean", "sum", "none")),
+    "nonlinearity": partial(choice, choices=("tanh", "relu")),
+    "ignore_index": partial(integers, low=-sys.maxsize),
+    "delta": partial(numbers, low=sys.float_info.min),
+    **dict.fromkeys(("eps", "beta"), partial(numbers, low=0)),
+    **dict.fromkeys(("p", "dropout", "label_smoothing"), partial(numbers, low=0, high=1)),
+    **dict.fromkeys(("input_size", "hidden_size", "num_layers"), integers),
+    **dict.fromkeys(("in_features", "out_features", "num_embeddings", "embedding_dim"), integers),
+}
+# fmt: on
+
+
+def options(name: str, **given: Any) -> None:
+    """Refuse options that are against their rule; those that have none pass."""
+    for what, value in given.items():
+        if what in RULES:
+            RULES[what](name, **{what: value})
+
+
+def tensors(name: str, **given: Any) -> None:
+    """Refuse what is no Tensor; the usual slips are an array, and all that a recurrent layer gives."""
+    for what, value in given.items():
+        if not isinstance(value, Tensor):
+            way = f"tg.as_tensor({what}) makes one"
+            if isinstance(value, tuple):
+                way = "recurrent layers return (output, state), of which the next one takes output"
+            errors.check_type(name, Tensor, f"a Tensor; {way}", **{what: value})
+
+
+def floats(name: str, input: Any, weight: Tensor | None = None) -> None:
+    """Refuse what is no float tensor, of the weights' dtype if there are some."""
+    tensors(name, input=input)
+    if input.dtype.kind != "f" if weight is None else input.dtype != weight.dtype:
+        dtype = "floats" if weight is None else f"{weight.dtype}, the dtype of the weights"
+        way = ".double()" if weight is not None and weight.dtype == np.float64 else ".float()"
+        raise DTypeError(f"{name}: input is {input.dtype}, expected {dtype}; use input{way}")
+
+
+def features(name: str, input: Tensor, what: str, size: int) -> None:
+    """Refuse another number of features than ``size``, which the layer calls ``what``."""
+    if input.shape[-1:] != (size,):
+        got = f"{input.shape[-1] if input.ndim else 'no'} features in its last dimension"
+        expected = f"{what}={size} (input shape {input.shape})"
+        raise ShapeError(f"{name}: input has {got}, expected {expected}")
+
+
+def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) -> None:
+    """Refuse tensors of another shape or dtype, but not None; ``why`` ends the message."""
+    for what, value in given.items():
+        if value is not None:
+            tensors(name, **{what: value})
+            if value.dtype != dtype:
+                raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}")
+            if value.shape != shape:
+                raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
+
+
+def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -> None:
+    """Refuse what are no two float tensors of one shape, and a weight of another."""
+    options(name, **given)
+    floats(name, input)
+    tensors(name, target=target)
+    why = " as the input has: reshape one of them, as broadcasting would average over pairs"
+    like(name, why, input.shape, input.dtype, target=target, weight=weight)
+
+
+def scores(name: str, input: Any, target: Any, weight: Any) -> int:
+    """The dim of the classes; refuses scores that have none, and another number of weights."""
+    tensors(name, input=input, target=target)
+    if not input.ndim or input.dtype.kind != "f":
+        raise ShapeError(f"{name}: input is {described(input)}, expected float scores (N, V)")
+    axis = min(input.ndim - 1, 1)
+    like(name, ", of each class", input.shape[axis : axis + 1], input.dtype, weight=weight)
+    return axis
+
+
+def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None) -> bool:
+    """Refuse what are no ids in [0, count): the message names the first and its place.
+
+    Returns whether all are in [0, count), so that none of those outside is ``ignore``.
+    """
+    tensors(name, **{what: given})
+    if given.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
+    xp, data = backend_of(given.array), given.long().array
+    wrong = (data < 0) | (data >= count)
+    if not xp.any(wrong):
+        return True
+    if ignore is not None:
+        wrong = wrong & (data != ignore)
+    if xp.any(wrong):
+        place = tuple([int(i) for i in np.argwhere(xp.to_host(wrong))[0]])
+        got = f"{what} has {given[place].item()} at {place}"
+        raise IdError(f"{name}: {got}, expected ids in [0, {count})")
+    return False
+
+
+def row(name: str, padding_idx: Any, count: int) -> int | None:
+    """The row that padding_idx names, counted from the front; refuses what is no row."""
+    if padding_idx is None:
+        return None
+    integers(name, -count, padding_idx=padding_idx)
+    numbers(name, -count, count - 1, padding_idx=padding_idx)
+    return int(padding_idx) % count
+
+
+def shape(name: str, sizes: Any) -> tuple[int, ...]:
+    """One size or several as a shape, of one dim at least."""
+    found = tuple(sizes) if isinstance(sizes, tuple | list) and len(sizes) else (sizes,)
+    for size in found:
+        integers(name, normalized_shape=size)
+    return found

@@ -763,18 +763,18 @@ def test_loading_when_memory_runs_out_changes_nothing(monkeypatch):
     fresh.param_groups[0]["lr"] = 0.3
     before = fresh.state_dict()
     cpu = find("cpu")
-    from_host = cpu.from_host
+    join = cpu.join
     for patience in range(100):
         left = patience
 
-        def short(array):
+        def short(arrays):
             nonlocal left
             left -= 1
             if left < 0:
                 raise MemoryError
-            return from_host(array)
+            return join(arrays)
 
-        monkeypatch.setattr(cpu, "from_host", short)
+        monkeypatch.setattr(cpu, "join", short)
         try:
             fresh.load_state_dict(state)
             break

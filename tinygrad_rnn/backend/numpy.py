@@ -12,7 +12,7 @@ namespace = np
 Array = np.ndarray
 empty_buffer = empty
 _add: Any = np.add.reduce
-_any: Any = np.logical_or.reduce
+_or: Any = np.logical_or.reduce
 
 
 def array(data: Any, dtype: Any = None) -> np.ndarray:
@@ -141,7 +141,7 @@ def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
 
 def any(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether one is true."""
-    return _any(x, axis, None, None, keepdims)
+    return _or(x, axis, None, None, keepdims)
 
 
 def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:

@@ -107,8 +107,8 @@ class set_grad_enabled(_Mode):
     """Switch recording on or off: from the call on, or inside ``with``, as in PyTorch."""
 
     def __init__(self, mode: bool) -> None:
-        check_type("set_grad_enabled", bool, "True or False", mode=mode)
-        super().__init__(mode)
+        check_type("set_grad_enabled", int, "True or False", mode=mode)
+        super().__init__(bool(mode))
         self._fresh = True
         super().__enter__()
 

@@ -392,11 +392,11 @@ nn.CrossEntropyLoss(label_smoothing=-1)
 nn.CrossEntropyLoss([1.0, 2.0])
     DTypeError: 'weight' is list
 F.mse_loss(tg.zeros(4), tg.zeros(4, 1))
-    ShapeError: mse_loss: input has shape (4,) and target (4, 1) ... reshape
+    ShapeError: mse_loss: target has shape (4, 1), expected (4,) as the input ... reshape
 F.mse_loss(tg.zeros(0), tg.zeros(0))
     ShapeError: mse_loss: the mean of no elements
 F.mse_loss(tg.zeros(2), tg.zeros(2, dtype=f64))
-    DTypeError: mse_loss: input is float32 and target float64
+    DTypeError: mse_loss: target is float64 ... expected float32
 F.mse_loss(tg.tensor([1]), tg.tensor([1]))
     DTypeError: mse_loss: input is int64
 F.mse_loss(tg.zeros(2), [0.0, 0.0])
@@ -412,7 +412,7 @@ F.mse_loss(tg.zeros(2), tg.zeros(2), weight=tg.ones(1))
 F.mse_loss(tg.zeros(2), tg.zeros(2), weight=tg.zeros(2))
     ShapeError: mse_loss: the mean of no elements
 F.l1_loss(tg.zeros(4), tg.zeros(4, 1))
-    ShapeError: l1_loss: input has shape (4,) and target (4, 1)
+    ShapeError: l1_loss: target has shape (4, 1), expected (4,) as the input ... reshape
 F.l1_loss(tg.zeros(0), tg.zeros(0))
     ShapeError: l1_loss: the mean of no elements
 nn.L1Loss("max")
@@ -422,7 +422,7 @@ nn.HuberLoss(delta=0.0)
 nn.HuberLoss(delta=NAN)
     OptionError: nn.HuberLoss: delta is nan
 F.huber_loss(tg.zeros(2), tg.zeros(3))
-    ShapeError: huber_loss: input has shape (2,) and target (3,)
+    ShapeError: huber_loss: target has shape (3,), expected (2,) as the input ... reshape
 F.huber_loss(tg.zeros(2), tg.zeros(2), delta=-1.0)
     OptionError: huber_loss: delta is -1.0
 nn.SmoothL1Loss(beta=-1.0)
@@ -430,7 +430,7 @@ nn.SmoothL1Loss(beta=-1.0)
 nn.SmoothL1Loss(beta="1")
     DTypeError: nn.SmoothL1Loss: beta is '1', expected a number
 F.smooth_l1_loss(tg.zeros(2), tg.zeros(2, dtype=f64))
-    DTypeError: smooth_l1_loss: input is float32 and target float64
+    DTypeError: smooth_l1_loss: target is float64 ... expected float32
 F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 3]))
     IdError: nll_loss: target has 3 at (1,), expected ids in [0, 3)
 F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 1, 2]))
@@ -448,9 +448,9 @@ nn.NLLLoss(ignore_index=1.5)
 nn.CrossEntropyLoss(ignore_index=None)
     DTypeError: nn.CrossEntropyLoss: ignore_index is None
 F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2, 1))
-    ShapeError: binary_cross_entropy_with_logits: input has shape (2,) and target (2, 1)
+    ShapeError: binary_cross_entropy_with_logits: target has shape (2, 1), expected (2,) as the input ... reshape
 F.binary_cross_entropy_with_logits(tg.zeros(2), two)
-    DTypeError: binary_cross_entropy_with_logits: input is float32 and target int64
+    DTypeError: binary_cross_entropy_with_logits: target is int64 ... expected float32
 F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), tg.ones(3, 2))
     ShapeError: (3, 2), expected (2,), after weight and pos_weight
 F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=tg.ones(2, dtype=f64))
@@ -641,9 +641,9 @@ nn.utils.vector_to_parameters(tg.ones(2, 3), [weight])
 nn.utils.vector_to_parameters(np.ones(6), [weight])
     DTypeError: vector_to_parameters: vec is float64 ndarray
 nn.utils.rnn.pad_sequence([tg.zeros(2, 3), tg.zeros(2, 4)])
-    ShapeError: pad_sequence: number 1 has shape (2, 4), expected (T, *(3,))
+    ShapeError: pad_sequence: got the shapes [(2, 3), (2, 4)]
 nn.utils.rnn.pad_sequence([tg.tensor(1.0)])
-    ShapeError: pad_sequence: number 0 has shape ()
+    ShapeError: pad_sequence: got the shapes [()]
 nn.utils.rnn.pad_sequence([])
     OptionError: got no tensors
 nn.utils.rnn.pad_sequence([[1.0]])
@@ -1061,7 +1061,7 @@ x.flatten(2, 1)
 x.expand(3, 2, 3)
     ShapeError: (4, 2, 3)
 x.expand(2)
-    ShapeError: expand: a tensor of shape (4, 2, 3) does not expand to (2,)
+    ShapeError: expand: the shape (4, 2, 3) does not expand to (2,)
 tg.broadcast_to(x, (5, 2, 3))
     ShapeError: broadcast_to ... (4, 2, 3)
 tg.cat([x, tg.ones(4, 2)])

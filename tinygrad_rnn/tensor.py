@@ -239,13 +239,14 @@ class Tensor(Methods):
 
     def requires_grad_(self, requires_grad: Bool = True) -> Self:
         """Ask for its gradient, or no longer; floats only."""
+        check_type("requires_grad_", Bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
             raise DTypeError(
-                f"requires_grad: got a {self.dtype} tensor, only floats have gradients; use .float()"
+                f"requires_grad: got a {self.dtype} tensor, expected floats; use .float()"
             )
         if not requires_grad and self.node is not None:
             raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
-        self.requires_grad = Bool(requires_grad)
+        self.requires_grad = requires_grad
         return self
 
     def backward(
@@ -425,11 +426,11 @@ class Tensor(Methods):
     __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
 
     # fmt: off
-    def __ifloordiv__(self, other: Any) -> Self: return self._in_place("//=", ops.floor_divide, other)  # type: ignore[misc]
-    def __imod__(self, other: Any) -> Self: return self._in_place("%=", ops.remainder, other)  # type: ignore[misc]
-    def __ipow__(self, other: Any) -> Self: return self._in_place("**=", type(self).pow, other)  # type: ignore[misc]
-    def __iand__(self, other: Any) -> Self: return self._in_place("&=", ops.bitwise_and, other)
-    def __ior__(self, other: Any) -> Self: return self._in_place("|=", ops.bitwise_or, other)
+    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=", ops.floor_divide, other)
+    def __imod__(self, other: Any) -> Any: return self._in_place("%=", ops.remainder, other)
+    def __ipow__(self, other: Any) -> Any: return self._in_place("**=", type(self).pow, other)
+    def __iand__(self, other: Any) -> Any: return self._in_place("&=", ops.bitwise_and, other)
+    def __ior__(self, other: Any) -> Any: return self._in_place("|=", ops.bitwise_or, other)
     # fmt: on
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:

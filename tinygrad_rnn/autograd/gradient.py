@@ -11,7 +11,7 @@ from ..tensor import Tensor, cotangent
 
 def several(name: str, what: str, given: Any) -> tuple[Tensor, ...]:
     """A Tensor, or those of a sequence, as a tuple."""
-    one = isinstance(given, Tensor) or not hasattr(given, "__iter__")
+    one = hasattr(given, "dtype") or not hasattr(given, "__iter__")
     tensors = (given,) if one else tuple(given)
     if not tensors:
         raise GraphError(f"{name}: got no {what}, expected at least one Tensor")

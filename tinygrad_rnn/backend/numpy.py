@@ -12,6 +12,7 @@ namespace = np
 Array = np.ndarray
 empty_buffer = empty
 _add: Any = np.add.reduce
+_any: Any = np.logical_or.reduce
 
 
 def array(data: Any, dtype: Any = None) -> np.ndarray:
@@ -66,7 +67,7 @@ def add_at(values: np.ndarray, shape: tuple[int, ...], index: Any) -> Any:
     from . import Part
 
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, np.ndarray) for part in parts):
+    if builtins.any(isinstance(part, np.ndarray) for part in parts):
         return scatter(values, shape, index)
     return Part(values, shape, index)
 
@@ -136,6 +137,11 @@ def ones_like(x: np.ndarray) -> np.ndarray:
 def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The sum over dims."""
     return _add(x, axis, None, None, keepdims)
+
+
+def any(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether one is true."""
+    return _any(x, axis, None, None, keepdims)
 
 
 def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 from ..backend import backend_of
 from ..backend.threads import threads_for
 from ..creation import as_tensor
-from ..engine.mode import no_grad
 from ..errors import GraphError, OptionError, check_numbers, check_type
 from ..tensor import Tensor
 
@@ -115,10 +114,9 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value]."""
     _check_bounds("clip_grad_value_", clip_value=clip_value)
-    with no_grad():
-        for parameter in listed("clip_grad_value_", parameters):
-            if parameter.grad is not None:
-                parameter.grad.clamp_(-clip_value, clip_value)
+    for parameter in listed("clip_grad_value_", parameters):
+        if parameter.grad is not None:
+            parameter.grad.detach().clamp_(-clip_value, clip_value)
 
 
 class GradientClipping:

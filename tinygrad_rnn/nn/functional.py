@@ -1,7 +1,7 @@
 """Layers and losses as functions: torch.nn.functional's names and arguments."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from . import check
 
 Opt: TypeAlias = Tensor | None
+Gen: TypeAlias = Generator | None
 
 relu, sigmoid, tanh = Tensor.relu, Tensor.sigmoid, Tensor.tanh
 softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
@@ -44,9 +45,7 @@ def embedding(
     return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen = None) -> Tensor:
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
     check.options("dropout", p=p)
     check.floats("dropout", input)
@@ -64,7 +63,7 @@ def layer_norm(
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims: Ba, Kiros, Hinton 2016."""
     check.floats(name, input, weight)
     check.options(name, eps=eps)
-    shape = check.shape(name, normalized_shape=normalized_shape)
+    shape = check.shape(name, normalized_shape)
     if input.shape[-len(shape) :] != shape:
         raise ShapeError(f"{name}: input has shape {input.shape}, expected {shape} at its end")
     check.like(name, ", the normalized_shape", shape, input.dtype, weight=weight, bias=bias)
@@ -118,10 +117,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
 
 
-_PLACES: dict[str, Callable[[Any, int], Any]] = {  # which of n elements stands at place i
-    "reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i)),
-    "replicate": lambda i, n: i.clip(0, n - 1),
-}
+# Which of n elements stands at place i.
+_PLACES: dict[str, Any] = {"reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i))}
+_PLACES["replicate"] = lambda i, n: i.clip(0, n - 1)
 
 
 def pad(
@@ -168,10 +166,10 @@ def _reduced(
     losses = losses if weight is None else losses * weight
     if reduction != "mean":
         return losses if reduction == "none" else losses.sum()
-    divisor = weight if shares else None
-    if not losses.numel() or (divisor is not None and not (divisor != 0).any()):
+    count: Any = losses.numel() if weight is None or not shares else weight.sum()
+    if not count:
         raise ShapeError(f"{name}: the mean of no elements (shape {losses.shape}) is not defined")
-    return losses.mean() if divisor is None else losses.sum() / divisor.sum()
+    return losses.sum() / count
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt = None) -> Tensor:
@@ -275,6 +273,9 @@ def nll_loss(
     return _reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share, shares=True)
 
 
+_USUAL = {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}
+
+
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
     reduction: str = "mean", label_smoothing: float = 0.0,
@@ -295,7 +296,8 @@ def cross_entropy(
         "reduction": reduction,
         "label_smoothing": label_smoothing,
     }
-    check.options(name, **given)
+    if given != _USUAL:  # else there is nothing to check, once for each step
+        check.options(name, **given)
     axis = check.scores(name, input, target, weight)
     classes = input.shape[axis]
     if target.dtype.kind == "f":

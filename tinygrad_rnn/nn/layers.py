@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ..creation import empty
-from ..engine.mode import no_grad
 from ..tensor import Tensor
 from . import check, init
 from . import functional as F
@@ -12,11 +11,6 @@ from .module import Module, Parameter
 
 __all__ = ["Dropout", "Embedding", "Flatten", "Identity", "LayerNorm", "Linear", "LogSoftmax"]
 __all__ += ["ReLU", "Sigmoid", "Softmax", "Tanh"]
-
-
-def empty_parameter(*shape: int) -> Parameter:
-    """A parameter of the default dtype, to be filled by ``nn.init``."""
-    return Parameter(empty(shape))
 
 
 class Layer(Module):
@@ -47,8 +41,8 @@ class Linear(Layer):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         self._keep(in_features=in_features, out_features=out_features)
-        self.weight = empty_parameter(out_features, in_features)
-        self.bias = empty_parameter(out_features) if bias else None
+        self.weight = Parameter(empty(out_features, in_features))
+        self.bias = Parameter(empty(out_features)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -75,15 +69,14 @@ class Embedding(Layer):
         super().__init__()
         self._keep(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.padding_idx = check.row(self._name, padding_idx, num_embeddings)
-        self.weight = empty_parameter(num_embeddings, embedding_dim)
+        self.weight = Parameter(empty(num_embeddings, embedding_dim))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0.0
+            self.weight.detach()[self.padding_idx] = 0.0
 
     def forward(self, input: Tensor) -> Tensor:
         return F.embedding(input, self.weight, self.padding_idx, self._name)
@@ -105,10 +98,10 @@ class LayerNorm(Layer):
         elementwise_affine: bool = True, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        shape = check.shape(self._name, normalized_shape=normalized_shape)
+        shape = check.shape(self._name, normalized_shape)
         self._keep(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
-        self.weight = empty_parameter(*shape) if elementwise_affine else None
-        self.bias = empty_parameter(*shape) if elementwise_affine and bias else None
+        self.weight = Parameter(empty(*shape)) if elementwise_affine else None
+        self.bias = Parameter(empty(*shape)) if elementwise_affine and bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -117,8 +110,8 @@ class LayerNorm(Layer):
             init.constant_(parameter, float(parameter is self.weight))
 
     def forward(self, input: Tensor) -> Tensor:
-        settings = (self.normalized_shape, self.weight, self.bias, self.eps, self._name)
-        return F.layer_norm(input, *settings)
+        scale = (self.weight, self.bias)
+        return F.layer_norm(input, self.normalized_shape, *scale, self.eps, self._name)
 
 
 # ---------------------------------------------------------------- functions as modules

@@ -61,9 +61,7 @@ class Module:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    @property
-    def _name(self) -> str:
-        return f"nn.{type(self).__name__}"
+    _name = property(lambda self: f"nn.{type(self).__name__}")  # for messages
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass says."""
@@ -194,9 +192,7 @@ class Module:
             module.training = mode
         return self
 
-    def eval(self) -> Self:
-        """Evaluation mode: dropout does nothing."""
-        return self.train(False)
+    def eval(self) -> Self: "Evaluation mode: dropout does nothing."; return self.train(False)  # fmt: skip
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -216,8 +212,7 @@ class Module:
         for part in parts:
             wanted = empty(0, dtype=np.float32, device=part.device).to(*args, **kwargs)
             if wanted.dtype.kind != "f":
-                got = f"got the dtype {wanted.dtype}, expected a float one"
-                raise DTypeError(f"{type(self).__name__}.to: {got}")
+                raise DTypeError(f"{type(self).__name__}.to: got {wanted.dtype}, expected floats")
             wanted = wanted if part.dtype.kind == "f" else wanted.to(part.dtype)
             fresh.append(part.detach().to(wanted).array)
         for part, array in zip(parts, fresh, strict=True):
@@ -225,18 +220,11 @@ class Module:
             part.array = array
         return self
 
-    def float(self) -> Self:
-        """All as float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Self:
-        """All as float64."""
-        return self.to(np.float64)
-
-    def cpu(self) -> Self:
-        """All on the CPU."""
-        return self.to("cpu")
-
+    # fmt: off
+    def float(self) -> Self: "All as float32."; return self.to(np.float32)
+    def double(self) -> Self: "All as float64."; return self.to(np.float64)
+    def cpu(self) -> Self: "All on the CPU."; return self.to("cpu")
+    # fmt: on
     def cuda(self, device: Any = None) -> Self:
         """All on a GPU: the first one, or that of a number or a name."""
         return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")

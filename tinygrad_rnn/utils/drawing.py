@@ -36,10 +36,10 @@ def draw(tensor: Tensor, names: Any = None) -> Drawing:
     >>> print(draw((w * 2.0).sum(), {"w": w}))
     digraph {
       0 [label="sum\\n()"]
-      1 [label="multiply\\n(3,)"]
       1 -> 0
-      2 [label="w\\n(3,)", shape=box]
+      1 [label="multiply\\n(3,)"]
       2 -> 1
+      2 [label="w\\n(3,)", shape=box]
     }
     """
     check_type("draw", Tensor, "a Tensor", tensor=tensor)

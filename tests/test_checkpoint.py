@@ -34,12 +34,13 @@ class Model(nn.Module):
 class Run:
     """A training run with all that a checkpoint has to carry: dropout, data, a carried state."""
 
-    def __init__(self, make=optim.Adam, seed=0, **model):
+    def __init__(self, make=optim.Adam, seed=0, schedule=lambda optimizer: None, **model):
         tg.manual_seed(seed)
         vocabulary = tg.data.Vocabulary(TEXT)
         self.streams = tg.data.TextStreams(TEXT, vocabulary, batch_size=4, seq_len=9)
         self.model = Model(len(vocabulary), **model)
         self.optimizer = make(self.model.parameters(), lr=0.01)
+        self.scheduler = schedule(self.optimizer)
         self.generator = tg.Generator().manual_seed(5)
         self.state, self.count = None, 0
 
@@ -52,6 +53,9 @@ class Run:
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
+        if self.scheduler is not None:
+            plateau = isinstance(self.scheduler, optim.lr_scheduler.ReduceLROnPlateau)
+            self.scheduler.step(*[loss][:plateau])
         self.state = state.detach()
         self.count += 1
         return loss.item()
@@ -63,10 +67,11 @@ class Run:
             "generator": self.generator.get_state(),
             "note": ("a tuple", None, 1.5),
         }
-        tg.save_checkpoint(path, self.model, self.optimizer, step=self.count, extra=extra)
+        parts = self.model, self.optimizer, self.scheduler
+        tg.save_checkpoint(path, *parts, step=self.count, extra=extra)
 
     def load(self, path):
-        self.count, extra = tg.load_checkpoint(path, self.model, self.optimizer)
+        self.count, extra = tg.load_checkpoint(path, self.model, self.optimizer, self.scheduler)
         self.streams.load_state_dict(extra["streams"])
         self.state = extra["state"]
         self.generator.set_state(extra["generator"])
@@ -88,24 +93,50 @@ MAKERS = {
     "amsgrad": lambda params, lr: optim.Adam(params, lr=lr, amsgrad=True, weight_decay=0.01),
     "sgd": optim.SGD,
     "momentum": lambda params, lr: optim.SGD(params, lr=lr, momentum=0.9, nesterov=True),
+    "adamw": optim.AdamW,
+    "rmsprop": lambda params, lr: optim.RMSprop(params, lr, momentum=0.9, centered=True),
+    "adagrad": lambda params, lr: optim.Adagrad(params, lr, 0.01, 0.0, 0.1),
 }
+SCHEDULES = {
+    "step": lambda o: optim.lr_scheduler.StepLR(o, 3, 0.5),
+    "exponential": lambda o: optim.lr_scheduler.ExponentialLR(o, np.float64(0.95)),
+    "cosine": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, np.int64(6), 1e-3),
+    "linear": lambda o: optim.lr_scheduler.LinearLR(o, 0.1, total_iters=12),
+    "lambda": lambda o: optim.lr_scheduler.LambdaLR(o, lambda step: 1.0 / (1 + step)),
+    "plateau": lambda o: optim.lr_scheduler.ReduceLROnPlateau(o, "max", 0.5, 1, min_lr=(1e-4,)),
+}
+RUNS = [(maker, None, stop) for maker in MAKERS for stop in (1, 7, 20)]
+RUNS += [("adam", schedule, stop) for schedule in SCHEDULES for stop in (0, 7)]
 
 
-@pytest.mark.parametrize("maker", MAKERS)
-@pytest.mark.parametrize("stop", [1, 7, 20])
-def test_resumed_is_uninterrupted(tmp_path, maker, stop):
-    run = Run(MAKERS[maker])
+@pytest.mark.parametrize(("maker", "schedule", "stop"), RUNS)
+def test_resumed_is_uninterrupted(tmp_path, maker, schedule, stop):
+    make, schedule = MAKERS[maker], SCHEDULES.get(schedule, lambda optimizer: None)
+    run = Run(make, schedule=schedule)
     for _ in range(stop):
         run.step()
     run.save(tmp_path / "run")
     losses = [run.step() for _ in range(15)]
 
-    resumed = Run(MAKERS[maker], seed=99)
+    resumed = Run(make, seed=99, schedule=schedule)
     resumed.step()  # whatever happened before is of no matter
     resumed.load(tmp_path / "run")
     assert resumed.count == stop
     assert [resumed.step() for _ in range(15)] == losses
     assert resumed.digest() == run.digest()
+    if run.scheduler is not None:
+        assert resumed.scheduler.state_dict() == run.scheduler.state_dict()
+
+
+def test_the_schedule_alone_may_be_new(tmp_path):
+    """An optimizer that was scheduled goes on without a schedule, and the other way round."""
+    for first, second in [(None, "step"), ("step", None)]:
+        run = Run(schedule=SCHEDULES.get(first, lambda optimizer: None))
+        run.step()
+        run.save(tmp_path / "run")
+        other = Run(schedule=SCHEDULES.get(second, lambda optimizer: None))
+        tg.load_checkpoint(tmp_path / "run", other.model, other.optimizer)
+        assert other.digest() == run.digest()
 
 
 SCRIPT = """
@@ -207,6 +238,18 @@ def broken(name, tmp_path):
     if name == "weights alone":
         Run().model.save_weights(path)
         return path, ["it holds weights but no checkpoint", "load_weights"]
+    if name == "no schedule":
+        Run().save(path)
+        return path, ["it has no scheduler"]
+    if name == "another schedule":
+        Run(schedule=SCHEDULES["cosine"]).save(path)
+        return path, ["scheduler: 'T_max' is missing or unexpected", "'step_size' is missing"]
+    if name == "more groups":
+        other = Run(schedule=SCHEDULES["step"])
+        other.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
+        other.scheduler.step()
+        other.save(path)
+        return path, ["expected [10]", "length of base_lrs, one for each group, is 2, expected 1"]
     if name == "damaged":
         run = Run()
         run.save(path)
@@ -230,6 +273,9 @@ def broken(name, tmp_path):
         "fewer layers",
         "another optimizer",
         "no optimizer",
+        "no schedule",
+        "another schedule",
+        "more groups",
         "weights alone",
         "damaged",
         "a negative learning rate",
@@ -238,28 +284,31 @@ def broken(name, tmp_path):
 )
 def test_what_does_not_fit_changes_nothing(tmp_path, name):
     path, words = broken(name, tmp_path)
-    run = Run(seed=1)
+    run = Run(seed=1, schedule=SCHEDULES["step"])
     run.step()
     before, state = run.digest(), run.optimizer.state_dict()["param_groups"]
+    schedule = run.scheduler.state_dict()
     with pytest.raises(tg.CheckpointError) as error:
-        tg.load_checkpoint(path, run.model, run.optimizer)
+        tg.load_checkpoint(path, run.model, run.optimizer, run.scheduler)
     for word in words:
         assert word in str(error.value)
     assert run.digest() == before
+    assert run.scheduler.state_dict() == schedule
     assert run.optimizer.state_dict()["param_groups"] == state
 
 
 def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
-    run = Run()
+    run = Run(schedule=SCHEDULES["step"])
+    run.step()
     run.step()
     run.save(tmp_path / "run")
-    other = Run(seed=1)
+    other = Run(seed=1, schedule=SCHEDULES["step"])
     other.step()
-    before = other.digest()
+    before = other.digest(), other.scheduler.state_dict()
     monkeypatch.setattr(find("cpu"), "join", lambda arrays: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError):
-        tg.load_checkpoint(tmp_path / "run", other.model, other.optimizer)
-    assert other.digest() == before
+        tg.load_checkpoint(tmp_path / "run", other.model, other.optimizer, other.scheduler)
+    assert (other.digest(), other.scheduler.state_dict()) == before
 
 
 @pytest.mark.parametrize("extra", [object(), {1.5: 2}, {"f": len}, {1: "x", "1": "y"}, {"z": 1j}])
@@ -280,6 +329,10 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
         tg.save_checkpoint(tmp_path / "c", model, step="x")
     with pytest.raises(TypeError, match="model"):
         tg.save_checkpoint(tmp_path / "c", model.state_dict())
+    with pytest.raises(TypeError, match="scheduler is int, expected an LRScheduler or None"):
+        tg.save_checkpoint(tmp_path / "c", model, optimizer, 3)
+    with pytest.raises(TypeError, match="load_checkpoint: model is Adam, expected a Module"):
+        tg.load_checkpoint(tmp_path / "c", optimizer, model)
 
 
 def test_weights_alone(tmp_path):

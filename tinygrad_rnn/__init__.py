@@ -6,7 +6,7 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 
 import numpy as np
 
-from . import array_api, autograd, creation, cuda, data, functions, nn, optim
+from . import array_api, autograd, creation, cuda, data, functions, nn, optim, utils
 from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "cuda", "data", "device",
     "enable_grad", "float32", "float64", "int32", "int64", "is_grad_enabled", "load_checkpoint",
-    "manual_seed", "nn", "no_grad", "optim", "save_checkpoint", "set_grad_enabled",
+    "manual_seed", "nn", "no_grad", "optim", "save_checkpoint", "set_grad_enabled", "utils",
 ]
 # fmt: on
 __all__ += creation.__all__

@@ -1,7 +1,7 @@
 """The array API standard's names and call forms over Tensors: what ``__array_namespace__`` gives.
 
-Code that asks an array for its namespace runs on Tensors, and can be differentiated. Here is what we
-have of the standard (https://data-apis.org/array-api); most are the ops themselves.
+Code that asks an array for its namespace runs on Tensors, and can be differentiated. Here is what
+we have of the standard (https://data-apis.org/array-api); most are the ops themselves.
 """
 
 # mypy: disable-error-code="assignment,arg-type,no-redef"

@@ -5,24 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from . import errors
 from .backend import backends, find
 from .engine.node import wrap
-from .errors import (
-    DTypeError,
-    OptionError,
-    ShapeError,
-    check_integers,
-    check_numbers,
-    check_type,
-    described,
-)
 from .methods import sizes_of
 from .random import Generator, host
 from .tensor import Tensor, as_dtype, on_host
 
 # fmt: off
 __all__ = [
-    "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_dlpack", "from_numpy", "full", "full_like",
+    "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_dlpack", "from_numpy", "full",
+    "full_like",
     "get_default_dtype", "linspace", "multinomial", "ones", "ones_like", "rand", "randint",
     "randn", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]
@@ -45,7 +38,7 @@ def get_default_dtype() -> np.dtype:
 def _float(dtype: Any, name: str) -> np.dtype:
     found: np.dtype = as_dtype(_default_dtype if dtype is None else dtype, name)
     if found.kind != "f":
-        raise DTypeError(f"{name}: got the dtype {found}, expected float32 or float64")
+        raise errors.DTypeError(f"{name}: got the dtype {found}, expected float32 or float64")
     return found
 
 
@@ -54,13 +47,13 @@ def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(on_host(data))
     except ValueError as error:
-        raise ShapeError(f"{name}: the data is ragged: {error}") from None
+        raise errors.ShapeError(f"{name}: the data is ragged: {error}") from None
     if dtype is None:
         ours = isinstance(data, np.ndarray | np.generic | Tensor) or hasattr(data, "__array__")
         weak = not ours and (array.dtype == np.float64 or not array.size)
         dtype = _default_dtype if weak else array.dtype
     if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
+        raise errors.DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
     return np.asarray(array, dtype=as_dtype(dtype, name)).view(np.ndarray)
 
 
@@ -76,7 +69,7 @@ def _made(
 def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     shape = sizes_of(name, size)
     if min(shape, default=0) < 0:
-        raise ShapeError(f"{name}: got the shape {shape}, expected sizes of at least 0")
+        raise errors.ShapeError(f"{name}: got the shape {shape}, expected sizes of at least 0")
     return shape
 
 
@@ -108,14 +101,14 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares a NumPy array's memory."""
-    check_type("from_numpy", np.ndarray, "a NumPy array", array=array)
+    errors.check_type("from_numpy", np.ndarray, "a NumPy array", array=array)
     return _made("from_numpy", _array(array, None, "from_numpy"), array.dtype)
 
 
 def from_dlpack(x: Any) -> Tensor:
-    """A tensor that shares the memory of any array that has ``__dlpack__``, also PyTorch's, JAX's."""
+    """A tensor that shares the memory of what has ``__dlpack__``: PyTorch's, JAX's, CuPy's arrays."""
     if not hasattr(x, "__dlpack__"):
-        raise DTypeError(f"from_dlpack: got {type(x).__name__}, which has no __dlpack__")
+        raise errors.DTypeError(f"from_dlpack: got {type(x).__name__}, which has no __dlpack__")
     kind, index = x.__dlpack_device__()
     xp = find({1: "cpu", 2: f"cuda:{index}"}.get(int(kind), f"DLPack device {kind}"))
     array = xp.from_dlpack(x)
@@ -160,7 +153,7 @@ def full_like(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """One value in another tensor's shape, dtype and place."""
-    check_type("full_like", Tensor, "a Tensor", input=input)
+    errors.check_type("full_like", Tensor, "a Tensor", input=input)
     place = input.device if device is None else device
     return full(input.shape, fill_value, dtype or input.dtype, place, requires_grad)
 
@@ -186,9 +179,9 @@ def arange(
     """The numbers from start (0 if only an end is given) up to, without, end."""
     if end is None:
         start, end = 0, start
-    check_numbers("arange", start=start, end=end, step=step)
+    errors.check_numbers("arange", start=start, end=end, step=step)
     if step == 0:
-        raise OptionError("arange: step is 0")
+        raise errors.OptionError("arange: step is 0")
     array = np.arange(start, end, step)
     if dtype is None and array.dtype.kind != "f":
         dtype = np.int64
@@ -200,8 +193,8 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """``steps`` evenly spaced numbers from start to end, both included."""
-    check_numbers("linspace", start=start, end=end)
-    check_integers("linspace", 0, steps=steps)
+    errors.check_numbers("linspace", start=start, end=end)
+    errors.check_integers("linspace", 0, steps=steps)
     return _made("linspace", np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
@@ -243,9 +236,11 @@ def randint(
         low, high, size = 0, low, high  # randint(10, (2, 3))
     elif high is None:
         low, high = 0, low
-    check_integers("randint", -inf, **{"low end": low, "high end": high})
+    errors.check_integers("randint", -inf, **{"low end": low, "high end": high})
     if size is None or not low < high:
-        raise OptionError(f"randint: from {low} to {high} in the shape {size}: nothing to draw")
+        raise errors.OptionError(
+            f"randint: from {low} to {high} in the shape {size}: nothing to draw"
+        )
     array = host(generator).integers(low, high, _shape("randint", (size,)), np.int64)
     return _made("randint", array, dtype or np.int64, device, requires_grad)
 
@@ -272,18 +267,18 @@ def multinomial(
     >>> multinomial(tensor([0.0, 1.0]), 1).item()
     1
     """
-    check_type("multinomial", Tensor, "a float Tensor (V,) or (B, V)", input=input)
+    errors.check_type("multinomial", Tensor, "a float Tensor (V,) or (B, V)", input=input)
     if input.ndim not in (1, 2) or input.dtype.kind != "f":
-        raise ShapeError(
-            f"multinomial: input is {described(input)}, expected a float Tensor (V,) or (B, V)"
+        raise errors.ShapeError(
+            f"multinomial: input is {errors.described(input)}, expected floats (V,) or (B, V)"
         )
     rows = np.atleast_2d(np.asarray(input.detach().cpu().numpy(), np.float64))
     if not np.isfinite(rows).all() or (rows < 0).any():
-        raise OptionError("multinomial: the weights must be finite and not negative")
-    check_integers("multinomial", num_samples=num_samples)
+        raise errors.OptionError("multinomial: the weights must be finite and not negative")
+    errors.check_integers("multinomial", num_samples=num_samples)
     possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1])
     if possible < (1 if replacement else num_samples):
-        raise OptionError(
+        raise errors.OptionError(
             f"multinomial: {possible} weights are above 0, which is too few for "
             f"num_samples={num_samples}, replacement={replacement}"
         )

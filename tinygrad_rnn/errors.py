@@ -46,10 +46,11 @@ class NameMissing(IdError, KeyError):
 # ---------------------------------------------------------------- checks that all floors share
 
 
-def described(value: Any) -> str:
-    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else the type's name."""
+def described(value: Any, kind: str | None = None) -> str:
+    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else with its type's name."""
     if hasattr(value, "dtype") and hasattr(value, "shape"):
-        kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
+        if kind is None:
+            kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
         return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
     return type(value).__name__
 

@@ -11,22 +11,11 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from . import ops
+from . import errors, ops
 from .backend import backend_of, backends
 from .backend.standard import numpy_dtype
 from .engine.node import Value, wrap
 from .engine.op import check_axis, check_dim
-from .errors import (
-    DimError,
-    DTypeError,
-    IdError,
-    OptionError,
-    ShapeError,
-    check_integers,
-    check_numbers,
-    check_type,
-    described,
-)  # fmt: skip
 
 Dim = int | tuple[int, ...] | list[int] | None
 Operand = Any  # a Tensor, an array or a scalar
@@ -51,14 +40,14 @@ def sizes_of(name: str, sizes: tuple[Any, ...], named: Any = None) -> tuple[int,
     try:
         return tuple([size.__index__() for size in sizes])
     except AttributeError:
-        raise DTypeError(f"{name}: got {sizes!r}, expected integers") from None
+        raise errors.DTypeError(f"{name}: got {sizes!r}, expected integers") from None
 
 
 def mask_of(name: str, what: str, mask: Any) -> Any:
     """A mask, which has to be bool, as everywhere in PyTorch."""
     if "bool" not in str(getattr(mask, "dtype", "")):
-        raise DTypeError(
-            f"{name}: {what} is {described(mask)}, expected bool; compare, as in x > 0"
+        raise errors.DTypeError(
+            f"{name}: {what} is {errors.described(mask)}, expected bool; compare, as in x > 0"
         )
     return mask
 
@@ -160,7 +149,7 @@ class Methods(Value):
     def clamp(self, min: Any = None, max: Any = None) -> Self:
         """No smaller than ``min``, no larger than ``max``: numbers, or None."""
         if min is None and max is None:
-            raise OptionError("clamp: min and max are both None, expected at least one")
+            raise errors.OptionError("clamp: min and max are both None, expected at least one")
         return ops.clip(self, min, max)
 
     def where(self, condition: Any, other: Operand) -> Self:
@@ -178,7 +167,9 @@ class Methods(Value):
         return ops.where(mask_of("masked_fill", "mask", mask), value, self)
 
     __add__, __sub__, __mul__, __truediv__ = add, sub, mul, div
-    __floordiv__, __mod__, __pow__ = floor_divide, remainder, pow
+    def __floordiv__(self, other: Any) -> Any: return ops.floor_divide(self, other)
+    def __mod__(self, other: Any) -> Any: return ops.remainder(self, other)
+    def __pow__(self, other: Any) -> Any: return self.pow(other)
     __lt__, __le__, __gt__, __ge__, __neg__, __abs__ = lt, le, gt, ge, neg, abs
     __hash__ = object.__hash__
 
@@ -203,10 +194,10 @@ class Methods(Value):
         try:
             return ops.pow(base if isinstance(base, np.ndarray) else self._like(base), self)
         except OverflowError as error:
-            raise OptionError(f"pow: {error}") from None
+            raise errors.OptionError(f"pow: {error}") from None
 
     def _like(self, number: Any) -> Any:
-        """A number as a 0-d tensor of the dtype, and on the device, that it has next to this one."""
+        """A number as a 0-d tensor of the dtype that it has next to this one, on its device."""
         dtype = np.result_type(np.dtype(str(self.dtype)), number)
         return self._from_host(np.asarray(number, dtype))
 
@@ -233,7 +224,7 @@ class Methods(Value):
         x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
         if whole := dim is None or not self.ndim:
             x, dim = x.flatten(), 0
-        while (n := x._size("prod", dim)) > 1:  # in pairs: the gradient is exact where an element is 0
+        while (n := x._size("prod", dim)) > 1:  # in pairs: exact gradients where x is 0
             half = x.narrow(dim, 0, n // 2) * x.narrow(dim, n // 2, n // 2)
             x = ops.concat([half, x.narrow(dim, n - 1, 1)], axis=dim) if n % 2 else half
         x = x if n else ops.sum(x, dim, True) + 1
@@ -241,6 +232,7 @@ class Methods(Value):
 
     def var(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
         """The variance, divided by the count less ``correction``."""
+        errors.check_numbers("var", correction=correction)
         total = (self - self.mean(dim, keepdim=True)).square().sum(dim, keepdim)
         return total / max(self.numel() / max(total.numel(), 1) - correction, 0.0)
 
@@ -257,7 +249,7 @@ class Methods(Value):
             return self.abs().sign().sum(dim, keepdim)
         if p in ("fro", 2):
             return self._root(self.square(), 0.5, dim, keepdim)
-        check_numbers("norm", p=p)
+        errors.check_numbers("norm", p=p)
         return self._root(_off_zero(self.abs(), lambda x: ops.power(x, p)), 1 / p, dim, keepdim)
 
     def _root(self, x: Any, exponent: Float, dim: Dim, keepdim: Bool) -> Self:
@@ -322,10 +314,10 @@ class Methods(Value):
 
     def topk(self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True) -> Sorted:
         """``(values, indices)`` of the k largest, or smallest, along a dim, in order."""
-        check_integers("topk", 0, k=k)
+        errors.check_integers("topk", 0, k=k)
         places = self.argsort(dim, largest)
         if k > (size := self._size("topk", dim)):
-            raise OptionError(f"topk: k is {k}, expected at most {size}, the size of the dim")
+            raise errors.OptionError(f"topk: k is {k}, expected at most {size}, the dim's")
         return self._chosen(places.narrow(dim, 0, k) if self.ndim else places, dim, True)
 
     # ------------------------------------------------------------ products
@@ -334,7 +326,7 @@ class Methods(Value):
         """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
         y: Any = _operand(other)
         if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-            raise ShapeError(
+            raise errors.ShapeError(
                 f"matmul: the shapes {self.shape} and {y.shape} do not fit: the last dim of the "
                 "first is summed with the last but one of the second"
             )
@@ -344,9 +336,9 @@ class Methods(Value):
         return out.squeeze(-1) if y.ndim == 1 else out
 
     def _matmul(self, name: str, other: Any, one: Int, two: Int) -> Self:
-        check_type(name, Methods, "a Tensor", other=other)
+        errors.check_type(name, Methods, "a Tensor", other=other)
         if (self.ndim, other.ndim) != (one, two) or self.shape[:-2] != other.shape[:-2]:
-            raise ShapeError(
+            raise errors.ShapeError(
                 f"{name}: got the shapes {self.shape} and {other.shape}, expected tensors of {one} "
                 f"and {two} dims that fit; matmul() takes others"
             )
@@ -358,7 +350,7 @@ class Methods(Value):
     def dot(self, tensor: Any) -> Self: "(K,) @ (K,)."; return self._matmul("dot", tensor, 1, 1)
     def outer(self, vec2: Any) -> Self:
         """(M,), (N,) to the products of all pairs, (M, N)."""
-        check_type("outer", Methods, "a Tensor", vec2=vec2)
+        errors.check_type("outer", Methods, "a Tensor", vec2=vec2)
         return self.unsqueeze(-1)._matmul("outer", vec2.unsqueeze(0), 2, 2)
 
     __matmul__ = matmul
@@ -370,7 +362,7 @@ class Methods(Value):
         """The same elements in another shape; one size may be -1."""
         sizes = sizes_of("reshape", sizes, shape)
         if min(sizes, default=0) < -1:
-            raise ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
+            raise errors.ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
         return ops.reshape(self, sizes)
 
     def view(self, *shape: Any) -> Self: "As :meth:`reshape`."; return self.reshape(*shape)
@@ -379,7 +371,7 @@ class Methods(Value):
         """The dims from ``start_dim`` to ``end_dim`` as one."""
         first, last = (check_dim("flatten", d, self.shape) for d in (start_dim, end_dim))
         if first > last:
-            raise DimError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+            raise errors.DimError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
         joined = math.prod(self.shape[first : last + 1])
         return self.reshape(*self.shape[:first], joined, *self.shape[last + 1 :])
 
@@ -412,7 +404,7 @@ class Methods(Value):
         given = (_several(source), _several(destination))
         taken, placed = (check_axis("movedim", dims, self.shape) or () for dims in given)
         if len(taken) != len(placed):
-            raise DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
+            raise errors.DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
         order = [i for i in range(self.ndim) if i not in taken]
         for place, axis in sorted(zip(placed, taken, strict=True)):
             order.insert(place, axis)
@@ -427,7 +419,7 @@ class Methods(Value):
         wanted = sizes_of("expand", sizes)
         lead = len(wanted) - self.ndim
         if lead < 0 or -1 in wanted[:lead]:
-            raise ShapeError(f"expand: a tensor of shape {self.shape} does not expand to {wanted}")
+            raise errors.ShapeError(f"expand: the shape {self.shape} does not expand to {wanted}")
         kept = [o if n == -1 else n for o, n in zip(self.shape, wanted[lead:], strict=True)]
         return ops.broadcast_to(self, (*wanted[:lead], *kept))
 
@@ -446,7 +438,7 @@ class Methods(Value):
             return self.flatten().roll(shifts, 0).reshape(self.shape)
         steps, places, x = _several(shifts), _several(dims), self
         if len(steps) != len(places):
-            raise DimError(f"roll: got {len(steps)} shifts for {len(places)} dims")
+            raise errors.DimError(f"roll: got {len(steps)} shifts for {len(places)} dims")
         for shift, dim in zip(steps, places, strict=True):
             size = x._size("roll", dim)
             cut = -shift % max(size, 1)
@@ -467,7 +459,7 @@ class Methods(Value):
 
     def _below(self, name: str, diagonal: Int) -> Any:
         if self.ndim < 2:
-            raise ShapeError(f"{name}: got the shape {self.shape}, expected at least 2 dims")
+            raise errors.ShapeError(f"{name}: got the shape {self.shape}, expected at least 2 dims")
         return self._from_host(np.tri(self.shape[-2], self.shape[-1], diagonal, np.bool_))
 
     # ------------------------------------------------------------ parts
@@ -476,18 +468,18 @@ class Methods(Value):
         """Pieces of a size, the last one perhaps smaller, or of the sizes given."""
         total = self._size("split", dim)
         if isinstance(split_size, Int):
-            check_integers("split", split_size=split_size)
+            errors.check_integers("split", split_size=split_size)
             sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
         else:
             sizes = list(split_size)
             if sum(sizes) != total or min(sizes, default=0) < 0:
-                raise ShapeError(f"split: the sizes {sizes} do not add up to {total}")
+                raise errors.ShapeError(f"split: the sizes {sizes} do not add up to {total}")
         ends = itertools.accumulate(sizes)
         return tuple([self.narrow(dim, end - n, n) for end, n in zip(ends, sizes, strict=True)])
 
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Self, ...]:
         """At most ``chunks`` pieces of equal size, the last one perhaps smaller."""
-        check_integers("chunk", chunks=chunks)
+        errors.check_integers("chunk", chunks=chunks)
         return self.split(max(-(-self._size("chunk", dim) // chunks), 1), dim)
 
     def unbind(self, dim: Int = 0) -> tuple[Self, ...]:
@@ -498,7 +490,8 @@ class Methods(Value):
         """``length`` slices of a dim, from ``start`` on."""
         dim = check_dim("narrow", dim, self.shape)
         if not 0 <= start <= start + length <= self.shape[dim]:
-            raise IdError(f"narrow: {start} to {start + length} of a dim of size {self.shape[dim]}")
+            got = f"{start} to {start + length} of a dim of size {self.shape[dim]}"
+            raise errors.IdError(f"narrow: {got}")
         return self[(slice(None),) * dim + (slice(start, start + length),)]
 
     def select(self, dim: Int, index: Int) -> Self:
@@ -508,7 +501,7 @@ class Methods(Value):
     def index_select(self, dim: Int, index: Any) -> Self:
         """The slices of a dim that a 1-d integer tensor names."""
         if len(getattr(index, "shape", ())) > 1:
-            raise ShapeError(f"index_select: index is {described(index)}, expected 1 dim")
+            raise errors.ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
         return self[(slice(None),) * check_dim("index_select", dim, self.shape) + (index,)]
 
     def take_along_dim(self, indices: Any, dim: Int | None = None) -> Self:
@@ -525,7 +518,7 @@ class Methods(Value):
         """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of ``index``."""
         dim = check_dim("gather", dim, self.shape)
         if index.ndim != self.ndim:
-            raise ShapeError(
+            raise errors.ShapeError(
                 f"gather: index has shape {index.shape}, expected {self.ndim} dims, as {self.shape}"
             )
         grid = list(np.ogrid[tuple(map(slice, index.shape))])

@@ -24,13 +24,14 @@ int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
 class device(str):
     """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as torch.device."""
 
-    def __new__(cls, name: Any) -> Self:
+    def __new__(cls, type: Any, index: int | None = None) -> Self:
         """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
-        kind, _, number = str(name).partition(":")
+        name = str(type) if index is None else f"{type}:{index}"
+        kind, _, number = name.partition(":")
         if kind not in libraries or (number and not number.isdecimal()):
             raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
         several = kind == "cuda" or hasattr(libraries[kind], "device_of")
-        return super().__new__(cls, f"{kind}:{int(number or 0)}" if several else str(name))
+        return super().__new__(cls, f"{kind}:{int(number or 0)}" if several else name)
 
     @property
     def type(self) -> str:
@@ -248,13 +249,14 @@ class Tensor(Methods):
 
     def requires_grad_(self, requires_grad: Bool = True) -> Self:
         """Ask for its gradient, or no longer; floats only."""
+        check_type("requires_grad_", Bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
             raise DTypeError(
-                f"requires_grad: got a {self.dtype} tensor, only floats have gradients; use .float()"
+                f"requires_grad: got a {self.dtype} tensor, expected floats; use .float()"
             )
         if not requires_grad and self.node is not None:
             raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
-        self.requires_grad = Bool(requires_grad)
+        self.requires_grad = requires_grad
         return self
 
     def backward(
@@ -333,9 +335,12 @@ class Tensor(Methods):
             moved = ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
         return moved if there == here else ops.to_device(moved, there, here)
 
+    def cuda(self, device: Any = None) -> Self:
+        """On a GPU: the first one, or that of a number or a name."""
+        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
+
     # fmt: off
     def cpu(self) -> Self: "On the CPU."; return self.to("cpu")
-    def cuda(self, index: Int = 0) -> Self: "On a GPU."; return self.to(f"cuda:{index}")
     def float(self) -> Self: "As float32."; return self.to(float32)
     def double(self) -> Self: "As float64."; return self.to(float64)
     def long(self) -> Self: "As int64."; return self.to(int64)
@@ -426,22 +431,21 @@ class Tensor(Methods):
     __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
 
     # fmt: off
-    def __ifloordiv__(self, other: Any) -> Self: return self._in_place("//=", ops.floor_divide, other)  # type: ignore[misc]
-    def __imod__(self, other: Any) -> Self: return self._in_place("%=", ops.remainder, other)  # type: ignore[misc]
-    def __ipow__(self, other: Any) -> Self: return self._in_place("**=", type(self).pow, other)  # type: ignore[misc]
-    def __iand__(self, other: Any) -> Self: return self._in_place("&=", ops.bitwise_and, other)
-    def __ior__(self, other: Any) -> Self: return self._in_place("|=", ops.bitwise_or, other)
+    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=", ops.floor_divide, other)
+    def __imod__(self, other: Any) -> Any: return self._in_place("%=", ops.remainder, other)
+    def __ipow__(self, other: Any) -> Any: return self._in_place("**=", type(self).pow, other)
+    def __iand__(self, other: Any) -> Any: return self._in_place("&=", ops.bitwise_and, other)
+    def __ior__(self, other: Any) -> Any: return self._in_place("|=", ops.bitwise_or, other)
     # fmt: on
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
         return self._in_place("clamp_", type(self).clamp, min, max)
 
-    def copy_(self, source: "Tensor") -> Self:
-        """In place, the values of ``source``, broadcast and converted."""
-        return self._write(
-            "copy_", ..., source.to(self.device) if isinstance(source, Tensor) else source
-        )
+    def copy_(self, other: "Tensor") -> Self:
+        """In place, the values of ``other``, broadcast and converted."""
+        given = other.to(self.device) if isinstance(other, Tensor) else other
+        return self._write("copy_", ..., given)
 
     def __getitem__(self, index: Any) -> Self:
         place = _kept(index) if self.requires_grad else plain_index(index)

@@ -97,7 +97,7 @@ def _plain(x):
 
 def __getattr__(name):
     """CuPy's functions: NumPy's of that name; those of shape give views."""
-    function = getattr(numpy, name)
+    function = getattr(np, name)
     if isinstance(function, type) or not callable(function):
         return function
 
@@ -139,4 +139,3 @@ get_default_memory_pool = lambda: _pool
 cuda = ModuleType("cupy.cuda")
 cuda.Device = _Device
 cuda.runtime = SimpleNamespace(getDeviceCount=lambda: 2)
-

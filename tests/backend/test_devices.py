@@ -347,7 +347,7 @@ def test_an_optimizer_does_not_follow_its_model_silently(device):
     model(tg.ones(1, 2)).sum().backward()
     optimizer.step()
     model.to(device)
-    with pytest.raises(ValueError, match=r"convert before the first step, or make a new optimizer"):
+    with pytest.raises(ValueError, match="convert before the first step"):
         optimizer.step()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import GraphError
+from tinygrad_rnn.errors import GraphError, OptionError
 from tinygrad_rnn.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 
 seeds = st.integers(0, 2**32)
@@ -95,6 +95,41 @@ def test_nothing_to_clip():
     assert get_total_norm([]).item() == 0.0
     assert clip_grad_norm_(parameters(np.zeros((0, 3))), 1.0).item() == 0.0
     assert clip_grad_norm_(parameters(np.zeros(3)), 1.0).item() == 0.0
+
+
+@pytest.mark.parametrize(
+    "function", [lambda p: clip_grad_norm_(p, 1.0), lambda p: clip_grad_value_(p, 1.0)]
+)
+def test_a_generator_that_was_used_before_is_refused(function):
+    """Else the second of two uses would pass silently, and clip nothing."""
+    model = nn.Linear(2, 2)
+    chosen = model.parameters()
+    function(chosen)
+    with pytest.raises(
+        OptionError, match=r"iterator that is at its end.* model.parameters\(\) again"
+    ):
+        function(chosen)
+
+
+def test_get_total_norm_may_refuse_what_is_not_finite():
+    grads = [tg.ones(2), tg.tensor([1.0, math.nan])]
+    assert math.isnan(get_total_norm(grads).item())
+    with pytest.raises(GraphError, match=r"number 1, shape \(2,\)"):
+        get_total_norm(grads, error_if_nonfinite=True)
+
+
+def test_norms_of_two_dtypes_together():
+    grads = [tg.tensor(np.full(3, 1e-30, np.float32)), tg.tensor(np.full(4, 1e-200))]
+    assert get_total_norm(grads).item() == pytest.approx(1e-30 * math.sqrt(3), rel=1e-6)
+    grads[0] = tg.zeros(3)
+    assert get_total_norm(grads[::-1]).item() == pytest.approx(2e-200, rel=1e-12)
+
+
+def test_a_gradient_that_is_recorded_is_clipped_as_it_stands():
+    x = tg.tensor([3.0, 4.0], requires_grad=True)
+    (x * x).sum().backward(create_graph=True)
+    clip_grad_value_(x, 1.0)
+    np.testing.assert_array_equal(x.grad.numpy(), [1.0, 1.0])
 
 
 def test_parameters_may_come_from_a_generator():

@@ -124,7 +124,8 @@ def test_a_parameter_replaces_a_plain_attribute():
 @pytest.mark.parametrize("item", [lambda: nn.Linear(1, 1), lambda: nn.Parameter(np.zeros(1))])
 def test_a_plain_container_of_modules_earns_a_warning(kind, item):
     module = nn.Module()
-    with pytest.warns(UserWarning, match=r"Module.layers is a plain .* not registered") as caught:
+    says = r"Module.layers is a plain .* not registered .* nn.ModuleList or nn.ModuleDict"
+    with pytest.warns(UserWarning, match=says) as caught:
         module.layers = kind([1, item()])
     assert caught[0].filename == __file__
     assert list(module.parameters()) == []
@@ -198,6 +199,26 @@ def test_buffers_are_saved_but_not_trained():
     assert tied.state_dict()["scale"].shape == (3,)
 
 
+def test_a_buffer_that_is_not_persistent_is_moved_but_not_saved():
+    module = nn.Module()
+    module.register_buffer("kept", tg.ones(2))
+    module.register_buffer("cache", tg.ones(2), persistent=False)
+    assert list(module.state_dict()) == ["kept"]
+    assert [name for name, _ in module.named_buffers()] == ["kept", "cache"]
+    assert module.double().cache.dtype == np.float64
+    assert module.load_state_dict({"kept": np.zeros(2)}) == ([], [])
+    module.register_buffer("cache", tg.ones(3))
+    assert list(module.state_dict()) == ["kept", "cache"]
+
+
+def test_a_deleted_buffer_may_become_anything():
+    module = nn.Module()
+    module.register_buffer("scale", tg.ones(2))
+    del module.scale
+    module.scale = 2.0
+    assert list(module.state_dict()) == []
+
+
 @pytest.mark.parametrize("name", ["rnn", "forward", "a.b", "", "training"])
 def test_a_buffer_hides_nothing(name):
     tied = Tied()
@@ -231,6 +252,22 @@ def test_to_converts_floats_in_place():
     assert tied.count.dtype == np.int64
     assert tied.to("float32").to(device="cpu").scale.dtype == np.float32
     assert tied.float().cpu().head.weight is tied.embedding.weight
+
+
+def test_to_is_all_or_nothing_and_counts_only_changes():
+    tied = Tied()
+    before = [(t.array, t.version[0]) for t in (*tied.parameters(), *tied.buffers())]
+    with pytest.raises(DTypeError, match=r"Tied.to: got int64, expected floats"):
+        tied.to(tg.int64)
+    out = tied(tg.tensor([[0, 1]])).sum()
+    assert tied.to("cpu").to(tg.zeros(1)).float() is tied
+    after = [(t.array, t.version[0]) for t in (*tied.parameters(), *tied.buffers())]
+    assert all(a[0] is b[0] and a[1] == b[1] for a, b in zip(before, after, strict=True))
+    out.backward()  # nothing has changed
+    out = tied(tg.tensor([[0, 1]])).sum()
+    tied.double()
+    with pytest.raises(GraphError, match="changed in place"):
+        out.backward()
 
 
 def test_zero_grad_and_requires_grad():
@@ -320,7 +357,7 @@ def test_load_takes_tensors_and_arrays_and_copies():
     state = source.state_dict()
     state["bias"] = state["bias"].numpy()
     weight = target.weight
-    target.load_state_dict(state)
+    assert target.load_state_dict(state) == ([], [])
     assert target.weight is weight
     assert_same(values(target), values(source))
     assert not np.shares_memory(target.weight.numpy(), source.weight.numpy())
@@ -352,7 +389,10 @@ def test_load_is_all_or_nothing_and_tells_all():
 def test_load_that_is_not_strict_takes_what_fits():
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     before = values(model)
-    model.load_state_dict({"0.bias": np.full(3, 7, np.float32), "other": np.zeros(1)}, strict=False)
+    fits = {"0.bias": np.full(3, 7, np.float32), "other": np.zeros(1)}
+    keys = model.load_state_dict(fits, strict=False)
+    assert keys.missing_keys == ["0.weight", "1.weight", "1.bias"]
+    assert keys.unexpected_keys == ["other"]
     after = values(model)
     assert (after.pop("0.bias") == 7).all()
     before.pop("0.bias")

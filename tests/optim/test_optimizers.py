@@ -1,4 +1,4 @@
-"""SGD and Adam: their formulas, what they remember, and that a step is all or nothing."""
+"""The optimizers: their formulas, what they remember, and that a step is all or nothing."""
 
 import copy
 import json
@@ -90,6 +90,42 @@ class SlowAdam:
         return w - self.lr * (m / (1 - b1**t)) / (math.sqrt(second) + self.eps)
 
 
+class SlowAdamW(SlowAdam):
+    def step(self, key, w, g):
+        w, decay, self.weight_decay = w * (1 - self.lr * self.weight_decay), self.weight_decay, 0.0
+        new, self.weight_decay = super().step(key, w, g), decay
+        return new
+
+
+class SlowRMSprop:
+    def __init__(self, lr, alpha, eps, weight_decay, momentum, centered):
+        self.__dict__.update(locals())
+        self.held = {}
+
+    def step(self, key, w, g):
+        square, mean, velocity = self.held.get(key, (0.0, 0.0, 0.0))
+        g = g + self.weight_decay * w
+        square = self.alpha * square + (1 - self.alpha) * g * g
+        mean = self.alpha * mean + (1 - self.alpha) * g
+        spread = math.sqrt(square - mean * mean if self.centered else square) + self.eps
+        velocity = self.momentum * velocity + g / spread
+        self.held[key] = square, mean, velocity
+        return w - self.lr * velocity
+
+
+class SlowAdagrad:
+    def __init__(self, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
+        self.__dict__.update(locals())
+        self.held = {}
+
+    def step(self, key, w, g):
+        steps, total = self.held.get(key, (0, self.initial_accumulator_value))
+        g = g + self.weight_decay * w
+        self.held[key] = steps + 1, total + g * g
+        rate = self.lr / (1 + steps * self.lr_decay)
+        return w - rate * g / (math.sqrt(total + g * g) + self.eps)
+
+
 def follow(kind, slow, options, dtypes, seed, missing):
     params = parameters(seed, dtypes)
     optimizer = kind(params, **options)
@@ -151,9 +187,49 @@ def test_sgd(options, dtypes, missing, seed):
     dtypes=dtype_lists,
     missing=missing,
     seed=seeds,
+    decoupled=flags,
 )
-def test_adam(options, dtypes, missing, seed):
-    follow(optim.Adam, SlowAdam, options, dtypes, seed, missing)
+def test_adam(options, dtypes, missing, seed, decoupled):
+    kinds = (optim.AdamW, SlowAdamW) if decoupled else (optim.Adam, SlowAdam)
+    follow(*kinds, options, dtypes, seed, missing)
+
+
+@given(
+    options=st.fixed_dictionaries(
+        {
+            "lr": rates,
+            "alpha": st.sampled_from([0.5, 0.9, 0.99]),
+            "eps": st.sampled_from([1e-8, 1e-2]),
+            "weight_decay": decays,
+            "momentum": st.sampled_from([0.0, 0.5, 0.9]),
+            "centered": flags,
+        }
+    ),
+    dtypes=dtype_lists,
+    missing=missing,
+    seed=seeds,
+)
+def test_rmsprop(options, dtypes, missing, seed):
+    options["eps"] = 1e-2 if options["centered"] else options["eps"]  # of a difference, rounded
+    follow(optim.RMSprop, SlowRMSprop, options, dtypes, seed, missing)
+
+
+@given(
+    options=st.fixed_dictionaries(
+        {
+            "lr": rates,
+            "lr_decay": st.sampled_from([0.0, 0.1]),
+            "weight_decay": decays,
+            "initial_accumulator_value": st.sampled_from([0.0, 0.5]),
+            "eps": st.sampled_from([1e-10, 1e-2]),
+        }
+    ),
+    dtypes=dtype_lists,
+    missing=missing,
+    seed=seeds,
+)
+def test_adagrad(options, dtypes, missing, seed):
+    follow(optim.Adagrad, SlowAdagrad, options, dtypes, seed, missing)
 
 
 def update(optimizer, vectors, step, plain):
@@ -211,7 +287,7 @@ def test_the_kernel_works_in_pieces():
         np.testing.assert_allclose(pieces[place], whole[place], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.RMSprop])
 def test_a_parabola_is_descended(kind):
     w = nn.Parameter(np.array([3.0, -2.0]))
     optimizer = kind([w], lr=0.1)
@@ -220,6 +296,19 @@ def test_a_parabola_is_descended(kind):
         ((w - tg.tensor(np.array([1.0, 2.0]))) ** 2).sum().backward()
         optimizer.step()
     np.testing.assert_allclose(w.numpy(), [1, 2], atol=1e-2)
+
+
+def test_defaults_are_pytorchs():
+    betas = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
+    expected = {
+        "SGD": {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "nesterov": False},
+        "Adam": {"lr": 1e-3, **betas},
+        "AdamW": {"lr": 1e-3, "weight_decay": 1e-2, **betas},
+        "RMSprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": False},
+        "Adagrad": {"lr": 1e-2, "lr_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10},
+    }
+    for name, defaults in expected.items():
+        assert getattr(optim, name)(parameters()).defaults == {"weight_decay": 0.0, **defaults}
 
 
 # ---------------------------------------------------------------- groups
@@ -350,6 +439,126 @@ def test_momentum_may_be_switched_on_later():
     np.testing.assert_array_equal(w.numpy(), [-3.5, -3.5])
 
 
+def test_the_first_velocity_is_not_dampened_whenever_it_is():
+    w = nn.Parameter(np.zeros(2))
+    optimizer = optim.SGD([w], lr=1.0, dampening=0.5)
+    w.grad = tg.ones(2, dtype=tg.float64)
+    optimizer.step()
+    optimizer.param_groups[0]["momentum"] = 0.5
+    optimizer.step()
+    np.testing.assert_array_equal(w.numpy(), [-2, -2])
+    optimizer.step()
+    np.testing.assert_array_equal(w.numpy(), [-3, -3])
+
+
+def test_amsgrad_may_be_switched_on_and_off():
+    """What is remembered stays, and the new maximum begins at 0."""
+    params = parameters()
+    optimizer, rng = optim.Adam(params, lr=0.1), np.random.default_rng(0)
+    train(params, optimizer, rng, 2)
+    kept = optimizer.state_dict()["state"][0]
+    optimizer.param_groups[0].update(amsgrad=True, betas=(0.0, 0.0))
+    give_gradients(params, rng)
+    grad = params[0].grad.numpy()
+    optimizer.step()
+    found = optimizer.state_dict()["state"][0]
+    assert found["step"] == kept["step"] + 1 == 3
+    np.testing.assert_allclose(found["max_exp_avg_sq"], grad**2)
+    optimizer.param_groups[0]["amsgrad"] = False
+    train(params, optimizer, rng, 1)
+    assert list(optimizer.state_dict()["state"][0]) == ["step", "exp_avg", "exp_avg_sq"]
+
+
+@pytest.mark.parametrize("value", [np.float64(0.1), np.float32(0.1), 1, np.int64(1)])
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.RMSprop, optim.Adagrad])
+def test_numbers_of_numpy_are_numbers(kind, value):
+    """A float64 rate does not make a float32 step a float64 one."""
+    found = []
+    for lr in (value, float(value)):
+        rng = np.random.default_rng(0)
+        w = nn.Parameter(rng.standard_normal(100, np.float32))
+        w.grad = tg.tensor(rng.standard_normal(100, np.float32))
+        optimizer = kind([w], lr=lr)
+        optimizer.step()
+        optimizer.step()
+        found.append(w.numpy())
+    all_equal(*[[array] for array in found])
+
+
+def test_the_order_of_a_group_may_change():
+    params, others = parameters(), parameters()
+    one, other = optim.Adam(params), optim.Adam(others)
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    train(params, one, rng)
+    train(others, other, again)
+    one.param_groups[0]["params"].reverse()
+    train(params, one, rng)
+    train(others, other, again)
+    all_equal(arrays(params), arrays(others))
+
+
+def test_a_parameter_may_change_its_group():
+    params, others = parameters(), parameters()
+    one = optim.Adam([{"params": params[:2]}, {"params": params[2:]}], lr=0.1)
+    other = optim.Adam(others, lr=0.1)
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    train(params, one, rng)
+    train(others, other, again)
+    one.param_groups[1]["params"].insert(0, one.param_groups[0]["params"].pop())
+    train(params, one, rng)
+    train(others, other, again)
+    all_equal(arrays(params), arrays(others))
+    one.param_groups[0]["params"].clear()
+    assert set(one.state_dict()["state"]) == {0, 1, 2}
+
+
+def test_parameters_may_change_places():
+    """Each brings its own state along, also where another's of its size lay."""
+    found = []
+    for swapped in (False, True):
+        params = [nn.Parameter(np.full(2, float(n))) for n in range(4)]
+        groups = [{"params": params[:2]}, {"params": params[2:]}]
+        optimizer, rng = optim.Adam(groups, lr=0.1), np.random.default_rng(0)
+        train(params, optimizer, rng)
+        if swapped:
+            for group, other in zip(optimizer.param_groups, (3, 1), strict=True):
+                group["params"][1] = params[other]
+        train(params, optimizer, rng)
+        found.append(arrays(params))
+    all_equal(*found)
+
+
+# ---------------------------------------------------------------- options that are set later
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "value", "words"),
+    [
+        (optim.SGD, "lr", math.nan, "lr is nan"),
+        (optim.Adam, "lr", -1.0, "lr is -1.0"),
+        (optim.RMSprop, "lr", None, "lr is None"),
+        (optim.Adagrad, "lr", "0.1", "lr is '0.1'"),
+        (optim.AdamW, "betas", (0.9, 1.0), "betas\\[1\\] is 1.0"),
+        (optim.SGD, "nesterov", True, "nesterov needs a momentum"),
+        (optim.SGD, "nesterov", "no", "nesterov is str, expected True or False"),
+        (optim.RMSprop, "centered", 1, "centered is int"),
+        (optim.RMSprop, "alpha", 1.5, "alpha is 1.5, expected a number from 0.0 to 1.0"),
+    ],
+)
+def test_what_cannot_be_right_stops_the_step(kind, option, value, words):
+    params, optimizer = two_groups(kind)
+    train(params, optimizer, np.random.default_rng(0), 1)
+    before, state = arrays(params), optimizer.state_dict()["state"]
+    optimizer.param_groups[1][option] = value
+    for _ in range(2):
+        with pytest.raises((OptionError, tg.errors.DTypeError), match=words):
+            optimizer.step()
+    all_equal(arrays(params), before)
+    same_state({"state": state, "param_groups": 0}, {**optimizer.state_dict(), "param_groups": 0})
+    optimizer.param_groups[1][option] = optimizer.defaults[option]
+    optimizer.step()
+
+
 # ---------------------------------------------------------------- closures
 
 
@@ -472,9 +681,24 @@ def test_a_gradient_that_does_not_fit_stops_the_step(wrong):
     assert optimizer.state_dict()["state"] == {}
 
 
+def test_memory_that_cannot_be_written_stops_the_step():
+    params, optimizer = two_groups(optim.Adam)
+    give_gradients(params, np.random.default_rng(0))
+    params[2].data.flags.writeable = False
+    before = arrays(params)
+    with pytest.raises(GraphError, match=r"optim.Adam: this tensor's memory is read-only"):
+        optimizer.step()
+    all_equal(arrays(params), before)
+    assert optimizer.state_dict()["state"] == {}
+
+
 # ---------------------------------------------------------------- state
 
 KINDS = [
+    lambda p: optim.AdamW(p, lr=0.05),
+    lambda p: optim.RMSprop(p, lr=0.05),
+    lambda p: optim.RMSprop(p, lr=0.05, momentum=0.9, centered=True),
+    lambda p: optim.Adagrad(p, lr=0.05, lr_decay=0.1, initial_accumulator_value=0.1),
     lambda p: optim.Adam(p, lr=0.05, betas=(0.8, 0.95), weight_decay=0.1),
     lambda p: optim.Adam(p, lr=0.05, amsgrad=True),
     lambda p: optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
@@ -533,6 +757,10 @@ def test_a_state_is_a_copy_both_ways():
     optimizer.step()
     train(params, optimizer, np.random.default_rng(1), 1)
     same_state(state, kept)
+    for entry in optimizer.state_dict()["state"].values():
+        for name, value in entry.items():
+            name == "step" or value.fill_(7.0)
+    assert not (optimizer.state_dict()["state"][1]["exp_avg"].numpy() == 7.0).any()
     twin = optim.Adam(params)
     twin.load_state_dict(state)
     train(params, twin, np.random.default_rng(2), 1)
@@ -551,6 +779,7 @@ def test_a_state_that_does_not_fit_changes_nothing_and_tells_all():
     state["state"][1]["exp_avg_sq"] = np.zeros((), np.float32)
     state["state"][2]["step"] = -1
     del state["state"][3]["exp_avg"]
+    state["param_groups"][0]["initial_lr"] = 0.5  # a scheduler's, which may come and go
     state["state"][9] = {}
     state["param_groups"][0]["lr"] = math.nan
     state["param_groups"][1]["momentum"] = 0.9
@@ -561,6 +790,8 @@ def test_a_state_that_does_not_fit_changes_nothing_and_tells_all():
         "optim.Adam.load_state_dict: nothing was loaded",
         "exp_avg of parameter 0 is float64 of shape (3, 3), expected float64 of shape (2, 3)",
         "exp_avg_sq of parameter 1 is float32",
+        "step of parameter 2 is -1, expected at least 1",
+        "parameter 3 has ['step', 'exp_avg_sq'], expected",
         "parameter 9 is unexpected",
         "lr is nan",
         "option 'momentum' is missing or unexpected",
@@ -577,18 +808,18 @@ def test_loading_when_memory_runs_out_changes_nothing(monkeypatch):
     fresh.param_groups[0]["lr"] = 0.3
     before = fresh.state_dict()
     cpu = find("cpu")
-    from_host = cpu.from_host
+    join = cpu.join
     for patience in range(100):
         left = patience
 
-        def short(array):
+        def short(arrays):
             nonlocal left
             left -= 1
             if left < 0:
                 raise MemoryError
-            return from_host(array)
+            return join(arrays)
 
-        monkeypatch.setattr(cpu, "from_host", short)
+        monkeypatch.setattr(cpu, "join", short)
         try:
             fresh.load_state_dict(state)
             break

@@ -1,67 +1,13 @@
-"""What a user does with gradients beyond ``backward()``: ``grad``, and declaring an op."""
+"""What a user does with gradients beyond ``backward()``, and how an op is declared.
 
-from collections.abc import Sequence
-from typing import Any
+``grad``, ``functional`` (Jacobians, Hessians, products with them), ``gradcheck``, and ``op``.
+"""
 
 from ..engine.anomaly import detect_anomaly
 from ..engine.fused import FusedOp
-from ..engine.node import wrap
 from ..engine.op import op
-from ..engine.walk import gradients
-from ..errors import DTypeError, GraphError
-from ..tensor import Tensor, cotangent
+from . import functional
+from .check import gradcheck, gradgradcheck
+from .gradient import grad
 
-__all__ = ["FusedOp", "detect_anomaly", "grad", "op"]
-
-
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """The gradients of (the sum of) outputs with respect to inputs, as torch.autograd.grad.
-
-    ``grad`` of the leaves stays as it is. Raises GraphError for an input that the outputs do not
-    depend on, unless ``allow_unused``, which gives None for it.
-
-    >>> import tinygrad_rnn as tg
-    >>> x = tg.tensor(3.0, requires_grad=True)
-    >>> (dx,) = grad(x**3, x, create_graph=True)
-    >>> grad(dx, x)[0].item()
-    18.0
-    """
-    outs, ins = _listed("outputs", outputs), _listed("inputs", inputs)
-    if grad_outputs is None or isinstance(grad_outputs, Tensor):
-        given: list[Any] = [grad_outputs] + [None] * (len(outs) - 1)
-    else:
-        given = list(grad_outputs)
-    if len(given) != len(outs):
-        raise GraphError(f"grad: got {len(given)} grad_outputs, expected {len(outs)}")
-    for i, x in enumerate(ins):
-        if not x.requires_grad:
-            raise GraphError(f"grad: input {i} does not require grad")
-    starts = [cotangent("grad", out, g) for out, g in zip(outs, given, strict=True)]
-    keep = create_graph if retain_graph is None else retain_graph
-    cotangents = [g if create_graph else g.array for g in starts]
-    found = gradients(outs, cotangents, ins, keep, create_graph)
-    for i, g in enumerate(found):
-        if g is None and not allow_unused:
-            raise GraphError(
-                f"grad: the outputs do not depend on input {i}; "
-                "pass allow_unused=True to get None for it"
-            )
-    return tuple(g if g is None or create_graph else wrap(g) for g in found)
-
-
-def _listed(what: str, given: Any) -> list[Tensor]:
-    tensors = [given] if isinstance(given, Tensor) else list(given)
-    if not tensors:
-        raise GraphError(f"grad: got no {what}, expected at least one Tensor")
-    for i, tensor in enumerate(tensors):
-        if not isinstance(tensor, Tensor):
-            got = type(tensor).__name__
-            raise DTypeError(f"grad: {what} has a {got} at {i}, expected a Tensor")
-    return tensors
+__all__ = ["FusedOp", "detect_anomaly", "functional", "grad", "gradcheck", "gradgradcheck", "op"]

@@ -17,6 +17,7 @@ from_host = to_host = lambda x: x
 getitem = lambda x, index: x[complete(index)]
 assign = lambda x, index, values: setitem(x, complete(index), values)
 _add: Any = np.add.reduce
+_or: Any = np.logical_or.reduce
 
 
 def array(x: Any) -> np.ndarray:
@@ -79,6 +80,7 @@ astype = lambda x, dtype: x.astype(dtype)
 zeros_like = lambda x: np.zeros(x.shape, x.dtype)
 ones_like = lambda x: np.ones(x.shape, x.dtype)
 sum = lambda x, axis=None, keepdims=False: _add(x, axis, None, None, keepdims)
+any = lambda x, axis=None, keepdims=False: _or(x, axis, None, None, keepdims)
 
 
 def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:

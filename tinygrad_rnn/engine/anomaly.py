@@ -19,12 +19,11 @@ from ..backend import backend_of, backends
 from ..errors import GraphError, described
 from . import walk
 from .fused import FusedOp
-from .node import Node
 from .op import Op
 
 _CALLS: dict[Any, Callable[..., Any]] = {kind: kind.__call__ for kind in (Op, FusedOp)}
 _PACKAGE = __name__.partition(".")[0]
-_calls: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # what made a node, and where
+_calls: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # what made a node, and where
 _lock = Lock()
 _blocks = 0  # how many are open, in all threads
 
@@ -39,14 +38,15 @@ def _flaw(value: Any) -> str:
     return "a NaN" if xp.any(xp.isnan(array)) else "an infinity"
 
 
-def _users_line() -> str:
-    """The innermost line outside of the package; "" on the walk back, which checks by itself."""
+def _where() -> str:
+    """The innermost line outside of the package; on the walk back, the call that it is for."""
     frame: Any = sys._getframe(1)
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         if frame.f_code is walk.walk_back.__code__:
-            return ""
+            node = frame.f_locals.get("node", walk)
+            return f"for the gradient of {_calls.get(node, 'an op')}"
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "an unknown line"
+    return f"at {frame.f_code.co_filename}:{frame.f_lineno}" if frame else "at an unknown line"
 
 
 def _checked(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,19 +55,19 @@ def _checked(call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
     def checked(self: Any, *args: Any, **settings: Any) -> Any:
         result = call(self, *args, **settings)
-        line = _users_line()
+        where = _where()
         inputs = args[0] if args and isinstance(args[0], list | tuple) else args
         shown = ", ".join(described(x) if hasattr(x, "shape") else repr(x) for x in inputs)
-        called = f"{self.name}({shown}) at {line}"
-        for out in (result if isinstance(result, tuple) else (result,)) if line else ():
+        called = f"{self.name}({shown}) {where}"
+        for out in result if isinstance(result, tuple) else (result,):
             if out.node is not None:
                 for node in (out.node, *out.node.parents[: out.node.plan.count]):
                     _calls[node] = called
-            if flaw := _flaw(out):
+            if where.startswith("at ") and (flaw := _flaw(out)):  # a walk checks by itself
                 had = [f"; argument {i} has {f}" for i, x in enumerate(inputs) if (f := _flaw(x))]
                 if flaw == "a NaN" or not had:
-                    message = f"detect_anomaly: {flaw} in the result of {called}"
-                    raise GraphError(message + "".join(had))
+                    what = f"{flaw} in the result of {called}"
+                    raise GraphError(f"detect_anomaly: {what}{''.join(had)}")
         return result
 
     return checked
@@ -86,9 +86,8 @@ class _CheckedGradients(walk.Gradients):
 
     def add(self, target: Any, g: Any, owned: bool) -> None:
         if flaw := _flaw(g):
-            raise GraphError(
-                f"detect_anomaly: {flaw} in a gradient of shape {g.shape} from {self.origin}"
-            )
+            what = f"{flaw} in a gradient of shape {g.shape}"
+            raise GraphError(f"detect_anomaly: {what} from {self.origin}")
         super().add(target, g, owned)
 
 

@@ -176,7 +176,7 @@ def refuse(name: str, arrays: Sequence[Any], error: Exception) -> Any:
     kind = next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
     if kind is None or isinstance(error, Error):
         raise error
-    message = f"{name}: {error} (got {', '.join(map(described, arrays))})"
+    message = f"{name}: {error} (got {', '.join(described(a, '') for a in arrays)})"
     if "could not be broadcast" in str(error):
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
         message = f"{name}: the shapes {shapes} cannot be broadcast together"

@@ -66,9 +66,10 @@ def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) 
     for what, value in given.items():
         if value is not None:
             tensors(name, **{what: value})
-            if value.shape != shape or value.dtype != dtype:
-                expected = f"{dtype} of shape {shape}{why}"
-                raise ShapeError(f"{name}: {what} is {described(value)}, expected {expected}")
+            if value.dtype != dtype:
+                raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}")
+            if value.shape != shape:
+                raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
 
 
 def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -> None:
@@ -76,13 +77,8 @@ def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -
     options(name, **given)
     floats(name, input)
     tensors(name, target=target)
-    if input.dtype != target.dtype:
-        got = f"input is {input.dtype} and target {target.dtype}, expected floats of one dtype"
-        raise DTypeError(f"{name}: {got}; convert one of them with .to()")
-    if input.shape != target.shape:
-        got = f"input has shape {input.shape} and target {target.shape}, expected the same"
-        raise ShapeError(f"{name}: {got}: reshape one; broadcasting would average over pairs")
-    like(name, " as the input", input.shape, input.dtype, weight=weight)
+    why = " as the input has: reshape one of them, as broadcasting would average over pairs"
+    like(name, why, input.shape, input.dtype, target=target, weight=weight)
 
 
 def scores(name: str, input: Any, target: Any, weight: Any) -> int:
@@ -125,10 +121,9 @@ def row(name: str, padding_idx: Any, count: int) -> int | None:
     return int(padding_idx) % count
 
 
-def shape(name: str, **sizes: Any) -> tuple[int, ...]:
+def shape(name: str, sizes: Any) -> tuple[int, ...]:
     """One size or several as a shape, of one dim at least."""
-    ((what, given),) = sizes.items()
-    found = tuple(given) if isinstance(given, tuple | list) and len(given) else (given,)
+    found = tuple(sizes) if isinstance(sizes, tuple | list) and len(sizes) else (sizes,)
     for size in found:
-        integers(name, **{what: size})
+        integers(name, normalized_shape=size)
     return found

@@ -10,7 +10,6 @@ import numpy as np
 from ..backend import backend_of
 from ..backend.threads import threads_for
 from ..creation import as_tensor
-from ..engine.mode import no_grad
 from ..errors import GraphError, OptionError, check_numbers, check_type
 from ..tensor import Tensor
 
@@ -41,15 +40,15 @@ def _largest(arrays: Sequence[Any]) -> float:
 
 def _powers(arrays: Sequence[Any], kind: float) -> float:
     """The sum of all elements' powers; brought to the host once for each device."""
-    parts: dict[Any, list[Any]] = {}
+    totals: dict[Any, Any] = {}
     for array in arrays:
         xp = backend_of(array)
-        parts.setdefault(xp, []).append(xp.here(_power)(xp, xp.reshape(array, (-1,)), kind))
-    return float(sum([xp.to_host(xp.join(found)).sum() for xp, found in parts.items()]))
+        totals[xp] = xp.here(_added)(xp, totals.get(xp, 0.0), xp.reshape(array, (-1,)), kind)
+    return sum(map(float, totals.values()))
 
 
-def _power(xp: Any, flat: Any, kind: float) -> Any:
-    return xp.matmul(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind)
+def _added(xp: Any, total: Any, flat: Any, kind: float) -> Any:
+    return total + (xp.matmul(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
 
 
 def _divided(xp: Any, array: Any, top: float) -> Any:
@@ -77,31 +76,29 @@ def _norm(arrays: Sequence[Any], kind: float) -> float:
         return top * _powers(wide, kind) ** (1.0 / kind)
 
 
-def _scalar(total: float, tensors: Sequence[Tensor]) -> Tensor:
-    dtype, device = (tensors[0].dtype, tensors[0].device) if tensors else (np.float32, None)
-    with np.errstate(over="ignore"):  # a norm beyond float32 of gradients within it is an infinity
-        return as_tensor(np.asarray(total, dtype), device=device)
-
-
-def _check_finite(name: str, total: float, tensors: Sequence[Any], grads: Sequence[Tensor]) -> None:
-    for i, (tensor, grad) in enumerate(zip(tensors, grads, strict=True)):
-        if not math.isfinite(total) and not grad.isfinite().all():
-            what = f"{getattr(tensor, 'name', 'tensor')} (number {i}, shape {tensor.shape})"
+def _total(
+    name: str, owners: Sequence[Any], grads: Sequence[Tensor], norm_type: float, finite: bool
+) -> tuple[float, Tensor]:
+    """The common norm, as a number and as a tensor; with ``finite`` it has to be that."""
+    _check_bounds(name, sys.float_info.min, norm_type=norm_type)
+    total = _norm([grad.array for grad in grads], norm_type)
+    for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
+        if finite and not math.isfinite(total) and not grad.isfinite().all():
+            what = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
             way = "lower the learning rate, or pass error_if_nonfinite=False to go on"
             wrong = "has a NaN or an infinity; nothing was changed"
             raise GraphError(f"{name}: the gradient of {what} {wrong}: {way}")
+    dtype, device = (grads[0].dtype, grads[0].device) if grads else (np.float32, None)
+    with np.errstate(over="ignore"):  # a norm beyond float32 of gradients within it is an infinity
+        return total, as_tensor(np.asarray(total, dtype), device=device)
 
 
 def get_total_norm(
     tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
     """The norm of all tensors taken as one vector: a 0-d tensor."""
-    _check_bounds("get_total_norm", sys.float_info.min, norm_type=norm_type)
     given = listed("get_total_norm", tensors)
-    total = _norm([t.array for t in given], norm_type)
-    if error_if_nonfinite:
-        _check_finite("get_total_norm", total, given, given)
-    return _scalar(total, given)
+    return _total("get_total_norm", given, given, norm_type, error_if_nonfinite)[1]
 
 
 def clip_grad_norm_(
@@ -114,27 +111,23 @@ def clip_grad_norm_(
     infinity raises GraphError, which names its parameter, and nothing is changed.
     """
     _check_bounds("clip_grad_norm_", max_norm=max_norm)
-    _check_bounds("clip_grad_norm_", sys.float_info.min, norm_type=norm_type)
     chosen = [p for p in listed("clip_grad_norm_", parameters) if p.grad is not None]
     grads = [p.grad for p in chosen]
-    total = _norm([grad.array for grad in grads], norm_type)
-    if error_if_nonfinite:
-        _check_finite("clip_grad_norm_", total, chosen, grads)
+    total, shown = _total("clip_grad_norm_", chosen, grads, norm_type, error_if_nonfinite)
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
         for grad in grads:
             backend_of(grad.array).here(_scale)(grad.array, scale)
             grad.version[0] += 1
-    return _scalar(total, grads)
+    return shown
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value]."""
     _check_bounds("clip_grad_value_", clip_value=clip_value)
-    with no_grad():
-        for parameter in listed("clip_grad_value_", parameters):
-            if parameter.grad is not None:
-                parameter.grad.clamp_(-clip_value, clip_value)
+    for parameter in listed("clip_grad_value_", parameters):
+        if parameter.grad is not None:
+            parameter.grad.detach().clamp_(-clip_value, clip_value)
 
 
 class GradientClipping:

@@ -54,9 +54,6 @@ class _Listed(_Container, MutableSequence[Module]):
         del kept[index if isinstance(index, slice) else self._place(index)]
         self._hold(zip(map(str, count()), kept, strict=False), instead=True)
 
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
     def insert(self, index: int, module: Module) -> None:
         """Put a module before the one at ``index``."""
         check_integers(self._name, -inf, index=index)

@@ -1,7 +1,7 @@
 """Layers and losses as functions: torch.nn.functional's names and arguments."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from . import check
 
 Opt: TypeAlias = Tensor | None
+Gen: TypeAlias = Generator | None
 
 relu, sigmoid, tanh = Tensor.relu, Tensor.sigmoid, Tensor.tanh
 softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
@@ -22,31 +23,27 @@ softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
 # ---------------------------------------------------------------- layers
 
 
-def linear(input: Tensor, weight: Tensor, bias: Opt = None, name: str = "linear") -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Opt = None) -> Tensor:
     """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
-    check.floats(name, input, weight)
+    check.floats("linear", input, weight)
     if weight.ndim != 2:
-        raise ShapeError(f"{name}: weight has shape {weight.shape}, expected 2 dims (O, I)")
-    check.features(name, input, "in_features", weight.shape[1])
-    check.like(name, "", weight.shape[:1], weight.dtype, bias=bias)
+        raise ShapeError(f"linear: weight has shape {weight.shape}, expected 2 dims (O, I)")
+    check.features("linear", input, "in_features", weight.shape[1])
+    check.like("linear", "", weight.shape[:1], weight.dtype, bias=bias)
     return ops.linear(input, weight, bias)
 
 
-def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, name: str = "embedding"
-) -> Tensor:
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of ``weight`` (V, I) that ids (...) name: (..., I)."""
-    padding_idx = check.row(name, padding_idx, weight.shape[0])
-    check.ids(name, "input", input, weight.shape[0])
+    padding_idx = check.row("embedding", padding_idx, weight.shape[0])
+    check.ids("embedding", "input", input, weight.shape[0])
     rows = weight[input]
     if padding_idx is None:
         return rows
     return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen = None) -> Tensor:
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
     check.options("dropout", p=p)
     check.floats("dropout", input)
@@ -59,15 +56,15 @@ def dropout(
 
 def layer_norm(
     input: Tensor, normalized_shape: int | Sequence[int], weight: Opt = None,
-    bias: Opt = None, eps: float = 1e-5, name: str = "layer_norm",
+    bias: Opt = None, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims: Ba, Kiros, Hinton 2016."""
-    check.floats(name, input, weight)
-    check.options(name, eps=eps)
-    shape = check.shape(name, normalized_shape=normalized_shape)
+    check.floats("layer_norm", input, weight)
+    check.options("layer_norm", eps=eps)
+    shape = check.shape("layer_norm", normalized_shape)
     if input.shape[-len(shape) :] != shape:
-        raise ShapeError(f"{name}: input has shape {input.shape}, expected {shape} at its end")
-    check.like(name, ", the normalized_shape", shape, input.dtype, weight=weight, bias=bias)
+        raise ShapeError(f"layer_norm: input has shape {input.shape}, expected {shape} at its end")
+    check.like("layer_norm", ", the normalized_shape", shape, input.dtype, weight=weight, bias=bias)
     dims = tuple(range(-len(shape), 0))
     centred = input - input.mean(dims, keepdim=True)
     out = centred / (centred.square().mean(dims, keepdim=True) + eps).sqrt()
@@ -80,7 +77,7 @@ def layer_norm(
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x, or negative_slope * x where it is not above 0."""
-    return ops.where(input > 0, input, input * negative_slope)
+    return ops.where(input > 0, input, input.clamp(max=0.0) * negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -118,10 +115,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
 
 
-_PLACES: dict[str, Callable[[Any, int], Any]] = {  # which of n elements stands at place i
-    "reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i)),
-    "replicate": lambda i, n: i.clip(0, n - 1),
-}
+# Which of n elements stands at place i.
+_PLACES: dict[str, Any] = {"reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i))}
+_PLACES["replicate"] = lambda i, n: i.clip(0, n - 1)
 
 
 def pad(
@@ -142,8 +138,8 @@ def pad(
     shape, inner, outer = list(input.shape), [slice(None)] * input.ndim, [slice(None)] * input.ndim
     for dim, left, right in zip(range(input.ndim)[::-1], pad[::2], pad[1::2], strict=False):
         n = input.shape[dim]
-        most = n - 1 if mode == "reflect" else sys.maxsize
-        if n + min(left, 0) + min(right, 0) < (mode != "constant") or max(left, right) > most:
+        most = {"reflect": max(n - 1, 0), "replicate": n * sys.maxsize}.get(mode, sys.maxsize)
+        if n + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
             got = f"{left} and {right} do not fit dim {dim}"
             raise ShapeError(f"pad: {got} of an input of shape {input.shape}, mode={mode!r}")
         if mode != "constant":
@@ -168,10 +164,10 @@ def _reduced(
     losses = losses if weight is None else losses * weight
     if reduction != "mean":
         return losses if reduction == "none" else losses.sum()
-    divisor = weight if shares else None
-    if not losses.numel() or (divisor is not None and not (divisor != 0).any()):
+    count: Any = losses.numel() if weight is None or not shares else weight.sum()
+    if not count:
         raise ShapeError(f"{name}: the mean of no elements (shape {losses.shape}) is not defined")
-    return losses.mean() if divisor is None else losses.sum() / divisor.sum()
+    return losses.sum() / count
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt = None) -> Tensor:
@@ -275,6 +271,9 @@ def nll_loss(
     return _reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share, shares=True)
 
 
+_USUAL = {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}
+
+
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
     reduction: str = "mean", label_smoothing: float = 0.0,
@@ -295,7 +294,8 @@ def cross_entropy(
         "reduction": reduction,
         "label_smoothing": label_smoothing,
     }
-    check.options(name, **given)
+    if given != _USUAL:  # else there is nothing to check, once for each step
+        check.options(name, **given)
     axis = check.scores(name, input, target, weight)
     classes = input.shape[axis]
     if target.dtype.kind == "f":

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ..creation import empty
-from ..engine.mode import no_grad
 from ..tensor import Tensor
 from . import check, init
 from . import functional as F
@@ -12,13 +11,6 @@ from .module import Module, Parameter
 
 __all__ = ["Dropout", "Embedding", "Flatten", "Identity", "LayerNorm", "Linear", "LogSoftmax"]
 __all__ += ["ReLU", "Sigmoid", "Softmax", "Tanh"]
-
-positive = check.integers  # while `data` takes it from here
-
-
-def empty_parameter(*shape: int) -> Parameter:
-    """A parameter of the default dtype, to be filled by ``nn.init``."""
-    return Parameter(empty(shape))
 
 
 class Layer(Module):
@@ -28,7 +20,8 @@ class Layer(Module):
         check.options(self._name, **settings)
         self._kept = (*self.__dict__.get("_kept", ()), *settings)
         for name, value in settings.items():
-            setattr(self, name, value)
+            keep = self.register_buffer if name.endswith("weight") else self.__setattr__
+            keep(name, value)
 
     def _draw_uniform(self, fan: int) -> None:
         for parameter in self.parameters():
@@ -48,8 +41,8 @@ class Linear(Layer):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         self._keep(in_features=in_features, out_features=out_features)
-        self.weight = empty_parameter(out_features, in_features)
-        self.bias = empty_parameter(out_features) if bias else None
+        self.weight = Parameter(empty(out_features, in_features))
+        self.bias = Parameter(empty(out_features)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -57,7 +50,7 @@ class Linear(Layer):
         self._draw_uniform(self.in_features)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, self.weight, self.bias, self._name)
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bias={self.bias is not None}"
@@ -76,18 +69,17 @@ class Embedding(Layer):
         super().__init__()
         self._keep(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.padding_idx = check.row(self._name, padding_idx, num_embeddings)
-        self.weight = empty_parameter(num_embeddings, embedding_dim)
+        self.weight = Parameter(empty(num_embeddings, embedding_dim))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0.0
+            self.weight.detach()[self.padding_idx] = 0.0
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx, self._name)
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
@@ -106,10 +98,10 @@ class LayerNorm(Layer):
         elementwise_affine: bool = True, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        shape = check.shape(self._name, normalized_shape=normalized_shape)
+        shape = check.shape(self._name, normalized_shape)
         self._keep(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
-        self.weight = empty_parameter(*shape) if elementwise_affine else None
-        self.bias = empty_parameter(*shape) if elementwise_affine and bias else None
+        self.weight = Parameter(empty(*shape)) if elementwise_affine else None
+        self.bias = Parameter(empty(*shape)) if elementwise_affine and bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -118,8 +110,7 @@ class LayerNorm(Layer):
             init.constant_(parameter, float(parameter is self.weight))
 
     def forward(self, input: Tensor) -> Tensor:
-        settings = (self.normalized_shape, self.weight, self.bias, self.eps, self._name)
-        return F.layer_norm(input, *settings)
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 # ---------------------------------------------------------------- functions as modules
@@ -132,9 +123,6 @@ class Functional(Layer):
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
-        for name in options:
-            if name.endswith("weight"):
-                self.register_buffer(name, options[name])
         self._keep(**options)
 
     def forward(self, *inputs: Any) -> Any:

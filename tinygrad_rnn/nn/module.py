@@ -1,8 +1,9 @@
 """Module: what holds parameters, buffers and other modules, and finds them again by name."""
 
 import warnings
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check
 from ..tensor import Tensor
 
 T = TypeVar("T")
+Keys = namedtuple("Keys", "missing_keys unexpected_keys")
 
 
 class Parameter(Tensor):
@@ -37,17 +39,11 @@ class Parameter(Tensor):
         return f"Parameter containing:\n{super().__repr__()}"
 
 
-class Keys(NamedTuple):
-    """What a ``load_state_dict`` that is not strict left as it was, and what it left aside."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
 class Module:
     """Base of all layers and models: parameters, submodules and buffers are its attributes.
 
-    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``.
+    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``. ``training`` is
+    what ``train()`` and ``eval()`` set.
 
     >>> from tinygrad_rnn import nn
     >>> class Head(nn.Module):
@@ -66,9 +62,7 @@ class Module:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    @property
-    def _name(self) -> str:
-        return f"nn.{type(self).__name__}"
+    _name = property(lambda self: f"nn.{type(self).__name__}")  # for messages
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass says."""
@@ -199,9 +193,7 @@ class Module:
             module.training = mode
         return self
 
-    def eval(self) -> Self:
-        """Evaluation mode: dropout does nothing."""
-        return self.train(False)
+    def eval(self) -> Self: "Evaluation mode: dropout does nothing."; return self.train(False)  # fmt: skip
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -222,8 +214,7 @@ class Module:
             kind = part.dtype if part.dtype.kind == "f" else np.float32
             wanted = empty(0, dtype=kind, device=part.device).to(*args, **kwargs)
             if wanted.dtype.kind != "f":
-                got = f"got the dtype {wanted.dtype}, expected a float one"
-                raise DTypeError(f"{type(self).__name__}.to: {got}")
+                raise DTypeError(f"{type(self).__name__}.to: got {wanted.dtype}, expected floats")
             wanted = wanted if part.dtype.kind == "f" else wanted.to(part.dtype)
             fresh.append(part.detach().to(wanted).array)
         for part, array in zip(parts, fresh, strict=True):
@@ -231,21 +222,14 @@ class Module:
             part.array = array
         return self
 
-    def float(self) -> Self:
-        """All as float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Self:
-        """All as float64."""
-        return self.to(np.float64)
-
-    def cpu(self) -> Self:
-        """All on the CPU."""
-        return self.to("cpu")
-
-    def cuda(self, index: int = 0) -> Self:
-        """All on a GPU."""
-        return self.to(f"cuda:{index}")
+    # fmt: off
+    def float(self) -> Self: "All as float32."; return self.to(np.float32)
+    def double(self) -> Self: "All as float64."; return self.to(np.float64)
+    def cpu(self) -> Self: "All on the CPU."; return self.to("cpu")
+    # fmt: on
+    def cuda(self, device: Any = None) -> Self:
+        """All on a GPU: the first one, or that of a number or a name."""
+        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
 
     # ------------------------------------------------------------ saving and loading
 

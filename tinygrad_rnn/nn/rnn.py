@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..creation import zeros
+from ..creation import empty, zeros
 from ..errors import DTypeError, OptionError, ShapeError, described
 from ..functions import cat, stack
 from ..tensor import Tensor
 from . import check
 from . import functional as F
-from .layers import Layer, empty_parameter
+from .layers import Layer
+from .module import Parameter
 
 # fmt: off
 USUAL = {  # what repr does not mention
@@ -33,12 +34,12 @@ class _Recurrent(Layer):
 
     def _add_weights(self, suffix: str, input_size: int, bias: bool) -> None:
         rows, size = self.gates * self.hidden_size, self.proj_size or self.hidden_size
-        setattr(self, f"weight_ih{suffix}", empty_parameter(rows, input_size))
-        setattr(self, f"weight_hh{suffix}", empty_parameter(rows, size))
+        setattr(self, f"weight_ih{suffix}", Parameter(empty(rows, input_size)))
+        setattr(self, f"weight_hh{suffix}", Parameter(empty(rows, size)))
         for name in (f"bias_ih{suffix}", f"bias_hh{suffix}"):
-            setattr(self, name, empty_parameter(rows) if bias else None)
+            setattr(self, name, Parameter(empty(rows)) if bias else None)
         if self.proj_size:
-            setattr(self, f"weight_hr{suffix}", empty_parameter(size, self.hidden_size))
+            setattr(self, f"weight_hr{suffix}", Parameter(empty(size, self.hidden_size)))
 
     def _weights(self, suffix: str) -> list[Any]:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -51,12 +52,9 @@ class _Recurrent(Layer):
         if not ids:
             check.floats(name, input, weight)
         if input.ndim not in (rank, rank - 1):
-            got = (
-                f"input is {described(input)}, expected {rank} dims, or {rank - 1} without a batch"
-            )
-            if ids:
-                raise DTypeError(f"{name}: {got}, of ids; features are floats, use .float()")
-            raise ShapeError(f"{name}: {got}")
+            kind, way = (DTypeError, ", of ids; features are .float()") if ids else (ShapeError, "")
+            expected = f"{rank} dims, or {rank - 1} without a batch{way}"
+            raise kind(f"{name}: input is {described(input)}, expected {expected}")
         if ids:
             check.ids(name, "input", input, self.input_size)
         else:
@@ -72,17 +70,11 @@ class _Recurrent(Layer):
             got = type(state).__name__ + (f" of {len(state)}" if given is state else "")
             expected = ", ".join(self.parts)
             raise DTypeError(f"{self._name}: the state is a {got}, expected a tuple ({expected})")
+        check.tensors(self._name, **dict(zip(self.parts, given, strict=True)))
         legend = self.legend if len(lead) == self.rank - 1 else self.legend.replace("B, ", "")
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)
         for what, part, size in zip(self.parts, given, sizes, strict=False):
-            if not isinstance(part, Tensor) or part.dtype != weight.dtype:
-                expected = f"a {weight.dtype} Tensor"
-                raise DTypeError(f"{self._name}: {what} is {described(part)}, expected {expected}")
-            if part.shape != (*lead, size):
-                expected = f"{(*lead, size)}: {legend}"
-                raise ShapeError(
-                    f"{self._name}: {what} has shape {part.shape}, expected {expected}"
-                )
+            check.like(self._name, f": {legend}", (*lead, size), weight.dtype, **{what: part})
         return list(given)
 
     def reset_parameters(self) -> None:
@@ -90,8 +82,7 @@ class _Recurrent(Layer):
         self._draw_uniform(self.hidden_size)
 
     def extra_repr(self) -> str:
-        settings = {name: getattr(self, name, usual) for name, usual in USUAL.items()}
-        given = [f", {name}={v!r}" for name, v in settings.items() if v != USUAL[name]]
+        given = [f", {k}={v!r}" for k, u in USUAL.items() if (v := getattr(self, k, u)) != u]
         return f"{self.input_size}, {self.hidden_size}{''.join(given)}"
 
 
@@ -208,8 +199,7 @@ class _Layer(_Recurrent):
             input = ops.permute_dims(input, (1, 0, 2)[: input.ndim])
         steps, batch = input.shape[:2]
         if not steps:
-            got = f"input has no steps (shape {input.shape})"
-            raise ShapeError(f"{self._name}: {got}, expected T >= 1")
+            raise ShapeError(f"{self._name}: input has no steps ({input.shape}), expected T >= 1")
         count = self.num_layers * len(self._suffixes)
         parts = self._check_state(state, (count, batch) if batched else (count,), weight)
         if not batched:
@@ -232,7 +222,7 @@ class _Layer(_Recurrent):
                 last.append(end)
             output = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
         ended = zip(*last, strict=True)
-        found = [stack(end) if count > 1 else end[0].reshape(1, *end[0].shape) for end in ended]
+        found = [stack(e) if count > 1 else ops.reshape(e[0], (1, *e[0].shape)) for e in ended]
         if not batched:
             found = [out.squeeze(1) for out in (output, *found)]
         else:

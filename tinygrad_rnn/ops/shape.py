@@ -36,7 +36,8 @@ def broadcast_to(xp: Any, x: Array, /, shape: Shape) -> Array: return xp.broadca
 broadcast_to.vjp(lambda g: g)  # the engine undoes broadcasting
 
 @op
-def flip(xp: Any, x: Array, /, axis: int | Shape | None = None) -> Array: return xp.array(xp.flip(x, axis=axis))
+def flip(xp: Any, x: Array, /, axis: int | Shape | None = None) -> Array:
+    return xp.array(xp.flip(x, axis=axis))
 flip.vjp(lambda g, axis, xp: xp.flip(g, axis=axis))
 
 @op

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from ...engine.mode import no_grad
-from ...errors import ShapeError
 from ...functions import cat
 from ...tensor import Tensor
 from .. import check
@@ -22,11 +20,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy the parts of a vector into the parameters, as :func:`parameters_to_vector` has them."""
     given = listed("vector_to_parameters", parameters)
-    check.tensors("vector_to_parameters", vec=vec)
     sizes = [p.numel() for p in given]
-    if vec.shape != (sum(sizes),):
-        expected = f"{(sum(sizes),)}, as many as the parameters have elements"
-        raise ShapeError(f"vector_to_parameters: vec has shape {vec.shape}, expected {expected}")
-    with no_grad():
-        for parameter, part in zip(given, vec.split(sizes), strict=True):
-            parameter.copy_(part.reshape(parameter.shape))
+    check.tensors("vector_to_parameters", vec=vec)
+    check.like("vector_to_parameters", ", a number for each", (sum(sizes),), vec.dtype, vec=vec)
+    for parameter, part in zip(given, vec.detach().split(sizes), strict=True):
+        parameter.detach().copy_(part.reshape(parameter.shape))

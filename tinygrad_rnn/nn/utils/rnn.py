@@ -17,10 +17,9 @@ def pad_sequence(
     """Sequences (T_i, ...) filled up to the longest: (T, B, ...), or (B, T, ...) if batch_first."""
     check.choice("pad_sequence", ("right", "left"), padding_side=padding_side)
     given = listed("pad_sequence", sequences)
-    for i, x in enumerate(given):
-        if not x.ndim or x.shape[1:] != given[0].shape[1:]:
-            expected = f"(T, *{given[0].shape[1:]}), as the first one"
-            raise ShapeError(f"pad_sequence: number {i} has shape {x.shape}, expected {expected}")
+    shapes = [x.shape for x in given]
+    if () in shapes or len({shape[1:] for shape in shapes}) > 1:
+        raise ShapeError(f"pad_sequence: got the shapes {shapes}, expected the same but for T")
     steps = max((len(x) for x in given), default=0)
     padded = []
     for x in given:

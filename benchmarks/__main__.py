@@ -1,0 +1,148 @@
+"""This package side by side with PyTorch, torch.compile and JAX: medians and ratios.
+
+    python benchmarks [--parts train sample ...] [--only TEXT] [--threads 1 2] [--out DIR]
+
+Parts: train, dense (float features instead of ids), forward, sample (one character at batch 1), chain
+(the cost of an op), T and H (time against length and width), memory. A contender that is not installed
+is named and left out; the extra "bench" has all. Before a row is timed all contenders have to compute
+the same. A ratio is the median over the rounds of a contender's time over ours: above 1 ours is
+faster. "products" are the bare matrix products of a row in NumPy.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from report import CONTENDERS, memory_table, table
+from turns import Absent, Contender, rounds
+from works import Work, works
+
+MODULES = ("ours", "pytorch", "pytorch compiled", "jaxjit", "products")  # of CONTENDERS
+PARTS = ("train", "dense", "forward", "sample", "chain", "T", "H", "memory")
+ALL_THREADS = ("train", "dense", "forward", "sample")  # the parts that more threads may speed up
+REMEMBERED = ("ours", "PyTorch", "JAX")  # whose memory is measured
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    add("--only", default="", help="rows whose name has this in it")
+    add("--threads", nargs="+", type=int, default=sorted({1, os.cpu_count() or 1}))
+    add("--against", nargs="*", choices=CONTENDERS[1:], default=CONTENDERS[1:])
+    add("--seconds", type=float, default=6.0, help="time for each row")
+    add("--out", type=Path, help="where to write results.json and results.md")
+    return parser.parse_args()
+
+
+def start(names: list[str], threads: int) -> tuple[dict[str, Contender], dict[str, str]]:
+    """The contenders that are installed, and why the others are not there."""
+    there, absent = {}, {}
+    for name, module in zip(CONTENDERS, MODULES, strict=True):
+        if name in names:
+            try:
+                there[name] = Contender(module, threads)
+            except Absent as error:
+                absent[name] = str(error)
+    return there, absent
+
+
+def takes_part(name: str, part: str, work: Work) -> bool:
+    if name == "products":
+        return work.kind in ("train", "forward")
+    # Compiling takes up to a minute a row; what it changes is seen in the other parts.
+    return name != "torch.compile" or part not in ("T", "H")
+
+
+def differences(values: dict, expected: dict) -> list[str]:
+    """What of a contender's first values is not ours to float32 accuracy."""
+    import numpy as np
+
+    wrong = []
+    for name, ours in expected.items():
+        theirs = values[name]
+        bound = 2e-5 * np.abs(ours).max()
+        if theirs.shape != ours.shape or not np.abs(theirs - ours).max() <= bound:
+            wrong.append(f"{name}: {theirs.ravel()[:3]} for {ours.ravel()[:3]}")
+    return wrong
+
+
+def measure(work: Work, contenders: dict[str, Contender], seconds: float) -> dict:
+    """One row: medians in milliseconds, and ratios."""
+    values = {name: contender.ask("build", work) for name, contender in contenders.items()}
+    for name in values.keys() - {"products"}:
+        if wrong := differences(values[name], values["ours"]):
+            raise SystemExit(f"{work}: {name} does not compute what ours does: {'; '.join(wrong)}")
+    times = rounds(contenders, seconds)
+    ratios = {  # round by round: both saw the same machine
+        name: statistics.median(o / own for o, own in zip(found, times["ours"], strict=True))
+        for name, found in times.items()
+    }
+    return {
+        "ms": {name: statistics.median(found) for name, found in times.items()},
+        "ratio": {name: ratio for name, ratio in ratios.items() if name != "ours"},
+        "rounds": len(times["ours"]),
+    }
+
+
+def memory(work: Work, names: list[str]) -> dict:
+    """One row: MB at the peak of a few steps beyond the imports, each in a fresh process."""
+    found = {}
+    for name, contender in start([name for name in names if name in REMEMBERED], 1)[0].items():
+        found[name] = contender.ask("memory", work)
+        contender.close()
+    return {"work": str(work), "sizes": vars(work), "MB": found}
+
+
+def main() -> None:
+    args = arguments()
+    chosen = {p: [w for w in works(p) if args.only in str(w)] for p in args.parts}
+    names = ["ours", *args.against]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    results = {"date": time.strftime("%Y-%m-%d"), "machine": machine, "rows": [], "memory": []}
+    written: list[str] = []
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+        written.append(text)
+
+    say(machine)
+    for threads in args.threads:
+        contenders, results["absent"] = start(names, threads)
+        results["versions"] = {name: c.version for name, c in contenders.items()}
+        if threads == args.threads[0]:
+            say(", ".join(dict.fromkeys(results["versions"].values())))
+            for name, why in results["absent"].items():
+                say(f"{name} is left out: {why}")
+        for part, todo in chosen.items():
+            if part == "memory" or (part not in ALL_THREADS and threads != args.threads[0]):
+                continue
+            rows = []
+            for work in todo:
+                playing = {n: c for n, c in contenders.items() if takes_part(n, part, work)}
+                about = {"part": part, "threads": threads, "work": str(work), "sizes": vars(work)}
+                rows.append(about | measure(work, playing, args.seconds))
+                print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            if rows:
+                say(f"\n{part}, {threads} thread(s)\n\n{table(rows)}")
+                results["rows"] += rows
+        for contender in contenders.values():
+            contender.close()
+    if chosen.get("memory"):
+        results["memory"] = [memory(work, names) for work in chosen["memory"]]
+        say(f"\npeak memory beyond the imports, MB\n\n{memory_table(results['memory'])}")
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+        (args.out / "results.md").write_text("\n".join(written) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

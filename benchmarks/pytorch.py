@@ -1,0 +1,124 @@
+"""The works in PyTorch, as its documentation writes them: eager, or through ``torch.compile``."""
+
+import os
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+VERSION = f"PyTorch {torch.__version__}"
+
+
+class Model(nn.Module):
+    def __init__(self, work, parameters):
+        super().__init__()
+        self.work = work
+        self.sine = work.task == "sine"
+        self.rnn = getattr(nn, work.cell)(work.V, work.H, batch_first=self.sine)
+        self.head = nn.Linear(work.H, work.outputs)
+        self.load_state_dict(parameters)
+
+    def forward(self, x, state=None):
+        if self.work.task == "ids":  # its layers take features only
+            x = F.one_hot(x, self.work.V).float()
+        output, state = self.rnn(x, state)
+        return self.head(output[:, -1, :] if self.sine else output), state
+
+    def loss(self, x, y, state=None):
+        scores, state = self(x, state)
+        if self.sine:
+            return F.mse_loss(scores, y), None
+        return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), y.reshape(-1)), state
+
+
+def detached(state):
+    if state is None:
+        return None
+    return tuple(map(detached, state)) if isinstance(state, tuple) else state.detach()
+
+
+def build(work, arrays, compiled=""):
+    torch.compiler.reset()
+    through = torch.compile if compiled else lambda function: function
+    if work.kind == "chain":
+        return chain(through)
+    x, y = torch.from_numpy(arrays.pop("x")), torch.from_numpy(arrays.pop("y"))
+    model = Model(work, {name: torch.from_numpy(a) for name, a in arrays.items()})
+    return {"train": train, "forward": forward, "sample": sample}[work.kind](model, x, y, through)
+
+
+def train(model, x, y, through):
+    params = list(model.parameters())
+    optimizer = torch.optim.Adam(params, lr=2e-3)
+    loss_of = through(model.loss)
+    state = None
+
+    def gradients():
+        nonlocal state
+        optimizer.zero_grad()
+        loss, state = loss_of(x, y, state)
+        loss.backward()
+        return loss
+
+    def step():
+        nonlocal state
+        gradients()
+        torch.nn.utils.clip_grad_norm_(params, 5.0)
+        optimizer.step()
+        state = detached(state)
+
+    def values():
+        nonlocal state
+        found = {"loss": gradients().detach().numpy()}
+        state = None
+        return found | {name: p.grad.numpy() for name, p in model.named_parameters()}
+
+    return step, values
+
+
+def forward(model, x, y, through):
+    model = through(model)
+
+    def step():
+        with torch.no_grad():
+            return model(x)[0]
+
+    return step, lambda: {"scores": step().numpy()}
+
+
+def sample(model, x, y, through):
+    model = through(model)
+    state = None
+
+    @torch.no_grad()
+    def step():
+        nonlocal x, state
+        scores, state = model(x, state)
+        weights = scores[0].softmax(-1)
+        x = torch.multinomial(weights, 1)
+        x.item()
+        return weights
+
+    return step, lambda: {"weights": step().numpy()}
+
+
+def chain(through):
+    x = torch.ones(16, requires_grad=True)
+
+    @through
+    def run(x):
+        y = x
+        for _ in range(250):
+            y = (y * 1.0001).tanh()
+            y = y + x
+            y = y - 0.5
+        return y
+
+    def step():
+        x.grad = None
+        y = run(x)
+        y.sum().backward()
+        return y
+
+    return step, lambda: {"y": step().detach().numpy(), "x.grad": x.grad.numpy()}

@@ -1,0 +1,118 @@
+"""Tables and the chart out of results; run as a script, it fills docs/benchmarks.md.
+
+    python benchmarks/report.py DIR    # where `python benchmarks --out DIR` has written
+
+On the page a block from ``<!-- NAME -->`` to ``<!-- end -->`` is replaced by what NAME is: a part
+and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (where another is faster), ``chart``.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+BLOCK = re.compile("<!-- (.*?) -->\n.*?<!-- end -->", re.S)
+DOCS = Path(__file__).parent.parent / "docs"
+CONTENDERS = ("ours", "PyTorch", "torch.compile", "JAX", "products")
+COLOURS = dict(
+    zip(CONTENDERS, ("#d62728", "#1f77b4", "#17becf", "#2ca02c", "#999999"), strict=True)
+)
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def table(rows: list[dict]) -> str:
+    """Ours in ms, and of each other the ratio and its ms."""
+    names = [n for n in CONTENDERS[1:] if any(n in row["ms"] for row in rows)]
+    return markdown(
+        ["work", "ours, ms", *[f"x {n} (ms)" for n in names]],
+        [
+            [row["work"], f"{row['ms']['ours']:.3g}"]
+            + [
+                f"{row['ratio'][n]:.2f} ({row['ms'][n]:.3g})" if n in row["ms"] else "-"
+                for n in names
+            ]
+            for row in rows
+        ],
+    )
+
+
+def memory_table(rows: list[dict]) -> str:
+    names = list(rows[0]["MB"])
+    return markdown(
+        ["work", *[f"{n}, MB" for n in names]],
+        [[row["work"], *[f"{row['MB'][n]:.0f}" for n in names]] for row in rows],
+    )
+
+
+def losses(rows: list[dict]) -> str:
+    """Every row in which another is faster."""
+    found = [
+        [f"{row['work']}, {row['threads']} thread(s)", name, f"{ratio:.2f}"]
+        for row in rows
+        for name, ratio in row["ratio"].items()
+        if ratio < 1 and name != "products"
+    ]
+    return markdown(["work", "faster than ours", "x"], found)
+
+
+def chart(rows: list[dict], path: Path) -> None:
+    """Time a step against T and against H, for each layer."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "", "font.size": 8}
+    from matplotlib import pyplot as plt
+
+    cells = list(dict.fromkeys(row["sizes"]["cell"] for row in rows))
+    figure, axes = plt.subplots(2, len(cells), figsize=(9, 5), sharey="row", squeeze=False)
+    for line, part in zip(axes, ("T", "H"), strict=True):
+        for ax, cell in zip(line, cells, strict=True):
+            chosen = [r for r in rows if r["part"] == part and r["sizes"]["cell"] == cell]
+            for name in CONTENDERS:
+                points = [(r["sizes"][part], r["ms"][name]) for r in chosen if name in r["ms"]]
+                if points:
+                    # Against T the time of one of the T steps, so that a straight line is level.
+                    ys = [ms / (t if part == "T" else 1) for t, ms in points]
+                    xs = [x for x, _ in points]
+                    ax.loglog(xs, ys, "o-", ms=3, lw=1, color=COLOURS[name], label=name)
+            ax.set(xlabel=part, title=cell if part == "T" else None)
+            ax.grid(alpha=0.3)
+        line[0].set_ylabel("ms a time step" if part == "T" else "ms a training step")
+    axes[0, 0].legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def blocks(results: dict, docs: Path) -> dict[str, str]:
+    """What the page's blocks are filled with, by name."""
+    rows = results["rows"]
+    found = {}
+    for part, threads in {(row["part"], row["threads"]): None for row in rows}:
+        chosen = [r for r in rows if (r["part"], r["threads"]) == (part, threads)]
+        found[f"{part} {threads}"] = table(chosen)
+    versions = ", ".join(dict.fromkeys(results["versions"].values()))
+    found["machine"] = f"Measured on {results['date']}: {results['machine']}; {versions}."
+    found["losses"] = losses(rows)
+    if results["memory"]:
+        found["memory"] = memory_table(results["memory"])
+    curves = [row for row in rows if row["part"] in ("T", "H")]
+    if curves:
+        chart(curves, docs / "benchmarks.svg")
+        found["chart"] = "![time of a training step against T and H](benchmarks.svg)"
+    return found
+
+
+def fill(results: dict, docs: Path = DOCS) -> None:
+    """Put the figures into the page."""
+    page = docs / "benchmarks.md"
+    found = blocks(results, docs)
+    put = lambda m: f"<!-- {m[1]} -->\n{found[m[1]]}\n<!-- end -->" if m[1] in found else m[0]
+    text = BLOCK.sub(put, page.read_text(encoding="utf-8"))
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    fill(json.loads((Path(sys.argv[1]) / "results.json").read_text(encoding="utf-8")))

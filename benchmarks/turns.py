@@ -1,0 +1,147 @@
+"""Contenders in processes of their own, which take turns.
+
+A library reads how many threads it may use when it is loaded, and its idle threads may wait in a
+busy loop: in one process with others it would be measured with their settings and would share its
+cores with their threads. So each has a child process, driven by a pipe; the operating system stops
+all but the one whose turn it is. One thread means one core: a child may run on that alone.
+"""
+
+import importlib
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+TURN = 0.02  # seconds
+
+
+class Absent(Exception):
+    """A contender that is not installed."""
+
+
+class Contender:
+    """A child process that builds works and runs their steps when told."""
+
+    def __init__(self, module: str, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")  # a fresh interpreter
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(other, module, threads), daemon=True)
+        self.process.start()
+        other.close()
+        self.version = self.answer()
+        self.signal("SIGSTOP")
+
+    def answer(self):
+        try:
+            found = self.pipe.recv()
+        except EOFError:
+            raise RuntimeError(f"the child ended, exit code {self.process.exitcode}") from None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def ask(self, *request):
+        """Wake the child, let it answer, and stop it again."""
+        self.signal("SIGCONT")
+        self.pipe.send(request)
+        try:
+            return self.answer()
+        finally:
+            self.signal("SIGSTOP")
+
+    def signal(self, name: str) -> None:
+        if hasattr(signal, name) and self.process.is_alive():  # Windows has neither
+            os.kill(self.process.pid, getattr(signal, name))
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.join()
+
+
+def serve(pipe, module: str, threads: int) -> None:
+    """The child's loop."""
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)  # read when a library is loaded, so before that
+    if hasattr(os, "sched_setaffinity"):  # JAX can be held to one core in no other way
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    try:
+        module, *options = module.split()
+        contender = importlib.import_module(module)
+        pipe.send(contender.VERSION)
+    except ImportError as error:
+        return pipe.send(Absent(str(error)))
+    from works import arrays
+
+    step = None
+    while True:
+        request, *args = pipe.recv()
+        try:
+            if request == "build":
+                (work,) = args
+                step = None
+                step, values = contender.build(
+                    work, {} if work.kind == "chain" else arrays(work), *options
+                )
+                pipe.send(values())
+            elif request == "turn":
+                pipe.send(turn(step, *args))
+            elif request == "memory":
+                pipe.send(memory(contender, *args, *options))
+        except Exception as error:
+            pipe.send(error)
+
+
+def finish(result) -> None:
+    """Wait for what a step has only set going, as JAX does."""
+    for part in result if isinstance(result, tuple) else (result,):
+        if hasattr(part, "block_until_ready"):
+            part.block_until_ready()
+
+
+def turn(step, count: int) -> float:
+    """Seconds a step takes, over ``count`` in a row."""
+    if count > 1:
+        finish(step())  # the caches are another's
+    start = time.perf_counter()
+    for _ in range(count):
+        result = step()
+    finish(result)
+    return (time.perf_counter() - start) / count
+
+
+def rounds(contenders: dict[str, Contender], seconds: float, least: int = 5):
+    """Milliseconds a step takes, by contender, round by round: in each all have a turn."""
+    times = {name: [] for name in contenders}
+    counts = {}
+    for name, contender in contenders.items():
+        for _ in range(3):
+            single = contender.ask("turn", 1)
+        counts[name] = max(1, round(TURN / single))
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < least:
+        for name, contender in contenders.items():
+            times[name].append(contender.ask("turn", counts[name]) * 1e3)
+    return times
+
+
+def peak() -> float:
+    """The most memory this process has had, in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # what getrusage says starts, on Linux, from the parent's
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1e3
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def memory(contender, work, *options) -> float:
+    """MB at the peak of a few training steps, beyond the peak of the imports."""
+    from works import arrays
+
+    before = peak()
+    step, _ = contender.build(work, arrays(work), *options)
+    for _ in range(5):
+        finish(step())
+    return peak() - before

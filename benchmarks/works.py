@@ -1,0 +1,92 @@
+"""What is measured: each work's sizes, and the arrays that all contenders start from.
+
+Legend: V vocabulary, or size of the input, H hidden, B batch, T time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
+SIZES = [(65, 128, 32, 50), (65, 256, 64, 64), (28, 32, 1, 25), (87, 512, 100, 100)]
+SINE = (1, 16, 100, 10)
+T_CURVE = (10, 30, 100, 300, 1000, 3000, 10_000)
+H_CURVE = (64, 128, 256, 512, 1024)
+
+
+@dataclass(frozen=True)
+class Work:
+    """``kind`` train, forward, sample or chain; ``task`` ids, dense (float features) or sine."""
+
+    kind: str
+    task: str = "ids"
+    cell: str = "RNN"
+    V: int = 0
+    H: int = 0
+    B: int = 0
+    T: int = 0
+
+    def __str__(self) -> str:
+        if self.kind == "chain":
+            return "chain of 1,000 ops on 16 numbers, forward and backward"
+        task = {"ids": "", "dense": ", float input", "sine": ", sine task"}[self.task]
+        sizes = (self.V, self.H) if self.kind == "sample" else (self.V, self.H, self.B, self.T)
+        return f"{self.kind}, {self.cell} {', '.join(map(str, sizes))}{task}"
+
+    @property
+    def outputs(self) -> int:
+        return 1 if self.task == "sine" else self.V
+
+
+def works(part: str) -> Iterator[Work]:
+    """The rows of one part of the report."""
+    if part in ("train", "forward"):
+        for cell, sizes in product(GATES, SIZES):
+            yield Work(part, "ids", cell, *sizes)
+        for cell in GATES:
+            yield Work(part, "sine", cell, *SINE)
+    elif part == "dense":
+        for cell, sizes in product(GATES, SIZES):
+            yield Work("train", "dense", cell, *sizes)
+    elif part == "sample":
+        for cell, hidden in product(GATES, (128, 512)):
+            yield Work("sample", "ids", cell, 65, hidden, 1, 1)
+    elif part == "chain":
+        yield Work("chain")
+    elif part == "T":
+        for cell, steps in product(GATES, T_CURVE):
+            yield Work("train", "ids", cell, 65, 128, 32, steps)
+    elif part == "H":
+        for cell, hidden in product(GATES, H_CURVE):
+            yield Work("train", "ids", cell, 65, hidden, 32, 50)
+    elif part == "memory":
+        for cell, sizes in product(GATES, SIZES):
+            yield Work("train", "ids", cell, *sizes)
+
+
+def arrays(work: Work) -> dict:
+    """Parameters by PyTorch's names, input ``x`` and target ``y``; the same in every process."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    rows, bound = GATES[work.cell] * work.H, work.H**-0.5
+    shapes = {
+        "rnn.weight_ih_l0": (rows, work.V),
+        "rnn.weight_hh_l0": (rows, work.H),
+        "rnn.bias_ih_l0": (rows,),
+        "rnn.bias_hh_l0": (rows,),
+        "head.weight": (work.outputs, work.H),
+        "head.bias": (work.outputs,),
+    }
+    made = {name: random.uniform(-bound, bound, shape) for name, shape in shapes.items()}
+    if work.task == "sine":
+        made["x"], made["y"] = (
+            random.standard_normal(s) for s in ((work.B, work.T, 1), (work.B, 1))
+        )
+    else:
+        ids, made["y"] = random.integers(work.V, size=(2, work.T, work.B))
+        made["x"] = np.eye(work.V)[ids] if work.task == "dense" else ids
+    return {
+        name: np.ascontiguousarray(a, np.float32 if a.dtype.kind == "f" else np.int64)
+        for name, a in made.items()
+    }

@@ -1,0 +1,103 @@
+"""The benchmark runs as its page says, and lets no contender in that computes something else."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+MODULES = ("__main__", "ours", "products", "pytorch", "jaxjit", "report", "turns", "works")
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """The scripts import each other by bare names; forget these afterwards."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield
+    for name in MODULES[1:]:
+        sys.modules.pop(name, None)
+
+
+def run(*options: object, **env: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(FOLDER), "--seconds", "0", "--threads", "1", *map(str, options)]
+    env = os.environ | env
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+
+
+def test_command_writes_results_and_page(tmp_path, modules):
+    done = run("--parts", "train", "chain", "memory", "--only", "RNN 28", "--against", "products",
+               "--out", tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    (row,) = results["rows"]
+    assert row["work"] == "train, RNN 28, 32, 1, 25" and row["rounds"] == 5
+    assert row["ratio"].keys() == {"products"} and row["ms"].keys() == {"ours", "products"}
+    assert 0 < results["memory"][0]["MB"]["ours"] < 500
+    assert "| train, RNN 28, 32, 1, 25 |" in (tmp_path / "results.md").read_text()
+
+    import report
+
+    before = "a\n<!-- train 1 -->\nold\n<!-- end -->\nb\n<!-- T 1 -->\nstays\n<!-- end -->\n"
+    (tmp_path / "benchmarks.md").write_text(before)
+    report.fill(results, tmp_path)
+    after = (tmp_path / "benchmarks.md").read_text()
+    assert "old" not in after and "stays" in after and "| train, RNN 28, 32, 1, 25 |" in after
+    report.fill(results, tmp_path)
+    assert (tmp_path / "benchmarks.md").read_text() == after
+
+
+def test_missing_contender_is_named(tmp_path):
+    (tmp_path / "jax.py").write_text("raise ImportError('no such luck')")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = run("--parts", "train", "--only", "RNN 28", "--against", "JAX", PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    assert "JAX is left out: no such luck" in done.stdout
+
+
+def test_page_has_a_block_for_every_part(modules):
+    import report
+    from works import works
+
+    blocks = set(report.BLOCK.findall((report.DOCS / "benchmarks.md").read_text()))
+    both, one = ("train", "dense", "forward", "sample"), ("chain", "T", "H")
+    assert all(list(works(part)) for part in (*both, *one))
+    expected = {f"{part} {n}" for part in both for n in (1, 2)} | {f"{part} 1" for part in one}
+    assert blocks == expected | {"machine", "memory", "losses", "chart"}
+
+
+@pytest.mark.parametrize("kind", ["train", "forward", "sample"])
+def test_ours_computes_the_same_again(kind, modules):
+    """What is compared is of the start, so looking at it twice shows the same."""
+    import ours
+    from works import Work, arrays
+
+    work = Work(kind, "ids", "LSTM", 5, 4, 1, 1)
+    (_, first), (_, again) = (ours.build(work, arrays(work)) for _ in range(2))
+    found, repeated = first(), again()
+    assert all(np.array_equal(found[name], repeated[name]) for name in found)
+
+
+def test_difference_is_seen(modules):
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("command", FOLDER / "__main__.py")
+    command = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(command)
+    ours = {"loss": np.array(2.0, np.float32), "w": np.ones(3, np.float32)}
+    assert not command.differences({**ours, "loss": np.array(2.00001, np.float32)}, ours)
+    for wrong in (ours["w"] * 1.001, np.ones((3, 1), np.float32), ours["w"] * np.nan):
+        assert command.differences({**ours, "w": wrong}, ours)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("part", "only"), [("train", "28, 32, 1,"), ("forward", "sine"), ("sample", "65, 128")]
+)
+def test_pytorch_and_ours_do_the_same_work(part, only, modules):
+    done = run("--parts", part, "--only", only, "--against", "PyTorch")
+    assert done.returncode == 0, done.stderr
+    assert all(f"{part}, {cell}" in done.stdout for cell in ("RNN", "LSTM", "GRU"))

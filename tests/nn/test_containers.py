@@ -1,0 +1,197 @@
+"""Sequential, ModuleList, ModuleDict: as lists and dicts, and what of them is registered."""
+
+import copy
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.errors import IdError, NameMissing
+
+LISTS = {"Sequential": lambda modules: nn.Sequential(*modules), "ModuleList": nn.ModuleList}
+every_list = pytest.mark.parametrize("kind", LISTS)
+
+
+def layers(count):
+    return [nn.Linear(1, 1, bias=False) for _ in range(count)]
+
+
+places = st.integers(-4, 4)
+slices = st.slices(4)
+CHANGES = st.one_of(
+    st.tuples(st.just("append")),
+    st.tuples(st.just("extend"), st.integers(0, 3)),
+    st.tuples(st.just("insert"), places),
+    st.tuples(st.just("set"), places),
+    st.tuples(st.just("del"), places | slices),
+    st.tuples(st.just("pop"), places),
+    st.tuples(st.just("part"), slices),
+    st.tuples(st.sampled_from(["reverse", "iadd", "remove"])),
+)
+
+
+def change(modules, action, *arguments):
+    """The same change of a list and of a container."""
+    argument = arguments[0] if arguments else None
+    if action == "append":
+        fresh = layers(1)[0]
+        return [m.append(fresh) for m in modules]
+    if action == "extend":
+        fresh = layers(argument)
+        return [m.extend(iter(fresh)) for m in modules]
+    if action == "iadd":
+        fresh = layers(2)
+        for m in modules:
+            m += fresh
+    if action == "insert":
+        fresh = layers(1)[0]
+        return [m.insert(argument, fresh) for m in modules]
+    if action == "set":
+        fresh = layers(1)[0]
+        return [m.__setitem__(argument, fresh) for m in modules]
+    if action == "del":
+        return [m.__delitem__(argument) for m in modules]
+    if action == "pop":
+        one, two = (m.pop(argument) for m in modules)
+        assert one is two
+    if action == "remove" and len(modules[0]):
+        gone = modules[0][len(modules[0]) // 2]
+        return [m.remove(gone) for m in modules]
+    if action == "reverse":
+        return [m.reverse() for m in modules]
+    if action == "part":
+        assert list(modules[1][argument]) == modules[0][argument]
+    return None
+
+
+@every_list
+@given(count=st.integers(0, 4), changes=st.lists(CHANGES, max_size=5))
+def test_it_does_as_a_list_does(kind, count, changes):
+    plain = layers(count)
+    ours = LISTS[kind](plain)
+    plain = list(plain)
+    for action in changes:
+        try:
+            change([list(plain), list(plain)], *action)
+        except IndexError:
+            before = list(ours)
+            with pytest.raises(IdError, match=f"nn.{kind}: index"):
+                change([list(before), ours][::-1], *action)
+            assert list(ours) == before
+            continue
+        change([plain, ours], *action)
+        assert list(ours) == plain and len(ours) == len(plain)
+        assert [ours[i] for i in range(-len(plain), len(plain))] == plain * 2
+        assert all(module in ours for module in plain)
+        names = [name for name, _ in ours.named_children()]
+        assert names == [str(i) for i in range(len(plain))]
+        assert list(ours.state_dict()) == [f"{i}.weight" for i in range(len(plain))]
+    assert nn.Linear(1, 1) not in ours
+
+
+@every_list
+def test_what_adds_gives_itself(kind):
+    ours = LISTS[kind](layers(1))
+    assert ours.append(layers(1)[0]).extend(layers(2)) is ours
+    assert len(ours) == 4
+
+
+def test_parts_keep_their_names_or_not_as_in_pytorch():
+    modules = layers(4)
+    assert list(nn.Sequential(*modules)[1::2].state_dict()) == ["1.weight", "3.weight"]
+    assert list(nn.ModuleList(modules)[1::2].state_dict()) == ["0.weight", "1.weight"]
+    tail = nn.Sequential(*modules)[2:].append(layers(1)[0])
+    assert list(tail.state_dict()) == ["2.weight", "3.weight", "4.weight"]  # none is replaced
+
+
+def test_names_stay_when_modules_are_added_or_replaced():
+    model = nn.Sequential(OrderedDict(body=nn.Linear(2, 3), head=nn.Linear(3, 1)))
+    model[0] = nn.Linear(2, 3, bias=False)
+    model.append(nn.Tanh())
+    assert [name for name, _ in model.named_children()] == ["body", "head", "2"]
+    assert model(tg.ones(1, 2)).shape == (1, 1)
+
+
+@every_list
+def test_nothing_changes_where_one_is_no_module(kind):
+    ours = LISTS[kind](layers(2))
+    before = dict(ours.__dict__)
+    for wrong in (
+        lambda: ours.extend([nn.Tanh(), 3]),
+        lambda: ours.insert(0, None),
+        lambda: ours.__setitem__(0, "text"),
+    ):
+        with pytest.raises(TypeError):
+            wrong()
+        assert ours.__dict__ == before
+
+
+def test_a_module_list_is_trained_saved_moved_and_copied():
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+            self.heads = nn.ModuleDict({"a": nn.Linear(2, 1), "b": self.layers[0]})
+
+        def forward(self, x, head):
+            for layer in self.layers:
+                x = layer(x)
+            return self.heads[head](x)
+
+    model = Deep()
+    assert len(list(model.parameters())) == 8
+    assert "heads.b.weight" in model.state_dict()
+    model.double().eval()
+    assert not model.layers[2].training
+    twin = copy.deepcopy(model)
+    assert twin.heads["b"] is twin.layers[0] and twin.layers[0] is not model.layers[0]
+    x = tg.ones(1, 2, dtype=tg.float64)
+    np.testing.assert_array_equal(twin(x, "a").detach().numpy(), model(x, "a").detach().numpy())
+    model(x, "b").sum().backward()
+    assert all(p.grad is None for p in twin.parameters())
+    assert model.heads["a"].weight.grad is None and model.layers[1].weight.grad is not None
+    assert repr(model).startswith("Deep(\n  (layers): ModuleList(\n    (0): Linear(")
+
+
+def test_a_module_dict_does_as_a_dict_does():
+    one, two, three = layers(3)
+    ours = nn.ModuleDict({"one": one, "two": two})
+    assert list(ours) == list(ours.keys()) == ["one", "two"]
+    assert list(ours.values()) == [one, two]
+    assert list(ours.items()) == [("one", one), ("two", two)]
+    assert len(ours) == 2 and "one" in ours and "three" not in ours and 1 not in ours
+    assert ours["two"] is two and ours.two is two and ours.get("three") is None
+    ours["one"] = three
+    assert list(ours.items()) == [("one", three), ("two", two)]
+    assert ours.pop("one") is three and list(ours) == ["two"]
+    assert ours.pop("one", None) is None
+    ours.update([("four", one), ("two", three)])
+    ours.update(nn.ModuleDict({"five": two}))
+    ours.update(OrderedDict(six=one))
+    assert [*ours.items()] == [("two", three), ("four", one), ("five", two), ("six", one)]
+    assert list(ours.state_dict()) == ["two.weight", "four.weight", "five.weight", "six.weight"]
+    del ours["two"]
+    assert not hasattr(ours, "two")
+    ours.clear()
+    assert len(ours) == 0 and list(ours.state_dict()) == []
+    with pytest.raises(KeyError) as caught:
+        ours["one"]
+    assert isinstance(caught.value, NameMissing) and str(caught.value).startswith("nn.ModuleDict")
+
+
+def test_a_module_dict_takes_all_or_none():
+    ours = nn.ModuleDict({"one": nn.Tanh()})
+    before = dict(ours.__dict__)
+    for wrong in ({"two": nn.Tanh(), "three": 3}, {"two": nn.Tanh(), "pop": nn.Tanh()}):
+        with pytest.raises((TypeError, ValueError)):
+            ours.update(wrong)
+        assert ours.__dict__ == before
+
+
+def test_a_module_is_equal_to_itself_alone():
+    one, two = nn.ModuleDict(), nn.ModuleDict()
+    assert one == one and one != two and len({one, two}) == 2

@@ -1,0 +1,495 @@
+"""Schedules: their formulas, that they go on where they stopped, and that what is wrong changes nothing."""
+
+import copy
+import json
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim
+from tinygrad_rnn.errors import CheckpointError, DTypeError, OptionError
+from tinygrad_rnn.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    ReduceLROnPlateau,
+    StepLR,
+)
+
+lists = st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=3)
+factors = st.floats(0.1, 1.2)
+
+
+def optimizer_of(lrs=(0.1, 0.02), kind=optim.SGD):
+    return kind([{"params": [nn.Parameter(np.ones(2))], "lr": lr} for lr in lrs])
+
+
+def rates(optimizer):
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def options(optimizer):
+    return copy.deepcopy(optimizer.state_dict()["param_groups"])
+
+
+# ---------------------------------------------------------------- the formulas
+
+
+def follow(optimizer, scheduler, factor, epochs=60):
+    """``factor(epoch, base)`` tells each rate outright; ours are made from one another."""
+    bases = list(scheduler.base_lrs)
+    for epoch in range(epochs):
+        expected = [factor(epoch, base) for base in bases]
+        np.testing.assert_allclose(rates(optimizer), expected, rtol=1e-12, atol=1e-15)
+        assert scheduler.get_last_lr() == rates(optimizer)
+        assert scheduler.last_epoch == epoch
+        scheduler.step()
+
+
+@given(lrs=lists, size=st.integers(1, 20), gamma=factors)
+def test_step(lrs, size, gamma):
+    optimizer = optimizer_of(lrs)
+    scheduler = StepLR(optimizer, size, gamma)
+    follow(optimizer, scheduler, lambda epoch, base: base * gamma ** (epoch // size))
+
+
+@given(lrs=lists, gamma=factors)
+def test_exponential(lrs, gamma):
+    optimizer = optimizer_of(lrs)
+    follow(optimizer, ExponentialLR(optimizer, gamma), lambda epoch, base: base * gamma**epoch)
+
+
+@given(lrs=lists, length=st.integers(1, 25), low=st.sampled_from([0.0, 1e-3, 0.5]))
+def test_cosine(lrs, length, low):
+    optimizer = optimizer_of(lrs)
+    scheduler = CosineAnnealingLR(optimizer, length, low)
+
+    def factor(epoch, base):
+        return low + (base - low) * (1 + math.cos(math.pi * epoch / length)) / 2
+
+    for epoch in range(60):
+        found = rates(optimizer)
+        np.testing.assert_allclose(found, [factor(epoch, lr) for lr in lrs], rtol=1e-9, atol=1e-12)
+        assert min(found) >= 0.0
+        scheduler.step()
+
+
+@given(
+    lrs=lists, first=st.floats(0.01, 1.0), last=st.sampled_from([0.0, 0.3, 1.0]),
+    length=st.integers(1, 40),
+)  # fmt: skip
+def test_linear(lrs, first, last, length):
+    optimizer = optimizer_of(lrs)
+    scheduler = LinearLR(optimizer, first, last, length)
+
+    def factor(epoch, base):
+        return base * (first + (last - first) * min(epoch, length) / length)
+
+    follow(optimizer, scheduler, factor)
+    optimizer.step()  # also where the last rate is a 0 that was rounded
+
+
+@given(lrs=lists, several=st.booleans())
+def test_lambda(lrs, several):
+    functions = [lambda e: 0.9**e, lambda e: 1 / (1 + e), lambda e: e % 5][: len(lrs)]
+    optimizer = optimizer_of(lrs)
+    scheduler = LambdaLR(optimizer, functions if several else functions[0])
+    for epoch in range(20):
+        chosen = functions if several else functions[:1] * len(lrs)
+        assert rates(optimizer) == [base * f(epoch) for base, f in zip(lrs, chosen, strict=True)]
+        scheduler.step()
+
+
+def test_plateau():
+    optimizer = optimizer_of([1.0, 0.1])
+    scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=2, cooldown=1, min_lr=[0.0, 0.05])
+    found = []
+    for loss in [3.0, 2.0, 2.0, 2.0, 2.0, 9.0, 2.0, 2.0, 2.0, 1.0, tg.tensor(1.5), np.float32(1.5)]:
+        scheduler.step(loss)
+        found.append(optimizer.param_groups[0]["lr"])
+    # After the third loss that is no better it is halved, and one epoch does not count.
+    assert found == [1.0] * 4 + [0.5] * 4 + [0.25] * 4
+    assert rates(optimizer) == scheduler.get_last_lr() == [0.25, 0.05]
+    assert (scheduler.best, scheduler.last_epoch) == (1.0, 12)
+
+
+def test_plateau_counts_anew():
+    """Every patience + 1 epochs that are no better; those of a cooldown do not count."""
+    for cooldown in (0, 3):
+        optimizer = optimizer_of([1.0])
+        scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=1, cooldown=cooldown)
+        found = []
+        for _ in range(12):
+            scheduler.step(1.0)
+            found += rates(optimizer)
+        expected = [1.0] * 2
+        while len(expected) < 12:
+            expected += [0.5 ** (1 + (len(expected) - 2) // (2 + cooldown))]
+        assert found == expected
+
+
+def test_a_zero_that_was_rounded_is_a_zero():
+    """PyTorch's is -1e-17, which no optimizer would take."""
+    optimizer = optimizer_of([1.0])
+    scheduler = LinearLR(optimizer, 0.16864039164875994, 0.0, 3)
+    for _ in range(5):
+        scheduler.step()
+    assert rates(optimizer) == [0.0]
+    optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("settings", "metrics", "reduced"),
+    [
+        ({"mode": "min"}, [1.0, 0.99995], True),
+        ({"mode": "min"}, [1.0, 0.9998], False),
+        ({"mode": "min"}, [-1.0, -0.99995], False),  # relative to what is negative, as PyTorch's
+        ({"mode": "max"}, [1.0, 1.00005], True),
+        ({"mode": "max"}, [1.0, 1.0002], False),
+        ({"mode": "min", "threshold": 0.5, "threshold_mode": "abs"}, [3.0, 2.6], True),
+        ({"mode": "min", "threshold": 0.5, "threshold_mode": "abs"}, [3.0, 2.4], False),
+        ({"mode": "max", "threshold": 0.5, "threshold_mode": "abs"}, [3.0, 3.4], True),
+        ({"mode": "max", "threshold": 0.5, "threshold_mode": "abs"}, [3.0, 3.6], False),
+        ({"mode": "min"}, [math.inf, 5.0], True),  # no better than before the first
+        ({"mode": "min"}, [5.0, math.inf], True),
+        ({"mode": "min", "eps": 0.5}, [1.0, 1.0], False),
+    ],
+)
+def test_what_is_better(settings, metrics, reduced):
+    optimizer = optimizer_of([0.5])
+    scheduler = ReduceLROnPlateau(optimizer, patience=0, **settings)
+    for metric in metrics:
+        scheduler.step(metric)
+    assert (rates(optimizer) == [0.05]) == reduced
+
+
+# ---------------------------------------------------------------- groups, and others' changes
+
+
+def test_schedulers_work_together():
+    optimizer = optimizer_of([1.0])
+    both = LinearLR(optimizer, 0.5, total_iters=2), ExponentialLR(optimizer, 0.9)
+    found = []
+    for _ in range(4):
+        found += rates(optimizer)
+        for scheduler in both:
+            scheduler.step()
+    np.testing.assert_allclose(found, [0.5, 0.75 * 0.9, 0.81, 0.729])
+
+
+def test_a_rate_changed_by_hand_is_gone_on_from():
+    optimizer = optimizer_of([1.0])
+    scheduler = StepLR(optimizer, 2)
+    optimizer.param_groups[0]["lr"] = 0.5
+    scheduler.step()
+    assert rates(optimizer) == [0.5]
+    scheduler.step()
+    assert rates(optimizer) == [0.05]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: StepLR(o, 1, 0.5),
+        lambda o: LambdaLR(o, lambda epoch: 0.5**epoch),
+        lambda o: ReduceLROnPlateau(o, "min", 0.5, 0),
+    ],
+)
+def test_a_group_that_joins_is_scheduled_too(make):
+    optimizer = optimizer_of([1.0])
+    scheduler = make(optimizer)
+    for epoch in range(3):
+        if epoch == 1:
+            optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))], "lr": 8.0})
+        scheduler.step(*[3.0][: isinstance(scheduler, ReduceLROnPlateau)])
+    kinds = {StepLR: [0.125, 2.0], LambdaLR: [0.125, 1.0], ReduceLROnPlateau: [0.25, 2.0]}
+    assert rates(optimizer) == kinds[type(scheduler)]
+    assert len(scheduler.base_lrs) == 2
+    assert not scheduler.misfits(scheduler.state_dict())
+
+
+def test_functions_for_the_groups_there_were_are_too_few():
+    optimizer = optimizer_of([1.0])
+    scheduler = LambdaLR(optimizer, [lambda epoch: 0.5])
+    optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
+    before = options(optimizer)
+    with pytest.raises(
+        OptionError, match="length of lr_lambda, one for each group, is 1, expected 2"
+    ):
+        scheduler.step()
+    assert options(optimizer) == before
+    assert scheduler.last_epoch == 0
+
+
+def test_ones_own():
+    """As docs say: name the rules of the settings, and tell the rates."""
+
+    class Halves(LRScheduler):
+        rules = {"times": (tg.errors.check_integers, 1)}
+
+        def __init__(self, optimizer, times):
+            self.times = times
+            super().__init__(optimizer)
+
+        def lrs_at(self, epoch):
+            return [base * 0.5 ** min(epoch, self.times) for base in self.base_lrs]
+
+    optimizer = optimizer_of([1.0])
+    scheduler = Halves(optimizer, 2)
+    for _ in range(3):
+        scheduler.step()
+    assert rates(optimizer) == [0.25]
+    assert scheduler.state_dict()["times"] == 2
+    with pytest.raises(
+        OptionError, match=r"optim.lr_scheduler.Halves: times is 0, expected at least 1"
+    ):
+        Halves(optimizer, 0)
+
+
+def test_it_may_start_where_another_run_stopped():
+    optimizer = optim.SGD([{"params": [nn.Parameter(np.ones(1))], "lr": 0.25, "initial_lr": 1.0}])
+    assert LambdaLR(optimizer, lambda epoch: 0.5**epoch, last_epoch=2).get_last_lr() == [0.125]
+    assert ExponentialLR(optimizer, 0.5, last_epoch=2).get_last_lr() == [0.125]
+    assert CosineAnnealingLR(optimizer, 9, last_epoch=2).get_last_lr() == [0.125]
+    assert LinearLR(optimizer, 0.5, last_epoch=2).get_last_lr() == [0.125]
+    assert StepLR(optimizer, 3, 0.5, last_epoch=2).get_last_lr() == [0.0625]
+    with pytest.raises(DTypeError, match=r"initial_lr\[0\] is None, expected a number"):
+        StepLR(optimizer_of(), 2, last_epoch=3)
+
+
+# ---------------------------------------------------------------- saving and loading
+
+MAKERS = {
+    "step": lambda o: StepLR(o, 7, 0.5),
+    "exponential": lambda o: ExponentialLR(o, 0.97),
+    "cosine": lambda o: CosineAnnealingLR(o, 11, 1e-3),
+    "linear": lambda o: LinearLR(o, 0.1, 0.7, 30),
+    "lambda": lambda o: LambdaLR(o, [lambda e: 0.9**e, lambda e: 1 / (1 + e)]),
+    "plateau": lambda o: ReduceLROnPlateau(o, "max", 0.5, 1, cooldown=2, min_lr=(1e-3, 0.0)),
+}
+OTHERS = {
+    "step": lambda o: StepLR(o, 2),
+    "exponential": lambda o: ExponentialLR(o, 0.1),
+    "cosine": lambda o: CosineAnnealingLR(o, 3),
+    "linear": LinearLR,
+    "lambda": MAKERS["lambda"],
+    "plateau": ReduceLROnPlateau,
+}
+
+
+def advance(scheduler, rng):
+    metric = [rng.standard_normal()] if isinstance(scheduler, ReduceLROnPlateau) else []
+    scheduler.step(*metric)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@given(stop=st.integers(0, 40))
+def test_it_goes_on_from_a_state_as_if_it_had_not_stopped(name, stop):
+    """Settings come from the state, through text; the functions from the new scheduler."""
+    optimizer = optimizer_of()
+    scheduler = MAKERS[name](optimizer)
+    rng = np.random.default_rng(stop)
+    for _ in range(stop):
+        advance(scheduler, rng)
+    state, rest = json.loads(json.dumps([scheduler.state_dict(), optimizer.state_dict()]))
+    fresh = optimizer_of([9.0, 9.0])
+    again = OTHERS[name](fresh)
+    advance(again, np.random.default_rng(0))
+    fresh.load_state_dict(rest)
+    again.load_state_dict(state)
+    twin = copy.deepcopy(rng)
+    for _ in range(60):
+        assert rates(fresh) == rates(optimizer)
+        assert again.get_last_lr() == scheduler.get_last_lr()
+        assert json.dumps(again.state_dict()) == json.dumps(scheduler.state_dict())
+        advance(scheduler, rng)
+        advance(again, twin)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_state_is_a_copy_both_ways(name):
+    scheduler = MAKERS[name](optimizer_of())
+    state = scheduler.state_dict()
+    kept = copy.deepcopy(state)
+    optimizer = optimizer_of()
+    other = OTHERS[name](optimizer)
+    other.load_state_dict(state)
+    for each in (scheduler, other):
+        each.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
+    for each in (scheduler, other):
+        if name not in ("lambda", "plateau"):  # these have settings for two groups
+            advance(each, np.random.default_rng(0))
+            assert len(each.base_lrs) == 3
+    other.get_last_lr().clear()
+    assert state == kept
+
+
+WRONG = {
+    "lr_lambda": None,
+    "last_epoch": 1.5,
+    "base_lrs": [0.1],
+    "_last_lr": [math.nan, 0.1],
+    "step_size": 0,
+    "gamma": math.nan,
+    "T_max": "x",
+    "eta_min": -1.0,
+    "start_factor": 0.0,
+    "end_factor": 2.0,
+    "total_iters": None,
+    "mode": "mid",
+    "threshold_mode": 3,
+    "factor": 1.0,
+    "best": "x",
+    "patience": -1,
+    "cooldown": 0.5,
+    "cooldown_counter": -1,
+    "num_bad_epochs": None,
+    "min_lr": [0.1, 0.1, 0.1],
+    "threshold": math.inf,
+    "eps": None,
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_state_that_does_not_fit_changes_nothing(name):
+    optimizer = optimizer_of()
+    scheduler = MAKERS[name](optimizer)
+    advance(scheduler, np.random.default_rng(0))
+    before, rest = scheduler.state_dict(), options(optimizer)
+    states = [{**before, key: value} for key, value in WRONG.items() if key in before]
+    assert len(states) >= 3
+    states += [{key: value for key, value in before.items() if key != "last_epoch"}, {}, None, 3]
+    states += [{**before, "more": 1}, StepLR(optimizer_of([1.0]), 1).state_dict(), [1]]
+    for state in states:
+        with pytest.raises(
+            CheckpointError, match=r"optim.lr_scheduler.*load_state_dict: nothing was"
+        ):
+            scheduler.load_state_dict(state)
+        assert scheduler.state_dict() == before
+        assert options(optimizer) == rest
+
+
+# ---------------------------------------------------------------- what cannot be right
+
+CALLS = [
+    (lambda o: StepLR(3, 1), DTypeError, "StepLR: optimizer is int, expected an Optimizer"),
+    (lambda o: StepLR(o, 0), OptionError, "StepLR: step_size is 0, expected at least 1"),
+    (lambda o: StepLR(o, 1.5), DTypeError, "step_size is 1.5, expected an integer"),
+    (lambda o: StepLR(o, 1, math.nan), OptionError, "gamma is nan, expected a finite"),
+    (lambda o: StepLR(o, 1, last_epoch=-2), OptionError, "last_epoch is -2"),
+    (lambda o: StepLR(o, 1, last_epoch=None), DTypeError, "last_epoch is None"),
+    (lambda o: ExponentialLR(o, -0.1), OptionError, "ExponentialLR: gamma is -0.1"),
+    (lambda o: ExponentialLR(o, "x"), DTypeError, "gamma is 'x', expected a number"),
+    (lambda o: CosineAnnealingLR(o, 0), OptionError, "T_max is 0"),
+    (lambda o: CosineAnnealingLR(o, 5, -1.0), OptionError, "eta_min is -1.0"),
+    (
+        lambda o: LinearLR(o, 0.0),
+        OptionError,
+        "start_factor is 0.0, expected a number from 5e-324 to 1",
+    ),
+    (lambda o: LinearLR(o, 1.5), OptionError, "start_factor is 1.5"),
+    (lambda o: LinearLR(o, end_factor=1.5), OptionError, "end_factor is 1.5"),
+    (lambda o: LinearLR(o, total_iters=0), OptionError, "total_iters is 0"),
+    (lambda o: LambdaLR(o, 3), DTypeError, "lr_lambda.0. is int, expected a function of the epoch"),
+    (
+        lambda o: LambdaLR(o, [len]),
+        OptionError,
+        "length of lr_lambda, one for each group, is 1, expected 2",
+    ),
+    (lambda o: LambdaLR(o, [abs, None]), DTypeError, "lr_lambda.1. is NoneType"),
+    (lambda o: LambdaLR(o, lambda e: math.nan), OptionError, "lr_lambda.0..0. is nan"),
+    (lambda o: LambdaLR(o, lambda e: None), DTypeError, "lr_lambda.0..0. is None"),
+    (lambda o: LambdaLR(o, lambda e: -1.0), OptionError, "lr_lambda.0..0. is -1.0"),
+    (lambda o: ReduceLROnPlateau(None), DTypeError, "ReduceLROnPlateau: optimizer is NoneType"),
+    (lambda o: ReduceLROnPlateau(o, "mid"), OptionError, "mode is 'mid', expected 'min' or 'max'"),
+    (lambda o: ReduceLROnPlateau(o, factor=1.0), OptionError, "factor is 1.0"),
+    (lambda o: ReduceLROnPlateau(o, factor=-0.1), OptionError, "factor is -0.1"),
+    (lambda o: ReduceLROnPlateau(o, patience=-1), OptionError, "patience is -1"),
+    (lambda o: ReduceLROnPlateau(o, patience=1.5), DTypeError, "patience is 1.5"),
+    (lambda o: ReduceLROnPlateau(o, threshold=math.nan), OptionError, "threshold is nan"),
+    (lambda o: ReduceLROnPlateau(o, threshold_mode="x"), OptionError, "threshold_mode is 'x'"),
+    (lambda o: ReduceLROnPlateau(o, cooldown=-1), OptionError, "cooldown is -1"),
+    (lambda o: ReduceLROnPlateau(o, min_lr=-1.0), OptionError, "min_lr.0. is -1.0"),
+    (
+        lambda o: ReduceLROnPlateau(o, min_lr=[0.1]),
+        OptionError,
+        "length of min_lr, one for each group, is 1",
+    ),
+    (lambda o: ReduceLROnPlateau(o, eps=-1.0), OptionError, "eps is -1.0"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "words"), CALLS)
+def test_wrong_settings_change_nothing(call, error, words):
+    optimizer = optimizer_of()
+    before = options(optimizer)
+    with pytest.raises(error, match=words):
+        call(optimizer)
+    assert options(optimizer) == before
+
+
+@pytest.mark.parametrize(
+    ("metrics", "error", "words"),
+    [
+        ((), DTypeError, r"ReduceLROnPlateau.step: metrics is NoneType, expected a number"),
+        ((math.nan,), OptionError, "step: metrics is nan"),
+        ((tg.tensor(math.nan),), OptionError, "step: metrics is nan"),
+        (("0.5",), DTypeError, "step: metrics is str"),
+        ((tg.ones(2),), ValueError, "one element"),
+    ],
+)
+def test_wrong_metrics_change_nothing(metrics, error, words):
+    optimizer = optimizer_of()
+    scheduler = ReduceLROnPlateau(optimizer, patience=0)
+    scheduler.step(1.0)
+    before, rest = scheduler.state_dict(), options(optimizer)
+    with pytest.raises(error, match=words):
+        scheduler.step(*metrics)
+    assert (scheduler.state_dict(), options(optimizer)) == (before, rest)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("rate", [math.nan, None, -1.0])
+def test_a_wrong_rate_found_changes_nothing(name, rate):
+    optimizer = optimizer_of()
+    scheduler = MAKERS[name](optimizer)
+    optimizer.param_groups[1]["lr"] = rate
+    before = scheduler.state_dict()
+    if name == "lambda":  # makes its rates anew
+        scheduler.step()
+        assert rates(optimizer) == scheduler.get_last_lr() == [0.1 * 0.9, 0.02 / 2]
+    else:
+        with pytest.raises(
+            (DTypeError, OptionError), match=rf"optim.lr_scheduler.*: lr\[1\] is {rate}"
+        ):
+            scheduler.step(*[3.0][: name == "plateau"])
+        assert scheduler.state_dict() == before
+        assert rates(optimizer)[0] == scheduler.get_last_lr()[0]
+
+
+def test_a_rate_that_overflows_changes_nothing():
+    optimizer = optimizer_of()
+    scheduler = ExponentialLR(optimizer, 1e200)
+    scheduler.step()
+    before = scheduler.state_dict(), options(optimizer)
+    with pytest.raises(OptionError, match=r"ExponentialLR: lr\[0\] is inf"):
+        scheduler.step()
+    assert (scheduler.state_dict(), options(optimizer)) == before
+
+
+def test_rates_are_floats_and_states_plain():
+    optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=np.float32(0.1))
+    scheduler = ExponentialLR(optimizer, 0.5)
+    scheduler.step()
+    assert [type(rate) for rate in (*rates(optimizer), *scheduler.base_lrs)] == [float, float]
+    for one, other in pairwise(
+        [scheduler.state_dict(), json.loads(json.dumps(scheduler.state_dict()))]
+    ):
+        assert one == other

@@ -1,0 +1,123 @@
+"""Gradients held against differences: how to test an op, a layer or a loss of one's own."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..creation import randn
+from ..engine.node import check_writable
+from ..errors import DTypeError, GraphError, OptionError, described
+from ..random import Generator
+from ..tensor import Tensor
+from .functional import pull
+
+Function = Callable[..., Any]
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, tuple | list) else [given]
+
+
+def _floats(result: Any) -> list[Tensor]:
+    """What a function returned, as far as it can have gradients."""
+    return [x for x in _listed(result) if isinstance(x, Tensor) and x.dtype.kind == "f"]
+
+
+def _signed(like: Sequence[Tensor], generator: Generator) -> list[Tensor]:
+    """Random weights that show what ones would hide: of either sign, none near 0."""
+    draws = [randn(*x.shape, generator=generator, dtype=x.dtype, device=x.device) for x in like]
+    return [g + g.sign() * 0.5 for g in draws]
+
+
+def _host(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    return [np.array(x.detach().cpu().numpy(), np.float64) for x in tensors]
+
+
+def _unlike(words: str, *rows: Any, atol: float, rtol: float) -> list[str]:
+    """The first row (number, found, wanted) that differs, and where most; nothing if none does."""
+    for i, a, b in zip(*rows, strict=True):
+        far = ~np.isclose(a, b, rtol, atol)
+        if far.any():
+            gap = np.nan_to_num(np.where(far, np.abs(a - b), -1.0), nan=np.inf)
+            place = tuple([int(n) for n in np.unravel_index(gap.argmax(), a.shape)])
+            return [f"input {i} at {place}: {words.format(a[place], b[place])}"]
+    return []
+
+
+def _check(
+    name: str, fn: Function, inputs: list[Any], eps: float, atol: float, rtol: float, raises: bool
+) -> bool:
+    places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    if not places:
+        raise OptionError(f"{name}: no input requires grad, expected one with requires_grad=True")
+    for i in places:
+        check_writable(inputs[i].array, f"{name}: input {i}")
+        if inputs[i].dtype != np.float64:
+            got = described(inputs[i])
+            raise DTypeError(f"{name}: input {i} is {got}, expected float64; use .double()")
+    asked, generator = [inputs[i] for i in places], Generator()
+    run: Function = lambda: _floats(fn(*inputs))
+    pulled: Function = lambda g: _host(pull(name, run(), asked, g, False, False))
+
+    u, v = _signed(run(), generator), _signed(run(), generator)
+    of_u, of_v, both = pulled(u), pulled(v), pulled([a - 3 * b for a, b in zip(u, v, strict=True)])
+    wanted = [a - 3 * b for a, b in zip(of_u, of_v, strict=True)]
+    weights, slopes = _host(u), [np.zeros(x.shape) for x in asked]
+    for x, slope in zip(asked, slopes, strict=True):
+        for place in np.ndindex(*x.shape):
+            value = float(x.array[place])
+            try:
+                x.array[place] = value + eps
+                high = _host(run())
+                x.array[place] = value - eps
+                ends = zip(high, _host(run()), weights, strict=True)
+            finally:
+                x.array[place] = value
+            slope[place] = sum(((a - b) * w).sum() for a, b, w in ends) / (2 * eps)
+    wrong = _unlike("analytic {}, numerical {}", places, of_u, slopes, atol=atol, rtol=rtol)
+    linear = "the backward is not linear: given u - 3 v it makes {}, of u less 3 times of v is {}"
+    scale = max(np.abs(np.nan_to_num(a)).max(initial=1.0) for a in wanted)
+    wrong += _unlike(linear, places, both, wanted, atol=1e-9 * scale, rtol=0.0)
+    if wrong and raises:
+        raise GraphError(f"{name}: {'; '.join(wrong)}")
+    return not wrong
+
+
+def gradcheck(
+    fn: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:  # fmt: skip
+    """Hold the gradients of ``fn(*inputs)`` against central differences, as torch.autograd.gradcheck.
+
+    Checked are those inputs, Tensors of float64, that require grad. The outputs are weighed with
+    random numbers of both signs, so that a backward of ``g * g * f'(x)`` fails too, and it has to be
+    linear. Raises GraphError with the worst place, or returns False unless ``raise_exception``.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.randn(3, 2, dtype="float64", requires_grad=True)
+    >>> tg.autograd.gradcheck(lambda x: (x * x).tanh(), x)
+    True
+    """
+    return _check("gradcheck", fn, _listed(inputs), eps, atol, rtol, raise_exception)
+
+
+def gradgradcheck(
+    fn: Function, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6, atol: float = 1e-5,
+    rtol: float = 1e-3, raise_exception: bool = True,
+) -> bool:  # fmt: skip
+    """As :func:`gradcheck`, of the second derivatives: those of the gradients of ``fn``.
+
+    The gradients of its outputs, ``grad_outputs``, random if left out, are inputs as well: the
+    numbers in messages count on with them.
+    """
+    given, count = _listed(inputs), len(_listed(inputs))
+    recorded: Function = lambda xs: [out for out in _floats(fn(*xs)) if out.requires_grad]
+    us = _signed(recorded(given), Generator()) if grad_outputs is None else _listed(grad_outputs)
+
+    def slopes(*args: Any) -> tuple[Tensor, ...]:
+        asked = [x for x in args[:count] if isinstance(x, Tensor) and x.requires_grad]
+        return pull("gradgradcheck", recorded(args[:count]), asked, args[count:], True, False)
+
+    given += [u.requires_grad_() for u in us]
+    return _check("gradgradcheck", slopes, given, eps, atol, rtol, raise_exception)

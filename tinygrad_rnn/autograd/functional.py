@@ -1,0 +1,126 @@
+"""Derivatives of functions of Tensors, in PyTorch's names: Jacobian, Hessian, products with them.
+
+``inputs``, and what ``func`` returns, are a Tensor or a tuple of them; results are nested alike.
+They can be differentiated again if ``create_graph``. An input or output without a part in the
+derivative gives zeros, or with ``strict`` a GraphError.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..creation import arange, ones_like, zeros_like
+from ..engine.mode import enable_grad
+from ..engine.op import identity
+from ..errors import GraphError, ShapeError
+from ..functions import stack
+from ..tensor import Tensor
+from .gradient import grad, several
+
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
+
+Tensors = Sequence[Tensor]
+Fn = Callable[..., Any]
+
+
+def _call(name: str, func: Fn, inputs: Any, create: bool) -> tuple[Tensors, Any, Tensors]:
+    """Inputs of its own for a function, what it makes of them, and that as a tuple."""
+    with enable_grad():
+        xs = [
+            identity(x) if create and x.requires_grad else x.detach().requires_grad_()
+            for x in several(name, "inputs", inputs)
+        ]
+        result = func(*xs)
+    return xs, result, several(name, "the output", result)
+
+
+def _vector(name: str, v: Any, like: Tensors) -> Tensors:
+    """The vector of a product, of the shapes of ``like``; None is 1 for a single number."""
+    if v is None and len(like) == 1 and like[0].numel() == 1:
+        return (ones_like(like[0]),)
+    vectors = () if v is None else several(name, "v", v)
+    if [x.shape for x in vectors] != [x.shape for x in like]:
+        got, wanted = ([x.shape for x in each] for each in (vectors, like))
+        raise ShapeError(f"{name}: v is of the shapes {got}, expected {wanted}")
+    return vectors
+
+
+def pull(
+    name: str, outputs: Tensors, inputs: Tensors, v: Tensors, create: bool, strict: bool,
+    what: str = "input",
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """The gradients of the inputs, given those of the outputs; zeros where there is no way."""
+    pairs = [(out, g) for out, g in zip(outputs, v, strict=True) if out.requires_grad]
+    found: Any = [None] * len(inputs)
+    if pairs:
+        outs, vectors = zip(*pairs, strict=True)
+        found = grad(outs, inputs, vectors, True, create, allow_unused=True)
+    lost = [f"output {i}" for i, out in enumerate(outputs) if not out.requires_grad]
+    lost += [f"{what} {i}" for i, g in enumerate(found) if g is None or g.requires_grad < create]
+    if strict and lost:
+        raise GraphError(f"{name}: the derivative does not depend on {lost[0]} (strict=True)")
+    return tuple(zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
+
+
+def _like(given: Any, results: Sequence[Any], create: bool = True) -> Any:
+    """Results nested as what was given, without their history unless it is wanted."""
+    results = tuple(results) if create else tuple([result.detach() for result in results])
+    return results[0] if isinstance(given, Tensor) else results
+
+
+def vjp(func: Fn, inputs: Any, v: Any = None, create_graph: bool = False,
+        strict: bool = False) -> tuple[Any, Any]:  # fmt: skip
+    """``func(*inputs)``, and v times its Jacobian: of the shapes of the outputs, of the inputs.
+
+    ``v`` is of the shapes of the outputs; it may be left out if they are one number.
+    """
+    xs, result, outs = _call("vjp", func, inputs, create_graph)
+    grads = pull("vjp", outs, xs, _vector("vjp", v, outs), create_graph, strict)
+    return _like(result, outs, create_graph), _like(inputs, grads)
+
+
+def jvp(func: Fn, inputs: Any, v: Any = None, create_graph: bool = False,
+        strict: bool = False) -> tuple[Any, Any]:  # fmt: skip
+    """``func(*inputs)``, and its Jacobian times v, which is of the shapes of the inputs.
+
+    The gradients are linear in those of the outputs: their derivative by these is the Jacobian.
+    """
+    xs, result, outs = _call("jvp", func, inputs, create_graph)
+    us = [zeros_like(out, requires_grad=True) for out in outs]
+    back = pull("jvp", outs, xs, us, True, strict)
+    along = pull("jvp", back, us, _vector("jvp", v, xs), create_graph, strict, "output")
+    return _like(result, outs, create_graph), _like(result, along)
+
+
+def hvp(func: Fn, inputs: Any, v: Any = None, create_graph: bool = False,
+        strict: bool = False) -> tuple[Any, Any]:  # fmt: skip
+    """``func(*inputs)``, a single number, and its Hessian times v, of the shapes of the inputs."""
+    xs, result, outs = _call("hvp", func, inputs, create_graph)
+    back = pull("hvp", outs, xs, _vector("hvp", None, outs), True, strict)
+    grads = pull("hvp", back, xs, _vector("hvp", v, xs), create_graph, strict)
+    return _like(result, outs, create_graph), _like(inputs, grads)
+
+
+def jacobian(func: Fn, inputs: Any, create_graph: bool = False, strict: bool = False) -> Any:
+    """The derivatives of outputs by inputs: for one of each, of their shapes joined."""
+    xs, result, outs = _call("jacobian", func, inputs, create_graph)
+    found = []
+    for out in outs:
+        index = arange(out.numel(), device=out.device).reshape(out.shape)
+        units = [(index == i).to(out.dtype) for i in range(out.numel())]
+        rows = [pull("jacobian", [out], xs, [unit], create_graph, strict) for unit in units]
+        columns = [stack([row[i] for row in rows] or [x])[: len(rows)] for i, x in enumerate(xs)]
+        shaped = [c.reshape(*out.shape, *x.shape) for c, x in zip(columns, xs, strict=True)]
+        found.append(_like(inputs, shaped))
+    return _like(result, found)
+
+
+def hessian(func: Fn, inputs: Any, create_graph: bool = False, strict: bool = False) -> Any:
+    """The second derivatives of a single number by all pairs of inputs."""
+
+    def slope(*inner: Tensor) -> Any:
+        xs, _, outs = _call("hessian", func, inner, True)
+        return _like(
+            inputs, pull("hessian", outs, xs, _vector("hessian", None, outs), True, strict)
+        )
+
+    return jacobian(slope, inputs, create_graph, strict)

@@ -71,6 +71,14 @@ def test_many_small_gradients_lose_nothing():
     )
 
 
+@pytest.mark.parametrize("exponent", range(-24, -16))
+def test_squares_that_have_lost_digits(exponent):
+    """In float32 they are no zeros yet, but few digits of them are left."""
+    grad = (np.arange(1, 8) * 10.0**exponent).astype(np.float32)
+    expected = norm([grad], 2)
+    assert get_total_norm([tg.tensor(grad)]).item() == pytest.approx(expected, rel=1e-6)
+
+
 def test_below_the_limit_nothing_changes():
     grad = np.array([0.3, 0.4], np.float32)
     (parameter,) = parameters(grad)

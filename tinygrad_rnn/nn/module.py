@@ -252,8 +252,7 @@ class Module:
                 check_writable(own.array, name)
                 pairs.append((own, as_tensor(_host_array(key, state_dict[key]), device=own.device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
-            own.array[...] = given.array
-            own.version[0] += 1
+            own.copy_(given)
         missing = [key for key in held if key not in state_dict]
         return Keys(missing, [key for key in state_dict if key not in held])
 

@@ -224,6 +224,7 @@ class Methods(Value):
 
     def var(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
         """The variance, divided by the count less ``correction``."""
+        errors.check_numbers("var", correction=correction)
         total = (self - self.mean(dim, keepdim=True)).square().sum(dim, keepdim)
         return total / max(self.numel() / max(total.numel(), 1) - correction, 0.0)
 

@@ -239,13 +239,14 @@ class Tensor(Methods):
 
     def requires_grad_(self, requires_grad: Bool = True) -> Self:
         """Ask for its gradient, or no longer; floats only."""
+        check_type("requires_grad_", Bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
             raise DTypeError(
                 f"requires_grad: got a {self.dtype} tensor, expected floats; use .float()"
             )
         if not requires_grad and self.node is not None:
             raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
-        self.requires_grad = Bool(requires_grad)
+        self.requires_grad = requires_grad
         return self
 
     def backward(

@@ -97,7 +97,7 @@ def test_gradients_of_a_fused_op_never_share_memory():
 def test_only_leaves_that_ask_have_gradients():
     x, y = leaf(1.0), tg.ones(1)
     z = x * y
-    z.sum().backward()
+    (z.sum() + tg.cat([x, y]).sum() - x.sum()).backward()
     assert y.grad is None
     assert z.grad is None
     assert x.grad.tolist() == [1]
@@ -202,7 +202,7 @@ REFUSED = {
     "integers that ask for gradients": (
         lambda x: tg.tensor([1, 2], requires_grad=True),
         DTypeError,
-        "int64.*only floats.*float()",
+        "int64.*expected floats.*float()",
     ),
     "retain_grad": (
         lambda x: tg.ones(2).retain_grad(),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..engine.fused import record_outputs, through
-from ..engine.mode import enable_grad, is_grad_enabled
+from ..engine.mode import enable_grad
 from ..engine.node import Node, births, wrap
 from ..engine.op import version_of
 from ..errors import GraphError, ShapeError, check_integers
@@ -93,8 +93,6 @@ def checkpoint(
     (1, 3)
     """
     run: Callable[[], Any] = lambda: function(*args, **kwargs)
-    if not is_grad_enabled():
-        return run()
     state = default_generator.get_state() if preserve_rng_state else None
     result, outputs, ends, done = _run(run, births())
     if outputs:

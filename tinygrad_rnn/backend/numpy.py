@@ -1,7 +1,6 @@
 """NumPy: what the array API lacks and a training step needs."""
 
 import builtins
-from operator import setitem
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,13 @@ from .pool import clear, empty
 from .standard import complete, has_arrays
 from .threads import threads_for
 
-namespace = np
+namespace: Any = np
 Array = np.ndarray
 free = clear  # the pool's blocks that nobody uses
 from_host = to_host = lambda x: x
 getitem = lambda x, index: x[complete(index)]
-assign = lambda x, index, values: setitem(x, complete(index), values)
-_add: Any = np.add.reduce
-_or: Any = np.logical_or.reduce
+assign = lambda x, index, values: x.__setitem__(complete(index), values)
+_add, _or = namespace.add.reduce, namespace.logical_or.reduce
 
 
 def array(x: Any) -> np.ndarray:

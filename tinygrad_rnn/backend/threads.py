@@ -33,9 +33,8 @@ def _openblas() -> tuple[Any, Any] | None:
     return None
 
 
-_lock = Lock()
-_inside = 0  # how many contexts are open, in all Python threads
-_allowed = 1  # how many threads there were outside of them
+# How many contexts are open, in all Python threads, and how many threads there were outside of them.
+_lock, _inside, _allowed = Lock(), 0, 1
 
 
 class threads_for:

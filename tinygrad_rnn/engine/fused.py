@@ -23,9 +23,7 @@ class _Output:
     """The plan of one of several outputs: it hands its cotangent on as one of several."""
 
     def __init__(self, name: str, index: int, count: int) -> None:
-        self.name = name
-        self.index = index
-        self.count = count
+        self.name, self.index, self.count = name, index, count
 
 
 def record_outputs(
@@ -74,10 +72,7 @@ class _FusedPlan:
     def pull_recorded(self, node: Node, g: list[Any], chosen: list[int]) -> dict[int, Any]:
         _, inputs, _, _, settings = node.saved
         parents = dict(zip(self.chosen, node.parents, strict=True))
-        heads = [
-            lift(array, parents.get(i), version)
-            for i, (array, version) in enumerate(zip(inputs, node.versions, strict=False))
-        ]
+        heads = [lift(array, parents.get(i), node.versions[i]) for i, array in enumerate(inputs)]
         for i in self.chosen:
             # A fresh node, so that the walk through the composite ends at the op's own arguments.
             heads[i] = identity(heads[i])
@@ -109,16 +104,13 @@ class FusedOp(Declared):
         self.composite = composite
         self.pair = (forward, backward)
         self.reads_outputs = reads_outputs
-        self.found: dict[str, tuple[Any, Any]] = {}
+        self.found: dict[str, Any] = {}
 
-    def twins(self, xp: Backend) -> tuple[Any, Any]:
+    def twins(self, xp: Backend) -> Sequence[Any]:
         """The forward and the backward for a backend; a pair of None where it has no kernel."""
         if xp.kind not in self.found:
-            forward, backward = self.pair
-            if forward is None:
-                forward = _kernel(xp, f"{self.name}_forward")
-                backward = _kernel(xp, f"{self.name}_backward")
-            self.found[xp.kind] = forward, backward
+            ways = () if self.pair[0] else ("forward", "backward")
+            self.found[xp.kind] = [_kernel(xp, f"{self.name}_{way}") for way in ways] or self.pair
         return self.found[xp.kind]
 
     def __call__(self, *args: Any, **settings: Any) -> Any:

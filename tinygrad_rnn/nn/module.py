@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from ..backend import backend_of
 from ..creation import as_tensor, empty
 from ..engine.node import check_writable
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check_type, described
@@ -254,8 +253,7 @@ class Module:
                 check_writable(own.array, name)
                 pairs.append((own, as_tensor(_host_array(key, state_dict[key]), device=own.device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
-            backend_of(own.array).assign(own.array, ..., given.array)
-            own.version[0] += 1
+            own.copy_(given)
         missing = [key for key in held if key not in state_dict]
         return Keys(missing, [key for key in state_dict if key not in held])
 

@@ -14,7 +14,6 @@ from tinygrad_rnn.backend import numpy, standard
 
 Array = type(namespace.zeros(0))
 DEVICE = namespace.Device("device1")
-HOST = namespace.Device("CPU_DEVICE")
 # Messages show dtypes, and CuPy's are NumPy's.
 type(namespace.float32).__str__ = lambda dtype: repr(dtype).split(".")[1]
 
@@ -30,7 +29,7 @@ def from_host(x):
 
 def to_host(x):
     assert x.device == DEVICE
-    return np.from_dlpack(x.to_device(HOST)).copy()
+    return x._array.copy()
 
 
 def zeros(shape, dtype):

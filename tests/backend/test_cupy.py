@@ -1,12 +1,17 @@
 """CuPy's backend without a GPU: what it says where it cannot run, and on two devices that are none."""
 
 import importlib
+import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from backend import fake_cupy
+from backend.names import asked_of_backends
 from oracle import assert_close
 
 import tinygrad_rnn as tg
@@ -266,6 +271,34 @@ def test_what_is_missing_is_told(tmp_path, cupy, words):
         assert "tinygrad_rnn[cuda12x]" in line and "[cuda13x]" in line
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sine.py --device cuda:1 --epochs 2 --json",
+        "char_lm.py --device cuda --text hello --steps 2 --batch 2 --seq 4 --hidden 4 --cell gru --json",
+    ],
+)
+def test_examples_take_the_device(tmp_path, command):
+    """The same run as on the CPU, number by number."""
+    examples = Path(tg.__file__).parents[1] / "examples"
+    shutil.copy(fake_cupy.__file__, tmp_path / "cupy.py")
+    paths = os.pathsep.join([str(tmp_path), str(examples.parent)])
+    script, _, device, *rest = command.split()
+    results = []
+    for place in (device, "cpu"):
+        done = subprocess.run(
+            [sys.executable, examples / script, "--device", place, *rest],
+            env={**os.environ, "PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        results.append([v for line in lines for k, v in line.items() if "chars" not in k])
+    assert len(results[0]) >= 3
+    assert_close(*results, 1e-4)
+
+
 def test_cupy_has_every_name_that_is_asked_of_it():
     """Where CuPy is installed: importing it needs no GPU."""
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
@@ -273,19 +306,6 @@ def test_cupy_has_every_name_that_is_asked_of_it():
     asked = asked_of_backends() - set(backend.standard.__all__) - own
     assert len(asked) > 40
     assert {name for name in asked if not hasattr(cupy, name)} == set()
-
-
-def asked_of_backends():
-    """The names behind ``xp.`` in the package's code, but those of Backend itself."""
-    import ast
-    from pathlib import Path
-
-    found = set()
-    for path in Path(tg.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "xp":
-                found.add(node.attr)
-    return found - {"Array", "kind", "here", "to_device", "vjp", "name"}
 
 
 def test_it_is_imported_when_asked_for():

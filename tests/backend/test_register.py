@@ -1,12 +1,16 @@
 """Registering a library, and finding it again by device or by array."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from backend.names import asked_of_backends
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import backend
+from tinygrad_rnn.backend import standard
 
 
 class Array(np.ndarray):
@@ -61,6 +65,16 @@ def test_what_is_needed_is_told():
         backend.register("mine", library(Array=np.ndarray))
     with pytest.raises(tg.Error, match="device: got 'mine'"):
         backend.find("mine")
+
+
+def test_the_page_names_all_that_is_asked_for():
+    page = (Path(__file__).parents[2] / "docs" / "adding-a-backend.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)", page))
+    asked = {n for n in asked_of_backends() if not re.fullmatch(r"(int|float)\d+", n)}
+    assert len(asked) > 50
+    assert asked - named == set()
+    for name in standard.__all__:
+        assert re.search(rf"^\| .*`{name}\(", page, re.MULTILINE), name
 
 
 def test_an_array_of_nobody():

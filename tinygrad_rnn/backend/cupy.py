@@ -9,14 +9,13 @@ try:
 
     cupy.zeros(1)  # importing works without a driver too, allocating does not
 except Exception as error:
-    failed = "importing CuPy" if isinstance(error, ImportError) else f"CuPy {cupy.__version__}"
+    failed = f"CuPy {cupy.__version__}" if "cupy" in globals() else "importing CuPy"
     raise ImportError(
         f"a GPU needs CuPy, and a driver that is new enough for it, but {failed} failed: {error}; "
         "pip install 'tinygrad_rnn[cuda12x]' for a driver of CUDA 12, [cuda13x] of CUDA 13"
     ) from None
 
 namespace, Array = cupy, cupy.ndarray
-zeros, arange = cupy.zeros, cupy.arange
 from_host, to_host = cupy.asarray, cupy.asnumpy
 device_count = cupy.cuda.runtime.getDeviceCount
 context = cupy.cuda.Device  # of a number: inside, that device is the current one

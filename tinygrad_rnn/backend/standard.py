@@ -83,8 +83,8 @@ def _written(xp: Any, x: Array, values: Array, index: Any, add: bool) -> Array:
     order, step = xp.argsort(flat), 1  # a stable one
     flat, values = xp.take(flat, order), xp.take(values, order, axis=0)
     while add and step < count:  # then a row is the sum of the next 2 * step rows of its place
-        same = (flat[step:] == flat[:-step])[:, None]
-        values[:-step, :] += xp.where(same, values[step:, :], 0)
+        same, part = (flat[step:] == flat[:-step])[:, None], values[:-step, :]
+        part += xp.where(same, values[step:, :], 0)
         step *= 2
     every = xp.arange(rows[0])
     at = xp.searchsorted(flat, every, side="left" if add else "right") - (0 if add else 1)

@@ -211,7 +211,7 @@ def growth(steps):
 
 def test_memory_is_flat_over_training_steps():
     """The interpreter's free lists, which fill again now and then, are no leak: that shows each time."""
-    assert min(growth(300) for _ in range(3)) <= 16 << 10
+    assert any(growth(300) <= 16 << 10 for _ in range(3))
 
 
 @pytest.mark.slow

@@ -94,12 +94,9 @@ class FusedOp(Declared):
     """
 
     def __init__(
-        self,
-        composite: Callable[..., Any],
-        forward: Callable[..., Any] | None = None,
-        backward: Callable[..., Any] | None = None,
-        reads_outputs: bool = False,
-    ) -> None:
+        self, composite: Callable[..., Any], forward: Callable[..., Any] | None = None,
+        backward: Callable[..., Any] | None = None, reads_outputs: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(composite, skip=0)
         self.composite = composite
         self.pair = (forward, backward)

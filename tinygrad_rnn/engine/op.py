@@ -84,8 +84,7 @@ class Signature:
 def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     """The arrays of the arguments, a bit for each that needs a gradient, and their backend."""
     arrays: list[Any] = []
-    needs = 0
-    bit = 1
+    needs, bit = 0, 1
     xp = first = None
     for arg in args:
         if isinstance(arg, Value):

@@ -39,12 +39,8 @@ def _run(function: Callable[[], Any], since: int) -> tuple[Any, list[Any], list[
         new = {id(parent): parent for parent in item.parents if id(parent) not in found}
         found.update(new)
         queue += new.values()
-    return (
-        result,
-        outputs,
-        ends,
-        ([*map(id, ends)], len(queue), changes, [x.shape for x in outputs]),
-    )
+    done = [*map(id, ends)], len(queue), changes, [x.shape for x in outputs]
+    return result, outputs, ends, done
 
 
 class _Again:

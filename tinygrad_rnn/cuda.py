@@ -19,6 +19,6 @@ def is_available() -> bool:
     return device_count() > 0
 
 
-def synchronize(device: Any = "cuda") -> None:
-    """Wait until all work on a GPU is done: before a clock is read."""
-    find(f"cuda:{device}" if isinstance(device, int) else device).synchronize()
+def synchronize(device: Any = None) -> None:
+    """Wait until all work on a GPU, the first one if none is named, is done."""
+    find(device if isinstance(device, str) else f"cuda:{device or 0}").synchronize()

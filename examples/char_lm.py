@@ -10,6 +10,7 @@ Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per 
 """
 
 import argparse
+import itertools
 import json
 import math
 import shlex
@@ -228,7 +229,8 @@ def run_train(options):
 
     if path and not options.resume:
         if path.is_file():
-            old = path.rename(f"{path}.old")
+            names = (Path(f"{path}.old{n or ''}") for n in itertools.count())
+            old = path.rename(next(name for name in names if not name.exists()))
             say(f"{path} was there: kept as {old}; --resume would have gone on from it")
         save()  # what cannot be written fails now, not after the first thousand steps
 

@@ -503,7 +503,7 @@ model.to("cuda:99")
 model.to(dtype="int64")
     DTypeError: int64
 model.load_weights("/no/such/file.safetensors")
-    CheckpointError: /no/such/file
+    MissingFile: /no/such/file
 """
 
 OPTIMIZERS = """
@@ -735,7 +735,7 @@ tg.full((2, -2), 1.0)
 tg.empty(3, dtype=complex)
     DTypeError: empty: got the dtype
 tg.arange(0, 5, 0)
-    OptionError: arange: step is 0
+    OptionError: arange: from 0 to 5, but step is 0
 tg.linspace(0, 1, -1)
     OptionError: linspace: steps is -1
 tg.eye(-1)
@@ -827,7 +827,7 @@ tg.data.sine_waves(3, generator=3)
 
 CHECKPOINTS = """
 tg.save_checkpoint("/no/such/folder/file", model)
-    CheckpointError: cannot save '/no/such/folder/file' ... the folder exists
+    MissingFile: cannot save '/no/such/folder/file' ... the folder exists
 tg.save_checkpoint("/no/such/folder/file", 3)
     DTypeError: save_checkpoint ... int
 tg.save_checkpoint("/no/such/folder/file", model, 3)
@@ -839,13 +839,13 @@ tg.save_checkpoint("/no/such/folder/file", model, extra={"a": object()})
 tg.save_checkpoint(None, model)
     DTypeError: path is NoneType, expected a str
 tg.load_checkpoint("/no/such/file", model)
-    CheckpointError: cannot load '/no/such/file' ... check the name
+    MissingFile: cannot load '/no/such/file' ... check the name
 tg.load_checkpoint("/", model)
     CheckpointError: cannot load '/'
 tg.load_checkpoint(3)
     DTypeError: path is int
 model.save_weights("/no/such/folder/file")
-    CheckpointError: cannot save '/no/such/folder/file'
+    MissingFile: cannot save '/no/such/folder/file'
 model.save_weights(3)
     DTypeError: path is int
 model.load_weights(3)
@@ -1195,6 +1195,7 @@ BUILT_IN = {
     "DimError": IndexError,
     "GraphError": RuntimeError,
     "IdError": IndexError,
+    "MissingFile": FileNotFoundError,
     "NameMissing": KeyError,
     "OptionError": ValueError,
     "ShapeError": ValueError,

@@ -180,8 +180,8 @@ def arange(
     if end is None:
         start, end = 0, start
     errors.check_numbers("arange", start=start, end=end, step=step)
-    if step == 0:
-        raise errors.OptionError("arange: step is 0")
+    if step == 0 or (end - start) * step < 0:
+        raise errors.OptionError(f"arange: from {start} to {end}, but step is {step}")
     array = np.arange(start, end, step)
     if dtype is None and array.dtype.kind != "f":
         dtype = np.int64

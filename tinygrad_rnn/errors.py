@@ -1,7 +1,7 @@
 """The errors that this package raises: each is also the built-in error that a caller expects."""
 
 from math import inf, isfinite
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -31,6 +31,10 @@ class GraphError(Error, RuntimeError):
 
 class CheckpointError(Error, ValueError):
     """A file of weights or a checkpoint that cannot be read, written or applied."""
+
+
+class MissingFile(CheckpointError, FileNotFoundError):
+    """A file that is not there; both built-in errors."""
 
 
 class DimError(Error, IndexError, ValueError):
@@ -75,8 +79,9 @@ def check_numbers(name: str, low: float = -inf, high: float = inf, **values: Any
 def check_integers(name: str, low: float = 1, **values: Any) -> None:
     """Refuse values that are not integers of at least ``low``."""
     for what, value in values.items():
-        if type(value) is bool or not hasattr(value, "__index__"):
-            raise DTypeError(f"{name}: {what} is {value!r}, expected an integer")
+        if type(value) is bool or not isinstance(value, Integral):
+            got = described(value) if hasattr(value, "shape") else repr(value)
+            raise DTypeError(f"{name}: {what} is {got}, expected an integer")
         if value.__index__() < low:
             raise OptionError(f"{name}: {what} is {value}, expected at least {low}")
 
@@ -84,6 +89,7 @@ def check_integers(name: str, low: float = 1, **values: Any) -> None:
 def check_choice(name: str, choices: tuple[Any, ...], **values: Any) -> None:
     """Refuse values that are not among the choices."""
     for what, value in values.items():
-        if not any(value is choice or value == choice for choice in choices):
+        if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
+            got = described(value) if hasattr(value, "shape") else repr(value)
             expected = " or ".join(map(repr, choices))
-            raise OptionError(f"{name}: {what} is {value!r}, expected {expected}")
+            raise OptionError(f"{name}: {what} is {got}, expected {expected}")

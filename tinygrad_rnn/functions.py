@@ -1,7 +1,8 @@
 """The functions of the top level: most are also methods of Tensor, and stand in `methods`."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,21 @@ from .einsum import einsum
 from .errors import DTypeError, OptionError, ShapeError, check_type
 from .methods import mask_of
 from .tensor import Tensor
+
+T = Tensor
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _f(method: F) -> F:
+    """A method as a function: what it takes first can be called ``input``, as in PyTorch."""
+
+    def function(*args: Any, **settings: Any) -> Any:
+        if "input" in settings:
+            args = (settings.pop("input"), *args)
+        return method(*args, **settings)
+
+    return wraps(method)(function)  # type: ignore[return-value]
+
 
 # fmt: off
 __all__ = [
@@ -26,31 +42,28 @@ __all__ = [
     "tile", "topk", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "view", "where",
 ]
 
-add, sub, mul, div, pow = Tensor.add, Tensor.sub, Tensor.mul, Tensor.div, Tensor.pow
-floor_divide, remainder, neg, abs = Tensor.floor_divide, Tensor.remainder, Tensor.neg, Tensor.abs
-sign, square, sqrt, reciprocal = Tensor.sign, Tensor.square, Tensor.sqrt, Tensor.reciprocal
-exp, expm1, log, log1p, sin = Tensor.exp, Tensor.expm1, Tensor.log, Tensor.log1p, Tensor.sin
-cos, tanh, sigmoid, relu = Tensor.cos, Tensor.tanh, Tensor.sigmoid, Tensor.relu
-maximum, minimum, clamp = Tensor.maximum, Tensor.minimum, Tensor.clamp
-masked_fill, floor, ceil, round = Tensor.masked_fill, Tensor.floor, Tensor.ceil, Tensor.round
-clone = Tensor.clone
-sum, mean, prod, var, std = Tensor.sum, Tensor.mean, Tensor.prod, Tensor.var, Tensor.std
-amax, amin, max, min, argmax = Tensor.amax, Tensor.amin, Tensor.max, Tensor.min, Tensor.argmax
-argmin, logsumexp, cumsum, norm = Tensor.argmin, Tensor.logsumexp, Tensor.cumsum, Tensor.norm
-softmax, log_softmax, all, any = Tensor.softmax, Tensor.log_softmax, Tensor.all, Tensor.any
-argsort, sort, topk = Tensor.argsort, Tensor.sort, Tensor.topk
-matmul, mm, bmm, mv, dot = Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.dot
-outer = Tensor.outer
-reshape, view, flatten, squeeze = Tensor.reshape, Tensor.view, Tensor.flatten, Tensor.squeeze
-unsqueeze, transpose, permute = Tensor.unsqueeze, Tensor.transpose, Tensor.permute
-movedim, expand, broadcast_to = Tensor.movedim, Tensor.expand, Tensor.broadcast_to
-split, chunk, unbind, flip = Tensor.split, Tensor.chunk, Tensor.unbind, Tensor.flip
-roll, tile, tril, triu = Tensor.roll, Tensor.tile, Tensor.tril, Tensor.triu
-index_select, gather, take_along_dim = Tensor.index_select, Tensor.gather, Tensor.take_along_dim
-narrow, select = Tensor.narrow, Tensor.select
-logical_and, logical_or, logical_not = Tensor.logical_and, Tensor.logical_or, Tensor.logical_not
-eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
-isnan, isinf, isfinite, allclose = Tensor.isnan, Tensor.isinf, Tensor.isfinite, Tensor.allclose
+add, sub, mul, div, pow = _f(T.add), _f(T.sub), _f(T.mul), _f(T.div), _f(T.pow)
+floor_divide, remainder, neg, abs = _f(T.floor_divide), _f(T.remainder), _f(T.neg), _f(T.abs)
+sign, square, sqrt, reciprocal = _f(T.sign), _f(T.square), _f(T.sqrt), _f(T.reciprocal)
+exp, expm1, log, log1p, sin = _f(T.exp), _f(T.expm1), _f(T.log), _f(T.log1p), _f(T.sin)
+cos, tanh, sigmoid, relu, maximum = _f(T.cos), _f(T.tanh), _f(T.sigmoid), _f(T.relu), _f(T.maximum)
+minimum, clamp, masked_fill, floor = _f(T.minimum), _f(T.clamp), _f(T.masked_fill), _f(T.floor)
+ceil, round, clone, sum, mean = _f(T.ceil), _f(T.round), _f(T.clone), _f(T.sum), _f(T.mean)
+prod, var, std, amax, amin = _f(T.prod), _f(T.var), _f(T.std), _f(T.amax), _f(T.amin)
+max, min, argmax, argmin = _f(T.max), _f(T.min), _f(T.argmax), _f(T.argmin)
+logsumexp, cumsum, norm, softmax = _f(T.logsumexp), _f(T.cumsum), _f(T.norm), _f(T.softmax)
+log_softmax, all, any, argsort = _f(T.log_softmax), _f(T.all), _f(T.any), _f(T.argsort)
+sort, topk, matmul, mm, bmm = _f(T.sort), _f(T.topk), _f(T.matmul), _f(T.mm), _f(T.bmm)
+mv, dot, outer, reshape, view = _f(T.mv), _f(T.dot), _f(T.outer), _f(T.reshape), _f(T.view)
+flatten, squeeze, unsqueeze = _f(T.flatten), _f(T.squeeze), _f(T.unsqueeze)
+transpose, permute, movedim, expand = _f(T.transpose), _f(T.permute), _f(T.movedim), _f(T.expand)
+broadcast_to, split, chunk, unbind = _f(T.broadcast_to), _f(T.split), _f(T.chunk), _f(T.unbind)
+flip, roll, tile, tril, triu = _f(T.flip), _f(T.roll), _f(T.tile), _f(T.tril), _f(T.triu)
+index_select, gather, take_along_dim = _f(T.index_select), _f(T.gather), _f(T.take_along_dim)
+narrow, select, logical_and = _f(T.narrow), _f(T.select), _f(T.logical_and)
+logical_or, logical_not, eq, ne = _f(T.logical_or), _f(T.logical_not), _f(T.eq), _f(T.ne)
+lt, le, gt, ge, isnan, isinf = _f(T.lt), _f(T.le), _f(T.gt), _f(T.ge), _f(T.isnan), _f(T.isinf)
+isfinite, allclose = _f(T.isfinite), _f(T.allclose)
 # fmt: on
 
 

@@ -40,7 +40,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from .errors import CheckpointError, DTypeError, check_type
+from .errors import CheckpointError, DTypeError, MissingFile, check_type
 
 if sys.platform != "win32":
     import fcntl
@@ -327,4 +327,5 @@ def _explained(attempt: str, path: Path) -> Iterator[str]:
     except (OSError, ValueError, OverflowError, RecursionError, MemoryError, SafetensorError) as e:
         way_out = _WAYS_OUT.get(getattr(e, "errno", 0), "")
         reason = str(e) or "it does not fit into memory"  # MemoryError says nothing itself
-        raise CheckpointError(f"cannot {attempt} {shown!r}: {reason}{way_out}") from e
+        kind = MissingFile if isinstance(e, FileNotFoundError) else CheckpointError
+        raise kind(f"cannot {attempt} {shown!r}: {reason}{way_out}") from e

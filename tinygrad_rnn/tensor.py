@@ -233,7 +233,8 @@ class Tensor(Methods):
         return format(self.item(), spec) if spec and not self.ndim else format(repr(self), spec)
 
     def __copy__(self) -> Self:
-        return self.__deepcopy__({})
+        out: Self = wrap(self.array, self.node, self.version, self.epoch)
+        return self.__deepcopy__({}) if self.node is None else out
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Self:
         if self.node is not None:

@@ -328,3 +328,18 @@ def test_errors_of_ones_own_are_not_touched():
         with pytest.raises(kind) as error:
             refuses(leaf(1.0), how)
         assert re.fullmatch(words, str(error.value))
+
+
+def test_an_op_that_hands_its_argument_on_makes_a_copy():
+    @tg.autograd.op
+    def handed_on(xp, x, /):
+        return x
+
+    handed_on.vjp(lambda g: g)
+    x = tg.ones(2, requires_grad=True)
+    y = x * 3.0
+    z = y**2
+    w = handed_on(y)
+    w += 1.0
+    z.sum().backward()
+    assert x.grad.tolist() == [18, 18]

@@ -478,3 +478,16 @@ def test_nodes_point_to_parents_and_never_to_outputs():
         stack += [p for p in node.parents if isinstance(p, Node)]
     assert all(a.birth > b.birth for a, b in zip(seen, seen[1:], strict=False))
     assert repr(y.node) == "<exp>"
+
+
+def test_a_leaf_that_was_set_wrongly_is_refused():
+    x = tg.tensor([1, 2])
+    x.requires_grad = True
+    with pytest.raises(GraphError, match=r"a leaf that is int64 of shape \(2,\) requires grad"):
+        (x * 1.5).sum().backward()
+    y = leaf(1.0, 2.0)
+    for wrong in (tg.ones(3, dtype="float64"), tg.ones(2), 5, np.ones(2)):
+        y.grad = wrong
+        with pytest.raises(GraphError, match="a leaf that is float64 of shape .* its grad is"):
+            (y * 2.0).sum().backward()
+        assert y.grad is wrong

@@ -60,6 +60,8 @@ def _check(
     run: Function = lambda: _floats(fn(*inputs))
     pulled: Function = lambda g: _host(pull(name, run(), asked, g, False, False))
 
+    if not run():
+        raise OptionError(f"{name}: no output is a Tensor of floats: there is nothing to check")
     u, v = _signed(run(), generator), _signed(run(), generator)
     of_u, of_v, both = pulled(u), pulled(v), pulled([a - 3 * b for a, b in zip(u, v, strict=True)])
     wanted = [a - 3 * b for a, b in zip(of_u, of_v, strict=True)]

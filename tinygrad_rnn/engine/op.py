@@ -18,6 +18,7 @@ The second form, an op with a hand-written backward for all its gradients, is in
 
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from types import SimpleNamespace
 from typing import Any, overload
 
@@ -124,14 +125,15 @@ def one_device(name: str, arrays: Sequence[Any]) -> Backend:
 def check_dim(name: str, dim: Any, shape: Sequence[int]) -> int:
     """A dim counted from the front; of 0-d arrays 0 and -1 are dims too, as in PyTorch."""
     count = max(len(shape), 1)
-    if type(dim) is not int and not hasattr(dim, "__index__"):
-        raise DTypeError(f"{name}: dim is {dim!r}, expected an integer")
-    if not -count <= dim < count:
+    if type(dim) is not int and (type(dim) is bool or not isinstance(dim, Integral)):
+        got = described(dim) if isinstance(dim, Value) else repr(dim)
+        raise DTypeError(f"{name}: dim is {got}, expected an integer")
+    if not -count <= (dim := int(dim)) < count:
         raise DimError(
             f"{name}: dim {dim} of a tensor of shape {tuple(shape)}, "
             f"expected one from {-count} to {count - 1}"
         )
-    return int(dim) % count
+    return dim % count
 
 
 def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> Any:
@@ -355,6 +357,8 @@ class Op(Declared):
             result.source = (weakref.ref(args[0]), None)
         else:
             version = [0, 0]
+            if out is arrays[0]:  # handed on by an op that does not say that it makes views
+                out = xp.array(out)
             result = wrap(out, None, version)
         if needs and recording():
             plan = self.plans[needs] if needs in self.plans else self.plan(needs)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import backend_of, following
 from ..backend.standard import Part
-from ..errors import GraphError
+from ..errors import GraphError, described
 from .mode import set_grad_enabled
 from .node import Node, Value, wrap
 from .op import table
@@ -228,6 +228,8 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
         leaves = walk_back(outputs, cotangents, None, {}, keep, create, devices)
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
+        for leaf, g, _ in finished:
+            _check_leaf(leaf, g)
         for leaf, g, owned in finished:
             if leaf.grad is None:
                 g = g if owned else _copy(g, create)
@@ -239,3 +241,12 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
                     devices.visit(g)
                 leaf.grad.array += g
                 leaf.grad.version[0] += 1
+
+
+def _check_leaf(leaf: Any, g: Any) -> None:
+    """Refuse a leaf of integers, and a ``grad`` that somebody set and that does not fit."""
+    kept = leaf.grad
+    fits = kept is None or (isinstance(kept, Value) and described(kept) == described(leaf))
+    if not fits or "float" not in str(leaf.array.dtype):
+        got = f"requires grad, and its grad is {described(kept)}; expected None, or as the leaf"
+        raise GraphError(f"backward: a leaf that is {described(leaf)} {got}, of floats")

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import ops
+from .. import functions, ops
 from ..creation import arange, as_tensor, full
 from ..errors import GraphError, OptionError, ShapeError, check_type, described
 from ..random import Generator, host
@@ -16,8 +16,8 @@ from . import check
 Opt: TypeAlias = Tensor | None
 Gen: TypeAlias = Generator | None
 
-relu, sigmoid, tanh = Tensor.relu, Tensor.sigmoid, Tensor.tanh
-softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
+relu, sigmoid, tanh = functions.relu, functions.sigmoid, functions.tanh
+softmax, log_softmax = functions.softmax, functions.log_softmax
 
 
 # ---------------------------------------------------------------- layers

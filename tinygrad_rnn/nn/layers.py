@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ..creation import empty
+from ..errors import DTypeError
 from ..tensor import Tensor
 from . import check, init
 from . import functional as F
@@ -123,6 +124,9 @@ class Functional(Layer):
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
+        function = getattr(type(self).function, "__wrapped__", type(self).function)
+        if unknown := ", ".join(options.keys() - set(function.__code__.co_varnames)):
+            raise DTypeError(f"{self._name}: got the unknown option {unknown}")
         self._keep(**options)
 
     def forward(self, *inputs: Any) -> Any:
@@ -132,6 +136,8 @@ class Functional(Layer):
 
 class Dropout(Functional):
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
+
+    function = F.dropout
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p=p)

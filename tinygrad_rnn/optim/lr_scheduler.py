@@ -11,7 +11,7 @@ from math import cos, inf, pi
 from numbers import Real
 from typing import Any, ClassVar
 
-from ..errors import CheckpointError, OptionError
+from ..errors import CheckpointError, DTypeError, OptionError
 
 # isort: split
 from ..errors import check_choice, check_integers, check_numbers, check_type, described
@@ -27,6 +27,10 @@ class LRScheduler:
 
     rules: ClassVar[Rules] = {}  # what its settings can be
     unsaved: ClassVar[tuple[str, ...]] = ("_name", "optimizer", "lr_lambda")
+
+    def __init_subclass__(cls) -> None:
+        if hasattr(cls, "get_lr"):
+            raise DTypeError(f"{cls.__name__}.get_lr: write lrs_at(self, epoch), a rate a group")
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self._name = f"optim.lr_scheduler.{type(self).__name__}"

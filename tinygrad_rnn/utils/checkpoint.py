@@ -70,15 +70,16 @@ class _Again:
 
 
 def checkpoint(
-    function: Callable[..., Any], *args: Any, preserve_rng_state: bool = True, **kwargs: Any
-) -> Any:
+    function: Callable[..., Any], *args: Any, preserve_rng_state: bool = True,
+    use_reentrant: bool = False, **kwargs: Any,
+) -> Any:  # fmt: skip
     """``function(*args, **kwargs)``, as torch.utils.checkpoint.checkpoint: kept are its results alone.
 
     What it needs for its backward is dropped and computed again on the way back, at the cost of
     another forward pass. The function may use any tensors, parameters of modules and what was
     recorded before; it returns Tensors, or a nested structure of them and of other things. Random
     numbers of the default generator are drawn the same again, as in dropout, unless
-    ``preserve_rng_state`` is False. Works for derivatives of any order, and inside itself.
+    ``preserve_rng_state`` is False. ``use_reentrant`` is PyTorch's: here there is one way. Works for derivatives of any order, and inside itself.
 
     Raises GraphError, in backward, if it did something else when it was run again.
 

@@ -8,10 +8,9 @@ OpenBLAS of its own nothing is changed.
 """
 
 import ctypes
-from functools import cache
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,8 @@ import numpy as np
 LARGE = 1 << 25  # multiplications from which on a product is shared: some 0.5 ms on one core
 
 
-@cache
-def _openblas() -> tuple[Any, Any] | None:
-    """OpenBLAS's functions that read and set the number of threads, of the copy in NumPy's wheel."""
+def _openblas() -> tuple[Any, Any]:
+    """What reads and sets the number of threads: OpenBLAS's functions, of the copy in NumPy's wheel."""
     package = Path(np.__file__).parent
     for folder in (package.parent / "numpy.libs", package / ".dylibs"):
         for file in folder.glob("*openblas*"):
@@ -35,48 +33,50 @@ def _openblas() -> tuple[Any, Any] | None:
                     if hasattr(library, name.format("set")):
                         get = getattr(library, name.format("get"))
                         return get, getattr(library, name.format("set"))
-    return None
+    return lambda: 1, lambda count: None  # another BLAS: then nothing will be changed
 
 
+_get, _set = _openblas()
 _lock = Lock()
 _inside = 0  # how many contexts are open, in all Python threads
 _allowed = 1  # how many threads there were outside of them
+_now = 1  # how many there are, while a context is open
 
 
-class threads_for:
+_nothing = nullcontext()
+
+
+def threads_for(multiplications: int) -> AbstractContextManager[None]:
     """A context in which BLAS takes one thread, or all if the work is of many multiplications."""
+    now, most = (_now, _allowed) if _inside else ((found := _get()), found)
+    wanted = most if multiplications >= LARGE else 1
+    return _nothing if wanted == now else _Context(wanted)
 
-    __slots__ = ("_before", "_large")
 
-    def __init__(self, multiplications: int) -> None:
-        self._large = multiplications >= LARGE
+class _Context:
+    __slots__ = ("before", "wanted")
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
 
     def __enter__(self) -> None:
-        global _inside, _allowed
-        if (functions := _openblas()) is None:
-            return
-        get, set_ = functions
+        global _inside, _allowed, _now
         with _lock:
-            self._before = get()
-            if not _inside:
-                _allowed = self._before
+            if not _inside:  # the user may have changed it since
+                _allowed = _now = _get()
             _inside += 1
-            wanted = _allowed if self._large else 1
-            if wanted != self._before:
-                set_(wanted)
+            self.before = _now
+            _switch(self.wanted)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         global _inside
-        if (functions := _openblas()) is None:
-            return
-        get, set_ = functions
         with _lock:
             _inside -= 1
-            wanted = self._before if _inside else _allowed
-            if wanted != get():
-                set_(wanted)
+            _switch(self.before if _inside else _allowed)
+
+
+def _switch(wanted: int) -> None:
+    global _now
+    if wanted != _now:
+        _set(wanted)
+        _now = wanted

@@ -133,6 +133,16 @@ def ones_like(x: np.ndarray) -> np.ndarray:
     return np.ones(x.shape, x.dtype)
 
 
+def max(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    """The largest along dims."""
+    return np.maximum.reduce(x, axis, None, None, keepdims)
+
+
+def min(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    """The smallest along dims."""
+    return np.minimum.reduce(x, axis, None, None, keepdims)
+
+
 def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The sum over dims."""
     return _add(x, axis, None, None, keepdims)
@@ -141,7 +151,7 @@ def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
 def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The mean over dims, of floats."""
     total = _add(x, axis, None, None, keepdims)
-    return total / (x.size // max(total.size, 1))
+    return total / (x.size // builtins.max(total.size, 1))
 
 
 def synchronize() -> None:

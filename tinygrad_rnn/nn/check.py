@@ -99,10 +99,11 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
     tensors(name, **{what: given})
     if given.dtype.kind not in "iu":
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
-    xp, data = backend_of(given.array), given.long().array
-    wrong = (data < 0) | (data >= count)
-    if not xp.any(wrong):
+    xp, data = backend_of(given.array), given.array
+    if not given.numel() or (int(xp.min(data)) >= 0 and int(xp.max(data)) < count):
         return True
+    data = given.long().array
+    wrong = (data < 0) | (data >= count)
     if ignore is not None:
         wrong = wrong & (data != ignore)
     if xp.any(wrong):

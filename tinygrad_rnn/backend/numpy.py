@@ -12,6 +12,8 @@ namespace = np
 Array = np.ndarray
 empty_buffer = empty
 _add: Any = np.add.reduce
+_max: Any = np.maximum.reduce
+_min: Any = np.minimum.reduce
 
 
 def array(data: Any, dtype: Any = None) -> np.ndarray:
@@ -135,12 +137,12 @@ def ones_like(x: np.ndarray) -> np.ndarray:
 
 def max(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The largest along dims."""
-    return np.maximum.reduce(x, axis, None, None, keepdims)
+    return _max(x, axis, None, None, keepdims)
 
 
 def min(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The smallest along dims."""
-    return np.minimum.reduce(x, axis, None, None, keepdims)
+    return _min(x, axis, None, None, keepdims)
 
 
 def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:

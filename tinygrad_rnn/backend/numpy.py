@@ -92,14 +92,13 @@ def winners(x: np.ndarray, index: Any) -> np.ndarray:
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The product of two matrices, in recycled memory."""
     with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
-        return np.matmul(x, y, out=empty((x.shape[0], y.shape[1]), x.dtype))
+        return x.dot(y, empty((x.shape[0], y.shape[1]), x.dtype))
 
 
 def join(arrays: list[np.ndarray]) -> np.ndarray:
     """Arrays of one dtype, flattened, end to end, in recycled memory."""
     size = builtins.sum([a.size for a in arrays])
-    parts = [a.reshape(-1) for a in arrays]
-    return np.concatenate(parts, out=empty((size,), arrays[0].dtype))
+    return np.concatenate(arrays, None, empty((size,), arrays[0].dtype))
 
 
 # The standard's functions that NumPy wraps in Python, without the wrapping: microseconds a call.

@@ -156,7 +156,7 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
     """The product of ``g_rows.T`` with one-hot rows: its column v sums what stands where v is."""
     hidden, count = weight.shape
     g_weight = empty(weight.shape, weight.dtype)
-    if ids.size * count <= 4096:  # so small that the product costs less than the calls below
+    if ids.size <= 150:  # for so few the product costs less than the calls below, whatever the sizes
         one_hot = np.equal.outer(ids, np.arange(count)).astype(weight.dtype)
         return g_rows.T.dot(one_hot, g_weight)
     # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product with ones.
@@ -186,8 +186,7 @@ def states(first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool) -> t
 
 def walk(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """The steps of arrays side by side, from the last one on if backwards."""
-    order = slice(None, None, -1 if backwards else 1)
-    return zip(*[list(array)[order] for array in arrays], strict=True)
+    return zip(*[a[::-1] for a in arrays] if backwards else arrays, strict=True)
 
 
 def by_step(g_output: Maybe, ended: Maybe, steps: int) -> Any:

@@ -271,11 +271,12 @@ def multinomial(
     xp = backend_of(input.array)
     rows = np.atleast_2d(xp.to_host(input.array).astype(np.float64))
     top = rows.max(axis=1, keepdims=True, initial=0.0)
-    if not (rows.min(initial=0.0) >= 0.0 and top.max(initial=0.0) < inf):  # nor if there is a NaN
+    tops = top[:, 0].tolist()
+    if not (rows.min(initial=0.0) >= 0.0 and max(tops, default=0.0) < inf):  # nor with a NaN
         raise errors.OptionError("multinomial: the weights must be finite and not negative")
     errors.check_integers("multinomial", num_samples=num_samples)
     needed = 1 if replacement else num_samples
-    if needed > 1 or not top.all():
+    if needed > 1 or not all(tops):
         possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1])
         if possible < needed:
             raise errors.OptionError(

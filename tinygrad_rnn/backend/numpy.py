@@ -13,7 +13,6 @@ Array = np.ndarray
 empty_buffer = empty
 _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
-_min: Any = np.minimum.reduce
 
 
 def array(data: Any, dtype: Any = None) -> np.ndarray:
@@ -137,11 +136,6 @@ def ones_like(x: np.ndarray) -> np.ndarray:
 def max(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The largest along dims."""
     return _max(x, axis, None, None, keepdims)
-
-
-def min(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
-    """The smallest along dims."""
-    return _min(x, axis, None, None, keepdims)
 
 
 def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:

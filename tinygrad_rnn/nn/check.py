@@ -100,7 +100,8 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
     if given.dtype.kind not in "iu":
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
     xp, data = backend_of(given.array), given.array
-    if not given.numel() or (int(xp.min(data)) >= 0 and int(xp.max(data)) < count):
+    # Below 0 is far above as uint64: one look at each.
+    if not given.numel() or int(xp.max(xp.astype(data, xp.uint64))) < count:
         return True
     data = given.long().array
     wrong = (data < 0) | (data >= count)

@@ -156,7 +156,9 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
     """The product of ``g_rows.T`` with one-hot rows: its column v sums what stands where v is."""
     hidden, count = weight.shape
     g_weight = empty(weight.shape, weight.dtype)
-    if ids.size <= 150:  # for so few the product costs less than the calls below, whatever the sizes
+    if (
+        ids.size <= 150
+    ):  # for so few the product costs less than the calls below, whatever the sizes
         one_hot = np.equal.outer(ids, np.arange(count)).astype(weight.dtype)
         return g_rows.T.dot(one_hot, g_weight)
     # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product with ones.

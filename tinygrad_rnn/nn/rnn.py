@@ -322,9 +322,8 @@ class GRU(_Layer):
 
 def _part(x: Tensor, index: Any) -> Tensor:
     """``x[index]``, without questions if there is nothing to record: those cost a sampler much."""
-    if x.requires_grad or x.epoch is not None:
-        return x[index]
-    part: Tensor = wrap(x.array[index], None, x.version)
+    easy = not x.requires_grad and x.epoch is None
+    part: Tensor = wrap(x.array[index], None, x.version) if easy else ops.getitem(x, index=index)
     return part
 
 

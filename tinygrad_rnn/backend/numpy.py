@@ -149,5 +149,10 @@ def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     return total / (x.size // builtins.max(total.size, 1))
 
 
+def vecdot(x: np.ndarray, y: np.ndarray) -> Any:
+    """The dot product of two vectors."""
+    return x.dot(y)
+
+
 def synchronize() -> None:
     """Wait until all work is done: on a CPU it is."""

@@ -33,7 +33,8 @@ def _check_bounds(name: str, low: float = 0, **bounds: Any) -> None:
 
 def _largest(arrays: Sequence[Any]) -> float:
     """The largest size of an element; an infinity or a NaN if there is one."""
-    tops = [float(backend_of(a).max(backend_of(a).abs(a))) for a in arrays]
+    some = [a for a in arrays if math.prod(a.shape)]
+    tops = [float(backend_of(a).max(backend_of(a).abs(a))) for a in some]
     return max(tops, default=0.0) if all(map(math.isfinite, tops)) else sum(tops)
 
 
@@ -49,7 +50,6 @@ def _powers(arrays: Sequence[Any], kind: float) -> float:
 
 def _norm(arrays: Sequence[Any], kind: float) -> float:
     """The norm of arrays taken as one vector, right from 1e-30 to 1e30 in float32 too."""
-    arrays = [array for array in arrays if math.prod(array.shape)]
     if kind == math.inf:
         return _largest(arrays)
     with threads_for(0):

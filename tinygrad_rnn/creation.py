@@ -276,19 +276,20 @@ def multinomial(
         raise errors.OptionError("multinomial: the weights must be finite and not negative")
     errors.check_integers("multinomial", num_samples=num_samples)
     needed = 1 if replacement else num_samples
-    if needed > 1 or not all(tops):
-        possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1])
-        if possible < needed:
-            raise errors.OptionError(
-                f"multinomial: {possible} weights are above 0, which is too few for "
-                f"num_samples={num_samples}, replacement={replacement}"
-            )
+    few = needed > 1 or not all(tops)
+    possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
+    if possible < needed:
+        raise errors.OptionError(
+            f"multinomial: {possible} weights are above 0, which is too few for "
+            f"num_samples={num_samples}, replacement={replacement}"
+        )
     random = host(generator)
     if replacement or num_samples == 1:
         totals = (rows / top).cumsum(axis=1)
         points = random.random((len(rows), num_samples)) * totals[:, -1:]
         pairs = zip(totals, points, strict=True)
-        drawn = np.asarray([total.searchsorted(point, "right") for total, point in pairs])
+        found = [total.searchsorted(point, "right") for total, point in pairs]
+        drawn = np.asarray(found, np.int64).reshape(points.shape)
     else:  # the smallest of exponentials with these rates are a draw without replacement
         with np.errstate(divide="ignore"):
             clocks = random.standard_exponential(rows.shape) / rows

@@ -99,9 +99,8 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
         np.add(weight.T[rows], 0 if bias is None else bias, flat)
     else:
         product(rows, transposed(weight, len(rows)), flat)
-    if (
-        rows.ndim == 2 and bias is not None
-    ):  # repeated, as adding few long rows outruns adding many short ones
+    # Repeated, as adding few long rows outruns adding many short ones.
+    if rows.ndim == 2 and bias is not None:
         wide = out.reshape(steps, batch * gates * hidden)
         np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
     return by_gate(flat.reshape(steps, batch, gates * hidden), gates)
@@ -156,9 +155,7 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
     """The product of ``g_rows.T`` with one-hot rows: its column v sums what stands where v is."""
     hidden, count = weight.shape
     g_weight = empty(weight.shape, weight.dtype)
-    if (
-        ids.size <= 150
-    ):  # for so few the product costs less than the calls below, whatever the sizes
+    if ids.size <= 150:  # so few that the product costs less than the calls below
         one_hot = np.equal.outer(ids, np.arange(count)).astype(weight.dtype)
         return g_rows.T.dot(one_hot, g_weight)
     # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product with ones.

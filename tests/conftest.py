@@ -1,10 +1,15 @@
 """How the tests run: hypothesis profiles, and a footer that says what was left out."""
 
 import os
+import re
 from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tinygrad_rnn.backend import register
 
 # Chosen by HYPOTHESIS_PROFILE; by itself "ci" where CI=true, else "dev". Deadlines are off, as a
 # shared machine is slow at times for no fault of a test.
@@ -24,6 +29,47 @@ def _profile():
 
 
 settings.load_profile(_profile())
+
+# A machine with a GPU needs CuPy, NumPy, pytest and hypothesis: files that ask for more are left out.
+MISSING = {m for m in ("array_api_strict", "mpmath", "safetensors") if find_spec(m) is None}
+LEFT_OUT = {}
+for _path in Path(__file__).parent.rglob("*.py") if MISSING else ():
+    _imports = re.findall(
+        r"^(?:import|from) (\w+)", _path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    if MISSING & {*_imports}:
+        LEFT_OUT[str(_path)] = f"{_path.name}: {', '.join(MISSING & {*_imports})} is not installed"
+collect_ignore = [*LEFT_OUT]
+
+DEVICES = ["cpu", "strict", pytest.param("cuda", marks=pytest.mark.gpu)]
+try:
+    from backend import strict  # array-api-strict in a GPU library's place
+except ImportError:
+    DEVICES[1] = pytest.param("strict", marks=pytest.mark.skip(reason="no array-api-strict"))
+else:
+    strict.BACKEND = register("strict", strict)
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes a device runs on each."""
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", DEVICES)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Elsewhere than on the CPU a fifth of the examples is enough: it is the same code that runs."""
+    test = getattr(item, "obj", None)
+    usual = getattr(test, "_hypothesis_internal_use_settings", None)
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    if usual is None or params.get("device", "cpu") == "cpu":
+        return (yield)
+    test._hypothesis_internal_use_settings = settings(usual, max_examples=usual.max_examples // 5)
+    try:
+        return (yield)
+    finally:
+        test._hypothesis_internal_use_settings = usual
+
 
 OPTIONAL = ("slow", "gpu", "parity")
 _left_out = Counter()
@@ -45,12 +91,14 @@ def pytest_deselected(items):
 
 def pytest_terminal_summary(terminalreporter):
     """Nothing is left out silently."""
-    if not _left_out:
+    if not _left_out and not LEFT_OUT:
         return
     terminalreporter.section("left out", sep="-")
     for marker, count in sorted(_left_out.items()):
         how = f"run them with -m {marker}" if marker in OPTIONAL else "deselected by name"
         terminalreporter.write_line(f"{count} {marker} tests were left out: {how}")
+    for reason in LEFT_OUT.values():
+        terminalreporter.write_line(f"left out: {reason}")
 
 
 @pytest.fixture(autouse=True)

@@ -53,24 +53,22 @@ def difference(function, arrays, directions, step=1e-4):
     return (8 * near - far) / (12 * step)
 
 
-def tensors(arrays, wrt=()):
-    """Tensors on the very memory of the arrays; those of ``wrt`` ask for gradients."""
-    out = [
-        None if a is None else tg.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays
-    ]
+def tensors(arrays, wrt=(), device="cpu"):
+    """Tensors on the very memory of the arrays (on the CPU); those of ``wrt`` ask for gradients."""
+    out = [tg.from_numpy(a).to(device) if isinstance(a, np.ndarray) else a for a in arrays]
     for i in wrt:
         out[i].requires_grad_()
     return out
 
 
-def gradients(function, arrays, wrt, cotangents, create_graph=False):
+def gradients(function, arrays, wrt, cotangents, create_graph=False, device="cpu"):
     """The engine's gradients of <cotangents, function(*arrays)>, as arrays; zeros where None.
 
     An output may depend on none of the arguments: the first cell of an LSTM not on W_hr.
     """
-    given = tensors(arrays, wrt)
+    given = tensors(arrays, wrt, device)
     chosen = [
-        (out, tg.from_numpy(u))
+        (out, tg.from_numpy(u).to(out.device))
         for out, u in zip(outputs_of(function(*given)), cotangents, strict=True)
         if u is not None and out.requires_grad
     ]
@@ -84,7 +82,8 @@ def gradients(function, arrays, wrt, cotangents, create_graph=False):
         allow_unused=True,
     )
     return [
-        np.zeros_like(arrays[i]) if g is None else g.data for i, g in zip(wrt, found, strict=True)
+        np.zeros_like(arrays[i]) if g is None else g.cpu().data
+        for i, g in zip(wrt, found, strict=True)
     ]
 
 

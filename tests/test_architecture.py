@@ -37,7 +37,7 @@ LAYERS = (
     ("random", "creation", "functions", "einsum"),
     ("autograd", "array_api"),
     ("nn",),
-    ("optim", "data", "checkpoint", "utils"),
+    ("optim", "data", "checkpoint", "utils", "cuda"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 

@@ -300,6 +300,7 @@ def test_what_does_not_fit_changes_nothing(tmp_path, name):
 def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
     run = Run(schedule=SCHEDULES["step"])
     run.step()
+    run.step()
     run.save(tmp_path / "run")
     other = Run(seed=1, schedule=SCHEDULES["step"])
     other.step()

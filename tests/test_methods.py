@@ -31,20 +31,21 @@ def drawn(name, data):
 
 @pytest.mark.parametrize("name", CASES)
 @given(data=st.data())
-def test_value_and_gradient(name, data):
+def test_value_and_gradient(name, data, device):
     d, arrays, settings = drawn(name, data)
-    ours, numpys = call(tg, tg.tensor, name, settings), CASES[name][1]
-    found = outputs_of(ours(*[tg.tensor(a) for a in arrays]))
+    placed = lambda a: tg.tensor(a, device=device)
+    ours, numpys = call(tg, placed, name, settings), CASES[name][1]
+    found = outputs_of(ours(*map(placed, arrays)))
     wanted = outputs_of(numpys(*arrays, **settings))
     assert len(found) == len(wanted)
     for one, two in zip(found, wanted, strict=True):
-        assert_close(one.numpy(), np.asarray(two), what=name)
+        assert_close(one.cpu().numpy(), np.asarray(two), what=name)
     if found[0].dtype.kind != "f":
         return
     u = np.asarray(real(d.rng, found[0].shape))
     directions = [np.asarray(real(d.rng, a.shape)) for a in arrays]
     first = lambda *xs: outputs_of(ours(*xs))[0]
-    slopes = gradients(first, arrays, range(len(arrays)), [u])
+    slopes = gradients(first, arrays, range(len(arrays)), [u], device=device)
     along = sum((g * v).sum() for g, v in zip(slopes, directions, strict=True))
     moved = lambda *xs: (outputs_of(numpys(*xs, **settings))[0] * u).sum()
     assert_close(along, difference(moved, arrays, directions, step=1e-5), rtol=1e-6, what=name)

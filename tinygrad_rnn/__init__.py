@@ -6,7 +6,7 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 
 import numpy as np
 
-from . import array_api, autograd, creation, data, functions, nn, optim, utils
+from . import array_api, autograd, creation, cuda, data, functions, nn, optim, utils
 from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 # fmt: off
 __all__ = [
-    "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "data", "device",
+    "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "cuda", "data", "device",
     "enable_grad", "float32", "float64", "int32", "int64", "is_grad_enabled", "load_checkpoint",
     "manual_seed", "nn", "no_grad", "optim", "save_checkpoint", "set_grad_enabled", "utils",
 ]

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backend import backend_of, find
+from .backend import backend_of, backends, find
+from .engine.node import wrap
 from .methods import sizes_of
 from .random import Generator, host
-from .tensor import Tensor, as_dtype, plain
+from .tensor import Tensor, as_dtype, on_host
 
 # fmt: off
 __all__ = [
@@ -44,7 +45,7 @@ def _float(dtype: Any, name: str) -> np.dtype:
 def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
     """A NumPy array of what the user gave, of a dtype that tensors can have; shared if possible."""
     try:
-        array = np.asarray(plain(data))
+        array = np.asarray(on_host(data))
     except ValueError as error:
         raise errors.ShapeError(f"{name}: the data is ragged: {error}") from None
     if dtype is None:
@@ -61,8 +62,8 @@ def _made(
 ) -> Tensor:
     """A tensor of what was made on the host, in a dtype (None: the default one), on a device."""
     found = as_dtype(_default_dtype if dtype is None else dtype, name)
-    find("cpu" if device is None else device)
-    return Tensor(np.asarray(array, found), requires_grad)
+    xp = find("cpu" if device is None else device)
+    return Tensor(xp.from_host(np.asarray(array, found)), requires_grad)
 
 
 def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -84,13 +85,16 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     (2, 2)
     """
     array = np.array(_array(data, dtype, "tensor"), order="C")
+    device = data.device if device is None and isinstance(data, Tensor) else device
     return _made("tensor", array, array.dtype, device, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """As :func:`tensor`, but sharing memory where it can; a tensor comes back as it is."""
-    if isinstance(data, Tensor) and (dtype is None or data.dtype == np.dtype(dtype)):
-        return data
+    if type(data) in backends and type(data) is not np.ndarray:
+        data = wrap(data)
+    if isinstance(data, Tensor):
+        return data.to(dtype=dtype, device=device)
     array = _array(data, dtype, "as_tensor")
     return _made("as_tensor", array, array.dtype, device)
 

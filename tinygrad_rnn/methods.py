@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 
 from . import errors, ops
-from .backend import backend_of
+from .backend import backend_of, backends
+from .backend.standard import numpy_dtype
 from .engine.node import Value, wrap
 from .engine.op import check_axis, check_dim
 
@@ -55,6 +56,13 @@ def _several(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
+def _operand(value: Any) -> Any:
+    """An operand as a Tensor."""
+    if isinstance(value, Value):
+        return value
+    return wrap(value if type(value) in backends else np.asarray(value))
+
+
 def _off_zero(x: Any, function: Callable[[Any], Any]) -> Any:
     """A function of x, but 0, and of gradient 0, where x is 0."""
     flat = ops.equal(x, 0)
@@ -72,7 +80,7 @@ class Methods(Value):
     @property
     def ndim(self) -> Int: "The number of its dims."; return len(self.array.shape)
     @property
-    def dtype(self) -> Any: "The type of its elements."; return self.array.dtype
+    def dtype(self) -> Any: "The type."; return numpy_dtype(self.array.dtype)
     @property
     def T(self) -> Self: "The dims in reverse order."; return self.permute(*range(self.ndim)[::-1])
     @property
@@ -224,6 +232,7 @@ class Methods(Value):
 
     def var(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
         """The variance, divided by the count less ``correction``."""
+        errors.check_numbers("var", correction=correction)
         total = (self - self.mean(dim, keepdim=True)).square().sum(dim, keepdim)
         return total / max(self.numel() / max(total.numel(), 1) - correction, 0.0)
 
@@ -315,7 +324,7 @@ class Methods(Value):
 
     def matmul(self, other: Operand) -> Self:
         """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
-        y: Any = other if isinstance(other, Value) else wrap(np.asarray(other))
+        y: Any = _operand(other)
         if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
             raise errors.ShapeError(
                 f"matmul: the shapes {self.shape} and {y.shape} do not fit: the last dim of the "
@@ -345,7 +354,7 @@ class Methods(Value):
         return self.unsqueeze(-1)._matmul("outer", vec2.unsqueeze(0), 2, 2)
 
     __matmul__ = matmul
-    def __rmatmul__(self, other: Operand) -> Any: return wrap(np.asarray(other)).matmul(self)
+    def __rmatmul__(self, other: Operand) -> Any: return _operand(other).matmul(self)
 
     # ------------------------------------------------------------ shape
 
@@ -512,5 +521,5 @@ class Methods(Value):
             raise errors.ShapeError(
                 f"gather: index has shape {index.shape}, expected {self.ndim} dims, as {self.shape}"
             )
-        grid = [self._from_host(places) for places in np.ogrid[tuple(map(slice, index.shape))]]
+        grid = list(np.ogrid[tuple(map(slice, index.shape))])
         return self[(*grid[:dim], index, *grid[dim + 1 :])] if grid else self.clone()

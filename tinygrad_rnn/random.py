@@ -7,6 +7,7 @@ import numpy as np
 
 from .errors import DTypeError, check_integers, check_type
 from .tensor import Tensor
+from .tensor import device as make_device
 
 _MASK = (1 << 64) - 1
 
@@ -19,7 +20,7 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu") -> None:
-        self.device = device
+        self.device = make_device(device)
         self._seed = 0
 
     @cached_property

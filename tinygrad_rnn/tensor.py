@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from . import ops
-from .backend import backend_of, backends, find
+from .backend import backend_of, backends, find, libraries, several
 from .engine.mode import is_grad_enabled
 from .engine.node import Node, Value, assign, check_fits, check_view, check_writable, wrap
+from .engine.op import enter, one_device
 from .engine.walk import backward
 from .errors import DTypeError, GraphError, IdError, OptionError, ShapeError, check_type
 from .methods import Bool, Float, Int, Methods, Operand
-from .ops.index import complete
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
 int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
@@ -28,9 +28,10 @@ class device(str):
         """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
         name = str(type) if index is None else f"{type}:{index}"
         kind, _, number = name.partition(":")
-        if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        if kind not in libraries or (number and not number.isdecimal()):
             raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
-        return super().__new__(cls, f"cuda:{int(number or 0)}" if kind == "cuda" else name)
+        several = kind == "cuda" or hasattr(libraries[kind], "device_of")
+        return super().__new__(cls, f"{kind}:{int(number or 0)}" if several else name)
 
     @property
     def type(self) -> str:
@@ -53,8 +54,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(plain(part) for part in value)
     if isinstance(value, list):
-        return np.asarray([plain(part) for part in value]) if value else np.asarray([], int64)
+        parts = [on_host(part) for part in value]
+        return np.asarray(parts) if value else np.asarray([], int64)
     return value
+
+
+def on_host(value: Any) -> Any:
+    """What :func:`plain` makes of it, with NumPy's array for one on another device."""
+    array = plain(value)
+    return backend_of(array).to_host(array) if type(array) in backends else array
 
 
 def _without_tensors(name: str, values: Any) -> Any:
@@ -97,7 +105,7 @@ class Tensor(Methods):
     __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__, not NumPy's loop over elements
 
     def __init__(self, data: Any, requires_grad: Bool = False) -> None:
-        if not isinstance(data, np.ndarray):
+        if type(data) not in backends and not isinstance(data, np.ndarray):
             raise DTypeError(
                 f"Tensor: got {type(data).__name__}, expected an array; use tg.tensor(data)"
             )
@@ -117,7 +125,7 @@ class Tensor(Methods):
     @property
     def device(self) -> device:
         """Where it lives."""
-        return device("cpu")
+        return device(backend_of(self.array).name)
 
     @property
     def data(self) -> Any:
@@ -144,7 +152,7 @@ class Tensor(Methods):
         return self.node
 
     def __repr__(self) -> str:
-        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
+        values = np.array2string(on_host(self), separator=", ", prefix="tensor(")
         parts = [values, f"dtype={self.dtype}"]
         if self.device != "cpu":
             parts.append(f"device={str(self.device)!r}")
@@ -157,7 +165,9 @@ class Tensor(Methods):
     # ------------------------------------------------------------ out of the graph
 
     def numpy(self) -> np.ndarray:
-        """The array itself, memory shared."""
+        """The array itself, memory shared; of a tensor on the CPU."""
+        if self.device != "cpu":
+            raise DTypeError(f"numpy: this tensor is on {self.device}; copy it by .cpu() first")
         return self.array
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
@@ -176,11 +186,11 @@ class Tensor(Methods):
         """The value of a tensor of one element, as a Python number."""
         if self.numel() != 1:
             raise ShapeError(f"item: got shape {self.shape}, expected one element; use tolist()")
-        return self.array.item()
+        return on_host(self).item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self.numpy().tolist()
+        return on_host(self).tolist()
 
     def detach(self) -> Self:
         """The same memory, outside of the graph."""
@@ -229,7 +239,7 @@ class Tensor(Methods):
         if self.node is not None:
             raise GraphError("deepcopy: only leaves can be copied; use x.detach().clone()")
         out: Self = type(self).__new__(type(self))
-        Tensor.__init__(out, self.array.copy(), self.requires_grad)
+        Tensor.__init__(out, backend_of(self.array).array(self.array), self.requires_grad)
         memo[id(self)] = out
         if self.grad is not None:
             out.grad = self.grad.detach().clone()
@@ -239,13 +249,14 @@ class Tensor(Methods):
 
     def requires_grad_(self, requires_grad: Bool = True) -> Self:
         """Ask for its gradient, or no longer; floats only."""
+        check_type("requires_grad_", Bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
             raise DTypeError(
                 f"requires_grad: got a {self.dtype} tensor, expected floats; use .float()"
             )
         if not requires_grad and self.node is not None:
             raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
-        self.requires_grad = Bool(requires_grad)
+        self.requires_grad = requires_grad
         return self
 
     def backward(
@@ -314,20 +325,15 @@ class Tensor(Methods):
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype, place = arg.dtype, arg.device
-            elif isinstance(arg, device) or (
-                isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda")
-            ):
+            elif isinstance(arg, str) and arg.partition(":")[0] in libraries:
                 place = arg
             elif arg is not None:
                 dtype = arg
-        if place is not None:
-            find(place)
-        if dtype is None:
-            return self
-        dtype = as_dtype(dtype, "to")
-        if dtype == self.dtype:
-            return self
-        return ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
+        here, moved = backend_of(self.array).name, self
+        there = here if place is None else find(place).name
+        if dtype is not None and (dtype := as_dtype(dtype, "to")) != self.dtype:
+            moved = ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
+        return moved if there == here else ops.to_device(moved, there, here)
 
     def cuda(self, device: Any = None) -> Self:
         """On a GPU: the first one, or that of a number or a name."""
@@ -438,7 +444,8 @@ class Tensor(Methods):
 
     def copy_(self, other: "Tensor") -> Self:
         """In place, the values of ``other``, broadcast and converted."""
-        return self._write("copy_", ..., other)
+        given = other.to(self.device) if isinstance(other, Tensor) else other
+        return self._write("copy_", ..., given)
 
     def __getitem__(self, index: Any) -> Self:
         place = _kept(index) if self.requires_grad else plain_index(index)
@@ -453,7 +460,7 @@ class Tensor(Methods):
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
         if isinstance(value, list | tuple):
-            value = np.asarray(plain(_without_tensors(name, value)))
+            value = self._from_host(plain(list(_without_tensors(name, value))))
         recording = is_grad_enabled() and (
             self.requires_grad or (isinstance(value, Value) and value.requires_grad)
         )
@@ -461,10 +468,9 @@ class Tensor(Methods):
             return self._become(name, ops.put(self, value, _kept(index)))
         self._check_owner(name)
         check_writable(self.array, name)
-        if isinstance(value, Value):
-            check_view(value, name)
+        enter(name, (self, value))  # refuses a view that is out of date, and two devices
         try:
-            self.array[complete(plain_index(index))] = plain(value)
+            backend_of(self.array).assign(self.array, plain_index(index), plain(value))
         except (ValueError, IndexError) as error:
             kind = IdError if isinstance(error, IndexError) else ShapeError
             raise kind(f"{name}: {error} (to a tensor of shape {self.shape})") from error
@@ -493,6 +499,8 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
         return wrap(backend_of(output.array).ones_like(output.array))
     if not isinstance(gradient, Tensor):
         raise DTypeError(f"{name}: gradient is a {type(gradient).__name__}, expected a Tensor")
+    if several or type(gradient.array) is not type(output.array):
+        one_device(name, (output.array, gradient.array))
     if gradient.shape != output.shape:
         raise ShapeError(
             f"{name}: gradient has shape {gradient.shape}, expected {output.shape}, the output's"

@@ -218,6 +218,10 @@ STRICT = {
     "hvp, linear": (lambda s: hvp(lambda x: x.sum(), X, X, strict=s), "hvp: .*input 0"),
     "jacobian": (lambda s: jacobian(lambda x, y: x, (X, Y), strict=s), "jacobian: .*input 1"),
     "hessian": (lambda s: hessian(lambda x: x.sum(), X, strict=s), "hessian: .*input 0"),
+    "hessian, apart": (
+        lambda s: hessian(lambda x, y: (x**2).sum() + (y**3).sum(), (X, Y), strict=s),
+        "jacobian: .*input 1",
+    ),
 }
 
 

@@ -106,14 +106,19 @@ WRONG = {
     "not linear": (lambda g, y, xp: xp.abs(g) * xp.tanh(y), of_y, "not linear"),
     "nothing": (of_x, None, r"input 1 at .*analytic 0\.0"),
     "a NaN": (lambda g, y, xp: g * float("nan"), of_y, "input 0 at .*analytic nan"),
+    "a NaN in one place": (
+        lambda g, y, xp: _spoilt(2.0 * g * xp.tanh(y), float("nan")),
+        of_y,
+        r"input 0 at \(2, 1\): analytic nan",
+    ),
     "in one place": (lambda g, y, x, xp: _spoilt(g * xp.tanh(y)), of_y, r"input 0 at \(2, 1\)"),
     "shifted": (lambda g, y, xp: xp.flip(g * xp.tanh(y), axis=0), of_y, "input 0 at"),
 }
 
 
-def _spoilt(g):
+def _spoilt(g, factor=1.01):
     g = g * 1.0
-    g[2, 1] = g[2, 1] * 1.01
+    g[2, 1] = g[2, 1] * factor
     return g
 
 

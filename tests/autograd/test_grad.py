@@ -349,3 +349,12 @@ def test_a_gradient_of_a_linear_function_needs_no_second():
     (g,) = grad((x * 3.0).sum(), x, create_graph=True)
     assert g.tolist() == [3, 3]
     assert not g.requires_grad or grad(g.sum(), x, allow_unused=True) == (None,)
+
+
+def test_an_output_that_is_a_leaf_is_not_asked_for():
+    """Its gradient is known, and nobody's: its hooks do not run."""
+    x, y, seen = leaf(1.0), leaf(2.0), []
+    y.register_hook(lambda g: seen.append("y"))
+    x.register_hook(lambda g: seen.append("x"))
+    assert [g.tolist() for g in grad([x, y], x)] == [[1]]
+    assert seen == ["x"]

@@ -1,5 +1,7 @@
 """A user declares an op as the package declares its own, and is told at once what is wrong."""
 
+import re
+
 import numpy as np
 import pytest
 from oracle import assert_close, complex_step, difference, gradients
@@ -308,3 +310,21 @@ def test_an_optional_array():
         assert [g.tolist() for g in found] == [[5], [1]]
     with pytest.raises(DTypeError, match="affine: missing .*'x'; the arguments are x, b"):
         affine()
+
+
+def test_errors_of_ones_own_are_not_touched():
+    """What the array library raises is said again in terms of the op; ours says it already."""
+
+    @op
+    def refuses(xp, x, /, how):
+        raise how("no")
+
+    for how, kind, words in (
+        (DTypeError, DTypeError, r"no"),
+        (KeyError, KeyError, r"'no'"),
+        (TypeError, DTypeError, r"refuses: no \(got float64 of shape \(1,\)\)"),
+        (ValueError, ValueError, r"refuses: no .*"),
+    ):
+        with pytest.raises(kind) as error:
+            refuses(leaf(1.0), how)
+        assert re.fullmatch(words, str(error.value))

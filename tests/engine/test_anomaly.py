@@ -200,6 +200,14 @@ def test_hooks_are_looked_at():
         (y * 3.0).sum().backward()
 
 
+def test_what_a_hook_gives_a_slice():
+    x = leaf(1.0, 2.0)
+    y = x[1:]
+    y.register_hook(lambda g: g * inf)
+    with detect_anomaly(), pytest.raises(GraphError, match="an infinity in .* from getitem"):
+        (y * 3.0).sum().backward()
+
+
 def test_inside_of_a_checkpoint():
     x = leaf(0.0, 1.0)
     with detect_anomaly():

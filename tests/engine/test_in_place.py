@@ -460,3 +460,13 @@ def test_a_change_between_two_walks_is_noticed(make):
         z.mul_(100)
     with pytest.raises(GraphError, match="changed in place"):
         g.sum().backward()
+
+
+def test_a_gradient_that_is_added_to_has_changed():
+    """What is made of ``grad`` while recording notices the next walk, which adds to it in place."""
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (x * x).sum().backward()
+    penalty = (w * x.grad).sum()
+    (x * x).sum().backward()
+    with pytest.raises(GraphError, match=CHANGED):
+        penalty.backward()

@@ -59,6 +59,12 @@ def test_activations(name, shape, seed):
         (F.silu, [-1e4, 0.0, 1e4], [0.0, 0.0, 1e4], [0.0, 0.5, 1.0]),
         (F.softplus, [-1e4, -inf, 20.5, 1e4], [0.0, 0.0, 20.5, 1e4], [0.0, 0.0, 1.0, 1.0]),
         (lambda x: F.softplus(x, 1e3), [-1.0, 1.0], [0.0, 1.0], [0.0, 1.0]),
+        (
+            lambda x: F.softplus(x, 0.5),
+            [0.0, 2.0],
+            [2 * math.log(2), 2 * math.log1p(math.e)],
+            [0.5, 1 / (1 + math.exp(-1))],
+        ),
         (F.logsigmoid, [-1e4, -inf, 1e4, inf], [-1e4, -inf, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]),
     ],
 )

@@ -109,7 +109,7 @@ def test_many_rows_and_narrow_ids():
 
 @pytest.mark.parametrize("wrong", [-1, 4])
 def test_embedding_names_the_wrong_id(wrong):
-    with pytest.raises(IdError, match=rf"nn.Embedding: input has {wrong} at \(1, 0\), .*\[0, 4\)"):
+    with pytest.raises(IdError, match=rf"embedding: input has {wrong} at \(1, 0\), .*\[0, 4\)"):
         nn.Embedding(4, 2)(tg.tensor([[0, 3], [wrong, 1]]))
 
 

@@ -538,6 +538,13 @@ row(
     None,
 )
 
+row(
+    "to_device",
+    lambda d: (unary(real)(d)[0], {"device": "cpu", "source": "cpu"}),
+    lambda x, device, source: x,
+    lambda torch, x, device, source: x.to(device),
+)
+
 # ---------------------------------------------------------------- index
 
 

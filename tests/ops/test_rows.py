@@ -11,6 +11,8 @@ from rows import ROWS, package_ops
 from strategies import Draw, real
 
 import tinygrad_rnn as tg
+from tinygrad_rnn import ops
+from tinygrad_rnn.backend import find
 from tinygrad_rnn.engine.fused import FusedOp
 
 DIFFERENTIABLE = [name for name, row in ROWS.items() if row.wrt != ()]
@@ -21,7 +23,8 @@ every_gradient = pytest.mark.parametrize("name", DIFFERENTIABLE)
 class Case:
     """A row with arguments, settings and cotangents drawn for it."""
 
-    def __init__(self, name, data):
+    def __init__(self, name, data, device="cpu"):
+        self.device = device
         self.row = ROWS[name]
         self.draw = Draw(data.draw)
         self.args, self.settings = self.row.case(self.draw)
@@ -34,7 +37,22 @@ class Case:
 
     def op(self, *args):
         args = (args,) if self.row.variadic else args
-        return self.row.op(*args, **self.settings)
+        return self.row.op(*args, **self.placed())
+
+    def placed(self):
+        """The settings as they are where the arguments are."""
+        if self.row.op is ops.to_device:
+            return {"device": "cpu", "source": find(self.device).name}
+        if "index" not in self.settings or self.device == "cpu":
+            return self.settings
+        move = lambda p: find(self.device).from_host(p) if isinstance(p, np.ndarray) else p
+        index = self.settings["index"]
+        return self.settings | {
+            "index": tuple(map(move, index)) if isinstance(index, tuple) else move(index)
+        }
+
+    def tensors(self, args, wrt=()):
+        return tensors(args, wrt, self.device)
 
     def cotangents(self):
         """One for each output, signed and nowhere 1; of several outputs some may have none."""
@@ -43,7 +61,9 @@ class Case:
         return [u if used in (i, len(out)) else None for i, u in enumerate(out)]
 
     def gradients(self, cotangents, args=None, **how):
-        return gradients(self.op, args or self.args, self.wrt, cotangents, **how)
+        return gradients(
+            self.op, args or self.args, self.wrt, cotangents, **how, device=self.device
+        )
 
 
 def test_every_op_has_a_row_and_every_row_an_op():
@@ -61,22 +81,22 @@ def test_what_has_a_pullback_is_tested_for_it():
 
 @every_row
 @given(data=st.data())
-def test_value(name, data):
-    case = Case(name, data)
-    for tensor in tensors(case.args, case.wrt), tensors(case.args):
+def test_value(name, data, device):
+    case = Case(name, data, device)
+    for tensor in case.tensors(case.args, case.wrt), case.tensors(case.args):
         outputs = outputs_of(case.op(*tensor))
         for out, expected in zip(outputs, case.expected, strict=True):
-            assert type(out.data) is np.ndarray
+            assert type(out.data) is find("cpu" if name == "to_device" else device).Array
             assert out.dtype == np.asarray(expected).dtype
-            assert_close(out.data, expected, 1e-12)
+            assert_close(out.cpu().data, expected, 1e-12)
         assert outputs[0].requires_grad == any(x is not None and x.requires_grad for x in tensor)
         assert all(out.requires_grad == outputs[0].requires_grad for out in outputs)
 
 
 @every_gradient
 @given(data=st.data())
-def test_first_gradient(name, data):
-    case = Case(name, data)
+def test_first_gradient(name, data, device):
+    case = Case(name, data, device)
     us = case.cotangents()
     expected = complex_step(case.value, case.args, case.wrt, us)
     for i, found, wanted in zip(case.wrt, case.gradients(us), expected, strict=True):
@@ -85,9 +105,9 @@ def test_first_gradient(name, data):
 
 @every_gradient
 @given(data=st.data())
-def test_second_gradient(name, data):
+def test_second_gradient(name, data, device):
     """The gradient of s = <vjp(args, u), v> with respect to args and to u, along a direction."""
-    case = Case(name, data)
+    case = Case(name, data, device)
     us, wrt, rng = case.cotangents(), case.wrt, case.draw.rng
     vs = [real(rng, case.args[i].shape) for i in wrt]
 
@@ -104,23 +124,27 @@ def test_second_gradient(name, data):
     directions = [real(rng, x.shape) for x in numbers]
     expected = difference(s, numbers, directions)
 
-    args = tensors(case.args, wrt)
+    args = case.tensors(case.args, wrt)
     inputs = [args[i] for i in wrt]
-    cotangents = [tg.from_numpy(us[i]).requires_grad_() for i in given]
     outputs = outputs_of(case.op(*args))
+    cotangents = [tg.from_numpy(us[i]).to(outputs[i].device).requires_grad_() for i in given]
     first = tg.autograd.grad(
         [outputs[i] for i in given], inputs, cotangents, create_graph=True, allow_unused=True
     )
     for found, plain in zip(first, case.gradients(us), strict=True):
-        assert_close(np.zeros(plain.shape) if found is None else found.data, plain, 1e-12)
+        assert_close(np.zeros(plain.shape) if found is None else found.cpu().data, plain, 1e-12)
     total = sum(
-        (g * tg.from_numpy(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None
+        (g * tg.from_numpy(v).to(g.device)).sum()
+        for g, v in zip(first, vs, strict=True)
+        if g is not None
     )
     if isinstance(total, tg.Tensor) and total.requires_grad:
         both = inputs + cotangents
         found = tg.autograd.grad(total, both, allow_unused=True)
         actual = sum(
-            (g.data * d).sum() for g, d in zip(found, directions, strict=True) if g is not None
+            (g.cpu().data * d).sum()
+            for g, d in zip(found, directions, strict=True)
+            if g is not None
         )
     else:
         actual = 0.0
@@ -129,9 +153,9 @@ def test_second_gradient(name, data):
 
 @every_gradient
 @given(data=st.data())
-def test_pullback_is_linear(name, data):
+def test_pullback_is_linear(name, data, device):
     """A wrong pullback such as ``g * g * f'(x)`` is right for cotangents of one."""
-    case = Case(name, data)
+    case = Case(name, data, device)
     u, v = case.cotangents(), case.cotangents()
     if [x is None for x in u] != [x is None for x in v]:
         v = [None if x is None else np.asarray(real(case.draw.rng, x.shape)) for x in u]
@@ -180,19 +204,19 @@ def test_an_output_that_shows_its_arguments_memory_counts_its_changes(name, data
 
 @every_row
 @given(data=st.data())
-def test_float32_stays_float32(name, data):
-    case = Case(name, data)
+def test_float32_stays_float32(name, data, device):
+    case = Case(name, data, device)
     if name == "astype":
         case.settings["dtype"] = np.dtype("float32")
     us = case.cotangents()
     args = [a.astype("f4") if a is not None and a.dtype.kind == "f" else a for a in case.args]
-    given = tensors(args, case.wrt)
+    given = case.tensors(args, case.wrt)
     outputs = outputs_of(case.op(*given))
     for out, wanted in zip(outputs, case.expected, strict=True):
         kind = np.asarray(wanted).dtype
         assert out.dtype == ("float32" if kind == np.float64 else kind)
         if kind == np.float64:
-            assert_close(out.data, wanted, 2e-5)
+            assert_close(out.cpu().data, wanted, 2e-5)
     if case.wrt:
         small = [None if u is None else u.astype("f4") for u in us]
         for create in (False, True):

@@ -120,6 +120,31 @@ def test_plateau():
     assert (scheduler.best, scheduler.last_epoch) == (1.0, 12)
 
 
+def test_plateau_counts_anew():
+    """Every patience + 1 epochs that are no better; those of a cooldown do not count."""
+    for cooldown in (0, 3):
+        optimizer = optimizer_of([1.0])
+        scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=1, cooldown=cooldown)
+        found = []
+        for _ in range(12):
+            scheduler.step(1.0)
+            found += rates(optimizer)
+        expected = [1.0] * 2
+        while len(expected) < 12:
+            expected += [0.5 ** (1 + (len(expected) - 2) // (2 + cooldown))]
+        assert found == expected
+
+
+def test_a_zero_that_was_rounded_is_a_zero():
+    """PyTorch's is -1e-17, which no optimizer would take."""
+    optimizer = optimizer_of([1.0])
+    scheduler = LinearLR(optimizer, 0.16864039164875994, 0.0, 3)
+    for _ in range(5):
+        scheduler.step()
+    assert rates(optimizer) == [0.0]
+    optimizer.step()
+
+
 @pytest.mark.parametrize(
     ("settings", "metrics", "reduced"),
     [
@@ -232,6 +257,9 @@ def test_it_may_start_where_another_run_stopped():
     optimizer = optim.SGD([{"params": [nn.Parameter(np.ones(1))], "lr": 0.25, "initial_lr": 1.0}])
     assert LambdaLR(optimizer, lambda epoch: 0.5**epoch, last_epoch=2).get_last_lr() == [0.125]
     assert ExponentialLR(optimizer, 0.5, last_epoch=2).get_last_lr() == [0.125]
+    assert CosineAnnealingLR(optimizer, 9, last_epoch=2).get_last_lr() == [0.125]
+    assert LinearLR(optimizer, 0.5, last_epoch=2).get_last_lr() == [0.125]
+    assert StepLR(optimizer, 3, 0.5, last_epoch=2).get_last_lr() == [0.0625]
     with pytest.raises(DTypeError, match=r"initial_lr\[0\] is None, expected a number"):
         StepLR(optimizer_of(), 2, last_epoch=3)
 
@@ -293,10 +321,12 @@ def test_a_state_is_a_copy_both_ways(name):
     optimizer = optimizer_of()
     other = OTHERS[name](optimizer)
     other.load_state_dict(state)
-    optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
     for each in (scheduler, other):
-        if name not in ("lambda", "plateau") or each is scheduler:
+        each.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
+    for each in (scheduler, other):
+        if name not in ("lambda", "plateau"):  # these have settings for two groups
             advance(each, np.random.default_rng(0))
+            assert len(each.base_lrs) == 3
     other.get_last_lr().clear()
     assert state == kept
 
@@ -442,6 +472,16 @@ def test_a_wrong_rate_found_changes_nothing(name, rate):
             scheduler.step(*[3.0][: name == "plateau"])
         assert scheduler.state_dict() == before
         assert rates(optimizer)[0] == scheduler.get_last_lr()[0]
+
+
+def test_a_rate_that_overflows_changes_nothing():
+    optimizer = optimizer_of()
+    scheduler = ExponentialLR(optimizer, 1e200)
+    scheduler.step()
+    before = scheduler.state_dict(), options(optimizer)
+    with pytest.raises(OptionError, match=r"ExponentialLR: lr\[0\] is inf"):
+        scheduler.step()
+    assert (scheduler.state_dict(), options(optimizer)) == before
 
 
 def test_rates_are_floats_and_states_plain():

@@ -298,6 +298,19 @@ def test_a_parabola_is_descended(kind):
     np.testing.assert_allclose(w.numpy(), [1, 2], atol=1e-2)
 
 
+def test_defaults_are_pytorchs():
+    betas = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
+    expected = {
+        "SGD": {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "nesterov": False},
+        "Adam": {"lr": 1e-3, **betas},
+        "AdamW": {"lr": 1e-3, "weight_decay": 1e-2, **betas},
+        "RMSprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": False},
+        "Adagrad": {"lr": 1e-2, "lr_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10},
+    }
+    for name, defaults in expected.items():
+        assert getattr(optim, name)(parameters()).defaults == {"weight_decay": 0.0, **defaults}
+
+
 # ---------------------------------------------------------------- groups
 
 
@@ -462,8 +475,9 @@ def test_numbers_of_numpy_are_numbers(kind, value):
     """A float64 rate does not make a float32 step a float64 one."""
     found = []
     for lr in (value, float(value)):
-        w = nn.Parameter(np.array([1.0, 2.0], np.float32))
-        w.grad = tg.tensor([0.3, -0.7])
+        rng = np.random.default_rng(0)
+        w = nn.Parameter(rng.standard_normal(100, np.float32))
+        w.grad = tg.tensor(rng.standard_normal(100, np.float32))
         optimizer = kind([w], lr=lr)
         optimizer.step()
         optimizer.step()
@@ -496,6 +510,22 @@ def test_a_parameter_may_change_its_group():
     all_equal(arrays(params), arrays(others))
     one.param_groups[0]["params"].clear()
     assert set(one.state_dict()["state"]) == {0, 1, 2}
+
+
+def test_parameters_may_change_places():
+    """Each brings its own state along, also where another's of its size lay."""
+    found = []
+    for swapped in (False, True):
+        params = [nn.Parameter(np.full(2, float(n))) for n in range(4)]
+        groups = [{"params": params[:2]}, {"params": params[2:]}]
+        optimizer, rng = optim.Adam(groups, lr=0.1), np.random.default_rng(0)
+        train(params, optimizer, rng)
+        if swapped:
+            for group, other in zip(optimizer.param_groups, (3, 1), strict=True):
+                group["params"][1] = params[other]
+        train(params, optimizer, rng)
+        found.append(arrays(params))
+    all_equal(*found)
 
 
 # ---------------------------------------------------------------- options that are set later
@@ -651,6 +681,17 @@ def test_a_gradient_that_does_not_fit_stops_the_step(wrong):
     assert optimizer.state_dict()["state"] == {}
 
 
+def test_memory_that_cannot_be_written_stops_the_step():
+    params, optimizer = two_groups(optim.Adam)
+    give_gradients(params, np.random.default_rng(0))
+    params[2].data.flags.writeable = False
+    before = arrays(params)
+    with pytest.raises(GraphError, match=r"optim.Adam: this tensor's memory is read-only"):
+        optimizer.step()
+    all_equal(arrays(params), before)
+    assert optimizer.state_dict()["state"] == {}
+
+
 # ---------------------------------------------------------------- state
 
 KINDS = [
@@ -716,6 +757,10 @@ def test_a_state_is_a_copy_both_ways():
     optimizer.step()
     train(params, optimizer, np.random.default_rng(1), 1)
     same_state(state, kept)
+    for entry in optimizer.state_dict()["state"].values():
+        for name, value in entry.items():
+            name == "step" or value.fill_(7.0)
+    assert not (optimizer.state_dict()["state"][1]["exp_avg"].numpy() == 7.0).any()
     twin = optim.Adam(params)
     twin.load_state_dict(state)
     train(params, twin, np.random.default_rng(2), 1)
@@ -763,18 +808,18 @@ def test_loading_when_memory_runs_out_changes_nothing(monkeypatch):
     fresh.param_groups[0]["lr"] = 0.3
     before = fresh.state_dict()
     cpu = find("cpu")
-    from_host = cpu.from_host
+    join = cpu.join
     for patience in range(100):
         left = patience
 
-        def short(array):
+        def short(arrays):
             nonlocal left
             left -= 1
             if left < 0:
                 raise MemoryError
-            return from_host(array)
+            return join(arrays)
 
-        monkeypatch.setattr(cpu, "from_host", short)
+        monkeypatch.setattr(cpu, "join", short)
         try:
             fresh.load_state_dict(state)
             break

@@ -1,6 +1,7 @@
 """utils.checkpoint: the same gradients as without it, of every order, for less memory."""
 
 import gc
+import time
 import tracemalloc
 import weakref
 
@@ -121,6 +122,10 @@ def test_outputs_that_are_not_new():
         return x, y, y, x.T, x.detach()
 
     x = leaf(2, 3)
+    h = x * 1.0
+    node = h.node
+    assert checkpoint(function, h)[0] is h
+    assert h.node is node
     a, b, c, d, e = checkpoint(function, x)
     assert a is x
     assert b is c
@@ -151,6 +156,24 @@ def test_in_a_chain():
         return h.sum()
 
     assert_equal(build, [x, w])
+
+
+def test_a_long_chain_takes_linear_time():
+    """Each looks at its own part of the graph alone."""
+
+    def run(count):
+        x, h = leaf(1), tg.ones(1, dtype="float64")
+        start = time.perf_counter()
+        for _ in range(count):
+            h = checkpoint(lambda h: h * 0.5 + x, h)
+        h.sum().backward()
+        return time.perf_counter() - start
+
+    for _attempt in range(3):  # another process may take the machine for a while
+        small, large = min(run(100) for _ in range(3)), run(2000)
+        if large < 60 * small:
+            return
+    pytest.fail(f"{large / small:.0f} times the time for 20 times the length")
 
 
 def test_wanted_gradients_alone():

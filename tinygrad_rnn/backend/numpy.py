@@ -5,45 +5,39 @@ from typing import Any
 
 import numpy as np
 
-from .pool import empty
+from .pool import clear, empty
+from .standard import complete, has_arrays
 from .threads import threads_for
 
-namespace = np
+namespace: Any = np
 Array = np.ndarray
-empty_buffer = empty
-_add: Any = np.add.reduce
-_max: Any = np.maximum.reduce
+free = clear  # the pool's blocks that nobody uses
+from_host = to_host = lambda x: x
+getitem = lambda x, index: x[complete(index)]
+assign = lambda x, index, values: x.__setitem__(complete(index), values)
+_add, _max, _or = namespace.add.reduce, namespace.maximum.reduce, namespace.logical_or.reduce
 
 
-def array(data: Any, dtype: Any = None) -> np.ndarray:
-    """A new array with a copy of ``data``."""
-    return np.array(data, dtype=dtype, order="C", subok=False)
+def array(x: Any) -> np.ndarray:
+    """A copy, C-contiguous."""
+    return np.array(x, order="C", subok=False)
 
 
-def from_host(data: np.ndarray) -> np.ndarray:
-    """An array of this library that holds what the NumPy array holds; shared where it can be."""
-    return data
-
-
-def to_host(data: np.ndarray) -> np.ndarray:
-    """A NumPy array that holds what ``data`` holds; shared where it can be."""
-    return data
-
-
-def aliases(out: np.ndarray, x: np.ndarray) -> bool:
-    """Whether ``out``, made from ``x`` by a view function, still shows ``x``'s memory."""
-    return out is x or (out.base is not None and (out.base is x or out.base is x.base))
+def put(x: np.ndarray, values: Any, index: Any) -> np.ndarray:
+    """A copy of ``x`` with ``values`` assigned at ``index``."""
+    out = x.copy()
+    out[complete(index)] = values
+    return out
 
 
 def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarray:
     """Zeros of ``shape`` with ``values`` added at ``index``; an element may be named repeatedly."""
     out = np.zeros(shape, values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = [p for p in parts if isinstance(p, np.ndarray)]
-    if all(p.dtype == bool for p in arrays):  # slices and masks name an element once at most
+    if all(p.dtype == bool for p in parts if has_arrays(p)):  # these name an element once at most
         out[index] = values
     elif len(parts) == 1:
-        _add_rows(out, arrays[0], values)
+        _add_rows(out, parts[0], values)
     else:
         np.add.at(out, index, values)
     return out
@@ -62,32 +56,6 @@ def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     out.reshape(out.shape[0], -1)[ordered[starts]] = np.add.reduceat(blocks, starts, axis=0)
 
 
-def add_at(values: np.ndarray, shape: tuple[int, ...], index: Any) -> Any:
-    """As ``scatter``, but not yet written out where an index without arrays names one part."""
-    from . import Part
-
-    parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, np.ndarray) for part in parts):
-        return scatter(values, shape, index)
-    return Part(values, shape, index)
-
-
-def put(x: np.ndarray, values: Any, index: Any) -> np.ndarray:
-    """A copy of ``x`` with ``values`` assigned at ``index``."""
-    out = x.copy()
-    out[index] = values
-    return out
-
-
-def winners(x: np.ndarray, index: Any) -> np.ndarray:
-    """Which of the elements assigned at ``index`` stay: of equal places, the last written does."""
-    places = np.arange(x.size).reshape(x.shape)[index]
-    last = np.empty(x.size, np.int64)
-    numbers = np.arange(places.size)
-    last[places.ravel()] = numbers
-    return (last[places.ravel()] == numbers).reshape(places.shape)
-
-
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The product of two matrices, in recycled memory."""
     with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
@@ -102,57 +70,18 @@ def join(arrays: list[np.ndarray]) -> np.ndarray:
 
 # The standard's functions that NumPy wraps in Python, without the wrapping: microseconds a call.
 
-
-def reshape(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The same elements in another shape."""
-    return x.reshape(shape)
-
-
-def permute_dims(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The dims in another order."""
-    return x.transpose(axes)
-
-
-def matrix_transpose(x: np.ndarray) -> np.ndarray:
-    """The last two dims exchanged."""
-    return x.mT
-
-
-def astype(x: np.ndarray, dtype: Any) -> np.ndarray:
-    """A copy of another dtype."""
-    return x.astype(dtype)
-
-
-def zeros_like(x: np.ndarray) -> np.ndarray:
-    """Zeros of the same shape and dtype."""
-    return np.zeros(x.shape, x.dtype)
-
-
-def ones_like(x: np.ndarray) -> np.ndarray:
-    """Ones of the same shape and dtype."""
-    return np.ones(x.shape, x.dtype)
-
-
-def max(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
-    """The largest along dims."""
-    return _max(x, axis, None, None, keepdims)
-
-
-def sum(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
-    """The sum over dims."""
-    return _add(x, axis, None, None, keepdims)
+reshape = lambda x, shape: x.reshape(shape)
+permute_dims = lambda x, axes: x.transpose(axes)
+matrix_transpose = lambda x: x.mT
+astype = lambda x, dtype: x.astype(dtype)
+zeros_like = lambda x: np.zeros(x.shape, x.dtype)
+ones_like = lambda x: np.ones(x.shape, x.dtype)
+max = lambda x, axis=None, keepdims=False: _max(x, axis, None, None, keepdims)
+sum = lambda x, axis=None, keepdims=False: _add(x, axis, None, None, keepdims)
+any = lambda x, axis=None, keepdims=False: _or(x, axis, None, None, keepdims)
 
 
 def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The mean over dims, of floats."""
     total = _add(x, axis, None, None, keepdims)
     return total / (x.size // builtins.max(total.size, 1))
-
-
-def vecdot(x: np.ndarray, y: np.ndarray) -> Any:
-    """The dot product of two vectors."""
-    return x.dot(y)
-
-
-def synchronize() -> None:
-    """Wait until all work is done: on a CPU it is."""

@@ -8,7 +8,7 @@ made, and when the lease dies nobody can see the block any more.
 """
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class _Pool:
         self.held = 0
         self.peak = self.used
 
-    def take(self, size: int) -> _Block:
+    def take(self, size: int) -> Any:
         try:
             block = self.free[size].pop()
             self.held -= size
@@ -60,6 +60,7 @@ class _Pool:
 
 
 _pool = _Pool()
+clear = _pool.clear  # gives the free blocks back to the system
 
 
 class _Lease(np.ndarray):
@@ -73,15 +74,14 @@ class _Lease(np.ndarray):
             give(self.base)
 
 
-def _allocate(size: int) -> _Block:
+def _allocate(size: int) -> Any:
     try:
-        memory = np.empty(size + ALIGNMENT, np.uint8)
+        memory: Any = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
     except MemoryError:
         clear()
-        memory = np.empty(size + ALIGNMENT, np.uint8)
-    memory = memory.view(_Block)
+        memory = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
     start = -memory.__array_interface__["data"][0] % ALIGNMENT
-    return cast(_Block, memory[start : start + size])
+    return memory[start : start + size]
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -94,13 +94,3 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     shift = size.bit_length() - 4
     size = (((size - 1) >> shift) + 1) << shift
     return _Lease(shape, dtype, _pool.take(size)).view(np.ndarray)
-
-
-def held_bytes() -> int:
-    """How many bytes lie in the pool, free for the next array."""
-    return sum(size * len(blocks) for size, blocks in _pool.free.copy().items())
-
-
-def clear() -> None:
-    """Give the free blocks back to the system."""
-    _pool.clear()

@@ -8,7 +8,8 @@ OpenBLAS of its own nothing is changed.
 """
 
 import ctypes
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from itertools import product
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,27 +21,20 @@ LARGE = 1 << 25  # multiplications from which on a product is shared: some 0.5 m
 
 def _openblas() -> tuple[Any, Any]:
     """What reads and sets the number of threads: OpenBLAS's functions, of the copy in NumPy's wheel."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for file in folder.glob("*openblas*"):
-            try:
-                library = ctypes.CDLL(str(file))
-            except OSError:
-                continue
-            for suffix in ("64_", ""):
-                for prefix in ("scipy_", ""):
-                    name = f"{prefix}openblas_{{}}_num_threads{suffix}"
-                    if hasattr(library, name.format("set")):
-                        get = getattr(library, name.format("get"))
-                        return get, getattr(library, name.format("set"))
+    root = Path(np.__file__).parent
+    folders = (root.parent / "numpy.libs", root / ".dylibs")
+    files = [file for folder in folders for file in folder.glob("*openblas*")]
+    for file, prefix, suffix in product(files, ("scipy_", ""), ("64_", "")):
+        with suppress(OSError, AttributeError):
+            library, name = ctypes.CDLL(str(file)), f"{prefix}openblas_%s_num_threads{suffix}"
+            return getattr(library, name % "get"), getattr(library, name % "set")
     return lambda: 1, lambda count: None  # another BLAS: then nothing will be changed
 
 
 _get, _set = _openblas()
-_lock = Lock()
-_inside = 0  # how many contexts are open, in all Python threads
-_allowed = 1  # how many threads there were outside of them
-_now = 1  # how many there are, while a context is open
+# How many contexts are open, in all Python threads, how many threads there were outside of them, and
+# how many there are now.
+_lock, _inside, _allowed, _now = Lock(), 0, 1, 1
 
 
 _nothing = nullcontext()

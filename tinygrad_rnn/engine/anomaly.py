@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..backend import backends
+from ..backend import backend_of, backends
 from ..errors import GraphError, described
 from . import walk
 from .fused import FusedOp
@@ -32,7 +32,7 @@ def _flaw(value: Any) -> str:
     """What is wrong with the numbers of an array, a Tensor or a scalar; "" if nothing is."""
     array = getattr(value, "array", getattr(value, "values", value))  # of a Tensor, of a Part
     array = np.asarray(array) if isinstance(array, Real) else array
-    xp = backends.get(type(array))
+    xp = backend_of(array) if type(array) in backends else None
     if not xp or not xp.isdtype(array.dtype, "real floating") or xp.all(xp.isfinite(array)):
         return ""
     return "a NaN" if xp.any(xp.isnan(array)) else "an infinity"

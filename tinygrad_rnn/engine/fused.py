@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from .. import kernels
-from ..backend import Backend
+from ..backend import Backend, several
 from ..backend.threads import threads_for
 from .mode import recording
 from .node import Node, record, wrap
@@ -25,9 +23,7 @@ class _Output:
     """The plan of one of several outputs: it hands its cotangent on as one of several."""
 
     def __init__(self, name: str, index: int, count: int) -> None:
-        self.name = name
-        self.index = index
-        self.count = count
+        self.name, self.index, self.count = name, index, count
 
 
 def record_outputs(
@@ -81,10 +77,7 @@ class _FusedPlan:
     def pull_recorded(self, node: Node, g: Any, chosen: list[int]) -> dict[int, Any]:
         _, inputs, _, _, settings = node.saved
         parents = dict(zip(self.chosen, node.parents, strict=True))
-        heads = [
-            lift(array, parents.get(i), version)
-            for i, (array, version) in enumerate(zip(inputs, node.versions, strict=False))
-        ]
+        heads = [lift(array, parents.get(i), node.versions[i]) for i, array in enumerate(inputs)]
         for i in self.chosen:
             # A fresh node, so that the walk through the composite ends at the op's own arguments.
             heads[i] = identity(heads[i])
@@ -106,39 +99,35 @@ class FusedOp(Declared):
     """
 
     def __init__(
-        self,
-        composite: Callable[..., Any],
-        forward: Callable[..., Any] | None = None,
-        backward: Callable[..., Any] | None = None,
-        reads_outputs: bool = False,
-    ) -> None:
+        self, composite: Callable[..., Any], forward: Callable[..., Any] | None = None,
+        backward: Callable[..., Any] | None = None, reads_outputs: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(composite, skip=0)
         self.composite = composite
         self.pair = (forward, backward)
         self.reads_outputs = reads_outputs
-        self.found: dict[str, tuple[Any, Any]] = {}
+        self.found: dict[str, Any] = {}
 
-    def twins(self, xp: Backend) -> tuple[Any, Any]:
+    def twins(self, xp: Backend) -> Sequence[Any]:
         """The forward and the backward for a backend; a pair of None where it has no kernel."""
-        if xp.name not in self.found:
-            forward, backward = self.pair
-            if forward is None:
-                forward = _kernel(xp, f"{self.name}_forward")
-                backward = _kernel(xp, f"{self.name}_backward")
-            self.found[xp.name] = forward, backward
-        return self.found[xp.name]
+        if xp.kind not in self.found:
+            ways = () if self.pair[0] else ("forward", "backward")
+            self.found[xp.kind] = [_kernel(xp, f"{self.name}_{way}") for way in ways] or self.pair
+        return self.found[xp.kind]
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = enter(self.name, args)
         forward, _ = self.twins(xp)
         if forward is None:
-            tensors = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
+            tensors = [wrap(a) if type(a) is xp.Array else a for a in args]
             return self.composite(*tensors, **settings)
+        forward = xp.here(forward) if several else forward
         try:
-            outputs, workspace = forward(xp, *arrays, **settings)
+            found = forward(xp, *arrays, **settings)
         except Exception as error:
-            refuse(self.name, arrays, error)
+            found = refuse(self.name, arrays, error)
+        outputs, workspace = found or forward(xp, *arrays, **settings)
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
             plan = self.plans.get(needs) or self.plans.setdefault(needs, _FusedPlan(self, needs))
@@ -153,7 +142,7 @@ class FusedOp(Declared):
 
 def _kernel(xp: Backend, name: str) -> Callable[..., Any] | None:
     """A kernel as the pair of a fused op is called: with ``xp``, which it knows anyway."""
-    if (kernel := kernels.find(xp.name, name)) is None:
+    if (kernel := kernels.find(xp.kind, name)) is None:
         return None
 
     def run(xp: Backend, *args: Any, **settings: Any) -> Any:

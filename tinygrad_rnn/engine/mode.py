@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar
 
-from ..errors import DTypeError
+from ..errors import DTypeError, check_type
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,6 +84,7 @@ class _Switch(_Mode):
     mode: ClassVar[bool]
 
     def __new__(cls, function: Any = None) -> Any:
+        check_type(cls.__name__, Callable | None, "a function to decorate", function=function)
         return super().__new__(cls) if function is None else cls()(function)
 
     def __init__(self) -> None:
@@ -106,6 +107,7 @@ class set_grad_enabled(_Mode):
     """Switch recording on or off: from the call on, or inside ``with``, as in PyTorch."""
 
     def __init__(self, mode: bool) -> None:
+        check_type("set_grad_enabled", int, "True or False", mode=mode)
         super().__init__(bool(mode))
         self._fresh = True
         super().__enter__()

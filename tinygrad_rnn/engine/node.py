@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
-
+from ..backend import backend_of
+from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, ShapeError
 
 births = itertools.count().__next__  # the number of the next node
@@ -104,7 +104,7 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 def _fits(source: Any, target: Any) -> bool:
     """Whether a result may be written into a tensor: floats not into integers, these not into bool."""
-    return _KINDS[np.dtype(str(source)).kind] <= _KINDS[np.dtype(str(target)).kind]
+    return _KINDS[numpy_dtype(source).kind] <= _KINDS[numpy_dtype(target).kind]
 
 
 def check_view(value: Value, name: str) -> None:
@@ -118,8 +118,11 @@ def check_view(value: Value, name: str) -> None:
 
 def check_writable(data: Any, name: str) -> None:
     """Refuse memory that cannot be written to."""
-    flags = getattr(data, "flags", None)
-    if flags is not None and not flags.writeable:
+    writeable = getattr(getattr(data, "flags", None), "writeable", None)
+    if writeable is None:  # CuPy does not say, but what is repeated has a stride of 0
+        strides = zip(data.shape, getattr(data, "strides", ()), strict=False)
+        writeable = all(stride or size < 2 for size, stride in strides)
+    if not writeable:
         raise GraphError(
             f"{name}: this tensor's memory is read-only (an expanded tensor, or a read-only array); "
             "clone() it first"
@@ -151,7 +154,7 @@ def assign(target: Value, result: Value, name: str) -> None:
             "do it inside `with no_grad():`"
         )
     check_fits(target, result, name)
-    target.array[...] = result.array
+    backend_of(target.array).assign(target.array, ..., result.array)
     target.version[0] += 1
     if recorded:
         target.version[1] += 1

@@ -19,11 +19,11 @@ The second form, an op with a hand-written backward for all its gradients, is in
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any, NoReturn, overload
+from typing import Any, overload
 
 import numpy as np
 
-from ..backend import Backend, backend_of, backends
+from ..backend import Backend, backend_of, backends, free, several
 from ..errors import DimError, DTypeError, Error, IdError, OptionError, ShapeError, described
 from .mode import recording
 from .node import Node, Value, check_view, record, wrap
@@ -84,9 +84,8 @@ class Signature:
 def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     """The arrays of the arguments, a bit for each that needs a gradient, and their backend."""
     arrays: list[Any] = []
-    needs = 0
-    bit = 1
-    xp = None
+    needs, bit = 0, 1
+    xp = first = None
     for arg in args:
         if isinstance(arg, Value):
             data = arg.array
@@ -94,23 +93,32 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
                 needs += bit
             if arg.epoch is not None:
                 check_view(arg, name)
-            if xp is None:
-                xp = backends[type(data)]
         elif isinstance(arg, _Scalar):
             data = arg.item()  # weak, as a Python scalar is: nothing turns float64 unasked
+        elif type(arg) in _NO_OPERANDS:
+            got = type(arg).__name__
+            raise DTypeError(f"{name}: got a {got}, expected a Tensor or a number")
         else:
             data = arg
-            if xp is None and isinstance(arg, np.ndarray):
-                xp = backend_of(arg)
-            elif type(arg) in _NO_OPERANDS:
-                got = type(arg).__name__
-                raise DTypeError(f"{name}: got a {got}, expected a Tensor or a number")
         arrays.append(data)
+        kind = type(data)
+        if kind is not first and kind in backends:
+            xp, first = (backends[kind], kind) if xp is None else (one_device(name, arrays), kind)
         bit += bit
     if xp is None:
         kinds = ", ".join(type(arg).__name__ for arg in args) or "nothing"
         raise DTypeError(f"{name}: expected a Tensor, got {kinds}")
-    return arrays, needs, xp
+    return arrays, needs, one_device(name, arrays) if several else xp
+
+
+def one_device(name: str, arrays: Sequence[Any]) -> Backend:
+    """The backend that arrays have in common; refuses those of two devices."""
+    first, *others = {backend_of(array): None for array in arrays if type(array) in backends}
+    if others:
+        both = f"{first.name} and {others[0].name}"
+        way = f"move one of them with .to({first.name!r})"
+        raise DTypeError(f"{name}: the arguments are on two devices, {both}; {way}")
+    return first
 
 
 def check_dim(name: str, dim: Any, shape: Sequence[int]) -> int:
@@ -157,8 +165,13 @@ _ERRORS: dict[type[Exception], type[Error]] = {
 # fmt: on
 
 
-def refuse(name: str, arrays: Sequence[Any], error: Exception) -> NoReturn:
-    """Raise an error of the array library in terms of the op and its arguments; others as they are."""
+def refuse(name: str, arrays: Sequence[Any], error: Exception) -> Any:
+    """Raise an error of the array library in terms of the op and its arguments; others as they are.
+
+    If memory ran out, free what is kept for reuse and return: then it may be tried once more.
+    """
+    if isinstance(error, MemoryError):
+        return free()
     kind = next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
     if kind is None or isinstance(error, Error):
         raise error
@@ -327,12 +340,15 @@ class Op(Declared):
             arrays[0] = _as_real(xp, arrays[0])
         if self.axis:
             settings["axis"] = check_axis(self.name, settings["axis"], arrays[0].shape, self.axis)
+        forward = xp.here(self.forward) if several else self.forward
         try:
-            out = self.forward(xp, *arrays, **settings)
+            out = forward(xp, *arrays, **settings)
         except Exception as error:
-            refuse(self.name, arrays, error)
+            out = refuse(self.name, arrays, error)
+        if out is None:  # only here does nothing hold any more what the failed run has made
+            out = forward(xp, *arrays, **settings)
         if isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results
-            out = np.asarray(out)
+            out = xp.from_host(np.asarray(out))
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
             version = args[0].version
             result = wrap(out, None, version, version[1])

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Part, backend_of
+from ..backend import backend_of, following
+from ..backend.standard import Part
 from ..errors import GraphError
 from .mode import set_grad_enabled
 from .node import Node, Value, wrap
@@ -26,14 +27,17 @@ class Gradients:
     that sum in place (not so while recording: those sums are part of the new graph).
     """
 
-    def __init__(self, create: bool) -> None:
+    def __init__(self, create: bool, devices: Any) -> None:
         self.create = create
+        self.devices = devices  # None, or what makes an array's device the current one
         self.heap: list[int] = []
         self.nodes: dict[int, list[Any]] = {}  # birth -> [node, gradient, owned]
         self.leaves: dict[int, list[Any]] = {}  # id -> [leaf, gradient, owned]
 
     def add(self, target: Any, g: Any, owned: bool) -> None:
         """Add a gradient of ``target``, made to have its shape and dtype."""
+        if self.devices is not None:
+            self.devices.visit(g)
         if type(target) is Node:
             store, key, like = self.nodes, target.birth, target
         else:
@@ -48,7 +52,7 @@ class Gradients:
         if g.shape != like.shape:
             g = _unbroadcast(g, like.shape, table if self.create else backend_of(g))
             owned = False
-        if g.dtype != like.dtype:
+        if (g.array if self.create else g).dtype != like.dtype:
             g = (table if self.create else backend_of(g)).astype(g, like.dtype)
         if entry is None:
             store[key] = [target, g, owned and not self.create]
@@ -69,7 +73,10 @@ class Gradients:
         self.nodes[parent.birth][1][node.plan.index] = g
 
     def pop(self) -> list[Any]:
-        return self.nodes.pop(-heappop(self.heap))
+        entry = self.nodes.pop(-heappop(self.heap))
+        if self.devices is not None:
+            self.devices.visit(entry[1])
+        return entry
 
 
 gathering: type[Gradients] = Gradients  # anomaly.py puts one that checks in its place
@@ -92,14 +99,14 @@ def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
 
 def walk_back(
     outputs: Sequence[Any], cotangents: Sequence[Any], useful: set[int] | None,
-    captured: dict[int, Any], keep: bool, create: bool, since: int = 0,
+    captured: dict[int, Any], keep: bool, create: bool, devices: Any, since: int = 0,
 ) -> dict[int, list[Any]]:  # fmt: skip
     """Go back from the outputs; return ``id -> [leaf, gradient, owned]`` for the leaves.
 
     With ``useful`` only the parents in it are followed, and the gradients of the nodes that are
     keys of ``captured`` are kept there; nodes born before ``since`` are where it ends.
     """
-    pending = gathering(create)
+    pending = gathering(create, devices)
     for output, g in zip(outputs, cotangents, strict=True):
         pending.add(output.node or output, g, False)
     wanted = None
@@ -156,7 +163,7 @@ def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
                 raise GraphError(
                     f"backward: a hook returned {got}, expected None or a Tensor of shape {g.shape}"
                 )
-            same = replaced.array.dtype == g.dtype
+            same = replaced.array.dtype == tensor.array.dtype
             tensor = replaced if same else table.astype(replaced, g.dtype)
     return tensor if create else tensor.array
 
@@ -192,8 +199,8 @@ def gradients(
     """
     useful = _useful(outputs, inputs, since)
     found: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
-    with set_grad_enabled(create):
-        leaves = walk_back(outputs, cotangents, useful, found, keep, create, since)
+    with set_grad_enabled(create), following() as devices:
+        leaves = walk_back(outputs, cotangents, useful, found, keep, create, devices, since)
         for key, entry in leaves.items():
             if key in useful:
                 found[key] = entry[1:] if since else _finish_leaf(entry, create)
@@ -217,8 +224,8 @@ def _copy(g: Any, create: bool) -> Any:
 
 def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, create: bool) -> None:
     """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails."""
-    with set_grad_enabled(create):
-        leaves = walk_back(outputs, cotangents, None, {}, keep, create)
+    with set_grad_enabled(create), following() as devices:
+        leaves = walk_back(outputs, cotangents, None, {}, keep, create, devices)
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
         for leaf, g, owned in finished:
@@ -228,5 +235,7 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
             elif create:
                 leaf.grad = leaf.grad + g
             else:
+                if devices is not None:
+                    devices.visit(g)
                 leaf.grad.array += g
                 leaf.grad.version[0] += 1

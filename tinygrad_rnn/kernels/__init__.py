@@ -12,9 +12,9 @@ from . import numpy
 
 __all__ = ["find", "modules"]
 
-modules: dict[str, ModuleType] = {"cpu": numpy}  # by the name of the backend
+modules: dict[str, ModuleType] = {"cpu": numpy}  # by the kind of device
 
 
-def find(backend: str, name: str) -> Callable[..., Any] | None:
-    """The kernel of this name for a backend, None where it has none."""
-    return getattr(modules.get(backend), name, None)
+def find(kind: str, name: str) -> Callable[..., Any] | None:
+    """The kernel of this name for a kind of device, None where it has none."""
+    return getattr(modules.get(kind), name, None)

@@ -101,12 +101,12 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
     xp, data = backend_of(given.array), given.array
     # Below 0 is far above as uint64: one look at each.
-    if not given.numel() or int(xp.max(xp.astype(data, xp.uint64))) < count:
+    if not given.numel() or int(xp.max(xp.astype(data, np.dtype(np.uint64)))) < count:
         return True
     data = given.long().array
-    wrong = (data < 0) | (data >= count)
+    wrong = xp.here(lambda: (data < 0) | (data >= count))()
     if ignore is not None:
-        wrong = wrong & (data != ignore)
+        wrong = xp.here(lambda: wrong & (data != ignore))()
     if xp.any(wrong):
         place = tuple([int(i) for i in np.argwhere(xp.to_host(wrong))[0]])
         got = f"{what} has {given[place].item()} at {place}"

@@ -39,13 +39,24 @@ def _largest(arrays: Sequence[Any]) -> float:
 
 
 def _powers(arrays: Sequence[Any], kind: float) -> float:
-    """The sum of all elements' powers; brought to the host once."""
-    total: Any = 0.0
+    """The sum of all elements' powers; brought to the host once for each device."""
+    totals: dict[Any, Any] = {}
     for array in arrays:
         xp = backend_of(array)
-        flat = xp.reshape(array, (-1,))
-        total = total + (xp.vecdot(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
-    return float(total)
+        totals[xp] = xp.here(_added)(xp, totals.get(xp, 0.0), xp.reshape(array, (-1,)), kind)
+    return sum(map(float, totals.values()))
+
+
+def _added(xp: Any, total: Any, flat: Any, kind: float) -> Any:
+    return total + (xp.matmul(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
+
+
+def _divided(xp: Any, array: Any, top: float) -> Any:
+    return xp.reshape(xp.astype(array, np.dtype(np.float64)), (-1,)) / top
+
+
+def _scale(array: Any, factor: float) -> None:
+    array *= factor
 
 
 def _norm(arrays: Sequence[Any], kind: float) -> float:
@@ -60,7 +71,7 @@ def _norm(arrays: Sequence[Any], kind: float) -> float:
         top = _largest(arrays)
         if top == 0.0 or not math.isfinite(top):
             return top
-        wide = [(xp := backend_of(a)).astype(a, xp.float64) / top for a in arrays]
+        wide = [(xp := backend_of(a)).here(_divided)(xp, a, top) for a in arrays]
         return top * _powers(wide, kind) ** (1.0 / kind)
 
 
@@ -73,7 +84,7 @@ def _total(
     # A norm beyond float32 of gradients within it is an infinity.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         total = _norm([grad.array for grad in grads], norm_type)
-        shown = wrap(xp.asarray(total, dtype=dtype))
+        shown = wrap(xp.from_host(np.asarray(total, dtype)))
     for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
         if finite and not math.isfinite(total) and not grad.isfinite().all():
             what = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
@@ -107,7 +118,7 @@ def clip_grad_norm_(
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
         for grad in grads:
-            grad.array *= scale
+            backend_of(grad.array).here(_scale)(grad.array, scale)
             grad.version[0] += 1
     return shown
 

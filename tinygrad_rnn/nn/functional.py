@@ -23,22 +23,20 @@ softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
 # ---------------------------------------------------------------- layers
 
 
-def linear(input: Tensor, weight: Tensor, bias: Opt = None, name: str = "linear") -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Opt = None) -> Tensor:
     """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
-    check.floats(name, input, weight)
+    check.floats("linear", input, weight)
     if weight.ndim != 2:
-        raise ShapeError(f"{name}: weight has shape {weight.shape}, expected 2 dims (O, I)")
-    check.features(name, input, "in_features", weight.shape[1])
-    check.like(name, "", weight.shape[:1], weight.dtype, bias=bias)
+        raise ShapeError(f"linear: weight has shape {weight.shape}, expected 2 dims (O, I)")
+    check.features("linear", input, "in_features", weight.shape[1])
+    check.like("linear", "", weight.shape[:1], weight.dtype, bias=bias)
     return ops.linear(input, weight, bias)
 
 
-def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, name: str = "embedding"
-) -> Tensor:
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of ``weight`` (V, I) that ids (...) name: (..., I)."""
-    padding_idx = check.row(name, padding_idx, weight.shape[0])
-    check.ids(name, "input", input, weight.shape[0])
+    padding_idx = check.row("embedding", padding_idx, weight.shape[0])
+    check.ids("embedding", "input", input, weight.shape[0])
     rows = weight[input]
     if padding_idx is None:
         return rows
@@ -58,15 +56,15 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
 
 def layer_norm(
     input: Tensor, normalized_shape: int | Sequence[int], weight: Opt = None,
-    bias: Opt = None, eps: float = 1e-5, name: str = "layer_norm",
+    bias: Opt = None, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims: Ba, Kiros, Hinton 2016."""
-    check.floats(name, input, weight)
-    check.options(name, eps=eps)
-    shape = check.shape(name, normalized_shape)
+    check.floats("layer_norm", input, weight)
+    check.options("layer_norm", eps=eps)
+    shape = check.shape("layer_norm", normalized_shape)
     if input.shape[-len(shape) :] != shape:
-        raise ShapeError(f"{name}: input has shape {input.shape}, expected {shape} at its end")
-    check.like(name, ", the normalized_shape", shape, input.dtype, weight=weight, bias=bias)
+        raise ShapeError(f"layer_norm: input has shape {input.shape}, expected {shape} at its end")
+    check.like("layer_norm", ", the normalized_shape", shape, input.dtype, weight=weight, bias=bias)
     dims = tuple(range(-len(shape), 0))
     centred = input - input.mean(dims, keepdim=True)
     out = centred / (centred.square().mean(dims, keepdim=True) + eps).sqrt()
@@ -273,6 +271,9 @@ def nll_loss(
     return _reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share, shares=True)
 
 
+_USUAL = {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}
+
+
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
     reduction: str = "mean", label_smoothing: float = 0.0,
@@ -293,7 +294,8 @@ def cross_entropy(
         "reduction": reduction,
         "label_smoothing": label_smoothing,
     }
-    check.options(name, **given)
+    if given != _USUAL:  # else there is nothing to check, once for each step
+        check.options(name, **given)
     axis = check.scores(name, input, target, weight)
     classes = input.shape[axis]
     if target.dtype.kind == "f":

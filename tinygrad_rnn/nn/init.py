@@ -1,12 +1,13 @@
 """Initial values, written into a tensor in place. Drawn on the host: the same on every device."""
 
 import math
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..creation import as_tensor
-from ..errors import DTypeError, OptionError, ShapeError, described
+from ..errors import DTypeError, OptionError, ShapeError, check_type, described
 from ..random import Generator, host
 from ..tensor import Tensor
 from . import check
@@ -17,8 +18,9 @@ _GAINS = {"linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "re
 _GAINS |= {"selu": 0.75, "leaky_relu": math.nan}
 
 
-def _check(name: str, tensor: Any, dims: str = "") -> None:
-    """Refuse what cannot hold initial values, before any number is drawn."""
+def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
+    """Refuse what cannot hold initial values, or is no number, before any number is drawn."""
+    check_type(name, Real, "a number", **numbers)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
         raise DTypeError(f"{name}: got {described(tensor)}, expected a float Tensor")
     if (dims == "2 dims" and tensor.ndim != 2) or (dims and tensor.ndim < 2):
@@ -41,7 +43,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = None) -> Tensor:
     """Uniform in [a, b)."""
-    _check("uniform_", tensor)
+    _check("uniform_", tensor, a=a, b=b)
     if not a <= b:
         raise OptionError(f"uniform_: from a={a} to b={b}, expected a <= b")
     return _write(tensor, host(generator).uniform(a, b, tensor.shape))
@@ -49,14 +51,14 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = No
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None) -> Tensor:
     """Normal."""
-    _check("normal_", tensor)
+    _check("normal_", tensor, mean=mean)
     check.numbers("normal_", 0, std=std)
     return _write(tensor, host(generator).normal(mean, std, tensor.shape))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """One value everywhere."""
-    _check("constant_", tensor)
+    _check("constant_", tensor, val=val)
     return _write(tensor, np.full(tensor.shape, val))
 
 
@@ -81,7 +83,7 @@ def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
     Le, Jaitly and Hinton 2015 start with scale 1 and relu, the tutorial that this package follows
     with 0.1 and tanh.
     """
-    _check("identity_", tensor, "2 dims")
+    _check("identity_", tensor, "2 dims", scale=scale)
     return _write(tensor, scale * np.eye(tensor.shape[0], tensor.shape[1]))
 
 
@@ -90,7 +92,7 @@ def _spread(name: str, tensor: Tensor, gain: float, fan: str, generator: Any) ->
 
     The fan is how many inputs each unit of a weight (out, in, ...) has, or outputs, or the mean.
     """
-    _check(name, tensor, "a weight of at least 2 dims")
+    _check(name, tensor, "a weight of at least 2 dims", gain=gain)
     if not tensor.numel():
         raise ShapeError(f"{name}: got a tensor of shape {tensor.shape}, expected some elements")
     fans = {"fan_in": tensor.numel() / len(tensor), "fan_out": tensor.numel() / tensor.shape[1]}
@@ -130,7 +132,7 @@ def kaiming_normal_(
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
     """A (semi-)orthogonal matrix, of all such equally likely: Saxe et al. 2013."""
-    _check("orthogonal_", tensor, "at least 2 dims")
+    _check("orthogonal_", tensor, "at least 2 dims", gain=gain)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     normal = host(generator).standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normal)

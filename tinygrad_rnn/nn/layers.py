@@ -50,7 +50,7 @@ class Linear(Layer):
         self._draw_uniform(self.in_features)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, self.weight, self.bias, self._name)
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bias={self.bias is not None}"
@@ -79,7 +79,7 @@ class Embedding(Layer):
             self.weight.detach()[self.padding_idx] = 0.0
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx, self._name)
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
@@ -110,8 +110,7 @@ class LayerNorm(Layer):
             init.constant_(parameter, float(parameter is self.weight))
 
     def forward(self, input: Tensor) -> Tensor:
-        scale = (self.weight, self.bias)
-        return F.layer_norm(input, self.normalized_shape, *scale, self.eps, self._name)
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 # ---------------------------------------------------------------- functions as modules

@@ -210,7 +210,8 @@ class Module:
         parts = [p for _, t in _once(self._tensors()) for p in (t, t.grad) if p is not None]
         fresh = []
         for part in parts:
-            wanted = empty(0, dtype=np.float32, device=part.device).to(*args, **kwargs)
+            kind = part.dtype if part.dtype.kind == "f" else np.float32
+            wanted = empty(0, dtype=kind, device=part.device).to(*args, **kwargs)
             if wanted.dtype.kind != "f":
                 raise DTypeError(f"{type(self).__name__}.to: got {wanted.dtype}, expected floats")
             wanted = wanted if part.dtype.kind == "f" else wanted.to(part.dtype)
@@ -252,8 +253,7 @@ class Module:
                 check_writable(own.array, name)
                 pairs.append((own, as_tensor(_host_array(key, state_dict[key]), device=own.device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
-            own.array[...] = given.array
-            own.version[0] += 1
+            own.copy_(given)
         missing = [key for key in held if key not in state_dict]
         return Keys(missing, [key for key in state_dict if key not in held])
 

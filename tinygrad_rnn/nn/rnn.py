@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..backend import backend_of
 from ..creation import empty, zeros
 from ..engine.node import wrap
 from ..errors import DTypeError, OptionError, ShapeError, described
@@ -322,8 +323,9 @@ class GRU(_Layer):
 
 def _part(x: Tensor, index: Any) -> Tensor:
     """``x[index]``, without questions if there is nothing to record: those cost a sampler much."""
-    easy = not x.requires_grad and x.epoch is None
-    part: Tensor = wrap(x.array[index], None, x.version) if easy else ops.getitem(x, index=index)
+    if x.requires_grad or x.epoch is not None:
+        return ops.getitem(x, index=index)
+    part: Tensor = wrap(backend_of(x.array).getitem(x.array, index), None, x.version)
     return part
 
 

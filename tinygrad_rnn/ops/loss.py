@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from ..backend import backend_of
 from ..engine.fused import FusedOp
 from ..engine.node import wrap
 from .elementwise import square, where
@@ -20,25 +21,20 @@ def _cross_entropy(
 ) -> Any:
     """Cross entropy of logits (N, V) and class indices (N,), weighted by class (V,), in nats."""
     classes = logits.shape[-1]
+    target = target.long()
     kept = target != ignore_index
     log_p = log_softmax(where(kept.reshape(-1, 1), logits, 0.0))  # a NaN there is of no matter
     index = where(kept, target, 0)
-    share = kept.to(logits.dtype) if weight is None else weight[index] * kept
-    one_hot = index.reshape(-1, 1) == wrap(_arange(index, classes))
+    share = kept.to(logits.dtype) if weight is None else where(kept, weight[index], 0.0)
+    one_hot = index.reshape(-1, 1) == wrap(backend_of(index.array).arange(classes))
     loss = -share * where(one_hot, log_p, 0.0).sum(-1)
     if label_smoothing:
         spread = log_p if weight is None else log_p * weight
-        smooth = -spread.sum(-1) * kept
+        smooth = where(kept, -spread.sum(-1), 0.0)
         loss = (1.0 - label_smoothing) * loss + (label_smoothing / classes) * smooth
     if reduction == "none":
         return loss
     return loss.sum() / share.sum() if reduction == "mean" else loss.sum()
-
-
-def _arange(like: Any, count: int) -> Any:
-    from ..backend import backend_of
-
-    return backend_of(like.array).arange(count)
 
 
 cross_entropy = FusedOp(_cross_entropy)
@@ -52,7 +48,7 @@ def _mse(x: Any, y: Any, /) -> Any:
 def _mse_forward(xp: Any, x: Any, y: Any) -> Any:
     difference = x - y
     flat = xp.reshape(difference, (math.prod(difference.shape),))
-    return (xp.asarray(xp.vecdot(flat, flat) / flat.shape[0]),), difference
+    return (xp.asarray(xp.matmul(flat, flat) / flat.shape[0]),), difference
 
 
 def _mse_backward(

@@ -20,7 +20,7 @@ def _parts(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:
     before = (slice(None),) * (axis % g.ndim)
     sizes = [shape[axis] for shape in xs_shapes]
     ends = accumulate(sizes)
-    return [g[(*before, slice(end - n, end))] for n, end in zip(sizes, ends, strict=True)]
+    return [g[(*before, slice(end - n, end), ...)] for n, end in zip(sizes, ends, strict=True)]
 
 
 # fmt: off
@@ -45,3 +45,9 @@ flip.vjp(lambda g, axis, xp: xp.flip(g, axis=axis))
 @op
 def concat(xp: Any, /, *xs: Array, axis: int = 0) -> Array: return xp.concat(xs, axis=axis)
 concat.vjp(_parts)
+
+@op
+def to_device(xp: Any, x: Array, /, device: str, source: str) -> Array:
+    """A copy on a device; ``source`` is the one that it comes from."""
+    return xp.to_device(x, device)
+to_device.vjp(lambda g, device, source, xp: xp.to_device(g, source, device))

@@ -1,11 +1,10 @@
 """The optimizers: torch.optim's names, arguments and arithmetic. g is a gradient, t a step."""
 
-from math import nextafter
 from typing import Any, ClassVar
 
 from .. import kernels
 from ..errors import DTypeError, OptionError, check_numbers
-from .optimizer import FLAG, Optimizer
+from .optimizer import BELOW_1, FLAG, UNIT, Optimizer, checked
 
 
 class SGD(Optimizer):
@@ -31,8 +30,6 @@ class SGD(Optimizer):
 
     def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
         momentum = options["momentum"]
-        if options["weight_decay"]:
-            grad += options["weight_decay"] * param
         if momentum:
             velocity = slots["momentum_buffer"]
             velocity *= momentum
@@ -44,8 +41,8 @@ class SGD(Optimizer):
 def _check_betas(name: str, betas: Any) -> None:
     if not isinstance(betas, tuple | list) or len(betas) != 2:
         raise DTypeError(f"{name}: betas is {betas!r}, expected two numbers")
-    below_1 = nextafter(1.0, 0.0)
-    check_numbers(name, 0.0, below_1, **{"betas[0]": betas[0], "betas[1]": betas[1]})
+    values = {"betas[0]": betas[0], "betas[1]": betas[1]}
+    checked(name, dict.fromkeys(values, BELOW_1), values)
 
 
 class Adam(Optimizer):
@@ -58,7 +55,8 @@ class Adam(Optimizer):
 
     rules: ClassVar = {"betas": (_check_betas,), "amsgrad": FLAG}
     slots: ClassVar = {"exp_avg": "", "exp_avg_sq": "", "max_exp_avg_sq": "amsgrad"}
-    decoupled: ClassVar[bool] = False  # whether weight decay leaves the gradient alone
+    decays = False  # update does
+    decoupled: ClassVar[bool] = False  # whether it leaves the gradient alone
 
     def __init__(self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.0,
@@ -72,7 +70,7 @@ class Adam(Optimizer):
         return options
 
     def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
-        if kernel := kernels.find(xp.name, "adam_step"):
+        if kernel := kernels.find(xp.kind, "adam_step"):
             moments = map(slots.get, self.slots)
             kernel(param, grad, *moments, step=step, decoupled=self.decoupled, **options)
             return
@@ -113,7 +111,7 @@ class RMSprop(Optimizer):
     to g first.
     """
 
-    rules: ClassVar = {"alpha": (check_numbers, 0.0, 1.0), "centered": FLAG}
+    rules: ClassVar = {"alpha": UNIT, "centered": FLAG}
     slots: ClassVar = {"square_avg": "", "momentum_buffer": "momentum", "grad_avg": "centered"}
 
     def __init__(self, params: Any, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
@@ -124,8 +122,6 @@ class RMSprop(Optimizer):
 
     def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
         square, alpha = slots["square_avg"], options["alpha"]
-        if options["weight_decay"]:
-            grad += options["weight_decay"] * param
         square *= alpha
         square += (1.0 - alpha) * (grad * grad)
         if options["centered"]:
@@ -158,8 +154,6 @@ class Adagrad(Optimizer):
 
     def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
         total = slots["sum"]
-        if options["weight_decay"]:
-            grad += options["weight_decay"] * param
         total += grad * grad + (options["initial_accumulator_value"] if step == 1 else 0.0)
         rate = options["lr"] / (1.0 + (step - 1) * options["lr_decay"])
         param -= rate * (grad / (xp.sqrt(total) + options["eps"]))

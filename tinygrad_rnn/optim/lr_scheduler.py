@@ -7,12 +7,15 @@ may work on one optimizer.
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from math import cos, inf, nextafter, pi
+from math import cos, inf, pi
 from numbers import Real
 from typing import Any, ClassVar
 
-from ..errors import OptionError, check_choice, check_integers, check_numbers, check_type, described
-from .optimizer import NUMBER, Optimizer, Rules, checked, faults, refuse
+from ..errors import CheckpointError, OptionError
+
+# isort: split
+from ..errors import check_choice, check_integers, check_numbers, check_type, described
+from .optimizer import BELOW_1, COUNT, FROM_0, NUMBER, UNIT, Optimizer, Rules, checked, faults
 
 
 class LRScheduler:
@@ -81,7 +84,8 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
-        refuse(self._name, self.misfits(state_dict))
+        if wrong := "; ".join(self.misfits(state_dict)):
+            raise CheckpointError(f"{self._name}.load_state_dict: nothing was loaded, as {wrong}")
         new = {key: self._rates(key, state_dict[key]) for key in ("base_lrs", "_last_lr")}
         vars(self).update({key: copy(value) for key, value in state_dict.items()} | new)
 
@@ -119,7 +123,7 @@ class LambdaLR(LRScheduler):
 class StepLR(LRScheduler):
     """Multiplies by ``gamma`` every ``step_size`` epochs; as torch.optim.lr_scheduler.StepLR."""
 
-    rules: ClassVar = {"step_size": (check_integers, 1), "gamma": NUMBER}
+    rules: ClassVar = {"step_size": COUNT, "gamma": NUMBER}
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1,
                  last_epoch: int = -1) -> None:  # fmt: skip
@@ -151,7 +155,7 @@ class CosineAnnealingLR(LRScheduler):
     rates changed by others keep their ratio (Loshchilov and Hutter 2017, equation 5).
     """
 
-    rules: ClassVar = {"T_max": (check_integers, 1), "eta_min": NUMBER}
+    rules: ClassVar = {"T_max": COUNT, "eta_min": NUMBER}
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0,
                  last_epoch: int = -1) -> None:  # fmt: skip
@@ -175,10 +179,8 @@ class LinearLR(LRScheduler):
     As torch.optim.lr_scheduler.LinearLR.
     """
 
-    rules: ClassVar = {
-        "start_factor": (check_numbers, nextafter(0.0, 1.0), 1.0),
-        "end_factor": (check_numbers, 0.0, 1.0), "total_iters": (check_integers, 1),
-    }  # fmt: skip
+    rules: ClassVar = {"end_factor": UNIT, "total_iters": COUNT}
+    rules["start_factor"] = (check_numbers, 5e-324, 1.0)  # above 0
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
                  total_iters: int = 5, last_epoch: int = -1) -> None:  # fmt: skip
@@ -202,10 +204,9 @@ class ReduceLROnPlateau(LRScheduler):
     """
 
     rules: ClassVar = {
-        **dict.fromkeys(("patience", "cooldown", "cooldown_counter"), (check_integers, 0)),
+        **dict.fromkeys(("patience", "cooldown", "cooldown_counter", "num_bad_epochs"), FROM_0),
         "mode": (check_choice, ("min", "max")), "threshold_mode": (check_choice, ("rel", "abs")),
-        "factor": (check_numbers, 0.0, nextafter(1.0, 0.0)), "threshold": NUMBER, "eps": NUMBER,
-        "num_bad_epochs": (check_integers, 0), "best": (check_type, Real, "a number"),
+        "factor": BELOW_1, "threshold": NUMBER, "eps": NUMBER, "best": (check_type, Real, "a number"),
     }  # fmt: skip
 
     def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1,

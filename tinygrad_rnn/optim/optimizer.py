@@ -7,11 +7,11 @@ momentum) stays flat between steps; ``state_dict`` shows it parameter by paramet
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate, count
+from math import inf, nextafter
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..backend import backend_of
+from ..creation import as_tensor
 from ..engine.mode import enable_grad
 from ..engine.node import check_writable, wrap
 from ..errors import CheckpointError, DTypeError, Error, OptionError
@@ -22,7 +22,8 @@ from ..tensor import Tensor
 
 # What settings can be: a check, and what it takes between the name of who complains and the value.
 Rules = dict[str, tuple[Any, ...]]
-NUMBER = (check_numbers, 0.0)
+NUMBER, UNIT, BELOW_1 = [(check_numbers, 0.0, high) for high in (inf, 1.0, nextafter(1.0, 0.0))]
+COUNT, FROM_0 = (check_integers, 1), (check_integers, 0)
 FLAG = (check_type, bool, "True or False")
 
 
@@ -42,12 +43,6 @@ def faults(check: Callable[..., Any], *args: Any, **kwargs: Any) -> list[str]:
     return []
 
 
-def refuse(name: str, wrong: list[str]) -> None:
-    """CheckpointError, if anything is wrong with a state that is to be loaded."""
-    if wrong:
-        raise CheckpointError(f"{name}.load_state_dict: nothing was loaded, as {'; '.join(wrong)}")
-
-
 def _kind(array: Any) -> tuple[Any, ...]:
     return array.device, array.dtype, array.shape
 
@@ -65,12 +60,13 @@ class Optimizer:
 
     rules: ClassVar[Rules] = {}  # of the options that are not numbers of at least 0
     slots: ClassVar[dict[str, str]] = {}  # what it remembers, and the option that asks for it
+    decays: ClassVar[bool] = True  # whether weight_decay * w is added to g before an update
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self._name = f"optim.{type(self).__name__}"
         self.defaults, self._rules = defaults, dict.fromkeys(defaults, NUMBER) | self.rules
         self.param_groups: list[dict[str, Any]] = []
-        self._state: dict[Tensor, Any] = {}  # of each its kind, its steps, its slots by name
+        self._state: dict[Tensor, Any] = {}  # each one's kind, steps, slots, and its span of these
         self._checked: tuple[Any, Any] = ([], [])  # values of options, and these for the updates
         groups = self._listed(params)
         if not groups:
@@ -150,64 +146,63 @@ class Optimizer:
             self._checked = values, [self.options(group) for group in self.param_groups]
         ready: list[Any] = []
         for group, options in zip(self.param_groups, self._checked[1], strict=True):
-            alike: dict[Any, list[Tensor]] = {}
             names = self.slots_of(group)
-            for param in group["params"]:
-                if param.grad is not None:
-                    alike.setdefault(self._alike(param, names), []).append(param)
-            for (*_, step), params in alike.items():
-                ready += self._updated(options, params, names, step)
-        try:
-            self._commit(ready)
-        except BaseException:  # an interrupt: finish first, a commit can be repeated
-            self._commit(ready)
-            raise
+            for (*_, step), alike in self._alike(group["params"], names).items():
+                ready += self._updated(options, alike, names, step)
+        for param, new, state in ready:  # needs no memory: nothing can go wrong halfway
+            backend_of(param.array).assign(param.array, ..., new)
+            param.version[0] += 1
+            self._state[param] = state
         return result
 
-    def _alike(self, param: Tensor, names: list[str]) -> tuple[Any, ...]:
-        """What parameters that are updated at once must share: device, dtype, number of steps."""
-        grad = param.grad
-        if not isinstance(grad, Tensor):
-            check_type(f"{self._name}.step", Tensor, "a Tensor", **{"a gradient": grad})
-        check_writable(param.array, self._name)
-        kind, slope = _kind(param.array), _kind(grad.array)
-        held, done, slots, _ = self._state.get(param, (kind, 0, (), None))
-        if not slope == kind == held:
-            raise OptionError(
-                f"{self._name}.step: a gradient is {_told(slope)}, its parameter {_told(kind)}, its "
-                f"state {_told(held)}; convert before the first step, or make a new optimizer"
-            )
-        fresh = names and names[0] not in slots  # momentum, say, has been switched on
-        return str(kind[0]), kind[1], 1 if fresh else done + 1
+    def _alike(self, params: list[Tensor], names: list[str]) -> dict[Any, list[Any]]:
+        """Those with a gradient, by what they share that step at once: device, dtype, the step.
 
-    def _updated(self, options: Any, params: list[Tensor], names: list[str], step: int) -> Any:
+        Each with its kind, and where its slots are: in which vectors, and in what part of these.
+        """
+        alike: dict[Any, list[Any]] = {}
+        for param in params:
+            if (grad := param.grad) is None:
+                continue
+            if not isinstance(grad, Tensor):
+                check_type(f"{self._name}.step", Tensor, "a Tensor", **{"a gradient": grad})
+            check_writable(param.array, self._name)
+            kind, slope = _kind(param.array), _kind(grad.array)
+            held, done, slots, span = self._state.get(param, (kind, 0, {}, None))
+            if not slope == kind == held:
+                raise OptionError(
+                    f"{self._name}.step: a gradient is {_told(slope)}, its parameter "
+                    f"{_told(kind)}, its state {_told(held)}; convert before the first step"
+                )
+            if names and names[0] not in slots:  # momentum, say, has been switched on
+                done = 0
+            key = str(kind[0]), kind[1], done + 1
+            alike.setdefault(key, []).append((param, kind, slots, span))
+        return alike
+
+    def _updated(self, options: Any, alike: list[Any], names: list[str], step: int) -> Any:
         """Each parameter with its new values and its new state; nothing is changed."""
+        params, kinds, olds, places = zip(*alike, strict=True)
         xp, data = backend_of(params[0].array), [p.array for p in params]
         vector, grad = xp.join(data), xp.join([p.grad.array for p in params])
         stops = accumulate([a.size for a in data])
         spans = [slice(stop - a.size, stop) for a, stop in zip(data, stops, strict=True)]
-        olds = [self._state.get(p, (None, 0, {}, None)) for p in params]
-        first, slots = olds[0][2], {}
-        whole = all(old[2] is first for old in olds) and [old[3] for old in olds] == spans
+        whole = [*places] == spans and all(old is olds[0] for old in olds)  # one piece already
+        slots = {}
         for name in names:
-            if whole and name in first:  # one piece already
-                parts = [first[name][: spans[-1].stop]]
+            if whole and name in olds[0]:
+                parts = [olds[0][name][: vector.size]]
             else:
-                pairs = zip(olds, data, strict=True)
-                parts = [o[2][name][o[3]] if name in o[2] else xp.zeros_like(a) for o, a in pairs]
+                held = zip(olds, places, data, strict=True)
+                parts = [old[name][at] if name in old else xp.zeros_like(a) for old, at, a in held]
             slots[name] = xp.join(parts)
-        self.update(options, xp, vector, grad, slots, step)
+        if self.decays and options.get("weight_decay"):
+            xp.here(_decay)(grad, vector, options["weight_decay"])
+        xp.here(self.update)(options, xp, vector, grad, slots, step)
         return [
-            (p, xp.reshape(vector[span], a.shape), (_kind(a), step, slots, span))
-            for p, a, span in zip(params, data, spans, strict=True)
+            (param, xp.reshape(vector[span], kind[2]), (kind, step, slots, span))
+            for param, kind, span in zip(params, kinds, spans, strict=True)
         ]
-
-    def _commit(self, ready: list[Any]) -> None:
-        """Take over new values: needs no memory, and may be repeated."""
-        for param, values, state in ready:
-            param.array[...] = values
-            param.version[0] += 1
-            self._state[param] = state
 
     # ------------------------------------------------------------ saving and loading
 
@@ -224,12 +219,15 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
-        refuse(self._name, self.misfits(state_dict))
+        if wrong := "; ".join(self.misfits(state_dict)):
+            raise CheckpointError(f"{self._name}.load_state_dict: nothing was loaded, as {wrong}")
         entries, held = _by_place(state_dict), {}
         for place, param in enumerate(self._params()):
             if (entry := entries.get(str(place))) is not None:
-                slots = {k: _taken(param, value) for k, value in entry.items() if k != "step"}
-                held[param] = _kind(param.array), int(entry["step"]), slots, slice(None)
+                slots, join, device = dict(entry), backend_of(param.array).join, param.device
+                step = int(slots.pop("step"))
+                slots = {k: join([as_tensor(v).to(device).array]) for k, v in slots.items()}
+                held[param] = _kind(param.array), step, slots, slice(None)
         self._state = held
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             new = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
@@ -251,11 +249,14 @@ class Optimizer:
             wrong += [f"option {key!r} is missing or unexpected" for key in sorted(map(str, odd))]
             wrong += [] if odd else faults(self.options, saved)
             names = ["step", *self.slots_of(group if odd else saved)]
-            for param in group["params"]:
-                entry = entries.pop(str(place := next(places)), None)
-                if entry is not None:
+            for param, place in zip(group["params"], places, strict=False):
+                if (entry := entries.pop(str(place), None)) is not None:
                     wrong += _misfit(f"parameter {place}", entry, names, param)
         return wrong + [f"parameter {key} is unexpected" for key in entries]
+
+
+def _decay(grad: Any, param: Any, rate: float) -> None:
+    grad += rate * param
 
 
 def _by_place(state_dict: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,13 +269,5 @@ def _misfit(what: str, entry: Any, names: list[str], param: Tensor) -> list[str]
         got = list(entry) if isinstance(entry, Mapping) else described(entry)
         return [f"{what} has {got}, expected {names}"]
     kinds, fits = {name: described(entry[name], "") for name in names[1:]}, described(param)
-    wrong = [
-        f"{k} of {what} is {kind}, expected {fits}" for k, kind in kinds.items() if kind != fits
-    ]
+    wrong = [f"{k} of {what} is {v}, expected {fits}" for k, v in kinds.items() if v != fits]
     return wrong + faults(check_integers, "state", **{f"step of {what}": entry["step"]})
-
-
-def _taken(param: Tensor, value: Any) -> Any:
-    """A slot from elsewhere, as a flat vector where its parameter is."""
-    xp, host = backend_of(param.array), value.cpu().numpy() if isinstance(value, Tensor) else value
-    return xp.join([xp.from_host(np.asarray(host))])

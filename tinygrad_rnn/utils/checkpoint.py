@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..engine.fused import record_outputs, through
-from ..engine.mode import enable_grad, is_grad_enabled
+from ..engine.mode import enable_grad
 from ..engine.node import Node, births, wrap
 from ..engine.op import version_of
 from ..errors import GraphError, ShapeError, check_integers
@@ -39,12 +39,8 @@ def _run(function: Callable[[], Any], since: int) -> tuple[Any, list[Any], list[
         new = {id(parent): parent for parent in item.parents if id(parent) not in found}
         found.update(new)
         queue += new.values()
-    return (
-        result,
-        outputs,
-        ends,
-        ([*map(id, ends)], len(queue), changes, [x.shape for x in outputs]),
-    )
+    done = [*map(id, ends)], len(queue), changes, [x.shape for x in outputs]
+    return result, outputs, ends, done
 
 
 class _Again:
@@ -93,8 +89,6 @@ def checkpoint(
     (1, 3)
     """
     run: Callable[[], Any] = lambda: function(*args, **kwargs)
-    if not is_grad_enabled():
-        return run()
     state = default_generator.get_state() if preserve_rng_state else None
     result, outputs, ends, done = _run(run, births())
     if outputs:

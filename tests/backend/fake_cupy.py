@@ -1,0 +1,141 @@
+"""NumPy in CuPy's clothes, on two devices: what runs `tinygrad_rnn.backend.cupy` where there is no GPU.
+
+It has CuPy's manners, good and bad: arrays do not turn into NumPy's, nor take them as operands; work
+has to be done on the device that the arrays are on; indices out of range wrap around; assigning to
+the places in an array has no order, so that is an error here; and flags do not tell what is
+read-only. Names and arguments are those of CuPy 14; what it computes is NumPy's.
+"""
+
+import threading
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+
+__version__ = "14.fake"
+_local = threading.local()
+
+
+def _current():
+    return getattr(_local, "device", 0)
+
+
+class _Device:
+    def __init__(self, device=None):
+        self.id = _current() if device is None else int(device)
+
+    def __enter__(self):
+        self.before = _current()
+        _local.device = self.id
+        return self
+
+    def __exit__(self, *error):
+        _local.device = self.before
+
+    def synchronize(self):
+        synchronized.append(self.id)
+
+
+class ndarray(np.ndarray):
+    """An array on a device; made of NumPy's by :func:`_on_device` only."""
+
+    device = SimpleNamespace(id=None)
+
+    def __array_finalize__(self, obj):
+        if isinstance(obj, ndarray):
+            self.device = obj.device
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **settings):
+        if out:  # only by operators such as +=
+            settings["out"] = tuple(_plain(x) for x in out)
+        result = getattr(ufunc, method)(*map(_plain, inputs), **settings)
+        return out[0] if out else _on_device(result)
+
+    def __array_function__(self, function, types, args, kwargs):
+        raise TypeError(f"Implicit conversion to a NumPy array is not allowed ({function})")
+
+    def __setitem__(self, index, value):
+        parts = index if isinstance(index, tuple) else (index,)
+        assert not any(isinstance(p, np.ndarray) for p in parts), "which one stays is undefined"
+        np.asarray(self.view(np.ndarray))[index] = _plain(value)
+
+    def __getitem__(self, index):
+        parts = index if isinstance(index, tuple) else (index,)
+        assert not any(isinstance(p, np.ndarray) for p in parts), "not checked to be in range"
+        return _on_device(self.view(np.ndarray)[index], self.device.id, self)
+
+    @property
+    def base(self):
+        return self._of if hasattr(self, "_of") else None
+
+    @property
+    def flags(self):
+        flags = super().flags
+        return SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous)
+
+
+def _on_device(result, device=None, of=None):
+    """A result of NumPy as an array here; never a scalar."""
+    if not isinstance(result, np.ndarray | np.generic):
+        return result
+    out = np.asarray(result).view(ndarray)
+    out.device = SimpleNamespace(id=_current() if device is None else device)
+    if of is not None:
+        out._of = of if of.base is None else of.base
+    return out
+
+
+def _plain(x):
+    """NumPy's view of an operand."""
+    if isinstance(x, ndarray):
+        if x.device.id != _current():
+            raise ValueError(f"Array device must be same as the current device: {x.device.id}")
+        return x.view(np.ndarray)
+    if isinstance(x, np.ndarray):
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+    return type(x)(map(_plain, x)) if isinstance(x, tuple | list) else x
+
+
+def __getattr__(name):
+    """CuPy's functions: NumPy's of that name; those of shape give views."""
+    function = getattr(np, name)
+    if isinstance(function, type) or not callable(function):
+        return function
+
+    def call(*args, **settings):
+        result = function(*map(_plain, args), **{k: _plain(v) for k, v in settings.items()})
+        x = args[0] if args and isinstance(args[0], ndarray) else None
+        shows = x is not None and np.may_share_memory(result, x.view(np.ndarray))
+        return _on_device(result, None, x if shows else None)
+
+    return call
+
+
+def asarray(a, dtype=None, *, copy=None):
+    if isinstance(a, ndarray):
+        return _on_device(np.array(_plain(a), dtype)) if copy or dtype else a
+    return _on_device(np.array(a, dtype))
+
+
+def asnumpy(a):
+    with _Device(a.device.id):
+        return np.array(_plain(a))
+
+
+def argsort(a, axis=-1, kind=None):
+    return _on_device(np.argsort(_plain(a), axis, "stable"))
+
+
+def take(a, indices, axis=None):
+    return _on_device(np.take(_plain(a), _plain(indices), axis, mode="wrap"))
+
+
+def astype(x, dtype, /, *, copy=True):
+    return _on_device(_plain(x).astype(dtype))
+
+
+synchronized, freed = [], []
+_pool = SimpleNamespace(free_all_blocks=lambda: freed.append(_current()))
+get_default_memory_pool = lambda: _pool
+cuda = ModuleType("cupy.cuda")
+cuda.Device = _Device
+cuda.runtime = SimpleNamespace(getDeviceCount=lambda: 2)

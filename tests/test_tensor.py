@@ -717,6 +717,7 @@ WRONG = {
         OptionError,
         "1 weights are above",
     ),
+    "no weights at all": (lambda x: tg.multinomial(tg.zeros(0), 1), OptionError, "0 weights"),
     "no weights": (lambda x: tg.multinomial(tg.zeros(2), 1), OptionError, "0 weights are above 0"),
     "weights that are ints": (
         lambda x: tg.multinomial(tg.tensor([1, 2]), 1),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backend import backends, find
+from .backend import backend_of, backends, find
 from .engine.node import wrap
 from .methods import sizes_of
 from .random import Generator, host
@@ -272,25 +272,30 @@ def multinomial(
         raise errors.ShapeError(
             f"multinomial: input is {errors.described(input)}, expected floats (V,) or (B, V)"
         )
-    rows = np.atleast_2d(np.asarray(input.detach().cpu().numpy(), np.float64))
-    if not np.isfinite(rows).all() or (rows < 0).any():
+    xp = backend_of(input.array)
+    rows = np.atleast_2d(xp.to_host(input.array).astype(np.float64))
+    top = rows.max(axis=1, keepdims=True, initial=0.0)
+    tops = top[:, 0].tolist()
+    if not (rows.min(initial=0.0) >= 0.0 and max(tops, default=0.0) < inf):  # nor with a NaN
         raise errors.OptionError("multinomial: the weights must be finite and not negative")
     errors.check_integers("multinomial", num_samples=num_samples)
-    possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1])
-    if possible < (1 if replacement else num_samples):
+    needed = 1 if replacement else num_samples
+    few = needed > 1 or not all(tops)
+    possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
+    if possible < needed:
         raise errors.OptionError(
             f"multinomial: {possible} weights are above 0, which is too few for "
             f"num_samples={num_samples}, replacement={replacement}"
         )
     random = host(generator)
     if replacement or num_samples == 1:
-        totals = np.cumsum(rows / rows.max(axis=1, keepdims=True), axis=1)
+        totals = (rows / top).cumsum(axis=1)
         points = random.random((len(rows), num_samples)) * totals[:, -1:]
         pairs = zip(totals, points, strict=True)
-        drawn = np.stack([np.searchsorted(t, p, side="right") for t, p in pairs])
+        found = [total.searchsorted(point, "right") for total, point in pairs]
+        drawn = np.asarray(found, np.int64).reshape(points.shape)
     else:  # the smallest of exponentials with these rates are a draw without replacement
         with np.errstate(divide="ignore"):
             clocks = random.standard_exponential(rows.shape) / rows
         drawn = np.argsort(clocks, axis=1)[:, :num_samples]
-    drawn = drawn[0] if input.ndim == 1 else drawn
-    return _made("multinomial", drawn, np.int64, input.device)
+    return Tensor(xp.from_host(drawn[0] if input.ndim == 1 else drawn))

@@ -84,14 +84,19 @@ def test_clear_gives_everything_back_but_what_is_in_use():
     assert held_bytes() == 64 << 10
 
 
-def test_never_holds_more_than_its_limit(monkeypatch):
-    monkeypatch.setattr(pool._pool, "limit", 256 << 10)
-    for count in (1, 3, 9):
-        arrays = [pool.empty(SHAPE, np.float32) for _ in range(count)]
+def test_what_a_large_step_had_in_use_is_kept_and_not_more_than_twice_that(monkeypatch):
+    monkeypatch.setattr(pool, "KEPT", 0)
+    places = set()
+    for _ in range(3):
+        arrays = [pool.empty((n, 256), np.float32) for n in (64, 128, 192, 256)]  # 640 KiB
+        places |= {address(x) for x in arrays}
         del arrays
-        assert 0 < held_bytes() <= 256 << 10
-    pool.empty((1 << 20,), np.uint8)
-    assert held_bytes() == 0, "what is larger than the limit is not kept"
+        assert held_bytes() == 640 << 10
+    assert len(places) == 4
+    for rows in range(300, 500, 8):
+        pool.empty((rows, 256), np.float32)
+        assert held_bytes() <= 1280 << 10
+    assert pool._pool.peak < 640 << 10, "what was in use long ago counts no more"
 
 
 def test_gives_its_blocks_up_before_it_runs_out_of_memory(monkeypatch):
@@ -252,6 +257,7 @@ class Pool(RuleBasedStateMachine):
         super().__init__()
         self.alive = []
         self.number = 0
+        self.before = pool._pool.used
 
     @rule(size=st.sampled_from([1000, 4096, 4500, 5000, 70_000]))
     def allocate(self, size):
@@ -291,6 +297,11 @@ class Pool(RuleBasedStateMachine):
     @invariant()
     def the_count_of_free_bytes_is_right(self):
         assert held_bytes() == pool._pool.held
+        assert pool._pool.used <= pool._pool.peak
+
+    def teardown(self):
+        self.alive.clear()
+        assert pool._pool.used == self.before
 
 
 TestPool = Pool.TestCase

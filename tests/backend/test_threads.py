@@ -13,12 +13,10 @@ from tinygrad_rnn.backend import threads
 @pytest.fixture
 def functions():
     found = threads._openblas()
-    if found is None:
-        pytest.skip("NumPy brings no OpenBLAS here")
     before = found[0]()
     found[1](2)
     if found[0]() != 2:
-        pytest.skip("OpenBLAS has one thread only")
+        pytest.skip("no OpenBLAS, or it has one thread only")
     yield found
     found[1](before)
 
@@ -71,10 +69,26 @@ def test_an_error_restores_the_threads(functions):
     assert get() == 2
 
 
-def test_another_blas_is_left_alone(monkeypatch):
-    monkeypatch.setattr(threads, "_openblas", lambda: None)
+def test_what_the_user_sets_between_two_contexts_holds(functions):
+    get, set_ = functions
+    with threads.threads_for(1):
+        assert get() == 1
+    set_(1)
+    with threads.threads_for(threads.LARGE):
+        assert get() == 1
+    assert get() == 1
+    set_(2)
+    with threads.threads_for(threads.LARGE):
+        assert get() == 2
+
+
+def test_another_blas_is_left_alone(functions, monkeypatch):
+    monkeypatch.setattr(threads.ctypes, "CDLL", lambda path: object())
+    for name, function in zip(("_get", "_set"), threads._openblas(), strict=True):
+        monkeypatch.setattr(threads, name, function)
     with threads.threads_for(1) as nothing:
         assert nothing is None
+        assert functions[0]() == 2
 
 
 def test_results_are_the_same_bits():

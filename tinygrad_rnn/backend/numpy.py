@@ -15,7 +15,7 @@ free = clear  # the pool's blocks that nobody uses
 from_host = to_host = lambda x: x
 getitem = lambda x, index: x[complete(index)]
 assign = lambda x, index, values: x.__setitem__(complete(index), values)
-_add, _or = namespace.add.reduce, namespace.logical_or.reduce
+_add, _max, _or = namespace.add.reduce, namespace.maximum.reduce, namespace.logical_or.reduce
 
 
 def array(x: Any) -> np.ndarray:
@@ -59,14 +59,13 @@ def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The product of two matrices, in recycled memory."""
     with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
-        return np.matmul(x, y, out=empty((x.shape[0], y.shape[1]), x.dtype))
+        return x.dot(y, empty((x.shape[0], y.shape[1]), x.dtype))
 
 
 def join(arrays: list[np.ndarray]) -> np.ndarray:
     """Arrays of one dtype, flattened, end to end, in recycled memory."""
-    parts = [a.reshape(-1) for a in arrays]
-    size = builtins.sum([part.size for part in parts])
-    return np.concatenate(parts, out=empty((size,), parts[0].dtype))
+    size = builtins.sum([a.size for a in arrays])
+    return np.concatenate(arrays, None, empty((size,), arrays[0].dtype))
 
 
 # The standard's functions that NumPy wraps in Python, without the wrapping: microseconds a call.
@@ -77,6 +76,7 @@ matrix_transpose = lambda x: x.mT
 astype = lambda x, dtype: x.astype(dtype)
 zeros_like = lambda x: np.zeros(x.shape, x.dtype)
 ones_like = lambda x: np.ones(x.shape, x.dtype)
+max = lambda x, axis=None, keepdims=False: _max(x, axis, None, None, keepdims)
 sum = lambda x, axis=None, keepdims=False: _add(x, axis, None, None, keepdims)
 any = lambda x, axis=None, keepdims=False: _or(x, axis, None, None, keepdims)
 
@@ -84,4 +84,4 @@ any = lambda x, axis=None, keepdims=False: _or(x, axis, None, None, keepdims)
 def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
     """The mean over dims, of floats."""
     total = _add(x, axis, None, None, keepdims)
-    return total / (x.size // max(total.size, 1))
+    return total / (x.size // builtins.max(total.size, 1))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 SMALL = 16 << 10  # bytes; below, a few page faults cost less than the pool's own microsecond
-LIMIT = 512 << 20  # bytes kept at most while nobody uses them
+KEPT = 64 << 20  # bytes that may always be kept while nobody uses them
 ALIGNMENT = 64  # bytes; a cache line, and the widest vector register
 
 
@@ -30,29 +30,33 @@ class _Pool:
     list and popping from it are atomic, and a block lost between two threads is merely freed.
     """
 
-    limit = LIMIT
-
     def __init__(self) -> None:
+        self.used = 0  # bytes that somebody holds
         self.clear()
 
     def clear(self) -> None:
         self.free: dict[int, list[_Block]] = {}
         self.held = 0
+        self.peak = self.used
 
     def take(self, size: int) -> Any:
         try:
             block = self.free[size].pop()
+            self.held -= size
         except (KeyError, IndexError):
-            return _allocate(size)
-        self.held -= size
+            block = _allocate(size)
+        self.used += size
+        self.peak = max(self.peak, self.used)
         return block
 
     def give(self, block: _Block) -> None:
-        if self.held + block.size > self.limit:  # most of it of shapes that are in use no more
+        size = block.size
+        self.used -= size
+        # A step's blocks, of all sizes, come to less than twice what it has in use at its peak.
+        if self.held + size > max(KEPT, 2 * self.peak):  # most of it of shapes in use no more
             self.clear()
-        if block.size <= self.limit:
-            self.held += block.size
-            self.free.setdefault(block.size, []).append(block)
+        self.held += size
+        self.free.setdefault(size, []).append(block)
 
 
 _pool = _Pool()

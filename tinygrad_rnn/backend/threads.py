@@ -8,8 +8,7 @@ OpenBLAS of its own nothing is changed.
 """
 
 import ctypes
-from contextlib import suppress
-from functools import cache
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import product
 from pathlib import Path
 from threading import Lock
@@ -20,9 +19,8 @@ import numpy as np
 LARGE = 1 << 25  # multiplications from which on a product is shared: some 0.5 ms on one core
 
 
-@cache
-def _openblas() -> tuple[Any, Any] | None:
-    """OpenBLAS's functions that read and set the number of threads, of the copy in NumPy's wheel."""
+def _openblas() -> tuple[Any, Any]:
+    """What reads and sets the number of threads: OpenBLAS's functions, of the copy in NumPy's wheel."""
     root = Path(np.__file__).parent
     folders = (root.parent / "numpy.libs", root / ".dylibs")
     files = [file for folder in folders for file in folder.glob("*openblas*")]
@@ -30,38 +28,49 @@ def _openblas() -> tuple[Any, Any] | None:
         with suppress(OSError, AttributeError):
             library, name = ctypes.CDLL(str(file)), f"{prefix}openblas_%s_num_threads{suffix}"
             return getattr(library, name % "get"), getattr(library, name % "set")
-    return None
+    return lambda: 1, lambda count: None  # another BLAS: then nothing will be changed
 
 
-# How many contexts are open, in all Python threads, and how many threads there were outside of them.
-_lock, _inside, _allowed = Lock(), 0, 1
+_get, _set = _openblas()
+# How many contexts are open, in all Python threads, how many threads there were outside of them, and
+# how many there are now.
+_lock, _inside, _allowed, _now = Lock(), 0, 1, 1
 
 
-class threads_for:
+_nothing = nullcontext()
+
+
+def threads_for(multiplications: int) -> AbstractContextManager[None]:
     """A context in which BLAS takes one thread, or all if the work is of many multiplications."""
+    now, most = (_now, _allowed) if _inside else ((found := _get()), found)
+    wanted = most if multiplications >= LARGE else 1
+    return _nothing if wanted == now else _Context(wanted)
 
-    __slots__ = ("_before", "_large")
 
-    def __init__(self, multiplications: int) -> None:
-        self._large = multiplications >= LARGE
+class _Context:
+    __slots__ = ("before", "wanted")
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
 
     def __enter__(self) -> None:
-        global _inside, _allowed
-        if functions := _openblas():
-            get, set_ = functions
-            with _lock:
-                self._before = get()
-                if not _inside:
-                    _allowed = self._before
-                _inside += 1
-                if self._before != (wanted := _allowed if self._large else 1):
-                    set_(wanted)
+        global _inside, _allowed, _now
+        with _lock:
+            if not _inside:  # the user may have changed it since
+                _allowed = _now = _get()
+            _inside += 1
+            self.before = _now
+            _switch(self.wanted)
 
     def __exit__(self, *error: object) -> None:
         global _inside
-        if functions := _openblas():
-            get, set_ = functions
-            with _lock:
-                _inside -= 1
-                if get() != (wanted := self._before if _inside else _allowed):
-                    set_(wanted)
+        with _lock:
+            _inside -= 1
+            _switch(self.before if _inside else _allowed)
+
+
+def _switch(wanted: int) -> None:
+    global _now
+    if wanted != _now:
+        _set(wanted)
+        _now = wanted

@@ -29,18 +29,20 @@ class _Output:
 def record_outputs(
     plan: Any, parents: list[Any], saved: Any, versions: list[Any], outputs: Sequence[Any]
 ) -> None:
-    """Record Tensors as the outputs of one new node."""
+    """Record Tensors as the outputs of one new node: one has it as its own, several have theirs."""
     node = record(plan, parents, saved, versions, None, None)
     for i, out in enumerate(outputs):
-        select = _Output(plan.name, i, len(outputs))
-        out.node = record(select, [node], (), [], out.array.shape, out.array.dtype)
-        out.requires_grad = True
+        out.node, out.requires_grad = node, True
+        if len(outputs) > 1:
+            out.node = record(_Output(plan.name, i, len(outputs)), [node], (), [], None, None)
+        out.node.shape, out.node.dtype = out.array.shape, out.array.dtype
 
 
 def through(
-    outputs: Sequence[Any], g: Sequence[Any], inputs: Sequence[Any], create: bool, since: int = 0
+    outputs: Sequence[Any], g: Any, inputs: Sequence[Any], create: bool, since: int = 0
 ) -> list[Any]:
     """The gradients of inputs, given the gradients of outputs, of which some may have none."""
+    g = g if type(g) is list else [g]  # of one output
     pairs = [(out, go) for out, go in zip(outputs, g, strict=True) if go is not None]
     outs, cotangents = zip(*pairs, strict=True)
     return gradients(outs, cotangents, inputs, create, create, since)
@@ -55,21 +57,24 @@ class _FusedPlan:
     def __init__(self, op: "FusedOp", needs: int) -> None:
         self.op = op
         self.name = op.name
-        self.chosen = [i for i in range(len(op.signature.arrays)) if needs >> i & 1]
+        self.needs = tuple([bool(needs >> i & 1) for i in range(len(op.signature.arrays))])
+        self.chosen = [i for i, needed in enumerate(self.needs) if needed]
 
     def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
         xp, inputs, outputs, workspace, settings = node.saved
-        wanted = wanted or [True] * len(self.chosen)
-        chosen = [i for i, want in zip(self.chosen, wanted, strict=True) if want]
+        chosen, needs = self.chosen, self.needs
+        if wanted:
+            chosen = [i for i, want in zip(self.chosen, wanted, strict=True) if want]
+            needs = tuple([i in chosen for i in range(len(inputs))])
         if create:
             grads = self.pull_recorded(node, g, chosen)
         else:
-            needs = tuple([i in chosen for i in range(len(inputs))])
             backward = self.op.twins(xp)[1]
-            grads = backward(xp, tuple(g), needs, inputs, outputs, workspace, **settings)
+            g = tuple(g) if type(g) is list else (g,)
+            grads = backward(xp, g, needs, inputs, outputs, workspace, **settings)
         return [grads[i] if i in chosen else None for i in self.chosen]
 
-    def pull_recorded(self, node: Node, g: list[Any], chosen: list[int]) -> dict[int, Any]:
+    def pull_recorded(self, node: Node, g: Any, chosen: list[int]) -> dict[int, Any]:
         _, inputs, _, _, settings = node.saved
         parents = dict(zip(self.chosen, node.parents, strict=True))
         heads = [lift(array, parents.get(i), node.versions[i]) for i, array in enumerate(inputs)]

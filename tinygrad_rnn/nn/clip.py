@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import backend_of
+from ..backend import backend_of, find
 from ..backend.threads import threads_for
-from ..creation import as_tensor
+from ..engine.node import wrap
 from ..errors import GraphError, OptionError, check_numbers, check_type
 from ..tensor import Tensor
 
@@ -18,8 +18,7 @@ def listed(name: str, tensors: Any) -> list[Tensor]:
     """The tensors as a list; refuses what is none, and an iterator that has nothing left."""
     check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    for i, tensor in enumerate(given):
-        check_type(name, Tensor, "a Tensor", **{f"number {i}": tensor})
+    check_type(name, Tensor, "a Tensor", **{f"number {i}": given for i, given in enumerate(given)})
     if not given and hasattr(tensors, "__next__"):
         got = "an iterator that is at its end: it gives its tensors once"
         raise OptionError(f"{name}: got {got}; make a list, or call model.parameters() again")
@@ -34,7 +33,8 @@ def _check_bounds(name: str, low: float = 0, **bounds: Any) -> None:
 
 def _largest(arrays: Sequence[Any]) -> float:
     """The largest size of an element; an infinity or a NaN if there is one."""
-    tops = [float(backend_of(a).max(backend_of(a).abs(a))) for a in arrays]
+    some = [a for a in arrays if math.prod(a.shape)]
+    tops = [float(backend_of(a).max(backend_of(a).abs(a))) for a in some]
     return max(tops, default=0.0) if all(map(math.isfinite, tops)) else sum(tops)
 
 
@@ -61,10 +61,9 @@ def _scale(array: Any, factor: float) -> None:
 
 def _norm(arrays: Sequence[Any], kind: float) -> float:
     """The norm of arrays taken as one vector, right from 1e-30 to 1e30 in float32 too."""
-    arrays = [array for array in arrays if math.prod(array.shape)]
     if kind == math.inf:
         return _largest(arrays)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"), threads_for(0):
+    with threads_for(0):
         total = _powers(arrays, kind)
         if 1e-28 < total < math.inf:
             return total ** (1.0 / kind)
@@ -81,16 +80,18 @@ def _total(
 ) -> tuple[float, Tensor]:
     """The common norm, as a number and as a tensor; with ``finite`` it has to be that."""
     _check_bounds(name, sys.float_info.min, norm_type=norm_type)
-    total = _norm([grad.array for grad in grads], norm_type)
+    xp, dtype = (backend_of(grads[0].array), grads[0].dtype) if grads else (find("cpu"), np.float32)
+    # A norm beyond float32 of gradients within it is an infinity.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        total = _norm([grad.array for grad in grads], norm_type)
+        shown = wrap(xp.from_host(np.asarray(total, dtype)))
     for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
         if finite and not math.isfinite(total) and not grad.isfinite().all():
             what = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
             way = "lower the learning rate, or pass error_if_nonfinite=False to go on"
             wrong = "has a NaN or an infinity; nothing was changed"
             raise GraphError(f"{name}: the gradient of {what} {wrong}: {way}")
-    dtype, device = (grads[0].dtype, grads[0].device) if grads else (np.float32, None)
-    with np.errstate(over="ignore"):  # a norm beyond float32 of gradients within it is an infinity
-        return total, as_tensor(np.asarray(total, dtype), device=device)
+    return total, shown
 
 
 def get_total_norm(

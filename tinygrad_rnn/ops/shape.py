@@ -1,5 +1,6 @@
 """Ops that arrange elements: most only look at the same memory in another way."""
 
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
@@ -9,6 +10,7 @@ Array = Any
 Shape = tuple[int, ...]
 
 
+@cache
 def _inverse(axes: Shape) -> Shape:
     return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
@@ -29,7 +31,7 @@ reshape.vjp(lambda g, x_shape, xp: xp.reshape(g, x_shape))
 
 @op(view=True)
 def permute_dims(xp: Any, x: Array, /, axes: Shape) -> Array: return xp.permute_dims(x, axes)
-permute_dims.vjp(lambda g, axes, xp: xp.permute_dims(g, _inverse(axes)))
+permute_dims.vjp(lambda g, axes, xp: xp.permute_dims(g, _inverse(tuple(axes))))
 
 @op(view=True)
 def broadcast_to(xp: Any, x: Array, /, shape: Shape) -> Array: return xp.broadcast_to(x, shape)

@@ -41,11 +41,11 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
             add(ru, half, ru)
             if bias_n is not None:
                 add(n, bias_n, n)
-            copyto(m, n)
+            m[...] = n
             multiply(r, n, n)
             add(n, total[2], n)
             tanh(n, n)
-            copyto(gate, z)
+            gate[...] = z
             subtract(h, n, new)
             multiply(u, new, new)
             add(new, n, new)
@@ -93,7 +93,7 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
                 add(carry, g, carry)
             multiply(carry, slope, g_gates)
             multiply(carry, slope_n, slope_n)
-            copyto(g_sum, g_gates)
+            g_sum[...] = g_gates
             if t == final:
                 break
             np.matmul(g_gates, weight, products[:3])

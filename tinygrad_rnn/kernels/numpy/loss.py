@@ -33,7 +33,7 @@ def cross_entropy_forward(
     smooth = np.dot(p, every if weight is None else weight) if label_smoothing else None
     np.exp(p, p)
     flat[top] = 0
-    z = np.dot(p, every)
+    z = p.dot(every)
     flat[top] = 1
     log_z = np.log1p(z)
     losses += log_z

@@ -55,7 +55,7 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
             tanh(new_c, spare)
             multiply(o, spare, m)
             if w_out is not None:
-                np.dot(m, w_out, new_h)
+                m.dot(w_out, new_h)
             if end is not None:
                 copyto(new_c, c, where=end)
                 copyto(new_h, h, where=end)
@@ -100,13 +100,13 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
             if g_out is not None:
                 add(carry, g_out, carry)
             if g_states is not None:
-                copyto(g_states[t], carry)
-            g_m = carry if w_hr is None else np.dot(carry, w_hr)
+                g_states[t] = carry
+            g_m = carry if w_hr is None else carry.dot(w_hr)
             multiply(g_m, slope[3], g_o)
             multiply(g_m, slope_c, slope_c)
             add(g_c, slope_c, g_c)
             multiply(g_c, slope[:3], g_ifg)
-            copyto(g_sum, g_gates)
+            g_sum[...] = g_gates
             multiply(g_c, forget, spare_c)
             if end is not None:
                 copyto(spare_c, g_c, where=end)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy import add, copyto, dot, multiply, subtract
+from numpy import add, copyto, multiply, subtract
 
 from ...backend.pool import empty
 from ...backend.threads import threads_for
@@ -29,7 +29,7 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     product = empty((batch, hidden), w_hh.dtype)
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         for h, new, end in scan.walk(reverse, before, output, ends):
-            dot(h, weight, product)
+            h.dot(weight, product)  # np.dot is the same by a way around
             add(new, product, new)
             act(new, new)
             if end is not None:
@@ -65,7 +65,7 @@ def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
             multiply(carry, g_sum, g_sum)
             if t == final:
                 break
-            dot(g_sum, weight, spare)
+            g_sum.dot(weight, spare)
             if end is not None:
                 copyto(spare, carry, where=end)
             carry, spare = spare, carry

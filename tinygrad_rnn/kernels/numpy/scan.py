@@ -96,10 +96,11 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
         return out
     flat = out.reshape(steps * batch, gates * hidden)
     if rows.ndim == 1:
-        flat[...] = weight.T[rows]
+        np.add(weight.T[rows], 0 if bias is None else bias, flat)
     else:
         product(rows, transposed(weight, len(rows)), flat)
-    if bias is not None:  # repeated, as adding few long rows outruns adding many short ones
+    # Repeated, as adding few long rows outruns adding many short ones.
+    if rows.ndim == 2 and bias is not None:
         wide = out.reshape(steps, batch * gates * hidden)
         np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
     return by_gate(flat.reshape(steps, batch, gates * hidden), gates)
@@ -111,12 +112,12 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
 def product(x: Array, y: Array, out: Array) -> Array:
     """The product of two matrices, on all threads if it is a large one."""
     with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
-        return np.dot(x, y, out)
+        return x.dot(y, out)
 
 
 def row_sum(rows: Array) -> Array:
     """The sum of rows; a product with ones outruns a reduction."""
-    return np.dot(np.ones(len(rows), rows.dtype), rows)
+    return np.ones(len(rows), rows.dtype).dot(rows)
 
 
 def weight_grad(g_sums: Array, x: Array) -> Array:
@@ -154,9 +155,9 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
     """The product of ``g_rows.T`` with one-hot rows: its column v sums what stands where v is."""
     hidden, count = weight.shape
     g_weight = empty(weight.shape, weight.dtype)
-    if ids.size * count <= 4096:  # so small that the product costs less than the calls below
+    if ids.size <= 150:  # so few that the product costs less than the calls below
         one_hot = np.equal.outer(ids, np.arange(count)).astype(weight.dtype)
-        return np.dot(g_rows.T, one_hot, g_weight)
+        return g_rows.T.dot(one_hot, g_weight)
     # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product with ones.
     order = ids.astype(np.uint16 if count <= 1 << 16 else ids.dtype).argsort(kind="stable")
     counts = np.bincount(ids)
@@ -166,7 +167,7 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
     table.fill(0)
     start = 0
     for v, stop in zip(distinct.tolist(), counts.cumsum()[distinct].tolist(), strict=True):
-        np.dot(ones[: stop - start], g_rows.take(order[start:stop], 0), table[v])
+        ones[: stop - start].dot(g_rows.take(order[start:stop], 0), table[v])
         start = stop
     g_weight[...] = table.T
     return g_weight
@@ -184,8 +185,7 @@ def states(first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool) -> t
 
 def walk(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """The steps of arrays side by side, from the last one on if backwards."""
-    order = slice(None, None, -1 if backwards else 1)
-    return zip(*[list(array)[order] for array in arrays], strict=True)
+    return zip(*[a[::-1] for a in arrays] if backwards else arrays, strict=True)
 
 
 def by_step(g_output: Maybe, ended: Maybe, steps: int) -> Any:

@@ -38,6 +38,7 @@ DIFFERENT = {
     "tg.autograd.gradcheck: fn": "as the page has it",
     "tg.autograd.gradgradcheck: fn": "as the page has it",
     "tg.utils.checkpoint.checkpoint: preserve_rng_state": "among **kwargs there",
+    "tg.utils.checkpoint.checkpoint: use_reentrant": "None there, which means one of two ways",
     "tg.nn.Softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.functional.log_softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.functional.logsigmoid: input": "in no file of stubs",

@@ -70,6 +70,13 @@ def test_a_choice_between_numbers_is_made_where_the_condition_is(device):
     assert found.dtype == tg.float32
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_gradient_of_a_0d_cumsum(create_graph):
+    x = tg.tensor(3.0, requires_grad=True)
+    x.cumsum(0).backward(create_graph=create_graph)
+    assert x.grad.item() == 1
+
+
 def test_products_of_nothing_and_of_integers():
     assert tg.zeros(0).prod().item() == 1
     assert tg.zeros(2, 0).prod(1).tolist() == [1, 1]

@@ -57,10 +57,11 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _operand(value: Any) -> Any:
-    """An operand as a Tensor."""
-    if isinstance(value, Value):
-        return value
-    return wrap(value if type(value) in backends else np.asarray(value))
+    """A factor of a matrix product as a Tensor."""
+    if type(value) in backends:
+        return wrap(value)
+    errors.check_type("matmul", Value, "a Tensor or an array", other=value)
+    return value
 
 
 def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..backend import backend_of, following
 from ..backend.standard import Part
-from ..errors import GraphError
+from ..errors import GraphError, check_type
 from .mode import set_grad_enabled
-from .node import Node, Value, wrap
+from .node import Node, Value, check_fits, wrap
 from .op import table
 
 _Scalar = np.generic
@@ -228,6 +228,10 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
         leaves = walk_back(outputs, cotangents, None, {}, keep, create, devices)
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
+        for leaf, g, _ in finished:
+            if leaf.grad is not None and not create:  # what the user may have put there
+                check_type("backward", Value, "a Tensor", **{"what is in grad": leaf.grad})
+                check_fits(leaf.grad, wrap(g), "backward: grad")
         for leaf, g, owned in finished:
             if leaf.grad is None:
                 g = g if owned else _copy(g, create)

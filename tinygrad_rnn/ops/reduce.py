@@ -105,7 +105,7 @@ log_softmax.vjp(lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, 
 @op
 def cumulative_sum(xp: Any, x: Array, /, axis: int = -1) -> Array:
     return xp.cumulative_sum(x, axis=axis) if x.ndim else xp.array(x)
-cumulative_sum.vjp(lambda g, axis, xp:
+cumulative_sum.vjp(lambda g, axis, xp: g if axis is None else
                    xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis))
 
 @op

@@ -186,6 +186,16 @@ def test_create_graph_keeps_the_graph_unless_told_otherwise():
         y.backward()
 
 
+def test_a_gradient_may_end_where_another_walk_has_freed_the_graph():
+    x = leaf(1, 2)
+    y = x.exp()
+    z = y * 3
+    y.sum().backward()
+    assert tg.autograd.grad(z.sum(), y)[0].tolist() == [3, 3]
+    with pytest.raises(GraphError, match="already walked"):
+        tg.autograd.grad((y * 3).sum(), x)
+
+
 def test_a_graph_that_only_saves_shapes_is_refused_too():
     """Nothing was freed that this walk would need, yet it would be silently wrong to go on."""
     x = leaf(1.0, 2.0)

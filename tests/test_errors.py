@@ -1005,7 +1005,7 @@ x.norm(2, 3)
 x @ tg.ones(4)
     ShapeError: matmul: the shapes (4, 2, 3) and (4,) do not fit
 x @ 2.0
-    ShapeError: matmul: the shapes (4, 2, 3) and ()
+    DTypeError: matmul: other is float, expected a Tensor
 tg.mm(x, x)
     ShapeError: mm: got the shapes (4, 2, 3) and (4, 2, 3) ... matmul()
 tg.mm(tg.ones(2, 3), tg.ones(2, 3))

@@ -99,6 +99,12 @@ def test_the_namespace_has_the_standards_names():
     assert [name for name in missing if not hasattr(xp, name)] == []
 
 
+def test_what_is_made_takes_the_standards_keywords():
+    xp = tg.ones(1).__array_namespace__()
+    assert xp.arange(1, stop=3).tolist() == [1, 2]
+    assert xp.linspace(0.0, 1.0, num=3).tolist() == [0, 0.5, 1]
+
+
 def test_numpy_shares_memory_by_dlpack():
     x = tg.tensor([1.0, 2.0])
     array = np.from_dlpack(x)

@@ -63,6 +63,20 @@ def test_of_0d_tensors():
     assert x.prod().item() == x.prod(0).item() == x.norm().item() == x.max(0).values.item() == 3
 
 
+def test_a_choice_between_numbers_is_made_where_the_condition_is(device):
+    found = tg.where(tg.tensor([True, False], device=device), 1.0, 2.0)
+    assert found.device == tg.device(device)
+    assert found.tolist() == [1, 2]
+    assert found.dtype == tg.float32
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_gradient_of_a_0d_cumsum(create_graph):
+    x = tg.tensor(3.0, requires_grad=True)
+    x.cumsum(0).backward(create_graph=create_graph)
+    assert x.grad.item() == 1
+
+
 def test_products_of_nothing_and_of_integers():
     assert tg.zeros(0).prod().item() == 1
     assert tg.zeros(2, 0).prod(1).tolist() == [1, 1]
@@ -84,6 +98,13 @@ def test_the_norm_of_zeros_has_the_gradient_0(p):
     assert x.grad.tolist() == [0, 0, 0]
 
 
+def test_the_norm_of_a_negative_p_is_0_where_an_element_is():
+    x = tg.tensor([0.0, 2.0], requires_grad=True)
+    x.norm(-1).backward()
+    assert x.norm(-1).item() == 0
+    assert x.grad.tolist() == [0, 0]
+
+
 WRONG = {
     "norm": (lambda x: x.norm("nuc"), TypeError, "norm: p is 'nuc'"),
     "topk too many": (lambda x: x.topk(4), ValueError, "topk: k is 4, expected at most 3"),
@@ -94,6 +115,12 @@ WRONG = {
     "outer": (lambda x: x.outer(x), ValueError, "outer: got the shapes"),
     "gather": (lambda x: x.gather(0, tg.tensor([0])), ValueError, "gather: index has shape"),
     "gather too far": (lambda x: x.gather(0, tg.tensor([[2]])), IndexError, "getitem: "),
+    "gather of 0-d": (lambda x: x[0, 0].gather(0, tg.tensor(1)), tg.Error, "getitem: index 1"),
+    "index_select": (lambda x: x.index_select(0, tg.tensor(1)), ValueError, "index has 0 dims"),
+    "narrow of 0-d": (lambda x: x[0, 0].narrow(0, 0, 1), tg.Error, "too many indices"),
+    "split of 0-d": (lambda x: x[0, 0].split(1), tg.Error, "too many indices"),
+    "roll of 0-d": (lambda x: x[0, 0].roll(1, 0), tg.Error, "too many indices"),
+    "an array of sizes": (lambda x: x.reshape(np.array([3, 2])), tg.Error, "reshape: got"),
     "roll": (lambda x: x.roll((1, 2), 0), ValueError, "roll: got 2 shifts for 1 dims"),
     "tril": (lambda x: x[0].tril(), ValueError, r"tril: got the shape \(3,\)"),
     "tile": (lambda x: x.tile(-1), ValueError, "broadcast_to: "),

@@ -795,6 +795,11 @@ WRONG = {
     "stack of shapes": (lambda x: tg.stack([x, x.T]), ShapeError, "stack: tensor 1 has shape"),
     "stack of nothing": (lambda x: tg.stack([]), OptionError, "(cat|stack): got no tensors"),
     "matmul": (lambda x: x @ x, ShapeError, r"matmul: the shapes \(2, 3\) and \(2, 3\) do not fit"),
+    "matmul of a list": (
+        lambda x: x @ ([tg.ones((), requires_grad=True)] * 3),
+        DTypeError,
+        "matmul: other is list, expected a Tensor",
+    ),
     "matmul of 0-d": (lambda x: x @ tg.tensor(1.0), ShapeError, "matmul: the shapes"),
     "mean of ints": (lambda x: tg.arange(3).mean(), DTypeError, r"mean: got a int64.*\.float\(\)"),
     "clamp to nothing": (lambda x: x.clamp(), OptionError, "clamp: min and max are both None"),

@@ -22,7 +22,7 @@ from .functions import where
 from .tensor import Tensor, bool_, float32, float64, int32, int64
 
 bool, newaxis, empty_like = bool_, None, zeros_like
-_OURS = {"axis": "dim", "keepdims": "keepdim", "k": "diagonal"}
+_OURS = {"axis": "dim", "keepdims": "keepdim", "k": "diagonal", "stop": "end", "num": "steps"}
 
 
 def _standard(method: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
@@ -41,6 +41,7 @@ var, std = _standard(Tensor.var, correction=0), _standard(Tensor.std, correction
 squeeze, expand_dims, unstack = map(_standard, (Tensor.squeeze, Tensor.unsqueeze, Tensor.unbind))
 stack, moveaxis, tile = map(_standard, (functions.stack, Tensor.movedim, Tensor.tile))
 tril, triu, matmul = map(_standard, (Tensor.tril, Tensor.triu, Tensor.matmul))
+arange, linspace = map(_standard, (creation.arange, creation.linspace))
 
 
 def sort(x: Tensor, /, *, axis: int = -1, descending: Any = False, stable: Any = True) -> Tensor:

@@ -70,7 +70,8 @@ isfinite, allclose = _f(T.isfinite), _f(T.allclose)
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """``input`` where ``condition``, else ``other``."""
     if not isinstance(input, Tensor | np.ndarray) and not isinstance(other, Tensor | np.ndarray):
-        input, other = as_tensor([input, other])  # of two numbers, the default dtype
+        pair = as_tensor([input, other], device=getattr(condition, "device", None))
+        input, other = pair  # of two numbers, the default dtype
     out: Tensor = ops.where(mask_of("where", "condition", condition), input, other)
     return out
 

@@ -39,7 +39,7 @@ def sizes_of(name: str, sizes: tuple[Any, ...], named: Any = None) -> tuple[int,
         sizes = tuple(sizes[0])
     try:
         return tuple([size.__index__() for size in sizes])
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise errors.DTypeError(f"{name}: got {sizes!r}, expected integers") from None
 
 
@@ -57,16 +57,17 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _operand(value: Any) -> Any:
-    """An operand as a Tensor."""
-    if isinstance(value, Value):
-        return value
-    return wrap(value if type(value) in backends else np.asarray(value))
+    """A factor of a matrix product as a Tensor."""
+    if type(value) in backends:
+        return wrap(value)
+    errors.check_type("matmul", Value, "a Tensor or an array", other=value)
+    return value
 
 
-def _off_zero(x: Any, function: Callable[[Any], Any]) -> Any:
-    """A function of x, but 0, and of gradient 0, where x is 0."""
+def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:
+    """A function of x, but ``there``, and of gradient 0, where x is 0."""
     flat = ops.equal(x, 0)
-    return ops.where(flat, 0.0, function(ops.where(flat, 1.0, x)))
+    return ops.where(flat, there, function(ops.where(flat, 1.0, x)))
 
 
 # fmt: off
@@ -250,7 +251,8 @@ class Methods(Value):
         if p in ("fro", 2):
             return self._root(self.square(), 0.5, dim, keepdim)
         errors.check_numbers("norm", p=p)
-        return self._root(_off_zero(self.abs(), lambda x: ops.power(x, p)), 1 / p, dim, keepdim)
+        powers = _off_zero(self.abs(), lambda x: ops.power(x, p), 0.0 if p > 0 else math.inf)
+        return self._root(powers, 1 / p, dim, keepdim)
 
     def _root(self, x: Any, exponent: Float, dim: Dim, keepdim: Bool) -> Self:
         root: Self = _off_zero(x.sum(dim, keepdim), lambda total: ops.power(total, exponent))
@@ -488,10 +490,9 @@ class Methods(Value):
 
     def narrow(self, dim: Int, start: Int, length: Int) -> Self:
         """``length`` slices of a dim, from ``start`` on."""
-        dim = check_dim("narrow", dim, self.shape)
-        if not 0 <= start <= start + length <= self.shape[dim]:
-            got = f"{start} to {start + length} of a dim of size {self.shape[dim]}"
-            raise errors.IdError(f"narrow: {got}")
+        dim, size = check_dim("narrow", dim, self.shape), self._size("narrow", dim)
+        if not 0 <= start <= start + length <= size:
+            raise errors.IdError(f"narrow: {start} to {start + length} of a dim of size {size}")
         return self[(slice(None),) * dim + (slice(start, start + length),)]
 
     def select(self, dim: Int, index: Int) -> Self:
@@ -500,7 +501,7 @@ class Methods(Value):
 
     def index_select(self, dim: Int, index: Any) -> Self:
         """The slices of a dim that a 1-d integer tensor names."""
-        if len(getattr(index, "shape", ())) > 1:
+        if getattr(index, "ndim", 1) != 1:
             raise errors.ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
         return self[(slice(None),) * check_dim("index_select", dim, self.shape) + (index,)]
 
@@ -522,4 +523,4 @@ class Methods(Value):
                 f"gather: index has shape {index.shape}, expected {self.ndim} dims, as {self.shape}"
             )
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
-        return self[(*grid[:dim], index, *grid[dim + 1 :])] if grid else self.clone()
+        return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]

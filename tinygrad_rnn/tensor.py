@@ -78,7 +78,9 @@ def _without_tensors(name: str, values: Any) -> Any:
 def plain_index(index: Any) -> Any:
     """What stands between brackets, with arrays for Tensors and for sequences among its parts."""
     if isinstance(index, tuple):
-        return tuple([plain(list(p)) if isinstance(p, tuple | range) else plain(p) for p in index])
+        return tuple([plain_index(list(p) if isinstance(p, tuple) else p) for p in index])
+    if isinstance(index, bool):  # a mask of no dims: what it names is a copy
+        return np.asarray(index)
     return plain(list(index) if isinstance(index, range) else index)
 
 

@@ -470,3 +470,19 @@ def test_anomalies_are_found(device):
     with pytest.raises(RuntimeError, match="an infinity in the result of log"):
         with np.errstate(divide="ignore"), tg.autograd.detect_anomaly():
             x.log()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int32"])
+def test_ids_of_any_width_name_any_row(dtype, device):
+    x = tg.arange(300.0, device=device, requires_grad=True)
+    ids = tg.tensor([100, 2, 100], dtype=dtype, device=device)
+    found = x[ids]
+    found.sum().backward()
+    assert found.tolist() == [100, 2, 100]
+    assert x.grad[100].item() == 2
+
+
+def test_values_may_have_more_dims_of_size_1_than_their_place(device):
+    x = tg.zeros(3, device=device)
+    x[tg.tensor([2, 0], device=device)] = tg.tensor([[[1.0, 2.0]]], device=device)
+    assert x.tolist() == [2, 0, 1]

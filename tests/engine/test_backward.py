@@ -94,6 +94,25 @@ def test_gradients_of_a_fused_op_never_share_memory():
         assert not any(np.shares_memory(one, other) for other in held[:i])
 
 
+@pytest.mark.parametrize(
+    ("held", "kind", "words"),
+    [
+        (tg.ones(()).expand(2), GraphError, "backward: grad: this tensor's memory is read-only"),
+        (tg.ones(2, dtype="int64"), DTypeError, "backward: grad: a float64 result does not fit"),
+        (tg.ones(2, 2), ShapeError, r"backward: grad: the result has shape \(2,\)"),
+        (np.ones(2), DTypeError, "backward: what is in grad is float64 ndarray"),
+    ],
+)
+def test_a_grad_that_cannot_take_a_gradient_is_refused_before_any_does(held, kind, words):
+    x, y, z = leaf(1, 2), leaf(3, 4), leaf(5, 6)
+    y.grad = held
+    with pytest.raises(kind, match=words):
+        (x * y * z).sum().backward()
+    assert x.grad is None
+    assert z.grad is None
+    assert y.grad is held
+
+
 def test_only_leaves_that_ask_have_gradients():
     x, y = leaf(1.0), tg.ones(1)
     z = x * y
@@ -165,6 +184,16 @@ def test_create_graph_keeps_the_graph_unless_told_otherwise():
     y.backward(create_graph=True, retain_graph=False)
     with pytest.raises(GraphError, match="already walked"):
         y.backward()
+
+
+def test_a_gradient_may_end_where_another_walk_has_freed_the_graph():
+    x = leaf(1, 2)
+    y = x.exp()
+    z = y * 3
+    y.sum().backward()
+    assert tg.autograd.grad(z.sum(), y)[0].tolist() == [3, 3]
+    with pytest.raises(GraphError, match="already walked"):
+        tg.autograd.grad((y * 3).sum(), x)
 
 
 def test_a_graph_that_only_saves_shapes_is_refused_too():
@@ -480,14 +509,8 @@ def test_nodes_point_to_parents_and_never_to_outputs():
     assert repr(y.node) == "<exp>"
 
 
-def test_a_leaf_that_was_set_wrongly_is_refused():
+def test_a_leaf_of_integers_is_refused():
     x = tg.tensor([1, 2])
     x.requires_grad = True
-    with pytest.raises(GraphError, match=r"a leaf that is int64 of shape \(2,\) requires grad"):
+    with pytest.raises(GraphError, match=r"a leaf requires grad that is int64 of shape \(2,\)"):
         (x * 1.5).sum().backward()
-    y = leaf(1.0, 2.0)
-    for wrong in (tg.ones(3, dtype="float64"), tg.ones(2), 5, np.ones(2)):
-        y.grad = wrong
-        with pytest.raises(GraphError, match="a leaf that is float64 of shape .* its grad is"):
-            (y * 2.0).sum().backward()
-        assert y.grad is wrong

@@ -119,6 +119,12 @@ def test_reading_repeated_places_adds_their_gradients():
     assert x.grad.tolist() == [5, 0, 2]
 
 
+def test_a_bool_is_a_mask_of_no_dims(device):
+    x = tg.tensor([1.0, 2.0], device=device, requires_grad=True)
+    (x[True] * 5 + x[..., None, True].sum() + x * 3 + x[False].sum()).sum().backward()
+    assert x.grad.tolist() == [10, 10]
+
+
 WRONG = {
     "out of range": (lambda x: x[3], IdError, "getitem: index 3 is out of bounds"),
     "an array out of range": (lambda x: x[tg.tensor([0, 5])], IdError, "getitem: index 5"),

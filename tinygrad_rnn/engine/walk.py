@@ -12,9 +12,9 @@ import numpy as np
 
 from ..backend import backend_of, following
 from ..backend.standard import Part
-from ..errors import GraphError, described
+from ..errors import GraphError, check_type, described
 from .mode import set_grad_enabled
-from .node import Node, Value, wrap
+from .node import Node, Value, check_fits, wrap
 from .op import table
 
 _Scalar = np.generic
@@ -229,7 +229,11 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
         for leaf, g, _ in finished:
-            _check_leaf(leaf, g)
+            if "float" not in str(leaf.array.dtype):
+                raise GraphError(f"backward: a leaf requires grad that is {described(leaf)}")
+            if leaf.grad is not None and not create:  # what the user may have put there
+                check_type("backward", Value, "a Tensor", **{"what is in grad": leaf.grad})
+                check_fits(leaf.grad, wrap(g), "backward: grad")
         for leaf, g, owned in finished:
             if leaf.grad is None:
                 g = g if owned else _copy(g, create)
@@ -241,12 +245,3 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
                     devices.visit(g)
                 leaf.grad.array += g
                 leaf.grad.version[0] += 1
-
-
-def _check_leaf(leaf: Any, g: Any) -> None:
-    """Refuse a leaf of integers, and a ``grad`` that somebody set and that does not fit."""
-    kept = leaf.grad
-    fits = kept is None or (isinstance(kept, Value) and described(kept) == described(leaf))
-    if not fits or "float" not in str(leaf.array.dtype):
-        got = f"requires grad, and its grad is {described(kept)}; expected None, or as the leaf"
-        raise GraphError(f"backward: a leaf that is {described(leaf)} {got}, of floats")

@@ -157,7 +157,7 @@ def floor_divide(xp: Any, x: Array, y: Array, /) -> Array: return x // y
 
 @op
 def remainder(xp: Any, x: Array, y: Array, /) -> Array: return x % y
-remainder.vjp(lambda g: g, lambda g, x, y, xp: -g * xp.floor(x / y))
+remainder.vjp(lambda g: g, lambda g, x, y: -g * (x // y))
 
 # ---------------------------------------------------------------- comparison and logic
 

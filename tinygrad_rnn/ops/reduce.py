@@ -39,14 +39,22 @@ def _share(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, xp: Any) -> Any
     return g * (chosen / xp.sum(chosen, axis=axis, keepdims=True))
 
 
-def _log_sum(xp: Any, shifted: Any, axis: Axis, keepdims: bool) -> Any:
-    """log(sum(exp(shifted))) of numbers of which the largest is 0.
+def _exp(xp: Any, x: Any, top: Any) -> Any:
+    """exp(x - top) to the last digit: what the difference rounds away is put back (two-sum)."""
+    shifted = x - top
+    back = shifted - x
+    lost = (x - (shifted - back)) - (top + back)
+    return xp.exp(shifted) * (1.0 + xp.where(xp.isfinite(lost), lost, 0.0))
+
+
+def _log_sum(xp: Any, x: Any, top: Any, axis: Axis, keepdims: bool) -> Any:
+    """log(sum(exp(x - top))) of numbers of which the largest is top.
 
     The sum of the others goes through log1p: next to the 1 of the largest, digits would be lost.
     """
-    largest = shifted == 0
-    others = xp.sum(xp.where(largest, 0.0, xp.exp(shifted)), axis=axis, keepdims=keepdims)
-    count = xp.sum(xp.astype(largest, shifted.dtype), axis=axis, keepdims=keepdims)
+    largest = x == top
+    others = xp.sum(xp.where(largest, 0.0, _exp(xp, x, top)), axis=axis, keepdims=keepdims)
+    count = xp.sum(xp.astype(largest, x.dtype), axis=axis, keepdims=keepdims)
     known = xp.maximum(count, xp.ones_like(count))  # there is no 0 if all are -inf, or one is inf
     return xp.log(known) + xp.log1p((count - known + others) / known)
 
@@ -84,7 +92,7 @@ min.vjp(_share)
 def logsumexp(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
-    total = _log_sum(xp, x - top, axis, keepdims)
+    total = _log_sum(xp, x, top, axis, keepdims)
     return total + xp.reshape(top, total.shape)
 logsumexp.vjp(lambda g, x, out, axis, keepdims, xp:
               _restore(xp, g, x.shape, axis, keepdims)
@@ -92,20 +100,20 @@ logsumexp.vjp(lambda g, x, out, axis, keepdims, xp:
 
 @op(real=True)
 def softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    e = _exp(xp, x, xp.max(x, axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 softmax.vjp(lambda g, out, axis, xp: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 
 @op(real=True)
 def log_softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
-    return shifted - _log_sum(xp, shifted, axis, True)
+    top = xp.max(x, axis=axis, keepdims=True)
+    return x - top - _log_sum(xp, x, top, axis, True)
 log_softmax.vjp(lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 
 @op
 def cumulative_sum(xp: Any, x: Array, /, axis: int = -1) -> Array:
     return xp.cumulative_sum(x, axis=axis) if x.ndim else xp.array(x)
-cumulative_sum.vjp(lambda g, axis, xp:
+cumulative_sum.vjp(lambda g, axis, xp: g if axis is None else
                    xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis))
 
 @op

@@ -144,8 +144,9 @@ def walk_back(
 
 _FREED = (
     "backward: this graph was already walked and its saved values are freed. If a hidden state was "
-    "carried over from an earlier step, detach it first: h = h.detach(). To walk the same graph "
-    "again, call backward(retain_graph=True) the first time"
+    "carried over from an earlier step, detach it first: h = h.detach(), or tg.utils.detach(state) "
+    "for an LSTM's pair. To walk the same graph again, call backward(retain_graph=True) the first "
+    "time"
 )
 
 

@@ -41,10 +41,11 @@ def _share(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, xp: Any) -> Any
 
 def _exp(xp: Any, x: Any, top: Any) -> Any:
     """exp(x - top) to the last digit: what the difference rounds away is put back (two-sum)."""
+    e = x - top
+    x = xp.where(xp.isfinite(e), x, top)  # of -inf nothing is lost
     shifted = x - top
     back = shifted - x
-    lost = (x - (shifted - back)) - (top + back)
-    return xp.exp(shifted) * (1.0 + xp.where(xp.isfinite(lost), lost, 0.0))
+    return xp.exp(e) * (1.0 + ((x - (shifted - back)) - (top + back)))
 
 
 def _log_sum(xp: Any, x: Any, top: Any, axis: Axis, keepdims: bool) -> Any:

@@ -718,6 +718,8 @@ tg.tensor([1.0], dtype="nonsense")
     DTypeError: tensor: got the dtype 'nonsense'
 tg.tensor([1.0], device="cuda:99")
     OptionError: device: got 'cuda:99' ... 'cpu'
+tg.device("cpu:0")
+    OptionError: device: got 'cpu:0', expected 'cpu', 'cuda' or 'cuda:N'
 tg.tensor([1, 2], requires_grad=True)
     DTypeError: requires_grad: got a int64
 tg.from_numpy([1.0])

@@ -28,10 +28,10 @@ class device(str):
         """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
         name = str(type) if index is None else f"{type}:{index}"
         kind, _, number = name.partition(":")
-        if kind not in libraries or (number and not number.isdecimal()):
+        numbered = kind == "cuda" or hasattr(libraries.get(kind), "device_of")
+        if kind not in libraries or (number and not (numbered and number.isdecimal())):
             raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
-        several = kind == "cuda" or hasattr(libraries[kind], "device_of")
-        return super().__new__(cls, f"{kind}:{int(number or 0)}" if several else name)
+        return super().__new__(cls, f"{kind}:{int(number or 0)}" if numbered else name)
 
     @property
     def type(self) -> str:

@@ -3,6 +3,7 @@
 import gc
 import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -82,10 +83,13 @@ def test_the_full_length(run, size, capsys):
 
 
 def test_a_long_graph_is_freed_without_recursion_when_it_was_never_walked():
-    y = tg.tensor(1.0, requires_grad=True)
+    y = tg.tensor(1.0, requires_grad=True) + 1.0
+    oldest = weakref.ref(y.grad_fn)
     for _ in range(100_000):
         y = y + 1.0
+    assert oldest() is not None
     del y
+    assert oldest() is None
 
 
 def test_a_long_graph_under_create_graph():

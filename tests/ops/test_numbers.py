@@ -98,3 +98,10 @@ def test_a_masked_out_score_costs_no_warning(name):
     without = getattr(tg.tensor([0.0, 1.0], dtype="float64"), name)(0)
     kept = found[tg.tensor([0, 2])] if found.ndim else found
     assert kept.tolist() == without.tolist()
+
+
+def test_float32_and_float64_of_a_softmax_agree():
+    x = tg.randn(5, 7, generator=tg.Generator().manual_seed(0)) * 10.0
+    for name in ("softmax", "log_softmax", "logsumexp"):
+        one, two = (getattr(y, name)(1).numpy() for y in (x, x.double()))
+        np.testing.assert_allclose(one, two, rtol=3e-6, atol=1e-6)

@@ -12,7 +12,8 @@ except Exception as error:
     failed = f"CuPy {cupy.__version__}" if "cupy" in globals() else "importing CuPy"
     raise ImportError(
         f"a GPU needs CuPy, and a driver that is new enough for it, but {failed} failed: {error}; "
-        "pip install 'tinygrad_rnn[cuda12x]' for a driver of CUDA 12, [cuda13x] of CUDA 13"
+        "for a driver of CUDA 12 pip install 'cupy-cuda12x[ctk]', the extra tinygrad_rnn[cuda12x], "
+        "for one of CUDA 13 'cupy-cuda13x[ctk]', the extra [cuda13x]"
     ) from None
 
 namespace, Array = cupy, cupy.ndarray

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backend import backend_of, backends, find
+from .backend import backends, find
 from .engine.node import wrap
 from .methods import sizes_of
 from .random import Generator, host
@@ -16,7 +16,7 @@ from .tensor import Tensor, as_dtype, on_host
 __all__ = [
     "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_dlpack", "from_numpy", "full",
     "full_like",
-    "get_default_dtype", "linspace", "multinomial", "ones", "ones_like", "rand", "randint",
+    "get_default_dtype", "linspace", "ones", "ones_like", "rand", "randint",
     "randn", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]
 # fmt: on
@@ -253,49 +253,3 @@ def randperm(
     found = as_dtype(dtype or np.int64, "randperm")
     array = host(generator).permutation(_shape("randperm", (n,))[0])
     return _made("randperm", array, found, device, requires_grad)
-
-
-def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *,
-    generator: Generator | None = None,
-) -> Tensor:  # fmt: skip
-    """Draw indices in proportion to weights: (V,) to (num_samples,), or (B, V) row by row.
-
-    The weights need not add up to 1. Raises OptionError for negative or non-finite ones, for a row
-    of zeros, and for more samples without replacement than there are weights above 0.
-
-    >>> multinomial(tensor([0.0, 1.0]), 1).item()
-    1
-    """
-    errors.check_type("multinomial", Tensor, "a float Tensor (V,) or (B, V)", input=input)
-    if input.ndim not in (1, 2) or input.dtype.kind != "f":
-        raise errors.ShapeError(
-            f"multinomial: input is {errors.described(input)}, expected floats (V,) or (B, V)"
-        )
-    xp = backend_of(input.array)
-    rows = np.atleast_2d(xp.to_host(input.array).astype(np.float64))
-    top = rows.max(axis=1, keepdims=True, initial=0.0)
-    tops = top[:, 0].tolist()
-    if not (rows.min(initial=0.0) >= 0.0 and max(tops, default=0.0) < inf):  # nor with a NaN
-        raise errors.OptionError("multinomial: the weights must be finite and not negative")
-    errors.check_integers("multinomial", num_samples=num_samples)
-    needed = 1 if replacement else num_samples
-    few = needed > 1 or not all(tops)
-    possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
-    if possible < needed:
-        raise errors.OptionError(
-            f"multinomial: {possible} weights are above 0, which is too few for "
-            f"num_samples={num_samples}, replacement={replacement}"
-        )
-    random = host(generator)
-    if replacement or num_samples == 1:
-        totals = (rows / top).cumsum(axis=1)
-        points = random.random((len(rows), num_samples)) * totals[:, -1:]
-        pairs = zip(totals, points, strict=True)
-        found = [total.searchsorted(point, "right") for total, point in pairs]
-        drawn = np.asarray(found, np.int64).reshape(points.shape)
-    else:  # the smallest of exponentials with these rates are a draw without replacement
-        with np.errstate(divide="ignore"):
-            clocks = random.standard_exponential(rows.shape) / rows
-        drawn = np.argsort(clocks, axis=1)[:, :num_samples]
-    return Tensor(xp.from_host(drawn[0] if input.ndim == 1 else drawn))

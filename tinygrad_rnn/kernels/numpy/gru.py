@@ -13,7 +13,7 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 
 def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
                 *, reverse: bool = False, lengths: Maybe = None) -> Forward:  # fmt: skip
-    """``output`` (T, B, H) and the last of them ``h_n`` (B, H), as rnn_forward."""
+    """``output`` (T, B, H) and the last of them ``h_n`` (1, B, H), as rnn_forward."""
     steps, batch, hidden = *x.shape[:2], w_hh.shape[1]
     dtype = w_hh.dtype
     before, output = scan.states(h_0, (steps + 1, batch, hidden), dtype, reverse)
@@ -51,8 +51,8 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
             add(new, n, new)
             if end is not None:
                 copyto(new, h, where=end)
-    h_n = output[0 if reverse else -1].copy()
-    return (scan.zeroed(output, ended), h_n), (before, gates, inner, rows, ended, ends)
+    h_n, workspace = scan.last(output, reverse), (before, gates, inner, rows, ended, ends)
+    return (scan.zeroed(output, ended), h_n), workspace
 
 
 def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
@@ -108,4 +108,4 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     g_sums[..., 2 * hidden :] = slopes_n
     wanted = (needs[0], needs[2], needs[4])
     g_x, g_w_ih, g_b_ih = scan.input_grads(wanted, x, rows, w_ih, g_sums)
-    return g_x, carry if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh
+    return g_x, carry[None] if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh

@@ -14,7 +14,7 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe,
                  b_hh: Maybe, w_hr: Maybe = None, *, reverse: bool = False, lengths: Maybe = None,
                  ) -> Forward:  # fmt: skip
-    """``output`` (T, B, H), the last of them ``h_n`` (B, H) and ``c_n`` (B, H), as rnn_forward.
+    """``output`` (T, B, H), the last of them ``h_n`` and ``c_n``, (1, B, H), as rnn_forward.
 
     With W_hr (R, H) the state h' is W_hr (o tanh(c')) instead, (B, R). A sigmoid of z is
     (1 + tanh(z / 2)) / 2, so that one tanh serves all gates.
@@ -59,7 +59,7 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
             if end is not None:
                 copyto(new_c, c, where=end)
                 copyto(new_h, h, where=end)
-    h_n, c_n = (s[0 if reverse else -1].copy() for s in (output, c_after))
+    h_n, c_n = scan.last(output, reverse), scan.last(c_after, reverse)
     return (scan.zeroed(output, ended), h_n, c_n), (before, cells, gates, inner, rows, ended, ends)
 
 
@@ -124,4 +124,5 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
         scan.silence(ended, g_states)
         g_w_hr = scan.weight_grad(g_states, inner)
     g_x, *g_weights = scan.layer_grads((needs[0], *needs[3:7]), x, rows, w_ih, before, g_sums)
-    return g_x, carry if needs[1] else None, g_c if needs[2] else None, *g_weights, g_w_hr
+    g_h_0, g_c_0 = (carry[None] if needs[1] else None), (g_c[None] if needs[2] else None)
+    return g_x, g_h_0, g_c_0, *g_weights, g_w_hr

@@ -183,6 +183,11 @@ def states(first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool) -> t
     return (out[1:], out[:-1]) if reverse else (out[:-1], out[1:])
 
 
+def last(after: Array, reverse: bool) -> Array:
+    """The state that a scan ends with, (1, B, H), of those after each step."""
+    return (after[:1] if reverse else after[-1:]).copy()
+
+
 def walk(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """The steps of arrays side by side, from the last one on if backwards."""
     return zip(*[a[::-1] for a in arrays] if backwards else arrays, strict=True)

@@ -28,12 +28,14 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     weight = scan.transposed(w_hh, steps * batch)
     product = empty((batch, hidden), w_hh.dtype)
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        for h, new, end in scan.walk(reverse, before, output, ends):
+        h = before[-1 if reverse else 0]
+        for new, end in scan.walk(reverse, output, ends):
             h.dot(weight, product)  # np.dot is the same by a way around
             add(new, product, new)
             act(new, new)
             if end is not None:
                 copyto(new, h, where=end)
+            h = new
     return (scan.zeroed(output, ended), scan.last(output, reverse)), (
         before,
         output,

@@ -103,7 +103,7 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
     if rows.ndim == 2 and bias is not None:
         wide = out.reshape(steps, batch * gates * hidden)
         np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
-    return by_gate(flat.reshape(steps, batch, gates * hidden), gates)
+    return out if gates == 1 else by_gate(flat.reshape(steps, batch, gates * hidden), gates)
 
 
 # ---- gradients of the weights and of the input, for that of the gates' sums (T, B, G*H)

@@ -27,13 +27,13 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
     inner = empty(output.shape, dtype)  # W_hn h + b_hn
 
-    weight = scan.blocks(w_hh, 3, steps * batch)
     z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
     (r, u, n), ru = z, z[:2]
+    multiply_by_weight = scan.into_gates(w_hh, z, steps)
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         by_step = (before, output, sums, gates, inner, ends)
         for h, new, total, gate, m, end in scan.walk(reverse, *by_step):
-            np.matmul(h, weight, z)
+            multiply_by_weight(h)
             add(ru, total[:2], ru)
             multiply(ru, half, ru)  # a sigmoid as in lstm_forward
             tanh(ru, ru)
@@ -83,8 +83,8 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     g_sums = slopes.reshape(steps, batch, 3 * hidden)  # a step's take the place of its slopes
     outer = scan.by_step(grads[0], ended, steps)
     carry, spare = scan.carried(grads[1], before[0])
-    weight = np.ascontiguousarray(w_hh).reshape(3, hidden, hidden)
-    g_gates, products = empty((3, batch, hidden), dtype), empty((4, batch, hidden), dtype)
+    weight, kept = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)
+    g_gates = empty((3, batch, hidden), dtype)
     final = -1 if needs[1] else (steps - 1) * reverse
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         by_step = (range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends)
@@ -96,9 +96,9 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
             g_sum[...] = g_gates
             if t == final:
                 break
-            np.matmul(g_gates, weight, products[:3])
-            multiply(carry, keep, products[3])
-            add.reduce(products, 0, out=spare)
+            g_sums[t].dot(weight, spare)
+            multiply(carry, keep, kept)
+            add(spare, kept, spare)
             if end is not None:
                 copyto(spare, carry, where=end)
             carry, spare = spare, carry

@@ -58,7 +58,7 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
 def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
                  *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh, as rnn_backward."""
-    x, _, w_ih, w_hh, _, _ = inputs
+    w_ih, w_hh = inputs[2:4]
     before, gates, inner, rows, ended, ends = workspace
     steps, _, batch, hidden = gates.shape
     dtype, one = gates.dtype, np.ones((), gates.dtype)
@@ -107,5 +107,5 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     g_b_hh = scan.row_sum(g_sums.reshape(-1, 3 * hidden)) if needs[5] else None
     g_sums[..., 2 * hidden :] = slopes_n
     wanted = (needs[0], needs[2], needs[4])
-    g_x, g_w_ih, g_b_ih = scan.input_grads(wanted, x, rows, w_ih, g_sums)
+    g_x, g_w_ih, g_b_ih = scan.input_grads(wanted, rows, w_ih, g_sums)
     return g_x, carry[None] if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh

@@ -66,7 +66,7 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
 def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
                   *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr, as rnn_backward."""
-    x, _, _, w_ih, w_hh, _, _, w_hr = inputs
+    w_ih, w_hh, w_hr = inputs[3], inputs[4], inputs[7]
     before, (c_before, c_after), gates, inner, rows, ended, ends = workspace
     steps, _, batch, hidden = gates.shape
     dtype, size, one = gates.dtype, before.shape[2], np.ones((), gates.dtype)
@@ -121,6 +121,6 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
     if g_states is not None:
         scan.silence(ended, g_states)
         g_w_hr = scan.weight_grad(g_states, inner)
-    g_x, *g_weights = scan.layer_grads((needs[0], *needs[3:7]), x, rows, w_ih, before, g_sums)
+    g_x, *g_weights = scan.layer_grads((needs[0], *needs[3:7]), rows, w_ih, before, g_sums)
     g_h_0, g_c_0 = (carry[None] if needs[1] else None), (g_c[None] if needs[2] else None)
     return g_x, g_h_0, g_c_0, *g_weights, g_w_hr

@@ -49,7 +49,7 @@ def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
                  *, nonlinearity: str = "tanh", reverse: bool = False, lengths: Maybe = None,
                  ) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh: the transposed scan, then one product each."""
-    x, _, w_ih, w_hh, _, _ = inputs
+    w_ih, w_hh = inputs[2:4]
     before, after, rows, ended, ends = workspace
     steps, batch, hidden = after.shape
 
@@ -77,5 +77,5 @@ def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
                 copyto(spare, carry, where=end)
             carry, spare = spare, carry
 
-    g_x, *g_weights = scan.layer_grads((needs[0], *needs[2:]), x, rows, w_ih, before, g_sums)
+    g_x, *g_weights = scan.layer_grads((needs[0], *needs[2:]), rows, w_ih, before, g_sums)
     return g_x, carry[None] if needs[1] else None, *g_weights

@@ -132,13 +132,13 @@ def weight_grad(g_sums: Array, x: Array) -> Array:
     return product(g_rows.T, x, empty((g_rows.shape[1], x.shape[1]), x.dtype))
 
 
-def input_grads(needs: Needs, x: Array, rows: Array, w_ih: Array, g_sums: Array) -> Arrays:
+def input_grads(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Arrays:
     """Those of x, w_ih and b_ih."""
     g_rows = g_sums.reshape(-1, g_sums.shape[-1])
     g_x = g_weight = g_bias = None
     if needs[0]:
-        g_x = empty(x.shape, x.dtype)
-        product(g_rows, w_ih, g_x.reshape(rows.shape))
+        g_x = product(g_rows, w_ih, empty(rows.shape, rows.dtype))
+        g_x = g_x.reshape(*g_sums.shape[:2], rows.shape[1])
     if needs[1]:
         g_weight = weight_grad(g_rows, rows) if rows.ndim == 2 else _scatter(rows, g_rows, w_ih)
     if needs[2]:
@@ -146,12 +146,10 @@ def input_grads(needs: Needs, x: Array, rows: Array, w_ih: Array, g_sums: Array)
     return g_x, g_weight, g_bias
 
 
-def layer_grads(
-    needs: Needs, x: Array, rows: Array, w_ih: Array, before: Array, g_sums: Array
-) -> Arrays:
+def layer_grads(needs: Needs, rows: Array, w_ih: Array, before: Array, g_sums: Array) -> Arrays:
     """Those of x, w_ih, w_hh, b_ih and b_hh, where both biases act alike."""
     wanted = (needs[0], needs[1], needs[3] or needs[4])
-    g_x, g_w_ih, g_bias = input_grads(wanted, x, rows, w_ih, g_sums)
+    g_x, g_w_ih, g_bias = input_grads(wanted, rows, w_ih, g_sums)
     g_w_hh = weight_grad(g_sums, before) if needs[2] else None
     g_b_hh = g_bias.copy() if g_bias is not None and needs[4] else None
     return g_x, g_w_ih, g_w_hh, g_bias if needs[3] else None, g_b_hh

@@ -6,6 +6,7 @@ momentum) stays flat between steps; ``state_dict`` shows it parameter by paramet
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from itertools import accumulate, count
 from math import inf, nextafter
 from typing import Any, ClassVar
@@ -185,9 +186,8 @@ class Optimizer:
         params, kinds, olds, places = zip(*alike, strict=True)
         xp, data = backend_of(params[0].array), [p.array for p in params]
         vector, grad = xp.join(data), xp.join([p.grad.array for p in params])
-        stops = accumulate([a.size for a in data])
-        spans = [slice(stop - a.size, stop) for a, stop in zip(data, stops, strict=True)]
-        whole = [*places] == spans and all(old is olds[0] for old in olds)  # one piece already
+        spans = _spans(tuple([a.size for a in data]))
+        whole = places == spans and all([old is olds[0] for old in olds])  # one piece already
         slots = {}
         for name in names:
             if whole and name in olds[0]:
@@ -253,6 +253,13 @@ class Optimizer:
                 if (entry := entries.pop(str(place), None)) is not None:
                     wrong += _misfit(f"parameter {place}", entry, names, param)
         return wrong + [f"parameter {key} is unexpected" for key in entries]
+
+
+@cache
+def _spans(sizes: tuple[int, ...]) -> tuple[slice, ...]:
+    """Where vectors of these sizes lie, one behind the other."""
+    stops = [*accumulate(sizes)]
+    return tuple(map(slice, [0, *stops], stops))
 
 
 def _decay(grad: Any, param: Any, rate: float) -> None:

@@ -187,7 +187,7 @@ class Optimizer:
         xp, data = backend_of(params[0].array), [p.array for p in params]
         vector, grad = xp.join(data), xp.join([p.grad.array for p in params])
         spans = _spans(tuple([a.size for a in data]))
-        whole = places == spans and all([old is olds[0] for old in olds])  # one piece already
+        whole = places == spans and all(old is olds[0] for old in olds)  # one piece already
         slots = {}
         for name in names:
             if whole and name in olds[0]:

@@ -27,13 +27,11 @@ A key of the user's own that starts with a dollar sign gets a second one in fron
 import errno
 import hashlib
 import json
-import math
 import os
 import re
 import stat
-import struct
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, BinaryIO, TypeAlias
@@ -118,17 +116,17 @@ def load_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
             raise ValueError("it is not a regular file")
         length = int.from_bytes(file.read(8), "little")
         if length > min(status.st_size - 8, _LONGEST_HEADER):  # the wrong file may be a huge one
-            raise ValueError(
-                f"it is cut short or no safetensors file: no header has {length} bytes"
-            )
+            raise ValueError(f"it is cut short or no safetensors file: a header of {length} bytes")
         file.seek(0)
         return _parse(file.read())
 
 
-def flatten(tree: Any) -> tuple[JSON, dict[str, np.ndarray]]:
+def flatten(tree: Any, convert: Callable[[Any], Any] = lambda part: part,
+            ) -> tuple[JSON, dict[str, np.ndarray]]:  # fmt: skip
     """A tree as JSON, and its arrays by name; `unflatten` makes the same tree of them, bit for bit.
 
-    Raises `DTypeError` with the path to what a tree cannot hold.
+    ``convert`` sees every part of the tree first, and may put something else in its place. Raises
+    `DTypeError` with the path to what a tree cannot hold.
 
     >>> flatten({"step": 3, "betas": (0.9, 0.99), "m": [np.zeros(1)]})
     ({'step': 3, 'betas': {'$tuple': [0.9, 0.99]}, 'm': [{'$array': 'm/0'}]}, {'m/0': array([0.])})
@@ -136,13 +134,14 @@ def flatten(tree: Any) -> tuple[JSON, dict[str, np.ndarray]]:
     arrays: dict[str, np.ndarray] = {}
 
     def encode(value: Any, *path: str) -> JSON:
+        value = convert(value)
         kind = type(value)  # exactly: a subclass would come back as something else
         if value is None or kind in (bool, str):
             return value
         if kind is int:
             return value if abs(value) < 2**53 else {"$int": hex(value)}
         if kind is float:
-            return value if math.isfinite(value) else {"$float": struct.pack(">d", value).hex()}
+            return value if np.isfinite(value) else {"$float": np.array(value, ">f8").data.hex()}
         if kind is np.ndarray:
             name = "/".join(key.replace("~", "~0").replace("/", "~1") for key in path)
             arrays[name] = value
@@ -163,7 +162,7 @@ def flatten(tree: Any) -> tuple[JSON, dict[str, np.ndarray]]:
     return encode(tree), arrays
 
 
-def unflatten(json_tree: JSON, arrays: Mapping[str, np.ndarray]) -> Any:
+def unflatten(json_tree: JSON, arrays: Mapping[str, Any]) -> Any:
     """The tree that `flatten` took apart; `CheckpointError` where `flatten` cannot have done so."""
 
     def decode(value: JSON, *path: str) -> Any:
@@ -184,7 +183,7 @@ def unflatten(json_tree: JSON, arrays: Mapping[str, np.ndarray]) -> Any:
             case [("$int", str(digits))] if re.fullmatch("-?0x[0-9a-f]+", digits):
                 return int(digits, 16)
             case [("$float", str(bits))] if re.fullmatch("[0-9a-f]{16}", bits):
-                return struct.unpack(">d", bytes.fromhex(bits))[0]
+                return np.frombuffer(bytes.fromhex(bits), ">f8").item()
         keys = f"{list(value)!r:.80}"
         raise CheckpointError(f"{place} has the keys {keys}: not by flatten, or without its array")
 
@@ -194,10 +193,8 @@ def unflatten(json_tree: JSON, arrays: Mapping[str, np.ndarray]) -> Any:
 def _writable(name: str, array: np.ndarray) -> np.ndarray:
     """The array as it will lie in the file: safetensors would write any memory as it is."""
     if type(array) is not np.ndarray or array.dtype.newbyteorder("<") not in _CODES:
-        kind = f"{type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}"
-        raise DTypeError(
-            f"save_file: {name!r} is a {kind}, expected a numpy.ndarray of {_SUPPORTED}"
-        )
+        came = f"{name!r} is a {type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}"
+        raise DTypeError(f"save_file: {came}, expected a numpy.ndarray of {_SUPPORTED}")
     # Not ascontiguousarray: that makes 0-d arrays 1-d.
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 

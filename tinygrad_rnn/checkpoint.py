@@ -38,7 +38,7 @@ def save_checkpoint(path: Any, model: Module, optimizer: Optimizer | None = None
     check_type("save_checkpoint", Module, "a Module", model=model)
     parts = _parts("save_checkpoint", model, optimizer, scheduler)
     check_integers("save_checkpoint", 0, step=step)
-    tree = {k: None if part is None else part.state_dict() for k, part in parts.items()}
+    tree: dict[str, Any] = {k: x if x is None else x.state_dict() for k, x in parts.items()}
     if optimizer is not None:  # its parameters are numbers, for which JSON has no keys but text
         tree["optimizer"]["state"] = {str(k): v for k, v in tree["optimizer"]["state"].items()}
     tree.update(step=int(step), random=default_generator.get_state(), extra=extra)

@@ -33,7 +33,6 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
@@ -76,25 +75,19 @@ def save_file(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str,
         target = os.path.realpath(shown)  # a link stays a link: what it points to is replaced
         mode = _mode(shown, target)
         _sweep(target)
-        file = _temporary(target, mode)
-        try:
-            with file:
-                if mode is not None:
-                    os.chmod(file.name, mode)  # what the umask took away
-                # Not by save_file of safetensors: that renames a file of its own, with mode 0600
-                # and without a lock, over whatever the target is, be it a device.
-                file.write(save(tensors, metadata))
-                file.flush()
-                os.fsync(file.fileno())
-                file.seek(0)
-                _parse(file.read())
-                if sys.platform == "win32":
-                    file.close()  # what is open cannot be renamed there
-                os.replace(file.name, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)
-            raise
+        with _temporary(target, mode) as file:
+            if mode is not None:
+                os.chmod(file.name, mode)  # what the umask took away
+            # Not by save_file of safetensors: that renames a file of its own, with mode 0600 and
+            # without a lock, over whatever the target is, be it a device.
+            file.write(save(tensors, metadata))
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            _parse(file.read())
+            if sys.platform == "win32":
+                file.close()  # what is open cannot be renamed there
+            os.replace(file.name, target)
         # From here on a power cut leaves the new file or the old one, on file systems that cannot
         # flush a folder too: nothing to report.
         with suppress(OSError), ExitStack() as stack:
@@ -282,19 +275,24 @@ def _mode(shown: str, target: str) -> int | None:
     return mode & 0o777
 
 
-def _temporary(target: str, mode: int | None) -> BinaryIO:
-    """A new file beside the target, locked, so that no `_sweep` takes it."""
+@contextmanager
+def _temporary(target: str, mode: int | None) -> Iterator[BinaryIO]:
+    """A new file beside the target, locked, so that no `_sweep` takes it; in the end it is gone."""
     folder, name = os.path.split(target)
-    opener = partial(os.open, mode=0o666 if mode is None else mode)
+    opener = lambda path, flags: os.open(path, flags, 0o666 if mode is None else mode)
     while True:
         path = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
-        file = open(path, "x+b", opener=opener)  # noqa: SIM115, as the caller closes it
-        if sys.platform != "win32":
-            with suppress(OSError):  # where nothing can be locked, nothing is swept
-                fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # swept before it was locked
+        try:
+            with open(path, "x+b", opener=opener) as file:
+                if sys.platform != "win32":
+                    with suppress(OSError):  # where nothing can be locked, nothing is swept
+                        fcntl.flock(file, fcntl.LOCK_EX)
+                if os.fstat(file.fileno()).st_nlink:  # else it was swept before it was locked
+                    yield file
+                    return
+        finally:
+            with suppress(OSError):  # it has been renamed if all went well
+                os.unlink(path)
 
 
 def _sweep(target: str) -> None:

@@ -45,9 +45,8 @@ def _unlike(words: str, *rows: Any, atol: float, rtol: float) -> list[str]:
     return []
 
 
-def _check(
-    name: str, fn: Function, inputs: list[Any], eps: float, atol: float, rtol: float, raises: bool
-) -> bool:
+def _check(name: str, fn: Function, inputs: list[Any], eps: float, atol: float, rtol: float,
+           raises: bool) -> bool:  # fmt: skip
     places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not places:
         raise OptionError(f"{name}: no input requires grad, expected one with requires_grad=True")
@@ -86,10 +85,8 @@ def _check(
     return not wrong
 
 
-def gradcheck(
-    fn: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
-    raise_exception: bool = True,
-) -> bool:  # fmt: skip
+def gradcheck(fn: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
+              rtol: float = 1e-3, raise_exception: bool = True) -> bool:  # fmt: skip
     """Hold the gradients of ``fn(*inputs)`` against central differences, as torch.autograd.gradcheck.
 
     Checked are those inputs, Tensors of float64, that require grad. The outputs are weighed with
@@ -104,10 +101,9 @@ def gradcheck(
     return _check("gradcheck", fn, _listed(inputs), eps, atol, rtol, raise_exception)
 
 
-def gradgradcheck(
-    fn: Function, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6, atol: float = 1e-5,
-    rtol: float = 1e-3, raise_exception: bool = True,
-) -> bool:  # fmt: skip
+def gradgradcheck(fn: Function, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6,
+                  atol: float = 1e-5, rtol: float = 1e-3,
+                  raise_exception: bool = True) -> bool:  # fmt: skip
     """As :func:`gradcheck`, of the second derivatives: those of the gradients of ``fn``.
 
     The gradients of its outputs, ``grad_outputs``, random if left out, are inputs as well: the

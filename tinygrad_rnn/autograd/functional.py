@@ -25,10 +25,8 @@ Fn = Callable[..., Any]
 def _call(name: str, func: Fn, inputs: Any, create: bool) -> tuple[Tensors, Any, Tensors]:
     """Inputs of its own for a function, what it makes of them, and that as a tuple."""
     with enable_grad():
-        xs = [
-            identity(x) if create and x.requires_grad else x.detach().requires_grad_()
-            for x in several(name, "inputs", inputs)
-        ]
+        given = [x if create else x.detach() for x in several(name, "inputs", inputs)]
+        xs = [identity(x) if x.requires_grad else x.detach().requires_grad_() for x in given]
         result = func(*xs)
     return xs, result, several(name, "the output", result)
 
@@ -38,16 +36,14 @@ def _vector(name: str, v: Any, like: Tensors) -> Tensors:
     if v is None and len(like) == 1 and like[0].numel() == 1:
         return (ones_like(like[0]),)
     vectors = () if v is None else several(name, "v", v)
-    if [x.shape for x in vectors] != [x.shape for x in like]:
-        got, wanted = ([x.shape for x in each] for each in (vectors, like))
+    got, wanted = ([x.shape for x in each] for each in (vectors, like))
+    if got != wanted:
         raise ShapeError(f"{name}: v is of the shapes {got}, expected {wanted}")
     return vectors
 
 
-def pull(
-    name: str, outputs: Tensors, inputs: Tensors, v: Tensors, create: bool, strict: bool,
-    what: str = "input",
-) -> tuple[Tensor, ...]:  # fmt: skip
+def pull(name: str, outputs: Tensors, inputs: Tensors, v: Tensors, create: bool, strict: bool,
+         what: str = "input") -> tuple[Tensor, ...]:  # fmt: skip
     """The gradients of the inputs, given those of the outputs; zeros where there is no way."""
     pairs = [(out, g) for out, g in zip(outputs, v, strict=True) if out.requires_grad]
     found: Any = [None] * len(inputs)
@@ -119,8 +115,7 @@ def hessian(func: Fn, inputs: Any, create_graph: bool = False, strict: bool = Fa
 
     def slope(*inner: Tensor) -> Any:
         xs, _, outs = _call("hessian", func, inner, True)
-        return _like(
-            inputs, pull("hessian", outs, xs, _vector("hessian", None, outs), True, strict)
-        )
+        one = _vector("hessian", None, outs)
+        return _like(inputs, pull("hessian", outs, xs, one, True, strict))
 
     return jacobian(slope, inputs, create_graph, strict)

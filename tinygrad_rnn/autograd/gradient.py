@@ -20,11 +20,9 @@ def several(name: str, what: str, given: Any) -> tuple[Tensor, ...]:
     return tensors
 
 
-def grad(
-    outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:  # fmt: skip
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
+         grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+         allow_unused: bool = False) -> tuple[Tensor | None, ...]:  # fmt: skip
     """The gradients of (the sum of) outputs with respect to inputs, as torch.autograd.grad.
 
     ``grad`` of the leaves stays as it is. Raises GraphError for an input that the outputs do not
@@ -50,8 +48,6 @@ def grad(
     found = gradients(outs, cotangents, ins, keep, create_graph)
     for i, g in enumerate(found):
         if g is None and not allow_unused:
-            raise GraphError(
-                f"grad: the outputs do not depend on input {i}; "
-                "pass allow_unused=True to get None for it"
-            )
+            way_out = "allow_unused=True gives None for it"
+            raise GraphError(f"grad: the outputs do not depend on input {i}; {way_out}")
     return tuple(g if g is None or create_graph else wrap(g) for g in found)

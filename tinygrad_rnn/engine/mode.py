@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import partial, wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import DTypeError, check_type
 
@@ -29,7 +29,7 @@ class _Mode:
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        self._before.append(_recording.get())
+        self._before.append(recording())  # no token: the end may be in another context
         _recording.set(self._mode)
 
     def __exit__(self, *error: object) -> None:
@@ -39,10 +39,9 @@ class _Mode:
         mode = partial(_Mode, self._mode)  # one for each call: it may recurse, or run in threads
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
         if flags & _ASYNC_GENERATOR:
-            raise DTypeError(
-                f"{type(self).__name__}: cannot decorate the asynchronous generator "
-                f"{function.__name__!r}; use `with {type(self).__name__}():` around what it computes"
-            )
+            name, given = type(self).__name__, f"the asynchronous generator {function.__name__!r}"
+            way_out = f"use `with {name}():` around what it computes"
+            raise DTypeError(f"{name}: cannot decorate {given}; {way_out}")
 
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
             with mode():
@@ -52,9 +51,8 @@ class _Mode:
             with mode():
                 return function(*args, **kwargs)
 
-        wrapper: Any = coroutine if flags & _COROUTINE else call
-        if flags & _GENERATOR:
-            wrapper = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
+        drive: Any = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
+        wrapper = coroutine if flags & _COROUTINE else drive if flags & _GENERATOR else call
         return wraps(function)(wrapper)  # type: ignore[return-value]
 
 
@@ -81,26 +79,23 @@ def _drive(generator: Generator[Any, Any, Any], mode: Callable[[], _Mode]) -> An
 class _Switch(_Mode):
     """A mode that also decorates without parentheses: ``@tg.no_grad``."""
 
-    mode: ClassVar[bool]
-
     def __new__(cls, function: Any = None) -> Any:
         check_type(cls.__name__, Callable | None, "a function to decorate", function=function)
         return super().__new__(cls) if function is None else cls()(function)
-
-    def __init__(self) -> None:
-        super().__init__(self.mode)
 
 
 class no_grad(_Switch):
     """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in PyTorch."""
 
-    mode = False
+    def __init__(self) -> None:
+        super().__init__(False)
 
 
 class enable_grad(_Switch):
     """Record inside, also within :class:`no_grad`, as in PyTorch."""
 
-    mode = True
+    def __init__(self) -> None:
+        super().__init__(True)
 
 
 class set_grad_enabled(_Mode):

@@ -173,8 +173,7 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, de
     if step == 0 or (end - start) * step < 0:
         raise errors.OptionError(f"arange: from {start} to {end}, but step is {step}")
     array = np.arange(start, end, step)
-    if dtype is None and array.dtype.kind != "f":
-        dtype = np.int64
+    dtype = np.int64 if dtype is None and array.dtype.kind != "f" else dtype
     return _made("arange", array, dtype, device, requires_grad)
 
 

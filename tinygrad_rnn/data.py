@@ -17,7 +17,7 @@ from . import errors
 from .creation import get_default_dtype
 from .engine.node import wrap
 from .random import Generator, host
-from .tensor import Tensor, plain
+from .tensor import Tensor, on_host
 
 __all__ = ["TextStreams", "Vocabulary", "read_text", "sine_waves"]
 
@@ -56,7 +56,7 @@ def _text_of(name: str, given: Any) -> str:
 
 def _ids_of(name: str, given: Any) -> np.ndarray:
     """Ids that a user has made: (N,), an id alone as (1,)."""
-    ids = np.asarray(given.cpu().numpy() if isinstance(given, Tensor) else plain(given))
+    ids = np.asarray(on_host(given))
     if ids.dtype.kind not in "iu":
         raise errors.DTypeError(f"{name}: ids are {ids.dtype}, expected integers")
     if ids.ndim > 1:
@@ -99,9 +99,6 @@ class Vocabulary:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.characters)
-
-    def __contains__(self, character: Any) -> bool:
-        return character in list(self.characters)  # not in the str, of which "" is a part
 
     def __repr__(self) -> str:
         return f"Vocabulary({self.characters!r})"
@@ -242,9 +239,8 @@ class TextStreams:
 
     def state_dict(self) -> dict[str, int]:
         """Where ``next_batch`` stands, and what tells that it is this text in these streams."""
-        cut = {"batch_size": self.batch_size, "seq_len": self.seq_len}
-        text = {"characters": len(self.ids), "crc32": self._crc32}
-        return {"drawn": self._drawn, **cut, **text}
+        cut = {"drawn": self._drawn, "batch_size": self.batch_size, "seq_len": self.seq_len}
+        return {**cut, "characters": len(self.ids), "crc32": self._crc32}
 
     @cached_property
     def _crc32(self) -> int:

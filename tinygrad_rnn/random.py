@@ -51,11 +51,7 @@ class Generator:
 
 
 default_generator = Generator()
-
-
-def manual_seed(seed: int) -> Generator:
-    """Seed the default generator; returns it."""
-    return default_generator.manual_seed(seed)
+manual_seed = default_generator.manual_seed
 
 
 def host(generator: Generator | None) -> "np.random.Generator":

@@ -88,8 +88,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """As :func:`tensor`, but sharing memory where it can; a tensor comes back as it is."""
-    if type(data) in backends and type(data) is not np.ndarray:
-        data = wrap(data)
+    data = wrap(data) if type(data) in backends and type(data) is not np.ndarray else data
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     array = _array(data, dtype, "as_tensor")

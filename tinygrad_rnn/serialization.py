@@ -51,7 +51,6 @@ _DTYPES = {
 }  # fmt: skip
 _CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
 _SUPPORTED = ", ".join(dtype.name for dtype in _CODES)
-_LONGEST_HEADER = 100_000_000  # in safetensors, too
 _NODES = "a dict, list, tuple, None, bool, int, float, str or ndarray (of a NumPy scalar, .item())"
 _DEPTH = 100  # of a tree: far above any real state, far below Python's recursion limit
 _WAYS_OUT = {
@@ -103,12 +102,15 @@ def load_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
     takes is about twice the tensors, besides the metadata as Python objects. Raises
     `CheckpointError`: what is wrong with which file.
     """
-    with _explained("load", path) as shown, open(shown, "rb", opener=_open_at_once) as file:
+    # A FIFO would wait for its writer.
+    opener = lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    with _explained("load", path) as shown, open(shown, "rb", opener=opener) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
         length = int.from_bytes(file.read(8), "little")
-        if length > min(status.st_size - 8, _LONGEST_HEADER):  # the wrong file may be a huge one
+        # The wrong file may be a huge one; safetensors has this limit for headers, too.
+        if length > min(status.st_size - 8, 100_000_000):
             raise ValueError(f"it is cut short or no safetensors file: a header of {length} bytes")
         file.seek(0)
         return _parse(file.read())
@@ -256,10 +258,6 @@ def _digest(data: Any, code: str = "", shape: Sequence[int] = ()) -> str:
     digest = hashlib.sha256(f"{code} {list(shape)}\n".encode() if code else b"")
     digest.update(data)
     return digest.hexdigest()
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a FIFO would wait for its writer
 
 
 def _mode(shown: str, target: str) -> int | None:

@@ -65,11 +65,6 @@ def _ids_of(name: str, given: Any) -> np.ndarray:
     return ids.reshape(-1)
 
 
-def _codes(text: str) -> np.ndarray:
-    """The code points; a lone surrogate is a character as any other."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-
-
 class Vocabulary:
     """The distinct characters of a text in order: the id of a character is its place among them.
 
@@ -88,11 +83,7 @@ class Vocabulary:
 
     def __init__(self, text_or_file: Text) -> None:
         self.characters = "".join(sorted(set(_text_of("Vocabulary", text_or_file))))
-        self._sorted = _codes(self.characters)
-        size, top = len(self.characters), int(self._sorted[-1])
-        # From code point to id; size marks a stranger, and the last row stands for all above.
-        self._table = np.full(top + 2, size, np.min_scalar_type(size))
-        self._table[self._sorted] = np.arange(size)
+        self._ids = {character: i for i, character in enumerate(self.characters)}
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -113,14 +104,14 @@ class Vocabulary:
 
     def narrow_ids(self, text: str) -> np.ndarray:
         """The ids in the narrowest unsigned dtype, one byte each up to 255 characters: (T,)."""
-        ids = self._table[np.minimum(_codes(text), len(self._table) - 1)]
-        unknown = ids == len(self)
-        if unknown.any():
-            place = int(unknown.argmax())
+        try:
+            ids = map(self._ids.__getitem__, text)
+            return np.fromiter(ids, np.min_scalar_type(len(self)), len(text))
+        except KeyError as error:
+            place = text.index(error.args[0])
             around = f"at position {place} (in {text[max(place - 10, 0) : place + 10]!r})"
             wrong = f"{text[place]!r} {around} is not one of the {len(self)} characters"
-            raise errors.OptionError(f"Vocabulary.encode: {wrong} of this vocabulary")
-        return ids
+            raise errors.OptionError(f"Vocabulary.encode: {wrong} of this vocabulary") from None
 
     def decode(self, ids: Any) -> str:
         """The text of ids (T,), a tensor, an array or a list, or of one id.
@@ -132,7 +123,7 @@ class Vocabulary:
         if wrong.size:
             place = f"the id {array[wrong[0]]} at {wrong[0]}"
             raise errors.IdError(f"Vocabulary.decode: {place} is not in [0, {len(self)})")
-        return self._sorted[array].tobytes().decode("utf-32-le", "surrogatepass")
+        return "".join(map(self.characters.__getitem__, array.tolist()))
 
 
 class TextStreams:

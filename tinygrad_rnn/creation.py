@@ -1,6 +1,5 @@
 """Functions that make tensors: from data, of a shape, at random. PyTorch's names and arguments."""
 
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -208,12 +207,13 @@ def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, dev
     return _made("randn", array, dtype, device, requires_grad)
 
 
-def randint(low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None,
-            dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
+def randint(low: int = 0, high: Any = None, size: Any = None, *,
+            generator: Generator | None = None, dtype: Any = None, device: Any = None,
+            requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Integers from low (0 if left out) up to, without, high: ``randint(10, (2, 3))``."""
     if size is None or high is None:
         low, high, size = 0, low, high if size is None else size  # randint(10, (2, 3))
-    errors.check_integers("randint", -inf, **{"low end": low, "high end": high})
+    errors.check_integers("randint", -np.inf, **{"low end": low, "high end": high})
     if size is None or low >= high:
         wrong = f"from {low} to {high} in the shape {size}: nothing to draw"
         raise errors.OptionError(f"randint: {wrong}")
@@ -248,7 +248,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
     rows = np.atleast_2d(xp.to_host(input.array).astype(np.float64))
     top = rows.max(axis=1, keepdims=True, initial=0.0)
     tops = top[:, 0].tolist()
-    if not (rows.min(initial=0.0) >= 0.0 and max(tops, default=0.0) < inf):  # nor with a NaN
+    if not (rows.min(initial=0.0) >= 0.0 and max(tops, default=0.0) < np.inf):  # nor with a NaN
         raise errors.OptionError("multinomial: the weights must be finite and not negative")
     errors.check_integers("multinomial", num_samples=num_samples)
     needed = 1 if replacement else num_samples

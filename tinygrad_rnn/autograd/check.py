@@ -1,6 +1,5 @@
 """Gradients held against differences: how to test an op, a layer or a loss of one's own."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ from ..engine.node import check_writable
 from ..errors import DTypeError, GraphError, OptionError, described
 from ..random import Generator
 from ..tensor import Tensor
-from .functional import pull
-
-Function = Callable[..., Any]
+from .functional import Fn, Tensors, pull
 
 
 def _listed(given: Any) -> list[Any]:
@@ -24,13 +21,13 @@ def _floats(result: Any) -> list[Tensor]:
     return [x for x in _listed(result) if isinstance(x, Tensor) and x.dtype.kind == "f"]
 
 
-def _signed(like: Sequence[Tensor], generator: Generator) -> list[Tensor]:
+def _signed(like: Tensors, generator: Generator) -> list[Tensor]:
     """Random weights that show what ones would hide: of either sign, none near 0."""
     draws = [randn(*x.shape, generator=generator, dtype=x.dtype, device=x.device) for x in like]
     return [g + g.sign() * 0.5 for g in draws]
 
 
-def _host(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+def _host(tensors: Tensors) -> list[np.ndarray]:
     return [np.array(x.detach().cpu().numpy(), np.float64) for x in tensors]
 
 
@@ -45,7 +42,7 @@ def _unlike(words: str, *rows: Any, atol: float, rtol: float) -> list[str]:
     return []
 
 
-def _check(name: str, fn: Function, inputs: list[Any], eps: float, atol: float, rtol: float,
+def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: float,
            raises: bool) -> bool:  # fmt: skip
     places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not places:
@@ -56,8 +53,8 @@ def _check(name: str, fn: Function, inputs: list[Any], eps: float, atol: float, 
             got = described(inputs[i])
             raise DTypeError(f"{name}: input {i} is {got}, expected float64; use .double()")
     asked, generator = [inputs[i] for i in places], Generator()
-    run: Function = lambda: _floats(fn(*inputs))
-    pulled: Function = lambda g: _host(pull(name, run(), asked, g, False, False))
+    run: Fn = lambda: _floats(fn(*inputs))
+    pulled: Fn = lambda g: _host(pull(name, run(), asked, g, False, False))
 
     if not run():
         raise OptionError(f"{name}: no output is a Tensor of floats: there is nothing to check")
@@ -85,7 +82,7 @@ def _check(name: str, fn: Function, inputs: list[Any], eps: float, atol: float, 
     return not wrong
 
 
-def gradcheck(fn: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
+def gradcheck(fn: Fn, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
               rtol: float = 1e-3, raise_exception: bool = True) -> bool:  # fmt: skip
     """Hold the gradients of ``fn(*inputs)`` against central differences, as torch.autograd.gradcheck.
 
@@ -101,7 +98,7 @@ def gradcheck(fn: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
     return _check("gradcheck", fn, _listed(inputs), eps, atol, rtol, raise_exception)
 
 
-def gradgradcheck(fn: Function, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6,
+def gradgradcheck(fn: Fn, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6,
                   atol: float = 1e-5, rtol: float = 1e-3,
                   raise_exception: bool = True) -> bool:  # fmt: skip
     """As :func:`gradcheck`, of the second derivatives: those of the gradients of ``fn``.
@@ -110,7 +107,7 @@ def gradgradcheck(fn: Function, inputs: Any, grad_outputs: Any = None, eps: floa
     numbers in messages count on with them.
     """
     given, count = _listed(inputs), len(_listed(inputs))
-    recorded: Function = lambda xs: [out for out in _floats(fn(*xs)) if out.requires_grad]
+    recorded: Fn = lambda xs: [out for out in _floats(fn(*xs)) if out.requires_grad]
     us = _signed(recorded(given), Generator()) if grad_outputs is None else _listed(grad_outputs)
 
     def slopes(*args: Any) -> tuple[Tensor, ...]:

@@ -1,8 +1,9 @@
 """Derivatives of functions of Tensors, in PyTorch's names: Jacobian, Hessian, products with them.
 
-They stand on `grad`, which is ``autograd.grad``. ``inputs``, and what ``func`` returns, are a Tensor or a
-tuple of them; results are nested alike. They can be differentiated again if ``create_graph``. An
-input or output without a part in the derivative gives zeros, or with ``strict`` a GraphError.
+They stand on `grad`, which is ``autograd.grad``. ``inputs``, and what ``func`` returns, are a
+Tensor or a tuple of them; results are nested alike. They can be differentiated again if
+``create_graph``. An input or output without a part in the derivative gives zeros, or with
+``strict`` a GraphError.
 """
 
 from collections.abc import Callable, Sequence

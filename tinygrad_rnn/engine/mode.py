@@ -24,8 +24,9 @@ _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* f
 class _Mode:
     """A context manager and decorator that sets the switch and puts it back."""
 
-    def __init__(self, mode: bool) -> None:
-        self._mode = mode
+    _mode: bool
+
+    def __init__(self) -> None:
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
@@ -36,7 +37,8 @@ class _Mode:
         _recording.set(self._before.pop())
 
     def __call__(self, function: F) -> F:
-        mode = partial(_Mode, self._mode)  # one for each call: it may recurse, or run in threads
+        # One for each call: it may recurse, or run in threads.
+        mode = partial(set_grad_enabled, self._mode)
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
         if flags & _ASYNC_GENERATOR:
             name, given = type(self).__name__, f"the asynchronous generator {function.__name__!r}"
@@ -87,15 +89,13 @@ class _Switch(_Mode):
 class no_grad(_Switch):
     """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in PyTorch."""
 
-    def __init__(self) -> None:
-        super().__init__(False)
+    _mode = False
 
 
 class enable_grad(_Switch):
     """Record inside, also within :class:`no_grad`, as in PyTorch."""
 
-    def __init__(self) -> None:
-        super().__init__(True)
+    _mode = True
 
 
 class set_grad_enabled(_Mode):
@@ -103,8 +103,8 @@ class set_grad_enabled(_Mode):
 
     def __init__(self, mode: bool) -> None:
         check_type("set_grad_enabled", int, "True or False", mode=mode)
-        super().__init__(bool(mode))
-        self._fresh = True
+        super().__init__()
+        self._mode, self._fresh = bool(mode), True
         super().__enter__()
 
     def __enter__(self) -> None:

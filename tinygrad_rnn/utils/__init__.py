@@ -82,8 +82,7 @@ def draw(tensor: Tensor, names: Any = None) -> Drawing:
         shape = "" if item.shape is None else f"\\n{item.shape}"
         lines.append(f'  {i} [label="{name}{shape}"{style}]')
         for parent in parents:
-            if id(parent) not in numbers:
-                numbers[id(parent)] = len(queue)
+            if numbers.setdefault(id(parent), len(queue)) == len(queue):  # it is new
                 queue.append(parent)
             lines.append(f"  {numbers[id(parent)]} -> {i}")
     return Drawing("\n".join([*lines, "}"]))

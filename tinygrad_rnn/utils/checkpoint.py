@@ -98,7 +98,8 @@ def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: boo
 
 
 def checkpoint_sequence(step: Callable[..., tuple[Any, Any]], *sequences: Any, state: Any = None,
-                        chunk: int | None = None, dim: int = 0) -> tuple[list[Any], Any]:  # fmt: skip
+                        chunk: int | None = None,
+                        dim: int = 0) -> tuple[list[Any], Any]:  # fmt: skip
     """Run ``output, state = step(*chunks, state)`` over long sequences, chunk by chunk.
 
     Only the states between chunks are kept, and each chunk is run again for its gradient: with

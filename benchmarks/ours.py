@@ -85,12 +85,11 @@ def sample(model, x, y):
     def step():
         nonlocal x, state
         scores, state = model(x, state)
-        weights = scores[0].softmax(-1)
-        x = tg.multinomial(weights, 1)
+        x = tg.categorical(scores)
         x.item()  # the sampled character is wanted
-        return weights
+        return scores
 
-    return step, lambda: {"weights": step().numpy()}
+    return step, lambda: {"weights": step()[0].softmax(-1).numpy()}
 
 
 def chain():

@@ -128,18 +128,6 @@ def carried(state, device):
 # ---------------------------------------------------------------- sampling
 
 
-def choose(logits, temperature, top_k, generator):
-    """Draw the next id from logits (V,)."""
-    if not logits.isfinite().all():
-        raise tg.Error("the model gives logits that are NaN or infinite: its training diverged")
-    if temperature == 0:
-        return logits.argmax().item()
-    logits = (logits.double() - logits.max().item()) / temperature
-    if top_k is not None and top_k < len(logits):
-        logits = logits.masked_fill(logits < sorted(logits.tolist())[-top_k], -math.inf)
-    return tg.multinomial(logits.softmax(0), 1, generator=generator).item()
-
-
 @tg.no_grad()
 def sample(model, vocabulary, device, prompt, length, temperature=0.8, top_k=None, seed=0):
     """The prompt and ``length`` more characters; its own generator leaves training's alone."""
@@ -150,8 +138,8 @@ def sample(model, vocabulary, device, prompt, length, temperature=0.8, top_k=Non
     state, written = None, []
     for _ in range(length):
         logits, state = model(ids.to(device=device), state)
-        written.append(choose(logits[-1], temperature, top_k, generator))
-        ids = tg.tensor(written[-1:])
+        ids = tg.categorical(logits[-1:], temperature, top_k, generator=generator)
+        written.append(ids.item())
     model.train()
     return prompt + vocabulary.decode(written)
 

@@ -34,7 +34,7 @@ LAYERS = (
     ("ops",),
     ("methods",),
     ("tensor",),
-    ("random", "creation", "functions", "einsum"),
+    ("random", "creation", "functions", "einsum", "sampling"),
     ("autograd", "array_api"),
     ("nn",),
     ("optim", "data", "checkpoint", "utils", "cuda"),

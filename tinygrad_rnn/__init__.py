@@ -6,13 +6,14 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 
 import numpy as np
 
-from . import array_api, autograd, creation, cuda, data, functions, nn, optim, utils
+from . import array_api, autograd, creation, cuda, data, functions, nn, optim, sampling, utils
 from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .errors import CheckpointError, Error
 from .functions import *
 from .random import Generator, manual_seed
+from .sampling import *
 from .tensor import Tensor, device
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
 # fmt: on
 __all__ += creation.__all__
 __all__ += functions.__all__
+__all__ += sampling.__all__
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
 int32, int64, bool = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")

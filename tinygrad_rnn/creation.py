@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backend import backend_of, backends, find
+from .backend import backends, find
 from .engine.node import wrap
 from .methods import sizes_of
 from .random import Generator, host
@@ -14,8 +14,8 @@ from .tensor import Tensor, as_dtype, on_host
 # fmt: off
 __all__ = [
     "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_dlpack", "from_numpy", "full",
-    "full_like", "get_default_dtype", "linspace", "multinomial", "ones", "ones_like", "rand",
-    "randint", "randn", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
+    "full_like", "get_default_dtype", "linspace", "ones", "ones_like", "rand", "randint", "randn",
+    "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]
 # fmt: on
 
@@ -227,44 +227,3 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
     found = as_dtype(dtype or np.int64, "randperm")
     array = host(generator).permutation(*_shape("randperm", (n,)))
     return _made("randperm", array, found, device, requires_grad)
-
-
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
-                generator: Generator | None = None) -> Tensor:  # fmt: skip
-    """Draw indices in proportion to weights: (V,) to (num_samples,), or (B, V) row by row.
-
-    The weights need not add up to 1. Raises OptionError for negative or non-finite ones, for a row
-    of zeros, and for more samples without replacement than there are weights above 0.
-
-    >>> multinomial(tensor([0.0, 1.0]), 1).item()
-    1
-    """
-    expected = "a float Tensor (V,) or (B, V)"
-    errors.check_type("multinomial", Tensor, expected, input=input)
-    if input.ndim not in (1, 2) or input.dtype.kind != "f":
-        got = errors.described(input)
-        raise errors.ShapeError(f"multinomial: input is {got}, expected {expected}")
-    xp = backend_of(input.array)
-    rows = np.atleast_2d(xp.to_host(input.array).astype(np.float64))
-    top = rows.max(axis=1, keepdims=True, initial=0.0)
-    tops = top[:, 0].tolist()
-    if not (rows.min(initial=0.0) >= 0.0 and max(tops, default=0.0) < np.inf):  # nor with a NaN
-        raise errors.OptionError("multinomial: the weights must be finite and not negative")
-    errors.check_integers("multinomial", num_samples=num_samples)
-    needed = 1 if replacement else num_samples
-    enough = needed == 1 and all(tops)  # which is quickly seen
-    possible = 1 if enough else (rows > 0).sum(axis=1).min(initial=rows.shape[1])
-    if possible < needed:
-        wrong = f"too few for num_samples={num_samples}, replacement={replacement}"
-        raise errors.OptionError(f"multinomial: {possible} weights are above 0, {wrong}")
-    random = host(generator)
-    if replacement or num_samples == 1:
-        totals = (rows / top).cumsum(axis=1)
-        points = random.random((len(rows), num_samples)) * totals[:, -1:]
-        found = [t.searchsorted(p, "right") for t, p in zip(totals, points, strict=True)]
-        drawn = np.asarray(found, np.int64).reshape(points.shape)
-    else:  # the smallest of exponentials with these rates are a draw without replacement
-        with np.errstate(divide="ignore"):
-            clocks = random.standard_exponential(rows.shape) / rows
-        drawn = np.argsort(clocks, axis=1)[:, :num_samples]
-    return Tensor(xp.from_host(drawn[0] if input.ndim == 1 else drawn))

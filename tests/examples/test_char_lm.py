@@ -260,23 +260,8 @@ def test_no_sample_from_a_model_that_diverged():
     model = char_lm.CharLM(2, "rnn", 3, 1, 0.0)
     with tg.no_grad():
         model.head.bias.fill_(math.nan)
-    with pytest.raises(tg.Error, match="NaN or infinite"):
+    with pytest.raises(tg.Error, match="did the training diverge"):
         char_lm.sample(model, vocabulary, "cpu", "a", 5)
-
-
-def test_choose_draws_in_proportion():
-    generator = tg.Generator().manual_seed(1)
-    logits = tg.tensor([0.0, 1.0, -1.0])
-
-    def shares(temperature, top_k=None):
-        drawn = [char_lm.choose(logits, temperature, top_k, generator) for _ in range(1000)]
-        return np.bincount(drawn, minlength=3) / len(drawn)
-
-    for temperature in (0.5, 1.0, 2.0):
-        weights = np.exp(logits.numpy() / temperature)
-        assert np.abs(shares(temperature) - weights / weights.sum()).max() < 0.05
-        weights[2] = 0
-        assert np.abs(shares(temperature, 2) - weights / weights.sum()).max() < 0.05
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

@@ -52,9 +52,9 @@ def loop(kind, inputs, *, reverse, lengths, **settings):
     sizes = (w_hh.shape[1], len(w_hh) // KINDS[kind][0])[:states]
     dtype = np.result_type(*(a for a in (x, *inputs[1:]) if a is not None))
     output = np.zeros((steps, batch, sizes[0]), dtype)
-    last = [np.zeros((batch, size), dtype) for size in sizes]
+    last = [np.zeros((1, batch, size), dtype) for size in sizes]
     for b in range(batch):
-        state = [np.zeros(n) if h is None else h[b] for h, n in zip(first, sizes, strict=True)]
+        state = [np.zeros(n) if h is None else h[0, b] for h, n in zip(first, sizes, strict=True)]
         times = range(steps if lengths is None else lengths[b])
         for t in reversed(times) if reverse else times:
             z, r = w_ih @ x[t, b], w_hh @ state[0]
@@ -63,7 +63,7 @@ def loop(kind, inputs, *, reverse, lengths, **settings):
             state = step(z, r, *state, *more, **settings)
             output[t, b] = state[0]
         for end, part in zip(last, state, strict=True):
-            end[b] = part
+            end[0, b] = part
     return output, *last
 
 
@@ -111,7 +111,7 @@ def make(kind, sizes, seed, *, ids, bias, initial, ends, reverse, projected, rel
         else f(steps, batch, features)
     )
     size = 1 + seed % hidden if projected and kind == "lstm" else hidden  # of h
-    first = [f(batch, n) if initial else None for n in (size, hidden)[:states]]
+    first = [f(1, batch, n) if initial else None for n in (size, hidden)[:states]]
     w_hh = laid_out(rng, rng.standard_normal((gates * hidden, size)) / hidden)  # no chaos
     biases = [f(gates * hidden) if bias else None for _ in range(2)]
     inputs = (x, *first, f(gates * hidden, features), w_hh, *biases)
@@ -120,7 +120,7 @@ def make(kind, sizes, seed, *, ids, bias, initial, ends, reverse, projected, rel
         inputs += (f(size, hidden) if projected else None,)
     elif kind == "rnn":
         settings_["nonlinearity"] = "relu" if relu else "tanh"
-    shapes = [(steps, batch, size), (batch, size), (batch, hidden)][: 1 + states]
+    shapes = [(steps, batch, size), (1, batch, size), (1, batch, hidden)][: 1 + states]
     grads = tuple(f(*shape) if cotangents in (k, "all") else None for k, shape in enumerate(shapes))
     assert any(g is not None for g in grads)
     needs = tuple(a is not None and a.dtype.kind == "f" for a in inputs)

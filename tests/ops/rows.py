@@ -754,7 +754,7 @@ def recurrent(gates, states=1, extra=lambda d: {}, projected=False):
         sizes = (size_out, hidden)[:states]
         args = [
             x,
-            *[d.array((batch, size), real) if initial else None for size in sizes],
+            *[d.array((1, batch, size), real) if initial else None for size in sizes],
             d.array((gates * hidden, size_in), real),
             d.array((gates * hidden, size_out), real),
             *[d.array((gates * hidden,), real) if biased else None for _ in range(2)],
@@ -781,9 +781,11 @@ def unrolled(step, gates, states=1):
         kind = np.result_type(*(a for a in (x, *rest) if a is not None))
         sizes = (w_hh.shape[1], len(w_hh) // gates)[:states]
         output = np.zeros((steps, batch, sizes[0]), kind)
-        last = [np.zeros((batch, size), kind) for size in sizes]
+        last = [np.zeros((1, batch, size), kind) for size in sizes]
         for b in range(batch):
-            state = [np.zeros(n) if s is None else s[b] for n, s in zip(sizes, first, strict=True)]
+            state = [
+                np.zeros(n) if s is None else s[0, b] for n, s in zip(sizes, first, strict=True)
+            ]
             times = range(steps if lengths is None else lengths[b])
             for t in reversed(times) if reverse else times:
                 z = w_ih @ x[t, b] + (0 if b_ih is None else b_ih)
@@ -791,7 +793,7 @@ def unrolled(step, gates, states=1):
                 state = step(z, r, *state, *more, **settings)
                 output[t, b] = state[0]
             for whole, part in zip(last, state, strict=True):
-                whole[b] = part
+                whole[0, b] = part
         return (output, *last)
 
     return value
@@ -823,7 +825,7 @@ def layer_of_torch(kind, states=1):
         parameters = dict(layer.named_parameters()) | named
         initial = None
         if first[0] is not None:
-            initial = tuple(torch.stack([s, s] if reverse else [s]) for s in first)
+            initial = tuple(torch.cat([s, s]) if reverse else s for s in first)
             initial = initial[0] if states == 1 else initial
         packed = x
         if lengths is not None:
@@ -834,7 +836,7 @@ def layer_of_torch(kind, states=1):
             unpack = torch.nn.utils.rnn.pad_packed_sequence
             output = unpack(output, total_length=x.shape[0])[0]
         last = (last,) if states == 1 else last
-        return (output[..., -size_out:], *(s[-1] for s in last))
+        return (output[..., -size_out:], *(s[-1:] for s in last))
 
     return value
 

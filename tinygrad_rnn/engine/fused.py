@@ -63,18 +63,17 @@ class _FusedPlan:
     def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
         xp, inputs, outputs, workspace, settings = node.saved
         chosen, needs = self.chosen, self.needs
-        if wanted:
+        if wanted and not all(wanted):
             chosen = [i for i, want in zip(self.chosen, wanted, strict=True) if want]
             needs = tuple([i in chosen for i in range(len(inputs))])
         if create:
-            grads = self.pull_recorded(node, g, chosen)
-        else:
-            backward = self.op.twins(xp)[1]
-            g = tuple(g) if type(g) is list else (g,)
-            grads = backward(xp, g, needs, inputs, outputs, workspace, **settings)
-        return [grads[i] if i in chosen else None for i in self.chosen]
+            return self.pull_recorded(node, g, chosen)
+        backward = self.op.twins(xp)[1]
+        g = tuple(g) if type(g) is list else (g,)
+        grads = backward(xp, g, needs, inputs, outputs, workspace, **settings)
+        return [grads[i] if needs[i] else None for i in self.chosen]
 
-    def pull_recorded(self, node: Node, g: Any, chosen: list[int]) -> dict[int, Any]:
+    def pull_recorded(self, node: Node, g: Any, chosen: list[int]) -> list[Any]:
         _, inputs, _, _, settings = node.saved
         parents = dict(zip(self.chosen, node.parents, strict=True))
         heads = [lift(array, parents.get(i), node.versions[i]) for i, array in enumerate(inputs)]
@@ -83,8 +82,10 @@ class _FusedPlan:
             heads[i] = identity(heads[i])
         outputs = self.op.composite(*heads, **settings)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        found = through(outputs, g, [heads[i] for i in chosen], True)
-        return dict(zip(chosen, found, strict=True))
+        found = dict(
+            zip(chosen, through(outputs, g, [heads[i] for i in chosen], True), strict=True)
+        )
+        return [found.get(i) for i in self.chosen]
 
 
 class FusedOp(Declared):

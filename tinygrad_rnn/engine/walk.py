@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import backend_of, following
-from ..backend.standard import Part
+from ..backend.standard import Part, numpy_dtype
 from ..errors import GraphError, check_type, described
 from .mode import set_grad_enabled
 from .node import Node, Value, check_fits, wrap
@@ -230,7 +230,7 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
         for leaf, g, _ in finished:
-            if "float" not in str(leaf.array.dtype):
+            if numpy_dtype(leaf.array.dtype).kind != "f":
                 raise GraphError(f"backward: a leaf requires grad that is {described(leaf)}")
             if leaf.grad is not None and not create:  # what the user may have put there
                 check_type("backward", Value, "a Tensor", **{"what is in grad": leaf.grad})

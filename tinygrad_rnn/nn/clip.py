@@ -18,7 +18,9 @@ def listed(name: str, tensors: Any) -> list[Tensor]:
     """The tensors as a list; refuses what is none, and an iterator that has nothing left."""
     check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    check_type(name, Tensor, "a Tensor", **{f"number {i}": given for i, given in enumerate(given)})
+    for i, tensor in enumerate(given):
+        if not isinstance(tensor, Tensor):
+            check_type(name, Tensor, "a Tensor", **{f"number {i}": tensor})
     if not given and hasattr(tensors, "__next__"):
         got = "an iterator that is at its end: it gives its tensors once"
         raise OptionError(f"{name}: got {got}; make a list, or call model.parameters() again")
@@ -39,16 +41,15 @@ def _largest(arrays: Sequence[Any]) -> float:
 
 
 def _powers(arrays: Sequence[Any], kind: float) -> float:
-    """The sum of all elements' powers; brought to the host once for each device."""
-    totals: dict[Any, Any] = {}
+    """The sum of all elements' powers, in one piece for each device and dtype."""
+    alike: dict[Any, list[Any]] = {}
     for array in arrays:
-        xp = backend_of(array)
-        totals[xp] = xp.here(_added)(xp, totals.get(xp, 0.0), xp.reshape(array, (-1,)), kind)
-    return sum(map(float, totals.values()))
+        alike.setdefault((backend_of(array), array.dtype), []).append(array)
+    return sum([xp.here(_added)(xp, xp.join(some), kind) for (xp, _), some in alike.items()])
 
 
-def _added(xp: Any, total: Any, flat: Any, kind: float) -> Any:
-    return total + (xp.matmul(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
+def _added(xp: Any, flat: Any, kind: float) -> float:
+    return float(xp.matmul(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
 
 
 def _divided(xp: Any, array: Any, top: float) -> Any:
@@ -85,12 +86,13 @@ def _total(
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         total = _norm([grad.array for grad in grads], norm_type)
         shown = wrap(xp.from_host(np.asarray(total, dtype)))
-    for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
-        if finite and not math.isfinite(total) and not grad.isfinite().all():
+    wrong = zip(owners, grads, strict=True) if finite and not math.isfinite(total) else ()
+    for i, (owner, grad) in enumerate(wrong):
+        if not grad.isfinite().all():
             what = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
             way = "lower the learning rate, or pass error_if_nonfinite=False to go on"
-            wrong = "has a NaN or an infinity; nothing was changed"
-            raise GraphError(f"{name}: the gradient of {what} {wrong}: {way}")
+            got = "has a NaN or an infinity; nothing was changed"
+            raise GraphError(f"{name}: the gradient of {what} {got}: {way}")
     return total, shown
 
 

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import backend_of
 from ..creation import empty, zeros
-from ..engine.node import wrap
 from ..errors import DTypeError, OptionError, ShapeError, described
-from ..functions import cat, stack
+from ..functions import cat
 from ..tensor import Tensor
 from . import check
 from . import functional as F
@@ -215,7 +213,10 @@ class _Layer(_Recurrent):
                 output = F.dropout(output, self.dropout, self.training)
             outputs = []
             for reverse, suffix in enumerate(self._suffixes):
-                starts = [None if part is None else _part(part, len(last)) for part in parts]
+                starts = parts
+                if count > 1:
+                    own = slice(len(last), len(last) + 1)
+                    starts = [None if part is None else part[own] for part in parts]
                 settings |= {"reverse": bool(reverse), "lengths": ends}
                 out, *end = self.op(
                     output, *starts, *self._weights(f"_l{layer}{suffix}"), **settings
@@ -223,8 +224,7 @@ class _Layer(_Recurrent):
                 outputs.append(out)
                 last.append(end)
             output = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
-        ended = zip(*last, strict=True)
-        found = [stack(end) if count > 1 else _part(end[0], None) for end in ended]
+        found = [cat(end) if count > 1 else end[0] for end in zip(*last, strict=True)]
         if not batched:
             found = [out.squeeze(1) for out in (output, *found)]
         else:
@@ -319,14 +319,6 @@ class GRU(_Layer):
 
     gates = 3
     op = ops.gru
-
-
-def _part(x: Tensor, index: Any) -> Tensor:
-    """``x[index]``, without questions if there is nothing to record: those cost a sampler much."""
-    if x.requires_grad or x.epoch is not None:
-        return ops.getitem(x, index=index)
-    part: Tensor = wrap(backend_of(x.array).getitem(x.array, index), None, x.version)
-    return part
 
 
 def _check_lengths(name: str, lengths: Any, steps: int, batch: int) -> np.ndarray:

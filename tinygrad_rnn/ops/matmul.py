@@ -11,7 +11,7 @@ Array = Any
 
 def _rows(xp: Any, x: Any) -> Any:
     """All leading dims as one: (..., N) to (rows, N)."""
-    return xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+    return x if x.ndim == 2 else xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _to_y(g: Any, x: Any, y_shape: tuple[int, ...], xp: Any) -> Any:

@@ -95,7 +95,7 @@ def scan(
     reverse: bool,
     lengths: np.ndarray | None,
 ) -> tuple[Tensor, ...]:
-    """Run ``state = step(z[t], *state)`` over a sequence (T, B, G*H).
+    """Run ``state = step(z[t], *state)`` over a sequence (T, B, G*H), from a state of (1, B, H).
 
     Returns the outputs (T, B, H), each the first part of a state, and then the last state. Past
     the end of a sequence the state waits and the output is 0.
@@ -103,6 +103,7 @@ def scan(
     steps = z.shape[0]
     mask = None if lengths is None else _inside(z, lengths)
     outputs = [None] * steps
+    state = tuple([part[0] for part in state])
     for t in reversed(range(steps)) if reverse else range(steps):
         new = step(z[t], *state)
         out = new[0] if mask is None else where(mask[t], new[0], 0.0)
@@ -110,18 +111,18 @@ def scan(
             new = tuple([where(mask[t], *pair) for pair in zip(new, state, strict=True)])
         outputs[t] = out.reshape(1, *out.shape)
         state = new
-    return concat(outputs), *state
+    return concat(outputs), *[part.reshape(1, *part.shape) for part in state]
 
 
 def _start(state: Maybe, z: Tensor, size: int) -> Tensor:
-    return zeros_like(z[0, :, :size]) if state is None else state
+    return zeros_like(z[:1, :, :size]) if state is None else state
 
 
 def _rnn(
     x: Tensor, h_0: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /,
     nonlinearity: str = "tanh", reverse: bool = False, lengths: np.ndarray | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    """A layer of torch.nn.RNN in one direction: (T, B, I) or ids (T, B) to (T, B, H), (B, H)."""
+    """A layer of torch.nn.RNN in one direction: (T, B, I) or ids (T, B) to (T, B, H), (1, B, H)."""
     z = project(_silenced(x, lengths), w_ih, b_ih)
     h = _start(h_0, z, w_hh.shape[1])
     step = lambda z, h: (rnn_step(z, h, w_hh, b_hh, nonlinearity),)
@@ -132,7 +133,7 @@ def _lstm(
     x: Tensor, h_0: Maybe, c_0: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe,
     w_hr: Maybe = None, /, reverse: bool = False, lengths: np.ndarray | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    """A layer of torch.nn.LSTM in one direction: to (T, B, H), (B, H) and (B, H) for c."""
+    """A layer of torch.nn.LSTM in one direction: to (T, B, H), (1, B, H) and as much for c."""
     z = project(_silenced(x, lengths), w_ih, b_ih)
     h, c = _start(h_0, z, w_hh.shape[1]), _start(c_0, z, w_hh.shape[0] // 4)
     step = lambda z, h, c: lstm_step(z, h, c, w_hh, b_hh, w_hr)
@@ -143,7 +144,7 @@ def _gru(
     x: Tensor, h_0: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /,
     reverse: bool = False, lengths: np.ndarray | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    """A layer of torch.nn.GRU in one direction: (T, B, I) or ids (T, B) to (T, B, H), (B, H)."""
+    """A layer of torch.nn.GRU in one direction: (T, B, I) or ids (T, B) to (T, B, H), (1, B, H)."""
     z = project(_silenced(x, lengths), w_ih, b_ih)
     h = _start(h_0, z, w_hh.shape[1])
     step = lambda z, h: (gru_step(z, h, w_hh, b_hh),)

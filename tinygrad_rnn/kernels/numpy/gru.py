@@ -13,7 +13,7 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 
 def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
                 *, reverse: bool = False, lengths: Maybe = None) -> Forward:  # fmt: skip
-    """``output`` (T, B, H) and the last of them ``h_n`` (B, H), as rnn_forward."""
+    """``output`` (T, B, H) and the last of them ``h_n`` (1, B, H), as rnn_forward."""
     steps, batch, hidden = *x.shape[:2], w_hh.shape[1]
     dtype = w_hh.dtype
     before, output = scan.states(h_0, (steps + 1, batch, hidden), dtype, reverse)
@@ -27,13 +27,13 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
     inner = empty(output.shape, dtype)  # W_hn h + b_hn
 
-    weight = scan.blocks(w_hh, 3, steps * batch)
     z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
     (r, u, n), ru = z, z[:2]
+    multiply_by_weight = scan.into_gates(w_hh, z, steps)
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         by_step = (before, output, sums, gates, inner, ends)
         for h, new, total, gate, m, end in scan.walk(reverse, *by_step):
-            np.matmul(h, weight, z)
+            multiply_by_weight(h)
             add(ru, total[:2], ru)
             multiply(ru, half, ru)  # a sigmoid as in lstm_forward
             tanh(ru, ru)
@@ -51,8 +51,8 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
             add(new, n, new)
             if end is not None:
                 copyto(new, h, where=end)
-    h_n = output[0 if reverse else -1].copy()
-    return (scan.zeroed(output, ended), h_n), (before, gates, inner, rows, ended, ends)
+    h_n, workspace = scan.last(output, reverse), (before, gates, inner, rows, ended, ends)
+    return (scan.zeroed(output, ended), h_n), workspace
 
 
 def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
@@ -83,8 +83,8 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     g_sums = slopes.reshape(steps, batch, 3 * hidden)  # a step's take the place of its slopes
     outer = scan.by_step(grads[0], ended, steps)
     carry, spare = scan.carried(grads[1], before[0])
-    weight = np.ascontiguousarray(w_hh).reshape(3, hidden, hidden)
-    g_gates, products = empty((3, batch, hidden), dtype), empty((4, batch, hidden), dtype)
+    weight, kept = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)
+    g_gates = empty((3, batch, hidden), dtype)
     final = -1 if needs[1] else (steps - 1) * reverse
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
         by_step = (range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends)
@@ -96,9 +96,9 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
             g_sum[...] = g_gates
             if t == final:
                 break
-            np.matmul(g_gates, weight, products[:3])
-            multiply(carry, keep, products[3])
-            add.reduce(products, 0, out=spare)
+            g_sums[t].dot(weight, spare)
+            multiply(carry, keep, kept)
+            add(spare, kept, spare)
             if end is not None:
                 copyto(spare, carry, where=end)
             carry, spare = spare, carry
@@ -108,4 +108,4 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     g_sums[..., 2 * hidden :] = slopes_n
     wanted = (needs[0], needs[2], needs[4])
     g_x, g_w_ih, g_b_ih = scan.input_grads(wanted, x, rows, w_ih, g_sums)
-    return g_x, carry if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh
+    return g_x, carry[None] if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh

@@ -39,16 +39,18 @@ def cross_entropy_forward(
     losses += log_z
     z += 1
 
-    share = every[target] if weight is None else weight[target]
-    if ignored is not None:
-        share[ignored] = 0
-    losses *= share
+    share, total = None, count  # the weight of each row if they are not all 1, and their sum
+    if weight is not None or ignored is not None:
+        share = np.ones(count, x.dtype) if weight is None else weight[target]
+        if ignored is not None:
+            share[ignored] = 0
+        losses *= share
+        total = share.sum()
     if smooth is not None:
         smooth = log_z * (classes if weight is None else weight.sum()) - smooth
         losses += label_smoothing * (smooth / classes - losses)
     if ignored is not None:  # whatever its logits, a NaN too
         losses[ignored] = 0
-    total = share.sum()
     loss = losses
     if reduction != "none":
         loss = np.asarray(losses.sum() / total if reduction == "mean" else losses.sum())
@@ -63,7 +65,8 @@ def cross_entropy_backward(
         return None, None, None
     p, z, place, ignored, share, total = workspace
     scale = grads[0] / total if reduction == "mean" else grads[0]
-    sharp = share * (scale * (1 - label_smoothing))
+    sharp = scale * (1 - label_smoothing)
+    sharp = sharp if share is None else share * sharp
     factor, level = sharp, None
     if label_smoothing:
         weight = np.ones(p.shape[1], p.dtype) if inputs[2] is None else inputs[2]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy import add, copyto, matmul, multiply, subtract, tanh
+from numpy import add, copyto, multiply, subtract, tanh
 
 from ...backend.pool import empty
 from ...backend.threads import threads_for
@@ -14,7 +14,7 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe,
                  b_hh: Maybe, w_hr: Maybe = None, *, reverse: bool = False, lengths: Maybe = None,
                  ) -> Forward:  # fmt: skip
-    """``output`` (T, B, H), the last of them ``h_n`` (B, H) and ``c_n`` (B, H), as rnn_forward.
+    """``output`` (T, B, H), the last of them ``h_n`` and ``c_n``, (1, B, H), as rnn_forward.
 
     With W_hr (R, H) the state h' is W_hr (o tanh(c')) instead, (B, R). A sigmoid of z is
     (1 + tanh(z / 2)) / 2, so that one tanh serves all gates.
@@ -35,13 +35,13 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
     sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
     inner = output if w_hr is None else empty(c_after.shape, dtype)  # o tanh(c')
 
-    weight = scan.blocks(w_hh, 4, steps * batch)
     w_out = None if w_hr is None else scan.transposed(w_hr, steps * batch)
     z, spare = empty((4, batch, hidden), dtype), empty((batch, hidden), dtype)
+    multiply_by_weight = scan.into_gates(w_hh, z, steps)
     with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
         by_step = (before, output, c_before, c_after, inner, sums, gates, ends)
         for h, new_h, c, new_c, m, total, gate, end in scan.walk(reverse, *by_step):
-            matmul(h, weight, z)
+            multiply_by_weight(h)
             add(z, total, z)
             if not scaled:
                 multiply(z, half, z)
@@ -59,7 +59,7 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
             if end is not None:
                 copyto(new_c, c, where=end)
                 copyto(new_h, h, where=end)
-    h_n, c_n = (s[0 if reverse else -1].copy() for s in (output, c_after))
+    h_n, c_n = scan.last(output, reverse), scan.last(c_after, reverse)
     return (scan.zeroed(output, ended), h_n, c_n), (before, cells, gates, inner, rows, ended, ends)
 
 
@@ -90,8 +90,7 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
     carry, spare = scan.carried(grads[1], before[0])
     g_c, spare_c = scan.carried(grads[2], c_before[0])
     g_states = empty(before.shape, dtype) if needs[7] else None
-    weight = np.ascontiguousarray(w_hh).reshape(4, hidden, size)
-    g_gates, products = empty((4, batch, hidden), dtype), empty((4, batch, size), dtype)
+    weight, g_gates = np.ascontiguousarray(w_hh), empty((4, batch, hidden), dtype)
     g_ifg, g_o = g_gates[:3], g_gates[3]
     final = -1 if needs[1] else (steps - 1) * reverse
     with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
@@ -113,8 +112,7 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
             g_c, spare_c = spare_c, g_c
             if t == final:
                 break
-            matmul(g_gates, weight, products)
-            add.reduce(products, 0, out=spare)
+            g_sums[t].dot(weight, spare)
             if end is not None:
                 copyto(spare, carry, where=end)
             carry, spare = spare, carry
@@ -124,4 +122,5 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
         scan.silence(ended, g_states)
         g_w_hr = scan.weight_grad(g_states, inner)
     g_x, *g_weights = scan.layer_grads((needs[0], *needs[3:7]), x, rows, w_ih, before, g_sums)
-    return g_x, carry if needs[1] else None, g_c if needs[2] else None, *g_weights, g_w_hr
+    g_h_0, g_c_0 = (carry[None] if needs[1] else None), (g_c[None] if needs[2] else None)
+    return g_x, g_h_0, g_c_0, *g_weights, g_w_hr

@@ -14,9 +14,9 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
                 *, nonlinearity: str = "tanh", reverse: bool = False, lengths: Maybe = None,
                 ) -> Forward:  # fmt: skip
-    """Hidden states ``output`` (T, B, H) and the last one ``h_n`` (B, H).
+    """Hidden states ``output`` (T, B, H) and the last one ``h_n`` (1, B, H).
 
-    ``x`` is (T, B, I), or ids (T, B) for one-hot rows. Where a sequence is over, its state passes
+    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Where a sequence is over, its state passes
     on unchanged and its output is 0; so both directions end with the state that is ``h_n``.
     """
     steps, batch, hidden = *x.shape[:2], len(w_hh)
@@ -28,14 +28,21 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     weight = scan.transposed(w_hh, steps * batch)
     product = empty((batch, hidden), w_hh.dtype)
     with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        for h, new, end in scan.walk(reverse, before, output, ends):
+        h = before[-1 if reverse else 0]
+        for new, end in scan.walk(reverse, output, ends):
             h.dot(weight, product)  # np.dot is the same by a way around
             add(new, product, new)
             act(new, new)
             if end is not None:
                 copyto(new, h, where=end)
-    h_n = output[0 if reverse else -1].copy()
-    return (scan.zeroed(output, ended), h_n), (before, output, rows, ended, ends)
+            h = new
+    return (scan.zeroed(output, ended), scan.last(output, reverse)), (
+        before,
+        output,
+        rows,
+        ended,
+        ends,
+    )
 
 
 def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
@@ -71,4 +78,4 @@ def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
             carry, spare = spare, carry
 
     g_x, *g_weights = scan.layer_grads((needs[0], *needs[2:]), x, rows, w_ih, before, g_sums)
-    return g_x, carry if needs[1] else None, *g_weights
+    return g_x, carry[None] if needs[1] else None, *g_weights

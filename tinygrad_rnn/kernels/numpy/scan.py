@@ -4,7 +4,7 @@ Project, then scan: what does not depend on the step before is done for all step
 after the scan back, the gradients of weights and input. G counts gates; a layer without has one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -67,13 +67,19 @@ def transposed(weight: Array, rows: int) -> Array:
     return np.ascontiguousarray(weight.T) if rows >= len(weight) else weight.T
 
 
-def blocks(weight: Array, gates: int, rows: int) -> Array:
-    """Weights (G*H, I) gate by gate as right operands (G, I, H), as :func:`transposed`.
+def into_gates(weight: Array, z: Array, steps: int) -> Callable[[Array], Any]:
+    """What writes the product of a state (B, I) with weights (G*H, I) to ``z`` (G, B, H).
 
-    A product for each gate leaves the gate in one piece, and small products run faster.
+    A product for each gate leaves the gate in one piece, and small products run faster; of one row
+    all lie in one piece anyway.
     """
-    apart = weight.reshape(gates, -1, weight.shape[1]).mT
-    return np.ascontiguousarray(apart) if rows >= apart.shape[2] else apart
+    gates, batch, hidden = z.shape
+    if batch == 1:
+        flat, row = transposed(weight, steps), z.reshape(1, gates * hidden)
+        return lambda h: h.dot(flat, row)
+    apart = weight.reshape(gates, hidden, weight.shape[1]).mT
+    apart = np.ascontiguousarray(apart) if steps * batch >= hidden else apart
+    return lambda h: np.matmul(h, apart, z)
 
 
 def by_gate(x: Array, gates: int) -> Array:
@@ -103,7 +109,7 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
     if rows.ndim == 2 and bias is not None:
         wide = out.reshape(steps, batch * gates * hidden)
         np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
-    return by_gate(flat.reshape(steps, batch, gates * hidden), gates)
+    return out if gates == 1 else by_gate(flat.reshape(steps, batch, gates * hidden), gates)
 
 
 # ---- gradients of the weights and of the input, for that of the gates' sums (T, B, G*H)
@@ -181,6 +187,11 @@ def states(first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool) -> t
     out = empty(shape, dtype)
     out[-1 if reverse else 0] = 0 if first is None else first
     return (out[1:], out[:-1]) if reverse else (out[:-1], out[1:])
+
+
+def last(after: Array, reverse: bool) -> Array:
+    """The state that a scan ends with, (1, B, H), of those after each step."""
+    return (after[:1] if reverse else after[-1:]).copy()
 
 
 def walk(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:

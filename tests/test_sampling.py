@@ -1,0 +1,117 @@
+"""Drawing ids; what multinomial refuses stands in test_tensor.py and test_errors.py."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+
+
+def generator(seed=0):
+    return tg.Generator().manual_seed(seed)
+
+
+def shares(draw, count=4000, classes=3):
+    return np.bincount(draw(count).flatten().numpy(), minlength=classes) / count
+
+
+def near(found, weights):
+    """Within five standard deviations of what the weights ask for."""
+    wanted = np.asarray(weights) / np.sum(weights)
+    assert (np.abs(found - wanted) <= 5 * np.sqrt(wanted * (1 - wanted) / 4000)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("top_k", [None, 2, 1])
+def test_categorical_draws_in_proportion(temperature, top_k):
+    logits = np.array([0.0, 1.0, -1.0])
+    weights = np.exp(logits / temperature)
+    weights[np.argsort(-logits)[top_k or 3 :]] = 0
+    many = tg.tensor(np.tile(logits + 700.0, (4000, 1)))
+    near(shares(lambda n: tg.categorical(many, temperature, top_k, generator=generator())), weights)
+
+
+@pytest.mark.parametrize("weights", [[1.0, 2.0, 3.0], [0.0, 5e-324, 1e-323], [1e308, 1e308, 1e308]])
+def test_multinomial_draws_in_proportion(weights):
+    x = tg.tensor(np.array(weights))
+    draw = lambda n: tg.multinomial(x, n, replacement=True, generator=generator())
+    near(shares(draw), np.array(weights) / max(weights))
+
+
+@given(
+    shape=st.lists(st.integers(0, 3), max_size=2).map(tuple),
+    classes=st.integers(1, 6),
+    seed=st.integers(0, 99),
+    temperature=st.sampled_from([0.0, 1e-300, 0.5, 1.0, 1e300]),
+    top_k=st.none() | st.integers(1, 8),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_categorical_draws_what_may_be_drawn(shape, classes, seed, temperature, top_k, dtype):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-3, 4, (*shape, classes)).astype(dtype) * 1e3
+    x[rng.random(x.shape) < 0.3] = -np.inf
+    x[..., seed % classes] = 0.0
+    before = x.copy()
+    drawn = tg.categorical(tg.from_numpy(x), temperature, top_k, generator=generator(seed))
+    assert drawn.shape == shape
+    assert drawn.dtype == tg.int64
+    assert np.array_equal(x, before)
+    chosen = np.take_along_axis(x, drawn.numpy()[..., None], -1)[..., 0]
+    assert (chosen > -np.inf).all()
+    above = (x > chosen[..., None]).sum(-1)
+    assert (above < (top_k or classes)).all()
+    if temperature < 1e-9 or top_k == 1:
+        assert not above.any()
+
+
+@given(seed=st.integers(0, 999), classes=st.integers(1, 9))
+def test_categorical_is_multinomial_of_softmax(seed, classes):
+    logits = tg.randn(4, classes, dtype=tg.float64, generator=generator(seed))
+    drawn = tg.categorical(logits, generator=generator(seed))
+    assert (
+        drawn.tolist()
+        == tg.multinomial(logits.softmax(1), 1, generator=generator(seed))[:, 0].tolist()
+    )
+
+
+def test_categorical_draws_each_row_by_itself():
+    logits = tg.eye(5) * 1e4
+    assert tg.categorical(logits.reshape(5, 1, 5)).tolist() == [[0], [1], [2], [3], [4]]
+    again = [tg.categorical(tg.zeros(50, 9), generator=generator(3)).tolist() for _ in range(2)]
+    assert again[0] == again[1]
+    assert len(set(again[0])) > 3
+
+
+class Ends:
+    """Draws the largest number below 1."""
+
+    numpy = type("", (), {"random": staticmethod(lambda shape: np.full(shape, 1 - 2.0**-53))})
+
+
+def test_rounding_never_leads_beyond_the_last_id(monkeypatch):
+    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda generator: Ends.numpy)
+    for classes in range(1, 200):
+        assert tg.multinomial(tg.full(classes, 1 / 3), 1).item() == classes - 1
+        assert tg.categorical(tg.zeros(classes)).item() == classes - 1
+
+
+REFUSED = {
+    "a NaN": (lambda: tg.categorical(tg.tensor([0.0, np.nan])), "did the training diverge"),
+    "an infinity": (lambda: tg.categorical(tg.tensor([0.0, np.inf])), "infinity"),
+    "nothing to draw": (lambda: tg.categorical(tg.full((2, 2), -np.inf)), "nothing above -inf"),
+    "no classes": (lambda: tg.categorical(tg.zeros(2, 0)), "nothing above -inf"),
+    "no dim": (lambda: tg.categorical(tg.tensor(1.0)), r"expected floats \(..., V\)"),
+    "ids": (lambda: tg.categorical(tg.tensor([1, 2])), "int64"),
+    "a list": (lambda: tg.categorical([1.0, 2.0]), "categorical: logits is list"),
+    "cold": (lambda: tg.categorical(tg.zeros(2), -1.0), "temperature is -1.0"),
+    "no number": (lambda: tg.categorical(tg.zeros(2), "hot"), "temperature is 'hot'"),
+    "none of them": (lambda: tg.categorical(tg.zeros(2), 1.0, 0), "top_k is 0"),
+    "half a class": (lambda: tg.categorical(tg.zeros(2), 1.0, 1.5), "top_k is 1.5"),
+}
+
+
+@pytest.mark.parametrize("call, message", REFUSED.values(), ids=REFUSED)
+def test_what_categorical_refuses(call, message):
+    with pytest.raises(tg.Error, match=message):
+        call()

@@ -1,0 +1,114 @@
+"""Drawing ids: by weights, or by the scores that a model gives. On the host, on every device."""
+
+from math import inf, isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from .backend import backend_of
+from .engine.node import wrap
+from .errors import OptionError, ShapeError, check_integers, check_numbers, check_type, described
+from .random import Generator, host
+from .tensor import Tensor
+
+__all__ = ["categorical", "multinomial"]
+
+# The methods go a way around.
+_most: Any = np.maximum.reduce
+_least: Any = np.minimum.reduce
+
+
+def _rows(name: str, what: str, given: Any) -> np.ndarray:
+    """A copy in float64, (N, V), of a float Tensor (..., V)."""
+    check_type(name, Tensor, "a float Tensor", **{what: given})
+    if given.dtype.kind != "f" or not given.ndim:
+        raise ShapeError(f"{name}: {what} is {described(given)}, expected floats (..., V)")
+    array = backend_of(given.array).to_host(given.array)
+    return array.astype(np.float64).reshape(prod(array.shape[:-1]), array.shape[-1])
+
+
+def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.ndarray:
+    """``count`` ids a row, (N, count), in proportion to weights (N, V)."""
+    totals = np.add.accumulate(weights, 1)
+    points = host(generator).random((len(weights), count)) * totals[:, -1:]
+    # Up to the last but one: a point that rounding brings to the end is the last one's.
+    pairs = zip(totals[:, :-1], points, strict=True)
+    found = [total.searchsorted(point, "right") for total, point in pairs]
+    return np.asarray(found, np.int64).reshape(points.shape)
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Draw ids in proportion to weights: (V,) to (num_samples,), or (B, V) row by row.
+
+    The weights need not add up to 1. Raises OptionError for negative or non-finite ones, for a row
+    of zeros, and for more samples without replacement than there are weights above 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> multinomial(tg.tensor([0.0, 1.0]), 1).item()
+    1
+    """
+    rows = _rows("multinomial", "input", input)
+    if input.ndim > 2:
+        raise ShapeError(f"multinomial: input is {described(input)}, expected (V,) or (B, V)")
+    top = _most(rows, 1, None, None, True, 0.0)
+    tops = top.ravel().tolist()
+    if not (_least(rows, None, None, None, False, 0.0) >= 0.0 and max(tops, default=0.0) < inf):
+        raise OptionError("multinomial: the weights must be finite and not negative")  # nor a NaN
+    check_integers("multinomial", num_samples=num_samples)
+    needed = 1 if replacement else num_samples
+    few = needed > 1 or 0.0 in tops
+    possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
+    if possible < needed:
+        raise OptionError(
+            f"multinomial: {possible} weights are above 0, which is too few for "
+            f"num_samples={num_samples}, replacement={replacement}"
+        )
+    if replacement or num_samples == 1:
+        drawn = _drawn(rows / top, num_samples, generator)
+    else:  # the smallest of exponentials with these rates are a draw without replacement
+        with np.errstate(divide="ignore"):
+            clocks = host(generator).standard_exponential(rows.shape) / rows
+        drawn = np.argsort(clocks, axis=1)[:, :num_samples]
+    drawn = drawn[0] if input.ndim == 1 else drawn
+    out: Tensor = wrap(backend_of(input.array).from_host(drawn))
+    return out
+
+
+def categorical(
+    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, *,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Draw ids from softmax(logits / temperature): (..., V) to (...), as jax.random.categorical.
+
+    At temperature 0 it is the likeliest id. With ``top_k`` only the k highest logits are drawn from
+    (and what equals the last of them). A logit of -inf is never drawn. Raises OptionError for
+    logits that are NaN or inf, or all -inf.
+
+    >>> import tinygrad_rnn as tg
+    >>> categorical(tg.tensor([[0.0, 99.0], [99.0, 0.0]])).tolist()
+    [1, 0]
+    """
+    rows = _rows("categorical", "logits", logits)
+    if temperature != 1.0:
+        check_numbers("categorical", 0.0, temperature=temperature)
+    if top_k is not None:
+        check_integers("categorical", top_k=top_k)
+    top = _most(rows, 1, None, None, True, -inf)
+    if not all(map(isfinite, top.ravel().tolist())):
+        got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
+        raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
+    rows -= top
+    if top_k is not None and top_k < rows.shape[1]:
+        rows[rows < np.partition(rows, -top_k, 1)[:, -top_k, None]] = -inf
+    if temperature == 0.0:
+        drawn = rows.argmax(1)
+    else:
+        if temperature != 1.0:
+            with np.errstate(over="ignore"):
+                rows /= temperature
+        drawn = _drawn(np.exp(rows, rows), 1, generator)
+    out: Tensor = wrap(backend_of(logits.array).from_host(drawn.reshape(logits.shape[:-1])))
+    return out

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -198,6 +199,7 @@ def test_other_tools_open_it(tmp_path):
 
 def test_without_a_model_it_tells_what_is_needed(tmp_path):
     tg.save_checkpoint(tmp_path / "c", nn.Linear(2, 3), step=4, extra={"sizes": [2, 3]})
+    tg.rand(1)
     before = default_generator.get_state()
     found = tg.load_checkpoint(tmp_path / "c")
     assert (found.step, found.extra) == (4, {"sizes": [2, 3]})
@@ -333,6 +335,15 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
         tg.save_checkpoint(tmp_path / "c", model, optimizer, 3)
     with pytest.raises(TypeError, match="load_checkpoint: model is Adam, expected a Module"):
         tg.load_checkpoint(tmp_path / "c", optimizer, model)
+
+
+def test_a_model_of_nothing_and_dicts_of_other_kinds(tmp_path):
+    """A model without layers is not None; what is a dict comes back as one."""
+    extra = OrderedDict(best=OrderedDict(nn.Linear(1, 2).state_dict()))
+    tg.save_checkpoint(tmp_path / "c", nn.Sequential(), extra=extra)
+    _, found = tg.load_checkpoint(tmp_path / "c", nn.Sequential())
+    assert list(found["best"]) == ["weight", "bias"]
+    assert all(np.array_equal(found["best"][name], extra["best"][name]) for name in found["best"])
 
 
 def test_weights_alone(tmp_path):

@@ -4,7 +4,6 @@ The tree in the file: ``model`` (arrays by parameter name), ``optimizer`` and ``
 ``state_dict``), ``step``, ``random`` (the default generator's state) and ``extra``.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +23,9 @@ class Checkpoint(NamedTuple):
     extra: Any
 
 
-def save_checkpoint(
-    path: Any, model: Module, optimizer: Optimizer | None = None,
-    scheduler: LRScheduler | None = None, step: int = 0, extra: Any = None,
-) -> None:  # fmt: skip
+def save_checkpoint(path: Any, model: Module, optimizer: Optimizer | None = None,
+                    scheduler: LRScheduler | None = None, step: int = 0,
+                    extra: Any = None) -> None:  # fmt: skip
     """Write weights, optimizer, schedule, random state, step and ``extra`` to one file.
 
     ``extra`` is what else the run needs: the position in the data, a hidden state that is carried
@@ -38,24 +36,18 @@ def save_checkpoint(
     from .serialization import flatten, save_file  # here, so that the package imports fast
 
     check_type("save_checkpoint", Module, "a Module", model=model)
-    _check("save_checkpoint", model, optimizer, scheduler)
+    parts = _parts("save_checkpoint", model, optimizer, scheduler)
     check_integers("save_checkpoint", 0, step=step)
-    tree = {
-        "model": model.state_dict(),
-        "optimizer": None if optimizer is None else _by_text(optimizer.state_dict()),
-        "scheduler": None if scheduler is None else scheduler.state_dict(),
-        "step": int(step),
-        "random": default_generator.get_state(),
-        "extra": extra,
-    }
-    header, arrays = flatten(_mapped(_to_host, tree))
+    tree: dict[str, Any] = {k: x if x is None else x.state_dict() for k, x in parts.items()}
+    if optimizer is not None:  # its parameters are numbers, for which JSON has no keys but text
+        tree["optimizer"]["state"] = {str(k): v for k, v in tree["optimizer"]["state"].items()}
+    tree.update(step=int(step), random=default_generator.get_state(), extra=extra)
+    header, arrays = flatten(tree, _to_host)
     save_file(path, arrays, {"checkpoint": header})
 
 
-def load_checkpoint(
-    path: Any, model: Module | None = None, optimizer: Optimizer | None = None,
-    scheduler: LRScheduler | None = None,
-) -> Checkpoint:  # fmt: skip
+def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer | None = None,
+                    scheduler: LRScheduler | None = None) -> Checkpoint:  # fmt: skip
     """Put back what :func:`save_checkpoint` wrote; returns ``(step, extra)``, arrays as Tensors.
 
     Training then goes on bit for bit as if it had not stopped. Without a model nothing is put back:
@@ -64,64 +56,41 @@ def load_checkpoint(
     """
     from .serialization import load_file, unflatten
 
-    _check("load_checkpoint", model, optimizer, scheduler)
+    parts = _parts("load_checkpoint", model, optimizer, scheduler)
     arrays, header = load_file(path)
+    cannot = f"cannot load {str(path)!r}"
     if "checkpoint" not in header:
-        raise CheckpointError(
-            f"cannot load {str(path)!r}: it holds weights but no checkpoint; use model.load_weights()"
-        )
-    tree = unflatten(header["checkpoint"], arrays)
-    wanted = {"model", "optimizer", "scheduler", "step", "random", "extra"}
+        raise CheckpointError(f"{cannot}: it holds weights but no checkpoint; use load_weights()")
+    tree = unflatten(header["checkpoint"], {name: Tensor(array) for name, array in arrays.items()})
+    wanted = {*parts, "step", "random", "extra"}
     if not isinstance(tree, dict) or tree.keys() != wanted or not isinstance(tree["step"], int):
-        raise CheckpointError(f"cannot load {str(path)!r}: it is no checkpoint of this package")
-    found = Checkpoint(tree["step"], _mapped(_to_tensor, tree["extra"]))
-    parts = {"optimizer": optimizer, "model": model, "scheduler": scheduler}
-    given = {name: part for name, part in parts.items() if part is not None}
-    if not given:
-        return found
-    wrong, state = [], _mapped(_to_tensor, tree["random"])
-    for name, part in given.items():
-        fits = isinstance(tree[name], dict)
-        wrong += (
-            [f"{name}: {misfit}" for misfit in part.misfits(tree[name])]
-            if fits
-            else [f"it has no {name}"]
-        )
-    wrong += [f"random: {fault}" for fault in faults(Generator().set_state, state)]
-    if wrong:
-        raise CheckpointError(f"cannot load {str(path)!r}, nothing was changed: {'; '.join(wrong)}")
-    for name, part in given.items():  # what needs memory first, then what cannot fail
-        part.load_state_dict(tree[name])
-    default_generator.set_state(state)
-    return found
+        raise CheckpointError(f"{cannot}: it is no checkpoint of this package")
+    given = [(name, part, tree[name]) for name, part in parts.items() if part is not None]
+    wrong = [f"random: {fault}" for fault in faults(Generator().set_state, tree["random"])]
+    for name, part, state in given:
+        has = isinstance(state, dict)
+        wrong += [f"{name}: {x}" for x in part.misfits(state)] if has else [f"it has no {name}"]
+    if wrong and given:
+        raise CheckpointError(f"{cannot}, nothing was changed: {'; '.join(wrong)}")
+    for _, part, state in given:  # what needs memory first, then what cannot fail
+        part.load_state_dict(state)
+    if given:
+        default_generator.set_state(tree["random"])
+    return Checkpoint(tree["step"], tree["extra"])
 
 
-def _check(name: str, model: Any, optimizer: Any, scheduler: Any) -> None:
+def _parts(name: str, model: Any, optimizer: Any, scheduler: Any) -> dict[str, Any]:
+    """What a checkpoint is made of, in the order to put it back: the optimizer needs memory."""
     check_type(name, Module | None, "a Module", model=model)
     check_type(name, Optimizer | None, "an Optimizer or None", optimizer=optimizer)
     check_type(name, LRScheduler | None, "an LRScheduler or None", scheduler=scheduler)
+    return {"optimizer": optimizer, "model": model, "scheduler": scheduler}
 
 
-def _by_text(state_dict: dict[str, Any]) -> dict[str, Any]:
-    """An optimizer's state with text for the numbers of the parameters: JSON has no other keys."""
-    return {**state_dict, "state": {str(k): v for k, v in state_dict["state"].items()}}
-
-
-def _mapped(leaf: Callable[[Any], Any], tree: Any) -> Any:
-    """The tree with a function of each of its leaves."""
-    if isinstance(tree, dict):
-        return {key: _mapped(leaf, value) for key, value in tree.items()}
-    if type(tree) in (list, tuple):
-        return type(tree)(_mapped(leaf, item) for item in tree)
-    return leaf(tree)
-
-
-def _to_host(leaf: Any) -> Any:
-    """An array for a Tensor, and Python's number for NumPy's."""
-    if isinstance(leaf, Tensor):
-        return leaf.cpu().numpy()
-    return leaf.item() if isinstance(leaf, np.generic) else leaf
-
-
-def _to_tensor(leaf: Any) -> Any:
-    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf
+def _to_host(part: Any) -> Any:
+    """An array for a Tensor, Python's number for NumPy's, a plain dict for one of another kind."""
+    if isinstance(part, Tensor):
+        return part.cpu().numpy()
+    if isinstance(part, np.generic):
+        return part.item()
+    return dict(part) if isinstance(part, dict) else part

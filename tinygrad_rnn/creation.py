@@ -1,6 +1,5 @@
 """Functions that make tensors: from data, of a shape, at random. PyTorch's names and arguments."""
 
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,8 @@ from .tensor import Tensor, as_dtype, on_host
 # fmt: off
 __all__ = [
     "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_dlpack", "from_numpy", "full",
-    "full_like",
-    "get_default_dtype", "linspace", "ones", "ones_like", "rand", "randint",
-    "randn", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
+    "full_like", "get_default_dtype", "linspace", "ones", "ones_like", "rand", "randint", "randn",
+    "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]
 # fmt: on
 
@@ -49,17 +47,15 @@ def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
     except ValueError as error:
         raise errors.ShapeError(f"{name}: the data is ragged: {error}") from None
     if dtype is None:
-        ours = isinstance(data, np.ndarray | np.generic | Tensor) or hasattr(data, "__array__")
-        weak = not ours and (array.dtype == np.float64 or not array.size)
+        weak = not hasattr(data, "__array__") and (array.dtype == np.float64 or not array.size)
         dtype = _default_dtype if weak else array.dtype
     if array.dtype.kind not in "biuf":
         raise errors.DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
     return np.asarray(array, dtype=as_dtype(dtype, name)).view(np.ndarray)
 
 
-def _made(
-    name: str, array: Any, dtype: Any, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def _made(name: str, array: Any, dtype: Any, device: Any = None,
+          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A tensor of what was made on the host, in a dtype (None: the default one), on a device."""
     found = as_dtype(_default_dtype if dtype is None else dtype, name)
     xp = find("cpu" if device is None else device)
@@ -91,8 +87,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """As :func:`tensor`, but sharing memory where it can; a tensor comes back as it is."""
-    if type(data) in backends and type(data) is not np.ndarray:
-        data = wrap(data)
+    data = wrap(data) if type(data) in backends and type(data) is not np.ndarray else data
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     array = _array(data, dtype, "as_tensor")
@@ -139,43 +134,36 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return _made("empty", np.zeros(_shape("empty", size)), dtype, device, requires_grad)
 
 
-def full(
-    size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None,
+         requires_grad: bool = False) -> Tensor:  # fmt: skip
     """One value everywhere."""
     value = _array(fill_value, dtype, "full")
     array = np.full(_shape("full", (size,)), value)
     return _made("full", array, value.dtype, device, requires_grad)
 
 
-def full_like(
-    input: Tensor, fill_value: Any, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def full_like(input: Tensor, fill_value: Any, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """One value in another tensor's shape, dtype and place."""
     errors.check_type("full_like", Tensor, "a Tensor", input=input)
     place = input.device if device is None else device
     return full(input.shape, fill_value, dtype or input.dtype, place, requires_grad)
 
 
-def zeros_like(
-    input: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def zeros_like(input: Tensor, dtype: Any = None, device: Any = None,
+               requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Zeros of another tensor's shape, dtype and place."""
     return full_like(input, 0, dtype, device, requires_grad)
 
 
-def ones_like(
-    input: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def ones_like(input: Tensor, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Ones of another tensor's shape, dtype and place."""
     return full_like(input, 1, dtype, device, requires_grad)
 
 
-def arange(
-    start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def arange(start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None,
+           requires_grad: bool = False) -> Tensor:  # fmt: skip
     """The numbers from start (0 if only an end is given) up to, without, end."""
     if end is None:
         start, end = 0, start
@@ -183,24 +171,20 @@ def arange(
     if step == 0 or (end - start) * step < 0:
         raise errors.OptionError(f"arange: from {start} to {end}, but step is {step}")
     array = np.arange(start, end, step)
-    if dtype is None and array.dtype.kind != "f":
-        dtype = np.int64
+    dtype = np.int64 if dtype is None and array.dtype.kind != "f" else dtype
     return _made("arange", array, dtype, device, requires_grad)
 
 
-def linspace(
-    start: float, end: float, steps: int, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def linspace(start: float, end: float, steps: int, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False) -> Tensor:  # fmt: skip
     """``steps`` evenly spaced numbers from start to end, both included."""
     errors.check_numbers("linspace", start=start, end=end)
     errors.check_integers("linspace", 0, steps=steps)
     return _made("linspace", np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
-def eye(
-    n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None,
+        requires_grad: bool = False) -> Tensor:  # fmt: skip
     """The identity matrix, (n, m)."""
     rows, columns = _shape("eye", (n, n if m is None else m))
     return _made("eye", np.eye(rows, columns), dtype, device, requires_grad)
@@ -209,47 +193,37 @@ def eye(
 # ---------------------------------------------------------------- at random
 
 
-def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+         requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Uniform in [0, 1)."""
     array = host(generator).random(_shape("rand", size), _float(dtype, "rand").type)
     return _made("rand", array, dtype, device, requires_grad)
 
 
-def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Normal, of mean 0 and deviation 1."""
     array = host(generator).standard_normal(_shape("randn", size), _float(dtype, "randn").type)
     return _made("randn", array, dtype, device, requires_grad)
 
 
-def randint(
-    low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None,
-    dtype: Any = None, device: Any = None, requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def randint(low: int = 0, high: Any = None, size: Any = None, *,
+            generator: Generator | None = None, dtype: Any = None, device: Any = None,
+            requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Integers from low (0 if left out) up to, without, high: ``randint(10, (2, 3))``."""
-    if size is None:
-        low, high, size = 0, low, high  # randint(10, (2, 3))
-    elif high is None:
-        low, high = 0, low
-    errors.check_integers("randint", -inf, **{"low end": low, "high end": high})
-    if size is None or not low < high:
-        raise errors.OptionError(
-            f"randint: from {low} to {high} in the shape {size}: nothing to draw"
-        )
+    if size is None or high is None:
+        low, high, size = 0, low, high if size is None else size  # randint(10, (2, 3))
+    errors.check_integers("randint", -np.inf, **{"low end": low, "high end": high})
+    if size is None or low >= high:
+        wrong = f"from {low} to {high} in the shape {size}: nothing to draw"
+        raise errors.OptionError(f"randint: {wrong}")
     array = host(generator).integers(low, high, _shape("randint", (size,)), np.int64)
     return _made("randint", array, dtype or np.int64, device, requires_grad)
 
 
-def randperm(
-    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False) -> Tensor:  # fmt: skip
     """The integers below n in random order."""
     found = as_dtype(dtype or np.int64, "randperm")
-    array = host(generator).permutation(_shape("randperm", (n,))[0])
+    array = host(generator).permutation(*_shape("randperm", (n,)))
     return _made("randperm", array, found, device, requires_grad)

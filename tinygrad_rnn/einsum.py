@@ -20,31 +20,28 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     given = operands[0] if len(operands) == 1 and not isinstance(operands[0], Value) else operands
     tensors: list[Any] = list(given)
-    for i, x in enumerate(tensors):
-        check_type("einsum", Value, "a Tensor", **{f"operand {i}": x})
+    check_type("einsum", Value, "a Tensor", **{f"operand {i}": x for i, x in enumerate(tensors)})
     terms, result = _terms(equation, [x.ndim for x in tensors])
     sizes: dict[str, int] = {}
     for term, x in zip(terms, tensors, strict=True):
         for letter, size in zip(term, x.shape, strict=True):
-            if 1 not in (size, sizes.get(letter, size)) and size != sizes.get(letter, size):
-                raise ShapeError(f"einsum: {letter!r} is of the sizes {sizes[letter]} and {size}")
-            sizes[letter] = size if size != 1 else sizes.get(letter, 1)
-    x, one = tensors[0].expand([sizes[c] for c in terms[0]]), terms[0]
-    x, one = _diagonals(x, one)
-    for i in range(1, len(tensors)):
-        y, two = _diagonals(tensors[i].expand([sizes[c] for c in terms[i]]), terms[i])
-        shared, keep = [c for c in one if c in two], result + "".join(terms[i + 1 :])
+            known = sizes.get(letter, 1)
+            if 1 not in (size, known) and size != known:
+                raise ShapeError(f"einsum: {letter!r} is of the sizes {known} and {size}")
+            sizes[letter] = known if size == 1 else size
+    wide = [x.expand([sizes[c] for c in t]) for t, x in zip(terms, tensors, strict=True)]
+    (x, one), *others = map(_diagonals, wide, terms)
+    for i, (y, two) in enumerate(others, 2):
+        shared, keep = [c for c in one if c in two], result + "".join(terms[i:])
         batch = "".join(c for c in shared if c in keep)
         inner = "".join(c for c in shared if c not in keep)
         left, right = ("".join(c for c in t if c not in shared) for t in (one, two))
         outer = [sizes[c] for c in batch]
         rows, inside, columns = (math.prod(sizes[c] for c in t) for t in (left, inner, right))
         x = x.permute([one.index(c) for c in batch + left + inner]).reshape(*outer, rows, inside)
-        y = y.permute([two.index(c) for c in batch + inner + right]).reshape(
-            *outer, inside, columns
-        )
+        y = y.permute([two.index(c) for c in batch + inner + right])
         one = batch + left + right
-        x = x.matmul(y).reshape([sizes[c] for c in one])
+        x = x.matmul(y.reshape(*outer, inside, columns)).reshape([sizes[c] for c in one])
     extra = [i for i, c in enumerate(one) if c not in result]
     x, one = (x.sum(extra) if extra else x), "".join(c for c in one if c in result)
     return x.permute([one.index(c) for c in result])
@@ -55,13 +52,10 @@ def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     wide = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=False)]
-    if len(terms) != len(ranks) or any(
-        n < 0 or (n > 0 and "..." not in t) for t, n in zip(terms, wide, strict=True)
-    ):
+    odd = [n < 0 or (n > 0 and "..." not in t) for t, n in zip(terms, wide, strict=False)]
+    if len(terms) != len(ranks) or any(odd):
         raise ShapeError(f"einsum: {equation!r} does not fit operands of {[*ranks]} dims")
-    dots = "0123456789"[
-        : max([n for t, n in zip(terms, wide, strict=True) if "..." in t], default=0)
-    ]
+    dots = "0123456789"[: max(wide)]
     once = [c for c in sorted(left) if left.count(c) == 1 and c.isalpha()]
     result = (result if arrow else "..." + "".join(once)).replace("...", dots)
     terms = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, wide, strict=True)]

@@ -9,8 +9,6 @@ from .errors import DTypeError, check_integers, check_type
 from .tensor import Tensor
 from .tensor import device as make_device
 
-_MASK = (1 << 64) - 1
-
 
 class Generator:
     """A source of random numbers, PCG64, as torch.Generator: the same seed gives the same numbers.
@@ -21,24 +19,22 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = make_device(device)
-        self._seed = 0
 
     @cached_property
     def numpy(self) -> "np.random.Generator":
         """NumPy's generator; made when first used, as numpy.random is slow to import."""
-        return np.random.Generator(np.random.PCG64(self._seed))
+        return np.random.Generator(np.random.PCG64(0))
 
     def manual_seed(self, seed: int) -> "Generator":
         """Start again from a seed, an integer of at least 0."""
         check_integers("manual_seed", 0, seed=seed)
-        self._seed = int(seed)
-        self.__dict__.pop("numpy", None)
+        self.numpy = np.random.Generator(np.random.PCG64(int(seed)))
         return self
 
     def get_state(self) -> Tensor:
         """The state, as six 64-bit integers."""
-        state: dict[str, Any] = dict(self.numpy.bit_generator.state)
-        words = [word for n in state["state"].values() for word in (n >> 64, n & _MASK)]
+        state: Any = self.numpy.bit_generator.state
+        words = [word for n in state["state"].values() for word in divmod(n, 1 << 64)]
         words += [state["has_uint32"], state["uinteger"]]
         return Tensor(np.array(words, np.uint64).view(np.int64))
 
@@ -46,22 +42,16 @@ class Generator:
         """Go on from a state that :meth:`get_state` gave."""
         if not isinstance(state, Tensor) or state.shape != (6,) or state.dtype != np.int64:
             raise DTypeError("set_state: expected the int64 tensor of 6 that get_state() gives")
-        words = [int(word) for word in state.numpy().view(np.uint64)]
+        a, b, c, d, has, half = map(int, state.numpy().view(np.uint64))
+        words = {"state": a << 64 | b, "inc": c << 64 | d}
         self.numpy.bit_generator.state = {
-            "bit_generator": "PCG64",
-            "state": {"state": words[0] << 64 | words[1], "inc": words[2] << 64 | words[3]},
-            "has_uint32": words[4],
-            "uinteger": words[5],
-        }
+            "bit_generator": "PCG64", "state": words, "has_uint32": has, "uinteger": half,
+        }  # fmt: skip
         return self
 
 
 default_generator = Generator()
-
-
-def manual_seed(seed: int) -> Generator:
-    """Seed the default generator; returns it."""
-    return default_generator.manual_seed(seed)
+manual_seed = default_generator.manual_seed
 
 
 def host(generator: Generator | None) -> "np.random.Generator":

@@ -27,15 +27,12 @@ A key of the user's own that starts with a dollar sign gets a second one in fron
 import errno
 import hashlib
 import json
-import math
 import os
 import re
 import stat
-import struct
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
@@ -54,7 +51,6 @@ _DTYPES = {
 }  # fmt: skip
 _CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
 _SUPPORTED = ", ".join(dtype.name for dtype in _CODES)
-_LONGEST_HEADER = 100_000_000  # in safetensors, too
 _NODES = "a dict, list, tuple, None, bool, int, float, str or ndarray (of a NumPy scalar, .item())"
 _DEPTH = 100  # of a tree: far above any real state, far below Python's recursion limit
 _WAYS_OUT = {
@@ -78,25 +74,19 @@ def save_file(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str,
         target = os.path.realpath(shown)  # a link stays a link: what it points to is replaced
         mode = _mode(shown, target)
         _sweep(target)
-        file = _temporary(target, mode)
-        try:
-            with file:
-                if mode is not None:
-                    os.chmod(file.name, mode)  # what the umask took away
-                # Not by save_file of safetensors: that renames a file of its own, with mode 0600
-                # and without a lock, over whatever the target is, be it a device.
-                file.write(save(tensors, metadata))
-                file.flush()
-                os.fsync(file.fileno())
-                file.seek(0)
-                _parse(file.read())
-                if sys.platform == "win32":
-                    file.close()  # what is open cannot be renamed there
-                os.replace(file.name, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)
-            raise
+        with _temporary(target, mode) as file:
+            if mode is not None:
+                os.chmod(file.name, mode)  # what the umask took away
+            # Not by save_file of safetensors: that renames a file of its own, with mode 0600 and
+            # without a lock, over whatever the target is, be it a device.
+            file.write(save(tensors, metadata))
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            _parse(file.read())
+            if sys.platform == "win32":
+                file.close()  # what is open cannot be renamed there
+            os.replace(file.name, target)
         # From here on a power cut leaves the new file or the old one, on file systems that cannot
         # flush a folder too: nothing to report.
         with suppress(OSError), ExitStack() as stack:
@@ -112,23 +102,26 @@ def load_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
     takes is about twice the tensors, besides the metadata as Python objects. Raises
     `CheckpointError`: what is wrong with which file.
     """
-    with _explained("load", path) as shown, open(shown, "rb", opener=_open_at_once) as file:
+    # A FIFO would wait for its writer.
+    opener = lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    with _explained("load", path) as shown, open(shown, "rb", opener=opener) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
         length = int.from_bytes(file.read(8), "little")
-        if length > min(status.st_size - 8, _LONGEST_HEADER):  # the wrong file may be a huge one
-            raise ValueError(
-                f"it is cut short or no safetensors file: no header has {length} bytes"
-            )
+        # The wrong file may be a huge one; safetensors has this limit for headers, too.
+        if length > min(status.st_size - 8, 100_000_000):
+            raise ValueError(f"it is cut short or no safetensors file: a header of {length} bytes")
         file.seek(0)
         return _parse(file.read())
 
 
-def flatten(tree: Any) -> tuple[JSON, dict[str, np.ndarray]]:
+def flatten(tree: Any, convert: Callable[[Any], Any] = lambda part: part,
+            ) -> tuple[JSON, dict[str, np.ndarray]]:  # fmt: skip
     """A tree as JSON, and its arrays by name; `unflatten` makes the same tree of them, bit for bit.
 
-    Raises `DTypeError` with the path to what a tree cannot hold.
+    ``convert`` sees every part of the tree first, and may put something else in its place. Raises
+    `DTypeError` with the path to what a tree cannot hold.
 
     >>> flatten({"step": 3, "betas": (0.9, 0.99), "m": [np.zeros(1)]})
     ({'step': 3, 'betas': {'$tuple': [0.9, 0.99]}, 'm': [{'$array': 'm/0'}]}, {'m/0': array([0.])})
@@ -136,13 +129,14 @@ def flatten(tree: Any) -> tuple[JSON, dict[str, np.ndarray]]:
     arrays: dict[str, np.ndarray] = {}
 
     def encode(value: Any, *path: str) -> JSON:
+        value = convert(value)
         kind = type(value)  # exactly: a subclass would come back as something else
         if value is None or kind in (bool, str):
             return value
         if kind is int:
             return value if abs(value) < 2**53 else {"$int": hex(value)}
         if kind is float:
-            return value if math.isfinite(value) else {"$float": struct.pack(">d", value).hex()}
+            return value if np.isfinite(value) else {"$float": np.array(value, ">f8").data.hex()}
         if kind is np.ndarray:
             name = "/".join(key.replace("~", "~0").replace("/", "~1") for key in path)
             arrays[name] = value
@@ -163,7 +157,7 @@ def flatten(tree: Any) -> tuple[JSON, dict[str, np.ndarray]]:
     return encode(tree), arrays
 
 
-def unflatten(json_tree: JSON, arrays: Mapping[str, np.ndarray]) -> Any:
+def unflatten(json_tree: JSON, arrays: Mapping[str, Any]) -> Any:
     """The tree that `flatten` took apart; `CheckpointError` where `flatten` cannot have done so."""
 
     def decode(value: JSON, *path: str) -> Any:
@@ -184,7 +178,7 @@ def unflatten(json_tree: JSON, arrays: Mapping[str, np.ndarray]) -> Any:
             case [("$int", str(digits))] if re.fullmatch("-?0x[0-9a-f]+", digits):
                 return int(digits, 16)
             case [("$float", str(bits))] if re.fullmatch("[0-9a-f]{16}", bits):
-                return struct.unpack(">d", bytes.fromhex(bits))[0]
+                return np.frombuffer(bytes.fromhex(bits), ">f8").item()
         keys = f"{list(value)!r:.80}"
         raise CheckpointError(f"{place} has the keys {keys}: not by flatten, or without its array")
 
@@ -194,10 +188,8 @@ def unflatten(json_tree: JSON, arrays: Mapping[str, np.ndarray]) -> Any:
 def _writable(name: str, array: np.ndarray) -> np.ndarray:
     """The array as it will lie in the file: safetensors would write any memory as it is."""
     if type(array) is not np.ndarray or array.dtype.newbyteorder("<") not in _CODES:
-        kind = f"{type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}"
-        raise DTypeError(
-            f"save_file: {name!r} is a {kind}, expected a numpy.ndarray of {_SUPPORTED}"
-        )
+        came = f"{name!r} is a {type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}"
+        raise DTypeError(f"save_file: {came}, expected a numpy.ndarray of {_SUPPORTED}")
     # Not ascontiguousarray: that makes 0-d arrays 1-d.
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
@@ -268,10 +260,6 @@ def _digest(data: Any, code: str = "", shape: Sequence[int] = ()) -> str:
     return digest.hexdigest()
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a FIFO would wait for its writer
-
-
 def _mode(shown: str, target: str) -> int | None:
     """The permissions of the file to replace, None where there is none yet."""
     if os.path.isdir(target) or not os.path.basename(shown):
@@ -285,19 +273,24 @@ def _mode(shown: str, target: str) -> int | None:
     return mode & 0o777
 
 
-def _temporary(target: str, mode: int | None) -> BinaryIO:
-    """A new file beside the target, locked, so that no `_sweep` takes it."""
+@contextmanager
+def _temporary(target: str, mode: int | None) -> Iterator[BinaryIO]:
+    """A new file beside the target, locked, so that no `_sweep` takes it; in the end it is gone."""
     folder, name = os.path.split(target)
-    opener = partial(os.open, mode=0o666 if mode is None else mode)
+    opener = lambda path, flags: os.open(path, flags, 0o666 if mode is None else mode)
     while True:
         path = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
-        file = open(path, "x+b", opener=opener)  # noqa: SIM115, as the caller closes it
-        if sys.platform != "win32":
-            with suppress(OSError):  # where nothing can be locked, nothing is swept
-                fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # swept before it was locked
+        try:
+            with open(path, "x+b", opener=opener) as file:
+                if sys.platform != "win32":
+                    with suppress(OSError):  # where nothing can be locked, nothing is swept
+                        fcntl.flock(file, fcntl.LOCK_EX)
+                if os.fstat(file.fileno()).st_nlink:  # else it was swept before it was locked
+                    yield file
+                    return
+        finally:
+            with suppress(OSError):  # it has been renamed if all went well
+                os.unlink(path)
 
 
 def _sweep(target: str) -> None:

@@ -63,7 +63,7 @@ def test_a_model():
     names = [label for label, _ in labels.values()]
     assert names.count("lstm") == 1
     assert names.count("lstm\\n(4, 1, 3)") == 1
-    assert names.count("lstm\\n(1, 3)") == 1
+    assert names.count("lstm\\n(1, 1, 3)") == 1
     assert "weight_hh_l0\\n(12, 3)" in names
 
 

@@ -8,6 +8,6 @@ from ..engine.fused import FusedOp
 from ..engine.op import op
 from . import functional
 from .check import gradcheck, gradgradcheck
-from .gradient import grad
+from .functional import grad
 
 __all__ = ["FusedOp", "detect_anomaly", "functional", "grad", "gradcheck", "gradgradcheck", "op"]

@@ -1,6 +1,5 @@
 """Gradients held against differences: how to test an op, a layer or a loss of one's own."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ from ..engine.node import check_writable
 from ..errors import DTypeError, GraphError, OptionError, described
 from ..random import Generator
 from ..tensor import Tensor
-from .functional import pull
-
-Function = Callable[..., Any]
+from .functional import Fn, Tensors, pull
 
 
 def _listed(given: Any) -> list[Any]:
@@ -24,13 +21,13 @@ def _floats(result: Any) -> list[Tensor]:
     return [x for x in _listed(result) if isinstance(x, Tensor) and x.dtype.kind == "f"]
 
 
-def _signed(like: Sequence[Tensor], generator: Generator) -> list[Tensor]:
+def _signed(like: Tensors, generator: Generator) -> list[Tensor]:
     """Random weights that show what ones would hide: of either sign, none near 0."""
     draws = [randn(*x.shape, generator=generator, dtype=x.dtype, device=x.device) for x in like]
     return [g + g.sign() * 0.5 for g in draws]
 
 
-def _host(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+def _host(tensors: Tensors) -> list[np.ndarray]:
     return [np.array(x.detach().cpu().numpy(), np.float64) for x in tensors]
 
 
@@ -45,9 +42,8 @@ def _unlike(words: str, *rows: Any, atol: float, rtol: float) -> list[str]:
     return []
 
 
-def _check(
-    name: str, fn: Function, inputs: list[Any], eps: float, atol: float, rtol: float, raises: bool
-) -> bool:
+def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: float,
+           raises: bool) -> bool:  # fmt: skip
     places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not places:
         raise OptionError(f"{name}: no input requires grad, expected one with requires_grad=True")
@@ -57,8 +53,8 @@ def _check(
             got = described(inputs[i])
             raise DTypeError(f"{name}: input {i} is {got}, expected float64; use .double()")
     asked, generator = [inputs[i] for i in places], Generator()
-    run: Function = lambda: _floats(fn(*inputs))
-    pulled: Function = lambda g: _host(pull(name, run(), asked, g, False, False))
+    run: Fn = lambda: _floats(fn(*inputs))
+    pulled: Fn = lambda g: _host(pull(name, run(), asked, g, False, False))
 
     if not run():
         raise OptionError(f"{name}: no output is a Tensor of floats: there is nothing to check")
@@ -86,10 +82,8 @@ def _check(
     return not wrong
 
 
-def gradcheck(
-    fn: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
-    raise_exception: bool = True,
-) -> bool:  # fmt: skip
+def gradcheck(fn: Fn, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
+              rtol: float = 1e-3, raise_exception: bool = True) -> bool:  # fmt: skip
     """Hold the gradients of ``fn(*inputs)`` against central differences, as torch.autograd.gradcheck.
 
     Checked are those inputs, Tensors of float64, that require grad. The outputs are weighed with
@@ -104,17 +98,16 @@ def gradcheck(
     return _check("gradcheck", fn, _listed(inputs), eps, atol, rtol, raise_exception)
 
 
-def gradgradcheck(
-    fn: Function, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6, atol: float = 1e-5,
-    rtol: float = 1e-3, raise_exception: bool = True,
-) -> bool:  # fmt: skip
+def gradgradcheck(fn: Fn, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6,
+                  atol: float = 1e-5, rtol: float = 1e-3,
+                  raise_exception: bool = True) -> bool:  # fmt: skip
     """As :func:`gradcheck`, of the second derivatives: those of the gradients of ``fn``.
 
     The gradients of its outputs, ``grad_outputs``, random if left out, are inputs as well: the
     numbers in messages count on with them.
     """
     given, count = _listed(inputs), len(_listed(inputs))
-    recorded: Function = lambda xs: [out for out in _floats(fn(*xs)) if out.requires_grad]
+    recorded: Fn = lambda xs: [out for out in _floats(fn(*xs)) if out.requires_grad]
     us = _signed(recorded(given), Generator()) if grad_outputs is None else _listed(grad_outputs)
 
     def slopes(*args: Any) -> tuple[Tensor, ...]:

@@ -1,8 +1,9 @@
 """Derivatives of functions of Tensors, in PyTorch's names: Jacobian, Hessian, products with them.
 
-``inputs``, and what ``func`` returns, are a Tensor or a tuple of them; results are nested alike.
-They can be differentiated again if ``create_graph``. An input or output without a part in the
-derivative gives zeros, or with ``strict`` a GraphError.
+They stand on `grad`, which is ``autograd.grad``. ``inputs``, and what ``func`` returns, are a
+Tensor or a tuple of them; results are nested alike. They can be differentiated again if
+``create_graph``. An input or output without a part in the derivative gives zeros, or with
+``strict`` a GraphError.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +11,12 @@ from typing import Any
 
 from ..creation import arange, ones_like, zeros_like
 from ..engine.mode import enable_grad
+from ..engine.node import wrap
 from ..engine.op import identity
-from ..errors import GraphError, ShapeError
+from ..engine.walk import gradients
+from ..errors import GraphError, ShapeError, check_type
 from ..functions import stack
-from ..tensor import Tensor
-from .gradient import grad, several
+from ..tensor import Tensor, cotangent
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 
@@ -22,13 +24,55 @@ Tensors = Sequence[Tensor]
 Fn = Callable[..., Any]
 
 
+def several(name: str, what: str, given: Any) -> tuple[Tensor, ...]:
+    """A Tensor, or those of a sequence, as a tuple."""
+    one = hasattr(given, "dtype") or not hasattr(given, "__iter__")
+    tensors = (given,) if one else tuple(given)
+    if not tensors:
+        raise GraphError(f"{name}: got no {what}, expected at least one Tensor")
+    for i, x in enumerate(tensors):
+        check_type(name, Tensor, "a Tensor", **{what if one else f"{what}[{i}]": x})
+    return tensors
+
+
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
+         grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+         allow_unused: bool = False) -> tuple[Tensor | None, ...]:  # fmt: skip
+    """The gradients of (the sum of) outputs with respect to inputs, as torch.autograd.grad.
+
+    ``grad`` of the leaves stays as it is. Raises GraphError for an input that the outputs do not
+    depend on, unless ``allow_unused``, which gives None for it.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> (dx,) = tg.autograd.grad(x**3, x, create_graph=True)
+    >>> tg.autograd.grad(dx, x)[0].item()
+    18.0
+    """
+    outs, ins = several("grad", "outputs", outputs), several("grad", "inputs", inputs)
+    one = grad_outputs is None or isinstance(grad_outputs, Tensor)
+    given = [grad_outputs] + [None] * (len(outs) - 1) if one else list(grad_outputs)
+    if len(given) != len(outs):
+        raise GraphError(f"grad: got {len(given)} grad_outputs, expected {len(outs)}")
+    for i, x in enumerate(ins):
+        if not x.requires_grad:
+            raise GraphError(f"grad: input {i} does not require grad")
+    starts = [cotangent("grad", out, g) for out, g in zip(outs, given, strict=True)]
+    keep = create_graph if retain_graph is None else retain_graph
+    cotangents = [g if create_graph else g.array for g in starts]
+    found = gradients(outs, cotangents, ins, keep, create_graph)
+    for i, g in enumerate(found):
+        if g is None and not allow_unused:
+            way_out = "allow_unused=True gives None for it"
+            raise GraphError(f"grad: the outputs do not depend on input {i}; {way_out}")
+    return tuple(g if g is None or create_graph else wrap(g) for g in found)
+
+
 def _call(name: str, func: Fn, inputs: Any, create: bool) -> tuple[Tensors, Any, Tensors]:
     """Inputs of its own for a function, what it makes of them, and that as a tuple."""
     with enable_grad():
-        xs = [
-            identity(x) if create and x.requires_grad else x.detach().requires_grad_()
-            for x in several(name, "inputs", inputs)
-        ]
+        given = [x if create else x.detach() for x in several(name, "inputs", inputs)]
+        xs = [identity(x) if x.requires_grad else x.detach().requires_grad_() for x in given]
         result = func(*xs)
     return xs, result, several(name, "the output", result)
 
@@ -38,16 +82,14 @@ def _vector(name: str, v: Any, like: Tensors) -> Tensors:
     if v is None and len(like) == 1 and like[0].numel() == 1:
         return (ones_like(like[0]),)
     vectors = () if v is None else several(name, "v", v)
-    if [x.shape for x in vectors] != [x.shape for x in like]:
-        got, wanted = ([x.shape for x in each] for each in (vectors, like))
+    got, wanted = ([x.shape for x in each] for each in (vectors, like))
+    if got != wanted:
         raise ShapeError(f"{name}: v is of the shapes {got}, expected {wanted}")
     return vectors
 
 
-def pull(
-    name: str, outputs: Tensors, inputs: Tensors, v: Tensors, create: bool, strict: bool,
-    what: str = "input",
-) -> tuple[Tensor, ...]:  # fmt: skip
+def pull(name: str, outputs: Tensors, inputs: Tensors, v: Tensors, create: bool, strict: bool,
+         what: str = "input") -> tuple[Tensor, ...]:  # fmt: skip
     """The gradients of the inputs, given those of the outputs; zeros where there is no way."""
     pairs = [(out, g) for out, g in zip(outputs, v, strict=True) if out.requires_grad]
     found: Any = [None] * len(inputs)
@@ -119,8 +161,7 @@ def hessian(func: Fn, inputs: Any, create_graph: bool = False, strict: bool = Fa
 
     def slope(*inner: Tensor) -> Any:
         xs, _, outs = _call("hessian", func, inner, True)
-        return _like(
-            inputs, pull("hessian", outs, xs, _vector("hessian", None, outs), True, strict)
-        )
+        one = _vector("hessian", None, outs)
+        return _like(inputs, pull("hessian", outs, xs, one, True, strict))
 
     return jacobian(slope, inputs, create_graph, strict)

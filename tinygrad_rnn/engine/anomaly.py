@@ -7,8 +7,6 @@ replaced by checked ones; at other times nothing of this costs anything.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
-from numbers import Real
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -31,7 +29,7 @@ _blocks = 0  # how many are open, in all threads
 def _flaw(value: Any) -> str:
     """What is wrong with the numbers of an array, a Tensor or a scalar; "" if nothing is."""
     array = getattr(value, "array", getattr(value, "values", value))  # of a Tensor, of a Part
-    array = np.asarray(array) if isinstance(array, Real) else array
+    array = np.asarray(array) if np.isscalar(array) else array
     xp = backend_of(array) if type(array) in backends else None
     if not xp or not xp.isdtype(array.dtype, "real floating") or xp.all(xp.isfinite(array)):
         return ""
@@ -52,7 +50,6 @@ def _where() -> str:
 def _checked(call: Callable[..., Any]) -> Callable[..., Any]:
     """A call of an op whose results are checked; an infinity may be handed on, a NaN may not."""
 
-    @wraps(call)
     def checked(self: Any, *args: Any, **settings: Any) -> Any:
         result = call(self, *args, **settings)
         where = _where()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import partial, wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import DTypeError, check_type
 
@@ -24,25 +24,26 @@ _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* f
 class _Mode:
     """A context manager and decorator that sets the switch and puts it back."""
 
-    def __init__(self, mode: bool) -> None:
-        self._mode = mode
+    _mode: bool
+
+    def __init__(self) -> None:
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        self._before.append(_recording.get())
+        self._before.append(recording())  # no token: the end may be in another context
         _recording.set(self._mode)
 
     def __exit__(self, *error: object) -> None:
         _recording.set(self._before.pop())
 
     def __call__(self, function: F) -> F:
-        mode = partial(_Mode, self._mode)  # one for each call: it may recurse, or run in threads
+        # One for each call: it may recurse, or run in threads.
+        mode = partial(set_grad_enabled, self._mode)
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
         if flags & _ASYNC_GENERATOR:
-            raise DTypeError(
-                f"{type(self).__name__}: cannot decorate the asynchronous generator "
-                f"{function.__name__!r}; use `with {type(self).__name__}():` around what it computes"
-            )
+            name, given = type(self).__name__, f"the asynchronous generator {function.__name__!r}"
+            way_out = f"use `with {name}():` around what it computes"
+            raise DTypeError(f"{name}: cannot decorate {given}; {way_out}")
 
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
             with mode():
@@ -52,9 +53,8 @@ class _Mode:
             with mode():
                 return function(*args, **kwargs)
 
-        wrapper: Any = coroutine if flags & _COROUTINE else call
-        if flags & _GENERATOR:
-            wrapper = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
+        drive: Any = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
+        wrapper = coroutine if flags & _COROUTINE else drive if flags & _GENERATOR else call
         return wraps(function)(wrapper)  # type: ignore[return-value]
 
 
@@ -81,26 +81,21 @@ def _drive(generator: Generator[Any, Any, Any], mode: Callable[[], _Mode]) -> An
 class _Switch(_Mode):
     """A mode that also decorates without parentheses: ``@tg.no_grad``."""
 
-    mode: ClassVar[bool]
-
     def __new__(cls, function: Any = None) -> Any:
         check_type(cls.__name__, Callable | None, "a function to decorate", function=function)
         return super().__new__(cls) if function is None else cls()(function)
-
-    def __init__(self) -> None:
-        super().__init__(self.mode)
 
 
 class no_grad(_Switch):
     """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in PyTorch."""
 
-    mode = False
+    _mode = False
 
 
 class enable_grad(_Switch):
     """Record inside, also within :class:`no_grad`, as in PyTorch."""
 
-    mode = True
+    _mode = True
 
 
 class set_grad_enabled(_Mode):
@@ -108,8 +103,8 @@ class set_grad_enabled(_Mode):
 
     def __init__(self, mode: bool) -> None:
         check_type("set_grad_enabled", int, "True or False", mode=mode)
-        super().__init__(bool(mode))
-        self._fresh = True
+        super().__init__()
+        self._mode, self._fresh = bool(mode), True
         super().__enter__()
 
     def __enter__(self) -> None:

@@ -58,10 +58,9 @@ class _Again:
         finally:
             default_generator.set_state(now)
         if done != before:
-            raise GraphError(
-                "checkpoint: the function did something else when it was run again for its "
-                "gradient: it may use the default generator, but nothing that changes in between"
-            )
+            wrong = "the function did something else when it was run again for its gradient"
+            way_out = "it may use the default generator, but nothing that changes in between"
+            raise GraphError(f"checkpoint: {wrong}: {way_out}")
         wanted = wanted or [True] * len(node.parents)
         ends = [x for x, want in zip(node.parents, wanted, strict=True) if want]
         inputs = [wrap(None, x) if type(x) is Node else x for x in ends]
@@ -69,17 +68,16 @@ class _Again:
         return [next(grads) if want else None for want in wanted]
 
 
-def checkpoint(
-    function: Callable[..., Any], *args: Any, preserve_rng_state: bool = True,
-    use_reentrant: bool = False, **kwargs: Any,
-) -> Any:  # fmt: skip
+def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: bool = True,
+               use_reentrant: bool = False, **kwargs: Any) -> Any:  # fmt: skip
     """``function(*args, **kwargs)``, as torch.utils.checkpoint.checkpoint: kept are its results alone.
 
     What it needs for its backward is dropped and computed again on the way back, at the cost of
     another forward pass. The function may use any tensors, parameters of modules and what was
     recorded before; it returns Tensors, or a nested structure of them and of other things. Random
     numbers of the default generator are drawn the same again, as in dropout, unless
-    ``preserve_rng_state`` is False. ``use_reentrant`` is PyTorch's: here there is one way. Works for derivatives of any order, and inside itself.
+    ``preserve_rng_state`` is False. ``use_reentrant`` is PyTorch's: here there is one way. Works
+    for derivatives of any order, and inside itself.
 
     Raises GraphError, in backward, if it did something else when it was run again.
 
@@ -99,10 +97,9 @@ def checkpoint(
     return result
 
 
-def checkpoint_sequence(
-    step: Callable[..., tuple[Any, Any]], *sequences: Any, state: Any = None,
-    chunk: int | None = None, dim: int = 0,
-) -> tuple[list[Any], Any]:  # fmt: skip
+def checkpoint_sequence(step: Callable[..., tuple[Any, Any]], *sequences: Any, state: Any = None,
+                        chunk: int | None = None,
+                        dim: int = 0) -> tuple[list[Any], Any]:  # fmt: skip
     """Run ``output, state = step(*chunks, state)`` over long sequences, chunk by chunk.
 
     Only the states between chunks are kept, and each chunk is run again for its gradient: with
@@ -128,10 +125,8 @@ def checkpoint_sequence(
     lengths = {x.shape[dim] for x in sequences}
     if len(lengths) != 1 or 0 in lengths:
         shapes = ", ".join(str(tuple(x.shape)) for x in sequences) or "nothing"
-        raise ShapeError(
-            f"checkpoint_sequence: got sequences of {shapes}, expected the same number of steps in "
-            f"all of them along dim {dim}, and at least one"
-        )
+        wanted = f"the same number of steps in all of them along dim {dim}, and at least one"
+        raise ShapeError(f"checkpoint_sequence: got sequences of {shapes}, expected {wanted}")
     (steps,) = lengths
     chunk = int((steps - 1) ** 0.5) + 1 if chunk is None else chunk
     check_integers("checkpoint_sequence", chunk=chunk)

@@ -1,0 +1,55 @@
+"""Generators: NumPy's numbers for a seed, and a state that goes on where it stood; what is drawn."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.random import default_generator, host
+
+seeds = st.integers(0, 2**80)
+
+
+@given(seeds)
+def test_a_seed_gives_numpys_numbers(seed):
+    wanted = np.random.Generator(np.random.PCG64(seed)).random(3)
+    generator = tg.Generator()
+    for _ in range(2):
+        assert generator.manual_seed(seed) is generator
+        np.testing.assert_array_equal(host(generator).random(3), wanted)
+
+
+@given(seeds, st.integers(0, 5))
+def test_a_state_goes_on_where_it_stood(seed, drawn):
+    """Also after an odd count of 32-bit draws, of which NumPy keeps a half."""
+    one, two = tg.Generator().manual_seed(seed), tg.Generator()
+    host(one).integers(0, 9, drawn, np.int32)
+    assert two.set_state(one.get_state()) is two
+    assert host(one).bit_generator.state == host(two).bit_generator.state
+    assert one.get_state().tolist() == two.get_state().tolist()
+
+
+def test_without_a_seed_it_is_the_same_each_time():
+    assert host(tg.Generator()).random() == host(tg.Generator().manual_seed(0)).random()
+
+
+def test_the_default_generator():
+    before = default_generator.get_state()
+    try:
+        assert tg.manual_seed(7) is default_generator
+        np.testing.assert_array_equal(
+            tg.rand(4), tg.rand(4, generator=tg.Generator().manual_seed(7))
+        )
+    finally:
+        default_generator.set_state(before)
+
+
+@pytest.mark.parametrize(
+    "arguments", [((5, (200,)), {}), ((5,), {"size": (200,)}), ((0, 5, (200,)), {})]
+)
+def test_the_forms_of_randint(arguments):
+    drawn = tg.randint(*arguments[0], **arguments[1], generator=tg.Generator().manual_seed(1))
+    assert drawn.shape == (200,)
+    assert drawn.dtype == tg.int64
+    assert set(drawn.tolist()) == set(range(5))

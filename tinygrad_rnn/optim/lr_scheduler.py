@@ -44,7 +44,7 @@ class LRScheduler:
     def check(self, state: Mapping[str, Any]) -> None:
         """Refuse settings that cannot be right, when they are given and when they are loaded."""
         checked(self._name, {"last_epoch": (check_integers, -1), **self.rules}, state)
-        for key in sorted(state.keys() & {"base_lrs", "_last_lr", "min_lr"}):
+        for key in [key for key in ("base_lrs", "_last_lr", "min_lr") if key in state]:
             self._rates(key, state[key])
 
     def _each(self, what: str, value: Any) -> list[Any]:

@@ -200,9 +200,9 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return _reduced("huber_loss", losses if weight is None else losses * weight, reduction)
 
 
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Opt = None,
-                                     reduction: str = "mean",
-                                     pos_weight: Opt = None) -> Tensor:  # fmt: skip
+def binary_cross_entropy_with_logits(
+        input: Tensor, target: Tensor, weight: Opt = None, reduction: str = "mean",
+        pos_weight: Opt = None) -> Tensor:  # fmt: skip
     """-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) of logits x and targets t of one shape.
 
     ``weight`` of each loss, ``pos_weight`` of its first part: both broadcast to the input's shape.

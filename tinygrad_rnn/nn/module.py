@@ -3,7 +3,7 @@
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from ..engine.node import check_writable
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check_type, described
 from ..tensor import Tensor, on_host
 
-T = TypeVar("T")
 Keys = namedtuple("Keys", "missing_keys unexpected_keys")
 
 
@@ -305,9 +304,9 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
-def _once(named: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+def _once(named: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Each thing under the first of its names only."""
-    seen: dict[int, tuple[str, T]] = {}
+    seen: dict[int, tuple[str, Any]] = {}
     for name, thing in named:
         seen.setdefault(id(thing), (name, thing))
     return list(seen.values())

@@ -113,12 +113,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
 
 
-# Which of n elements stands at place i; one behind the last is the value of mode="constant".
-_PLACES: dict[str, Any] = {
-    "constant": lambda i, n: np.where((i >= 0) & (i < n), i, n),
-    "reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i)),
-    "replicate": lambda i, n: i.clip(0, n - 1),
-}
+# Which of n elements stands at place i.
+_PLACES: dict[str, Any] = {"reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i))}
+_PLACES["replicate"] = lambda i, n: i.clip(0, n - 1)
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
@@ -129,23 +126,26 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
     """
     check.tensors("pad", input=input)
     check_type("pad", tuple | list, "sizes in a tuple", pad=pad)
-    check.choice("pad", tuple(_PLACES), mode=mode)
+    check.choice("pad", ("constant", *_PLACES), mode=mode)
     check.integers("pad", -sys.maxsize, **{f"pad[{i}]": size for i, size in enumerate(pad)})
     if value is not None and mode != "constant":
         raise OptionError(f"pad: value is {value}, which mode={mode!r} does not take")
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ShapeError(f"pad: got {len(pad)} sizes, expected two for each of some last dims")
     for dim, left, right in zip(range(input.ndim)[::-1], pad[::2], pad[1::2], strict=False):
-        n = input.shape[dim]
+        before, n, after = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
         most = {"reflect": max(n - 1, 0), "replicate": n * sys.maxsize}.get(mode, sys.maxsize)
         if n + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
             got = f"{left} and {right} do not fit dim {dim}"
             raise ShapeError(f"pad: {got} of an input of shape {input.shape}, mode={mode!r}")
         if mode == "constant":
-            one = (*input.shape[:dim], 1, *input.shape[dim + 1 :])
-            input = functions.cat([input, full(one, value or 0, input.dtype, input.device)], dim)
-        places = _PLACES[mode](np.arange(-left, n + right), n)
-        input = input.index_select(dim, as_tensor(places, device=input.device))
+            shapes = [(*before, max(size, 0), *after) for size in (left, right)]
+            first, last = [full(s, value or 0, input.dtype, input.device) for s in shapes]
+            kept = input.narrow(dim, max(-left, 0), n + min(left, 0) + min(right, 0))
+            input = functions.cat([first, kept, last], dim)
+        else:
+            places = _PLACES[mode](np.arange(-left, n + right), n)
+            input = input.index_select(dim, as_tensor(places, device=input.device))
     return input
 
 

@@ -106,11 +106,10 @@ class Module:
         self._buffers = held | {name: persistent}
         self.__dict__[name] = tensor
 
-    def _check_name(self, function: str, name: Any) -> None:
+    def _check_name(self, who: str, name: Any) -> None:
         """Refuse a name under which something could not be found again."""
         if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
-            wrong = f"the name {name!r} is no text, empty, has a dot or is taken"
-            raise OptionError(f"{function}: {wrong}")
+            raise OptionError(f"{who}: the name {name!r} is no text, empty, has a dot or is taken")
 
     # ------------------------------------------------------------ what is inside
 

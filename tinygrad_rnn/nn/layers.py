@@ -125,11 +125,11 @@ class Functional(Layer):
 
     def __init_subclass__(cls, of: Callable[..., Any] | None = None) -> None:
         if of is not None:  # else it is that of the class above
-            cls.function = staticmethod(of)
+            cls.function = of
 
     def forward(self, *inputs: Any) -> Any:
         check.tensors(self._name, **dict(zip(("input", "target"), inputs, strict=False)))
-        return self.function(*inputs, **{name: getattr(self, name) for name in self._kept})
+        return type(self).function(*inputs, **{name: getattr(self, name) for name in self._kept})
 
 
 class Identity(Module):

@@ -153,7 +153,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
 
 
 def _reduced(name: str, losses: Tensor, reduction: str, weight: Opt = None) -> Tensor:
-    """The losses as they are, their sum, or their mean; by weight, of which the mean is over."""
+    """The losses, by weight: as they are, their sum, or their mean, over the weights if there are."""
     losses = losses if weight is None else losses * weight
     if reduction != "mean":
         return losses if reduction == "none" else losses.sum()
@@ -249,8 +249,8 @@ def _dim_of_classes(name: str, input: Tensor, target: Tensor, weight: Opt, ignor
         if weight is not None or not inside or 0 <= ignore < classes:  # else all of them count
             some = (_shares(target, weight, ignore, input.dtype)[2] != 0).any()
         if not some:
-            got = f"nothing but ignore_index={ignore} and classes of weight 0"
-            raise ShapeError(f"{name}: the mean over no targets: {target.shape} with {got}")
+            got = f"nothing but ignore_index={ignore} and classes of weight 0 in {target.shape}"
+            raise ShapeError(f"{name}: the mean over no targets is not defined: {got}")
     return dim
 
 

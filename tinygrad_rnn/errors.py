@@ -59,7 +59,7 @@ def described(value: Any, kind: str | None = None) -> str:
     return type(value).__name__
 
 
-def check_type(name: str, kinds: Any, expected: str, **values: Any) -> None:
+def check_type(name: str, kinds: Any, expected: str, /, **values: Any) -> None:
     """Refuse values that are not of one of the types; ``expected`` says them, and the way out."""
     for what, value in values.items():
         if not isinstance(value, kinds):

@@ -183,6 +183,14 @@ def test_a_module_dict_does_as_a_dict_does():
     assert isinstance(caught.value, NameMissing) and str(caught.value).startswith("nn.ModuleDict")
 
 
+@pytest.mark.parametrize("name", ["name", "kinds", "expected", "given"])
+def test_no_name_is_an_argument_of_our_checks(name):
+    """A name of a module is also the name by which a check is told of it."""
+    module = nn.Tanh()
+    assert nn.ModuleDict({name: module})[name] is module
+    assert nn.Sequential(OrderedDict({name: module}))[0] is module
+
+
 def test_a_module_dict_takes_all_or_none():
     ours = nn.ModuleDict({"one": nn.Tanh()})
     before = dict(ours.__dict__)

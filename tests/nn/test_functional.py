@@ -1,5 +1,6 @@
 """nn.functional beyond what layers and losses test: far out, at kinks, padding, normalising."""
 
+import inspect
 import math
 
 import mpmath
@@ -194,6 +195,21 @@ def test_modules_of_functions_hold_their_options():
     dropout = nn.Dropout(0.5)
     dropout.p = 0.0  # an option is an attribute
     np.testing.assert_array_equal(dropout(x).numpy(), x.numpy())
+
+
+@pytest.mark.parametrize("layer", [nn.Tanh, nn.ReLU, nn.Sigmoid])
+def test_what_has_no_options_takes_none(layer):
+    assert not inspect.signature(layer).parameters
+    with pytest.raises(TypeError, match="inplace"):
+        layer(inplace=True)
+
+
+def test_a_subclass_calls_the_function_of_its_class():
+    class Sum(nn.MSELoss):
+        def __init__(self):
+            super().__init__("sum")
+
+    assert Sum()(tg.ones(3), tg.zeros(3)).item() == 3.0
 
 
 def test_the_names_are_pytorchs_alone():

@@ -211,6 +211,7 @@ def test_a_group_that_joins_is_scheduled_too(make):
         scheduler.step(*[3.0][: isinstance(scheduler, ReduceLROnPlateau)])
     kinds = {StepLR: [0.125, 2.0], LambdaLR: [0.125, 1.0], ReduceLROnPlateau: [0.25, 2.0]}
     assert rates(optimizer) == kinds[type(scheduler)]
+    assert scheduler.base_lrs == [group["initial_lr"] for group in optimizer.param_groups]
     assert len(scheduler.base_lrs) == 2
     assert not scheduler.misfits(scheduler.state_dict())
 

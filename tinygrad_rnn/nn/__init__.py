@@ -1,13 +1,12 @@
 """Modules, layers, losses, initial values, clipping: torch.nn's names."""
 
-from . import functional, init, layers, losses, utils
+from . import functional, init, layers, utils
 from .clip import GradientClipping
 from .containers import ModuleDict, ModuleList, Sequential
 from .layers import *
-from .losses import *
 from .module import Module, Parameter
 from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "GradientClipping", "LSTMCell", "Module", "ModuleDict"]
 __all__ += ["ModuleList", "Parameter", "RNNCell", "Sequential", "functional", "init", "utils"]
-__all__ += layers.__all__ + losses.__all__
+__all__ += layers.__all__

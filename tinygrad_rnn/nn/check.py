@@ -81,16 +81,6 @@ def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -
     like(name, why, input.shape, input.dtype, target=target, weight=weight)
 
 
-def scores(name: str, input: Any, target: Any, weight: Any) -> int:
-    """The dim of the classes; refuses scores that have none, and another number of weights."""
-    tensors(name, input=input, target=target)
-    if not input.ndim or input.dtype.kind != "f":
-        raise ShapeError(f"{name}: input is {described(input)}, expected float scores (N, V)")
-    axis = min(input.ndim - 1, 1)
-    like(name, ", of each class", input.shape[axis : axis + 1], input.dtype, weight=weight)
-    return axis
-
-
 def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None) -> bool:
     """Refuse what are no ids in [0, count): the message names the first and its place.
 
@@ -99,16 +89,16 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
     tensors(name, **{what: given})
     if given.dtype.kind not in "iu":
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
-    xp, data = backend_of(given.array), given.array
+    xp = backend_of(given.array)
     # Below 0 is far above as uint64: one look at each.
-    if not given.numel() or int(xp.max(xp.astype(data, np.dtype(np.uint64)))) < count:
+    if not given.numel() or int(xp.max(xp.astype(given.array, np.dtype(np.uint64)))) < count:
         return True
-    data = given.long().array
-    wrong = xp.here(lambda: (data < 0) | (data >= count))()
+    wide = given.long()
+    wrong = (wide < 0) | (wide >= count)
     if ignore is not None:
-        wrong = xp.here(lambda: wrong & (data != ignore))()
-    if xp.any(wrong):
-        place = tuple([int(i) for i in np.argwhere(xp.to_host(wrong))[0]])
+        wrong = wrong & (wide != ignore)
+    if wrong.any():
+        place = tuple(np.argwhere(wrong.cpu().numpy())[0].tolist())
         got = f"{what} has {given[place].item()} at {place}"
         raise IdError(f"{name}: {got}, expected ids in [0, {count})")
     return False

@@ -16,10 +16,9 @@ class _Container(Module):
     def _hold(self, named: Any, instead: bool = False) -> None:
         """Take in modules under these names, all or none; ``instead`` of those that it has."""
         fresh, held = dict(named), dict(self.named_children())
-        for name, module in fresh.items():
-            if name not in held:
-                self._check_name(self._name, name)
-            check_type(self._name, Module, "a Module", **{name: module})
+        for name in [name for name in fresh if name not in held]:
+            self._check_name(self._name, name)
+        check_type(self._name, Module, "a Module", **fresh)
         for name in held if instead else ():
             del self.__dict__[name]
         self.__dict__.update(fresh)

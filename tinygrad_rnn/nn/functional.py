@@ -54,10 +54,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
     return input * as_tensor(scale, device=input.device)
 
 
-def layer_norm(
-    input: Tensor, normalized_shape: int | Sequence[int], weight: Opt = None,
-    bias: Opt = None, eps: float = 1e-5,
-) -> Tensor:  # fmt: skip
+def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Opt = None,
+               bias: Opt = None, eps: float = 1e-5) -> Tensor:  # fmt: skip
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims: Ba, Kiros, Hinton 2016."""
     check.floats("layer_norm", input, weight)
     check.options("layer_norm", eps=eps)
@@ -120,9 +118,8 @@ _PLACES: dict[str, Any] = {"reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i))}
 _PLACES["replicate"] = lambda i, n: i.clip(0, n - 1)
 
 
-def pad(
-    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
+        value: float | None = None) -> Tensor:  # fmt: skip
     """With ``pad`` = (left, right) more elements in the last dim, then in the one before, and so on.
 
     Fewer, where they are negative. ``mode`` is constant, reflect or replicate, for any dims.
@@ -135,36 +132,32 @@ def pad(
         raise OptionError(f"pad: value is {value}, which mode={mode!r} does not take")
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ShapeError(f"pad: got {len(pad)} sizes, expected two for each of some last dims")
-    shape, inner, outer = list(input.shape), [slice(None)] * input.ndim, [slice(None)] * input.ndim
     for dim, left, right in zip(range(input.ndim)[::-1], pad[::2], pad[1::2], strict=False):
-        n = input.shape[dim]
+        before, n, after = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
         most = {"reflect": max(n - 1, 0), "replicate": n * sys.maxsize}.get(mode, sys.maxsize)
         if n + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
             got = f"{left} and {right} do not fit dim {dim}"
             raise ShapeError(f"pad: {got} of an input of shape {input.shape}, mode={mode!r}")
-        if mode != "constant":
+        if mode == "constant":
+            shapes = [(*before, max(size, 0), *after) for size in (left, right)]
+            first, last = [full(s, value or 0, input.dtype, input.device) for s in shapes]
+            kept = input.narrow(dim, max(-left, 0), n + min(left, 0) + min(right, 0))
+            input = functions.cat([first, kept, last], dim)
+        else:
             places = _PLACES[mode](np.arange(-left, n + right), n)
             input = input.index_select(dim, as_tensor(places, device=input.device))
-        shape[dim] = n + left + right
-        inner[dim] = slice(max(-left, 0), n + min(right, 0))
-        outer[dim] = slice(max(left, 0), n + left + min(right, 0))
-    if mode != "constant":
-        return input
-    base = full(shape, 0 if value is None else value, input.dtype, input.device)
-    return ops.put(base, input[tuple(inner)], tuple(outer))
+    return input
 
 
 # ---------------------------------------------------------------- losses
 
 
-def _reduced(
-    name: str, losses: Tensor, reduction: str, weight: Opt = None, shares: bool = False
-) -> Tensor:
-    """The losses by weight: as they are, their sum, or their mean; ``shares``: over the weights."""
+def _reduced(name: str, losses: Tensor, reduction: str, weight: Opt = None) -> Tensor:
+    """The losses, by weight: as they are, their sum, or their mean, over the weights if there are."""
     losses = losses if weight is None else losses * weight
     if reduction != "mean":
         return losses if reduction == "none" else losses.sum()
-    count: Any = losses.numel() if weight is None or not shares else weight.sum()
+    count: Any = losses.numel() if weight is None else weight.sum()
     if not count:
         raise ShapeError(f"{name}: the mean of no elements (shape {losses.shape}) is not defined")
     return losses.sum() / count
@@ -175,13 +168,13 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt
     check.pair("mse_loss", input, target, weight, reduction=reduction)
     if reduction == "mean" and weight is None and input.numel():
         return ops.mse(input, target)
-    return _reduced("mse_loss", (input - target).square(), reduction, weight, shares=True)
+    return _reduced("mse_loss", (input - target).square(), reduction, weight)
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt = None) -> Tensor:
     """|input - target|, of two tensors of one shape."""
     check.pair("l1_loss", input, target, weight, reduction=reduction)
-    return _reduced("l1_loss", (input - target).abs(), reduction, weight, shares=True)
+    return _reduced("l1_loss", (input - target).abs(), reduction, weight)
 
 
 def _huber(difference: Tensor, bound: float) -> Tensor:
@@ -190,9 +183,8 @@ def _huber(difference: Tensor, bound: float) -> Tensor:
     return near * (difference - near * 0.5)
 
 
-def smooth_l1_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
-) -> Tensor:
+def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean",
+                   beta: float = 1.0) -> Tensor:  # fmt: skip
     """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, of d = input - target."""
     check.pair("smooth_l1_loss", input, target, reduction=reduction, beta=beta)
     difference = input - target
@@ -200,19 +192,17 @@ def smooth_l1_loss(
     return _reduced("smooth_l1_loss", losses, reduction)
 
 
-def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
-    weight: Opt = None,
-) -> Tensor:  # fmt: skip
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
+               weight: Opt = None) -> Tensor:  # fmt: skip
     """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), of d = input - target."""
     check.pair("huber_loss", input, target, weight, reduction=reduction, delta=delta)
-    return _reduced("huber_loss", _huber(input - target, delta), reduction, weight)
+    losses = _huber(input - target, delta)  # the mean is over all, as PyTorch's, whatever weighs
+    return _reduced("huber_loss", losses if weight is None else losses * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, weight: Opt = None, reduction: str = "mean",
-    pos_weight: Opt = None,
-) -> Tensor:  # fmt: skip
+        input: Tensor, target: Tensor, weight: Opt = None, reduction: str = "mean",
+        pos_weight: Opt = None) -> Tensor:  # fmt: skip
     """-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) of logits x and targets t of one shape.
 
     ``weight`` of each loss, ``pos_weight`` of its first part: both broadcast to the input's shape.
@@ -235,14 +225,20 @@ def _shares(target: Tensor, weight: Opt, ignore: int, dtype: Any) -> tuple[Tenso
     return index, kept, kept.to(dtype) if weight is None else ops.where(kept, weight[index], 0.0)
 
 
-def _check_classes(
-    name: str, input: Tensor, target: Tensor, weight: Opt, ignore: int, reduction: str
-) -> None:
-    """Refuse targets that are no classes, and the mean over none that counts."""
+def _dim_of_classes(name: str, input: Tensor, target: Tensor, weight: Opt, ignore: int,
+                    reduction: str, probabilities: bool = False) -> int:  # fmt: skip
+    """Refuse scores, targets and weights that do not fit, and the mean over none that counts."""
+    check.tensors(name, input=input, target=target)
+    if not input.ndim or input.dtype.kind != "f":
+        raise ShapeError(f"{name}: input is {described(input)}, expected float scores (N, V)")
+    dim = min(input.ndim - 1, 1)
+    outer, classes = input.shape[:dim] + input.shape[dim + 1 :], input.shape[dim]
+    check.like(name, ", of each class", (classes,), input.dtype, weight=weight)
+    if probabilities and target.dtype.kind == "f":
+        check.like(name, ", probabilities as the input", input.shape, input.dtype, target=target)
+        return dim
     if weight is not None and weight.requires_grad:
         raise GraphError(f"{name}: weight requires grad, but has no gradient; use weight.detach()")
-    axis = min(input.ndim - 1, 1)
-    outer, classes = input.shape[:axis] + input.shape[axis + 1 :], input.shape[axis]
     if target.shape != outer or target.dtype.kind not in "iu":
         expected = f"class indices of shape {outer}, or probabilities of the shape of the input"
         way = "classes are its dim 1: of (T, B, V) use input.flatten(0, 1), target.flatten()"
@@ -253,31 +249,26 @@ def _check_classes(
         if weight is not None or not inside or 0 <= ignore < classes:  # else all of them count
             some = (_shares(target, weight, ignore, input.dtype)[2] != 0).any()
         if not some:
-            got = f"nothing but ignore_index={ignore} and classes of weight 0"
-            what = f"the mean over no targets is not defined: target of shape {target.shape}"
-            raise ShapeError(f"{name}: {what} has {got}")
+            got = f"nothing but ignore_index={ignore} and classes of weight 0 in {target.shape}"
+            raise ShapeError(f"{name}: the mean over no targets is not defined: {got}")
+    return dim
 
 
-def nll_loss(
-    input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
-    reduction: str = "mean",
-) -> Tensor:  # fmt: skip
+def nll_loss(input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
+             reduction: str = "mean") -> Tensor:  # fmt: skip
     """-input at the class: of log-probabilities (N, V, ...) and class indices (N, ...)."""
     check.options("nll_loss", reduction=reduction, ignore_index=ignore_index)
-    axis = check.scores("nll_loss", input, target, weight)
-    _check_classes("nll_loss", input, target, weight, ignore_index, reduction)
+    dim = _dim_of_classes("nll_loss", input, target, weight, ignore_index, reduction)
     index, kept, share = _shares(target, weight, ignore_index, input.dtype)
-    picked = input.take_along_dim(index.unsqueeze(axis), axis).squeeze(axis)
-    return _reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share, shares=True)
+    picked = input.take_along_dim(index.unsqueeze(dim), dim).squeeze(dim)
+    return _reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share)
 
 
 _USUAL = {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}
 
 
-def cross_entropy(
-    input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
-    reduction: str = "mean", label_smoothing: float = 0.0,
-) -> Tensor:  # fmt: skip
+def cross_entropy(input: Tensor, target: Tensor, weight: Opt = None, ignore_index: int = -100,
+                  reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:  # fmt: skip
     """Cross entropy in nats of logits (N, V, ...) and class indices (N, ...), as PyTorch's.
 
     Also (V,) with a 0-d target, and targets that are probabilities, of the logits' shape.
@@ -288,24 +279,18 @@ def cross_entropy(
     >>> cross_entropy(tg.zeros(2, 4), tg.tensor([0, 3])).item()  # log(4)
     1.3862943649291992
     """
-    name = "cross_entropy"
-    given = {
-        "ignore_index": ignore_index,
-        "reduction": reduction,
-        "label_smoothing": label_smoothing,
-    }
+    given = {"ignore_index": ignore_index, "reduction": reduction}
+    given["label_smoothing"] = label_smoothing
     if given != _USUAL:  # else there is nothing to check, once for each step
-        check.options(name, **given)
-    axis = check.scores(name, input, target, weight)
-    classes = input.shape[axis]
+        check.options("cross_entropy", **given)
+    dim = _dim_of_classes("cross_entropy", input, target, weight, ignore_index, reduction, True)
+    classes = input.shape[dim]
     if target.dtype.kind == "f":
-        check.like(name, ", probabilities as the input", input.shape, input.dtype, target=target)
         share = target * (1.0 - label_smoothing) + label_smoothing / classes
         if weight is not None:
-            share = share * weight.reshape(-1, *(1,) * (input.ndim - axis - 1))
-        return _reduced(name, -(share * input.log_softmax(axis)).sum(axis), reduction)
-    _check_classes(name, input, target, weight, ignore_index, reduction)
-    logits = input if axis == input.ndim - 1 else input.movedim(axis, -1)
+            share = share * weight.reshape(-1, *(1,) * (input.ndim - dim - 1))
+        return _reduced("cross_entropy", -(share * input.log_softmax(dim)).sum(dim), reduction)
+    logits = input if dim == input.ndim - 1 else input.movedim(dim, -1)
     rows = logits if logits.ndim == 2 else logits.reshape(target.numel(), classes)
     flat = target if target.ndim == 1 else target.reshape(target.numel())
     loss = ops.cross_entropy(rows, flat, weight, **given)

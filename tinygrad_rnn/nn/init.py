@@ -23,8 +23,10 @@ def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
     check_type(name, Real, "a number", **numbers)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
         raise DTypeError(f"{name}: got {described(tensor)}, expected a float Tensor")
-    if (dims == "2 dims" and tensor.ndim != 2) or (dims and tensor.ndim < 2):
-        raise ShapeError(f"{name}: got a tensor of shape {tensor.shape}, expected {dims}")
+    few = tensor.ndim < 2 or not tensor.numel()
+    if (dims and few) or (dims == "2 dims" and tensor.ndim != 2):
+        got = f"a tensor of shape {tensor.shape}"
+        raise ShapeError(f"{name}: got {got}, expected {dims}, and some elements")
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
@@ -37,8 +39,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     check.choice("calculate_gain", tuple(_GAINS), nonlinearity=nonlinearity)
     slope = 0.01 if param is None else param
     check.numbers("calculate_gain", param=slope)
-    leaky = nonlinearity == "leaky_relu"
-    return math.sqrt(2.0 / (1.0 + slope**2)) if leaky else _GAINS[nonlinearity]
+    return math.sqrt(2 / (1 + slope**2)) if nonlinearity == "leaky_relu" else _GAINS[nonlinearity]
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = None) -> Tensor:
@@ -93,8 +94,6 @@ def _spread(name: str, tensor: Tensor, gain: float, fan: str, generator: Any) ->
     The fan is how many inputs each unit of a weight (out, in, ...) has, or outputs, or the mean.
     """
     _check(name, tensor, "a weight of at least 2 dims", gain=gain)
-    if not tensor.numel():
-        raise ShapeError(f"{name}: got a tensor of shape {tensor.shape}, expected some elements")
     fans = {"fan_in": tensor.numel() / len(tensor), "fan_out": tensor.numel() / tensor.shape[1]}
     std = gain / math.sqrt(fans.get(fan) or sum(fans.values()) / 2)
     if "normal" in name:
@@ -112,19 +111,15 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> 
     return _spread("xavier_normal_", tensor, gain, "mean", generator)
 
 
-def kaiming_uniform_(
-    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-    generator: Gen = None,
-) -> Tensor:  # fmt: skip
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in",
+                     nonlinearity: str = "leaky_relu", generator: Gen = None) -> Tensor:  # fmt: skip
     """Uniform, of deviation gain / sqrt(fan): He et al. 2015."""
     check.choice("kaiming_uniform_", ("fan_in", "fan_out"), mode=mode)
     return _spread("kaiming_uniform_", tensor, calculate_gain(nonlinearity, a), mode, generator)
 
 
-def kaiming_normal_(
-    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-    generator: Gen = None,
-) -> Tensor:  # fmt: skip
+def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in",
+                    nonlinearity: str = "leaky_relu", generator: Gen = None) -> Tensor:  # fmt: skip
     """Normal, of deviation gain / sqrt(fan): He et al. 2015."""
     check.choice("kaiming_normal_", ("fan_in", "fan_out"), mode=mode)
     return _spread("kaiming_normal_", tensor, calculate_gain(nonlinearity, a), mode, generator)

@@ -1,21 +1,25 @@
-"""Layers without a state: Linear, Embedding, Dropout, LayerNorm, activations."""
+"""Layers without a state: Linear, Embedding, Dropout, LayerNorm, activations, losses."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ..creation import empty
-from ..errors import DTypeError
 from ..tensor import Tensor
 from . import check, init
 from . import functional as F
 from .module import Module, Parameter
 
-__all__ = ["Dropout", "Embedding", "Flatten", "Identity", "LayerNorm", "Linear", "LogSoftmax"]
-__all__ += ["ReLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "HuberLoss"]
+__all__ += ["Identity", "L1Loss", "LayerNorm", "Linear", "LogSoftmax", "MSELoss", "NLLLoss", "ReLU"]
+__all__ += ["Sigmoid", "SmoothL1Loss", "Softmax", "Tanh"]
 
 
 class Layer(Module):
     """What layers share: settings, which are checked and then attributes."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self._keep(**settings)
 
     def _keep(self, **settings: Any) -> None:
         check.options(self._name, **settings)
@@ -40,8 +44,7 @@ class Linear(Layer):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__()
-        self._keep(in_features=in_features, out_features=out_features)
+        super().__init__(in_features=in_features, out_features=out_features)
         self.weight = Parameter(empty(out_features, in_features))
         self.bias = Parameter(empty(out_features)) if bias else None
         self.reset_parameters()
@@ -64,11 +67,9 @@ class Embedding(Layer):
     not in [0, num_embeddings).
     """
 
-    def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
-    ) -> None:
-        super().__init__()
-        self._keep(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+    def __init__(self, num_embeddings: int, embedding_dim: int,
+                 padding_idx: int | None = None) -> None:  # fmt: skip
+        super().__init__(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.padding_idx = check.row(self._name, padding_idx, num_embeddings)
         self.weight = Parameter(empty(num_embeddings, embedding_dim))
         self.reset_parameters()
@@ -94,13 +95,10 @@ class LayerNorm(Layer):
     shape start as ones and zeros.
     """
 
-    def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
-        elementwise_affine: bool = True, bias: bool = True,
-    ) -> None:  # fmt: skip
-        super().__init__()
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
+                 elementwise_affine: bool = True, bias: bool = True) -> None:  # fmt: skip
         shape = check.shape(self._name, normalized_shape)
-        self._keep(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
+        super().__init__(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
         self.weight = Parameter(empty(*shape)) if elementwise_affine else None
         self.bias = Parameter(empty(*shape)) if elementwise_affine and bias else None
         self.reset_parameters()
@@ -118,32 +116,20 @@ class LayerNorm(Layer):
 
 
 class Functional(Layer):
-    """A function of `functional` as a module: its options are kept, as attributes."""
+    """A function as a module: ``class M(Functional, of=f)``; its settings are what f is called with.
+
+    The tensors come first: the input, and the target of a loss.
+    """
 
     function: ClassVar[Callable[..., Any]]
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__()
-        function = getattr(type(self).function, "__wrapped__", type(self).function)
-        if unknown := ", ".join(options.keys() - set(function.__code__.co_varnames)):
-            raise DTypeError(f"{self._name}: got the unknown option {unknown}")
-        self._keep(**options)
+    def __init_subclass__(cls, of: Callable[..., Any] | None = None) -> None:
+        if of is not None:  # else it is that of the class above
+            cls.function = of
 
     def forward(self, *inputs: Any) -> Any:
         check.tensors(self._name, **dict(zip(("input", "target"), inputs, strict=False)))
         return type(self).function(*inputs, **{name: getattr(self, name) for name in self._kept})
-
-
-class Dropout(Functional):
-    """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
-
-    function = F.dropout
-
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__(p=p)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.dropout(input, self.p, self.training)
 
 
 class Identity(Module):
@@ -153,22 +139,31 @@ class Identity(Module):
         return input
 
 
-class Tanh(Functional):
+class Dropout(Layer):
+    """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(p=p)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout(input, self.p, self.training)
+
+
+class _Plain(Functional):
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Tanh(_Plain, of=F.tanh):
     """tanh(x)."""
 
-    function = F.tanh
 
-
-class ReLU(Functional):
+class ReLU(_Plain, of=F.relu):
     """max(x, 0)."""
 
-    function = F.relu
 
-
-class Sigmoid(Functional):
+class Sigmoid(_Plain, of=F.sigmoid):
     """1 / (1 + e^-x)."""
-
-    function = F.sigmoid
 
 
 class _AlongDim(Functional):
@@ -176,22 +171,71 @@ class _AlongDim(Functional):
         super().__init__(dim=dim)
 
 
-class Softmax(_AlongDim):
+class Softmax(_AlongDim, of=F.softmax):
     """e^x / sum(e^x) along a dim."""
 
-    function = F.softmax
 
-
-class LogSoftmax(_AlongDim):
+class LogSoftmax(_AlongDim, of=F.log_softmax):
     """log(softmax(x)) along a dim."""
 
-    function = F.log_softmax
 
-
-class Flatten(Functional):
+class Flatten(Functional, of=Tensor.flatten):
     """The dims from ``start_dim`` to ``end_dim`` as one."""
-
-    function = Tensor.flatten
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__(start_dim=start_dim, end_dim=end_dim)
+
+
+# ---------------------------------------------------------------- losses
+
+
+class _Reduced(Functional):
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+
+
+class MSELoss(_Reduced, of=F.mse_loss):
+    """(input - target)^2: its mean, its sum, or as it is."""
+
+
+class L1Loss(_Reduced, of=F.l1_loss):
+    """|input - target|: its mean, its sum, or as it is."""
+
+
+class SmoothL1Loss(Functional, of=F.smooth_l1_loss):
+    """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, of d = input - target."""
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction=reduction, beta=beta)
+
+
+class HuberLoss(Functional, of=F.huber_loss):
+    """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), of d = input - target."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction=reduction, delta=delta)
+
+
+class CrossEntropyLoss(Functional, of=F.cross_entropy):
+    """Cross entropy in nats of logits (N, V, ...) and classes (N, ...) or probabilities."""
+
+    def __init__(self, weight: Tensor | None = None, ignore_index: int = -100,
+                 reduction: str = "mean", label_smoothing: float = 0.0) -> None:  # fmt: skip
+        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction,
+                         label_smoothing=label_smoothing)  # fmt: skip
+
+
+class NLLLoss(Functional, of=F.nll_loss):
+    """-input at the class: of log-probabilities (N, V, ...) and classes (N, ...)."""
+
+    def __init__(self, weight: Tensor | None = None, ignore_index: int = -100,
+                 reduction: str = "mean") -> None:  # fmt: skip
+        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
+class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
+    """Cross entropy in nats of logits and of probabilities that something is true, of one shape."""
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean",
+                 pos_weight: Tensor | None = None) -> None:  # fmt: skip
+        super().__init__(weight=weight, reduction=reduction, pos_weight=pos_weight)

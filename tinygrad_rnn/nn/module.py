@@ -3,16 +3,15 @@
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..creation import as_tensor, empty
 from ..engine.node import check_writable
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check_type, described
-from ..tensor import Tensor
+from ..tensor import Tensor, on_host
 
-T = TypeVar("T")
 Keys = namedtuple("Keys", "missing_keys unexpected_keys")
 
 
@@ -79,10 +78,8 @@ class Module:
             kind = Tensor
         if not isinstance(value, kind | None):
             what = "buffer" if kind is Tensor else type(held).__name__
-            got = f"{name} is a {what}, so it can become another one or None"
-            raise DTypeError(
-                f"{type(self).__name__}: {got}, not {described(value)}; `del` it first"
-            )
+            got = f"{type(self).__name__}: {name} is a {what}, so it can become another one or None"
+            raise DTypeError(f"{got}, not {described(value)}; `del` it first")
         if isinstance(value, Parameter) and value.name == "parameter":
             value.name = name
         self._warn_of_hidden(name, value)
@@ -95,12 +92,10 @@ class Module:
             return
         if any(isinstance(item, Module | Parameter) for item in items):
             self.__dict__["_warned"] = (*warned, name)  # once, when filled or when looked through
-            warnings.warn(
-                f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds modules "
-                "or parameters: they are not registered and will not be trained or saved; use "
-                "nn.ModuleList or nn.ModuleDict, and attributes of their own for parameters",
-                stacklevel=3,
-            )
+            what = f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds"
+            why = "modules or parameters: they are not registered and will not be trained or saved;"
+            way = "use nn.ModuleList or nn.ModuleDict, and attributes of their own for parameters"
+            warnings.warn(f"{what} {why} {way}", stacklevel=3)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Hold a tensor that is moved with the module, and saved if persistent, but not trained."""
@@ -111,11 +106,10 @@ class Module:
         self._buffers = held | {name: persistent}
         self.__dict__[name] = tensor
 
-    def _check_name(self, function: str, name: Any) -> None:
+    def _check_name(self, who: str, name: Any) -> None:
         """Refuse a name under which something could not be found again."""
         if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
-            wrong = f"the name {name!r} is no text, empty, has a dot or is taken"
-            raise OptionError(f"{function}: {wrong}")
+            raise OptionError(f"{who}: the name {name!r} is no text, empty, has a dot or is taken")
 
     # ------------------------------------------------------------ what is inside
 
@@ -210,12 +204,11 @@ class Module:
         parts = [p for _, t in _once(self._tensors()) for p in (t, t.grad) if p is not None]
         fresh = []
         for part in parts:
-            kind = part.dtype if part.dtype.kind == "f" else np.float32
-            wanted = empty(0, dtype=kind, device=part.device).to(*args, **kwargs)
-            if wanted.dtype.kind != "f":
-                raise DTypeError(f"{type(self).__name__}.to: got {wanted.dtype}, expected floats")
-            wanted = wanted if part.dtype.kind == "f" else wanted.to(part.dtype)
-            fresh.append(part.detach().to(wanted).array)
+            is_float, own = part.dtype.kind == "f", part.detach()
+            moved = (own if is_float else empty(0, device=part.device)).to(*args, **kwargs)
+            if moved.dtype.kind != "f":
+                raise DTypeError(f"{type(self).__name__}.to: got {moved.dtype}, expected floats")
+            fresh.append((moved if is_float else own.to(moved.device)).array)
         for part, array in zip(parts, fresh, strict=True):
             part.version[0] += part.array is not array
             part.array = array
@@ -245,37 +238,44 @@ class Module:
         says that missing and unexpected names do not fit either.
         """
         name = f"{type(self).__name__}.load_state_dict"
-        if wrong := self.misfits(state_dict, strict):
+        wrong, values = self._compared(name, state_dict, strict)
+        if wrong:
             raise CheckpointError(f"{name}: nothing was loaded, as " + "; ".join(wrong))
         held, pairs = self.state_dict(), []
-        for key, own in held.items():
-            if key in state_dict:
-                check_writable(own.array, name)
-                pairs.append((own, as_tensor(_host_array(key, state_dict[key]), device=own.device)))
+        for key in [key for key in held if key in values]:
+            check_writable(held[key].array, name)
+            pairs.append((held[key], as_tensor(values[key], device=held[key].device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
             own.copy_(given)
-        missing = [key for key in held if key not in state_dict]
-        return Keys(missing, [key for key in state_dict if key not in held])
+        missing = [key for key in held if key not in values]
+        return Keys(missing, [key for key in values if key not in held])
 
     def misfits(self, state_dict: Mapping[str, Any], strict: bool = True) -> list[str]:
         """What in a ``state_dict`` does not fit this module, a line each."""
-        name = f"{type(self).__name__}.load_state_dict"
+        return self._compared(f"{type(self).__name__}.misfits", state_dict, strict)[0]
+
+    def _compared(self, name: str, state_dict: Any, strict: bool) -> tuple[list[str], Any]:
+        """What does not fit, and the values as arrays."""
         check_type(name, Mapping, "a dict, as state_dict() gives", state_dict=state_dict)
-        held, values = self.state_dict(), {k: _host_array(k, v) for k, v in state_dict.items()}
-        wrong: list[str] = []
+        values, wrong = {}, []
         first: dict[int, str] = {}  # the first name of each array
-        for key, own in held.items():
-            if key in values:
-                value, tie = values[key], first.setdefault(id(own.array), key)
-                if (value.shape, value.dtype) != (own.shape, own.dtype):
-                    expected = f"expected {own.shape} and {own.dtype}"
-                    wrong.append(f"{key} has shape {value.shape} and {value.dtype}, {expected}")
-                elif not np.array_equal(value, values[tie], equal_nan=True):
-                    wrong.append(f"{key} differs from {tie}, to which it is tied")
+        for key, value in state_dict.items():
+            try:
+                values[key] = np.asarray(on_host(value))
+            except Exception as error:
+                wrong.append(f"{key} is {type(value).__name__}, which is no array: {error}")
+        held = self.state_dict()
+        for key in [key for key in held if key in values]:
+            value, own, tie = values[key], held[key], first.setdefault(id(held[key].array), key)
+            if (value.shape, value.dtype) != (own.shape, own.dtype):
+                expected = f"expected {own.shape} and {own.dtype}"
+                wrong.append(f"{key} has shape {value.shape} and {value.dtype}, {expected}")
+            elif not np.array_equal(value, values[tie], equal_nan=True):
+                wrong.append(f"{key} differs from {tie}, to which it is tied")
         if strict:
-            wrong += [f"{key} is missing" for key in held if key not in values]
-            wrong += [f"{key} is unexpected" for key in values if key not in held]
-        return wrong
+            wrong += [f"{key} is missing" for key in held if key not in state_dict]
+            wrong += [f"{key} is unexpected" for key in state_dict if key not in held]
+        return wrong, values
 
     def save_weights(self, path: Any) -> None:
         """Write the ``state_dict`` to a safetensors file; the old file stays if it fails."""
@@ -303,17 +303,9 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
-def _once(named: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+def _once(named: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Each thing under the first of its names only."""
-    seen: dict[int, tuple[str, T]] = {}
+    seen: dict[int, tuple[str, Any]] = {}
     for name, thing in named:
         seen.setdefault(id(thing), (name, thing))
     return list(seen.values())
-
-
-def _host_array(name: str, value: Any) -> np.ndarray:
-    try:
-        return np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-    except Exception as error:
-        got = f"{name} is {type(value).__name__}, which is no array"
-        raise CheckpointError(f"load_state_dict: {got}: {error}") from error

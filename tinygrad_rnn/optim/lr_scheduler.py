@@ -36,16 +36,16 @@ class LRScheduler:
         self._name = f"optim.lr_scheduler.{type(self).__name__}"
         check_type(self._name, Optimizer, "an Optimizer", optimizer=optimizer)
         self.optimizer, self.last_epoch = optimizer, last_epoch
+        self.check(vars(self))
         self.base_lrs: list[float] = []
         self._last_lr: list[float] = []  # empty until the rates are set for the first time
-        self.check(vars(self))
         self._advance(self.lrs_at)
-        for group, base in zip(optimizer.param_groups, self.base_lrs, strict=True):
-            group.setdefault("initial_lr", base)
 
     def check(self, state: Mapping[str, Any]) -> None:
         """Refuse settings that cannot be right, when they are given and when they are loaded."""
         checked(self._name, {"last_epoch": (check_integers, -1), **self.rules}, state)
+        for key in [key for key in ("base_lrs", "_last_lr", "min_lr") if key in state]:
+            self._rates(key, state[key])
 
     def _each(self, what: str, value: Any) -> list[Any]:
         """A value for each group, of a list with as many or of one that serves all."""
@@ -79,8 +79,9 @@ class LRScheduler:
         self.base_lrs += self._rates("initial_lr", bases)[len(self.base_lrs) :]  # who joined since
         rates = [0.0 if -1e-12 < lr < 0.0 else lr for lr in lrs_at(epoch)]  # 0 that was rounded
         self._last_lr, self.last_epoch = self._rates("lr", rates), epoch
-        for group, rate in zip(groups, self._last_lr, strict=True):
+        for group, rate, base in zip(groups, self._last_lr, self.base_lrs, strict=True):
             group["lr"] = rate
+            group.setdefault("initial_lr", base)
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and state as plain values; the rates in use are in the optimizer's state."""
@@ -97,11 +98,9 @@ class LRScheduler:
         """What in a ``state_dict`` does not fit this scheduler, a line each."""
         if not isinstance(state_dict, Mapping):
             return [f"it is {described(state_dict)}, no scheduler's state"]
-        odd = sorted(map(str, state_dict.keys() ^ self.state_dict().keys()))
-        if odd:
+        if odd := sorted(map(str, state_dict.keys() ^ self.state_dict().keys())):
             return [f"{key!r} is missing or unexpected" for key in odd]
-        wrong = [faults(self._rates, key, state_dict[key]) for key in ("base_lrs", "_last_lr")]
-        return sum(wrong, faults(self.check, state_dict))
+        return faults(self.check, state_dict)
 
 
 class LambdaLR(LRScheduler):
@@ -222,10 +221,6 @@ class ReduceLROnPlateau(LRScheduler):
         self.min_lr, self.eps, self.best = min_lr, eps, inf if mode == "min" else -inf
         self.num_bad_epochs = self.cooldown_counter = 0
         super().__init__(optimizer)
-
-    def check(self, state: Mapping[str, Any]) -> None:
-        super().check(state)
-        self._rates("min_lr", state["min_lr"])
 
     def step(self, metrics: Any = None) -> None:
         """Note an epoch's metrics, a number or a tensor of one, and set the rates for the next."""

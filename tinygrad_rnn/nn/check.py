@@ -13,6 +13,8 @@ from ..tensor import Tensor
 
 choice, integers, numbers = errors.check_choice, errors.check_integers, errors.check_numbers
 
+_UINT64 = np.dtype("uint64")
+
 # fmt: off
 RULES: dict[str, Any] = {
     "reduction": partial(choice, choices=("mean", "sum", "none")),
@@ -46,7 +48,8 @@ def tensors(name: str, **given: Any) -> None:
 
 def floats(name: str, input: Any, weight: Tensor | None = None) -> None:
     """Refuse what is no float tensor, of the weights' dtype if there are some."""
-    tensors(name, input=input)
+    if not isinstance(input, Tensor):
+        tensors(name, input=input)
     if input.dtype.kind != "f" if weight is None else input.dtype != weight.dtype:
         dtype = "floats" if weight is None else f"{weight.dtype}, the dtype of the weights"
         way = ".double()" if weight is not None and weight.dtype == np.float64 else ".float()"
@@ -64,12 +67,14 @@ def features(name: str, input: Tensor, what: str, size: int) -> None:
 def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) -> None:
     """Refuse tensors of another shape or dtype, but not None; ``why`` ends the message."""
     for what, value in given.items():
-        if value is not None:
+        if value is None:
+            continue
+        if not isinstance(value, Tensor):  # before the call: this is done for every step
             tensors(name, **{what: value})
-            if value.dtype != dtype:
-                raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}")
-            if value.shape != shape:
-                raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
+        if value.dtype != dtype:
+            raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}")
+        if value.shape != shape:
+            raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
 
 
 def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -> None:
@@ -86,12 +91,12 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
 
     Returns whether all are in [0, count), so that none of those outside is ``ignore``.
     """
-    tensors(name, **{what: given})
-    if given.dtype.kind not in "iu":
+    if not isinstance(given, Tensor) or given.dtype.kind not in "iu":
+        tensors(name, **{what: given})
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
     xp = backend_of(given.array)
     # Below 0 is far above as uint64: one look at each.
-    if not given.numel() or int(xp.max(xp.astype(given.array, np.dtype(np.uint64)))) < count:
+    if not given.numel() or int(xp.max(xp.astype(given.array, _UINT64))) < count:
         return True
     wide = given.long()
     wrong = (wide < 0) | (wide >= count)

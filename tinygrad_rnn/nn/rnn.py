@@ -70,10 +70,11 @@ class _Recurrent(Layer):
             got = type(state).__name__ + (f" of {len(state)}" if given is state else "")
             expected = ", ".join(self.parts)
             raise DTypeError(f"{self._name}: the state is a {got}, expected a tuple ({expected})")
-        check.tensors(self._name, **dict(zip(self.parts, given, strict=True)))
         legend = self.legend if len(lead) == self.rank - 1 else self.legend.replace("B, ", "")
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)
         for what, part, size in zip(self.parts, given, sizes, strict=False):
+            if part is None:
+                check.tensors(self._name, **{what: part})
             check.like(self._name, f": {legend}", (*lead, size), weight.dtype, **{what: part})
         return list(given)
 

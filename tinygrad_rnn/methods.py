@@ -46,9 +46,8 @@ def sizes_of(name: str, sizes: tuple[Any, ...], named: Any = None) -> tuple[int,
 def mask_of(name: str, what: str, mask: Any) -> Any:
     """A mask, which has to be bool, as everywhere in PyTorch."""
     if "bool" not in str(getattr(mask, "dtype", "")):
-        raise errors.DTypeError(
-            f"{name}: {what} is {errors.described(mask)}, expected bool; compare, as in x > 0"
-        )
+        got = errors.described(mask)
+        raise errors.DTypeError(f"{name}: {what} is {got}, expected bool; compare, as in x > 0")
     return mask
 
 
@@ -105,9 +104,7 @@ class Methods(Value):
     def maximum(self, other: Operand) -> Self: "The larger one."; return ops.maximum(self, other)
     def minimum(self, other: Operand) -> Self: "The smaller one."; return ops.minimum(self, other)
     def remainder(self, other: Operand) -> Self: "x % other."; return ops.remainder(self, other)
-    def floor_divide(self, other: Operand) -> Self:
-        """x // other, rounded down."""
-        return ops.floor_divide(self, other)
+    def floor_divide(self, other: Any) -> Self: "x // other."; return ops.floor_divide(self, other)
 
     def eq(self, other: Operand) -> Self: "x == other."; return ops.equal(self, other)
     def ne(self, other: Operand) -> Self: "x != other."; return ops.not_equal(self, other)
@@ -190,17 +187,8 @@ class Methods(Value):
     def __pos__(self) -> Self: return self
 
     def __rpow__(self, base: Operand) -> Self:
-        if isinstance(base, np.generic):  # weak, as everywhere
-            base = base.item()
-        try:
-            return ops.pow(base if isinstance(base, np.ndarray) else self._like(base), self)
-        except OverflowError as error:
-            raise errors.OptionError(f"pow: {error}") from None
-
-    def _like(self, number: Any) -> Any:
-        """A number as a 0-d tensor of the dtype that it has next to this one, on its device."""
-        dtype = np.result_type(np.dtype(str(self.dtype)), number)
-        return self._from_host(np.asarray(number, dtype))
+        """base ** x; a number becomes a tensor of the dtype that it has next to x."""
+        return ops.pow((ops.zeros_like(self) + 1) * base, self)
 
     def _from_host(self, array: np.ndarray) -> Any:
         """A NumPy array as a tensor on this one's device."""
@@ -239,8 +227,7 @@ class Methods(Value):
 
     def std(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
         """The standard deviation: the root of ``var``; its gradient is 0 where nothing varies."""
-        out: Self = _off_zero(self.var(dim, correction, keepdim), ops.sqrt)
-        return out
+        return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)
 
     def norm(self, p: Any = "fro", dim: Dim = None, keepdim: Bool = False) -> Self:
         """(sum |x|^p)^(1/p), the root of the sum of squares by default; p may be inf, -inf or 0."""
@@ -249,14 +236,11 @@ class Methods(Value):
         if p == 0:
             return self.abs().sign().sum(dim, keepdim)
         if p in ("fro", 2):
-            return self._root(self.square(), 0.5, dim, keepdim)
-        errors.check_numbers("norm", p=p)
-        powers = _off_zero(self.abs(), lambda x: ops.power(x, p), 0.0 if p > 0 else math.inf)
-        return self._root(powers, 1 / p, dim, keepdim)
-
-    def _root(self, x: Any, exponent: Float, dim: Dim, keepdim: Bool) -> Self:
-        root: Self = _off_zero(x.sum(dim, keepdim), lambda total: ops.power(total, exponent))
-        return root
+            powers, p = self.square(), 2
+        else:
+            errors.check_numbers("norm", p=p)
+            powers = _off_zero(self.abs(), lambda x: ops.power(x, p), 0.0 if p > 0 else math.inf)
+        return _off_zero(powers.sum(dim, keepdim), lambda total: ops.power(total, 1 / p))
 
     def max(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
         """The largest element, or along a dim ``(values, indices)``."""
@@ -328,10 +312,9 @@ class Methods(Value):
         """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
         y: Any = _operand(other)
         if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-            raise errors.ShapeError(
-                f"matmul: the shapes {self.shape} and {y.shape} do not fit: the last dim of the "
-                "first is summed with the last but one of the second"
-            )
+            rule = "the last dim of the first is summed with the last but one of the second"
+            got = f"{self.shape} and {y.shape}"
+            raise errors.ShapeError(f"matmul: the shapes {got} do not fit: {rule}")
         left = self if self.ndim > 1 else self.unsqueeze(0)
         out: Self = ops.matmul(left, y if y.ndim > 1 else y.unsqueeze(1))
         out = out.squeeze(-2) if self.ndim == 1 else out
@@ -340,10 +323,8 @@ class Methods(Value):
     def _matmul(self, name: str, other: Any, one: Int, two: Int) -> Self:
         errors.check_type(name, Methods, "a Tensor", other=other)
         if (self.ndim, other.ndim) != (one, two) or self.shape[:-2] != other.shape[:-2]:
-            raise errors.ShapeError(
-                f"{name}: got the shapes {self.shape} and {other.shape}, expected tensors of {one} "
-                f"and {two} dims that fit; matmul() takes others"
-            )
+            got = f"{self.shape} and {other.shape}, expected {one} and {two} dims that fit"
+            raise errors.ShapeError(f"{name}: got the shapes {got}; matmul() takes others")
         return self.matmul(other)
 
     def mm(self, mat2: Any) -> Self: "(M, K) @ (K, N)."; return self._matmul("mm", mat2, 2, 2)
@@ -396,15 +377,13 @@ class Methods(Value):
     def transpose(self, dim0: Int, dim1: Int) -> Self:
         """Two dims exchanged."""
         one, two = (check_dim("transpose", d, self.shape) for d in (dim0, dim1))
-        axes = list(range(self.ndim))
-        if axes:
-            axes[one], axes[two] = two, one
-        return ops.permute_dims(self, tuple(axes))
+        places = {one: two, two: one}
+        return ops.permute_dims(self, tuple([places.get(i, i) for i in range(self.ndim)]))
 
     def movedim(self, source: Any, destination: Any) -> Self:
         """Dims moved to other places, the rest in order."""
-        given = (_several(source), _several(destination))
-        taken, placed = (check_axis("movedim", dims, self.shape) or () for dims in given)
+        both = _several(source), _several(destination)
+        taken, placed = (check_axis("movedim", dims, self.shape) or () for dims in both)
         if len(taken) != len(placed):
             raise errors.DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
         order = [i for i in range(self.ndim) if i not in taken]
@@ -428,11 +407,11 @@ class Methods(Value):
     def tile(self, *times: Any, dims: Any = None) -> Self:
         """Repeated along each dim, so many times."""
         repeats = sizes_of("tile", times, dims)
-        shape = (1,) * (len(repeats) - self.ndim) + self.shape
-        pairs = list(zip((1,) * (len(shape) - len(repeats)) + repeats, shape, strict=True))
-        wide = self.reshape([n for _, size in pairs for n in (1, size)])
-        wide = wide.broadcast_to([n for pair in pairs for n in pair])
-        return wide.reshape([r * n for r, n in pairs])
+        x = self.reshape((1,) * (len(repeats) - self.ndim) + self.shape)
+        for dim, n in enumerate(repeats, x.ndim - len(repeats)):
+            wide = x.unsqueeze(dim).broadcast_to(*x.shape[:dim], n, *x.shape[dim:])
+            x = wide.flatten(dim, dim + 1)
+        return x
 
     def roll(self, shifts: Any, dims: Any = None) -> Self:
         """Moved along dims, around the end; without dims, in the order of the elements."""
@@ -471,11 +450,10 @@ class Methods(Value):
         total = self._size("split", dim)
         if isinstance(split_size, Int):
             errors.check_integers("split", split_size=split_size)
-            sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
-        else:
-            sizes = list(split_size)
-            if sum(sizes) != total or min(sizes, default=0) < 0:
-                raise errors.ShapeError(f"split: the sizes {sizes} do not add up to {total}")
+            split_size = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
+        sizes = list(split_size)
+        if sum(sizes) != total or min(sizes, default=0) < 0:
+            raise errors.ShapeError(f"split: the sizes {sizes} do not add up to {total}")
         ends = itertools.accumulate(sizes)
         return tuple([self.narrow(dim, end - n, n) for end, n in zip(ends, sizes, strict=True)])
 
@@ -519,8 +497,7 @@ class Methods(Value):
         """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of ``index``."""
         dim = check_dim("gather", dim, self.shape)
         if index.ndim != self.ndim:
-            raise errors.ShapeError(
-                f"gather: index has shape {index.shape}, expected {self.ndim} dims, as {self.shape}"
-            )
+            got = f"index has shape {index.shape}"
+            raise errors.ShapeError(f"gather: {got}, expected {self.ndim} dims")
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
         return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]

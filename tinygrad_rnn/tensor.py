@@ -1,6 +1,5 @@
 """Tensor: an array, its gradient and its place in the graph; what it can do is in `methods`."""
 
-import itertools
 import math
 import weakref
 from collections.abc import Callable, Iterator
@@ -12,11 +11,11 @@ import numpy as np
 from . import ops
 from .backend import backend_of, backends, find, libraries
 from .engine.mode import is_grad_enabled
-from .engine.node import Node, Value, assign, check_fits, check_view, check_writable, wrap
+from .engine.node import Node, Value, assign, births, check_fits, check_view, check_writable, wrap
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
-from .methods import Bool, Float, Int, Methods, Operand
+from .methods import Bool, Float, Int, Methods
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
 int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
@@ -110,11 +109,6 @@ class Tensor(Methods):
     # ------------------------------------------------------------ what it is
 
     @property
-    def device(self) -> device:
-        """Where it lives."""
-        return device(backend_of(self.array).name)
-
-    @property
     def data(self) -> Any:
         """The array itself; what is written through it the engine does not see."""
         return self.array
@@ -128,15 +122,14 @@ class Tensor(Methods):
             raise DTypeError(f"data: got {got}, expected a {self.dtype} array; use .to(), .float()")
         self.array = array
 
+    # fmt: off
     @property
-    def is_leaf(self) -> Bool:
-        """Whether no recorded operation made it."""
-        return self.node is None
-
+    def device(self) -> device: "Where it lives."; return device(backend_of(self.array).name)
     @property
-    def grad_fn(self) -> Node | None:
-        """The recorded operation that made it."""
-        return self.node
+    def is_leaf(self) -> Bool: "Whether no recorded operation made it."; return self.node is None
+    @property
+    def grad_fn(self) -> Node | None: "The recorded operation that made it."; return self.node
+    # fmt: on
 
     def __repr__(self) -> str:
         values = np.array2string(on_host(self), separator=", ", prefix="tensor(")
@@ -157,6 +150,7 @@ class Tensor(Methods):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     # fmt: off
+    def tolist(self) -> Any: "Nested lists of Python numbers."; return on_host(self).tolist()
     def __dlpack__(self, **how: Any) -> Any: return self.array.__dlpack__(**how)
     def __dlpack_device__(self) -> Any: return self.array.__dlpack_device__()
     def __array_namespace__(self, *, api_version: Any = None) -> Any: return self.namespace
@@ -167,10 +161,6 @@ class Tensor(Methods):
         if self.numel() != 1:
             raise ShapeError(f"item: got shape {self.shape}, expected one element; use tolist()")
         return on_host(self).item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        return on_host(self).tolist()
 
     def detach(self) -> Self:
         """The same memory, outside of the graph."""
@@ -184,9 +174,6 @@ class Tensor(Methods):
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))  # lazily: a change makes later views anew
 
-    def __contains__(self, item: Any) -> Bool:
-        return Bool(self.eq(item).any())
-
     def __bool__(self) -> Bool:
         if self.numel() != 1:
             unclear = f"a tensor of shape {self.shape} is neither true nor false"
@@ -199,6 +186,7 @@ class Tensor(Methods):
         return Int(self)
 
     # fmt: off
+    def __contains__(self, item: Any) -> Bool: return Bool(self.eq(item).any())
     def __float__(self) -> Float: return Float(self.item())
     def __int__(self) -> Int: return Int(self.item())
     # fmt: on
@@ -263,7 +251,7 @@ class Tensor(Methods):
         Returns a handle: call it, or its ``remove()``, to take the hook away.
         """
         check_type("register_hook", Callable, "a function of the gradient", hook=hook)
-        return self._hook("register_hook", hook, next(_hook_numbers))
+        return self._hook("register_hook", hook, births())
 
     def _hook(self, name: str, hook: Callable[["Tensor"], Any], key: Float) -> "_Handle":
         if not self.requires_grad:
@@ -313,7 +301,7 @@ class Tensor(Methods):
 
     # ------------------------------------------------------------ in place
 
-    def _in_place(self, name: str, op: Any, *args: Any) -> Self:
+    def _into(self, name: str, op: Any, *args: Any) -> Self:
         """Write what an op makes of this tensor into its memory; of a copy, if the op saves it."""
         result = op(self, *args)
         refused = self.node is None and self.requires_grad  # by `assign`: a leaf
@@ -334,10 +322,8 @@ class Tensor(Methods):
         while owner is not None and not owner.requires_grad:
             owner = owner._base()
         if owner is not None and owner is not self and is_grad_enabled():
-            raise GraphError(
-                f"{name}: this view was taken under no_grad() of a tensor that records; take it "
-                "again while recording, or change it under no_grad()"
-            )
+            way = "take it again while recording, or change it under no_grad()"
+            raise GraphError(f"{name}: this view was taken under no_grad() of what records; {way}")
 
     def _become(self, name: str, result: Any) -> Self:
         """Write a result into this tensor's memory; recorded if it is.
@@ -351,49 +337,32 @@ class Tensor(Methods):
         check_fits(self, result, name)
         base, index = self._base(), self.source and self.source[1]
         if base is None or index is None:
-            raise GraphError(
-                f"{name}: this view cannot be changed in place while recording; assign to the "
-                "tensor it was taken from, as in x[0, 1] = value, or work on a clone()"
-            )
+            way = "assign to the tensor it was taken from, as in x[0, 1] = value, or use a clone()"
+            raise GraphError(f"{name}: this view cannot be changed in place while recording; {way}")
         base._become(name, ops.put(base, result, index))
         fresh = ops.getitem(base, index)
         self.node, self.epoch, self.requires_grad = fresh.node, fresh.epoch, fresh.requires_grad
         return self
 
-    def add_(self, other: Operand) -> Self:
-        """In place, x + other."""
-        return self._in_place("add_", ops.add, other)
-
-    def sub_(self, other: Operand) -> Self:
-        """In place, x - other."""
-        return self._in_place("sub_", ops.subtract, other)
-
-    def mul_(self, other: Operand) -> Self:
-        """In place, x * other."""
-        return self._in_place("mul_", ops.multiply, other)
-
-    def div_(self, other: Operand) -> Self:
-        """In place, x / other."""
-        return self._in_place("div_", ops.divide, other)
-
     # fmt: off
+    def add_(self, other: Any) -> Self: "x + other."; return self._into("add_", ops.add, other)
+    def sub_(self, other: Any) -> Self: "x - other."; return self._into("sub_", ops.subtract, other)
+    def mul_(self, other: Any) -> Self: "x * other."; return self._into("mul_", ops.multiply, other)
+    def div_(self, other: Any) -> Self: "x / other."; return self._into("div_", ops.divide, other)
     def fill_(self, value: Float) -> Self: "One value."; return self._write("fill_", ..., value)
     def zero_(self) -> Self: "0 everywhere."; return self.fill_(0)
-    # fmt: on
-
+    def __setitem__(self, index: Any, value: Any) -> None: self._write("assignment", index, value)
     __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
-
-    # fmt: off
-    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=", ops.floor_divide, other)
-    def __imod__(self, other: Any) -> Any: return self._in_place("%=", ops.remainder, other)
-    def __ipow__(self, other: Any) -> Any: return self._in_place("**=", type(self).pow, other)
-    def __iand__(self, other: Any) -> Any: return self._in_place("&=", ops.bitwise_and, other)
-    def __ior__(self, other: Any) -> Any: return self._in_place("|=", ops.bitwise_or, other)
+    def __ifloordiv__(self, other: Any) -> Self: return self._into("//=", ops.floor_divide, other)
+    def __imod__(self, other: Any) -> Self: return self._into("%=", ops.remainder, other)
+    def __ipow__(self, other: Any) -> Self: return self._into("**=", type(self).pow, other)
+    def __iand__(self, other: Any) -> Self: return self._into("&=", ops.bitwise_and, other)
+    def __ior__(self, other: Any) -> Self: return self._into("|=", ops.bitwise_or, other)
     # fmt: on
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
-        return self._in_place("clamp_", type(self).clamp, min, max)
+        return self._into("clamp_", type(self).clamp, min, max)
 
     def copy_(self, other: "Tensor") -> Self:
         """In place, the values of ``other``, broadcast and converted."""
@@ -406,9 +375,6 @@ class Tensor(Methods):
         if out.source is not None:
             out.source = (out.source[0], place)
         return out
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._write("assignment", index, value)
 
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
@@ -439,10 +405,9 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
         raise GraphError(f"{name}: this tensor does not require grad: {why}")
     if gradient is None:
         if output.numel() != 1:
-            raise GraphError(
-                f"{name}: got an output of shape {output.shape}, expected one element; "
-                "pass a gradient of its shape, or reduce it with .sum() or .mean()"
-            )
+            way = "pass a gradient of its shape, or reduce it with .sum() or .mean()"
+            got = f"an output of shape {output.shape}"
+            raise GraphError(f"{name}: got {got}, expected one element; {way}")
         return wrap(backend_of(output.array).ones_like(output.array))
     if not isinstance(gradient, Tensor):
         raise DTypeError(f"{name}: gradient is a {type(gradient).__name__}, expected a Tensor")
@@ -450,9 +415,6 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     if gradient.shape != output.shape:
         raise ShapeError(f"{name}: gradient has shape {gradient.shape}, expected {output.shape}")
     return gradient
-
-
-_hook_numbers = itertools.count()
 
 
 class _Handle(partial[Any]):

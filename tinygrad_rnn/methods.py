@@ -188,7 +188,8 @@ class Methods(Value):
 
     def __rpow__(self, base: Operand) -> Self:
         """base ** x; a number becomes a tensor of the dtype that it has next to x."""
-        return ops.pow((ops.zeros_like(self) + 1) * base, self)
+        zeros = ops.zeros_like(self)
+        return ops.pow(ops.astype(ops.equal(zeros, zeros), self.dtype) * base, self)
 
     def _from_host(self, array: np.ndarray) -> Any:
         """A NumPy array as a tensor on this one's device."""
@@ -320,22 +321,21 @@ class Methods(Value):
         out = out.squeeze(-2) if self.ndim == 1 else out
         return out.squeeze(-1) if y.ndim == 1 else out
 
-    def _matmul(self, name: str, other: Any, one: Int, two: Int) -> Self:
+    def _fit(self, name: str, other: Any, one: Int, two: Int) -> Any:
+        """The other one, if both have the dims that the product of that name takes."""
         errors.check_type(name, Methods, "a Tensor", other=other)
         if (self.ndim, other.ndim) != (one, two) or self.shape[:-2] != other.shape[:-2]:
             got = f"{self.shape} and {other.shape}, expected {one} and {two} dims that fit"
             raise errors.ShapeError(f"{name}: got the shapes {got}; matmul() takes others")
-        return self.matmul(other)
+        return other
 
-    def mm(self, mat2: Any) -> Self: "(M, K) @ (K, N)."; return self._matmul("mm", mat2, 2, 2)
-    def bmm(self, mat2: Any) -> Self: "B times mm."; return self._matmul("bmm", mat2, 3, 3)
-    def mv(self, vec: Any) -> Self: "(M, K) @ (K,)."; return self._matmul("mv", vec, 2, 1)
-    def dot(self, tensor: Any) -> Self: "(K,) @ (K,)."; return self._matmul("dot", tensor, 1, 1)
+    def mm(self, mat2: Any) -> Self: "(M, K) @ (K, N)."; return self @ self._fit("mm", mat2, 2, 2)
+    def bmm(self, mat2: Any) -> Self: "B times mm."; return self @ self._fit("bmm", mat2, 3, 3)
+    def mv(self, vec: Any) -> Self: "(M, K) @ (K,)."; return self @ self._fit("mv", vec, 2, 1)
+    def dot(self, tensor: Any) -> Self: "(K,) @ (K,)."; return self @ self._fit("dot", tensor, 1, 1)
     def outer(self, vec2: Any) -> Self:
         """(M,), (N,) to the products of all pairs, (M, N)."""
-        errors.check_type("outer", Methods, "a Tensor", vec2=vec2)
-        return self.unsqueeze(-1)._matmul("outer", vec2.unsqueeze(0), 2, 2)
-
+        return self._fit("outer", vec2, 1, 1) * self.unsqueeze(-1)
     __matmul__ = matmul
     def __rmatmul__(self, other: Operand) -> Any: return _operand(other).matmul(self)
 
@@ -377,8 +377,10 @@ class Methods(Value):
     def transpose(self, dim0: Int, dim1: Int) -> Self:
         """Two dims exchanged."""
         one, two = (check_dim("transpose", d, self.shape) for d in (dim0, dim1))
-        places = {one: two, two: one}
-        return ops.permute_dims(self, tuple([places.get(i, i) for i in range(self.ndim)]))
+        axes = list(range(self.ndim))
+        if axes:
+            axes[one], axes[two] = two, one
+        return ops.permute_dims(self, tuple(axes))
 
     def movedim(self, source: Any, destination: Any) -> Self:
         """Dims moved to other places, the rest in order."""
@@ -409,8 +411,8 @@ class Methods(Value):
         repeats = sizes_of("tile", times, dims)
         x = self.reshape((1,) * (len(repeats) - self.ndim) + self.shape)
         for dim, n in enumerate(repeats, x.ndim - len(repeats)):
-            wide = x.unsqueeze(dim).broadcast_to(*x.shape[:dim], n, *x.shape[dim:])
-            x = wide.flatten(dim, dim + 1)
+            errors.check_integers("tile", 0, dims=n)
+            x = ops.concat([x] * n, axis=dim) if n else x.narrow(dim, 0, 0)
         return x
 
     def roll(self, shifts: Any, dims: Any = None) -> Self:
@@ -450,9 +452,8 @@ class Methods(Value):
         total = self._size("split", dim)
         if isinstance(split_size, Int):
             errors.check_integers("split", split_size=split_size)
-            split_size = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
-        sizes = list(split_size)
-        if sum(sizes) != total or min(sizes, default=0) < 0:
+            sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
+        elif sum(sizes := list(split_size)) != total or min(sizes, default=0) < 0:
             raise errors.ShapeError(f"split: the sizes {sizes} do not add up to {total}")
         ends = itertools.accumulate(sizes)
         return tuple([self.narrow(dim, end - n, n) for end, n in zip(ends, sizes, strict=True)])

@@ -47,10 +47,10 @@ class device(str):
 
 
 def plain(value: Any) -> Any:
-    """A Tensor's array, an array of a list's or a tuple's parts; anything else as it is."""
+    """A Tensor's array, an array of the parts of a list; anything else as it is."""
     if isinstance(value, Value):
         return value.array
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         return np.asarray([on_host(part) for part in value]) if value else np.asarray([], int64)
     return value
 
@@ -69,9 +69,9 @@ def plain_index(index: Any, kept: bool = False) -> Any:
     """
     if isinstance(index, tuple):
         return tuple([plain_index(list(p) if isinstance(p, tuple) else p, kept) for p in index])
-    if isinstance(index, (int, slice)):  # a bool is a mask of no dims: what it names is a copy
+    if index is None or isinstance(index, (int, slice)):  # a bool is a mask of no dims: a copy
         return np.asarray(index) if isinstance(index, bool) else index
-    array = plain(list(index) if isinstance(index, range) else index)
+    array = plain(index)
     return backend_of(array).array(array) if kept and type(array) in backends else array
 
 
@@ -189,14 +189,11 @@ class Tensor(Methods):
     def __contains__(self, item: Any) -> Bool: return Bool(self.eq(item).any())
     def __float__(self) -> Float: return Float(self.item())
     def __int__(self) -> Int: return Int(self.item())
+    def __copy__(self) -> Self: return self.__deepcopy__({})
     # fmt: on
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and not self.ndim else format(repr(self), spec)
-
-    def __copy__(self) -> Self:
-        alias: Self = wrap(self.array, self.node, self.version, self.epoch)
-        return self.__deepcopy__({}) if self.node is None else alias
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Self:
         if self.node is not None:

@@ -56,11 +56,9 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _operand(value: Any) -> Any:
-    """A factor of a matrix product as a Tensor."""
-    if type(value) in backends:
-        return wrap(value)
-    errors.check_type("matmul", Value, "a Tensor or an array", other=value)
-    return value
+    """A factor of a matrix product that is no Tensor, as one."""
+    errors.check_type("matmul", tuple(backends), "a Tensor or an array", other=value)
+    return wrap(value)
 
 
 def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:
@@ -311,7 +309,7 @@ class Methods(Value):
 
     def matmul(self, other: Operand) -> Self:
         """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
-        y: Any = _operand(other)
+        y: Any = other if isinstance(other, Value) else _operand(other)
         if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
             rule = "the last dim of the first is summed with the last but one of the second"
             got = f"{self.shape} and {y.shape}"

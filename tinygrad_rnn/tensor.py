@@ -17,8 +17,7 @@ from .engine.walk import backward
 from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
 from .methods import Bool, Float, Int, Methods
 
-float32, float64 = np.dtype("float32"), np.dtype("float64")
-int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
+float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
 
 
 class device(str):
@@ -34,16 +33,15 @@ class device(str):
         return super().__new__(cls, f"{kind}:{int(number or 0)}" if numbered else name)
 
     @property
-    def type(self) -> str:
-        """``"cpu"`` or ``"cuda"``."""
-        return self.partition(":")[0]
-
-    @property
     def index(self) -> int | None:  # type: ignore[override]
         """The number of the GPU, None for the CPU."""
         return int(self.partition(":")[2]) if ":" in self else None
 
-    def __repr__(self) -> str: return f"device({str(self)!r})"  # fmt: skip
+    # fmt: off
+    @property
+    def type(self) -> str: "``cpu`` or ``cuda``."; return self.partition(":")[0]
+    def __repr__(self) -> str: return f"device({str(self)!r})"
+    # fmt: on
 
 
 def plain(value: Any) -> Any:
@@ -387,7 +385,7 @@ class Tensor(Methods):
         arrays, _, xp = enter(name, (self, value))  # refuses a view that is out of date
         try:
             xp.assign(self.array, plain_index(index), arrays[1])
-        except (IndexError, TypeError, ValueError) as error:
+        except (IndexError, OverflowError, TypeError, ValueError) as error:
             refuse(name, arrays, error)
         self.version[0] += 1
         return self

@@ -16,6 +16,7 @@ from .backend import backend_of, backends
 from .backend.standard import numpy_dtype
 from .engine.node import Value, wrap
 from .engine.op import check_axis, check_dim
+from .errors import ShapeError
 
 Dim = int | tuple[int, ...] | list[int] | None
 Operand = Any  # a Tensor, an array or a scalar
@@ -57,7 +58,8 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 def _operand(value: Any) -> Any:
     """A factor of a matrix product that is no Tensor, as one."""
-    errors.check_type("matmul", tuple(backends), "a Tensor or an array", other=value)
+    if type(value) not in backends:
+        errors.check_type("matmul", Value, "a Tensor or an array", other=value)
     return wrap(value)
 
 
@@ -94,7 +96,6 @@ class Methods(Value):
         return (self.shape or (1,))[check_dim(name, dim, self.shape)]
 
     # ------------------------------------------------------------ elementwise: a line each
-
     def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
     def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)
     def mul(self, other: Operand) -> Self: "x * other."; return ops.multiply(self, other)
@@ -103,7 +104,6 @@ class Methods(Value):
     def minimum(self, other: Operand) -> Self: "The smaller one."; return ops.minimum(self, other)
     def remainder(self, other: Operand) -> Self: "x % other."; return ops.remainder(self, other)
     def floor_divide(self, other: Any) -> Self: "x // other."; return ops.floor_divide(self, other)
-
     def eq(self, other: Operand) -> Self: "x == other."; return ops.equal(self, other)
     def ne(self, other: Operand) -> Self: "x != other."; return ops.not_equal(self, other)
     def lt(self, other: Operand) -> Self: "x < other."; return ops.less(self, other)
@@ -168,7 +168,6 @@ class Methods(Value):
     def __pow__(self, other: Any) -> Any: return self.pow(other)
     __lt__, __le__, __gt__, __ge__, __neg__, __abs__ = lt, le, gt, ge, neg, abs
     __hash__ = object.__hash__
-
     __eq__ = eq  # type: ignore[assignment]
     __ne__ = ne  # type: ignore[assignment]
     def __radd__(self, other: Operand) -> Self: return ops.add(other, self)
@@ -312,10 +311,9 @@ class Methods(Value):
         y: Any = other if isinstance(other, Value) else _operand(other)
         if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
             rule = "the last dim of the first is summed with the last but one of the second"
-            got = f"{self.shape} and {y.shape}"
-            raise errors.ShapeError(f"matmul: the shapes {got} do not fit: {rule}")
+            raise ShapeError(f"matmul: the shapes {self.shape} and {y.shape} do not fit: {rule}")
         left = self if self.ndim > 1 else self.unsqueeze(0)
-        out: Self = ops.matmul(left, y if y.ndim > 1 else y.unsqueeze(1))
+        out = ops.matmul(left, y if y.ndim > 1 else y.unsqueeze(1))
         out = out.squeeze(-2) if self.ndim == 1 else out
         return out.squeeze(-1) if y.ndim == 1 else out
 
@@ -324,7 +322,7 @@ class Methods(Value):
         errors.check_type(name, Methods, "a Tensor", other=other)
         if (self.ndim, other.ndim) != (one, two) or self.shape[:-2] != other.shape[:-2]:
             got = f"{self.shape} and {other.shape}, expected {one} and {two} dims that fit"
-            raise errors.ShapeError(f"{name}: got the shapes {got}; matmul() takes others")
+            raise ShapeError(f"{name}: got the shapes {got}; matmul() takes others")
         return other
 
     def mm(self, mat2: Any) -> Self: "(M, K) @ (K, N)."; return self @ self._fit("mm", mat2, 2, 2)
@@ -343,7 +341,7 @@ class Methods(Value):
         """The same elements in another shape; one size may be -1."""
         sizes = sizes_of("reshape", sizes, shape)
         if min(sizes, default=0) < -1:
-            raise errors.ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
+            raise ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
         return ops.reshape(self, sizes)
 
     def view(self, *shape: Any) -> Self: "As :meth:`reshape`."; return self.reshape(*shape)
@@ -400,7 +398,7 @@ class Methods(Value):
         wanted = sizes_of("expand", sizes)
         lead = len(wanted) - self.ndim
         if lead < 0 or -1 in wanted[:lead]:
-            raise errors.ShapeError(f"expand: the shape {self.shape} does not expand to {wanted}")
+            raise ShapeError(f"expand: the shape {self.shape} does not expand to {wanted}")
         kept = [o if n == -1 else n for o, n in zip(self.shape, wanted[lead:], strict=True)]
         return ops.broadcast_to(self, (*wanted[:lead], *kept))
 
@@ -440,7 +438,7 @@ class Methods(Value):
 
     def _below(self, name: str, diagonal: Int) -> Any:
         if self.ndim < 2:
-            raise errors.ShapeError(f"{name}: got the shape {self.shape}, expected at least 2 dims")
+            raise ShapeError(f"{name}: got the shape {self.shape}, expected at least 2 dims")
         return self._from_host(np.tri(self.shape[-2], self.shape[-1], diagonal, np.bool_))
 
     # ------------------------------------------------------------ parts
@@ -452,7 +450,7 @@ class Methods(Value):
             errors.check_integers("split", split_size=split_size)
             sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
         elif sum(sizes := list(split_size)) != total or min(sizes, default=0) < 0:
-            raise errors.ShapeError(f"split: the sizes {sizes} do not add up to {total}")
+            raise ShapeError(f"split: the sizes {sizes} do not add up to {total}")
         ends = itertools.accumulate(sizes)
         return tuple([self.narrow(dim, end - n, n) for end, n in zip(ends, sizes, strict=True)])
 
@@ -479,7 +477,7 @@ class Methods(Value):
     def index_select(self, dim: Int, index: Any) -> Self:
         """The slices of a dim that a 1-d integer tensor names."""
         if getattr(index, "ndim", 1) != 1:
-            raise errors.ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
+            raise ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
         return self[(slice(None),) * check_dim("index_select", dim, self.shape) + (index,)]
 
     def take_along_dim(self, indices: Any, dim: Int | None = None) -> Self:
@@ -496,7 +494,6 @@ class Methods(Value):
         """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of ``index``."""
         dim = check_dim("gather", dim, self.shape)
         if index.ndim != self.ndim:
-            got = f"index has shape {index.shape}"
-            raise errors.ShapeError(f"gather: {got}, expected {self.ndim} dims")
+            raise ShapeError(f"gather: index has shape {index.shape}, expected {self.ndim} dims")
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
         return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]

@@ -885,6 +885,8 @@ x[tg.tensor([True, False])]
     IdError: getitem ... (4, 2, 3)
 two.__setitem__(5, 1)
     IdError: assignment ... (2,)
+two.__setitem__(0, 2**70)
+    OptionError: assignment ... (2,)
 two.__setitem__(0, tg.tensor([1, 2, 3]))
     ShapeError: assignment ... (2,)
 x.__setitem__(0, 1.0)

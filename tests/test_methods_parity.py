@@ -20,7 +20,10 @@ def test_function(name, data):
     torch = pytest.importorskip("torch")
     d, arrays, settings = drawn(name, data)
     arrays = [np.array(a, order="C") for a in arrays]
-    functions = [call(tg, tg.tensor, name, settings), call(torch, torch.tensor, name, settings)]
+    other = settings
+    if settings.get("p") == "fro" and np.size(settings["dim"]) > 2:  # refused there
+        other = settings | {"p": 2}
+    functions = [call(tg, tg.tensor, name, settings), call(torch, torch.tensor, name, other)]
     values, ours, theirs = [], *functions
     for library, function in ((tg, ours), (torch, theirs)):
         made = function(*[library.tensor(a) for a in arrays])

@@ -560,6 +560,8 @@ def test_copies():
     assert pair[0] is pair[1]
     with pytest.raises(GraphError, match=r"deepcopy: only leaves.*detach\(\)\.clone\(\)"):
         copy.deepcopy(x * 2.0)
+    with pytest.raises(GraphError, match="only leaves"):
+        copy.copy(x * 2.0)
 
 
 def test_detach_shares_and_clone_copies():
@@ -678,6 +680,16 @@ WRONG = {
         lambda x: tg.from_numpy([1.0]),
         DTypeError,
         "from_numpy: array is list",
+    ),
+    "Tensor of what no op takes": (
+        lambda x: tg.Tensor(np.ma.zeros(2)),
+        DTypeError,
+        "Tensor: got float64 MaskedArray .*expected an array",
+    ),
+    "matmul of what no op takes": (
+        lambda x: x @ np.ma.zeros(3),
+        DTypeError,
+        "matmul: other is float64 MaskedArray",
     ),
     "Tensor of a list": (
         lambda x: tg.Tensor([1.0]),

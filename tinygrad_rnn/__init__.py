@@ -4,8 +4,6 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 ``ops/elementwise`` and its kin (the table), ``ops/recurrent``, ``kernels/numpy``, ``nn/module``.
 """
 
-import numpy as np
-
 from . import array_api, autograd, creation, cuda, data, functions, nn, optim, sampling, utils
 from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
@@ -14,7 +12,8 @@ from .errors import CheckpointError, Error
 from .functions import *
 from .random import Generator, manual_seed
 from .sampling import *
-from .tensor import Tensor, device
+from .tensor import Tensor, device, float32, float64, int32, int64
+from .tensor import bool_ as bool
 
 __version__ = "0.1.0"
 
@@ -28,6 +27,3 @@ __all__ = [
 __all__ += creation.__all__
 __all__ += functions.__all__
 __all__ += sampling.__all__
-
-float32, float64 = np.dtype("float32"), np.dtype("float64")
-int32, int64, bool = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")

@@ -9,6 +9,7 @@ we have of the standard (https://data-apis.org/array-api); most are the ops them
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from math import e, inf, nan, pi
 from typing import Any
 
@@ -28,11 +29,11 @@ _OURS = {"axis": "dim", "keepdims": "keepdim", "k": "diagonal", "stop": "end", "
 def _standard(method: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
     """A method of ours under the standard's keywords, and with its defaults."""
 
+    @wraps(method)
     def function(x: Any, /, *args: Any, **settings: Any) -> Any:
         ours = {_OURS.get(key, key): value for key, value in settings.items()}
         return method(x, *args, **defaults | ours)
 
-    function.__name__, function.__doc__ = method.__name__, method.__doc__
     return function
 
 
@@ -42,12 +43,12 @@ squeeze, expand_dims, unstack = map(_standard, (Tensor.squeeze, Tensor.unsqueeze
 stack, moveaxis, tile = map(_standard, (functions.stack, Tensor.movedim, Tensor.tile))
 tril, triu, matmul = map(_standard, (Tensor.tril, Tensor.triu, Tensor.matmul))
 arange, linspace = map(_standard, (creation.arange, creation.linspace))
+take_along_axis = _standard(Tensor.take_along_dim, dim=-1)
 
 
 def sort(x: Tensor, /, *, axis: int = -1, descending: Any = False, stable: Any = True) -> Tensor:
     """The elements in order along a dim."""
-    out: Tensor = x.sort(axis, descending).values
-    return out
+    return x.sort(axis, descending).values
 
 
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None) -> Tensor:
@@ -69,11 +70,6 @@ def roll(x: Tensor, /, shift: Any, *, axis: Any = None) -> Tensor:
 def take(x: Tensor, indices: Tensor, /, *, axis: int = 0) -> Tensor:
     """The slices of a dim that a 1-d integer tensor names."""
     return x.index_select(axis, indices)
-
-
-def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
-    """Elements named by their place along one dim."""
-    return x.take_along_dim(indices, axis)
 
 
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:

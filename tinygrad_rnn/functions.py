@@ -72,31 +72,26 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     if not isinstance(input, Tensor | np.ndarray) and not isinstance(other, Tensor | np.ndarray):
         pair = as_tensor([input, other], device=getattr(condition, "device", None))
         input, other = pair  # of two numbers, the default dtype
-    out: Tensor = ops.where(mask_of("where", "condition", condition), input, other)
-    return out
+    return ops.where(mask_of("where", "condition", condition), input, other)
 
 
-def _several(name: str, tensors: Sequence[Tensor], dim: int) -> list[Tensor]:
-    """Refuse what is not a list of Tensors, and a dim: the usual slip is ``cat(a, b)``."""
-    if not isinstance(tensors, list | tuple) or not hasattr(dim, "__index__"):
-        raise DTypeError(
-            f"{name}: got {type(tensors).__name__} and dim of {type(dim).__name__}, expected the "
-            f"tensors in a list: {name}([a, b], dim)"
-        )
-    for i, x in enumerate(tensors):
-        check_type(name, Tensor, "a Tensor; use tg.as_tensor()", **{f"number {i}": x})
+def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
+    """Refuse what is not a list of Tensors: the usual slip is ``cat(a, b)``."""
+    if not isinstance(tensors, list | tuple):
+        got = type(tensors).__name__
+        raise DTypeError(f"{name}: got {got}, expected the tensors in a list: {name}([a, b], dim)")
     if not tensors:
         raise OptionError(f"{name}: got no tensors, expected at least one")
-    return list(tensors)
+    numbered = {f"number {i}": x for i, x in enumerate(tensors)}
+    check_type(name, Tensor, "a Tensor; use tg.as_tensor()", **numbered)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along a dim that they have."""
-    tensors = _several("cat", tensors, dim)
+    _check_several("cat", tensors)
     if 0 in [x.ndim for x in tensors]:
         raise ShapeError("cat: a 0-d tensor has no dim to join along; use stack()")
-    out: Tensor = ops.concat(tensors, axis=dim)
-    return out
+    return ops.concat(tensors, axis=dim)
 
 
 concat = cat
@@ -104,7 +99,7 @@ concat = cat
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape, along a new dim."""
-    tensors = _several("stack", tensors, dim)
+    _check_several("stack", tensors)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ShapeError(f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}")

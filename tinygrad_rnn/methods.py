@@ -16,6 +16,7 @@ from .backend import backend_of, backends
 from .backend.standard import numpy_dtype
 from .engine.node import Value, wrap
 from .engine.op import check_axis, check_dim
+from .errors import ShapeError
 
 Dim = int | tuple[int, ...] | list[int] | None
 Operand = Any  # a Tensor, an array or a scalar
@@ -46,9 +47,8 @@ def sizes_of(name: str, sizes: tuple[Any, ...], named: Any = None) -> tuple[int,
 def mask_of(name: str, what: str, mask: Any) -> Any:
     """A mask, which has to be bool, as everywhere in PyTorch."""
     if "bool" not in str(getattr(mask, "dtype", "")):
-        raise errors.DTypeError(
-            f"{name}: {what} is {errors.described(mask)}, expected bool; compare, as in x > 0"
-        )
+        got = errors.described(mask)
+        raise errors.DTypeError(f"{name}: {what} is {got}, expected bool; compare, as in x > 0")
     return mask
 
 
@@ -57,11 +57,10 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _operand(value: Any) -> Any:
-    """A factor of a matrix product as a Tensor."""
-    if type(value) in backends:
-        return wrap(value)
-    errors.check_type("matmul", Value, "a Tensor or an array", other=value)
-    return value
+    """A factor of a matrix product that is no Tensor, as one."""
+    if type(value) not in backends:
+        errors.check_type("matmul", Value, "a Tensor or an array", other=value)
+    return wrap(value)
 
 
 def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:
@@ -97,7 +96,6 @@ class Methods(Value):
         return (self.shape or (1,))[check_dim(name, dim, self.shape)]
 
     # ------------------------------------------------------------ elementwise: a line each
-
     def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
     def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)
     def mul(self, other: Operand) -> Self: "x * other."; return ops.multiply(self, other)
@@ -105,10 +103,7 @@ class Methods(Value):
     def maximum(self, other: Operand) -> Self: "The larger one."; return ops.maximum(self, other)
     def minimum(self, other: Operand) -> Self: "The smaller one."; return ops.minimum(self, other)
     def remainder(self, other: Operand) -> Self: "x % other."; return ops.remainder(self, other)
-    def floor_divide(self, other: Operand) -> Self:
-        """x // other, rounded down."""
-        return ops.floor_divide(self, other)
-
+    def floor_divide(self, other: Any) -> Self: "x // other."; return ops.floor_divide(self, other)
     def eq(self, other: Operand) -> Self: "x == other."; return ops.equal(self, other)
     def ne(self, other: Operand) -> Self: "x != other."; return ops.not_equal(self, other)
     def lt(self, other: Operand) -> Self: "x < other."; return ops.less(self, other)
@@ -173,7 +168,6 @@ class Methods(Value):
     def __pow__(self, other: Any) -> Any: return self.pow(other)
     __lt__, __le__, __gt__, __ge__, __neg__, __abs__ = lt, le, gt, ge, neg, abs
     __hash__ = object.__hash__
-
     __eq__ = eq  # type: ignore[assignment]
     __ne__ = ne  # type: ignore[assignment]
     def __radd__(self, other: Operand) -> Self: return ops.add(other, self)
@@ -190,17 +184,9 @@ class Methods(Value):
     def __pos__(self) -> Self: return self
 
     def __rpow__(self, base: Operand) -> Self:
-        if isinstance(base, np.generic):  # weak, as everywhere
-            base = base.item()
-        try:
-            return ops.pow(base if isinstance(base, np.ndarray) else self._like(base), self)
-        except OverflowError as error:
-            raise errors.OptionError(f"pow: {error}") from None
-
-    def _like(self, number: Any) -> Any:
-        """A number as a 0-d tensor of the dtype that it has next to this one, on its device."""
-        dtype = np.result_type(np.dtype(str(self.dtype)), number)
-        return self._from_host(np.asarray(number, dtype))
+        """base ** x; a number becomes a tensor of the dtype that it has next to x."""
+        zeros = ops.zeros_like(self)
+        return ops.pow(ops.astype(ops.equal(zeros, zeros), self.dtype) * base, self)
 
     def _from_host(self, array: np.ndarray) -> Any:
         """A NumPy array as a tensor on this one's device."""
@@ -239,8 +225,7 @@ class Methods(Value):
 
     def std(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
         """The standard deviation: the root of ``var``; its gradient is 0 where nothing varies."""
-        out: Self = _off_zero(self.var(dim, correction, keepdim), ops.sqrt)
-        return out
+        return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)
 
     def norm(self, p: Any = "fro", dim: Dim = None, keepdim: Bool = False) -> Self:
         """(sum |x|^p)^(1/p), the root of the sum of squares by default; p may be inf, -inf or 0."""
@@ -249,14 +234,11 @@ class Methods(Value):
         if p == 0:
             return self.abs().sign().sum(dim, keepdim)
         if p in ("fro", 2):
-            return self._root(self.square(), 0.5, dim, keepdim)
-        errors.check_numbers("norm", p=p)
-        powers = _off_zero(self.abs(), lambda x: ops.power(x, p), 0.0 if p > 0 else math.inf)
-        return self._root(powers, 1 / p, dim, keepdim)
-
-    def _root(self, x: Any, exponent: Float, dim: Dim, keepdim: Bool) -> Self:
-        root: Self = _off_zero(x.sum(dim, keepdim), lambda total: ops.power(total, exponent))
-        return root
+            powers, p = self.square(), 2
+        else:
+            errors.check_numbers("norm", p=p)
+            powers = _off_zero(self.abs(), lambda x: ops.power(x, p), 0.0 if p > 0 else math.inf)
+        return _off_zero(powers.sum(dim, keepdim), lambda total: ops.power(total, 1 / p))
 
     def max(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
         """The largest element, or along a dim ``(values, indices)``."""
@@ -326,35 +308,30 @@ class Methods(Value):
 
     def matmul(self, other: Operand) -> Self:
         """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
-        y: Any = _operand(other)
+        y: Any = other if isinstance(other, Value) else _operand(other)
         if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-            raise errors.ShapeError(
-                f"matmul: the shapes {self.shape} and {y.shape} do not fit: the last dim of the "
-                "first is summed with the last but one of the second"
-            )
+            rule = "the last dim of the first is summed with the last but one of the second"
+            raise ShapeError(f"matmul: the shapes {self.shape} and {y.shape} do not fit: {rule}")
         left = self if self.ndim > 1 else self.unsqueeze(0)
-        out: Self = ops.matmul(left, y if y.ndim > 1 else y.unsqueeze(1))
+        out = ops.matmul(left, y if y.ndim > 1 else y.unsqueeze(1))
         out = out.squeeze(-2) if self.ndim == 1 else out
         return out.squeeze(-1) if y.ndim == 1 else out
 
-    def _matmul(self, name: str, other: Any, one: Int, two: Int) -> Self:
+    def _fit(self, name: str, other: Any, one: Int, two: Int) -> Any:
+        """The other one, if both have the dims that the product of that name takes."""
         errors.check_type(name, Methods, "a Tensor", other=other)
         if (self.ndim, other.ndim) != (one, two) or self.shape[:-2] != other.shape[:-2]:
-            raise errors.ShapeError(
-                f"{name}: got the shapes {self.shape} and {other.shape}, expected tensors of {one} "
-                f"and {two} dims that fit; matmul() takes others"
-            )
-        return self.matmul(other)
+            got = f"{self.shape} and {other.shape}, expected {one} and {two} dims that fit"
+            raise ShapeError(f"{name}: got the shapes {got}; matmul() takes others")
+        return other
 
-    def mm(self, mat2: Any) -> Self: "(M, K) @ (K, N)."; return self._matmul("mm", mat2, 2, 2)
-    def bmm(self, mat2: Any) -> Self: "B times mm."; return self._matmul("bmm", mat2, 3, 3)
-    def mv(self, vec: Any) -> Self: "(M, K) @ (K,)."; return self._matmul("mv", vec, 2, 1)
-    def dot(self, tensor: Any) -> Self: "(K,) @ (K,)."; return self._matmul("dot", tensor, 1, 1)
+    def mm(self, mat2: Any) -> Self: "(M, K) @ (K, N)."; return self @ self._fit("mm", mat2, 2, 2)
+    def bmm(self, mat2: Any) -> Self: "B times mm."; return self @ self._fit("bmm", mat2, 3, 3)
+    def mv(self, vec: Any) -> Self: "(M, K) @ (K,)."; return self @ self._fit("mv", vec, 2, 1)
+    def dot(self, tensor: Any) -> Self: "(K,) @ (K,)."; return self @ self._fit("dot", tensor, 1, 1)
     def outer(self, vec2: Any) -> Self:
         """(M,), (N,) to the products of all pairs, (M, N)."""
-        errors.check_type("outer", Methods, "a Tensor", vec2=vec2)
-        return self.unsqueeze(-1)._matmul("outer", vec2.unsqueeze(0), 2, 2)
-
+        return self._fit("outer", vec2, 1, 1) * self.unsqueeze(-1)
     __matmul__ = matmul
     def __rmatmul__(self, other: Operand) -> Any: return _operand(other).matmul(self)
 
@@ -364,7 +341,7 @@ class Methods(Value):
         """The same elements in another shape; one size may be -1."""
         sizes = sizes_of("reshape", sizes, shape)
         if min(sizes, default=0) < -1:
-            raise errors.ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
+            raise ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
         return ops.reshape(self, sizes)
 
     def view(self, *shape: Any) -> Self: "As :meth:`reshape`."; return self.reshape(*shape)
@@ -403,8 +380,8 @@ class Methods(Value):
 
     def movedim(self, source: Any, destination: Any) -> Self:
         """Dims moved to other places, the rest in order."""
-        given = (_several(source), _several(destination))
-        taken, placed = (check_axis("movedim", dims, self.shape) or () for dims in given)
+        both = _several(source), _several(destination)
+        taken, placed = (check_axis("movedim", dims, self.shape) or () for dims in both)
         if len(taken) != len(placed):
             raise errors.DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
         order = [i for i in range(self.ndim) if i not in taken]
@@ -421,18 +398,18 @@ class Methods(Value):
         wanted = sizes_of("expand", sizes)
         lead = len(wanted) - self.ndim
         if lead < 0 or -1 in wanted[:lead]:
-            raise errors.ShapeError(f"expand: the shape {self.shape} does not expand to {wanted}")
+            raise ShapeError(f"expand: the shape {self.shape} does not expand to {wanted}")
         kept = [o if n == -1 else n for o, n in zip(self.shape, wanted[lead:], strict=True)]
         return ops.broadcast_to(self, (*wanted[:lead], *kept))
 
     def tile(self, *times: Any, dims: Any = None) -> Self:
         """Repeated along each dim, so many times."""
         repeats = sizes_of("tile", times, dims)
-        shape = (1,) * (len(repeats) - self.ndim) + self.shape
-        pairs = list(zip((1,) * (len(shape) - len(repeats)) + repeats, shape, strict=True))
-        wide = self.reshape([n for _, size in pairs for n in (1, size)])
-        wide = wide.broadcast_to([n for pair in pairs for n in pair])
-        return wide.reshape([r * n for r, n in pairs])
+        x = self.reshape((1,) * (len(repeats) - self.ndim) + self.shape)
+        for dim, n in enumerate(repeats, x.ndim - len(repeats)):
+            errors.check_integers("tile", 0, dims=n)
+            x = ops.concat([x] * n, axis=dim) if n else x.narrow(dim, 0, 0)
+        return x
 
     def roll(self, shifts: Any, dims: Any = None) -> Self:
         """Moved along dims, around the end; without dims, in the order of the elements."""
@@ -461,7 +438,7 @@ class Methods(Value):
 
     def _below(self, name: str, diagonal: Int) -> Any:
         if self.ndim < 2:
-            raise errors.ShapeError(f"{name}: got the shape {self.shape}, expected at least 2 dims")
+            raise ShapeError(f"{name}: got the shape {self.shape}, expected at least 2 dims")
         return self._from_host(np.tri(self.shape[-2], self.shape[-1], diagonal, np.bool_))
 
     # ------------------------------------------------------------ parts
@@ -472,10 +449,8 @@ class Methods(Value):
         if isinstance(split_size, Int):
             errors.check_integers("split", split_size=split_size)
             sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
-        else:
-            sizes = list(split_size)
-            if sum(sizes) != total or min(sizes, default=0) < 0:
-                raise errors.ShapeError(f"split: the sizes {sizes} do not add up to {total}")
+        elif sum(sizes := list(split_size)) != total or min(sizes, default=0) < 0:
+            raise ShapeError(f"split: the sizes {sizes} do not add up to {total}")
         ends = itertools.accumulate(sizes)
         return tuple([self.narrow(dim, end - n, n) for end, n in zip(ends, sizes, strict=True)])
 
@@ -502,7 +477,7 @@ class Methods(Value):
     def index_select(self, dim: Int, index: Any) -> Self:
         """The slices of a dim that a 1-d integer tensor names."""
         if getattr(index, "ndim", 1) != 1:
-            raise errors.ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
+            raise ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
         return self[(slice(None),) * check_dim("index_select", dim, self.shape) + (index,)]
 
     def take_along_dim(self, indices: Any, dim: Int | None = None) -> Self:
@@ -519,8 +494,6 @@ class Methods(Value):
         """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of ``index``."""
         dim = check_dim("gather", dim, self.shape)
         if index.ndim != self.ndim:
-            raise errors.ShapeError(
-                f"gather: index has shape {index.shape}, expected {self.ndim} dims, as {self.shape}"
-            )
+            raise ShapeError(f"gather: index has shape {index.shape}, expected {self.ndim} dims")
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
         return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]

@@ -1,24 +1,23 @@
 """Tensor: an array, its gradient and its place in the graph; what it can do is in `methods`."""
 
-import itertools
 import math
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from . import ops
-from .backend import backend_of, backends, find, libraries, several
+from .backend import backend_of, backends, find, libraries
 from .engine.mode import is_grad_enabled
-from .engine.node import Node, Value, assign, check_fits, check_view, check_writable, wrap
-from .engine.op import enter, one_device
+from .engine.node import Node, Value, assign, births, check_fits, check_view, check_writable, wrap
+from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
-from .errors import DTypeError, GraphError, IdError, OptionError, ShapeError, check_type
-from .methods import Bool, Float, Int, Methods, Operand
+from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
+from .methods import Bool, Float, Int, Methods
 
-float32, float64 = np.dtype("float32"), np.dtype("float64")
-int32, int64, bool_ = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
+float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
 
 
 class device(str):
@@ -34,28 +33,23 @@ class device(str):
         return super().__new__(cls, f"{kind}:{int(number or 0)}" if numbered else name)
 
     @property
-    def type(self) -> str:
-        """``"cpu"`` or ``"cuda"``."""
-        return self.partition(":")[0]
-
-    @property
     def index(self) -> int | None:  # type: ignore[override]
         """The number of the GPU, None for the CPU."""
         return int(self.partition(":")[2]) if ":" in self else None
 
-    def __repr__(self) -> str:
-        return f"device({str(self)!r})"
+    # fmt: off
+    @property
+    def type(self) -> str: "``cpu`` or ``cuda``."; return self.partition(":")[0]
+    def __repr__(self) -> str: return f"device({str(self)!r})"
+    # fmt: on
 
 
 def plain(value: Any) -> Any:
-    """A Tensor's array; an index or anything else with its Tensors replaced by arrays."""
+    """A Tensor's array, an array of the parts of a list; anything else as it is."""
     if isinstance(value, Value):
         return value.array
-    if isinstance(value, tuple):
-        return tuple(plain(part) for part in value)
-    if isinstance(value, list):
-        parts = [on_host(part) for part in value]
-        return np.asarray(parts) if value else np.asarray([], int64)
+    if isinstance(value, (list, tuple, range)):
+        return np.asarray([on_host(part) for part in value]) if value else np.asarray([], int64)
     return value
 
 
@@ -65,31 +59,25 @@ def on_host(value: Any) -> Any:
     return backend_of(array).to_host(array) if type(array) in backends else array
 
 
-def _without_tensors(name: str, values: Any) -> Any:
-    """A nested list, but not one of Tensors that record: their gradients would be lost."""
-    for value in values if isinstance(values, list | tuple) else (values,):
-        if isinstance(value, list | tuple):
-            _without_tensors(name, value)
-        elif isinstance(value, Value) and value.requires_grad:
-            raise DTypeError(f"{name}: got a list of Tensors that require grad; use stack()")
-    return values
+def plain_index(index: Any, kept: bool = False) -> Any:
+    """What stands between brackets, with arrays for Tensors and for sequences among its parts.
 
-
-def plain_index(index: Any) -> Any:
-    """What stands between brackets, with arrays for Tensors and for sequences among its parts."""
+    An index that is ``kept`` will be needed again: its arrays are copies, as the user may change
+    his own.
+    """
     if isinstance(index, tuple):
-        return tuple([plain_index(list(p) if isinstance(p, tuple) else p) for p in index])
-    if isinstance(index, bool):  # a mask of no dims: what it names is a copy
-        return np.asarray(index)
-    return plain(list(index) if isinstance(index, range) else index)
+        return tuple([plain_index(list(p) if isinstance(p, tuple) else p, kept) for p in index])
+    if index is None or isinstance(index, (int, slice)):  # a bool is a mask of no dims: a copy
+        return np.asarray(index) if isinstance(index, bool) else index
+    array = plain(index)
+    return backend_of(array).array(array) if kept and type(array) in backends else array
 
 
-def _kept(index: Any) -> Any:
-    """An index that will be needed again: its arrays are copied, as the user may change his own."""
-    if isinstance(index, tuple):
-        return tuple([_kept(list(p) if isinstance(p, tuple) else p) for p in index])
-    array = plain_index(index)
-    return backend_of(array).array(array) if type(array) in backends else array
+def _requires_grad(value: Any) -> Bool:
+    """Whether it is a Tensor that requires grad, or a list with one in it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_requires_grad, value))
+    return isinstance(value, Value) and value.requires_grad
 
 
 class Tensor(Methods):
@@ -107,27 +95,16 @@ class Tensor(Methods):
     __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__, not NumPy's loop over elements
 
     def __init__(self, data: Any, requires_grad: Bool = False) -> None:
-        if type(data) not in backends and not isinstance(data, np.ndarray):
-            raise DTypeError(
-                f"Tensor: got {type(data).__name__}, expected an array; use tg.tensor(data)"
-            )
+        if type(data) not in backends:
+            raise DTypeError(f"Tensor: got {described(data)}, expected an array: tg.tensor(data)")
         self.array = data
-        self.grad = None
-        self.hooks = None
-        self.node = None
         self.version = [0, 0]
-        self.epoch = None
-        self.source = None
+        self.grad = self.hooks = self.node = self.epoch = self.source = None
         self.requires_grad = False
         if requires_grad:
             self.requires_grad_()
 
     # ------------------------------------------------------------ what it is
-
-    @property
-    def device(self) -> device:
-        """Where it lives."""
-        return device(backend_of(self.array).name)
 
     @property
     def data(self) -> Any:
@@ -143,26 +120,21 @@ class Tensor(Methods):
             raise DTypeError(f"data: got {got}, expected a {self.dtype} array; use .to(), .float()")
         self.array = array
 
+    # fmt: off
     @property
-    def is_leaf(self) -> Bool:
-        """Whether no recorded operation made it."""
-        return self.node is None
-
+    def device(self) -> device: "Where it lives."; return device(backend_of(self.array).name)
     @property
-    def grad_fn(self) -> Node | None:
-        """The recorded operation that made it."""
-        return self.node
+    def is_leaf(self) -> Bool: "Whether no recorded operation made it."; return self.node is None
+    @property
+    def grad_fn(self) -> Node | None: "The recorded operation that made it."; return self.node
+    # fmt: on
 
     def __repr__(self) -> str:
         values = np.array2string(on_host(self), separator=", ", prefix="tensor(")
-        parts = [values, f"dtype={self.dtype}"]
-        if self.device != "cpu":
-            parts.append(f"device={str(self.device)!r}")
-        if self.node is not None:
-            parts.append(f"grad_fn={self.node!r}")
-        elif self.requires_grad:
-            parts.append("requires_grad=True")
-        return f"tensor({', '.join(parts)})"
+        place = "" if self.device == "cpu" else f", device={str(self.device)!r}"
+        leaf = ", requires_grad=True" if self.requires_grad else ""
+        made = leaf if self.node is None else f", grad_fn={self.node!r}"
+        return f"tensor({values}, dtype={self.dtype}{place}{made})"
 
     # ------------------------------------------------------------ out of the graph
 
@@ -175,14 +147,12 @@ class Tensor(Methods):
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __dlpack__(self, **how: Any) -> Any:
-        return self.array.__dlpack__(**how)
-
-    def __dlpack_device__(self) -> Any:
-        return self.array.__dlpack_device__()
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return self.namespace
+    # fmt: off
+    def tolist(self) -> Any: "Nested lists of Python numbers."; return on_host(self).tolist()
+    def __dlpack__(self, **how: Any) -> Any: return self.array.__dlpack__(**how)
+    def __dlpack_device__(self) -> Any: return self.array.__dlpack_device__()
+    def __array_namespace__(self, *, api_version: Any = None) -> Any: return self.namespace
+    # fmt: on
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
@@ -190,14 +160,9 @@ class Tensor(Methods):
             raise ShapeError(f"item: got shape {self.shape}, expected one element; use tolist()")
         return on_host(self).item()
 
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        return on_host(self).tolist()
-
     def detach(self) -> Self:
         """The same memory, outside of the graph."""
-        out: Self = wrap(self.array, None, self.version)
-        return out
+        return wrap(self.array, None, self.version)
 
     def __len__(self) -> Int:
         if not self.ndim:
@@ -207,36 +172,26 @@ class Tensor(Methods):
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))  # lazily: a change makes later views anew
 
-    def __contains__(self, item: Any) -> Bool:
-        return Bool(self.eq(item).any())
-
     def __bool__(self) -> Bool:
         if self.numel() != 1:
-            raise ShapeError(
-                f"bool: a tensor of shape {self.shape} is neither true nor false; "
-                "use .any() or .all()"
-            )
+            unclear = f"a tensor of shape {self.shape} is neither true nor false"
+            raise ShapeError(f"bool: {unclear}; use .any() or .all()")
         return Bool(self.item())
-
-    def __float__(self) -> Float:
-        return Float(self.item())
-
-    def __int__(self) -> Int:
-        return Int(self.item())
 
     def __index__(self) -> Int:
         if self.dtype.kind not in "iu" or self.ndim:
-            raise DTypeError(
-                f"index: got a {self.dtype} tensor of shape {self.shape}, expected a 0-d integer"
-            )
-        return Int(self.item())
+            raise DTypeError(f"index: got a {described(self)}, expected a 0-d integer")
+        return Int(self)
+
+    # fmt: off
+    def __contains__(self, item: Any) -> Bool: return Bool(self.eq(item).any())
+    def __float__(self) -> Float: return Float(self.item())
+    def __int__(self) -> Int: return Int(self.item())
+    def __copy__(self) -> Self: return self.__deepcopy__({})
+    # fmt: on
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and not self.ndim else format(repr(self), spec)
-
-    def __copy__(self) -> Self:
-        out: Self = wrap(self.array, self.node, self.version, self.epoch)
-        return self.__deepcopy__({}) if self.node is None else out
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Self:
         if self.node is not None:
@@ -244,8 +199,7 @@ class Tensor(Methods):
         out: Self = type(self).__new__(type(self))
         Tensor.__init__(out, backend_of(self.array).array(self.array), self.requires_grad)
         memo[id(self)] = out
-        if self.grad is not None:
-            out.grad = self.grad.detach().clone()
+        out.grad = None if self.grad is None else self.grad.detach().clone()
         return out
 
     # ------------------------------------------------------------ gradients
@@ -254,20 +208,16 @@ class Tensor(Methods):
         """Ask for its gradient, or no longer; floats only."""
         check_type("requires_grad_", Bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
-            raise DTypeError(
-                f"requires_grad: got a {self.dtype} tensor, expected floats; use .float()"
-            )
+            raise DTypeError(f"requires_grad: got a {self.dtype} tensor, expected floats: .float()")
         if not requires_grad and self.node is not None:
             raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
         self.requires_grad = requires_grad
         return self
 
     def backward(
-        self,
-        gradient: "Tensor | None" = None,
-        retain_graph: Bool | None = None,
+        self, gradient: "Tensor | None" = None, retain_graph: Bool | None = None,
         create_graph: Bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Add the gradient of this tensor to ``grad`` of every leaf it was made from.
 
         ``gradient`` is its own cotangent, needed unless it has one element. ``create_graph``
@@ -281,37 +231,30 @@ class Tensor(Methods):
 
     def retain_grad(self) -> None:
         """Keep ``grad`` of this tensor too, though it is no leaf."""
-        if not self.requires_grad:
-            raise GraphError("retain_grad: this tensor does not require grad")
-        if self.node is None:
-            return
         kept = weakref.ref(self)
 
         def keep(g: Tensor) -> None:
-            tensor = kept()
-            if tensor is not None:
-                mine = g.clone()
-                tensor.grad = mine if tensor.grad is None else tensor.grad + mine
+            if (tensor := kept()) is not None:
+                tensor.grad = g.clone() if tensor.grad is None else tensor.grad + g
 
-        self._hook(keep, math.inf)  # after all others, and once
+        if self.node is not None or not self.requires_grad:
+            self._hook("retain_grad", keep, math.inf)  # after all others, and once
 
     def register_hook(self, hook: Callable[["Tensor"], Any]) -> Callable[[], None]:
         """Call ``hook(grad)`` when the gradient is known; what it returns replaces it.
 
         Returns a handle: call it, or its ``remove()``, to take the hook away.
         """
-        if not self.requires_grad:
-            raise GraphError("register_hook: this tensor does not require grad")
         check_type("register_hook", Callable, "a function of the gradient", hook=hook)
-        return self._hook(hook)
+        return self._hook("register_hook", hook, births())
 
-    def _hook(self, hook: Callable[["Tensor"], Any], key: Float | None = None) -> "_Handle":
-        holder = self if self.node is None else self.node
-        if holder.hooks is None:
-            holder.hooks = {}
-        key = next(_hook_numbers) if key is None else key
-        holder.hooks[key] = hook
-        return _Handle(holder.hooks, key)
+    def _hook(self, name: str, hook: Callable[["Tensor"], Any], key: Float) -> "_Handle":
+        if not self.requires_grad:
+            raise GraphError(f"{name}: this tensor does not require grad")
+        holder = self.node or self
+        hooks = holder.hooks = holder.hooks or {}
+        hooks[key] = hook
+        return _Handle(hooks.pop, key, None)
 
     # ------------------------------------------------------------ conversions
 
@@ -320,20 +263,19 @@ class Tensor(Methods):
         flags = getattr(self.array, "flags", None)
         return self if flags is None or flags.c_contiguous else self.clone()
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, **others: Any) -> Self:
         """Another dtype, another device, or those of another tensor; itself if nothing changes."""
-        dtype, place = kwargs.pop("dtype", None), kwargs.pop("device", None)
-        if kwargs:
-            raise DTypeError(f"to: got {', '.join(kwargs)}, expected dtype or device")
+        if others:
+            raise DTypeError(f"to: got {', '.join(others)}, expected dtype or device")
         for arg in args:
             if isinstance(arg, Tensor):
-                dtype, place = arg.dtype, arg.device
+                dtype, device = arg.dtype, arg.device
             elif isinstance(arg, str) and arg.partition(":")[0] in libraries:
-                place = arg
+                device = arg
             elif arg is not None:
                 dtype = arg
         here, moved = backend_of(self.array).name, self
-        there = here if place is None else find(place).name
+        there = here if device is None else find(device).name
         if dtype is not None and (dtype := as_dtype(dtype, "to")) != self.dtype:
             moved = ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
         return moved if there == here else ops.to_device(moved, there, here)
@@ -354,39 +296,29 @@ class Tensor(Methods):
 
     # ------------------------------------------------------------ in place
 
-    def _applied(self, op: Any, *args: Any) -> Any:
-        """An op on this tensor, which is about to be overwritten: on a copy, if the op saves it."""
+    def _into(self, name: str, op: Any, *args: Any) -> Self:
+        """Write what an op makes of this tensor into its memory; of a copy, if the op saves it."""
         result = op(self, *args)
-        is_leaf = self.node is None and self.requires_grad  # this will be refused
-        if result.node is None or is_leaf:
-            return result
-        if all(cell is not self.version for cell, _ in result.node.versions):
-            return result
-        before = wrap(backend_of(self.array).array(self.array), self.node)
-        return op(before, *[before if arg is self else arg for arg in args])
-
-    def _in_place(self, name: str, op: Any, *args: Any) -> Self:
-        return self._become(name, self._applied(op, *args))
+        refused = self.node is None and self.requires_grad  # by `assign`: a leaf
+        saved = result.node.versions if result.node is not None and not refused else ()
+        if any(cell is self.version for cell, _ in saved):
+            before = wrap(backend_of(self.array).array(self.array), self.node)
+            result = op(before, *[before if arg is self else arg for arg in args])
+        return self._become(name, result)
 
     def _base(self) -> "Tensor | None":
         """What this view was taken from, if that is still held by somebody."""
-        found: Tensor | None = None if self.source is None else self.source[0]()
-        return found
-
-    def _records(self) -> Bool:
-        """Whether it, or what it is a view of, has a place in the graph."""
-        base = self._base()
-        return self.requires_grad or (base is not None and base._records())
+        return None if self.source is None else self.source[0]()
 
     def _check_owner(self, name: str) -> None:
         """Refuse a view that is out of date, or was taken under no_grad of what records."""
         check_view(self, name)
-        base = self._base()
-        if base is not None and base._records() and not self.requires_grad and is_grad_enabled():
-            raise GraphError(
-                f"{name}: this view was taken under no_grad() of a tensor that records; take it "
-                "again while recording, or change it under no_grad()"
-            )
+        owner: Tensor | None = self
+        while owner is not None and not owner.requires_grad:
+            owner = owner._base()
+        if owner is not None and owner is not self and is_grad_enabled():
+            way = "take it again while recording, or change it under no_grad()"
+            raise GraphError(f"{name}: this view was taken under no_grad() of what records; {way}")
 
     def _become(self, name: str, result: Any) -> Self:
         """Write a result into this tensor's memory; recorded if it is.
@@ -398,52 +330,34 @@ class Tensor(Methods):
             assign(self, result, name)
             return self
         check_fits(self, result, name)
-        base = self._base()
-        if base is None or self.source is None or self.source[1] is None:
-            raise GraphError(
-                f"{name}: this view cannot be changed in place while recording; assign to the "
-                "tensor it was taken from, as in x[0, 1] = value, or work on a clone()"
-            )
-        index = self.source[1]
+        base, index = self._base(), self.source and self.source[1]
+        if base is None or index is None:
+            way = "assign to the tensor it was taken from, as in x[0, 1] = value, or use a clone()"
+            raise GraphError(f"{name}: this view cannot be changed in place while recording; {way}")
         base._become(name, ops.put(base, result, index))
         fresh = ops.getitem(base, index)
         self.node, self.epoch, self.requires_grad = fresh.node, fresh.epoch, fresh.requires_grad
         return self
 
-    def add_(self, other: Operand) -> Self:
-        """In place, x + other."""
-        return self._in_place("add_", ops.add, other)
-
-    def sub_(self, other: Operand) -> Self:
-        """In place, x - other."""
-        return self._in_place("sub_", ops.subtract, other)
-
-    def mul_(self, other: Operand) -> Self:
-        """In place, x * other."""
-        return self._in_place("mul_", ops.multiply, other)
-
-    def div_(self, other: Operand) -> Self:
-        """In place, x / other."""
-        return self._in_place("div_", ops.divide, other)
-
     # fmt: off
+    def add_(self, other: Any) -> Self: "x + other."; return self._into("add_", ops.add, other)
+    def sub_(self, other: Any) -> Self: "x - other."; return self._into("sub_", ops.subtract, other)
+    def mul_(self, other: Any) -> Self: "x * other."; return self._into("mul_", ops.multiply, other)
+    def div_(self, other: Any) -> Self: "x / other."; return self._into("div_", ops.divide, other)
     def fill_(self, value: Float) -> Self: "One value."; return self._write("fill_", ..., value)
     def zero_(self) -> Self: "0 everywhere."; return self.fill_(0)
-    # fmt: on
-
+    def __setitem__(self, index: Any, value: Any) -> None: self._write("assignment", index, value)
     __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
-
-    # fmt: off
-    def __ifloordiv__(self, other: Any) -> Any: return self._in_place("//=", ops.floor_divide, other)
-    def __imod__(self, other: Any) -> Any: return self._in_place("%=", ops.remainder, other)
-    def __ipow__(self, other: Any) -> Any: return self._in_place("**=", type(self).pow, other)
-    def __iand__(self, other: Any) -> Any: return self._in_place("&=", ops.bitwise_and, other)
-    def __ior__(self, other: Any) -> Any: return self._in_place("|=", ops.bitwise_or, other)
+    def __ifloordiv__(self, other: Any) -> Self: return self._into("//=", ops.floor_divide, other)
+    def __imod__(self, other: Any) -> Self: return self._into("%=", ops.remainder, other)
+    def __ipow__(self, other: Any) -> Self: return self._into("**=", type(self).pow, other)
+    def __iand__(self, other: Any) -> Self: return self._into("&=", ops.bitwise_and, other)
+    def __ior__(self, other: Any) -> Self: return self._into("|=", ops.bitwise_or, other)
     # fmt: on
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
-        return self._in_place("clamp_", type(self).clamp, min, max)
+        return self._into("clamp_", type(self).clamp, min, max)
 
     def copy_(self, other: "Tensor") -> Self:
         """In place, the values of ``other``, broadcast and converted."""
@@ -451,32 +365,28 @@ class Tensor(Methods):
         return self._write("copy_", ..., given)
 
     def __getitem__(self, index: Any) -> Self:
-        place = _kept(index) if self.requires_grad else plain_index(index)
+        place = plain_index(index, self.requires_grad)
         out: Self = ops.getitem(self, place)
         if out.source is not None:
             out.source = (out.source[0], place)
         return out
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._write("assignment", index, value)
-
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
-        if isinstance(value, list | tuple):
-            value = self._from_host(plain(list(_without_tensors(name, value))))
-        recording = is_grad_enabled() and (
-            self.requires_grad or (isinstance(value, Value) and value.requires_grad)
-        )
+        if isinstance(value, (list, tuple)):
+            if _requires_grad(value):  # their gradients would be lost
+                raise DTypeError(f"{name}: got a list of Tensors that require grad; use stack()")
+            value = self._from_host(plain(value))
+        recording = is_grad_enabled() and (self.requires_grad or _requires_grad(value))
         if recording and self.dtype.kind == "f":
-            return self._become(name, ops.put(self, value, _kept(index)))
+            return self._become(name, ops.put(self, value, plain_index(index, True)))
         self._check_owner(name)
         check_writable(self.array, name)
-        enter(name, (self, value))  # refuses a view that is out of date, and two devices
+        arrays, _, xp = enter(name, (self, value))  # refuses a view that is out of date
         try:
-            backend_of(self.array).assign(self.array, plain_index(index), plain(value))
-        except (ValueError, IndexError) as error:
-            kind = IdError if isinstance(error, IndexError) else ShapeError
-            raise kind(f"{name}: {error} (to a tensor of shape {self.shape})") from error
+            xp.assign(self.array, plain_index(index), arrays[1])
+        except (IndexError, OverflowError, TypeError, ValueError) as error:
+            refuse(name, arrays, error)
         self.version[0] += 1
         return self
 
@@ -485,45 +395,28 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     """The gradient with which a walk back from ``output`` begins."""
     check_view(output, name)
     if not output.requires_grad:
-        why = (
-            "it is of integers"
-            if output.dtype.kind != "f"
-            else "nothing that it was made from does"
-        )
-        raise GraphError(
-            f"{name}: this tensor does not require grad ({why}, or it was made under no_grad())"
-        )
+        unmade = "nothing that it came from does, or it was made under no_grad()"
+        why = unmade if output.dtype.kind == "f" else "it is of integers"
+        raise GraphError(f"{name}: this tensor does not require grad: {why}")
     if gradient is None:
         if output.numel() != 1:
-            raise GraphError(
-                f"{name}: got an output of shape {output.shape}, expected one element; "
-                "pass a gradient of its shape, or reduce it with .sum() or .mean()"
-            )
+            way = "pass a gradient of its shape, or reduce it with .sum() or .mean()"
+            got = f"an output of shape {output.shape}"
+            raise GraphError(f"{name}: got {got}, expected one element; {way}")
         return wrap(backend_of(output.array).ones_like(output.array))
     if not isinstance(gradient, Tensor):
         raise DTypeError(f"{name}: gradient is a {type(gradient).__name__}, expected a Tensor")
-    if several or type(gradient.array) is not type(output.array):
-        one_device(name, (output.array, gradient.array))
+    one_device(name, (output.array, gradient.array))
     if gradient.shape != output.shape:
-        raise ShapeError(
-            f"{name}: gradient has shape {gradient.shape}, expected {output.shape}, the output's"
-        )
+        raise ShapeError(f"{name}: gradient has shape {gradient.shape}, expected {output.shape}")
     return gradient
 
 
-_hook_numbers = itertools.count()
-
-
-class _Handle:
+class _Handle(partial[Any]):
     """Takes a hook away again."""
 
-    def __init__(self, hooks: dict[Float, Any], key: Float) -> None:
-        self._hooks, self._key = hooks, key
-
     def remove(self) -> None:
-        self._hooks.pop(self._key, None)
-
-    __call__ = remove
+        self()
 
 
 def as_dtype(dtype: Any, name: str) -> Any:
@@ -533,9 +426,8 @@ def as_dtype(dtype: Any, name: str) -> Any:
     except TypeError:
         found = None
     if found is None or found.kind not in "biuf" or found == np.float16 or found.itemsize > 8:
-        raise DTypeError(
-            f"{name}: got the dtype {dtype!r}, expected float32, float64, an integer type or bool"
-        )
+        known = "float32, float64, an integer type or bool"
+        raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}")
     return found.newbyteorder("=")
 
 

@@ -29,7 +29,6 @@ class Backend:
     def __init__(self, kind: str, module: Any, index: int | None = None) -> None:
         self.kind, self.module, self.index = kind, module, index
         self.name = kind if index is None else f"{kind}:{index}"
-        self.Array: type = module.Array
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copy and pickle probe for these
@@ -83,10 +82,10 @@ def find(device: Any) -> Backend:
     if name.partition(":")[0] == "cuda" and libraries["cuda"] is None:
         try:
             from . import cupy
+
+            register("cuda", cupy)
         except ImportError as error:
             why = f"; {error}"
-        else:
-            register("cuda", cupy)
     if name not in _by_name:
         have = ", ".join(map(repr, _by_name))
         raise OptionError(f"device: got {name!r}, expected one of {have}{why}")

@@ -82,8 +82,10 @@ class _Switch(_Mode):
     """A mode that also decorates without parentheses: ``@tg.no_grad``."""
 
     def __new__(cls, function: Any = None) -> Any:
-        check_type(cls.__name__, Callable | None, "a function to decorate", function=function)
-        return super().__new__(cls) if function is None else cls()(function)
+        if function is None:
+            return super().__new__(cls)
+        check_type(cls.__name__, Callable, "a function to decorate", function=function)
+        return cls()(function)
 
 
 class no_grad(_Switch):

@@ -13,7 +13,7 @@ import numpy as np
 from ..backend import backend_of, following
 from ..backend.standard import Part, numpy_dtype
 from ..errors import GraphError, check_type, described
-from .mode import set_grad_enabled
+from .mode import enable_grad, no_grad
 from .node import Node, Value, check_fits, wrap
 from .op import table
 
@@ -200,7 +200,7 @@ def gradients(
     """
     useful = _useful(outputs, inputs, since)
     found: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
-    with set_grad_enabled(create), following() as devices:
+    with (enable_grad if create else no_grad)(), following() as devices:
         leaves = walk_back(outputs, cotangents, useful, found, keep, create, devices, since)
         for key, entry in leaves.items():
             if key in useful:
@@ -225,7 +225,7 @@ def _copy(g: Any, create: bool) -> Any:
 
 def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, create: bool) -> None:
     """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails."""
-    with set_grad_enabled(create), following() as devices:
+    with (enable_grad if create else no_grad)(), following() as devices:
         leaves = walk_back(outputs, cotangents, None, {}, keep, create, devices)
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]

@@ -16,8 +16,9 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
                 ) -> Forward:  # fmt: skip
     """Hidden states ``output`` (T, B, H) and the last one ``h_n`` (1, B, H).
 
-    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Where a sequence is over, its state passes
-    on unchanged and its output is 0; so both directions end with the state that is ``h_n``.
+    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Where a sequence is
+    over, its state passes on unchanged and its output is 0; so both directions end with the state
+    that is ``h_n``.
     """
     steps, batch, hidden = *x.shape[:2], len(w_hh)
     before, output = scan.states(h_0, (steps + 1, batch, hidden), w_hh.dtype, reverse)
@@ -36,13 +37,8 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
             if end is not None:
                 copyto(new, h, where=end)
             h = new
-    return (scan.zeroed(output, ended), scan.last(output, reverse)), (
-        before,
-        output,
-        rows,
-        ended,
-        ends,
-    )
+    h_n = scan.last(output, reverse)
+    return (scan.zeroed(output, ended), h_n), (before, output, rows, ended, ends)
 
 
 def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,

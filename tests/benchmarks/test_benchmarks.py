@@ -37,7 +37,7 @@ def test_command_writes_results_and_page(tmp_path, modules):
     assert row["work"] == "train, RNN 28, 32, 1, 25" and row["rounds"] == 5
     assert row["ratio"].keys() == {"products"} and row["ms"].keys() == {"ours", "products"}
     assert 0 < results["memory"][0]["MB"]["ours"] < 500
-    assert "| train, RNN 28, 32, 1, 25 |" in (tmp_path / "results.md").read_text()
+    assert "| train, RNN 28, 32, 1, 25 |" in done.stdout
 
     import report
 
@@ -48,6 +48,23 @@ def test_command_writes_results_and_page(tmp_path, modules):
     assert "old" not in after and "stays" in after and "| train, RNN 28, 32, 1, 25 |" in after
     report.fill(results, tmp_path)
     assert (tmp_path / "benchmarks.md").read_text() == after
+
+
+def test_a_run_may_be_taken_in_pieces(tmp_path):
+    def rows(*options):
+        done = run("--against", "--out", tmp_path, *options)
+        assert done.returncode == 0, done.stderr
+        found = json.loads((tmp_path / "results.json").read_text())
+        return {row["work"]: row["ms"]["ours"] for row in found["rows"]}
+
+    first = rows("--parts", "train", "--only", "RNN 28")
+    second = rows("--parts", "sample", "--only", "128")
+    assert first.items() < second.items() and len(second) == 4
+    again = rows("--parts", "train", "--only", "RNN 28")
+    assert again.keys() == second.keys() and again != second
+    file = tmp_path / "results.json"
+    file.write_text(file.read_text().replace('"ours": "tinygrad_rnn', '"ours": "tinygrad_rnn 0.0'))
+    assert len(rows("--parts", "chain")) == 1, "rows of another version are not kept"
 
 
 def test_missing_contender_is_named(tmp_path):

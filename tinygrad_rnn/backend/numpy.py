@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .pool import clear, empty
-from .standard import complete, has_arrays
+from .standard import complete
 from .threads import threads_for
 
 namespace: Any = np
@@ -34,7 +34,7 @@ def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarra
     """Zeros of ``shape`` with ``values`` added at ``index``; an element may be named repeatedly."""
     out = np.zeros(shape, values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if all(p.dtype == bool for p in parts if has_arrays(p)):  # these name an element once at most
+    if all(p.dtype == bool for p in parts if hasattr(p, "dtype")):  # each element once at most
         out[index] = values
     elif len(parts) == 1:
         _add_rows(out, parts[0], values)

@@ -122,7 +122,7 @@ def carried(state, device):
     """The state as the next window takes it: its values, without what they came from."""
     if isinstance(state, tuple):  # an LSTM has two
         return tuple(carried(part, device) for part in state)
-    return state.detach().to(device=device)
+    return state if state is None else state.detach().to(device=device)  # none before the first
 
 
 # ---------------------------------------------------------------- sampling

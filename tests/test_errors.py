@@ -260,6 +260,8 @@ rnn(x, lengths=3)
     ShapeError: nn.RNN: lengths ... ()
 rnn(x, lengths=[1.0, 2.0])
     ShapeError: nn.RNN: lengths ... float64 ... 2 integers
+rnn(x, lengths=tg.ones(2))
+    ShapeError: nn.RNN: lengths is float32 ... 2 integers
 rnn(x, lengths=[[1], [1, 2]])
     ShapeError: nn.RNN: lengths is ragged
 rnn(x, lengths=[0, 4])
@@ -311,9 +313,13 @@ lstm(x, (tg.zeros(2, 2, 2), tg.zeros(2, 2, 2)))
 lstm(x, (tg.zeros(2, 2, 1), tg.zeros(2, 2, 1)))
     ShapeError: nn.LSTM: c_0 has shape (2, 2, 1), expected (2, 2, 2) ... batch_first
 lstm(x, (tg.zeros(2, 2, 1), None))
-    DTypeError: nn.LSTM: c_0 is NoneType, expected a Tensor
+    DTypeError: nn.LSTM: c_0 is NoneType, expected a Tensor (num_layers * D, B, H)
 lstm(x[:, 0], (tg.zeros(2, 1), tg.zeros(2, 1, 2)))
     ShapeError: nn.LSTM: c_0 ... expected (2, 2)
+nn.LSTM(3, 4, bias="no")
+    OptionError: nn.LSTM: bias is 'no', expected True or False
+nn.LSTM(3, 4, bidirectional="yes")
+    OptionError: nn.LSTM: bidirectional is 'yes'
 lstm(x, lengths=[1, 5])
     OptionError: nn.LSTM: lengths go from 1 to 5
 nn.GRU(3, 2, num_layers=0)
@@ -751,7 +757,7 @@ tg.randn(2, generator=np.random.default_rng())
 tg.randint(5, 5, (2,))
     OptionError: randint: from 5 to 5
 tg.randint(5)
-    OptionError: randint
+    OptionError: randint ... as in randint(10, (2, 3))
 tg.randperm(-1)
     ShapeError: randperm: got the shape (-1,)
 tg.manual_seed(-1)
@@ -960,6 +966,22 @@ tg.where([True], x, x)
     DTypeError: where: condition is list
 x.masked_fill(tg.ones(5).bool(), 0.0)
     ShapeError: (5,) and (4, 2, 3)
+x.masked_fill(x > 0, None)
+    DTypeError: where: got None, expected a Tensor or a number
+tg.where(x > 0, x, None)
+    DTypeError: where: got None
+x.fill_(None)
+    DTypeError: fill_: got NoneType, expected numbers
+x.copy_(None)
+    DTypeError: copy_: got NoneType
+x.__setitem__(0, b"5")
+    DTypeError: assignment: got bytes, expected numbers
+x.__setitem__(0, [None, 1.0])
+    DTypeError: assignment: got object ... expected numbers
+x.__setitem__(0, ["1", "2"])
+    DTypeError: assignment: got <U1
+x[[0, 1], [0, 1, 2]]
+    IdError: getitem: ... (2,) (3,)
 x.masked_fill(x > 0, [1.0, 2.0])
     DTypeError: got a list
 tg.allclose(x, tg.ones(5))

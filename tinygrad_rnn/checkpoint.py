@@ -50,8 +50,8 @@ def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer
                     scheduler: LRScheduler | None = None) -> Checkpoint:  # fmt: skip
     """Put back what :func:`save_checkpoint` wrote; returns ``(step, extra)``, arrays as Tensors.
 
-    Training then goes on bit for bit as if it had not stopped. Without a model nothing is put back:
-    ``load_checkpoint(path).extra`` shows what is needed to build one. Raises CheckpointError, and
+    Training then goes on bit for bit as if it had not stopped. What is not passed is not put back:
+    ``load_checkpoint(path).extra`` alone shows what is needed to build a model. Raises CheckpointError, and
     changes nothing, for a file that is damaged or does not fit.
     """
     from .serialization import load_file, unflatten

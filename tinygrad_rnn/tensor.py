@@ -10,6 +10,7 @@ import numpy as np
 
 from . import ops
 from .backend import backend_of, backends, find, libraries
+from .backend.standard import numpy_dtype
 from .engine.mode import is_grad_enabled
 from .engine.node import Node, Value, assign, births, check_fits, check_view, check_writable, wrap
 from .engine.op import enter, one_device, refuse
@@ -373,10 +374,14 @@ class Tensor(Methods):
 
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
-        if isinstance(value, (list, tuple)):
-            if _requires_grad(value):  # their gradients would be lost
-                raise DTypeError(f"{name}: got a list of Tensors that require grad; use stack()")
-            value = self._from_host(plain(value))
+        listed = isinstance(value, (list, tuple))
+        if listed and _requires_grad(value):  # their gradients would be lost
+            raise DTypeError(f"{name}: got a list of Tensors that require grad; use stack()")
+        value = plain(value) if listed else value
+        kind = numpy_dtype(getattr(value, "dtype", float32)).kind
+        if kind not in "biuf" or isinstance(value, str | bytes | None):  # NumPy makes numbers of it
+            raise DTypeError(f"{name}: got {described(value)}, expected numbers")
+        value = self._from_host(value) if listed else value
         recording = is_grad_enabled() and (self.requires_grad or _requires_grad(value))
         if recording and self.dtype.kind == "f":
             return self._become(name, ops.put(self, value, plain_index(index, True)))

@@ -84,6 +84,19 @@ def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
     assert len(load_file(parts)[1]["checkpoint"]["extra"]["curve"]) == 6
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_resumed_from_before_the_first_step(tmp_path, cell, monkeypatch):
+    """A run that is killed before its first validation leaves the checkpoint of its start."""
+    path = tmp_path / "lm"
+    monkeypatch.setattr(char_lm.nn.utils, "clip_grad_norm_", lambda *_: sys.exit(9))
+    monkeypatch.setattr(char_lm.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit):
+        char_lm.main([*map(str, TINY), "--cell", cell, "--steps", "3", "--checkpoint", str(path)])
+    assert tg.load_checkpoint(path).step == 0
+    lines, _ = train("--checkpoint", path, "--resume", "--steps", 3)
+    assert lines[-1]["step"] == 3
+
+
 def test_the_state_goes_from_window_to_window_until_the_text_begins_anew(monkeypatch):
     known = []
     forward = char_lm.CharLM.forward

@@ -34,7 +34,8 @@ table = SimpleNamespace()
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
-_NO_OPERANDS = (list, tuple, str)  # NumPy takes them, and loses the gradients of what is in them
+# NumPy takes these, loses the gradients of what is in a list, and makes numbers of text.
+_NO_OPERANDS = (list, tuple, str, bytes)
 NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
@@ -178,7 +179,7 @@ def refuse(name: str, arrays: Sequence[Any], error: Exception) -> Any:
     if kind is None or isinstance(error, Error):
         raise error
     message = f"{name}: {error} (got {', '.join(described(a, '') for a in arrays)})"
-    if "could not be broadcast" in str(error):
+    if "operands could not be broadcast" in str(error):
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
         message = f"{name}: the shapes {shapes} cannot be broadcast together"
     raise kind(message) from error

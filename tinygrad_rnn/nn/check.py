@@ -19,6 +19,7 @@ _UINT64 = np.dtype("uint64")
 RULES: dict[str, Any] = {
     "reduction": partial(choice, choices=("mean", "sum", "none")),
     "nonlinearity": partial(choice, choices=("tanh", "relu")),
+    **dict.fromkeys(("bias", "batch_first", "bidirectional"), partial(choice, choices=(True, False))),
     "ignore_index": partial(integers, low=-sys.maxsize),
     "delta": partial(numbers, low=sys.float_info.min),
     **dict.fromkeys(("eps", "beta"), partial(numbers, low=0)),

@@ -115,7 +115,7 @@ def clip_grad_norm_(
     """
     _check_bounds("clip_grad_norm_", max_norm=max_norm)
     chosen = [p for p in listed("clip_grad_norm_", parameters) if p.grad is not None]
-    grads = [p.grad for p in chosen]
+    grads = listed("clip_grad_norm_", [p.grad for p in chosen])
     total, shown = _total("clip_grad_norm_", chosen, grads, norm_type, error_if_nonfinite)
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import ops
 from ..creation import empty, zeros
-from ..errors import DTypeError, OptionError, ShapeError, described
+from ..errors import DTypeError, OptionError, ShapeError, check_type, described
 from ..functions import cat
 from ..tensor import Tensor
 from . import check
@@ -73,8 +73,8 @@ class _Recurrent(Layer):
         legend = self.legend if len(lead) == self.rank - 1 else self.legend.replace("B, ", "")
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)
         for what, part, size in zip(self.parts, given, sizes, strict=False):
-            if part is None:
-                check.tensors(self._name, **{what: part})
+            if not isinstance(part, Tensor):
+                check_type(self._name, Tensor, f"a Tensor {legend}", **{what: part})
             check.like(self._name, f": {legend}", (*lead, size), weight.dtype, **{what: part})
         return list(given)
 
@@ -329,7 +329,8 @@ def _check_lengths(name: str, lengths: Any, steps: int, batch: int) -> np.ndarra
         raise ShapeError(f"{name}: lengths is ragged: {error}") from None
     if given.shape != (batch,) or (given.dtype.kind not in "iu" and batch):
         expected = f"{batch} integers, one for each sequence of the batch"
-        raise ShapeError(f"{name}: lengths is {described(given)}, expected {expected}")
+        got = described(lengths if isinstance(lengths, Tensor) else given)
+        raise ShapeError(f"{name}: lengths is {got}, expected {expected}")
     if batch and not (given.min() >= 1 and given.max() <= steps):
         got = f"lengths go from {given.min()} to {given.max()}"
         raise OptionError(f"{name}: {got}, expected 1 to T={steps}")

@@ -1083,7 +1083,7 @@ tg.cat([x, x], 3)
 tg.stack([x, tg.ones(2)])
     ShapeError: stack: tensor 1 has shape (2,), expected (4, 2, 3)
 tg.stack([x], 5)
-    DimError: dim 5
+    DimError: stack: dim 5 .*(4, 2, 3)
 tg.stack(x)
     DTypeError: stack: got Tensor
 x.split(0)

@@ -21,8 +21,8 @@ _least: Any = np.minimum.reduce
 def _rows(name: str, what: str, given: Any) -> np.ndarray:
     """A copy in float64, (N, V), of a float Tensor (..., V)."""
     check_type(name, Tensor, "a float Tensor", **{what: given})
-    if given.dtype.kind != "f" or not given.ndim:
-        raise ShapeError(f"{name}: {what} is {described(given)}, expected floats (..., V)")
+    if given.dtype.kind != "f" or not (given.ndim and given.shape[-1]):
+        raise ShapeError(f"{name}: {what} is {described(given)}, expected floats (..., V), V >= 1")
     array = backend_of(given.array).to_host(given.array)
     return array.astype(np.float64).reshape(prod(array.shape[:-1]), array.shape[-1])
 
@@ -92,10 +92,11 @@ def categorical(
     [1, 0]
     """
     rows = _rows("categorical", "logits", logits)
-    if temperature != 1.0:
+    if type(temperature) is not float or temperature != 1.0:
         check_numbers("categorical", 0.0, temperature=temperature)
     if top_k is not None:
         check_integers("categorical", top_k=top_k)
+        top_k = int(top_k)  # minus one of NumPy's unsigned ones is a large number
     top = _most(rows, 1, None, None, True, -inf)
     if not all(map(isfinite, top.ravel().tolist())):
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"

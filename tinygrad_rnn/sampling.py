@@ -21,8 +21,8 @@ _least: Any = np.minimum.reduce
 def _rows(name: str, what: str, given: Any) -> np.ndarray:
     """A copy in float64, (N, V), of a float Tensor (..., V)."""
     check_type(name, Tensor, "a float Tensor", **{what: given})
-    if given.dtype.kind != "f" or not (given.ndim and given.shape[-1]):
-        raise ShapeError(f"{name}: {what} is {described(given)}, expected floats (..., V), V >= 1")
+    if given.dtype.kind != "f" or not given.ndim:
+        raise ShapeError(f"{name}: {what} is {described(given)}, expected floats (..., V)")
     array = backend_of(given.array).to_host(given.array)
     return array.astype(np.float64).reshape(prod(array.shape[:-1]), array.shape[-1])
 
@@ -59,7 +59,7 @@ def multinomial(
         raise OptionError("multinomial: the weights must be finite and not negative")  # nor a NaN
     check_integers("multinomial", num_samples=num_samples)
     needed = 1 if replacement else num_samples
-    few = needed > 1 or 0.0 in tops
+    few = needed > 1 or 0.0 in tops or not rows.size
     possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
     if possible < needed:
         raise OptionError(
@@ -98,7 +98,7 @@ def categorical(
         check_integers("categorical", top_k=top_k)
         top_k = int(top_k)  # minus one of NumPy's unsigned ones is a large number
     top = _most(rows, 1, None, None, True, -inf)
-    if not all(map(isfinite, top.ravel().tolist())):
+    if not (rows.shape[1] and all(map(isfinite, top.ravel().tolist()))):
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
     rows -= top

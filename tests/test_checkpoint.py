@@ -313,6 +313,18 @@ def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
     assert (other.digest(), other.scheduler.state_dict()) == before
 
 
+def test_a_random_state_that_is_none_leaves_a_model_alone(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(default_generator, "get_state", lambda: tg.zeros(3))
+        tg.save_checkpoint(tmp_path / "c", nn.Linear(2, 2), step=4)
+    model = nn.Linear(2, 2)
+    before = model.weight.tolist()
+    with pytest.raises(tg.CheckpointError, match="random: set_state"):
+        tg.load_checkpoint(tmp_path / "c", model)
+    assert model.weight.tolist() == before
+    assert tg.load_checkpoint(tmp_path / "c").step == 4  # nothing is put back: to look at
+
+
 @pytest.mark.parametrize("extra", [object(), {1.5: 2}, {"f": len}, {1: "x", "1": "y"}, {"z": 1j}])
 def test_extra_that_no_file_can_hold(tmp_path, extra):
     with pytest.raises(TypeError, match="extra"):

@@ -185,6 +185,10 @@ F.pad(tg.zeros(2, 0), (1, 0), mode="replicate")
     ShapeError: pad: 1 and 0 do not fit dim 1
 F.pad(x, (1, 1), mode="mirror")
     OptionError: pad: mode is 'mirror' ... 'reflect'
+F.pad(x, (1, 1), mode=np.array(["constant", "reflect"]))
+    OptionError: pad: mode is <U8 ndarray of shape (2,), expected 'constant' or
+F.pad(x, (1, 1), mode=["constant"])
+    OptionError: pad: mode is ['constant'], expected
 F.pad(x, (1, 1), mode="reflect", value=1.0)
     OptionError: pad: value is 1.0, which mode='reflect' does not take
 F.pad([1.0], (1, 1))
@@ -1105,7 +1109,7 @@ tg.cat([x, x], 3)
 tg.stack([x, tg.ones(2)])
     ShapeError: stack: tensor 1 has shape (2,), expected (4, 2, 3)
 tg.stack([x], 5)
-    DimError: dim 5
+    DimError: stack: dim 5
 tg.stack(x)
     DTypeError: stack: got Tensor
 x.split(0)

@@ -83,6 +83,13 @@ def test_categorical_draws_each_row_by_itself():
     assert len(set(again[0])) > 3
 
 
+def test_numbers_of_numpy_serve():
+    x = tg.arange(5.0)
+    for kind in (np.uint8, np.int8, np.uint64):
+        assert tg.categorical(x, np.float32(0.5), kind(1)).item() == 4
+    assert tg.categorical(x, np.float64(0.0)).item() == 4
+
+
 class Ends:
     """Draws the largest number below 1."""
 
@@ -96,11 +103,25 @@ def test_rounding_never_leads_beyond_the_last_id(monkeypatch):
         assert tg.categorical(tg.zeros(classes)).item() == classes - 1
 
 
+def test_what_weighs_nothing_is_never_drawn(monkeypatch):
+    start = type("", (), {"random": staticmethod(np.zeros)})  # where the first weights are 0
+    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda generator: start)
+    assert tg.multinomial(tg.tensor([0.0, 0.0, 1.0, 1.0]), 3, True).tolist() == [2, 2, 2]
+    assert tg.categorical(tg.tensor([-np.inf, 0.0, 0.0])).item() == 1
+    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda generator: Ends.numpy)
+    assert tg.multinomial(tg.tensor([0.0, 1.0, 0.3, 0.0, 0.0]), 2, True).tolist() == [2, 2]
+
+
 REFUSED = {
     "a NaN": (lambda: tg.categorical(tg.tensor([0.0, np.nan])), "did the training diverge"),
     "an infinity": (lambda: tg.categorical(tg.tensor([0.0, np.inf])), "infinity"),
     "nothing to draw": (lambda: tg.categorical(tg.full((2, 2), -np.inf)), "nothing above -inf"),
     "no classes": (lambda: tg.categorical(tg.zeros(2, 0)), "nothing above -inf"),
+    "nothing at all": (lambda: tg.categorical(tg.zeros(0, 0), 0.0), "nothing above -inf"),
+    "no weights": (lambda: tg.multinomial(tg.zeros(0, 0), 3, True), "0 weights"),
+    "temperatures": (lambda: tg.categorical(tg.zeros(2), np.ones(2)), "temperature is array"),
+    "a Tensor": (lambda: tg.categorical(tg.zeros(2), tg.ones(())), "temperature is tensor"),
+    "a bool": (lambda: tg.categorical(tg.zeros(2), True), "temperature is True"),
     "no dim": (lambda: tg.categorical(tg.tensor(1.0)), r"expected floats \(..., V\)"),
     "ids": (lambda: tg.categorical(tg.tensor([1, 2])), "int64"),
     "a list": (lambda: tg.categorical([1.0, 2.0]), "categorical: logits is list"),
@@ -112,6 +133,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("call, message", REFUSED.values(), ids=REFUSED)
-def test_what_categorical_refuses(call, message):
+def test_what_is_refused(call, message):
     with pytest.raises(tg.Error, match=message):
         call()

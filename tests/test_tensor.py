@@ -286,6 +286,23 @@ def with_tensors(d, index):
     return tg.tensor(index) if isinstance(index, int) and d.chance() else index
 
 
+@pytest.mark.parametrize("place", [lambda i: i, lambda i: (slice(0, 2), i), lambda i: (i, 1)])
+@pytest.mark.parametrize("make", [np.array, tg.tensor])
+def test_an_index_may_change_before_the_walk_back(place, make):
+    index = make([0, 1])
+    x, y, z = (tg.zeros(2, 3, requires_grad=True) for _ in range(3))
+    read = x[place(index)]
+    written = y * 1.0
+    written[place(index)] = z[place(index)] * 2.0
+    index[:] = 0
+    (read.sum() + written.sum()).backward()
+    expected = np.zeros((2, 3), np.float32)
+    expected[place([0, 1])] = 1
+    same(x.grad, expected)
+    same(y.grad, 1 - expected)
+    same(z.grad, 2 * expected)
+
+
 @given(st.data())
 def test_assigning_by_index_is_numpys(data):
     d = Draw(data.draw)

@@ -9,6 +9,7 @@ import numpy as np
 from . import ops
 from .creation import as_tensor
 from .einsum import einsum
+from .engine.op import check_dim
 from .errors import DTypeError, OptionError, ShapeError, check_type
 from .methods import mask_of
 from .tensor import Tensor
@@ -100,6 +101,7 @@ concat = cat
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape, along a new dim."""
     _check_several("stack", tensors)
+    check_dim("stack", dim, (*tensors[0].shape, 1))
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ShapeError(f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}")

@@ -59,7 +59,7 @@ def multinomial(
         raise OptionError("multinomial: the weights must be finite and not negative")  # nor a NaN
     check_integers("multinomial", num_samples=num_samples)
     needed = 1 if replacement else num_samples
-    few = needed > 1 or 0.0 in tops
+    few = needed > 1 or 0.0 in tops or not rows.size
     possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
     if possible < needed:
         raise OptionError(
@@ -92,12 +92,13 @@ def categorical(
     [1, 0]
     """
     rows = _rows("categorical", "logits", logits)
-    if temperature != 1.0:
+    if type(temperature) is not float or temperature != 1.0:
         check_numbers("categorical", 0.0, temperature=temperature)
     if top_k is not None:
         check_integers("categorical", top_k=top_k)
+        top_k = int(top_k)  # minus one of NumPy's unsigned ones is a large number
     top = _most(rows, 1, None, None, True, -inf)
-    if not all(map(isfinite, top.ravel().tolist())):
+    if not (rows.shape[1] and all(map(isfinite, top.ravel().tolist()))):
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
     rows -= top

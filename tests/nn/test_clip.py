@@ -133,6 +133,14 @@ def test_norms_of_two_dtypes_together():
     assert get_total_norm(grads[::-1]).item() == pytest.approx(2e-200, rel=1e-12, abs=0)
 
 
+def test_the_scale_is_as_exact_as_the_widest_gradient():
+    narrow, wide = tg.zeros(1, requires_grad=True), tg.zeros(1, dtype=tg.float64)
+    narrow.grad, wide.grad = tg.ones(1), tg.full((1,), 1 / 3, tg.float64)
+    nn.utils.clip_grad_norm_([narrow, wide], 0.1)
+    expected = 0.1 / 3 / (math.hypot(1, 1 / 3) + 1e-6)
+    assert wide.grad.item() == pytest.approx(expected, rel=1e-14)
+
+
 def test_a_gradient_that_is_recorded_is_clipped_as_it_stands():
     x = tg.tensor([3.0, 4.0], requires_grad=True)
     (x * x).sum().backward(create_graph=True)

@@ -169,6 +169,14 @@ def test_negative_padding_cuts():
     assert F.pad(x, (0, -5)).shape == (4, 0)
 
 
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate"])
+@pytest.mark.parametrize("sizes", [(), (0, 0), (0, 0, 0, 0)])
+def test_padding_with_nothing_is_a_copy(mode, sizes):
+    x = tg.ones(2, 3)
+    F.pad(x, sizes, mode).zero_()
+    assert x.numpy().all()
+
+
 @pytest.mark.parametrize("dtype", [tg.int64, tg.int32, tg.bool, tg.float32])
 def test_pad_keeps_the_dtype(dtype):
     x = tg.ones(2, 2, dtype=dtype)

@@ -254,6 +254,23 @@ def test_ones_own():
         Halves(optimizer, 0)
 
 
+def test_ones_own_may_call_its_settings_as_it_likes():
+    class Floor(LRScheduler):
+        def __init__(self, optimizer, min_lr=None):
+            self.min_lr = min_lr
+            super().__init__(optimizer)
+
+        def lrs_at(self, epoch):
+            return [max(lr / 2**epoch, self.min_lr or 0.0) for lr in self.base_lrs]
+
+    for min_lr, expected in ((None, [0.25]), (0.5, [0.5])):
+        scheduler = Floor(optim.SGD([tg.zeros(1, requires_grad=True)], lr=1.0), min_lr)
+        scheduler.step()
+        scheduler.step()
+        scheduler.load_state_dict(scheduler.state_dict())
+        assert scheduler.get_last_lr() == expected
+
+
 def test_it_may_start_where_another_run_stopped():
     optimizer = optim.SGD([{"params": [nn.Parameter(np.ones(1))], "lr": 0.25, "initial_lr": 1.0}])
     assert LambdaLR(optimizer, lambda epoch: 0.5**epoch, last_epoch=2).get_last_lr() == [0.125]

@@ -146,7 +146,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant",
         else:
             places = _PLACES[mode](np.arange(-left, n + right), n)
             input = input.index_select(dim, as_tensor(places, device=input.device))
-    return input
+    return input if len(pad) else input.clone()
 
 
 # ---------------------------------------------------------------- losses

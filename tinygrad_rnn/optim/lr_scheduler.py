@@ -26,6 +26,7 @@ class LRScheduler:
     """
 
     rules: ClassVar[Rules] = {}  # what its settings can be
+    _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")  # rates, one for each
     unsaved: ClassVar[tuple[str, ...]] = ("_name", "optimizer", "lr_lambda")
 
     def __init_subclass__(cls) -> None:
@@ -44,7 +45,7 @@ class LRScheduler:
     def check(self, state: Mapping[str, Any]) -> None:
         """Refuse settings that cannot be right, when they are given and when they are loaded."""
         checked(self._name, {"last_epoch": (check_integers, -1), **self.rules}, state)
-        for key in [key for key in ("base_lrs", "_last_lr", "min_lr") if key in state]:
+        for key in [key for key in self._per_group if key in state]:
             self._rates(key, state[key])
 
     def _each(self, what: str, value: Any) -> list[Any]:
@@ -206,6 +207,7 @@ class ReduceLROnPlateau(LRScheduler):
     with mode "min", an accuracy with "max".
     """
 
+    _per_group = (*LRScheduler._per_group, "min_lr")
     rules: ClassVar = {
         **dict.fromkeys(("patience", "cooldown", "cooldown_counter", "num_bad_epochs"), FROM_0),
         "mode": (check_choice, ("min", "max")), "threshold_mode": (check_choice, ("rel", "abs")),

@@ -784,6 +784,8 @@ tg.multinomial(tg.tensor([1.0]), 0)
     OptionError: num_samples is 0
 tg.multinomial(tg.tensor([1, 2]), 1)
     ShapeError: multinomial ... int64
+tg.multinomial(tg.tensor([1.0, 2.0]), 1, tg.Generator())
+    DTypeError: multinomial: replacement is Generator, expected True or False
 tg.multinomial([1.0, 2.0], 1)
     DTypeError: multinomial ... list
 """

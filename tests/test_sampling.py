@@ -75,6 +75,13 @@ def test_categorical_is_multinomial_of_softmax(seed, classes):
     )
 
 
+def test_multinomial_without_replacement_draws_no_weight_of_zero():
+    weights = tg.tensor([0.0] * 20 + [1e-310] * 20, dtype=tg.float64)
+    for seed in range(20):
+        drawn = tg.multinomial(weights, 20, generator=generator(seed)).tolist()
+        assert sorted(drawn) == [*range(20, 40)]
+
+
 def test_categorical_draws_each_row_by_itself():
     logits = tg.eye(5) * 1e4
     assert tg.categorical(logits.reshape(5, 1, 5)).tolist() == [[0], [1], [2], [3], [4]]

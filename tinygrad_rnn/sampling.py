@@ -22,7 +22,8 @@ def _rows(name: str, what: str, given: Any) -> np.ndarray:
     """A copy in float64, (N, V), of a float Tensor (..., V)."""
     check_type(name, Tensor, "a float Tensor", **{what: given})
     if given.dtype.kind != "f" or not given.ndim:
-        raise ShapeError(f"{name}: {what} is {described(given)}, expected floats (..., V)")
+        expected = "floats (..., V); of integers, .float() makes some"
+        raise ShapeError(f"{name}: {what} is {described(given)}, expected {expected}")
     array = backend_of(given.array).to_host(given.array)
     return array.astype(np.float64).reshape(prod(array.shape[:-1]), array.shape[-1])
 
@@ -56,8 +57,10 @@ def multinomial(
     top = _most(rows, 1, None, None, True, 0.0)
     tops = top.ravel().tolist()
     if not (_least(rows, None, None, None, False, 0.0) >= 0.0 and max(tops, default=0.0) < inf):
-        raise OptionError("multinomial: the weights must be finite and not negative")  # nor a NaN
+        way = "of logits, tg.categorical draws"  # a NaN comes here too
+        raise OptionError(f"multinomial: the weights must be finite and not negative; {way}")
     check_integers("multinomial", num_samples=num_samples)
+    check_type("multinomial", bool, "True or False", replacement=replacement)
     needed = 1 if replacement else num_samples
     few = needed > 1 or 0.0 in tops or not rows.size
     possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
@@ -66,10 +69,11 @@ def multinomial(
             f"multinomial: {possible} weights are above 0, which is too few for "
             f"num_samples={num_samples}, replacement={replacement}"
         )
+    rows /= top
     if replacement or num_samples == 1:
-        drawn = _drawn(rows / top, num_samples, generator)
+        drawn = _drawn(rows, num_samples, generator)
     else:  # the smallest of exponentials with these rates are a draw without replacement
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             clocks = host(generator).standard_exponential(rows.shape) / rows
         drawn = np.argsort(clocks, axis=1)[:, :num_samples]
     drawn = drawn[0] if input.ndim == 1 else drawn

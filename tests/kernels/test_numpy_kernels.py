@@ -607,7 +607,7 @@ def test_a_scan_is_pytorchs(kind, bias, lengths, ids):
         features = x.detach().numpy()
         inputs = (
             features.argmax(2) if ids else features,
-            *[s[d].detach().numpy() for s in first],
+            *[s[d : d + 1].detach().numpy() for s in first],
             *arrays,
         )
         case = SimpleNamespace(kind=kind, inputs=inputs)
@@ -618,11 +618,11 @@ def test_a_scan_is_pytorchs(kind, bias, lengths, ids):
         side = slice(size * d, size * d + size)
         close(outputs[0], output[..., side].detach().numpy())
         for out, s in zip(outputs[1:], last, strict=True):
-            close(out, s[d].detach().numpy())
-        case.grads = (us[0][..., side].numpy(), *[u[d].numpy() for u in us[1:]])
+            close(out, s[d : d + 1].detach().numpy())
+        case.grads = (us[0][..., side].numpy(), *[u[d : d + 1].numpy() for u in us[1:]])
         grads = backward(case, outputs, workspace)
         for g, s in zip(grads[1 : 1 + states], first, strict=True):
-            close(g, s.grad[d].numpy())
+            close(g, s.grad[d : d + 1].numpy())
         found = [g for g in grads[1 + states :] if g is not None]
         for g, w in zip(found, weights, strict=True):
             close(g, w.grad.numpy())

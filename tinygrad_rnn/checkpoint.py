@@ -60,7 +60,9 @@ def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer
     arrays, header = load_file(path)
     cannot = f"cannot load {str(path)!r}"
     if "checkpoint" not in header:
-        raise CheckpointError(f"{cannot}: it holds weights but no checkpoint; use load_weights()")
+        raise CheckpointError(
+            f"{cannot}: it holds weights but no checkpoint; model.load_weights(path)"
+        )
     tree = unflatten(header["checkpoint"], {name: Tensor(array) for name, array in arrays.items()})
     wanted = {*parts, "step", "random", "extra"}
     if not isinstance(tree, dict) or tree.keys() != wanted or not isinstance(tree["step"], int):

@@ -97,25 +97,29 @@ def test_numbers_of_numpy_serve():
     assert tg.categorical(x, np.float64(0.0)).item() == 4
 
 
-class Ends:
-    """Draws the largest number below 1."""
+def gives(monkeypatch, number):
+    """Generators that give this number alone."""
+    same = staticmethod(lambda shape: np.full(shape, number))
+    source = type("", (), {"random": same, "standard_exponential": same})
+    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda generator: source)
 
-    numpy = type("", (), {"random": staticmethod(lambda shape: np.full(shape, 1 - 2.0**-53))})
+
+LAST = 1 - 2.0**-53  # the largest number below 1
 
 
 def test_rounding_never_leads_beyond_the_last_id(monkeypatch):
-    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda generator: Ends.numpy)
+    gives(monkeypatch, LAST)
     for classes in range(1, 200):
-        assert tg.multinomial(tg.full(classes, 1 / 3), 1).item() == classes - 1
-        assert tg.categorical(tg.zeros(classes)).item() == classes - 1
+        drawn = tg.multinomial(tg.full(classes, 1 / 3), 2, replacement=True)
+        assert drawn.tolist() == [classes - 1] * 2
 
 
 def test_what_weighs_nothing_is_never_drawn(monkeypatch):
-    start = type("", (), {"random": staticmethod(np.zeros)})  # where the first weights are 0
-    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda generator: start)
+    gives(monkeypatch, 0.0)  # where the first weights are 0
     assert tg.multinomial(tg.tensor([0.0, 0.0, 1.0, 1.0]), 3, True).tolist() == [2, 2, 2]
+    assert tg.multinomial(tg.tensor([0.0, 0.0, 1.0, 2.0]), 1).item() == 3
     assert tg.categorical(tg.tensor([-np.inf, 0.0, 0.0])).item() == 1
-    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda generator: Ends.numpy)
+    gives(monkeypatch, LAST)
     assert tg.multinomial(tg.tensor([0.0, 1.0, 0.3, 0.0, 0.0]), 2, True).tolist() == [2, 2]
 
 

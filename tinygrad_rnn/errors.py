@@ -69,7 +69,7 @@ def check_type(name: str, kinds: Any, expected: str, /, **values: Any) -> None:
 def check_numbers(name: str, low: float = -inf, high: float = inf, **values: Any) -> None:
     """Refuse values that are not finite numbers from ``low`` to ``high``."""
     for what, value in values.items():
-        if type(value) is bool or not isinstance(value, Real):
+        if type(value) is not float and (type(value) is bool or not isinstance(value, Real)):
             raise DTypeError(f"{name}: {what} is {value!r}, expected a number")
         if not low <= float(value) <= high or not isfinite(value):
             within = f"a number from {low} to {high}" if high < inf else f"a finite number >= {low}"

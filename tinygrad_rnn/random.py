@@ -56,5 +56,7 @@ manual_seed = default_generator.manual_seed
 
 def host(generator: Generator | None) -> "np.random.Generator":
     """NumPy's generator behind ours, or behind the default one."""
-    check_type("random", Generator | None, "a tinygrad_rnn.Generator", generator=generator)
-    return (generator or default_generator).numpy
+    if generator is None:
+        return default_generator.numpy
+    check_type("random", Generator, "a tinygrad_rnn.Generator", generator=generator)
+    return generator.numpy

@@ -20,16 +20,28 @@ _least: Any = np.minimum.reduce
 
 def _rows(name: str, what: str, given: Any) -> np.ndarray:
     """A copy in float64, (N, V), of a float Tensor (..., V)."""
-    check_type(name, Tensor, "a float Tensor", **{what: given})
+    if not isinstance(given, Tensor):
+        check_type(name, Tensor, "a float Tensor", **{what: given})
     if given.dtype.kind != "f" or not given.ndim:
         expected = "floats (..., V); of integers, .float() makes some"
         raise ShapeError(f"{name}: {what} is {described(given)}, expected {expected}")
     array = backend_of(given.array).to_host(given.array)
-    return array.astype(np.float64).reshape(prod(array.shape[:-1]), array.shape[-1])
+    return array.reshape(prod(array.shape[:-1]), array.shape[-1]).astype(np.float64)
+
+
+def _raced(weights: np.ndarray, generator: Generator | None) -> np.ndarray:
+    """In each row, who comes first in a race in which speed is weight, as high numbers: (N, V).
+
+    The largest is a draw in proportion to the weights, and the k largest are k without replacement:
+    Efraimidis and Spirakis 2006.
+    """
+    clocks = host(generator).standard_exponential(weights.shape)
+    clocks += 1e-300  # none stands at 0, and no other changes
+    return np.divide(weights, clocks, clocks)
 
 
 def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.ndarray:
-    """``count`` ids a row, (N, count), in proportion to weights (N, V)."""
+    """``count`` ids a row, with replacement, (N, count), in proportion to weights (N, V)."""
     totals = np.add.accumulate(weights, 1)
     points = host(generator).random((len(weights), count)) * totals[:, -1:]
     # Up to the last but one: a point that rounding brings to the end is the last one's.
@@ -70,12 +82,10 @@ def multinomial(
             f"num_samples={num_samples}, replacement={replacement}"
         )
     rows /= top
-    if replacement or num_samples == 1:
+    if replacement and num_samples > 1:
         drawn = _drawn(rows, num_samples, generator)
-    else:  # the smallest of exponentials with these rates are a draw without replacement
-        with np.errstate(divide="ignore", over="ignore"):
-            clocks = host(generator).standard_exponential(rows.shape) / rows
-        drawn = np.argsort(clocks, axis=1)[:, :num_samples]
+    else:
+        drawn = (-_raced(rows, generator)).argsort(axis=1)[:, :num_samples]
     drawn = drawn[0] if input.ndim == 1 else drawn
     out: Tensor = wrap(backend_of(input.array).from_host(drawn))
     return out
@@ -101,19 +111,19 @@ def categorical(
     if top_k is not None:
         check_integers("categorical", top_k=top_k)
         top_k = int(top_k)  # minus one of NumPy's unsigned ones is a large number
-    top = _most(rows, 1, None, None, True, -inf)
-    if not (rows.shape[1] and all(map(isfinite, top.ravel().tolist()))):
+    best = rows.argmax(1) if rows.shape[1] else np.zeros(0, np.int64)
+    top = [row.item(i) for row, i in zip(rows, best.tolist(), strict=False)]
+    if not (rows.shape[1] and all(map(isfinite, top))):
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
-    rows -= top
-    if top_k is not None and top_k < rows.shape[1]:
-        rows[rows < np.partition(rows, -top_k, 1)[:, -top_k, None]] = -inf
-    if temperature == 0.0:
-        drawn = rows.argmax(1)
-    else:
+    drawn = best
+    if temperature:
+        rows -= np.array(top).reshape(-1, 1)
+        if top_k is not None and top_k < rows.shape[1]:
+            rows[rows < np.partition(rows, -top_k, 1)[:, -top_k, None]] = -inf
         if temperature != 1.0:
             with np.errstate(over="ignore"):
                 rows /= temperature
-        drawn = _drawn(np.exp(rows, rows), 1, generator)
+        drawn = _raced(np.exp(rows, rows), generator).argmax(1)
     out: Tensor = wrap(backend_of(logits.array).from_host(drawn.reshape(logits.shape[:-1])))
     return out

@@ -71,6 +71,7 @@ FUNCTIONS = {
 @example(values=[-0.5, 0.3])
 @example(values=[0.3, -30.7])  # 0.3 + 30.7 is rounded: 5 ULP of the small one
 @example(values=[-13.2, 12.6, 49.3, 10.5])
+@example(values=[-2.1630647272469845e-10, -16.6875])
 @example(values=[-745.0])
 @example(values=[-40.0])
 @example(values=[1e-20])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 __all__ = ["add_at", "aliases", "array", "assign", "getitem", "join", "product", "put", "scatter"]
-__all__ += ["winners"]
+__all__ += ["exp_difference", "largest", "row_sum", "squares", "winners"]
 
 Array = Any
 Shape = tuple[int, ...]
@@ -38,9 +38,39 @@ def join(xp: Any, arrays: list[Array]) -> Array:
     return xp.concat([xp.reshape(x, (-1,)) for x in arrays])
 
 
+def largest(xp: Any, x: Array) -> Any:
+    """The largest element, or a NaN, as a Python number."""
+    return xp.to_host(xp.max(x)).item()
+
+
+def squares(xp: Any, arrays: list[Array]) -> Any:
+    """The sum of the squares of all elements of arrays of one dtype, as a Python number."""
+    flat = xp.join(arrays)
+    return xp.to_host(xp.matmul(flat, flat)).item()
+
+
+def row_sum(xp: Any, x: Array) -> Array:
+    """The sum of the rows of a matrix."""
+    return xp.sum(x, axis=0)
+
+
 def product(xp: Any, x: Array, y: Array) -> Array:
     """The product of two matrices."""
     return xp.matmul(x, y)
+
+
+def exp_difference(xp: Any, x: Array, y: Array) -> Array:
+    """exp(x - y); of float64 to the last digit: what the difference rounds away is put back.
+
+    That is the two-sum of Knuth. It doubles the time, so float32 goes without, as elsewhere.
+    """
+    e = x - y
+    if x.dtype != xp.float64:
+        return xp.exp(e)
+    x = xp.where(xp.isfinite(x), x, y)  # of -inf nothing is lost
+    shifted = x - y
+    back = shifted - x
+    return xp.exp(e) * (1.0 + ((x - (shifted - back)) - (y + back)))
 
 
 # ---------------------------------------------------------------- indices

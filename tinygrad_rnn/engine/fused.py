@@ -119,7 +119,7 @@ class FusedOp(Declared):
     def __call__(self, *args: Any, **settings: Any) -> Any:
         args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = enter(self.name, args)
-        forward, _ = self.twins(xp)
+        forward, _ = self.found.get(xp.kind) or self.twins(xp)
         if forward is None:
             tensors = [wrap(a) if type(a) is xp.Array else a for a in args]
             return self.composite(*tensors, **settings)

@@ -97,7 +97,7 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
     xp = backend_of(given.array)
     # Below 0 is far above as uint64: one look at each.
-    if not given.numel() or int(xp.max(xp.astype(given.array, _UINT64))) < count:
+    if 0 in given.shape or xp.largest(xp.astype(given.array, _UINT64)) < count:
         return True
     wide = given.long()
     wrong = (wide < 0) | (wide >= count)

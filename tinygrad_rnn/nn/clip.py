@@ -16,7 +16,8 @@ from ..tensor import Tensor
 
 def listed(name: str, tensors: Any) -> list[Tensor]:
     """The tensors as a list; refuses what is none, and an iterator that has nothing left."""
-    check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
+    if not isinstance(tensors, list):  # in every step it is one
+        check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for i, tensor in enumerate(given):
         if not isinstance(tensor, Tensor):
@@ -36,7 +37,7 @@ def _check_bounds(name: str, low: float = 0, **bounds: Any) -> None:
 def _largest(arrays: Sequence[Any]) -> float:
     """The largest size of an element; an infinity or a NaN if there is one."""
     some = [a for a in arrays if math.prod(a.shape)]
-    tops = [float(backend_of(a).max(backend_of(a).abs(a))) for a in some]
+    tops = [backend_of(a).largest(backend_of(a).abs(a)) for a in some]
     return max(tops, default=0.0) if all(map(math.isfinite, tops)) else sum(tops)
 
 
@@ -45,11 +46,13 @@ def _powers(arrays: Sequence[Any], kind: float) -> float:
     alike: dict[Any, list[Any]] = {}
     for array in arrays:
         alike.setdefault((backend_of(array), array.dtype), []).append(array)
+    if kind == 2.0:
+        return sum([xp.squares(some) for (xp, _), some in alike.items()])
     return sum([xp.here(_added)(xp, xp.join(some), kind) for (xp, _), some in alike.items()])
 
 
 def _added(xp: Any, flat: Any, kind: float) -> float:
-    return float(xp.matmul(flat, flat) if kind == 2.0 else xp.sum(xp.abs(flat) ** kind))
+    return float(xp.sum(xp.abs(flat) ** kind))
 
 
 def _divided(xp: Any, array: Any, top: float) -> Any:

@@ -34,49 +34,49 @@ class _Recurrent(Layer):
 
     def _add_weights(self, suffix: str, input_size: int, bias: bool) -> None:
         rows, size = self.gates * self.hidden_size, self.proj_size or self.hidden_size
-        setattr(self, f"weight_ih{suffix}", Parameter(empty(rows, input_size)))
-        setattr(self, f"weight_hh{suffix}", Parameter(empty(rows, size)))
-        for name in (f"bias_ih{suffix}", f"bias_hh{suffix}"):
-            setattr(self, name, Parameter(empty(rows)) if bias else None)
+        shapes: dict[str, Any] = {"weight_ih": (rows, input_size), "weight_hh": (rows, size)}
+        shapes |= dict.fromkeys(("bias_ih", "bias_hh"), (rows,) if bias else None)
         if self.proj_size:
-            setattr(self, f"weight_hr{suffix}", Parameter(empty(size, self.hidden_size)))
-
-    def _weights(self, suffix: str) -> list[Any]:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-        return [getattr(self, name + suffix) for name in names[: 5 if self.proj_size else 4]]
+            shapes["weight_hr"] = (size, self.hidden_size)
+        for name, shape in shapes.items():
+            setattr(self, name + suffix, shape and Parameter(empty(*shape)))
+        self._names = (*self.__dict__.get("_names", ()), [name + suffix for name in shapes])
 
     def _check_input(self, input: Any, weight: Tensor) -> bool:
         """Refuse what is neither features nor ids; returns whether it has a batch dim."""
-        name, ids = self._name, isinstance(input, Tensor) and input.dtype.kind in "iu"
+        ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
         rank = self.rank - ids
         if not ids:
-            check.floats(name, input, weight)
-        if input.ndim not in (rank, rank - 1):
+            check.floats(self._name, input, weight)
+        if not rank - 1 <= input.ndim <= rank:
             kind, way = (DTypeError, ", of ids; features are .float()") if ids else (ShapeError, "")
             expected = f"{rank} dims, or {rank - 1} without a batch{way}"
-            raise kind(f"{name}: input is {described(input)}, expected {expected}")
+            raise kind(f"{self._name}: input is {described(input)}, expected {expected}")
         if ids:
-            check.ids(name, "input", input, self.input_size)
+            check.ids(self._name, "input", input, self.input_size)
         else:
-            check.features(name, input, "input_size", self.input_size)
+            check.features(self._name, input, "input_size", self.input_size)
         return bool(input.ndim == rank)
 
-    def _check_state(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> list[Any]:
+    def _check_state(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> Sequence[Any]:
         """The parts of the state; ``lead`` is their shape without the last dim."""
+        count = len(self.parts)
         if state is None:
-            return [None] * len(self.parts)
-        given = state if isinstance(state, tuple | list) and len(self.parts) > 1 else [state]
-        if len(given) != len(self.parts):
+            return (None,) * count
+        given = state if count > 1 and isinstance(state, tuple | list) else (state,)
+        if len(given) != count:
             got = type(state).__name__ + (f" of {len(state)}" if given is state else "")
             expected = ", ".join(self.parts)
             raise DTypeError(f"{self._name}: the state is a {got}, expected a tuple ({expected})")
-        legend = self.legend if len(lead) == self.rank - 1 else self.legend.replace("B, ", "")
-        sizes = (self.proj_size or self.hidden_size, self.hidden_size)
-        for what, part, size in zip(self.parts, given, sizes, strict=False):
-            if not isinstance(part, Tensor):
+        shape = (*lead, self.proj_size or self.hidden_size)
+        for what, part in zip(self.parts, given, strict=True):
+            if not isinstance(part, Tensor) or part.shape != shape or part.dtype != weight.dtype:
+                batched = len(lead) == self.rank - 1
+                legend = self.legend if batched else self.legend.replace("B, ", "")
                 check_type(self._name, Tensor, f"a Tensor {legend}", **{what: part})
-            check.like(self._name, f": {legend}", (*lead, size), weight.dtype, **{what: part})
-        return list(given)
+                check.like(self._name, f": {legend}", shape, weight.dtype, **{what: part})
+            shape = (*lead, self.hidden_size)  # of c, whatever that of h is
+        return given
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew: uniform within 1 / sqrt(hidden_size)."""
@@ -102,7 +102,7 @@ class _Cell(_Recurrent):
 
     def _enter(self, input: Tensor, state: Any) -> Any:
         """W_ih x + b_ih, the parts of the state, W_hh and b_hh: what a step takes."""
-        w_ih, w_hh, b_ih, b_hh = self._weights("")
+        w_ih, w_hh, b_ih, b_hh = [getattr(self, name) for name in self._names[0]]
         lead = input.shape[:1] if self._check_input(input, w_ih) else ()
         parts = self._check_state(state, lead, w_ih)
         if state is None:
@@ -183,14 +183,14 @@ class _Layer(_Recurrent):
             expected = f"less than hidden_size={hidden_size} in an LSTM, or 0 for none"
             raise OptionError(f"{self._name}: proj_size is {proj_size}, expected {expected}")
         self.proj_size = proj_size
-        self._suffixes = ("", "_reverse") if bidirectional else ("",)
+        self._directions = ("", "_reverse") if bidirectional else ("",)
         for layer in range(num_layers):
-            size = (proj_size or hidden_size) * len(self._suffixes) if layer else input_size
-            for suffix in self._suffixes:
-                self._add_weights(f"_l{layer}{suffix}", size, bias)
+            size = (proj_size or hidden_size) * len(self._directions) if layer else input_size
+            for direction in self._directions:
+                self._add_weights(f"_l{layer}{direction}", size, bias)
         self.reset_parameters()
 
-    def _run(self, input: Tensor, state: Any, lengths: Any) -> list[Tensor]:
+    def _run(self, input: Tensor, state: Any, lengths: Any) -> Sequence[Tensor]:
         """The output, and the parts of the last state."""
         weight = self.weight_ih_l0
         batched = self._check_input(input, weight)
@@ -201,35 +201,33 @@ class _Layer(_Recurrent):
         steps, batch = input.shape[:2]
         if not steps:
             raise ShapeError(f"{self._name}: input has no steps ({input.shape}), expected T >= 1")
-        count = self.num_layers * len(self._suffixes)
+        count = len(self._names)
         parts = self._check_state(state, (count, batch) if batched else (count,), weight)
         if not batched:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
-        ends = None if lengths is None else _check_lengths(self._name, lengths, steps, batch)
-        settings: dict[str, Any] = {name: getattr(self, name) for name in self.settings}
-        output = input
-        last: list[list[Tensor]] = []
-        for layer in range(self.num_layers):
-            if layer and self.dropout:
-                output = F.dropout(output, self.dropout, self.training)
-            outputs = []
-            for reverse, suffix in enumerate(self._suffixes):
-                starts = parts
-                if count > 1:
-                    own = slice(len(last), len(last) + 1)
-                    starts = [None if part is None else part[own] for part in parts]
-                settings |= {"reverse": bool(reverse), "lengths": ends}
-                out, *end = self.op(
-                    output, *starts, *self._weights(f"_l{layer}{suffix}"), **settings
-                )
-                outputs.append(out)
-                last.append(end)
-            output = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
-        found = [cat(end) if count > 1 else end[0] for end in zip(*last, strict=True)]
+        settings = {name: getattr(self, name) for name in self.settings}
+        if lengths is not None:
+            settings["lengths"] = _check_lengths(self._name, lengths, steps, batch)
+        output, ends, outputs = input, [], []
+        for i, names in enumerate(self._names):
+            starts = parts
+            if count > 1:
+                starts = [None if part is None else part[i : i + 1] for part in parts]
+            reverse = i % len(self._directions) > 0
+            weights = [getattr(self, name) for name in names]
+            out, *end = self.op(output, *starts, *weights, reverse=reverse, **settings)
+            outputs.append(out)
+            ends.append(end)
+            if len(outputs) == len(self._directions):  # a layer is done
+                output = out if len(outputs) == 1 else cat(outputs, -1)
+                outputs = []
+                if self.dropout and i + 1 < count:
+                    output = F.dropout(output, self.dropout, self.training)
+        found = [output, *(end if count == 1 else map(cat, zip(*ends, strict=True)))]
         if not batched:
-            found = [out.squeeze(1) for out in (output, *found)]
-        else:
-            found.insert(0, ops.permute_dims(output, (1, 0, 2)) if self.batch_first else output)
+            found = [out.squeeze(1) for out in found]
+        elif self.batch_first:
+            found[0] = ops.permute_dims(output, (1, 0, 2))
         for out in found:  # what they are views of nobody else holds: they may change in place
             out.epoch = out.source = None
         return found

@@ -52,6 +52,19 @@ def _told(kind: tuple[Any, ...]) -> str:
     return f"{kind[1]} of shape {kind[2]} on {kind[0]}"
 
 
+class _Bundle:
+    """What tensors that step at once remember: how many steps, and vectors of all their slots."""
+
+    __slots__ = ("slots", "spans", "step")
+
+    def __init__(self, spans: tuple[slice, ...], step: int = 0) -> None:
+        self.slots: dict[str, Any] = {}
+        self.spans, self.step = spans, step  # where each one's part of the vectors is
+
+
+_NOTHING = _Bundle(())
+
+
 class Optimizer:
     """Base of the optimizers. A subclass names its ``rules`` and ``slots``, and writes ``update``.
 
@@ -67,7 +80,7 @@ class Optimizer:
         self._name = f"optim.{type(self).__name__}"
         self.defaults, self._rules = defaults, dict.fromkeys(defaults, NUMBER) | self.rules
         self.param_groups: list[dict[str, Any]] = []
-        self._state: dict[Tensor, Any] = {}  # each one's kind, steps, slots, and its span of these
+        self._state: dict[Tensor, Any] = {}  # each one's bundle, its span there, and its kind
         self._checked: tuple[Any, Any] = ([], [])  # values of options, and these for the updates
         groups = self._listed(params)
         if not groups:
@@ -148,18 +161,22 @@ class Optimizer:
         ready: list[Any] = []
         for group, options in zip(self.param_groups, self._checked[1], strict=True):
             names = self.slots_of(group)
-            for (*_, step), alike in self._alike(group["params"], names).items():
-                ready += self._updated(options, alike, names, step)
-        for param, new, state in ready:  # needs no memory: nothing can go wrong halfway
-            backend_of(param.array).assign(param.array, ..., new)
-            param.version[0] += 1
-            self._state[param] = state
+            for (*_, done), alike in self._alike(group["params"], names).items():
+                ready.append(self._updated(options, alike, names, done + 1))
+        if moved := {param: place for *_, places in ready for param, place in places}:
+            self._state = self._state | moved
+        for bundle, slots, step, news, _ in ready:  # needs no memory: nothing can go wrong halfway
+            bundle.slots, bundle.step = slots, step
+            for param, new in news:
+                backend_of(new).assign(param.array, ..., new)
+                param.version[0] += 1
         return result
 
     def _alike(self, params: list[Tensor], names: list[str]) -> dict[Any, list[Any]]:
-        """Those with a gradient, by what they share that step at once: device, dtype, the step.
+        """Those with a gradient, by what they share that step at once: device, dtype, steps done.
 
-        Each with its kind, and where its slots are: in which vectors, and in what part of these.
+        Each with its array, its gradient's, their kind, and where its slots are: in which bundle,
+        in what part of it.
         """
         alike: dict[Any, list[Any]] = {}
         for param in params:
@@ -169,40 +186,42 @@ class Optimizer:
                 check_type(f"{self._name}.step", Tensor, "a Tensor", **{"a gradient": grad})
             check_writable(param.array, self._name)
             kind, slope = _kind(param.array), _kind(grad.array)
-            held, done, slots, span = self._state.get(param, (kind, 0, {}, None))
+            bundle, span, held = self._state.get(param) or (_NOTHING, None, kind)
             if not slope == kind == held:
                 raise OptionError(
                     f"{self._name}.step: a gradient is {_told(slope)}, its parameter "
                     f"{_told(kind)}, its state {_told(held)}; convert before the first step"
                 )
-            if names and names[0] not in slots:  # momentum, say, has been switched on
-                done = 0
-            key = str(kind[0]), kind[1], done + 1
-            alike.setdefault(key, []).append((param, kind, slots, span))
+            # Where momentum, say, has been switched on, the count begins anew.
+            done = 0 if names and names[0] not in bundle.slots else bundle.step
+            entry = (param, param.array, grad.array, kind, bundle, span)
+            alike.setdefault((str(kind[0]), kind[1], done), []).append(entry)
         return alike
 
     def _updated(self, options: Any, alike: list[Any], names: list[str], step: int) -> Any:
-        """Each parameter with its new values and its new state; nothing is changed."""
-        params, kinds, olds, places = zip(*alike, strict=True)
-        xp, data = backend_of(params[0].array), [p.array for p in params]
-        vector, grad = xp.join(data), xp.join([p.grad.array for p in params])
+        """What a step makes of them: their bundle, its slots, the step, the parameters' new values.
+
+        And where they are from then on, if they came from several bundles. Nothing is changed yet.
+        """
+        params, data, grads, kinds, olds, places = zip(*alike, strict=True)
+        xp, bundle, moved = backend_of(data[0]), olds[0], []
         spans = _spans(tuple([a.size for a in data]))
-        whole = places == spans and all(old is olds[0] for old in olds)  # one piece already
+        both = xp.join([*data, *grads])
+        vector, grad = both[: spans[-1].stop], both[spans[-1].stop :]
+        parts = [(bundle, slice(None), vector)]
+        if places != bundle.spans or olds.count(bundle) < len(olds):
+            parts, bundle = list(zip(olds, places, data, strict=True)), _Bundle(spans)
+            moved = [(p, (bundle, *place)) for p, *place in zip(params, spans, kinds, strict=True)]
         slots = {}
-        for name in names:
-            if whole and name in olds[0]:
-                parts = [olds[0][name][: vector.size]]
-            else:
-                held = zip(olds, places, data, strict=True)
-                parts = [old[name][at] if name in old else xp.zeros_like(a) for old, at, a in held]
-            slots[name] = xp.join(parts)
+        for k in names:
+            held = [o.slots[k][at] if k in o.slots else xp.zeros_like(a) for o, at, a in parts]
+            slots[k] = xp.join(held) if moved else xp.array(held[0])
         if self.decays and options.get("weight_decay"):
             xp.here(_decay)(grad, vector, options["weight_decay"])
         xp.here(self.update)(options, xp, vector, grad, slots, step)
-        return [
-            (param, xp.reshape(vector[span], kind[2]), (kind, step, slots, span))
-            for param, kind, span in zip(params, kinds, spans, strict=True)
-        ]
+        each = zip(params, spans, data, strict=True)
+        news = [(p, xp.reshape(vector[at], a.shape)) for p, at, a in each]
+        return bundle, slots, step, news, moved
 
     # ------------------------------------------------------------ saving and loading
 
@@ -212,9 +231,9 @@ class Optimizer:
         groups = [{**g, "params": [next(places) for _ in g["params"]]} for g in self.param_groups]
         for place, param in enumerate(self._params()):
             if param in self._state:
-                (*_, shape), step, slots, span = self._state[param]
-                slots = {k: wrap(v[span]).clone().reshape(shape) for k, v in slots.items()}
-                state[place] = {"step": step, **slots}
+                bundle, span, (*_, shape) = self._state[param]
+                slots = {k: wrap(v[span]).clone().reshape(shape) for k, v in bundle.slots.items()}
+                state[place] = {"step": bundle.step, **slots}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -225,9 +244,9 @@ class Optimizer:
         for place, param in enumerate(self._params()):
             if (entry := entries.get(str(place))) is not None:
                 slots, join, device = dict(entry), backend_of(param.array).join, param.device
-                step = int(slots.pop("step"))
-                slots = {k: join([as_tensor(v).to(device).array]) for k, v in slots.items()}
-                held[param] = _kind(param.array), step, slots, slice(None)
+                bundle = _Bundle((slice(None),), int(slots.pop("step")))
+                bundle.slots = {k: join([as_tensor(v).to(device).array]) for k, v in slots.items()}
+                held[param] = bundle, slice(None), _kind(param.array)
         self._state = held
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             new = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy import add, copyto, multiply, subtract, tanh
 
+from ...backend.numpy import row_sum
 from ...backend.pool import empty
 from ...backend.threads import threads_for
 from . import scan
@@ -104,7 +105,7 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
             carry, spare = spare, carry
 
     g_w_hh = scan.weight_grad(g_sums, before) if needs[3] else None
-    g_b_hh = scan.row_sum(g_sums.reshape(-1, 3 * hidden)) if needs[5] else None
+    g_b_hh = row_sum(g_sums.reshape(-1, 3 * hidden)) if needs[5] else None
     g_sums[..., 2 * hidden :] = slopes_n
     wanted = (needs[0], needs[2], needs[4])
     g_x, g_w_ih, g_b_ih = scan.input_grads(wanted, rows, w_ih, g_sums)

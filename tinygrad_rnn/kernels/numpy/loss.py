@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ...backend.numpy import ones
 from ...backend.pool import empty
+from ...backend.standard import exp_difference
 from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
@@ -19,19 +21,22 @@ def cross_entropy_forward(
     count, classes = logits.shape
     start = np.arange(0, count * classes, classes)
     ignored: Maybe = None
-    if (target == ignore_index).any():
-        ignored = target == ignore_index
-        target = np.where(ignored, 0, target)
+    if np.count_nonzero(some := target == ignore_index):
+        ignored, target = some, np.where(some, 0, target)
     x = np.ascontiguousarray(logits)
     top = start + x.argmax(1)  # as argmax and a look-up outrun max
     place = start + target.astype(np.intp, copy=False)
 
-    p = np.subtract(x, x.take(top)[:, None], empty(x.shape, x.dtype))
+    largest = x.take(top)[:, None]
+    p = np.subtract(x, largest, empty(x.shape, x.dtype))
     flat = p.reshape(-1)
     losses = -flat[place]
-    every = np.ones(classes, x.dtype)
-    smooth = np.dot(p, every if weight is None else weight) if label_smoothing else None
-    np.exp(p, p)
+    every = ones(classes, x.dtype)
+    smooth = p.dot(every if weight is None else weight) if label_smoothing else None
+    if x.dtype == np.float32:
+        np.exp(p, p)
+    else:  # the same, with what the difference rounds away put back
+        p[...] = exp_difference(np, x, largest)
     flat[top] = 0
     z = p.dot(every)
     flat[top] = 1
@@ -53,7 +58,8 @@ def cross_entropy_forward(
         losses[ignored] = 0
     loss = losses
     if reduction != "none":
-        loss = np.asarray(losses.sum() / total if reduction == "mean" else losses.sum())
+        loss = np.add.reduce(losses)
+        loss = np.asarray(loss / total if reduction == "mean" else loss)
     return (loss,), (p, z, place, ignored, share, total)
 
 

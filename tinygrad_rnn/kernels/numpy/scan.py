@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backend.numpy import ones, row_sum
 from ...backend.pool import empty
 from ...backend.threads import threads_for
 
@@ -102,7 +103,7 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
         return out
     flat = out.reshape(steps * batch, gates * hidden)
     if rows.ndim == 1:
-        np.add(weight.T[rows], 0 if bias is None else bias, flat)
+        np.add(weight.take(rows, 1).T, 0 if bias is None else bias, flat)
     else:
         product(rows, transposed(weight, len(rows)), flat)
     # Repeated, as adding few long rows outruns adding many short ones.
@@ -119,11 +120,6 @@ def product(x: Array, y: Array, out: Array) -> Array:
     """The product of two matrices, on all threads if it is a large one."""
     with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
         return x.dot(y, out)
-
-
-def row_sum(rows: Array) -> Array:
-    """The sum of rows; a product with ones outruns a reduction."""
-    return np.ones(len(rows), rows.dtype).dot(rows)
 
 
 def weight_grad(g_sums: Array, x: Array) -> Array:
@@ -160,18 +156,19 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
     hidden, count = weight.shape
     g_weight = empty(weight.shape, weight.dtype)
     if ids.size <= 150:  # so few that the product costs less than the calls below
-        one_hot = np.equal.outer(ids, np.arange(count)).astype(weight.dtype)
+        one_hot = np.zeros((ids.size, count), weight.dtype)
+        one_hot.reshape(-1)[ids.astype(np.intp) + np.arange(0, one_hot.size, count)] = 1
         return g_rows.T.dot(one_hot, g_weight)
     # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product with ones.
     order = ids.astype(np.uint16 if count <= 1 << 16 else ids.dtype).argsort(kind="stable")
     counts = np.bincount(ids)
     distinct = counts.nonzero()[0]
-    ones = np.ones(counts.max(), weight.dtype)
+    every = ones(counts.max().item(), weight.dtype)
     table = empty((count, hidden), weight.dtype)
     table.fill(0)
     start = 0
     for v, stop in zip(distinct.tolist(), counts.cumsum()[distinct].tolist(), strict=True):
-        ones[: stop - start].dot(g_rows.take(order[start:stop], 0), table[v])
+        every[: stop - start].dot(g_rows.take(order[start:stop], 0), table[v])
         start = stop
     g_weight[...] = table.T
     return g_weight

@@ -76,11 +76,14 @@ class Methods(Value):
     __slots__ = ()
 
     @property
-    def shape(self) -> tuple[Int, ...]: "The sizes of its dims."; return tuple(self.array.shape)
+    def shape(self) -> tuple[Int, ...]: "The sizes of its dims."; return self.array.shape
     @property
     def ndim(self) -> Int: "The number of its dims."; return len(self.array.shape)
     @property
-    def dtype(self) -> Any: "The type."; return numpy_dtype(self.array.dtype)
+    def dtype(self) -> Any:
+        """The type of its elements, a NumPy dtype on every device."""
+        found = self.array.dtype
+        return found if isinstance(found, np.dtype) else numpy_dtype(found)
     @property
     def T(self) -> Self: "The dims in reverse order."; return self.permute(*range(self.ndim)[::-1])
     @property

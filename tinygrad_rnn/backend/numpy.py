@@ -37,8 +37,15 @@ def put(x: np.ndarray, values: Any, index: Any) -> np.ndarray:
 
 def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarray:
     """Zeros of ``shape`` with ``values`` added at ``index``; an element may be named repeatedly."""
-    out = np.zeros(shape, values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
+    # x[:, -1] of (B, T, H): the dim that a number names is made the outermost one in memory, so that
+    # the part is in one piece, and what looks at it as (T, B, H) goes through it in order.
+    k = next((i for i, part in enumerate(parts) if type(part) is not slice), 0)
+    if k and type(parts[k]) is int:
+        out = np.zeros((shape[k], *shape[:k], *shape[k + 1 :]), values.dtype)
+        out = out.transpose(*range(1, k + 1), 0, *range(k + 1, len(shape)))
+    else:
+        out = np.zeros(shape, values.dtype)
     if all(p.dtype == bool for p in parts if hasattr(p, "dtype")):  # each element once at most
         out[index] = values
     elif len(parts) == 1:

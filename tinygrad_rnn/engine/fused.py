@@ -13,8 +13,8 @@ from .. import kernels
 from ..backend import Backend, several
 from ..backend.threads import threads_for
 from .mode import recording
-from .node import Node, record, wrap
-from .op import Declared, enter, identity, lift, refuse, version_of
+from .node import Node, Value, record, wrap
+from .op import NEVER, Declared, enter, identity, lift, refuse
 from .walk import gradients
 
 
@@ -133,9 +133,8 @@ class FusedOp(Declared):
         if needs and recording():
             plan = self.plans.get(needs) or self.plans.setdefault(needs, _FusedPlan(self, needs))
             parents = [args[i].node or args[i] for i in plan.chosen]
-            versions = [version_of(arg) for arg in args]
-            if self.reads_outputs:
-                versions += [version_of(out) for out in tensors]
+            read = [*args, *tensors] if self.reads_outputs else args
+            versions = [(x.version, x.version[0]) if isinstance(x, Value) else NEVER for x in read]
             saved = (xp, arrays, outputs if self.reads_outputs else None, workspace, settings)
             record_outputs(plan, parents, saved, versions, tensors)
         return tensors[0] if len(tensors) == 1 else tuple(tensors)

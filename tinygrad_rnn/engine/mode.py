@@ -26,8 +26,10 @@ class _Mode:
 
     _mode: bool
 
-    def __init__(self) -> None:
+    def __init__(self, mode: bool | None = None) -> None:
         self._before: list[bool] = []
+        if mode is not None:  # else the class says
+            self._mode = mode
 
     def __enter__(self) -> None:
         self._before.append(recording())  # no token: the end may be in another context
@@ -38,7 +40,7 @@ class _Mode:
 
     def __call__(self, function: F) -> F:
         # One for each call: it may recurse, or run in threads.
-        mode = partial(set_grad_enabled, self._mode)
+        mode = partial(_Mode, self._mode)
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
         if flags & _ASYNC_GENERATOR:
             name, given = type(self).__name__, f"the asynchronous generator {function.__name__!r}"
@@ -105,8 +107,8 @@ class set_grad_enabled(_Mode):
 
     def __init__(self, mode: bool) -> None:
         check_type("set_grad_enabled", int, "True or False", mode=mode)
-        super().__init__()
-        self._mode, self._fresh = bool(mode), True
+        super().__init__(bool(mode))
+        self._fresh = True
         super().__enter__()
 
     def __enter__(self) -> None:

@@ -29,7 +29,8 @@ def linear(input: Tensor, weight: Tensor, bias: Opt = None) -> Tensor:
     if weight.ndim != 2:
         raise ShapeError(f"linear: weight has shape {weight.shape}, expected 2 dims (O, I)")
     check.features("linear", input, "in_features", weight.shape[1])
-    check.like("linear", "", weight.shape[:1], weight.dtype, bias=bias)
+    if bias is not None:
+        check.like("linear", "", weight.shape[:1], weight.dtype, bias=bias)
     return ops.linear(input, weight, bias)
 
 

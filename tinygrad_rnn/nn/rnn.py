@@ -46,17 +46,18 @@ class _Recurrent(Layer):
         """Refuse what is neither features nor ids; returns whether it has a batch dim."""
         ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
         rank = self.rank - ids
-        if not ids:
+        if not ids and (not isinstance(input, Tensor) or input.dtype != weight.dtype):
             check.floats(self._name, input, weight)
-        if not rank - 1 <= input.ndim <= rank:
+        ndim, shape = input.ndim, input.shape
+        if not rank - 1 <= ndim <= rank:
             kind, way = (DTypeError, ", of ids; features are .float()") if ids else (ShapeError, "")
             expected = f"{rank} dims, or {rank - 1} without a batch{way}"
             raise kind(f"{self._name}: input is {described(input)}, expected {expected}")
         if ids:
             check.ids(self._name, "input", input, self.input_size)
-        else:
+        elif shape[-1] != self.input_size:
             check.features(self._name, input, "input_size", self.input_size)
-        return bool(input.ndim == rank)
+        return ndim == rank
 
     def _check_state(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> Sequence[Any]:
         """The parts of the state; ``lead`` is their shape without the last dim."""
@@ -167,7 +168,7 @@ class GRUCell(_Cell):
 
 class _Layer(_Recurrent):
     op: Any  # one layer in one direction
-    settings: tuple[str, ...] = ()  # of the op
+    settings: tuple[str, ...] = ()  # of the op, beside direction and lengths
     rank, legend = 3, "(num_layers * D, B, H), also with batch_first"
 
     def __init__(
@@ -208,7 +209,7 @@ class _Layer(_Recurrent):
         settings = {name: getattr(self, name) for name in self.settings}
         if lengths is not None:
             settings["lengths"] = _check_lengths(self._name, lengths, steps, batch)
-        output, ends, outputs = input, [], []
+        output, outputs, last = input, [], []
         for i, names in enumerate(self._names):
             starts = parts
             if count > 1:
@@ -217,13 +218,13 @@ class _Layer(_Recurrent):
             weights = [getattr(self, name) for name in names]
             out, *end = self.op(output, *starts, *weights, reverse=reverse, **settings)
             outputs.append(out)
-            ends.append(end)
+            last.append(end)
             if len(outputs) == len(self._directions):  # a layer is done
                 output = out if len(outputs) == 1 else cat(outputs, -1)
                 outputs = []
                 if self.dropout and i + 1 < count:
                     output = F.dropout(output, self.dropout, self.training)
-        found = [output, *(end if count == 1 else map(cat, zip(*ends, strict=True)))]
+        found = [output, *(end if count == 1 else map(cat, zip(*last, strict=True)))]
         if not batched:
             found = [out.squeeze(1) for out in found]
         elif self.batch_first:

@@ -39,7 +39,7 @@ def _linear_forward(xp: Any, x: Array, weight: Array, bias: Array | None) -> Any
     out = xp.product(_rows(xp, x), xp.matrix_transpose(weight))
     if bias is not None:
         out += bias
-    return (xp.reshape(out, (*x.shape[:-1], weight.shape[0])),), None
+    return (out if x.ndim == 2 else xp.reshape(out, (*x.shape[:-1], weight.shape[0])),), None
 
 
 def _linear_backward(

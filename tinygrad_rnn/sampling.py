@@ -29,15 +29,15 @@ def _rows(name: str, what: str, given: Any) -> np.ndarray:
     return array.reshape(prod(array.shape[:-1]), array.shape[-1]).astype(np.float64)
 
 
-def _raced(weights: np.ndarray, generator: Generator | None) -> np.ndarray:
-    """In each row, who comes first in a race in which speed is weight, as high numbers: (N, V).
+def _clocks(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
+    """Exponential times. Divided by weights they are those of a race that goes by weight.
 
-    The largest is a draw in proportion to the weights, and the k largest are k without replacement:
+    The first is a draw in proportion to the weights, the first k are k without replacement:
     Efraimidis and Spirakis 2006.
     """
-    clocks = host(generator).standard_exponential(weights.shape)
+    clocks = host(generator).standard_exponential(shape)
     clocks += 1e-300  # none stands at 0, and no other changes
-    return np.divide(weights, clocks, clocks)
+    return clocks
 
 
 def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.ndarray:
@@ -85,7 +85,7 @@ def multinomial(
     if replacement and num_samples > 1:
         drawn = _drawn(rows, num_samples, generator)
     else:
-        drawn = (-_raced(rows, generator)).argsort(axis=1)[:, :num_samples]
+        drawn = (rows / -_clocks(rows.shape, generator)).argsort(axis=1)[:, :num_samples]
     drawn = drawn[0] if input.ndim == 1 else drawn
     out: Tensor = wrap(backend_of(input.array).from_host(drawn))
     return out
@@ -116,14 +116,14 @@ def categorical(
     if not (rows.shape[1] and all(map(isfinite, top))):
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
-    drawn = best
-    if temperature:
+    if top_k is not None and top_k < rows.shape[1]:
+        rows[rows < np.partition(rows, -top_k, 1)[:, -top_k, None]] = -inf
+    if temperature not in (0.0, 1.0):
         rows -= np.array(top).reshape(-1, 1)
-        if top_k is not None and top_k < rows.shape[1]:
-            rows[rows < np.partition(rows, -top_k, 1)[:, -top_k, None]] = -inf
-        if temperature != 1.0:
-            with np.errstate(over="ignore"):
-                rows /= temperature
-        drawn = _raced(np.exp(rows, rows), generator).argmax(1)
-    out: Tensor = wrap(backend_of(logits.array).from_host(drawn.reshape(logits.shape[:-1])))
+        with np.errstate(over="ignore"):
+            rows /= temperature
+    if temperature:
+        rows -= np.log(_clocks(rows.shape, generator))
+        best = rows.argmax(1)
+    out: Tensor = wrap(backend_of(logits.array).from_host(best.reshape(logits.shape[:-1])))
     return out

@@ -1,11 +1,15 @@
-"""BLAS's threads: one within a scan of small products, as many as before after it."""
+"""BLAS's threads: one inside, as many as before after it; and slices on threads of our own."""
 
+import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tinygrad_rnn.backend import threads
 
@@ -21,28 +25,12 @@ def functions():
     found[1](before)
 
 
-def test_small_products_take_one_thread(functions):
+def test_blas_takes_one_thread_inside(functions):
     get, _ = functions
-    with threads.threads_for(32 * 128 * 128):
+    with threads.one_thread():
         assert get() == 1
-        with threads.threads_for(1):
+        with threads.one_thread():
             assert get() == 1
-        assert get() == 1
-    assert get() == 2
-
-
-def test_large_products_keep_their_threads(functions):
-    get, _ = functions
-    with threads.threads_for(1600 * 512 * 512):
-        assert get() == 2
-    assert get() == 2
-
-
-def test_a_large_product_among_small_ones(functions):
-    get, _ = functions
-    with threads.threads_for(1):
-        with threads.threads_for(threads.LARGE):
-            assert get() == 2
         assert get() == 1
     assert get() == 2
 
@@ -54,7 +42,7 @@ def test_python_threads_leave_what_they_found(functions):
     def work(seed):
         random = np.random.default_rng(seed)
         for _ in range(300):
-            with threads.threads_for(int(random.integers(2)) * threads.LARGE):
+            with threads.one_thread():
                 random.random(50)
 
     with ThreadPoolExecutor(4) as pool:
@@ -64,31 +52,96 @@ def test_python_threads_leave_what_they_found(functions):
 
 def test_an_error_restores_the_threads(functions):
     get, _ = functions
-    with pytest.raises(ZeroDivisionError), threads.threads_for(1):
+    with pytest.raises(ZeroDivisionError), threads.one_thread():
         raise ZeroDivisionError
     assert get() == 2
 
 
 def test_what_the_user_sets_between_two_contexts_holds(functions):
     get, set_ = functions
-    with threads.threads_for(1):
-        assert get() == 1
-    set_(1)
-    with threads.threads_for(threads.LARGE):
-        assert get() == 1
-    assert get() == 1
-    set_(2)
-    with threads.threads_for(threads.LARGE):
-        assert get() == 2
+    for count in (2, 1, 2):
+        set_(count)
+        with threads.one_thread():
+            assert get() == 1
+            assert len(threads.cut(1000, 1 << 40)) == count
+        assert get() == count
 
 
 def test_another_blas_is_left_alone(functions, monkeypatch):
     monkeypatch.setattr(threads.ctypes, "CDLL", lambda path: object())
     for name, function in zip(("_get", "_set"), threads._openblas(), strict=True):
         monkeypatch.setattr(threads, name, function)
-    with threads.threads_for(1) as nothing:
+    with threads.one_thread() as nothing:
         assert nothing is None
         assert functions[0]() == 2
+        assert threads.cut(1000, 1 << 40) == [slice(0, 1000)]
+
+
+# ---------------------------------------------------------------- slices
+
+
+@given(rows=st.integers(0, 200), multiplications=st.integers(0, 1 << 30), most=st.integers(1, 9))
+def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "_get", lambda: most)
+        parts = threads.cut(rows, multiplications)
+    assert [i for part in parts for i in range(rows)[part]] == [*range(rows)]
+    if len(parts) > 1:
+        assert len(parts) <= most
+        assert multiplications >= len(parts) << 19
+        assert min(part.stop - part.start for part in parts) >= 16
+    elif most > 1:
+        assert rows < 32 or multiplications < 1 << 20
+
+
+def test_each_part_has_a_thread(functions):
+    get, _ = functions
+    meet = threading.Barrier(3, timeout=10)
+
+    def work(part):
+        meet.wait()  # all three have to be here
+        with np.errstate(**np.geterr()), threads.one_thread():
+            return part, get(), np.geterr()["over"], len(threads.cut(1000, 1 << 40))
+
+    with np.errstate(over="raise"):
+        found = threads.each(work, range(3))
+    assert found == [(part, 1, "raise", 1) for part in range(3)]
+    assert get() == 2
+    assert len(threads.cut(1000, 1 << 40)) == 2
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_an_error_in_a_slice_is_the_callers(functions, wrong):
+    with pytest.raises(ZeroDivisionError):
+        threads.each(lambda part: 1 // (part - wrong), range(2))
+    assert functions[0]() == 2
+    assert len(threads.cut(1000, 1 << 40)) == 2
+
+
+def test_a_large_product_is_shared_and_the_same(functions):
+    rng = np.random.default_rng(0)
+    for m, k, n in ((130, 512, 300), (40, 700, 400)):
+        x, y = rng.standard_normal((k, m)).T, rng.standard_normal((k, n))
+        assert len(threads.cut(m, x.size * n)) == 2
+        out = np.full((m, n), np.nan)
+        assert threads.product(x, y, out) is out
+        np.testing.assert_allclose(out, x @ y, rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_has_slices_too():
+    code = (
+        "import os, warnings; import numpy as np\n"
+        "from tinygrad_rnn.backend import threads\n"
+        "warnings.simplefilter('ignore')  # Python warns of forks among threads\n"
+        "square = lambda x: x * x\n"
+        "assert threads.each(square, range(3)) == [0, 1, 4]\n"
+        "if pid := os.fork():\n"
+        "    assert os.waitpid(pid, 0)[1] == 0\n"
+        "else:\n"
+        "    os._exit(threads.each(square, range(3)) != [0, 1, 4])\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_results_are_the_same_bits():

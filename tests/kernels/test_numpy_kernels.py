@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_rnn.backend.threads import threads_for
+from tinygrad_rnn.backend.threads import one_thread
 from tinygrad_rnn.kernels import numpy as kernels
 
 KINDS = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}  # blocks in a weight, parts of the state
@@ -71,7 +71,7 @@ def slope_along(case, k, direction):
     """The exact derivative of the sums of cotangent * output, by a complex step: nothing cancels."""
     inputs = [None if a is None else a.copy() for a in case.inputs]
     inputs[k] = inputs[k] + 1e-200j * direction
-    with threads_for(1):  # BLAS's threads cost more than such small products
+    with one_thread():  # BLAS's threads cost more than such small products
         outputs = loop(case.kind, inputs, **case.settings)
     pairs = zip(case.grads, outputs, strict=True)
     return sum((g * out.imag).sum() for g, out in pairs if g is not None) / 1e-200
@@ -98,7 +98,9 @@ def laid_out(rng, x):
     return y
 
 
-def make(kind, sizes, seed, *, ids, bias, initial, ends, reverse, projected, relu, cotangents):
+def make(
+    kind, sizes, seed, *, ids, bias, initial, ends, reverse, projected, relu, cotangents, slices=1
+):  # fmt: skip
     (steps, batch, features, hidden), (gates, states) = sizes, KINDS[kind]
     rng = np.random.default_rng(seed)
 
@@ -125,8 +127,9 @@ def make(kind, sizes, seed, *, ids, bias, initial, ends, reverse, projected, rel
     assert any(g is not None for g in grads)
     needs = tuple(a is not None and a.dtype.kind == "f" for a in inputs)
     return SimpleNamespace(
-        kind=kind, inputs=inputs, settings=settings_, grads=grads, needs=needs, rng=rng
-    )
+        kind=kind, inputs=inputs, settings=settings_, grads=grads, needs=needs, rng=rng,
+        slices=slices,
+    )  # fmt: skip
 
 
 @st.composite
@@ -139,12 +142,18 @@ def cases(draw, kind):
         draw(sizes),
         draw(st.integers(0, 2**32 - 1)),
         cotangents=draw(cotangents),
+        slices=draw(st.integers(1, 3)),
         **{name: draw(st.booleans()) for name in names},
     )
 
 
 def forward(case):
-    return getattr(kernels, f"{case.kind}_forward")(*case.inputs, **case.settings)
+    """Of the whole batch at once, or in as many slices as the case says."""
+    parts = np.array_split(np.arange(case.inputs[0].shape[1]), getattr(case, "slices", 1))
+    cut = lambda rows, multiplications: [slice(p[0], p[-1] + 1) for p in parts if p.size] or [None]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels.slices, "cut", cut)
+        return getattr(kernels, f"{case.kind}_forward")(*case.inputs, **case.settings)
 
 
 def backward(case, outputs, workspace, grads=None, needs=None):

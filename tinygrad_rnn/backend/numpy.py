@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from . import threads
 from .pool import SMALL, clear, empty
 from .standard import complete
-from .threads import threads_for
 
 namespace: Any = np
 Array = np.ndarray
@@ -70,8 +70,15 @@ def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
 
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The product of two matrices, in recycled memory."""
-    with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
-        return x.dot(y, empty((x.shape[0], y.shape[1]), x.dtype))
+    return threads.product(x, y, empty((x.shape[0], y.shape[1]), x.dtype))
+
+
+def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The product of matrices, or of stacks of them, without a thread of BLAS that then waits."""
+    if x.ndim == y.ndim == 2 and x.dtype == y.dtype:
+        return product(x, y)
+    with threads.one_thread():
+        return np.matmul(x, y)
 
 
 def join(arrays: list[np.ndarray]) -> np.ndarray:
@@ -90,7 +97,8 @@ def ones(count: int, dtype: np.dtype) -> np.ndarray:
 
 def row_sum(x: np.ndarray) -> np.ndarray:
     """The sum of the rows of a matrix: a product with ones outruns a reduction."""
-    return ones(len(x), x.dtype).dot(x)
+    with threads.one_thread():
+        return ones(len(x), x.dtype).dot(x)
 
 
 def squares(arrays: list[np.ndarray]) -> Any:

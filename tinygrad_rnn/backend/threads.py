@@ -1,22 +1,26 @@
-"""How many threads BLAS takes: one for what is small.
+"""Several threads for what is large, of our own: those of BLAS get into each other's way.
 
-OpenBLAS shares even small work among threads (a dot product of 10,000 numbers, a matrix product of 0.3
-million multiplications), and its threads wait for each other in a busy loop. That gains little, and
-where another process wants the same cores it costs milliseconds each time: a training step took ten
-times as long. So kernels run on one thread, but for their large products. Where NumPy brings no
-OpenBLAS of its own nothing is changed.
+OpenBLAS shares even small work among its threads (a dot product of 10,000 numbers, a matrix product of
+0.3 million multiplications), and these wait for each other in a busy loop. That gains little, and where
+somebody else wants the same cores it costs milliseconds each time: a training step took ten times as
+long; and a thread that still waits for the last product holds up the next ones of ours. So BLAS is held
+to one thread, and what is large is cut into slices here, each on a thread that sleeps while it has
+nothing to do. There are as many as BLAS would take. Where NumPy brings no OpenBLAS of its own, all is
+left to the BLAS that there is.
 """
 
 import ctypes
+import os
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from itertools import product
+from contextvars import copy_context
+from itertools import pairwise
+from itertools import product as pairs
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
-
-LARGE = 1 << 25  # multiplications from which on a product is shared: some 0.5 ms on one core
 
 
 def _openblas() -> tuple[Any, Any]:
@@ -24,7 +28,7 @@ def _openblas() -> tuple[Any, Any]:
     root = Path(np.__file__).parent
     folders = (root.parent / "numpy.libs", root / ".dylibs")
     files = [file for folder in folders for file in folder.glob("*openblas*")]
-    for file, prefix, suffix in product(files, ("scipy_", ""), ("64_", "")):
+    for file, prefix, suffix in pairs(files, ("scipy_", ""), ("64_", "")):
         with suppress(OSError, AttributeError):
             library, name = ctypes.CDLL(str(file)), f"{prefix}openblas_%s_num_threads{suffix}"
             return getattr(library, name % "get"), getattr(library, name % "set")
@@ -33,44 +37,82 @@ def _openblas() -> tuple[Any, Any]:
 
 _get, _set = _openblas()
 # How many contexts are open, in all Python threads, how many threads there were outside of them, and
-# how many there are now.
-_lock, _inside, _allowed, _now = Lock(), 0, 1, 1
-
-
+# whether slices are at work.
+_lock, _inside, _most, _sliced = Lock(), 0, 1, False
 _nothing = nullcontext()
+_pool: Any = None  # made when first used
 
 
-def threads_for(multiplications: int) -> AbstractContextManager[None]:
-    """A context in which BLAS takes one thread, or all if the work is of many multiplications."""
-    now, most = (_now, _allowed) if _inside else ((found := _get()), found)
-    wanted = most if multiplications >= LARGE else 1
-    return _nothing if wanted == now else _Context(wanted)
-
-
-class _Context:
-    __slots__ = ("before", "wanted")
-
-    def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
+class _OneThread:
+    """A context in which BLAS takes one thread."""
 
     def __enter__(self) -> None:
-        global _inside, _allowed, _now
+        global _inside, _most
         with _lock:
             if not _inside:  # the user may have changed it since
-                _allowed = _now = _get()
+                _most = _get()
+                _set(1)
             _inside += 1
-            self.before = _now
-            _switch(self.wanted)
 
     def __exit__(self, *error: object) -> None:
         global _inside
         with _lock:
             _inside -= 1
-            _switch(self.before if _inside else _allowed)
+            if not _inside:
+                _set(_most)
 
 
-def _switch(wanted: int) -> None:
-    global _now
-    if wanted != _now:
-        _set(wanted)
-        _now = wanted
+_context = _OneThread()
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """A context in which BLAS takes one thread."""
+    return _nothing if _inside or _get() == 1 else _context
+
+
+def cut(rows: int, multiplications: int) -> list[slice]:
+    """The slices into which rows are cut if they take so many multiplications between two waits.
+
+    So that each has 16 rows and is busy for some 10 microseconds: else the threads are in each
+    other's way. One slice if there is one thread, or if this is part of a slice already.
+    """
+    most = 1 if _sliced else _most if _inside else _get()
+    count = max(min(most, rows // 16, multiplications >> 19), 1)
+    ends = [rows * i // count for i in range(count + 1)]
+    return [slice(*pair) for pair in pairwise(ends)]
+
+
+def each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
+    """What a function makes of each part, on a thread each."""
+    global _pool, _sliced
+    if _pool is None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        _pool = ThreadPoolExecutor(64)
+    first, *others = parts
+    with one_thread():
+        _sliced = True
+        try:  # in contexts of their own: NumPy's errstate is in there
+            later = [_pool.submit(copy_context().run, function, part) for part in others]
+            return [function(first), *[future.result() for future in later]]
+        finally:
+            _sliced = False
+
+
+def _forget() -> None:
+    global _pool, _inside, _sliced
+    _pool, _inside, _sliced = None, 0, False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)  # a child process has none of the threads
+
+
+def product(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """The product of two matrices, written to ``out``."""
+    parts = cut(len(x), x.size * y.shape[1])
+    if len(parts) == 1:
+        with one_thread():
+            return x.dot(y, out)
+    each(lambda part: x[part].dot(y, out[part]), parts)
+    return out

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import kernels
 from ..backend import Backend, several
-from ..backend.threads import threads_for
+from ..backend.threads import one_thread
 from .mode import recording
 from .node import Node, Value, record, wrap
 from .op import NEVER, Declared, enter, identity, lift, refuse
@@ -146,7 +146,7 @@ def _kernel(xp: Backend, name: str) -> Callable[..., Any] | None:
         return None
 
     def run(xp: Backend, *args: Any, **settings: Any) -> Any:
-        with threads_for(0):
+        with one_thread():
             return kernel(*args, **settings)
 
     return run

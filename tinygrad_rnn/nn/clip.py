@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import backend_of, find
-from ..backend.threads import threads_for
+from ..backend.threads import one_thread
 from ..engine.node import wrap
 from ..errors import GraphError, OptionError, check_numbers, check_type
 from ..tensor import Tensor
@@ -67,7 +67,7 @@ def _norm(arrays: Sequence[Any], kind: float) -> float:
     """The norm of arrays taken as one vector, right from 1e-30 to 1e30 in float32 too."""
     if kind == math.inf:
         return _largest(arrays)
-    with threads_for(0):
+    with one_thread():
         total = _powers(arrays, kind)
         if 1e-28 < total < math.inf:
             return total ** (1.0 / kind)

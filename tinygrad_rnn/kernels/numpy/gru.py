@@ -7,11 +7,11 @@ from numpy import add, copyto, multiply, subtract, tanh
 
 from ...backend.numpy import row_sum
 from ...backend.pool import empty
-from ...backend.threads import threads_for
-from . import scan
+from . import scan, slices
 from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
+@slices.forward(states=1)
 def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
                 *, reverse: bool = False, lengths: Maybe = None) -> Forward:  # fmt: skip
     """``output`` (T, B, H) and the last of them ``h_n`` (1, B, H), as rnn_forward."""
@@ -31,31 +31,31 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
     (r, u, n), ru = z, z[:2]
     multiply_by_weight = scan.into_gates(w_hh, z, steps)
-    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        by_step = (before, output, sums, gates, inner, ends)
-        for h, new, total, gate, m, end in scan.walk(reverse, *by_step):
-            multiply_by_weight(h)
-            add(ru, total[:2], ru)
-            multiply(ru, half, ru)  # a sigmoid as in lstm_forward
-            tanh(ru, ru)
-            multiply(ru, half, ru)
-            add(ru, half, ru)
-            if bias_n is not None:
-                add(n, bias_n, n)
-            m[...] = n
-            multiply(r, n, n)
-            add(n, total[2], n)
-            tanh(n, n)
-            gate[...] = z
-            subtract(h, n, new)
-            multiply(u, new, new)
-            add(new, n, new)
-            if end is not None:
-                copyto(new, h, where=end)
+    by_step = (before, output, sums, gates, inner, ends)
+    for h, new, total, gate, m, end in scan.walk(reverse, *by_step):
+        multiply_by_weight(h)
+        add(ru, total[:2], ru)
+        multiply(ru, half, ru)  # a sigmoid as in lstm_forward
+        tanh(ru, ru)
+        multiply(ru, half, ru)
+        add(ru, half, ru)
+        if bias_n is not None:
+            add(n, bias_n, n)
+        m[...] = n
+        multiply(r, n, n)
+        add(n, total[2], n)
+        tanh(n, n)
+        gate[...] = z
+        subtract(h, n, new)
+        multiply(u, new, new)
+        add(new, n, new)
+        if end is not None:
+            copyto(new, h, where=end)
     h_n, workspace = scan.last(output, reverse), (before, gates, inner, rows, ended, ends)
     return (scan.zeroed(output, ended), h_n), workspace
 
 
+@slices.backward(states=1)
 def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
                  *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh, as rnn_backward."""
@@ -87,22 +87,21 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     weight, kept = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)
     g_gates = empty((3, batch, hidden), dtype)
     final = -1 if needs[1] else (steps - 1) * reverse
-    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        by_step = (range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends)
-        for t, g, slope, slope_n, keep, g_sum, end in scan.walk(not reverse, *by_step):
-            if g is not None:
-                add(carry, g, carry)
-            multiply(carry, slope, g_gates)
-            multiply(carry, slope_n, slope_n)
-            g_sum[...] = g_gates
-            if t == final:
-                break
-            g_sums[t].dot(weight, spare)
-            multiply(carry, keep, kept)
-            add(spare, kept, spare)
-            if end is not None:
-                copyto(spare, carry, where=end)
-            carry, spare = spare, carry
+    by_step = (range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends)
+    for t, g, slope, slope_n, keep, g_sum, end in scan.walk(not reverse, *by_step):
+        if g is not None:
+            add(carry, g, carry)
+        multiply(carry, slope, g_gates)
+        multiply(carry, slope_n, slope_n)
+        g_sum[...] = g_gates
+        if t == final:
+            break
+        g_sums[t].dot(weight, spare)
+        multiply(carry, keep, kept)
+        add(spare, kept, spare)
+        if end is not None:
+            copyto(spare, carry, where=end)
+        carry, spare = spare, carry
 
     g_w_hh = scan.weight_grad(g_sums, before) if needs[3] else None
     g_b_hh = row_sum(g_sums.reshape(-1, 3 * hidden)) if needs[5] else None

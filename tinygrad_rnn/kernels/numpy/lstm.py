@@ -6,11 +6,11 @@ import numpy as np
 from numpy import add, copyto, multiply, subtract, tanh
 
 from ...backend.pool import empty
-from ...backend.threads import threads_for
-from . import scan
+from . import scan, slices
 from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
+@slices.forward(states=2)
 def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe,
                  b_hh: Maybe, w_hr: Maybe = None, *, reverse: bool = False, lengths: Maybe = None,
                  ) -> Forward:  # fmt: skip
@@ -38,38 +38,38 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
     w_out = None if w_hr is None else scan.transposed(w_hr, steps * batch)
     z, spare = empty((4, batch, hidden), dtype), empty((batch, hidden), dtype)
     multiply_by_weight = scan.into_gates(w_hh, z, steps)
-    with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
-        by_step = (before, output, c_before, c_after, inner, sums, gates, ends)
-        for h, new_h, c, new_c, m, total, gate, end in scan.walk(reverse, *by_step):
-            multiply_by_weight(h)
-            add(z, total, z)
-            if not scaled:
-                multiply(z, half, z)
-            tanh(z, z)
+    by_step = (before, output, c_before, c_after, inner, sums, gates, ends)
+    for h, new_h, c, new_c, m, total, gate, end in scan.walk(reverse, *by_step):
+        multiply_by_weight(h)
+        add(z, total, z)
+        if not scaled:
             multiply(z, half, z)
-            add(z, shift, gate)
-            i, f, g, o = gate
-            multiply(f, c, new_c)
-            multiply(i, g, spare)
-            add(new_c, spare, new_c)
-            tanh(new_c, spare)
-            multiply(o, spare, m)
-            if w_out is not None:
-                m.dot(w_out, new_h)
-            if end is not None:
-                copyto(new_c, c, where=end)
-                copyto(new_h, h, where=end)
+        tanh(z, z)
+        multiply(z, half, z)
+        add(z, shift, gate)
+        i, f, g, o = gate
+        multiply(f, c, new_c)
+        multiply(i, g, spare)
+        add(new_c, spare, new_c)
+        tanh(new_c, spare)
+        multiply(o, spare, m)
+        if w_out is not None:
+            m.dot(w_out, new_h)
+        if end is not None:
+            copyto(new_c, c, where=end)
+            copyto(new_h, h, where=end)
     h_n, c_n = scan.last(output, reverse), scan.last(c_after, reverse)
     return (scan.zeroed(output, ended), h_n, c_n), (before, cells, gates, inner, rows, ended, ends)
 
 
+@slices.backward(states=2)
 def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
                   *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr, as rnn_backward."""
     w_ih, w_hh, w_hr = inputs[3], inputs[4], inputs[7]
     before, (c_before, c_after), gates, inner, rows, ended, ends = workspace
     steps, _, batch, hidden = gates.shape
-    dtype, size, one = gates.dtype, before.shape[2], np.ones((), gates.dtype)
+    dtype, one = gates.dtype, np.ones((), gates.dtype)
 
     # For all steps, how a gate's sum acts on h (that of o) or on c, and how c acts on h.
     slopes, slopes_c = empty(gates.shape, dtype), empty(c_after.shape, dtype)
@@ -93,29 +93,28 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
     weight, g_gates = np.ascontiguousarray(w_hh), empty((4, batch, hidden), dtype)
     g_ifg, g_o = g_gates[:3], g_gates[3]
     final = -1 if needs[1] else (steps - 1) * reverse
-    with threads_for(4 * batch * size * hidden):  # a step has to wait for the last
-        by_step = (range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends)
-        for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(not reverse, *by_step):
-            if g_out is not None:
-                add(carry, g_out, carry)
-            if g_states is not None:
-                g_states[t] = carry
-            g_m = carry if w_hr is None else carry.dot(w_hr)
-            multiply(g_m, slope[3], g_o)
-            multiply(g_m, slope_c, slope_c)
-            add(g_c, slope_c, g_c)
-            multiply(g_c, slope[:3], g_ifg)
-            g_sum[...] = g_gates
-            multiply(g_c, forget, spare_c)
-            if end is not None:
-                copyto(spare_c, g_c, where=end)
-            g_c, spare_c = spare_c, g_c
-            if t == final:
-                break
-            g_sums[t].dot(weight, spare)
-            if end is not None:
-                copyto(spare, carry, where=end)
-            carry, spare = spare, carry
+    by_step = (range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends)
+    for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(not reverse, *by_step):
+        if g_out is not None:
+            add(carry, g_out, carry)
+        if g_states is not None:
+            g_states[t] = carry
+        g_m = carry if w_hr is None else carry.dot(w_hr)
+        multiply(g_m, slope[3], g_o)
+        multiply(g_m, slope_c, slope_c)
+        add(g_c, slope_c, g_c)
+        multiply(g_c, slope[:3], g_ifg)
+        g_sum[...] = g_gates
+        multiply(g_c, forget, spare_c)
+        if end is not None:
+            copyto(spare_c, g_c, where=end)
+        g_c, spare_c = spare_c, g_c
+        if t == final:
+            break
+        g_sums[t].dot(weight, spare)
+        if end is not None:
+            copyto(spare, carry, where=end)
+        carry, spare = spare, carry
 
     g_w_hr = None
     if g_states is not None:

@@ -6,11 +6,11 @@ import numpy as np
 from numpy import add, copyto, multiply, subtract
 
 from ...backend.pool import empty
-from ...backend.threads import threads_for
-from . import scan
+from . import scan, slices
 from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
+@slices.forward(states=1)
 def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
                 *, nonlinearity: str = "tanh", reverse: bool = False, lengths: Maybe = None,
                 ) -> Forward:  # fmt: skip
@@ -28,26 +28,26 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     act: Any = np.tanh if nonlinearity == "tanh" else lambda x, out: np.maximum(x, 0, out=out)
     weight = scan.transposed(w_hh, steps * batch)
     product = empty((batch, hidden), w_hh.dtype)
-    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        h = before[-1 if reverse else 0]
-        for new, end in scan.walk(reverse, output, ends):
-            h.dot(weight, product)  # np.dot is the same by a way around
-            add(new, product, new)
-            act(new, new)
-            if end is not None:
-                copyto(new, h, where=end)
-            h = new
+    h = before[-1 if reverse else 0]
+    for new, end in scan.walk(reverse, output, ends):
+        h.dot(weight, product)  # np.dot is the same by a way around
+        add(new, product, new)
+        act(new, new)
+        if end is not None:
+            copyto(new, h, where=end)
+        h = new
     h_n = scan.last(output, reverse)
     return (scan.zeroed(output, ended), h_n), (before, output, rows, ended, ends)
 
 
+@slices.backward(states=1)
 def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
                  *, nonlinearity: str = "tanh", reverse: bool = False, lengths: Maybe = None,
                  ) -> Arrays:  # fmt: skip
     """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh: the transposed scan, then one product each."""
     w_ih, w_hh = inputs[2:4]
     before, after, rows, ended, ends = workspace
-    steps, batch, hidden = after.shape
+    steps = len(after)
 
     # act' of all steps, told from act; the loop multiplies each step's cotangent into it.
     g_sums = empty(after.shape, after.dtype)
@@ -61,17 +61,16 @@ def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     carry, spare = scan.carried(grads[1], before[0])
     weight = np.ascontiguousarray(w_hh)
     final = -1 if needs[1] else (steps - 1) * reverse
-    with threads_for(4 * batch * hidden * hidden):  # a step has to wait for the last
-        for t, g, g_sum, end in scan.walk(not reverse, range(steps), outer, g_sums, ends):
-            if g is not None:
-                add(carry, g, carry)
-            multiply(carry, g_sum, g_sum)
-            if t == final:
-                break
-            g_sum.dot(weight, spare)
-            if end is not None:
-                copyto(spare, carry, where=end)
-            carry, spare = spare, carry
+    for t, g, g_sum, end in scan.walk(not reverse, range(steps), outer, g_sums, ends):
+        if g is not None:
+            add(carry, g, carry)
+        multiply(carry, g_sum, g_sum)
+        if t == final:
+            break
+        g_sum.dot(weight, spare)
+        if end is not None:
+            copyto(spare, carry, where=end)
+        carry, spare = spare, carry
 
     g_x, *g_weights = scan.layer_grads((needs[0], *needs[2:]), rows, w_ih, before, g_sums)
     return g_x, carry[None] if needs[1] else None, *g_weights

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...backend.numpy import ones, row_sum
 from ...backend.pool import empty
-from ...backend.threads import threads_for
+from ...backend.threads import product
 
 Array = np.ndarray
 Maybe = np.ndarray | None
@@ -114,12 +114,6 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
 
 
 # ---- gradients of the weights and of the input, for that of the gates' sums (T, B, G*H)
-
-
-def product(x: Array, y: Array, out: Array) -> Array:
-    """The product of two matrices, on all threads if it is a large one."""
-    with threads_for(x.shape[0] * x.shape[1] * y.shape[1]):
-        return x.dot(y, out)
 
 
 def weight_grad(g_sums: Array, x: Array) -> Array:

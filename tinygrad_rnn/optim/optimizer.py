@@ -86,6 +86,13 @@ class Optimizer:
             )
         return list(params)
 
+    def __repr__(self) -> str:
+        shown = f"{type(self).__name__} ("
+        for number, group in enumerate(self.param_groups):
+            lines = [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
+            shown += f"\nParameter Group {number}\n{''.join(lines)}"
+        return f"{shown})"
+
     def _params(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
 

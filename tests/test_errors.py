@@ -821,6 +821,8 @@ tg.data.TextStreams("abac", vocabulary, 1, 1)
     OptionError: 'c' at position 3
 tg.data.TextStreams(x, vocabulary, 1, 1)
     DTypeError: TextStreams: ids are float32
+tg.data.TextStreams(tg.tensor([0, 1, 2]), vocabulary, 1, 2).next_batch()
+    IdError: TextStreams: the id 2 at 2 is not in [0, 2)
 streams.split(1.0)
     OptionError: TextStreams.split: val_fraction is 1.0
 streams.split(0.1)

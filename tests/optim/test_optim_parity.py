@@ -209,7 +209,14 @@ def test_repr_is_theirs(torch):
     params = leaves(torch)
     groups = lambda own: [{"params": own[:1], "lr": 0.5}, {"params": own[1:]}]
     theirs, ours = both(torch, "Adam", params, groups, weight_decay=0.25)
-    names = ("capturable", "decoupled_weight_decay", "differentiable", "foreach", "fused", "maximize")
+    names = (
+        "capturable",
+        "decoupled_weight_decay",
+        "differentiable",
+        "foreach",
+        "fused",
+        "maximize",
+    )
     shown = repr(theirs).split("\n")
     kept = [line for line in shown if line.partition(":")[0].strip() not in names]
     assert repr(ours).split("\n") == kept

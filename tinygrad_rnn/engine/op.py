@@ -179,7 +179,7 @@ def refuse(name: str, arrays: Sequence[Any], error: Exception) -> Any:
     if kind is None or isinstance(error, Error):
         raise error
     message = f"{name}: {error} (got {', '.join(described(a, '') for a in arrays)})"
-    if "operands could not be broadcast" in str(error):
+    if "operands could not be broadcast" in str(error) and len(arrays) > 1:
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
         message = f"{name}: the shapes {shapes} cannot be broadcast together"
     raise kind(message) from error

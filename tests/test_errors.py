@@ -803,6 +803,8 @@ vocabulary.decode(tg.tensor([0, 2]))
     IdError: Vocabulary.decode: the id 2 at 1 is not in [0, 2)
 vocabulary.decode([-1])
     IdError: Vocabulary.decode: the id -1 at 0
+vocabulary.decode([[0], [0, 1]])
+    ShapeError: Vocabulary.decode: the data is ragged
 vocabulary.decode(tg.ones(2))
     DTypeError: Vocabulary.decode: ids are float32, expected integers
 vocabulary.decode(tg.tensor([[0], [1]]))
@@ -891,6 +893,14 @@ x["a"]
     IdError: getitem ... (4, 2, 3)
 x[1.5]
     IdError: getitem ... (4, 2, 3)
+x[[[0], [1, 2]]]
+    ShapeError: getitem: the data is ragged
+x[0, [[0], [1, 2]]]
+    ShapeError: getitem: the data is ragged
+two.__setitem__([[0], [0, 1]], 1)
+    ShapeError: assignment: the data is ragged
+two.__setitem__(0, [[0], [0, 1]])
+    ShapeError: assignment: the data is ragged
 x[tg.tensor([0.0])]
     IdError: getitem ... (4, 2, 3)
 x[tg.tensor([0, 4])]

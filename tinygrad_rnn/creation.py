@@ -42,10 +42,7 @@ def _float(dtype: Any, name: str) -> np.dtype:
 
 def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
     """A NumPy array of what the user gave, of a dtype that tensors can have; shared if possible."""
-    try:
-        array = np.asarray(on_host(data))
-    except ValueError as error:
-        raise errors.ShapeError(f"{name}: the data is ragged: {error}") from None
+    array = np.asarray(on_host(data, name))
     if dtype is None:
         weak = not hasattr(data, "__array__") and (array.dtype == np.float64 or not array.size)
         dtype = _default_dtype if weak else array.dtype

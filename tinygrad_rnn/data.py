@@ -55,7 +55,7 @@ def _text_of(name: str, given: Any) -> str:
 
 def _ids_of(name: str, given: Any) -> np.ndarray:
     """Ids that a user has made: (N,), an id alone as (1,)."""
-    ids = np.asarray(on_host(given))
+    ids = np.asarray(on_host(given, name))
     if ids.dtype.kind not in "iu":
         raise errors.DTypeError(f"{name}: ids are {ids.dtype}, expected integers")
     if ids.ndim > 1:

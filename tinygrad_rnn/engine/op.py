@@ -168,13 +168,17 @@ _ERRORS: dict[type[Exception], type[Error]] = {
 # fmt: on
 
 
-def refuse(name: str, arrays: Sequence[Any], error: Exception) -> Any:
+def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
     """Raise an error of the array library in terms of the op and its arguments; others as they are.
 
+    Settings are asked whether an array is on another device: an index; NumPy's serves everywhere.
     If memory ran out, free what is kept for reuse and return: then it may be tried once more.
     """
     if isinstance(error, MemoryError):
         return free()
+    parts = [p for s in settings for p in (s if isinstance(s, tuple) else (s,))]
+    if parts := [p for p in parts if type(p) in backends and type(p) is not np.ndarray]:
+        one_device(name, [*arrays, *parts])
     kind = next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
     if kind is None or isinstance(error, Error):
         raise error
@@ -347,7 +351,7 @@ class Op(Declared):
         try:
             out = forward(xp, *arrays, **settings)
         except Exception as error:
-            out = refuse(self.name, arrays, error)
+            out = refuse(self.name, arrays, error, *settings.values())
         if out is None:  # only here does nothing hold any more what the failed run has made
             out = forward(xp, *arrays, **settings)
         if isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results

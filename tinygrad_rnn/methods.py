@@ -514,10 +514,7 @@ class Methods(Value):
         return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]
 
 
-# What is made of other functions: the user knows the one that he called.
-for name in (
-    "allclose", "amax", "amin", "bmm", "chunk", "clamp", "cumsum", "dot", "expand", "gather",
-    "index_select", "masked_fill", "max", "min", "mm", "mv", "narrow", "norm", "outer", "permute",
-    "prod", "roll", "select", "sort", "split", "std", "take_along_dim", "topk", "unbind", "var", "view",
-):
-    setattr(Methods, name, named(getattr(Methods, name)))
+# What is no op's name: the user knows the function that he called. Operators tell the op.
+for name, method in list(vars(Methods).items()):
+    if name[0] != "_" and callable(method) and (name in ("max", "min") or not hasattr(ops, name)):
+        setattr(Methods, name, named(method))

@@ -70,8 +70,7 @@ def plain_index(name: str, index: Any, kept: bool = False) -> Any:
     his own.
     """
     if isinstance(index, tuple):
-        parts = [list(part) if isinstance(part, tuple) else part for part in index]
-        return tuple([plain_index(name, part, kept) for part in parts])
+        return tuple([plain_index(name, list(p) if type(p) is tuple else p, kept) for p in index])
     if index is None or isinstance(index, (int, slice)):  # a bool is a mask of no dims: a copy
         return np.asarray(index) if isinstance(index, bool) else index
     array = plain(index, name)

@@ -826,7 +826,9 @@ tg.data.TextStreams(x, vocabulary, 1, 1)
 tg.data.TextStreams(tg.tensor([0, 1, 2]), vocabulary, 1, 2).next_batch()
     IdError: TextStreams: the id 2 at 2 is not in [0, 2)
 streams.split(1.0)
-    OptionError: TextStreams.split: val_fraction is 1.0
+    OptionError: TextStreams: with val_fraction=1.0 the training part has 0 characters
+streams.split("0.1")
+    DTypeError: TextStreams.split: val_fraction is '0.1', expected a number
 streams.split(0.1)
     OptionError: the validation part has 1 characters, expected at least 3
 streams.load_state_dict(3)

@@ -212,10 +212,8 @@ def randint(low: int = 0, high: Any = None, size: Any = None, *,
         low, high, size = 0, low, high if size is None else size  # randint(10, (2, 3))
     errors.check_integers("randint", -np.inf, **{"low end": low, "high end": high})
     if size is None or low >= high:
-        wrong = (
-            f"from {low} to {high} in the shape {size}: nothing to draw; as in randint(10, (2, 3))"
-        )
-        raise errors.OptionError(f"randint: {wrong}")
+        got = f"from {low} to {high} in the shape {size}"
+        raise errors.OptionError(f"randint: {got}: nothing to draw; as in randint(10, (2, 3))")
     array = host(generator).integers(low, high, _shape("randint", (size,)), np.int64)
     return _made("randint", array, dtype or np.int64, device, requires_grad)
 

@@ -220,9 +220,7 @@ class TextStreams:
 
         Raises OptionError if either is shorter than one window.
         """
-        if not isinstance(val_fraction, int | float) or not 0.0 < val_fraction < 1.0:
-            wrong = f"val_fraction is {val_fraction!r}, expected a number between 0 and 1"
-            raise errors.OptionError(f"TextStreams.split: {wrong}")
+        errors.check_numbers("TextStreams.split", 0.0, 1.0, val_fraction=val_fraction)
         cut = len(self.ids) - round(len(self.ids) * val_fraction)
         parts = {"training": self.ids[:cut], "validation": self.ids[cut:]}
         for part, ids in parts.items():

@@ -185,9 +185,20 @@ def test_ids_out_of_range_are_noticed_when_they_are_drawn(dtype, wrong, cut, dat
     raise AssertionError
 
 
-@pytest.mark.parametrize("val_fraction", [0, 0.0, 1.0, -0.5, 7, float("nan"), "0.1", None])
-def test_split_refuses_what_is_no_share(val_fraction):
-    with pytest.raises(ValueError, match=r"val_fraction is .*between 0 and 1"):
+@pytest.mark.parametrize(
+    ("val_fraction", "error", "words"),
+    [
+        (0, ValueError, "with val_fraction=0 the validation part has 0 characters"),
+        (1.0, ValueError, "with val_fraction=1.0 the training part has 0 characters"),
+        (-0.5, ValueError, "split: val_fraction is -0.5, expected a number from 0"),
+        (7, ValueError, "split: val_fraction is 7, expected a number from 0"),
+        (float("nan"), ValueError, "split: val_fraction is nan"),
+        ("0.1", TypeError, "split: val_fraction is '0.1', expected a number"),
+        (None, TypeError, "split: val_fraction is None, expected a number"),
+    ],
+)
+def test_split_refuses_what_is_no_share(val_fraction, error, words):
+    with pytest.raises(error, match=words):
         TextStreams("abcabcabc", ALL, 1, 1).split(val_fraction)
 
 

@@ -71,9 +71,8 @@ class Optimizer:
         self._checked: tuple[Any, Any] = ([], [])  # values of options, and these for the updates
         groups = self._listed(params)
         if not groups:
-            raise OptionError(
-                f"{self._name}: params is empty, nothing to train; a generator serves only once"
-            )
+            empty = "params is empty, nothing to train; a generator serves only once"
+            raise OptionError(f"{self._name}: {empty}")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -124,9 +123,8 @@ class Optimizer:
         for place, param in enumerate(params):
             check_type(self._name, Tensor, "a Tensor", **{f"parameter {place}": param})
             if param.node is not None or param.dtype.kind != "f":
-                raise OptionError(
-                    f"{self._name}: parameter {place} is not a float leaf; detach() it first"
-                )
+                wrong = f"parameter {place} is not a float leaf; detach() it first"
+                raise OptionError(f"{self._name}: {wrong}")
             if param in held:
                 raise OptionError(f"{self._name}: parameter {place} is given twice")
             held.add(param)

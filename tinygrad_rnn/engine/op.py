@@ -205,6 +205,7 @@ class _Plan:
         self.name = op.name
         variadic, arrays = op.signature.variadic, op.signature.arrays
         self.all = () if variadic else (True,) * len(chosen)
+        self.arguments = [arrays[i] for i in chosen]
         pullbacks = {f"f{i}": op.pullbacks[i] for i in chosen}
         asked = [needs_of(function) for function in pullbacks.values()]
         names = list(dict.fromkeys(name for several in asked for name in several))

@@ -803,6 +803,8 @@ vocabulary.decode(tg.tensor([0, 2]))
     IdError: Vocabulary.decode: the id 2 at 1 is not in [0, 2)
 vocabulary.decode([-1])
     IdError: Vocabulary.decode: the id -1 at 0
+vocabulary.decode([[0], [0, 1]])
+    ShapeError: Vocabulary.decode: the data is ragged
 vocabulary.decode(tg.ones(2))
     DTypeError: Vocabulary.decode: ids are float32, expected integers
 vocabulary.decode(tg.tensor([[0], [1]]))
@@ -821,8 +823,12 @@ tg.data.TextStreams("abac", vocabulary, 1, 1)
     OptionError: 'c' at position 3
 tg.data.TextStreams(x, vocabulary, 1, 1)
     DTypeError: TextStreams: ids are float32
+tg.data.TextStreams(tg.tensor([0, 1, 2]), vocabulary, 1, 2).next_batch()
+    IdError: TextStreams: the id 2 at 2 is not in [0, 2)
 streams.split(1.0)
-    OptionError: TextStreams.split: val_fraction is 1.0
+    OptionError: TextStreams: with val_fraction=1.0 the training part has 0 characters
+streams.split("0.1")
+    DTypeError: TextStreams.split: val_fraction is '0.1', expected a number
 streams.split(0.1)
     OptionError: the validation part has 1 characters, expected at least 3
 streams.load_state_dict(3)
@@ -889,6 +895,14 @@ x["a"]
     IdError: getitem ... (4, 2, 3)
 x[1.5]
     IdError: getitem ... (4, 2, 3)
+x[[[0], [1, 2]]]
+    ShapeError: getitem: the data is ragged
+x[0, [[0], [1, 2]]]
+    ShapeError: getitem: the data is ragged
+two.__setitem__([[0], [0, 1]], 1)
+    ShapeError: assignment: the data is ragged
+two.__setitem__(0, [[0], [0, 1]])
+    ShapeError: assignment: the data is ragged
 x[tg.tensor([0.0])]
     IdError: getitem ... (4, 2, 3)
 x[tg.tensor([0, 4])]
@@ -965,15 +979,15 @@ x.maximum(tg.ones(5))
 x.clamp()
     OptionError: clamp: min and max are both None
 x.clamp(tg.ones(4, 2, 3))
-    DTypeError: cl
+    DTypeError: clamp:
 tg.where(x > 0, x, tg.ones(5))
     ShapeError: where: the shapes (4, 2, 3) and (4, 2, 3) and (5,)
 tg.where([True], x, x)
     DTypeError: where: condition is list
 x.masked_fill(tg.ones(5).bool(), 0.0)
-    ShapeError: (5,) and (4, 2, 3)
+    ShapeError: masked_fill: the shapes (5,) and (4, 2, 3)
 x.masked_fill(x > 0, None)
-    DTypeError: where: got None, expected a Tensor or a number
+    DTypeError: masked_fill: got None, expected a Tensor or a number
 tg.where(x > 0, x, None)
     DTypeError: where: got None
 x.fill_(None)
@@ -989,9 +1003,9 @@ x.__setitem__(0, ["1", "2"])
 x[[0, 1], [0, 1, 2]]
     IdError: getitem: ... (2,) (3,)
 x.masked_fill(x > 0, [1.0, 2.0])
-    DTypeError: got a list
+    DTypeError: masked_fill: got a list
 tg.allclose(x, tg.ones(5))
-    ShapeError: (4, 2, 3) and (5,)
+    ShapeError: allclose: the shapes (4, 2, 3) and (5,)
 x.sum(3)
     DimError: sum: dim 3 of a tensor of shape (4, 2, 3), expected one from -3 to 2
 x.sum((0, 0))
@@ -1007,23 +1021,35 @@ tg.zeros(0).mean()
 tg.zeros(0, 2).mean(0)
     ShapeError: mean: nothing to average in a tensor of shape (0, 2)
 tg.zeros(0).var()
-    ShapeError: (0,)
+    ShapeError: var: nothing to average in a tensor of shape (0,)
+tg.zeros(0).std()
+    ShapeError: std: nothing to average
+x.var(3)
+    DimError: var: dim 3 of a tensor of shape (4, 2, 3)
+two.std()
+    DTypeError: std: got a int64 tensor, expected floats; use .float()
 tg.zeros(0).max()
     ShapeError: max ... (0,)
 tg.zeros(0).amin()
-    ShapeError: min ... (0,)
+    ShapeError: amin: ... (0,)
 tg.zeros(0, 2).argmax(0)
     ShapeError: argmax ... (0, 2)
 x.max(3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: max: dim 3 of a tensor of shape (4, 2, 3)
+x.min("a")
+    DTypeError: min: dim is 'a', expected an integer
+x.amax(3)
+    DimError: amax: dim 3
+x.amin((0, 0))
+    DimError: amin: dim (0, 0) names a dim twice
 x.argmin(-4)
     DimError: argmin: dim -4 of a tensor of shape (4, 2, 3)
 x.std(3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: std: dim 3 of a tensor of shape (4, 2, 3)
 x.prod(3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: prod: dim 3 of a tensor of shape (4, 2, 3)
 x.cumsum(3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: cumsum: dim 3 of a tensor of shape (4, 2, 3)
 x.logsumexp(4)
     DimError: logsumexp: dim 4
 x.softmax(3)
@@ -1033,7 +1059,9 @@ F.log_softmax(x, "a")
 x.norm("inf")
     DTypeError: norm: p is 'inf', expected a number
 x.norm(2, 3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: norm: dim 3 of a tensor of shape (4, 2, 3)
+x.norm(INF, 3)
+    DimError: norm: dim 3
 x @ tg.ones(4)
     ShapeError: matmul: the shapes (4, 2, 3) and (4,) do not fit
 x @ 2.0
@@ -1041,15 +1069,15 @@ x @ 2.0
 tg.mm(x, x)
     ShapeError: mm: got the shapes (4, 2, 3) and (4, 2, 3) ... matmul()
 tg.mm(tg.ones(2, 3), tg.ones(2, 3))
-    ShapeError: the shapes (2, 3) and (2, 3) do not fit
+    ShapeError: mm: the shapes (2, 3) and (2, 3) do not fit
 tg.bmm(tg.ones(2, 3), tg.ones(3, 2))
     ShapeError: bmm: got the shapes (2, 3) and (3, 2)
 tg.mv(tg.ones(2, 3), tg.ones(2))
-    ShapeError: the shapes (2, 3) and (2,)
+    ShapeError: mv: the shapes (2, 3) and (2,)
 tg.dot(x, x)
     ShapeError: dot: got the shapes
 tg.dot(tg.ones(2), tg.ones(3))
-    ShapeError: the shapes (2,) and (3,)
+    ShapeError: dot: the shapes (2,) and (3,)
 tg.outer(x, x)
     ShapeError: outer
 tg.einsum("ij,jk", tg.ones(2, 3), tg.ones(2, 3))
@@ -1069,9 +1097,9 @@ x.reshape(-1, -1)
 x.reshape(2.0, 3)
     DTypeError: reshape: got (2.0, 3), expected integers
 x.view(7)
-    ShapeError: (4, 2, 3)
+    ShapeError: view: ... (4, 2, 3)
 x.permute(0, 1)
-    ShapeError: permute ... (4, 2, 3)
+    ShapeError: permute: ... (4, 2, 3)
 x.permute(0, 0, 1)
     DimError: permute: dim (0, 0, 1) names a dim twice
 x.permute(0, 1, 5)
@@ -1091,15 +1119,15 @@ x.unsqueeze(5)
 x.flatten(2, 1)
     DimError: flatten: start_dim 2 comes after end_dim 1
 x.expand(3, 2, 3)
-    ShapeError: (4, 2, 3)
+    ShapeError: expand: ... (4, 2, 3)
 x.expand(2)
     ShapeError: expand: the shape (4, 2, 3) does not expand to (2,)
 tg.broadcast_to(x, (5, 2, 3))
     ShapeError: broadcast_to ... (4, 2, 3)
 tg.cat([x, tg.ones(4, 2)])
-    ShapeError: cat
+    ShapeError: cat:
 tg.cat([x, tg.ones(4, 2, 2)])
-    ShapeError: cat
+    ShapeError: cat:
 tg.cat(x, x)
     DTypeError: cat: got Tensor ... cat([a, b], dim)
 tg.cat([])
@@ -1107,7 +1135,7 @@ tg.cat([])
 tg.concat([x, 3])
     DTypeError: cat: number 1 is int ... tg.as_tensor()
 tg.cat([x, x], 3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: cat: dim 3 of a tensor of shape (4, 2, 3)
 tg.stack([x, tg.ones(2)])
     ShapeError: stack: tensor 1 has shape (2,), expected (4, 2, 3)
 tg.stack([x], 5)
@@ -1119,17 +1147,17 @@ x.split(0)
 x.split([1, 1])
     ShapeError: split: the sizes [1, 1] do not add up to 4
 x.split(2, 7)
-    DimError: dim 7 of a tensor of shape (4, 2, 3)
+    DimError: split: dim 7 of a tensor of shape (4, 2, 3)
 x.chunk(0)
     OptionError: chunk: chunks is 0
 x.unbind(3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: unbind: dim 3 of a tensor of shape (4, 2, 3)
 x.flip(3)
     DimError: flip: dim 3
 x.flip(0, 0)
     DimError: flip: dim (0, 0) names a dim twice
 x.roll(1, 3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: roll: dim 3 of a tensor of shape (4, 2, 3)
 x.roll((1, 2), 0)
     DimError: roll: got 2 shifts for 1 dims
 x.tile("a")
@@ -1139,9 +1167,11 @@ tg.tril(tg.ones(3))
 tg.triu(tg.tensor(1.0))
     ShapeError: triu: got the shape ()
 x.sort(3)
-    DimError: dim 3 of a tensor of shape (4, 2, 3)
+    DimError: sort: dim 3 of a tensor of shape (4, 2, 3)
 x.argsort(3)
     DimError: argsort: dim 3
+x.topk(1, 3)
+    DimError: topk: dim 3
 x.topk(5, 0)
     OptionError: topk: k is 5, expected at most 4
 x.topk(-1)
@@ -1151,21 +1181,29 @@ x.topk(1.0)
 x.index_select(3, two)
     DimError: index_select: dim 3
 x.index_select(0, tg.tensor([4]))
-    IdError: (4, 2, 3)
+    IdError: index_select: ... (4, 2, 3)
 x.index_select(0, tg.tensor([0.0]))
-    IdError: (4, 2, 3)
+    IdError: index_select: ... (4, 2, 3)
 x.gather(0, tg.tensor([0]))
     ShapeError: gather: index has shape (1,), expected 3 dims
 x.gather(0, tg.full((1, 2, 3), 4))
-    IdError: (4, 2, 3)
+    IdError: gather: ... (4, 2, 3)
 x.take_along_dim(tg.full((1, 2, 3), -5), 0)
-    IdError: (4, 2, 3)
+    IdError: take_along_dim: ... (4, 2, 3)
+x.narrow(0, "a", 1)
+    DTypeError: narrow: ... 'str' ... (4, 2, 3)
+x.select(0, "a")
+    IdError: select: ... (4, 2, 3)
+x.split("a")
+    DTypeError: split: ... (4, 2, 3)
+x.roll("a", 0)
+    DTypeError: roll: ... (4, 2, 3)
 x.narrow(0, 3, 2)
     IdError: narrow: 3 to 5 of a dim of size 4
 x.narrow(3, 0, 1)
     DimError: narrow: dim 3
 x.select(0, 4)
-    IdError: (4, 2, 3)
+    IdError: select: ... (4, 2, 3)
 x.select(3, 0)
     DimError: select: dim 3
 """
@@ -1363,6 +1401,45 @@ def test_the_tables_are_read_to_the_end():
     lines = sum(len(table.strip().split("\n")) for table in TABLES.values())
     assert 2 * len(ROWS) == lines >= 900
     assert {error for _, error, _ in ROWS} == set(BUILT_IN)
+
+
+# What the functions of the top level take beside the tensor and the dim, and those with a dim that
+# names no single dim of the first tensor.
+OTHERS = {
+    "chunk": {"chunks": 2},
+    "gather": {"index": tg.zeros(2, 3, dtype=tg.int64)},
+    "index_select": {"index": tg.tensor([0])},
+    "movedim": {"destination": 0},
+    "narrow": {"start": 0, "length": 1},
+    "roll": {"shifts": 1},
+    "select": {"index": 0},
+    "split": {"split_size": 1},
+    "take_along_dim": {"indices": tg.zeros(2, 3, dtype=tg.int64)},
+    "topk": {"k": 1},
+    "transpose": {"dim1": 0},
+}
+TAKE_DIMS = [
+    (name, key)
+    for name in tg.functions.__all__
+    for key in ("dim", "dims", "dim0", "start_dim", "source")
+    if key in inspect.signature(getattr(tg, name)).parameters and (name, key) != ("tile", "dims")
+]
+
+
+@pytest.mark.parametrize("wrong", [9, -9, "a"])
+@pytest.mark.parametrize(("name", "key"), TAKE_DIMS)
+def test_a_wrong_dim_is_told_by_the_function_that_was_called(name, key, wrong):
+    function = getattr(tg, name)
+    first = tg.ones(2, 3) if name not in ("cat", "concat", "stack") else [tg.ones(2, 3)]
+    with pytest.raises((errors.DimError, errors.DTypeError), match=rf"^{function.__name__}: "):
+        function(first, **{key: wrong}, **OTHERS.get(name, {}))
+    if hasattr(tg.Tensor, name):
+        with pytest.raises((errors.DimError, errors.DTypeError), match=rf"^{name}: "):
+            getattr(first, name)(**{key: wrong}, **OTHERS.get(name, {}))
+
+
+def test_what_takes_a_dim_is_found():
+    assert len(TAKE_DIMS) >= 35
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,7 @@ def _float(dtype: Any, name: str) -> np.dtype:
 
 def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
     """A NumPy array of what the user gave, of a dtype that tensors can have; shared if possible."""
-    try:
-        array = np.asarray(on_host(data))
-    except ValueError as error:
-        raise errors.ShapeError(f"{name}: the data is ragged: {error}") from None
+    array = np.asarray(on_host(data, name))
     if dtype is None:
         weak = not hasattr(data, "__array__") and (array.dtype == np.float64 or not array.size)
         dtype = _default_dtype if weak else array.dtype
@@ -215,10 +212,8 @@ def randint(low: int = 0, high: Any = None, size: Any = None, *,
         low, high, size = 0, low, high if size is None else size  # randint(10, (2, 3))
     errors.check_integers("randint", -np.inf, **{"low end": low, "high end": high})
     if size is None or low >= high:
-        wrong = (
-            f"from {low} to {high} in the shape {size}: nothing to draw; as in randint(10, (2, 3))"
-        )
-        raise errors.OptionError(f"randint: {wrong}")
+        got = f"from {low} to {high} in the shape {size}"
+        raise errors.OptionError(f"randint: {got}: nothing to draw; as in randint(10, (2, 3))")
     array = host(generator).integers(low, high, _shape("randint", (size,)), np.int64)
     return _made("randint", array, dtype or np.int64, device, requires_grad)
 

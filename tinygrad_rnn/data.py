@@ -55,13 +55,21 @@ def _text_of(name: str, given: Any) -> str:
 
 def _ids_of(name: str, given: Any) -> np.ndarray:
     """Ids that a user has made: (N,), an id alone as (1,)."""
-    ids = np.asarray(on_host(given))
+    ids = np.asarray(on_host(given, name))
     if ids.dtype.kind not in "iu":
         raise errors.DTypeError(f"{name}: ids are {ids.dtype}, expected integers")
     if ids.ndim > 1:
         way_out = "of time-major windows (T, B), a column is a text: ids[:, 0]"
         raise errors.ShapeError(f"{name}: ids have shape {ids.shape}, expected (N,); {way_out}")
     return ids.reshape(-1)
+
+
+def _check_range(name: str, ids: np.ndarray, count: int, places: Any) -> None:
+    """Refuse ids that are not in [0, count); ``places`` are where they stand in the text."""
+    if (wrong := (ids < 0) | (ids >= count)).any():
+        at = places[wrong].min()
+        found = f"the id {ids[places == at][0]} at {at}"
+        raise errors.IdError(f"{name}: {found} is not in [0, {count})")
 
 
 class Vocabulary:
@@ -118,10 +126,7 @@ class Vocabulary:
         Raises IdError for an id that is not in [0, V).
         """
         array = _ids_of("Vocabulary.decode", ids)
-        wrong = np.flatnonzero((array < 0) | (array >= len(self)))
-        if wrong.size:
-            place = f"the id {array[wrong[0]]} at {wrong[0]}"
-            raise errors.IdError(f"Vocabulary.decode: {place} is not in [0, {len(self)})")
+        _check_range("Vocabulary.decode", array, len(self), np.arange(len(array)))
         return "".join(map(self.characters.__getitem__, array.tolist()))
 
 
@@ -134,7 +139,8 @@ class TextStreams:
     which leaves out less than one window at the end.
 
     * text_or_file: a str is the text itself, a ``pathlib.Path`` a UTF-8 file; or ids (N,), an
-      integer array, so that a ``numpy.memmap`` serves what is larger than memory
+      integer array, so that a ``numpy.memmap`` serves what is larger than memory: these are looked
+      at when a window is drawn, which raises IdError for an id that is not in [0, V)
     * batch_size: B, how many streams; seq_len: T, how many characters of each in a window
 
     ``for x, y in streams`` is one pass from the first window to the last. ``next_batch()`` goes
@@ -188,12 +194,11 @@ class TextStreams:
         return map(self._window, range(len(self)))
 
     def _window(self, number: int) -> tuple[Tensor, Tensor]:
-        length = len(self) * self.seq_len  # of a stream
-        place = slice(number * self.seq_len, (number + 1) * self.seq_len)
-        # Views up to the copy: of a memory-mapped file only these windows are read.
-        streams = (self.ids[i : i + self.batch_size * length] for i in (0, 1))
-        x, y = (wrap(s.reshape(-1, length)[:, place].T.astype(np.int64, "C")) for s in streams)
-        return x, y
+        first = np.arange(self.batch_size) * len(self) + number  # in windows
+        places = first * self.seq_len + np.arange(self.seq_len + 1)[:, None]  # (T + 1, B)
+        ids = self.ids[places]  # of a memory-mapped file only this is read
+        _check_range("TextStreams", ids, len(self.vocabulary), places)
+        return wrap(ids[:-1].astype(np.int64)), wrap(ids[1:].astype(np.int64))
 
     def next_batch(self) -> tuple[Tensor, Tensor, bool]:
         """The next window ``(x, y)``, and whether it is the first of a pass.
@@ -206,17 +211,16 @@ class TextStreams:
         ((5, 2), (5, 2), True)
         """
         number = self._drawn % len(self)
+        window = self._window(number)
         self._drawn += 1
-        return *self._window(number), number == 0
+        return *window, number == 0
 
     def split(self, val_fraction: float) -> tuple["TextStreams", "TextStreams"]:
         """The text in two, to train on and to validate on: its tail of that share is the second.
 
         Raises OptionError if either is shorter than one window.
         """
-        if not isinstance(val_fraction, int | float) or not 0.0 < val_fraction < 1.0:
-            wrong = f"val_fraction is {val_fraction!r}, expected a number between 0 and 1"
-            raise errors.OptionError(f"TextStreams.split: {wrong}")
+        errors.check_numbers("TextStreams.split", 0.0, 1.0, val_fraction=val_fraction)
         cut = len(self.ids) - round(len(self.ids) * val_fraction)
         parts = {"training": self.ids[:cut], "validation": self.ids[cut:]}
         for part, ids in parts.items():

@@ -9,9 +9,8 @@ import numpy as np
 from . import ops
 from .creation import as_tensor
 from .einsum import einsum
-from .engine.op import check_dim
 from .errors import DTypeError, OptionError, ShapeError, check_type
-from .methods import mask_of
+from .methods import mask_of, named
 from .tensor import Tensor
 
 T = Tensor
@@ -87,6 +86,7 @@ def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
     check_type(name, Tensor, "a Tensor; use tg.as_tensor()", **numbered)
 
 
+@named
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along a dim that they have."""
     _check_several("cat", tensors)
@@ -98,10 +98,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 concat = cat
 
 
+@named
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape, along a new dim."""
     _check_several("stack", tensors)
-    check_dim("stack", dim, (*tensors[0].shape, 1))
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ShapeError(f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}")

@@ -6,7 +6,9 @@ that do not fit) is not checked again here.
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -15,7 +17,7 @@ from . import errors, ops
 from .backend import backend_of, backends
 from .backend.standard import numpy_dtype
 from .engine.node import Value, wrap
-from .engine.op import check_axis, check_dim
+from .engine.op import check_axis, check_dim, refuse
 from .errors import ShapeError
 
 Dim = int | tuple[int, ...] | list[int] | None
@@ -63,6 +65,23 @@ def _operand(value: Any) -> Any:
     return wrap(value)
 
 
+def named(method: Any) -> Any:
+    """The function, whose errors name it and not what it is made of; nothing is asked beforehand."""
+
+    @wraps(method)
+    def function(*args: Any, **settings: Any) -> Any:
+        try:
+            return method(*args, **settings)
+        except errors.Error as error:
+            error.args = (re.sub(r"^\w+:", f"{method.__name__}:", str(error)),)
+            raise
+        except Exception as error:
+            refuse(method.__name__, args, error)
+            raise
+
+    return function
+
+
 def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:
     """A function of x, but ``there``, and of gradient 0, where x is 0."""
     flat = ops.equal(x, 0)
@@ -92,11 +111,7 @@ class Methods(Value):
     def numel(self) -> Int: "The number of elements."; return math.prod(self.shape)
     def size(self, dim: Int | None = None) -> Any:
         """The shape, or the size of one dim."""
-        return self.shape if dim is None else self._size("size", dim)
-
-    def _size(self, name: str, dim: Int) -> Int:
-        """The size of a dim, for a function of that name."""
-        return (self.shape or (1,))[check_dim(name, dim, self.shape)]
+        return self.shape if dim is None else (self.shape or (1,))[check_dim("size", dim, self.shape)]
 
     # ------------------------------------------------------------ elementwise: a line each
     def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
@@ -214,7 +229,7 @@ class Methods(Value):
         x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
         if whole := dim is None or not self.ndim:
             x, dim = x.flatten(), 0
-        while (n := x._size("prod", dim)) > 1:  # in pairs: exact gradients where x is 0
+        while (n := x.size(dim)) > 1:  # in pairs: exact gradients where x is 0
             half = x.narrow(dim, 0, n // 2) * x.narrow(dim, n // 2, n // 2)
             x = ops.concat([half, x.narrow(dim, n - 1, 1)], axis=dim) if n % 2 else half
         x = x if n else ops.sum(x, dim, True) + 1
@@ -303,7 +318,7 @@ class Methods(Value):
         """``(values, indices)`` of the k largest, or smallest, along a dim, in order."""
         errors.check_integers("topk", 0, k=k)
         places = self.argsort(dim, largest)
-        if k > (size := self._size("topk", dim)):
+        if k > (size := self.size(dim)):
             raise errors.OptionError(f"topk: k is {k}, expected at most {size}, the dim's")
         return self._chosen(places.narrow(dim, 0, k) if self.ndim else places, dim, True)
 
@@ -422,7 +437,7 @@ class Methods(Value):
         if len(steps) != len(places):
             raise errors.DimError(f"roll: got {len(steps)} shifts for {len(places)} dims")
         for shift, dim in zip(steps, places, strict=True):
-            size = x._size("roll", dim)
+            size = x.size(dim)
             cut = -shift % max(size, 1)
             x = ops.concat([x.narrow(dim, cut, size - cut), x.narrow(dim, 0, cut)], axis=dim)
         return x
@@ -448,7 +463,7 @@ class Methods(Value):
 
     def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Self, ...]:
         """Pieces of a size, the last one perhaps smaller, or of the sizes given."""
-        total = self._size("split", dim)
+        total = self.size(dim)
         if isinstance(split_size, Int):
             errors.check_integers("split", split_size=split_size)
             sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
@@ -460,15 +475,15 @@ class Methods(Value):
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Self, ...]:
         """At most ``chunks`` pieces of equal size, the last one perhaps smaller."""
         errors.check_integers("chunk", chunks=chunks)
-        return self.split(max(-(-self._size("chunk", dim) // chunks), 1), dim)
+        return self.split(max(-(-self.size(dim) // chunks), 1), dim)
 
     def unbind(self, dim: Int = 0) -> tuple[Self, ...]:
         """The slices along a dim, without that dim."""
-        return tuple([self.select(dim, i) for i in range(self._size("unbind", dim))])
+        return tuple([self.select(dim, i) for i in range(self.size(dim))])
 
     def narrow(self, dim: Int, start: Int, length: Int) -> Self:
         """``length`` slices of a dim, from ``start`` on."""
-        dim, size = check_dim("narrow", dim, self.shape), self._size("narrow", dim)
+        dim, size = check_dim("narrow", dim, self.shape), self.size(dim)
         if not 0 <= start <= start + length <= size:
             raise errors.IdError(f"narrow: {start} to {start + length} of a dim of size {size}")
         return self[(slice(None),) * dim + (slice(start, start + length),)]
@@ -500,3 +515,9 @@ class Methods(Value):
             raise ShapeError(f"gather: index has shape {index.shape}, expected {self.ndim} dims")
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
         return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]
+
+
+# What is no op's name: the user knows the function that he called. Operators tell the op.
+for name, method in list(vars(Methods).items()):
+    if name[0] != "_" and callable(method) and (name in ("max", "min") or not hasattr(ops, name)):
+        setattr(Methods, name, named(method))

@@ -45,32 +45,35 @@ class device(str):
     # fmt: on
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, name: str) -> Any:
     """A Tensor's array, an array of the parts of a list; anything else as it is."""
     if isinstance(value, Value):
         return value.array
     if isinstance(value, (list, tuple, range)):
-        return np.asarray([on_host(part) for part in value]) if value else np.asarray([], int64)
+        try:
+            return np.asarray([on_host(part, name) for part in value] or np.asarray([], int64))
+        except ValueError as error:
+            raise ShapeError(f"{name}: the data is ragged: {error}") from None
     return value
 
 
-def on_host(value: Any) -> Any:
+def on_host(value: Any, name: str = "tensor") -> Any:
     """What :func:`plain` makes of it, with NumPy's array for one on another device."""
-    array = plain(value)
+    array = plain(value, name)
     return backend_of(array).to_host(array) if type(array) in backends else array
 
 
-def plain_index(index: Any, kept: bool = False) -> Any:
+def plain_index(name: str, index: Any, kept: bool = False) -> Any:
     """What stands between brackets, with arrays for Tensors and for sequences among its parts.
 
     An index that is ``kept`` will be needed again: its arrays are copies, as the user may change
     his own.
     """
     if isinstance(index, tuple):
-        return tuple([plain_index(list(p) if isinstance(p, tuple) else p, kept) for p in index])
+        return tuple([plain_index(name, list(p) if type(p) is tuple else p, kept) for p in index])
     if index is None or isinstance(index, (int, slice)):  # a bool is a mask of no dims: a copy
         return np.asarray(index) if isinstance(index, bool) else index
-    array = plain(index)
+    array = plain(index, name)
     return backend_of(array).array(array) if kept and type(array) in backends else array
 
 
@@ -366,7 +369,7 @@ class Tensor(Methods):
         return self._write("copy_", ..., given)
 
     def __getitem__(self, index: Any) -> Self:
-        place = plain_index(index, self.requires_grad)
+        place = plain_index("getitem", index, self.requires_grad)
         out: Self = ops.getitem(self, place)
         if out.source is not None:
             out.source = (out.source[0], place)
@@ -377,21 +380,23 @@ class Tensor(Methods):
         listed = isinstance(value, (list, tuple))
         if listed and _requires_grad(value):  # their gradients would be lost
             raise DTypeError(f"{name}: got a list of Tensors that require grad; use stack()")
-        value = plain(value) if listed else value
+        value = plain(value, name) if listed else value
         kind = numpy_dtype(getattr(value, "dtype", float32)).kind
         if kind not in "biuf" or isinstance(value, str | bytes | None):  # NumPy makes numbers of it
             raise DTypeError(f"{name}: got {described(value)}, expected numbers")
         value = self._from_host(value) if listed else value
         recording = is_grad_enabled() and (self.requires_grad or _requires_grad(value))
         if recording and self.dtype.kind == "f":
-            return self._become(name, ops.put(self, value, plain_index(index, True)))
+            return self._become(name, ops.put(self, value, plain_index(name, index, True)))
         self._check_owner(name)
         check_writable(self.array, name)
         arrays, _, xp = enter(name, (self, value))  # refuses a view that is out of date
+        place = plain_index(name, index)
         try:
-            xp.assign(self.array, plain_index(index), arrays[1])
-        except (IndexError, OverflowError, TypeError, ValueError) as error:
-            refuse(name, arrays, error)
+            xp.assign(self.array, place, arrays[1])
+        except Exception as error:
+            refuse(name, arrays, error, place)
+            raise
         self.version[0] += 1
         return self
 

@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.autograd import gradcheck, gradgradcheck, op
+from tinygrad_rnn.autograd import FusedOp, gradcheck, gradgradcheck, op
 from tinygrad_rnn.errors import DTypeError, GraphError, OptionError
 
 
@@ -170,6 +170,94 @@ def test_a_first_derivative_may_be_right_and_the_second_wrong():
     with pytest.raises(GraphError, match="gradgradcheck: input 0 at"):
         gradgradcheck(exponential, x)
     assert gradgradcheck(exponential, x, raise_exception=False) is False
+
+
+def composite(x, scale=None, /, power=1.0):
+    out = x.tanh() ** power
+    return out if scale is None else out * scale, x.argmax()
+
+
+def forward(xp, x, scale, power):
+    out = xp.tanh(x) ** power
+    return (out if scale is None else out * scale, xp.argmax(x)), xp.tanh(x)
+
+
+def backward(xp, grads, needs, inputs, outputs, t, power):
+    (g, _), (_, scale) = grads, inputs
+    slope = g * power * t ** (power - 1.0) * (1.0 - t * t)
+    return slope if scale is None else slope * scale, xp.sum(g * t**power, axis=0)
+
+
+def shifted(*args, **settings):
+    (out, place), t = forward(*args, **settings)
+    return (out + 1e-3, place), t
+
+
+@pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
+def test_a_fused_op(check):
+    """Its composite too, with the settings and the arguments of each call."""
+    x, scale = leaf(3, 2), leaf(2, seed=1)
+    fused = FusedOp(composite, forward, backward)
+    assert check(fused, (x, scale))
+    assert check(lambda x: fused(x, power=2.0)[0] * fused(x)[0], x)
+    assert check(lambda x: fused(x.exp(), scale.detach())[0].sum(), x)
+    assert check(FusedOp(composite), (x, scale))
+
+
+APART = {
+    "the forward": (composite, shifted, backward, r"composite: output 0 at \(.*by its composite "),
+    "the composite": (
+        lambda x, scale, /, power=1.0: composite(x, scale, power + 1e-2),
+        forward,
+        backward,
+        r"output 0 at \(.*by its composite ",
+    ),
+    "forward and backward": (
+        composite,
+        lambda xp, x, scale, power: forward(xp, x, scale * 2.0, power),
+        lambda *args, **settings: [2.0 * g for g in backward(*args, **settings)],
+        "composite: output 0 at",
+    ),
+    "the backward": (
+        composite,
+        forward,
+        lambda *args, **settings: [2.0 * g for g in backward(*args, **settings)],
+        "^gradcheck: input 0 at .*analytic .*numerical",
+    ),
+    "a shape": (
+        lambda x, scale, /, power=1.0: composite(x, scale, power)[0][None],
+        forward,
+        backward,
+        r"the outputs have the shapes \[\(3, 2\)\], its composite's \[\(1, 3, 2\)\]",
+    ),
+    "a number of outputs": (
+        lambda x, scale, /, power=1.0: (x, composite(x, scale, power)[0]),
+        forward,
+        backward,
+        "the outputs have the shapes .*its composite's",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_fused_op_that_is_not_its_composite(name, inside):
+    """Also where it is one of several ops, and its output one of several."""
+    *parts, words = APART[name]
+    fused = FusedOp(*parts)
+    function = (lambda x, scale: [x, fused(x * 2.0, scale)[0].exp()]) if inside else fused
+    inputs = leaf(3, 2), leaf(2, seed=1)
+    with pytest.raises(GraphError, match=words):
+        gradcheck(function, inputs)
+    assert gradcheck(function, inputs, raise_exception=False) is False
+
+
+def test_a_composite_that_loses_a_gradient():
+    """Its values are right, and no walk but a recorded one goes through it."""
+    lossy = lambda x, scale, /, power=1.0: composite(x.detach(), scale, power)
+    inputs = leaf(3, 2), leaf(2, seed=1)
+    with pytest.raises(GraphError, match="gradgradcheck: input 0"):
+        gradgradcheck(FusedOp(lossy, forward, backward), inputs)
 
 
 def test_tolerances():

@@ -7,6 +7,7 @@ import pytest
 from oracle import assert_close, complex_step, difference, gradients
 
 import tinygrad_rnn as tg
+from tinygrad_rnn import errors
 from tinygrad_rnn.autograd import FusedOp, grad, op
 from tinygrad_rnn.engine.op import table
 from tinygrad_rnn.errors import DTypeError, GraphError
@@ -343,3 +344,82 @@ def test_an_op_that_hands_its_argument_on_makes_a_copy():
     w += 1.0
     z.sum().backward()
     assert x.grad.tolist() == [18, 18]
+
+
+# ---------------------------------------------------------------- a backward that fails
+
+
+def _raise(error):
+    raise error
+
+
+FAILS = {
+    "another shape": (
+        lambda g, k, xp: xp.concat((g, g[:1]), axis=0),
+        errors.ShapeError,
+        r"scale: the gradient of argument x is float32 of shape \(3, 3\), expected shape \(2, 3\)$",
+    ),
+    "the same size in another shape": (
+        lambda g, k: (g * k).T,
+        errors.ShapeError,
+        r"scale: the gradient of argument x is float32 of shape \(3, 2\), expected shape \(2, 3\)$",
+    ),
+    "too few elements": (
+        lambda g, k: g[0],
+        errors.ShapeError,
+        r"scale: the gradient of argument x is float32 of shape \(3,\), expected shape \(2, 3\)$",
+    ),
+    "no array": (
+        lambda g, k: 2.0,
+        errors.ShapeError,
+        r"scale: the gradient of argument x is float, expected shape \(2, 3\)$",
+    ),
+    "an error of the library": (lambda g, k: _raise(ValueError("no")), ValueError, "no"),
+    "an error of its own": (lambda g, k: _raise(KeyError("no")), KeyError, "no"),
+    "memory": (lambda g, k: _raise(MemoryError("no")), MemoryError, "no"),
+}
+
+
+@pytest.mark.parametrize("name", FAILS)
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_pullback_that_fails_is_named(name, create, fused):
+    """The op, and the argument; nothing was added to a gradient."""
+    pullback, kind, words = FAILS[name]
+    if fused and create:
+        return  # then its backward does not run
+
+    @op
+    def scale(xp, x, k, /):
+        return x * k
+
+    scale.vjp(pullback, lambda g, x: g * x)
+    if fused:
+
+        def back(xp, grads, needs, inputs, outputs, workspace):
+            x, k = inputs
+            first = pullback(grads[0], k, xp) if name == "another shape" else pullback(grads[0], k)
+            return first, grads[0] * x
+
+        def _scale(x, k, /):
+            return x * k
+
+        scale = FusedOp(_scale, lambda xp, x, k: ((x * k,), None), back)
+    x, k = (tg.ones(2, 3, requires_grad=True) for _ in range(2))
+    with pytest.raises(kind, match=words) as caught:
+        scale(x, k).sum().backward(create_graph=create)
+    told = [str(caught.value), *getattr(caught.value, "__notes__", ())]
+    assert any("scale" in line for line in told)
+    assert x.grad is None
+    assert k.grad is None
+
+
+def test_a_backward_that_gives_too_few_gradients_is_named():
+    def _scale(x, k, /):
+        return x * k
+
+    backward = lambda xp, grads, needs, inputs, *_: (grads[0] * inputs[1],)
+    fused = FusedOp(_scale, lambda xp, x, k: ((x * k,), None), backward)
+    with pytest.raises(IndexError) as caught:
+        fused(leaf(1.0), leaf(2.0)).sum().backward()
+    assert "for the gradient of scale" in caught.value.__notes__[0]

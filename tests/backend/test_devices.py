@@ -486,3 +486,29 @@ def test_values_may_have_more_dims_of_size_1_than_their_place(device):
     x = tg.zeros(3, device=device)
     x[tg.tensor([2, 0], device=device)] = tg.tensor([[[1.0, 2.0]]], device=device)
     assert x.tolist() == [2, 0, 1]
+
+
+# ---------------------------------------------------------------- two devices at once
+
+ELSEWHERE = {
+    "getitem": lambda x, ids: x[ids],
+    "a mask": lambda x, ids: x[ids > 0],
+    "an index of several parts": lambda x, ids: x[:, ids],
+    "gather": lambda x, ids: x.gather(0, ids.expand(1, 2)),
+    "index_select": lambda x, ids: x.index_select(0, ids),
+    "assignment": lambda x, ids: x.__setitem__(ids, 1.0),
+    "embedding": lambda x, ids: F.embedding(ids, x),
+}
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_ids_on_another_device_are_told(name, recorded, device):
+    """Of a tensor on the CPU; ids on the CPU serve everywhere, as in PyTorch."""
+    x, ids = tg.ones(2, 2, requires_grad=recorded) * 3.0, tg.tensor([1, 0], device=device)
+    if device != "cpu":
+        words = r": the arguments are on two devices, cpu and \w+.*; move one of them with \.to\("
+        with pytest.raises(tg.errors.DTypeError, match=words):
+            ELSEWHERE[name](x, ids)
+        assert x.tolist() == [[3, 3], [3, 3]]
+    ELSEWHERE[name](x.to(device), ids.cpu())

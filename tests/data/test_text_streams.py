@@ -112,6 +112,23 @@ def test_a_text_takes_one_byte_a_character():
     assert TextStreams("abc", ALL, 1, 1).ids.nbytes == 3
 
 
+def test_ids_are_not_looked_at_before_they_are_drawn():
+    """Of a file that is larger than memory only the windows are read, no more of it."""
+
+    class Watched(np.ndarray):
+        def __getitem__(self, place):
+            read.append(place)
+            return np.asarray(super().__getitem__(place))
+
+    read, ids = [], np.full(1000, 9).view(Watched)
+    streams = TextStreams(ids, ALL, 2, 3)
+    streams.ids = ids  # the class keeps a plain array of the same memory
+    assert not read
+    with pytest.raises(tg.errors.IdError, match="the id 9 at 0 "):
+        next(iter(streams))
+    assert [np.size(place) for place in read] == [8]
+
+
 def test_windows_are_the_users_own():
     streams = TextStreams("abcabcabc", ALL, 1, 4)
     x, _, _ = streams.next_batch()
@@ -142,9 +159,46 @@ def test_streams_that_cannot_be(arguments, error, words):
     assert isinstance(caught.value, tg.Error)
 
 
-@pytest.mark.parametrize("val_fraction", [0, 0.0, 1.0, -0.5, 7, float("nan"), "0.1", None])
-def test_split_refuses_what_is_no_share(val_fraction):
-    with pytest.raises(ValueError, match=r"val_fraction is .*between 0 and 1"):
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i8", "u8"])
+@pytest.mark.parametrize("wrong", [len(ALL), 100, -1])
+@given(cuts(), st.data())
+def test_ids_out_of_range_are_noticed_when_they_are_drawn(dtype, wrong, cut, data):
+    """By their place in the text, in x or in y alone; nothing has moved then."""
+    text, batch, seq = cut
+    ids = ALL.encode(text).numpy().astype(dtype)
+    used = (len(ids) - 1) // (batch * seq) * batch * seq + 1
+    at = data.draw(st.integers(0, used - 1))
+    ids[at] = np.array(wrong).astype(dtype)  # an unsigned one shows -1 as its largest number
+    streams = TextStreams(ids, ALL, batch, seq)
+    length = len(streams) * seq
+    for number in range(len(streams)):
+        starts = np.arange(batch) * length + number * seq
+        before = streams.state_dict()
+        if not ((starts <= at) & (at <= starts + seq)).any():
+            streams.next_batch()
+            continue
+        words = rf"^TextStreams: the id {ids[at]} at {at} is not in \[0, {len(ALL)}\)$"
+        with pytest.raises(tg.errors.IdError, match=words):
+            streams.next_batch()
+        assert streams.state_dict() == before
+        return
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("val_fraction", "error", "words"),
+    [
+        (0, ValueError, "with val_fraction=0 the validation part has 0 characters"),
+        (1.0, ValueError, "with val_fraction=1.0 the training part has 0 characters"),
+        (-0.5, ValueError, "split: val_fraction is -0.5, expected a number from 0"),
+        (7, ValueError, "split: val_fraction is 7, expected a number from 0"),
+        (float("nan"), ValueError, "split: val_fraction is nan"),
+        ("0.1", TypeError, "split: val_fraction is '0.1', expected a number"),
+        (None, TypeError, "split: val_fraction is None, expected a number"),
+    ],
+)
+def test_split_refuses_what_is_no_share(val_fraction, error, words):
+    with pytest.raises(error, match=words):
         TextStreams("abcabcabc", ALL, 1, 1).split(val_fraction)
 
 

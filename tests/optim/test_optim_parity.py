@@ -202,3 +202,21 @@ def test_names_order_and_defaults_are_pytorchs(torch, name):
     assert list(found)[2:] == list(OPTIONS[name])
     for key in OPTIONS[name]:
         assert found[key].default == expected[key].default
+
+
+def test_repr_is_theirs(torch):
+    """But for the options that are not here."""
+    params = leaves(torch)
+    groups = lambda own: [{"params": own[:1], "lr": 0.5}, {"params": own[1:]}]
+    theirs, ours = both(torch, "Adam", params, groups, weight_decay=0.25)
+    names = (
+        "capturable",
+        "decoupled_weight_decay",
+        "differentiable",
+        "foreach",
+        "fused",
+        "maximize",
+    )
+    shown = repr(theirs).split("\n")
+    kept = [line for line in shown if line.partition(":")[0].strip() not in names]
+    assert repr(ours).split("\n") == kept

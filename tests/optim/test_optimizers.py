@@ -828,3 +828,13 @@ def test_loading_when_memory_runs_out_changes_nothing(monkeypatch):
             same_state(fresh.state_dict(), before)
     assert patience > 3
     same_state(fresh.state_dict(), state)
+
+
+def test_repr():
+    """As PyTorch's: each group with its options, as they are now."""
+    a, b = tg.ones(2), tg.ones(3)
+    optimizer = optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.5}], lr=0.1, momentum=0.9)
+    optimizer.param_groups[0]["lr"] = 0.01
+    options = "    dampening: 0.0\n    lr: {}\n    momentum: 0.9\n    nesterov: False\n"
+    group = f"\nParameter Group {{}}\n{options}    weight_decay: 0.0\n"
+    assert repr(optimizer) == f"SGD ({group.format(0, 0.01)}{group.format(1, 0.5)})"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..creation import randn
-from ..engine.node import check_writable
+from ..engine.node import Node, check_writable, wrap
 from ..errors import DTypeError, GraphError, OptionError, described
 from ..random import Generator
 from ..tensor import Tensor
@@ -32,14 +32,33 @@ def _host(tensors: Tensors) -> list[np.ndarray]:
 
 
 def _unlike(words: str, *rows: Any, atol: float, rtol: float) -> list[str]:
-    """The first row (number, found, wanted) that differs, and where most; nothing if none does."""
-    for i, a, b in zip(*rows, strict=True):
+    """The first row (name, found, wanted) that differs, and where most; nothing if none does."""
+    for name, a, b in zip(*rows, strict=True):
         far = ~np.isclose(a, b, rtol, atol)
         if far.any():
             gap = np.nan_to_num(np.where(far, np.abs(a - b), -1.0), nan=np.inf)
             place = tuple([int(n) for n in np.unravel_index(gap.argmax(), a.shape)])
-            return [f"input {i} at {place}: {words.format(a[place], b[place])}"]
+            return [f"{name} at {place}: {words.format(a[place], b[place])}"]
     return []
+
+
+def _fused(outputs: Tensors) -> list[Node]:
+    """The calls of fused ops that the outputs come from."""
+    nodes = [x.node for x in outputs if x.node is not None]
+    for node in nodes:  # which grows
+        nodes += [p for p in node.parents if isinstance(p, Node) and p not in nodes]
+    return [node for node in nodes if hasattr(node.plan, "op")]
+
+
+def _apart(node: Node, **near: float) -> list[str]:
+    """Where a call of a fused op does not give what its composite gives."""
+    op, (_, given, _, _, settings) = node.plan.op, node.saved
+    args = [wrap(x) if hasattr(x, "shape") else x for x in given]
+    one, two = (_host(_floats(way(*args, **settings))) for way in (op, op.composite))
+    if (had := [x.shape for x in one]) != (has := [x.shape for x in two]):
+        return [f"{op.name}: the outputs have the shapes {had}, its composite's {has}"]
+    names = [f"{op.name}: output {i}" for i in range(len(one))]
+    return _unlike("{}, by its composite {}", names, one, two, **near)
 
 
 def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: float,
@@ -73,10 +92,12 @@ def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: 
             finally:
                 x.array[place] = value
             slope[place] = sum(((a - b) * w).sum() for a, b, w in ends) / (2 * eps)
-    wrong = _unlike("analytic {}, numerical {}", places, of_u, slopes, atol=atol, rtol=rtol)
+    wrong = [x for node in _fused(run()) for x in _apart(node, atol=atol, rtol=rtol)]
+    labels = [f"input {i}" for i in places]
+    wrong += _unlike("analytic {}, numerical {}", labels, of_u, slopes, atol=atol, rtol=rtol)
     linear = "the backward is not linear: given u - 3 v it makes {}, of u less 3 times of v is {}"
     scale = max(np.abs(np.nan_to_num(a)).max(initial=1.0) for a in wanted)
-    wrong += _unlike(linear, places, both, wanted, atol=1e-9 * scale, rtol=0.0)
+    wrong += _unlike(linear, labels, both, wanted, atol=1e-9 * scale, rtol=0.0)
     if wrong and raises:
         raise GraphError(f"{name}: {'; '.join(wrong)}")
     return not wrong
@@ -88,7 +109,7 @@ def gradcheck(fn: Fn, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
 
     Checked are those inputs, Tensors of float64, that require grad. The outputs are weighed with
     random numbers of both signs, so that a backward of ``g * g * f'(x)`` fails too, and it has to be
-    linear. Raises GraphError with the worst place, or returns False unless ``raise_exception``.
+    linear. What a fused op gives is held against its composite as well. Raises GraphError with the worst place, or returns False unless ``raise_exception``.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.randn(3, 2, dtype="float64", requires_grad=True)

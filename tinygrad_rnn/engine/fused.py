@@ -59,6 +59,7 @@ class _FusedPlan:
         self.name = op.name
         self.needs = tuple([bool(needs >> i & 1) for i in range(len(op.signature.arrays))])
         self.chosen = [i for i, needed in enumerate(self.needs) if needed]
+        self.arguments = [op.signature.arrays[i] for i in self.chosen]
 
     def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
         xp, inputs, outputs, workspace, settings = node.saved

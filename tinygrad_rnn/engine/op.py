@@ -168,18 +168,22 @@ _ERRORS: dict[type[Exception], type[Error]] = {
 # fmt: on
 
 
-def refuse(name: str, arrays: Sequence[Any], error: Exception) -> Any:
+def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
     """Raise an error of the array library in terms of the op and its arguments; others as they are.
 
+    Settings are asked whether an array is on another device: an index; NumPy's serves everywhere.
     If memory ran out, free what is kept for reuse and return: then it may be tried once more.
     """
     if isinstance(error, MemoryError):
         return free()
+    parts = [p for s in settings for p in (s if isinstance(s, tuple) else (s,))]
+    if parts := [p for p in parts if type(p) in backends and type(p) is not np.ndarray]:
+        one_device(name, [*arrays, *parts])
     kind = next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
     if kind is None or isinstance(error, Error):
         raise error
     message = f"{name}: {error} (got {', '.join(described(a, '') for a in arrays)})"
-    if "operands could not be broadcast" in str(error):
+    if "operands could not be broadcast" in str(error) and len(arrays) > 1:
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
         message = f"{name}: the shapes {shapes} cannot be broadcast together"
     raise kind(message) from error
@@ -201,6 +205,7 @@ class _Plan:
         self.name = op.name
         variadic, arrays = op.signature.variadic, op.signature.arrays
         self.all = () if variadic else (True,) * len(chosen)
+        self.arguments = [arrays[i] for i in chosen]
         pullbacks = {f"f{i}": op.pullbacks[i] for i in chosen}
         asked = [needs_of(function) for function in pullbacks.values()]
         names = list(dict.fromkeys(name for several in asked for name in several))
@@ -347,7 +352,7 @@ class Op(Declared):
         try:
             out = forward(xp, *arrays, **settings)
         except Exception as error:
-            out = refuse(self.name, arrays, error)
+            out = refuse(self.name, arrays, error, *settings.values())
         if out is None:  # only here does nothing hold any more what the failed run has made
             out = forward(xp, *arrays, **settings)
         if isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import backend_of, following
 from ..backend.standard import Part, numpy_dtype
-from ..errors import GraphError, check_type, described
+from ..errors import GraphError, ShapeError, check_type, described
 from .mode import enable_grad, no_grad
 from .node import Node, Value, check_fits, wrap
 from .op import table
@@ -88,12 +88,15 @@ def _array(g: Any) -> Any:
 
 
 def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
-    """Sum a cotangent over the dims along which its argument was broadcast."""
+    """Sum a cotangent over the dims along which its argument was broadcast.
+
+    A shape that does not fit is an error of `reshape`, also where it has as many elements.
+    """
     lead = g.ndim - len(shape)
     if lead < 0:  # what is assigned to x[i] may have more dims than x[i], of size 1
         g, lead = xp.reshape(g, (1,) * -lead + g.shape), 0
     sizes = zip((1,) * lead + shape, g.shape, strict=True)
-    axes = tuple([i for i, (size, had) in enumerate(sizes) if i < lead or (size == 1 and had != 1)])
+    axes = tuple([i for i, (size, had) in enumerate(sizes) if i < lead or size != had])
     return _array(xp.reshape(xp.sum(g, axis=axes) if axes else g, shape))
 
 
@@ -133,9 +136,19 @@ def walk_back(
         if plan.count:
             pending.select(node, g)
         else:
-            for i, grad in enumerate(plan.pull(node, g, wanted, create)):
-                if grad is not None:
-                    pending.add(parents[i], grad, plan.owned)
+            try:
+                grads = plan.pull(node, g, wanted, create)
+            except Exception as error:
+                error.add_note(f"It was raised for the gradient of {plan.name}.")
+                raise
+            try:
+                for i, grad in enumerate(grads):
+                    if grad is not None:
+                        pending.add(parents[i], grad, plan.owned)
+            except (AttributeError, ValueError):  # from a pullback of a user's own
+                what = f"the gradient of argument {plan.arguments[i % len(plan.arguments)]}"
+                wrong = f"{what} is {described(grad, '')}, expected shape {parents[i].shape}"
+                raise ShapeError(f"{plan.name}: {wrong}") from None
         if not keep:
             node.saved = None
             node.parents = []

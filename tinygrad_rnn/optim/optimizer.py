@@ -84,9 +84,8 @@ class Optimizer:
         self._checked: tuple[Any, Any] = ([], [])  # values of options, and these for the updates
         groups = self._listed(params)
         if not groups:
-            raise OptionError(
-                f"{self._name}: params is empty, nothing to train; a generator serves only once"
-            )
+            empty = "params is empty, nothing to train; a generator serves only once"
+            raise OptionError(f"{self._name}: {empty}")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -98,6 +97,13 @@ class Optimizer:
                 "order: a list, model.parameters(), [tensor]"
             )
         return list(params)
+
+    def __repr__(self) -> str:
+        shown = f"{type(self).__name__} ("
+        for number, group in enumerate(self.param_groups):
+            lines = [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
+            shown += f"\nParameter Group {number}\n{''.join(lines)}"
+        return f"{shown})"
 
     def _params(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
@@ -130,9 +136,8 @@ class Optimizer:
         for place, param in enumerate(params):
             check_type(self._name, Tensor, "a Tensor", **{f"parameter {place}": param})
             if param.node is not None or param.dtype.kind != "f":
-                raise OptionError(
-                    f"{self._name}: parameter {place} is not a float leaf; detach() it first"
-                )
+                wrong = f"parameter {place} is not a float leaf; detach() it first"
+                raise OptionError(f"{self._name}: {wrong}")
             if param in held:
                 raise OptionError(f"{self._name}: parameter {place} is given twice")
             held.add(param)

@@ -109,7 +109,8 @@ def gradcheck(fn: Fn, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
 
     Checked are those inputs, Tensors of float64, that require grad. The outputs are weighed with
     random numbers of both signs, so that a backward of ``g * g * f'(x)`` fails too, and it has to be
-    linear. What a fused op gives is held against its composite as well. Raises GraphError with the worst place, or returns False unless ``raise_exception``.
+    linear. What a fused op gives is held against its composite as well. Raises GraphError with the
+    worst place, or returns False unless ``raise_exception``.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.randn(3, 2, dtype="float64", requires_grad=True)

@@ -74,7 +74,8 @@ def test_and_can_be_differentiated():
 
 
 def test_array_api_compat_finds_the_namespace():
-    compat = pytest.importorskip("array_api_compat")
+    import array_api_compat as compat
+
     x = tg.ones(2)
     assert compat.is_array_api_obj(x)
     xp = compat.array_namespace(x, tg.zeros(3))

@@ -76,8 +76,11 @@ def cut(rows: int, multiplications: int) -> list[slice]:
     So that each has 16 rows and is busy for some 10 microseconds: else the threads are in each
     other's way. One slice if there is one thread, or if this is part of a slice already.
     """
-    most = 1 if _sliced else _most if _inside else _get()
-    count = max(min(most, rows // 16, multiplications >> 19), 1)
+    count = min(rows // 16, multiplications >> 19)
+    if count > 1:
+        count = min(count, 1 if _sliced else _most if _inside else _get())
+    if count < 2:  # as most are
+        return [slice(0, rows)]
     ends = [rows * i // count for i in range(count + 1)]
     return [slice(*pair) for pair in pairwise(ends)]
 

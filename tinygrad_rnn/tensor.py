@@ -160,7 +160,7 @@ class Tensor(Methods):
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
-        if self.numel() != 1:
+        if self.array.size != 1:
             raise ShapeError(f"item: got shape {self.shape}, expected one element; use tolist()")
         return on_host(self).item()
 

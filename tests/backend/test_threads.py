@@ -88,10 +88,10 @@ def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
     assert [i for part in parts for i in range(rows)[part]] == [*range(rows)]
     if len(parts) > 1:
         assert len(parts) <= most
-        assert multiplications >= len(parts) << 19
+        assert multiplications >= len(parts) * threads.WORTH
         assert min(part.stop - part.start for part in parts) >= 16
     elif most > 1:
-        assert rows < 32 or multiplications < 1 << 20
+        assert rows < 32 or multiplications < 2 * threads.WORTH
 
 
 def test_each_part_has_a_thread(functions):

@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+WORTH = 1 << 19  # multiplications for which a thread is worth its while: some 10 microseconds
+
 
 def _openblas() -> tuple[Any, Any]:
     """What reads and sets the number of threads: OpenBLAS's functions, of the copy in NumPy's wheel."""
@@ -73,14 +75,11 @@ def one_thread() -> AbstractContextManager[None]:
 def cut(rows: int, multiplications: int) -> list[slice]:
     """The slices into which rows are cut if they take so many multiplications between two waits.
 
-    So that each has 16 rows and is busy for some 10 microseconds: else the threads are in each
-    other's way. One slice if there is one thread, or if this is part of a slice already.
+    Each has 16 rows, and work worth a thread: else the threads are in each other's way. One slice
+    if there is one thread, or if this is part of a slice already.
     """
-    count = min(rows // 16, multiplications >> 19)
-    if count > 1:
-        count = min(count, 1 if _sliced else _most if _inside else _get())
-    if count < 2:  # as most are
-        return [slice(0, rows)]
+    most = 1 if _sliced else _most if _inside else _get()
+    count = max(min(most, rows // 16, multiplications // WORTH), 1)
     ends = [rows * i // count for i in range(count + 1)]
     return [slice(*pair) for pair in pairwise(ends)]
 
@@ -113,9 +112,8 @@ if hasattr(os, "register_at_fork"):
 
 def product(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:
     """The product of two matrices, written to ``out``."""
-    parts = cut(len(x), x.size * y.shape[1])
-    if len(parts) == 1:
+    if x.size * y.shape[1] < 2 * WORTH:
         with one_thread():
             return x.dot(y, out)
-    each(lambda part: x[part].dot(y, out[part]), parts)
+    each(lambda part: x[part].dot(y, out[part]), cut(len(x), x.size * y.shape[1]))
     return out

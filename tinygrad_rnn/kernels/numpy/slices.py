@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backend.threads import cut, each
+from ...backend.threads import WORTH, cut, each
 
 
 class _Slices(list[Any]):
@@ -32,16 +32,16 @@ def forward(states: int) -> Callable[[Any], Any]:
 
     def decorate(kernel: Any) -> Any:
         @wraps(kernel)
-        def run(*args: Any, lengths: Any = None, **settings: Any) -> Any:
+        def run(*args: Any, **settings: Any) -> Any:
             batch = args[0].shape[1]
-            parts = cut(batch, batch * args[states + 2].size)  # W_hh's, each step
-            if len(parts) == 1:
-                return kernel(*args, lengths=lengths, **settings)
+            work = batch * args[states + 2].size  # a step's, with W_hh
+            if work < 2 * WORTH or len(parts := cut(batch, work)) == 1:
+                return kernel(*args, **settings)
 
             def one(part: slice) -> Any:
-                (own,) = _of(part, [lengths], 0)
                 begins = _of(part, args[: states + 1])
-                return kernel(*begins, *args[states + 1 :], lengths=own, **settings)
+                (own,) = _of(part, [settings.get("lengths")], 0)
+                return kernel(*begins, *args[states + 1 :], **settings | {"lengths": own})
 
             outputs, workspaces = zip(*each(one, parts), strict=True)
             joined = tuple(map(_whole, zip(*outputs, strict=True)))

@@ -95,9 +95,9 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
     if not isinstance(given, Tensor) or given.dtype.kind not in "iu":
         tensors(name, **{what: given})
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
-    xp = backend_of(given.array)
+    xp, array = backend_of(given.array), given.array
     # Below 0 is far above as uint64: one look at each.
-    if 0 in given.shape or xp.largest(xp.astype(given.array, _UINT64)) < count:
+    if 0 in array.shape or xp.largest(xp.astype(array, _UINT64)) < count:
         return True
     wide = given.long()
     wrong = (wide < 0) | (wide >= count)

@@ -3,6 +3,7 @@
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -60,7 +61,7 @@ class Module:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    _name = property(lambda self: f"nn.{type(self).__name__}")  # for messages
+    _name = cached_property(lambda self: f"nn.{type(self).__name__}")  # for messages
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass says."""

@@ -92,12 +92,16 @@ def each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
 
         _pool = ThreadPoolExecutor(64)
     first, *others = parts
+    later: list[Any] = []
     with one_thread():
         _sliced = True
-        try:  # in contexts of their own: NumPy's errstate is in there
-            later = [_pool.submit(copy_context().run, function, part) for part in others]
+        try:
+            for part in others:  # in contexts of their own: NumPy's errstate is in there
+                later.append(_pool.submit(copy_context().run, function, part))
             return [function(first), *[future.result() for future in later]]
         finally:
+            for future in later:
+                future.exception()  # waits: when this is left, nobody is at work any more
             _sliced = False
 
 

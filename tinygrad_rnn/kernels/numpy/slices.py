@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backend.pool import empty
 from ...backend.threads import WORTH, cut, each
 
 
@@ -24,7 +25,10 @@ def _of(part: slice, arrays: Any, axis: int = 1) -> list[Any]:
 
 
 def _whole(parts: Any) -> Any:
-    return None if parts[0] is None else np.concatenate(parts, 1)
+    if (first := parts[0]) is None:
+        return None
+    batch = sum([part.shape[1] for part in parts])
+    return np.concatenate(parts, 1, empty((len(first), batch, *first.shape[2:]), first.dtype))
 
 
 def forward(states: int) -> Callable[[Any], Any]:

@@ -60,9 +60,8 @@ def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer
     arrays, header = load_file(path)
     cannot = f"cannot load {str(path)!r}"
     if "checkpoint" not in header:
-        raise CheckpointError(
-            f"{cannot}: it holds weights but no checkpoint; model.load_weights(path)"
-        )
+        held = "it holds weights but no checkpoint; model.load_weights(path)"
+        raise CheckpointError(f"{cannot}: {held}")
     tree = unflatten(header["checkpoint"], {name: Tensor(array) for name, array in arrays.items()})
     wanted = {*parts, "step", "random", "extra"}
     if not isinstance(tree, dict) or tree.keys() != wanted or not isinstance(tree["step"], int):

@@ -44,9 +44,8 @@ class Generator:
             raise DTypeError("set_state: expected the int64 tensor of 6 that get_state() gives")
         a, b, c, d, has, half = map(int, state.numpy().view(np.uint64))
         words = {"state": a << 64 | b, "inc": c << 64 | d}
-        self.numpy.bit_generator.state = {
-            "bit_generator": "PCG64", "state": words, "has_uint32": has, "uinteger": half,
-        }  # fmt: skip
+        source: Any = self.numpy.bit_generator
+        source.state |= {"state": words, "has_uint32": has, "uinteger": half}
         return self
 
 

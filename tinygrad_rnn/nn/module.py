@@ -23,8 +23,7 @@ class Parameter(Tensor):
     name: str  # the attribute under which it was registered first: messages name it
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        array = data.detach().array if isinstance(data, Tensor) else data
-        super().__init__(array, requires_grad)
+        super().__init__(data.array if isinstance(data, Tensor) else data, requires_grad)
         if isinstance(data, Tensor):
             self.version = data.version  # the same memory
         self.name = "parameter"

@@ -123,8 +123,7 @@ maximum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, 0.0, g
 
 @op
 def minimum(xp: Any, x: Array, y: Array, /) -> Array: return xp.minimum(x, y)
-minimum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, 0.0, g)),
-            lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, 0.0, g)))
+minimum.vjp(*reversed(maximum.pullbacks))
 
 @op
 def clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:

@@ -251,6 +251,8 @@ def run_train(options):
             steps.set_postfix_str(f"loss {recent[-1]:.3f}", refresh=False)
 
         interrupted = stop.is_set()  # asked once: a signal between two looks must not be lost
+        if interrupted and path:
+            save()  # who asks a second time does not wait for the validation
         if step % options.val_every == 0 or step == total or interrupted:
             speed = (step - since) * window / (time.perf_counter() - started)
             train_loss, val_loss = sum(recent) / len(recent), validate(model, val_streams, device)

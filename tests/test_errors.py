@@ -716,6 +716,10 @@ init.calculate_gain("gelu")
 CREATION = """
 tg.tensor([[1.0], [1.0, 2.0]])
     ShapeError: tensor: the data is ragged
+tg.tensor(300, dtype="uint8")
+    OptionError: tensor: the data has 300, which uint8 cannot hold
+tg.full((2,), -1, dtype="uint8")
+    OptionError: full: the data has -1, which uint8 cannot hold
 tg.tensor("text")
     DTypeError: tensor ... expected numbers
 tg.tensor([None])

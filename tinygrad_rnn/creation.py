@@ -48,7 +48,11 @@ def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
         dtype = _default_dtype if weak else array.dtype
     if array.dtype.kind not in "biuf":
         raise errors.DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
-    return np.asarray(array, dtype=as_dtype(dtype, name)).view(np.ndarray)
+    made = np.asarray(array, dtype=as_dtype(dtype, name)).view(np.ndarray)
+    if made.dtype.kind in "iu" and array.dtype.kind in "iu" and (wrong := made != array).any():
+        got = f"the data has {array[wrong][0]}"
+        raise errors.OptionError(f"{name}: {got}, which {made.dtype} cannot hold")
+    return made
 
 
 def _made(name: str, array: Any, dtype: Any, device: Any = None,

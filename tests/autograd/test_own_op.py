@@ -423,3 +423,16 @@ def test_a_backward_that_gives_too_few_gradients_is_named():
     with pytest.raises(IndexError) as caught:
         fused(leaf(1.0), leaf(2.0)).sum().backward()
     assert "for the gradient of scale" in caught.value.__notes__[0]
+
+
+def test_outputs_that_are_no_tuple_are_refused():
+    """An array would be taken apart, row by row."""
+
+    def twice(x, /):
+        return x * 2.0
+
+    fused = FusedOp(twice, lambda xp, x: (x * 2.0, x))
+    with pytest.raises(
+        tg.Error, match=r"twice: the forward gave outputs as float32 ndarray of shape"
+    ):
+        fused(tg.ones(1, 3))

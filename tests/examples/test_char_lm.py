@@ -11,6 +11,7 @@ import pytest
 from scripts import command, environment, module, run
 
 import tinygrad_rnn as tg
+from tinygrad_rnn import nn
 from tinygrad_rnn.serialization import load_file
 
 char_lm = module("char_lm.py")
@@ -169,6 +170,25 @@ def test_ctrl_c_ends_between_two_steps_and_loses_nothing(tmp_path, cell):
     train("--checkpoint", stopped, "--resume", "--steps", step + 3)
     train(*TINY, "--cell", cell, "--steps", step + 3, "--checkpoint", whole)
     assert state_of(stopped) == state_of(whole)
+
+
+def test_ctrl_c_saves_before_it_validates(tmp_path, monkeypatch):
+    """So that who presses it twice, in the midst of a long validation, loses nothing either."""
+
+    def pressed_again(*_):
+        raise KeyboardInterrupt
+
+    press = lambda *_: signal.raise_signal(signal.SIGINT)
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", press)
+    monkeypatch.setattr(char_lm, "validate", pressed_again)
+    arguments = ["--text", "hello", "--hidden", "8", "--checkpoint", str(tmp_path / "lm")]
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit, match="130"):
+            char_lm.main(arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert tg.load_checkpoint(tmp_path / "lm").step == 1
 
 
 def test_out_has_the_curve_and_the_text(tmp_path):

@@ -667,3 +667,13 @@ def test_output_and_state_may_change_in_place(options):
     with pytest.raises(RuntimeError, match="changed in place"):
         (total + output.sum()).backward()  # the layer needs its output as it was
     h_n.sum()
+
+
+@pytest.mark.parametrize("make", [nn.RNN, nn.RNNCell])
+def test_a_nonlinearity_that_is_set_later_is_checked(make):
+    layer = make(3, 4)
+    layer.nonlinearity = "Tanh"
+    with pytest.raises(
+        tg.Error, match=f"nn.{make.__name__}: nonlinearity is 'Tanh', expected 'tanh'"
+    ):
+        layer(tg.zeros(2, 3))

@@ -12,6 +12,7 @@ from typing import Any
 from .. import kernels
 from ..backend import Backend, several
 from ..backend.threads import one_thread
+from ..errors import DTypeError, described
 from .mode import recording
 from .node import Node, Value, record, wrap
 from .op import NEVER, Declared, enter, identity, lift, refuse
@@ -130,6 +131,9 @@ class FusedOp(Declared):
         except Exception as error:
             found = refuse(self.name, arrays, error)
         outputs, workspace = found or forward(xp, *arrays, **settings)
+        if type(outputs) is not tuple:  # an array would be taken apart, row by row
+            got = f"outputs as {described(outputs)}, expected (outputs, workspace) with a tuple"
+            raise DTypeError(f"{self.name}: the forward gave {got} of arrays")
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
             plan = self.plans.get(needs) or self.plans.setdefault(needs, _FusedPlan(self, needs))

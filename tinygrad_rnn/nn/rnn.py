@@ -126,6 +126,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        check.options(self._name, nonlinearity=self.nonlinearity)  # it may have been changed
         z, h, w_hh, b_hh = self._enter(input, hx)
         return ops.rnn_step(z, h, w_hh, b_hh, self.nonlinearity)
 
@@ -207,6 +208,7 @@ class _Layer(_Recurrent):
         if not batched:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
         settings = {name: getattr(self, name) for name in self.settings}
+        check.options(self._name, **settings)  # they may have been changed
         if lengths is not None:
             settings["lengths"] = _check_lengths(self._name, lengths, steps, batch)
         output, outputs, last = input, [], []

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tinygrad_rnn.backend import threads
@@ -83,6 +83,7 @@ def test_another_blas_is_left_alone(functions, monkeypatch):
 # ---------------------------------------------------------------- slices
 
 
+@example(rows=50, multiplications=1 << 30, most=3)
 @given(rows=st.integers(0, 200), multiplications=st.integers(0, 1 << 30), most=st.integers(1, 9))
 def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
     with pytest.MonkeyPatch.context() as patch:
@@ -218,14 +219,16 @@ def test_a_child_has_the_threads_that_its_parents_other_threads_hold():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_a_large_product_is_shared_and_the_same(functions):
-    rng = np.random.default_rng(0)
+def test_a_large_product_is_shared_and_the_same(functions, monkeypatch):
+    rng, shared, each = np.random.default_rng(0), [], threads.each
+    monkeypatch.setattr(threads, "each", lambda *args: shared.append(args[1]) or each(*args))
     for m, k, n in ((130, 512, 300), (40, 700, 400)):
         x, y = rng.standard_normal((k, m)).T, rng.standard_normal((k, n))
         assert len(threads.cut(m, x.size * n)) == 2
         out = np.full((m, n), np.nan)
         assert threads.product(x, y, out) is out
         np.testing.assert_allclose(out, x @ y, rtol=1e-12, atol=1e-11)
+        assert shared.pop() == threads.cut(m, x.size * n)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

@@ -136,6 +136,27 @@ def test_a_slice_is_not_cut_again(functions):
     assert len(threads.cut(1000, 1 << 40)) == 2
 
 
+def test_slices_keep_to_one_thread_when_another_python_thread_is_done(functions):
+    get, _ = functions
+    other, done = threading.Event(), threading.Event()
+
+    def hold():
+        with threads.one_thread():
+            other.set()
+            done.wait(10)
+
+    def work(part):
+        done.set()
+        thread.join(10)
+        return get()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    other.wait(10)
+    assert threads.each(work, range(2)) == [1, 1]
+    assert get() == 2
+
+
 def test_an_error_in_a_slice_holds_nothing_of_it(functions):
     """So that there is room where memory ran out, without a collection of cycles."""
     made = []

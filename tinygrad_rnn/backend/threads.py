@@ -96,7 +96,7 @@ def each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
     # In contexts of their own: NumPy's errstate is in there.
     first, *others = [partial(copy_context().run, _slice, function, part) for part in parts]
     later: list[Any] = []
-    with one_thread():
+    with _context:  # of its own: another Python thread may leave that which it is in
         try:
             # The interpreter may be about to end, or no thread to be had: then all of it is done here.
             with suppress(RuntimeError):

@@ -32,6 +32,13 @@ def test_categorical_draws_in_proportion(temperature, top_k):
     near(shares(lambda n: tg.categorical(many, temperature, top_k, generator=generator())), weights)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+@pytest.mark.parametrize("size", [1e17, -1e300])
+def test_categorical_draws_in_proportion_among_large_numbers(temperature, size):
+    many = tg.tensor(np.tile([size, size, -1.7e308], (4000, 1)))
+    near(shares(lambda n: tg.categorical(many, temperature, generator=generator())), [1, 1, 0])
+
+
 @pytest.mark.parametrize("weights", [[1.0, 2.0, 3.0], [0.0, 5e-324, 1e-323], [1e308, 1e308, 1e308]])
 def test_multinomial_draws_in_proportion(weights):
     x = tg.tensor(np.array(weights))
@@ -76,10 +83,11 @@ def test_categorical_is_multinomial_of_softmax(seed, classes):
 
 
 def test_multinomial_without_replacement_draws_no_weight_of_zero():
-    weights = tg.tensor([0.0] * 20 + [1e-310] * 20, dtype=tg.float64)
-    for seed in range(20):
-        drawn = tg.multinomial(weights, 20, generator=generator(seed)).tolist()
-        assert sorted(drawn) == [*range(20, 40)]
+    for least, most in ((1e-310, 1e-310), (5e-324, 1.0), (5e-324, 1e308)):
+        weights = tg.tensor([0.0] * 20 + [least] * 19 + [most], dtype=tg.float64)
+        for seed in range(20):
+            drawn = tg.multinomial(weights, 20, generator=generator(seed)).tolist()
+            assert sorted(drawn) == [*range(20, 40)]
 
 
 def test_categorical_draws_each_row_by_itself():

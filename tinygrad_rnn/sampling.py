@@ -30,14 +30,14 @@ def _rows(name: str, what: str, given: Any) -> np.ndarray:
 
 
 def _clocks(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
-    """Exponential times. Divided by weights they are those of a race that goes by weight.
+    """Logarithms of exponential times. Less those of weights they are a race that goes by weight.
 
     The first is a draw in proportion to the weights, the first k are k without replacement:
     Efraimidis and Spirakis 2006.
     """
     clocks = host(generator).standard_exponential(shape)
     clocks += 1e-300  # none stands at 0, and no other changes
-    return clocks
+    return np.log(clocks, clocks)
 
 
 def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.ndarray:
@@ -81,11 +81,12 @@ def multinomial(
             f"multinomial: {possible} weights are above 0, which is too few for "
             f"num_samples={num_samples}, replacement={replacement}"
         )
-    rows /= top
     if replacement and num_samples > 1:
-        drawn = _drawn(rows, num_samples, generator)
+        drawn = _drawn(rows / top, num_samples, generator)
     else:
-        drawn = (rows / -_clocks(rows.shape, generator)).argsort(axis=1)[:, :num_samples]
+        with np.errstate(divide="ignore"):  # of 0 the time is infinite
+            times = _clocks(rows.shape, generator) - np.log(rows)
+        drawn = times.argsort(axis=1)[:, :num_samples]
     drawn = drawn[0] if input.ndim == 1 else drawn
     out: Tensor = wrap(backend_of(input.array).from_host(drawn))
     return out
@@ -118,12 +119,13 @@ def categorical(
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
     if top_k is not None and top_k < rows.shape[1]:
         rows[rows < np.partition(rows, -top_k, 1)[:, -top_k, None]] = -inf
-    if temperature not in (0.0, 1.0):
-        rows -= np.array(top).reshape(-1, 1)
+    # Next to large numbers the clocks would be lost.
+    if temperature not in (0.0, 1.0) or max(map(abs, top), default=0.0) > 1e6:
         with np.errstate(over="ignore"):
-            rows /= temperature
+            rows -= np.array(top).reshape(-1, 1)
+            rows /= temperature or 1.0
     if temperature:
-        rows -= np.log(_clocks(rows.shape, generator))
+        rows -= _clocks(rows.shape, generator)
         best = rows.argmax(1)
     out: Tensor = wrap(backend_of(logits.array).from_host(best.reshape(logits.shape[:-1])))
     return out

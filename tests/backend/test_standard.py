@@ -120,3 +120,42 @@ def test_the_names_of_other_libraries_dtypes():
     assert standard.numpy_dtype(np.dtype("f4")) == np.float32
     assert standard.numpy_dtype(Theirs("torch.int64")) == np.int64
     assert standard.numpy_dtype(Theirs("bool")) == np.bool_
+
+
+@given(data=st.data())
+def test_numbers_of_whole_arrays(xp, data):
+    """As NumPy's own file has them, which has a faster way for each."""
+    d = Draw(data.draw)
+    x, y = (np.array(d.array((data.draw(st.integers(1, 4)), 3), real)) for _ in range(2))
+    there, other = xp.from_host(x), xp.from_host(y)
+    assert_close(np.asarray(xp.to_host(xp.row_sum(there))), x.sum(0), 1e-13)
+    assert_close(numpy.row_sum(x), x.sum(0), 1e-13)
+    for squares, arrays in ((xp.squares, [there, other]), (numpy.squares, [x.T, y])):
+        assert_close(squares(arrays), (x**2).sum() + (y**2).sum(), 1e-13)
+    for largest, array in ((xp.largest, there), (numpy.largest, x.T)):
+        assert largest(array) == x.max()
+        assert type(largest(array)) is float
+    x[-1, 1] = np.nan
+    assert np.isnan(xp.largest(xp.from_host(x)))
+    assert np.isnan(numpy.largest(x))
+
+
+def test_ones_are_kept_and_not_to_be_written_to():
+    for dtype in (np.dtype("float64"), np.dtype("float32")):
+        vector = numpy.ones(3, dtype)
+        assert vector is numpy.ones(3, dtype)
+        assert vector.dtype == dtype
+        assert vector.tolist() == [1.0] * 3
+        with pytest.raises(ValueError, match="read-only"):
+            vector += 1
+
+
+@pytest.mark.parametrize("index", [(slice(None), -1), (slice(None), slice(None), 0)])
+def test_the_gradient_of_a_part_has_the_part_in_one_piece(index):
+    """x[:, -1] of (B, T, H) lies as a layer reads it that has the steps first."""
+    x = np.zeros((2, 3, 4))
+    x[index] = values = np.arange(x[index].size).reshape(x[index].shape) + 1.0
+    out = numpy.scatter(values, x.shape, index)
+    assert np.array_equal(out, x)
+    assert out[index].flags.c_contiguous
+    assert np.moveaxis(out, len(index) - 1, 0).flags.c_contiguous

@@ -1,14 +1,17 @@
 """BLAS's threads: one inside, as many as before after it; and slices on threads of our own."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tinygrad_rnn.backend import threads
@@ -80,6 +83,7 @@ def test_another_blas_is_left_alone(functions, monkeypatch):
 # ---------------------------------------------------------------- slices
 
 
+@example(rows=50, multiplications=1 << 30, most=3)
 @given(rows=st.integers(0, 200), multiplications=st.integers(0, 1 << 30), most=st.integers(1, 9))
 def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
     with pytest.MonkeyPatch.context() as patch:
@@ -118,14 +122,134 @@ def test_an_error_in_a_slice_is_the_callers(functions, wrong):
     assert len(threads.cut(1000, 1 << 40)) == 2
 
 
-def test_a_large_product_is_shared_and_the_same(functions):
-    rng = np.random.default_rng(0)
+def test_a_slice_is_not_cut_again(functions):
+    """Also after a product in it."""
+    x = np.ones((512, 512))
+
+    def work(part):
+        threads.product(x, x, np.empty_like(x))
+        meet.wait()
+        return len(threads.cut(1000, 1 << 40))
+
+    meet = threading.Barrier(2, timeout=10)
+    assert threads.each(work, range(2)) == [1, 1]
+    assert len(threads.cut(1000, 1 << 40)) == 2
+
+
+def test_slices_keep_to_one_thread_when_another_python_thread_is_done(functions):
+    get, _ = functions
+    other, done = threading.Event(), threading.Event()
+
+    def hold():
+        with threads.one_thread():
+            other.set()
+            done.wait(10)
+
+    def work(part):
+        done.set()
+        thread.join(10)
+        return get()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    other.wait(10)
+    assert threads.each(work, range(2)) == [1, 1]
+    assert get() == 2
+
+
+def test_an_error_in_a_slice_holds_nothing_of_it(functions):
+    """So that there is room where memory ran out, without a collection of cycles."""
+    made = []
+
+    def work(part):
+        array = np.ones(part)
+        made.append(weakref.ref(array))
+        if part:
+            raise MemoryError
+
+    gc.disable()
+    try:
+        with pytest.raises(MemoryError):
+            threads.each(work, range(3))
+    finally:
+        gc.enable()
+    assert [array() for array in made] == [None] * 3
+
+
+def test_an_error_waits_for_the_other_slices(functions):
+    done = []
+
+    def work(part):
+        if not part:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        done.append(part)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.each(work, range(3))
+    assert sorted(done) == [1, 2]
+
+
+def test_where_no_thread_is_to_be_had_all_is_done_here(functions, monkeypatch):
+    class Pool:
+        left = 1
+
+        def submit(self, function):
+            if not self.left:
+                raise RuntimeError("can't start new thread")
+            self.left, future = 0, Future()
+            future.set_result(function())
+            return future
+
+    monkeypatch.setattr(threads, "_pool", Pool())
+    assert threads.each(lambda part: part * part, range(4)) == [0, 1, 4, 9]
+
+
+@pytest.mark.parametrize("before", ["", "threads.each(str, range(3))"])
+def test_a_thread_that_outlives_the_main_one_goes_on(before):
+    """Python starts no thread any more then, and takes no new work for a pool."""
+    code = (
+        "import threading, time; from tinygrad_rnn.backend import threads\n"
+        f"{before}\n"
+        "def work():\n"
+        "    threading.main_thread().join(); time.sleep(0.2)\n"
+        "    print(threads.each(lambda x: x * x, range(3)))\n"
+        "threading.Thread(target=work).start()\n"
+    )
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, check=True, timeout=60, capture_output=True, text=True)
+    assert done.stdout == "[0, 1, 4]\n", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_has_the_threads_that_its_parents_other_threads_hold():
+    code = (
+        "import os, threading, warnings; from tinygrad_rnn.backend import threads\n"
+        "warnings.simplefilter('ignore')  # Python warns of forks among threads\n"
+        "get, set_ = threads._openblas(); set_(2); inside, go = threading.Event(), threading.Event()\n"
+        "def hold():\n"
+        "    with threads.one_thread(), threads._lock:\n"
+        "        inside.set(); go.wait()\n"
+        "thread = threading.Thread(target=hold); thread.start(); inside.wait()\n"
+        "if pid := os.fork():\n"
+        "    go.set(); thread.join(); assert os.waitpid(pid, 0)[1] == 0\n"
+        "else:\n"
+        "    with threads.one_thread(): assert get() == 1\n"
+        "    os._exit(get() != 2)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_large_product_is_shared_and_the_same(functions, monkeypatch):
+    rng, shared, each = np.random.default_rng(0), [], threads.each
+    monkeypatch.setattr(threads, "each", lambda *args: shared.append(args[1]) or each(*args))
     for m, k, n in ((130, 512, 300), (40, 700, 400)):
         x, y = rng.standard_normal((k, m)).T, rng.standard_normal((k, n))
         assert len(threads.cut(m, x.size * n)) == 2
         out = np.full((m, n), np.nan)
         assert threads.product(x, y, out) is out
         np.testing.assert_allclose(out, x @ y, rtol=1e-12, atol=1e-11)
+        assert shared.pop() == threads.cut(m, x.size * n)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

@@ -313,6 +313,18 @@ def test_sizes_that_take_the_other_ways(kind, sizes, ids, ends):
 
 
 @every_kind
+def test_slices_are_asked_for_by_the_work_of_a_step(kind, monkeypatch):
+    """Its product with W_hh, as that with W_ih is done for all steps at once."""
+    names = ("ids", "bias", "initial", "ends", "reverse", "projected", "relu")
+    on, asked = dict.fromkeys(names, False), []
+    monkeypatch.setattr(kernels.slices, "cut", lambda *args: asked.append(args) or [slice(None)])
+    for features, hidden in ((1, 130), (500, 7)):
+        case = make(kind, (2, 64, features, hidden), 0, cotangents="all", **on)
+        getattr(kernels, f"{kind}_forward")(*case.inputs, **case.settings)
+    assert asked == [(64, 64 * KINDS[kind][0] * 130 * 130)]
+
+
+@every_kind
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
 @pytest.mark.parametrize("count", [200, 70_000])
 def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):

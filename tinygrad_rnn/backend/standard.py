@@ -67,7 +67,7 @@ def exp_difference(xp: Any, x: Array, y: Array) -> Array:
     e = x - y
     if x.dtype != xp.float64:
         return xp.exp(e)
-    x = xp.where(xp.isfinite(x), x, y)  # of -inf nothing is lost
+    x = xp.where(xp.isfinite(e), x, y)  # of -inf nothing is lost
     shifted = x - y
     back = shifted - x
     return xp.exp(e) * (1.0 + ((x - (shifted - back)) - (y + back)))

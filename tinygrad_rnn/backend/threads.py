@@ -13,7 +13,8 @@ import ctypes
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
+from functools import partial
 from itertools import pairwise
 from itertools import product as pairs
 from pathlib import Path
@@ -38,9 +39,9 @@ def _openblas() -> tuple[Any, Any]:
 
 
 _get, _set = _openblas()
-# How many contexts are open, in all Python threads, how many threads there were outside of them, and
-# whether slices are at work.
-_lock, _inside, _most, _sliced = Lock(), 0, 1, False
+# How many contexts are open, in all Python threads, and how many threads there were outside of them.
+_lock, _inside, _most = Lock(), 0, 1
+_sliced = ContextVar("_sliced", default=False)  # whether this is part of a slice
 _nothing = nullcontext()
 _pool: Any = None  # made when first used
 
@@ -78,36 +79,48 @@ def cut(rows: int, multiplications: int) -> list[slice]:
     Each has 16 rows, and work worth a thread: else the threads are in each other's way. One slice
     if there is one thread, or if this is part of a slice already.
     """
-    most = 1 if _sliced else _most if _inside else _get()
+    most = 1 if _sliced.get() else _most if _inside else _get()
     count = max(min(most, rows // 16, multiplications // WORTH), 1)
     ends = [rows * i // count for i in range(count + 1)]
     return [slice(*pair) for pair in pairwise(ends)]
 
 
+def _slice(function: Callable[[Any], Any], part: Any) -> Any:
+    _sliced.set(True)
+    return function(part)
+
+
 def each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
     """What a function makes of each part, on a thread each."""
-    global _pool, _sliced
-    if _pool is None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        _pool = ThreadPoolExecutor(64)
-    first, *others = parts
+    global _pool
+    # In contexts of their own: NumPy's errstate is in there.
+    first, *others = [partial(copy_context().run, _slice, function, part) for part in parts]
     later: list[Any] = []
-    with one_thread():
-        _sliced = True
+    with _context:  # of its own: another Python thread may leave that which it is in
         try:
-            for part in others:  # in contexts of their own: NumPy's errstate is in there
-                later.append(_pool.submit(copy_context().run, function, part))
-            return [function(first), *[future.result() for future in later]]
+            # The interpreter may be about to end, or no thread to be had: then all of it is done here.
+            with suppress(RuntimeError):
+                if others and _pool is None:
+                    from concurrent.futures import ThreadPoolExecutor
+
+                    _pool = ThreadPoolExecutor(64)
+                for other in others:
+                    later.append(_pool.submit(other))
+            found = [part() for part in (first, *others[len(later) :])]
+            found[1:1] = [later[i].result() for i in range(len(later))]
         finally:
-            for future in later:
-                future.exception()  # waits: when this is left, nobody is at work any more
-            _sliced = False
+            # When this is left, nobody is at work any more, and what failed is not held by its own
+            # error: by way of this frame, and of a future in it.
+            while later:
+                later.pop().exception()
+    return found
 
 
 def _forget() -> None:
-    global _pool, _inside, _sliced
-    _pool, _inside, _sliced = None, 0, False
+    global _pool, _inside, _lock
+    if _inside:  # in threads that the child does not have
+        _set(_most)
+    _pool, _inside, _lock = None, 0, Lock()
 
 
 if hasattr(os, "register_at_fork"):

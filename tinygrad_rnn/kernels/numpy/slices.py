@@ -69,9 +69,8 @@ def backward(states: int) -> Callable[[Any], Any]:
 
             def one(pair: Any) -> Any:
                 part, own = pair
-                begins = _of(part, inputs[: states + 1])
-                given = [*begins, *inputs[states + 1 :]]
-                return kernel(_of(part, grads), needs, given, None, own, **settings)
+                # Of the inputs it reads the weights alone: the rest is in its workspace.
+                return kernel(_of(part, grads), needs, inputs, None, own, **settings)
 
             found = list(zip(*each(one, workspace), strict=True))
             for first, *others in found[states + 1 :]:

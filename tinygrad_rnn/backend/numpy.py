@@ -1,6 +1,7 @@
 """NumPy: what the array API lacks and a training step needs."""
 
 import builtins
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -75,8 +76,9 @@ def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The product of matrices, or of stacks of them, without a thread of BLAS that then waits."""
-    if x.ndim == y.ndim == 2 and x.dtype == y.dtype:
-        return product(x, y)
+    if x.ndim > 1 and y.ndim == 2 and x.dtype == y.dtype:
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return product(rows, y).reshape(*x.shape[:-1], y.shape[1])
     with threads.one_thread():
         return np.matmul(x, y)
 

@@ -79,17 +79,17 @@ def forward(model, x, y):
 
 
 def sample(model, x, y):
-    state = None
+    predict = nn.Stepper(model.rnn, model.head)
+    x, state = x[0], None
 
-    @tg.no_grad()
     def step():
         nonlocal x, state
-        scores, state = model(x, state)
+        scores, state = predict(x, state)
         x = tg.categorical(scores)
         x.item()  # the sampled character is wanted
         return scores
 
-    return step, lambda: {"weights": step()[0].softmax(-1).numpy()}
+    return step, lambda: {"weights": step().softmax(-1).numpy()}
 
 
 def chain():

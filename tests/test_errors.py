@@ -49,6 +49,24 @@ F.linear(x, weight, tg.ones(1))
     ShapeError: linear: bias ... (1,) ... (2,)
 F.linear(x, weight, tg.ones(2, dtype=f64))
     DTypeError: linear: bias is float64
+nn.Stepper(linear)
+    DTypeError: nn.Stepper: rnn is Linear, expected an nn.RNN, nn.LSTM or nn.GRU
+nn.Stepper(gru, sequential)
+    DTypeError: nn.Stepper: head is Sequential, expected an nn.Linear or None
+nn.Stepper(gru)(tg.tensor([[1]]))
+    DTypeError: nn.GRU: input is int64 of shape (1, 1), expected 1 dims, or 0 without a batch
+nn.Stepper(gru)(tg.tensor([3]))
+    IdError: nn.GRU: input has 3 at (0,), expected ids in [0, 3)
+nn.Stepper(gru)(tg.zeros(1, 4))
+    ShapeError: nn.GRU: input has 4 features
+nn.Stepper(lstm)(tg.tensor([1]), tg.zeros(2, 1, 2))
+    DTypeError: nn.LSTM: the state is a Tensor, expected a tuple (h_0, c_0)
+nn.Stepper(gru)(tg.tensor([1]), tg.zeros(1, 2, 2))
+    ShapeError: nn.GRU: h_0 has shape (1, 2, 2), expected (1, 1, 2)
+nn.Stepper(gru)(tg.zeros(1, 3, dtype=f64))
+    DTypeError: nn.GRU: input is float64, expected float32
+nn.Stepper(gru, linear)(tg.zeros(1, 3), tg.zeros(1, 1, 2))
+    ShapeError: linear: input has 2 features
 nn.Embedding(0, 2)
     OptionError: nn.Embedding: num_embeddings is 0
 nn.Embedding(2, 0)

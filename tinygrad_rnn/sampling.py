@@ -26,7 +26,9 @@ def _rows(name: str, what: str, given: Any) -> np.ndarray:
         expected = "floats (..., V); of integers, .float() makes some"
         raise ShapeError(f"{name}: {what} is {described(given)}, expected {expected}")
     array = backend_of(given.array).to_host(given.array)
-    return array.reshape(prod(array.shape[:-1]), array.shape[-1]).astype(np.float64)
+    if array.ndim != 2:
+        array = array.reshape(prod(array.shape[:-1]), array.shape[-1])
+    return array.astype(np.float64)
 
 
 def _clocks(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:

@@ -6,7 +6,9 @@ from .containers import ModuleDict, ModuleList, Sequential
 from .layers import *
 from .module import Module, Parameter
 from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .stepper import Stepper
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "GradientClipping", "LSTMCell", "Module", "ModuleDict"]
-__all__ += ["ModuleList", "Parameter", "RNNCell", "Sequential", "functional", "init", "utils"]
+__all__ += ["ModuleList", "Parameter", "RNNCell", "Sequential", "Stepper", "functional"]
+__all__ += ["init", "utils"]
 __all__ += layers.__all__

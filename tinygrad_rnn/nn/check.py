@@ -95,6 +95,11 @@ def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None)
     if not isinstance(given, Tensor) or given.dtype.kind not in "iu":
         tensors(name, **{what: given})
         raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
+    return in_range(name, what, given, count, ignore)
+
+
+def in_range(name: str, what: str, given: Tensor, count: int, ignore: int | None = None) -> bool:
+    """As :func:`ids`, of integers."""
     xp, array = backend_of(given.array), given.array
     # Below 0 is far above as uint64: one look at each.
     if 0 in array.shape or xp.largest(xp.astype(array, _UINT64)) < count:

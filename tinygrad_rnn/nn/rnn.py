@@ -42,19 +42,20 @@ class _Recurrent(Layer):
             setattr(self, name + suffix, shape and Parameter(empty(*shape)))
         self._names = (*self.__dict__.get("_names", ()), [name + suffix for name in shapes])
 
-    def _check_input(self, input: Any, weight: Tensor) -> bool:
-        """Refuse what is neither features nor ids; returns whether it has a batch dim."""
+    def _check_input(self, input: Any, weight: Tensor, rank: int) -> bool:
+        """Refuse what is neither features of this rank nor ids; returns whether it has a batch dim."""
         ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
-        rank = self.rank - ids
+        rank -= ids
         if not ids and (not isinstance(input, Tensor) or input.dtype != weight.dtype):
             check.floats(self._name, input, weight)
-        ndim, shape = input.ndim, input.shape
+        shape = input.shape
+        ndim = len(shape)
         if not rank - 1 <= ndim <= rank:
             kind, way = (DTypeError, ", of ids; features are .float()") if ids else (ShapeError, "")
             expected = f"{rank} dims, or {rank - 1} without a batch{way}"
             raise kind(f"{self._name}: input is {described(input)}, expected {expected}")
         if ids:
-            check.ids(self._name, "input", input, self.input_size)
+            check.in_range(self._name, "input", input, self.input_size)
         elif shape[-1] != self.input_size:
             check.features(self._name, input, "input_size", self.input_size)
         return ndim == rank
@@ -104,7 +105,7 @@ class _Cell(_Recurrent):
     def _enter(self, input: Tensor, state: Any) -> Any:
         """W_ih x + b_ih, the parts of the state, W_hh and b_hh: what a step takes."""
         w_ih, w_hh, b_ih, b_hh = [getattr(self, name) for name in self._names[0]]
-        lead = input.shape[:1] if self._check_input(input, w_ih) else ()
+        lead = input.shape[:1] if self._check_input(input, w_ih, 2) else ()
         parts = self._check_state(state, lead, w_ih)
         if state is None:
             nothing = zeros(*lead, self.hidden_size, dtype=w_ih.dtype, device=w_ih.device)
@@ -195,7 +196,7 @@ class _Layer(_Recurrent):
     def _run(self, input: Tensor, state: Any, lengths: Any) -> Sequence[Tensor]:
         """The output, and the parts of the last state."""
         weight = self.weight_ih_l0
-        batched = self._check_input(input, weight)
+        batched = self._check_input(input, weight, self.rank)
         if not batched:
             input = input.unsqueeze(1)
         elif self.batch_first:

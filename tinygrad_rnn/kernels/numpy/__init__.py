@@ -14,3 +14,4 @@ from .loss import *
 from .lstm import *
 from .optimizer import *
 from .rnn import *
+from .steppers import *

@@ -1,0 +1,188 @@
+"""Stepper: step by step what the layer and the head compute of the whole sequence."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_nn_rnn import all_close, close, every_kind, flags, layer_of, normal, options, seeds, start
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim
+
+
+def together(rnn, head, x, state):
+    """The outputs of all steps and the last state, of a sequence that has the time first."""
+    with tg.no_grad():
+        if rnn.batch_first and x.ndim > 2 - (x.dtype.kind != "f"):  # has a batch
+            output, state = rnn(x.transpose(0, 1), state)
+            output = output.transpose(0, 1)
+        else:
+            output, state = rnn(x, state)
+        return (output if head is None else head(output)), state
+
+
+def parts(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+@every_kind
+@given(st.data(), seeds, flags, flags, flags, flags)
+def test_it_goes_the_way_of_the_layer(device, kind, data, seed, ids, batched, headed, started):
+    rnn = layer_of(data.draw(options(kind, bidirectional=False)), seed).to(device)
+    bias = data.draw(flags)
+    wide = getattr(rnn, "proj_size", 0) or rnn.hidden_size
+    head = nn.Linear(wide, 3, bias).double().to(device) if headed else None
+    batch = (data.draw(st.integers(1, 3)),) if batched else ()
+    if ids:
+        x = np.random.default_rng(seed).integers(0, rnn.input_size, (4, *batch))
+    else:
+        x = normal(seed, 4, *batch, rnn.input_size)
+    x = tg.tensor(x, device=device)
+    state = [part.to(device) for part in start(rnn, batch, seed)] if started else [None]
+    state = tuple(state) if len(state) > 1 else state[0]
+    expected, last = together(rnn, head, x, state)
+    step = nn.Stepper(rnn, head)
+    for t in range(4):
+        output, state = step(x[t], state)
+        if device == "cpu":  # from here on it is the kernel's
+            step._called = None
+        assert output.dtype == tg.float64 and not output.requires_grad
+        close(output.cpu(), expected[t].cpu())
+    assert isinstance(state, tuple) == isinstance(last, tuple)
+    all_close([part.cpu() for part in parts(state)], [part.cpu() for part in parts(last)])
+
+
+def numbers(step, x, state):
+    output, state = step(x, state)
+    return [output.numpy(), *[part.numpy() for part in parts(state)]]
+
+
+@every_kind
+def test_results_are_arrays_of_their_own(kind):
+    for head in (nn.Linear(4, 3), None):
+        step = nn.Stepper(getattr(nn, kind)(3, 4, num_layers=2), head)
+        x = tg.tensor([1, 2])
+        _, state = step(x)
+        before = [part.clone() for part in parts(state)]
+        output, new = step(x, state)
+        arrays = [t.numpy() for t in (output, *parts(new), *parts(state))]
+        for i, a in enumerate(arrays):
+            assert not any(np.shares_memory(a, b) for b in arrays[:i])
+        all_close(parts(state), before, 0)
+
+
+def changed_by_an_optimizer(rnn, head):
+    optimizer = optim.SGD([*rnn.parameters(), *head.parameters()], lr=0.5)
+    output, _ = rnn(tg.tensor([[1, 2]]))
+    head(output).square().sum().backward()
+    optimizer.step()
+
+
+def changed_in_place(rnn, head):
+    with tg.no_grad():
+        rnn.weight_hh_l1.mul_(2.0)
+
+
+def changed_by_loading(rnn, head):
+    rnn.load_state_dict({name: -value for name, value in rnn.state_dict().items()})
+
+
+def changed_data(rnn, head):
+    head.weight.data = head.weight.data + 1
+
+
+def changed_parameter(rnn, head):
+    rnn.bias_hh_l0 = nn.Parameter(tg.randn(*rnn.bias_hh_l0.shape))
+
+
+def changed_bias(rnn, head):
+    head.bias = None
+
+
+def changed_dtype(rnn, head):
+    rnn.double()
+    head.double()
+
+
+CHANGES = [changed_by_an_optimizer, changed_in_place, changed_by_loading, changed_data]
+CHANGES += [changed_parameter, changed_bias, changed_dtype]
+
+
+@every_kind
+@pytest.mark.parametrize("change", CHANGES)
+def test_it_follows_its_weights(kind, change):
+    rnn, head = getattr(nn, kind)(3, 4, num_layers=2), nn.Linear(4, 3)
+    step, x = nn.Stepper(rnn, head), tg.tensor([1, 2])
+    before, state = step(x, step(x)[1])
+    change(rnn, head)
+    state = tuple(part.to(rnn.weight_ih_l0.dtype) for part in parts(state))
+    state = state if len(state) > 1 else state[0]
+    after, _ = step(x, state)
+    expected, _ = together(rnn, head, x.unsqueeze(0), state)
+    close(after, expected[0], 1e-5)
+    assert abs(after.numpy() - before.numpy()).max() > 1e-3
+
+
+def test_it_follows_the_nonlinearity():
+    rnn = nn.RNN(3, 4)
+    step, x = nn.Stepper(rnn), tg.tensor([1, 2])
+    _, state = step(x)
+    rnn.nonlinearity = "relu"
+    output, _ = step(x, state)
+    close(output, together(rnn, None, x.unsqueeze(0), state)[0][0], 1e-6)
+    assert (output.numpy() == 0).any()
+    rnn.nonlinearity = "Tanh"
+    for _ in range(2):  # it is no less wrong for having been refused
+        with pytest.raises(tg.Error, match="nonlinearity is 'Tanh'"):
+            step(x, state)
+
+
+@every_kind
+def test_it_moves_with_its_layers(kind, device):
+    rnn, head = getattr(nn, kind)(3, 4), nn.Linear(4, 3)
+    step, x = nn.Stepper(rnn, head), tg.tensor([1, 2])
+    scores, state = step(x, step(x)[1])
+    rnn.to(device)
+    head.to(device)
+    x = x.to(device)
+    moved, state = step(x, step(x)[1])
+    assert str(moved.device).startswith(device if device != "cpu" else "cpu")
+    close(moved.cpu(), scores, 1e-5)
+
+
+def test_it_records_nothing_and_keeps_what_it_is_given():
+    rnn, head = nn.RNN(3, 4), nn.Linear(4, 3)
+    x = tg.randn(2, 3, requires_grad=True)
+    state = tg.randn(1, 2, 4, requires_grad=True)
+    kept = x.detach().clone(), state.detach().clone()
+    for first in (None, state):
+        for out in nn.Stepper(rnn, head)(x, first):
+            assert not out.requires_grad and out.node is None
+    close(x, kept[0], 0)
+    close(state, kept[1], 0)
+
+
+def test_layers_of_two_dtypes_are_refused_as_ever():
+    rnn, head = nn.RNN(3, 4).double(), nn.Linear(4, 3)
+    with pytest.raises(tg.Error, match="linear: input is float64, expected float32"):
+        nn.Stepper(rnn, head)(tg.tensor([1]), tg.zeros(1, 1, 4, dtype=tg.float64))
+
+
+def test_both_directions_are_refused():
+    with pytest.raises(tg.Error, match="nn.Stepper: rnn is bidirectional"):
+        nn.Stepper(nn.GRU(3, 4, bidirectional=True))
+
+
+def test_dropout_needs_eval():
+    rnn = nn.GRU(3, 4, num_layers=2, dropout=0.5)
+    step = nn.Stepper(rnn)
+    with pytest.raises(tg.Error, match=r"nn.Stepper: rnn drops out while training.*eval\(\)"):
+        step(tg.tensor([1]))
+    rnn.eval()
+    step(tg.tensor([1]))
+
+
+def test_it_prints_its_layers():
+    assert repr(nn.Stepper(nn.GRU(3, 4), nn.Linear(4, 3))) == (
+        "Stepper(GRU(3, 4), Linear(in_features=4, out_features=3, bias=True))"
+    )

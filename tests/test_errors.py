@@ -919,6 +919,12 @@ two.__setitem__(0, 2**70)
     OptionError: assignment ... (2,)
 two.__setitem__(0, tg.tensor([1, 2, 3]))
     ShapeError: assignment ... (2,)
+setattr(x, "grad", tg.ones(4, 2))
+    ShapeError: grad: got float32 of shape (4, 2), expected float32 of shape (4, 2, 3)
+setattr(x, "grad", tg.ones(4, 2, 3, dtype=f64))
+    DTypeError: grad: got float64 ... expected float32
+setattr(x, "grad", np.ones((4, 2, 3), "f"))
+    DTypeError: grad: value is float32 ndarray of shape (4, 2, 3), expected a Tensor or None
 x.__setitem__(0, 1.0)
     GraphError: assignment: a leaf that requires grad ... no_grad()
 two.copy_(tg.tensor([1, 2, 3]))

@@ -814,7 +814,7 @@ vocabulary.decode(tg.ones(2))
 vocabulary.decode(tg.tensor([[0], [1]]))
     ShapeError: Vocabulary.decode: ids have shape (2, 1) ... ids[:, 0]
 tg.data.read_text("/no/such/file")
-    OptionError: read_text: cannot read '/no/such/file'
+    MissingFile: read_text: cannot read '/no/such/file'
 tg.data.TextStreams("ab", vocabulary, 2, 2)
     OptionError: TextStreams: the text has 2 characters, expected at least 5 ... pathlib.Path
 tg.data.TextStreams("abab", "ab", 1, 2)

@@ -59,7 +59,12 @@ def parse(argv, saved=None):
     add("--seq", type=number(int, 1), default=50, help="characters that gradients flow through")
     add("--steps", type=number(int, 1), default=8000, help="in total, also when resuming")
     add("--lr", type=number(float, 0), default=2e-3, help="learning rate of Adam")
-    add("--clip", type=number(float, 0), default=5.0, help="the largest norm of the gradients")
+    add(
+        "--clip",
+        type=number(float, 0),
+        default=5.0,
+        help="the largest norm of the gradients, 0 for any",
+    )
     add("--seed", type=number(int, 0), default=0, help="of initial values and dropout")
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="where to compute")
     add("--checkpoint", type=Path, metavar="PATH", help="where to save, at every validation")
@@ -85,7 +90,20 @@ def parse(argv, saved=None):
 
 # What a checkpoint keeps of them: the model's, which sampling needs too, and what training needs.
 MODEL = ("cell", "hidden", "layers", "dropout")
-SETTINGS = (*MODEL, "text", "batch", "seq", "steps", "lr", "clip", "seed", "val_every")
+SETTINGS = (*MODEL, "text", "batch", "seq", "steps", "lr", "clip", "seed", "val_every", "out")
+FIXED = ("cell", "hidden", "layers", "batch", "seq")  # what a run that goes on cannot change
+
+
+def resumed(argv, path):
+    """The options of a run that goes on: those of its checkpoint, where the command line has none."""
+    saved, _ = opened(path)
+    options = parse(argv, saved)
+    for name in FIXED:
+        if (value := getattr(options, name)) != saved[name]:
+            way = "leave it out to go on, or begin anew with another --checkpoint"
+            raise tg.Error(f"--{name} {value}: the run in {path} has {saved[name]}; {way}")
+    return options
+
 
 # ---------------------------------------------------------------- data
 
@@ -194,6 +212,9 @@ def run_train(options):
 
     tg.manual_seed(options.seed)
     text = read(options.text)
+    for name in ("text", "out"):  # as a checkpoint keeps them: to go on from any folder
+        if (value := getattr(options, name)) not in (None, "hello", "python-docs"):
+            setattr(options, name, str(Path(value).resolve()))
     vocabulary = tg.data.Vocabulary(text)
     streams = tg.data.TextStreams(text, vocabulary, options.batch, options.seq)
     streams, val_streams = streams.split(val_fraction=0.1)
@@ -244,7 +265,7 @@ def run_train(options):
         loss = loss_of(logits, y.to(device=device))
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), options.clip)
+        nn.utils.clip_grad_norm_(model.parameters(), options.clip or math.inf)
         optimizer.step()
         recent = [*recent[-99:], loss.item()]
         if tqdm:
@@ -271,8 +292,8 @@ def run_train(options):
     written, script = sample(model, vocabulary, device, "", 500), shlex.quote(sys.argv[0])
     say(f"\nAt step {step} it writes:\n{written}\n")
     if options.out:
-        (options.out / "sample.txt").write_text(written + "\n", encoding="utf-8")
-        draw(curve, options.out / "loss.png", say)
+        (Path(options.out) / "sample.txt").write_text(written + "\n", encoding="utf-8")
+        draw(curve, Path(options.out) / "loss.png", say)
     if not path:
         say("Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text")
     elif step < total:
@@ -302,7 +323,7 @@ def main(argv):
         if options.command == "sample":
             return run_sample(options)
         if options.resume:
-            options = parse(argv, saved=opened(options.checkpoint)[0])
+            options = resumed(argv, options.checkpoint)
         run_train(options)
     except (tg.Error, OSError) as error:
         print(f"char_lm.py: error: {error}", file=sys.stderr)

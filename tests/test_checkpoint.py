@@ -327,7 +327,7 @@ def test_a_random_state_that_is_none_leaves_a_model_alone(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("extra", [object(), {1.5: 2}, {"f": len}, {1: "x", "1": "y"}, {"z": 1j}])
 def test_extra_that_no_file_can_hold(tmp_path, extra):
-    with pytest.raises(TypeError, match="extra"):
+    with pytest.raises(TypeError, match="^save_checkpoint: 'extra"):
         tg.save_checkpoint(tmp_path / "c", nn.Linear(1, 1), extra=extra)
     assert not (tmp_path / "c").exists()
 
@@ -341,8 +341,9 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
     assert tg.load_checkpoint(tmp_path / "c", model, optimizer) == (3, {"loss": 0.5})
     with pytest.raises(TypeError, match="step"):
         tg.save_checkpoint(tmp_path / "c", model, step="x")
-    with pytest.raises(TypeError, match="model"):
-        tg.save_checkpoint(tmp_path / "c", model.state_dict())
+    for path, given in ((tmp_path / "c", model.state_dict()), (model, str(tmp_path / "c"))):
+        with pytest.raises(TypeError, match=r"expected a Module: save_checkpoint\(path, model\)"):
+            tg.save_checkpoint(path, given)
     with pytest.raises(TypeError, match="scheduler is int, expected an LRScheduler or None"):
         tg.save_checkpoint(tmp_path / "c", model, optimizer, 3)
     with pytest.raises(TypeError, match="load_checkpoint: model is Adam, expected a Module"):
@@ -368,4 +369,7 @@ def test_weights_alone(tmp_path):
     before = three.weight.numpy().copy()
     with pytest.raises(tg.CheckpointError, match=r"weight has shape \(4, 3\).*expected \(5, 3\)"):
         three.load_weights(tmp_path / "w")
+    tg.save_checkpoint(tmp_path / "c", one)
+    with pytest.raises(tg.CheckpointError, match=r"load_weights: .*c is for tg.load_checkpoint"):
+        three.load_weights(tmp_path / "c")
     np.testing.assert_array_equal(three.weight, before)

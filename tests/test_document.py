@@ -19,7 +19,9 @@ ROOT = Path(tinygrad_rnn.__file__).parents[1]
 DOCUMENT = Path(__file__).parents[2] / "shared" / "document" / "rnn-fundamentals.md"
 
 pytestmark = pytest.mark.skipif(
-    not DOCUMENT.exists(), reason="the document is not beside this checkout"
+    not DOCUMENT.exists(),
+    reason="needs shared/document/rnn-fundamentals.md, the text that this package answers, which this"
+    " repository does not have: who has it puts it there",
 )
 
 # Diagrams are drawn on nothing, where there is something to draw them with.

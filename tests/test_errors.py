@@ -106,7 +106,7 @@ nn.Dropout()(tg.tensor([1, 2]))
 F.dropout(x, 2)
     OptionError: dropout: p is 2
 F.dropout(x, generator=np.random.default_rng())
-    DTypeError: generator ... tinygrad_rnn.Generator
+    DTypeError: dropout: generator is Generator, expected a tg.Generator
 nn.Sequential(nn.Tanh(), 3)
     DTypeError: nn.Sequential: 1 is int, expected a Module
 nn.Sequential([nn.Tanh()])
@@ -418,7 +418,7 @@ nn.CrossEntropyLoss(reduction=None)
 nn.CrossEntropyLoss(label_smoothing=-1)
     OptionError: nn.CrossEntropyLoss: label_smoothing is -1
 nn.CrossEntropyLoss([1.0, 2.0])
-    DTypeError: 'weight' is list
+    DTypeError: nn.CrossEntropyLoss: weight is list, expected a Tensor or None
 F.mse_loss(tg.zeros(4), tg.zeros(4, 1))
     ShapeError: mse_loss: target has shape (4, 1), expected (4,) as the input ... reshape
 F.mse_loss(tg.zeros(0), tg.zeros(0))
@@ -488,7 +488,7 @@ F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=[1.0, 2.
 F.binary_cross_entropy_with_logits(tg.zeros(0), tg.zeros(0))
     ShapeError: the mean of no elements
 nn.BCEWithLogitsLoss(pos_weight=2.0)
-    DTypeError: 'pos_weight' is float
+    DTypeError: nn.BCEWithLogitsLoss: pos_weight is float
 """
 
 MODULES = """
@@ -497,9 +497,11 @@ nn.Module()(1)
 model.train("yes")
     DTypeError: train: mode is str, expected True or False
 linear.register_buffer("mean", [1.0])
-    DTypeError: register_buffer: 'mean' is list
+    DTypeError: nn.Linear: mean is list, expected a Tensor or None
 linear.register_buffer("weight", tg.ones(1))
     OptionError: register_buffer ... 'weight' ... taken
+linear.register_buffer(tg.ones(1), "weight")
+    OptionError: register_buffer: the name tensor([1.] ... is no text
 linear.register_buffer("a.b", tg.ones(1))
     OptionError: register_buffer ... dot
 setattr(linear, "weight", tg.ones(2, 3))
@@ -698,7 +700,7 @@ init.uniform_(np.zeros(3))
 init.uniform_(tg.tensor([1, 2]))
     DTypeError: uniform_: got int64
 init.uniform_(weight, generator=3)
-    DTypeError: generator is int, expected a tinygrad_rnn.Generator
+    DTypeError: uniform_: generator is int, expected a tg.Generator
 init.normal_(weight, std=-1.0)
     OptionError: normal_: std is -1.0
 init.constant_([1.0], 1.0)
@@ -779,7 +781,7 @@ tg.rand(2, dtype=i64)
 tg.randn(-2)
     ShapeError: randn: got the shape (-2,)
 tg.randn(2, generator=np.random.default_rng())
-    DTypeError: generator is Generator
+    DTypeError: randn: generator is Generator
 tg.randint(5, 5, (2,))
     OptionError: randint: from 5 to 5
 tg.randint(5)
@@ -806,6 +808,8 @@ tg.multinomial(tg.tensor([1.0]), 0)
     OptionError: num_samples is 0
 tg.multinomial(tg.tensor([1, 2]), 1)
     ShapeError: multinomial ... int64
+tg.multinomial(tg.tensor([1.0, 2.0]), 1, generator=3)
+    DTypeError: multinomial: generator is int
 tg.multinomial(tg.tensor([1.0, 2.0]), 1, tg.Generator())
     DTypeError: multinomial: replacement is Generator, expected True or False
 tg.multinomial([1.0, 2.0], 1)
@@ -832,7 +836,7 @@ vocabulary.decode(tg.ones(2))
 vocabulary.decode(tg.tensor([[0], [1]]))
     ShapeError: Vocabulary.decode: ids have shape (2, 1) ... ids[:, 0]
 tg.data.read_text("/no/such/file")
-    OptionError: read_text: cannot read '/no/such/file'
+    MissingFile: read_text: cannot read '/no/such/file'
 tg.data.TextStreams("ab", vocabulary, 2, 2)
     OptionError: TextStreams: the text has 2 characters, expected at least 5 ... pathlib.Path
 tg.data.TextStreams("abab", "ab", 1, 2)
@@ -864,7 +868,7 @@ tg.data.sine_waves(0)
 tg.data.sine_waves(3, 2.5)
     DTypeError: sine_waves: sequence_length is 2.5
 tg.data.sine_waves(3, generator=3)
-    DTypeError: generator is int
+    DTypeError: sine_waves: generator is int
 """
 
 CHECKPOINTS = """
@@ -877,7 +881,9 @@ tg.save_checkpoint("/no/such/folder/file", model, 3)
 tg.save_checkpoint("/no/such/folder/file", model, step=-1)
     OptionError: save_checkpoint: step is -1
 tg.save_checkpoint("/no/such/folder/file", model, extra={"a": object()})
-    DTypeError: 'extra/a' is a builtins.object
+    DTypeError: save_checkpoint: 'extra/a' is a builtins.object
+tg.save_checkpoint("/no/such/folder/file", model, extra={"a": np.ones(2, "f2")})
+    DTypeError: cannot save 'extra/a': it is a ndarray of float16 ... float32
 tg.save_checkpoint(None, model)
     DTypeError: path is NoneType, expected a str
 tg.load_checkpoint("/no/such/file", model)
@@ -937,6 +943,16 @@ two.__setitem__(0, 2**70)
     OptionError: assignment ... (2,)
 two.__setitem__(0, tg.tensor([1, 2, 3]))
     ShapeError: assignment ... (2,)
+(x * 2.0).__setitem__(4, 1.0)
+    IdError: assignment: index 4 is out of bounds
+(x * 2.0).fill_(tg.ones(5))
+    ShapeError: assignment: ... (4, 2, 3)
+setattr(x, "grad", tg.ones(4, 2))
+    ShapeError: grad: got float32 of shape (4, 2), expected float32 of shape (4, 2, 3)
+setattr(x, "grad", tg.ones(4, 2, 3, dtype=f64))
+    DTypeError: grad: got float64 ... expected float32
+setattr(x, "grad", np.ones((4, 2, 3), "f"))
+    DTypeError: grad: value is float32 ndarray of shape (4, 2, 3), expected a Tensor or None
 x.__setitem__(0, 1.0)
     GraphError: assignment: a leaf that requires grad ... no_grad()
 two.copy_(tg.tensor([1, 2, 3]))

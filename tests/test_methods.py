@@ -30,6 +30,12 @@ def drawn(name, data):
     return d, arrays, settings
 
 
+@pytest.mark.parametrize("call", [tg.softmax, tg.nn.functional.softmax, tg.Tensor.softmax])
+def test_pythons_own_messages_name_the_function_and_no_class_of_ours(call):
+    with pytest.raises(TypeError, match=r"^softmax\(\) missing .* 'dim'$"):
+        call(tg.ones(2))
+
+
 @pytest.mark.parametrize("name", CASES)
 @given(data=st.data())
 def test_value_and_gradient(name, data, device):

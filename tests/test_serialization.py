@@ -312,14 +312,17 @@ def test_json_that_flatten_did_not_write(tree: Any) -> None:
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (np.ones(2, np.float16), r"'w' is a ndarray of float16, expected .*float32"),
+        (
+            np.ones(2, np.float16),
+            r"cannot save 'w': it is a ndarray of float16, expected .*float32",
+        ),
         (np.ones(2, np.complex64), r"complex64"),
         (np.array(["a"]), r"<U1"),
         (np.array([None]), r"object"),
         (np.zeros(2, "f4,f4"), r"'f0'"),
-        (np.float32(1), r"'w' is a float32 of float32, expected a numpy.ndarray"),
+        (np.float32(1), r"cannot save 'w': it is a float32 of float32, expected a numpy.ndarray"),
         (np.ma.masked_array([1.0]), r"MaskedArray"),
-        ([1.0], r"'w' is a list of no dtype"),
+        ([1.0], r"cannot save 'w': it is a list of no dtype"),
     ],
 )
 def test_arrays_that_the_format_cannot_hold(target: Path, bad: Any, words: str) -> None:

@@ -35,14 +35,14 @@ def save_checkpoint(path: Any, model: Module, optimizer: Optimizer | None = None
     """
     from .serialization import flatten, save_file  # here, so that the package imports fast
 
-    check_type("save_checkpoint", Module, "a Module", model=model)
+    check_type("save_checkpoint", Module, "a Module: save_checkpoint(path, model)", model=model)
     parts = _parts("save_checkpoint", model, optimizer, scheduler)
     check_integers("save_checkpoint", 0, step=step)
     tree: dict[str, Any] = {k: x if x is None else x.state_dict() for k, x in parts.items()}
     if optimizer is not None:  # its parameters are numbers, for which JSON has no keys but text
         tree["optimizer"]["state"] = {str(k): v for k, v in tree["optimizer"]["state"].items()}
     tree.update(step=int(step), random=default_generator.get_state(), extra=extra)
-    header, arrays = flatten(tree, _to_host)
+    header, arrays = flatten(tree, _to_host, "save_checkpoint")
     save_file(path, arrays, {"checkpoint": header})
 
 
@@ -82,7 +82,7 @@ def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer
 
 def _parts(name: str, model: Any, optimizer: Any, scheduler: Any) -> dict[str, Any]:
     """What a checkpoint is made of, in the order to put it back: the optimizer needs memory."""
-    check_type(name, Module | None, "a Module", model=model)
+    check_type(name, Module | None, f"a Module: {name}(path, model)", model=model)
     check_type(name, Optimizer | None, "an Optimizer or None", optimizer=optimizer)
     check_type(name, LRScheduler | None, "an LRScheduler or None", scheduler=scheduler)
     return {"optimizer": optimizer, "model": model, "scheduler": scheduler}

@@ -26,13 +26,15 @@ Text = str | os.PathLike[str]  # a str is the text itself, a path is where it st
 def read_text(file: Text) -> str:
     """The text of a UTF-8 file as it stands there, line ends too.
 
-    Raises OptionError for a file that cannot be read, is empty, or is not UTF-8: at which byte.
+    Raises MissingFile, a FileNotFoundError, for one that is not there, OptionError for one that
+    cannot be read, is empty, or is not UTF-8: at which byte.
     """
     shown = repr(str(file))
     try:
         text = Path(file).read_bytes().decode()
     except OSError as error:
-        raise errors.OptionError(f"read_text: cannot read {shown}: {error.strerror}") from None
+        kind = errors.MissingFile if isinstance(error, FileNotFoundError) else errors.OptionError
+        raise kind(f"read_text: cannot read {shown}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         byte = f"byte {error.object[error.start]:#04x} at offset {error.start} ({error.reason})"
         wrong = f"{shown} is not UTF-8: {byte}; convert the file, or pass the text as a str"

@@ -33,8 +33,8 @@ class CheckpointError(Error, ValueError):
     """A file of weights or a checkpoint that cannot be read, written or applied."""
 
 
-class MissingFile(CheckpointError, FileNotFoundError):
-    """A file that is not there; both built-in errors."""
+class MissingFile(CheckpointError, OptionError, FileNotFoundError):
+    """A file that is not there, of weights or of text; both built-in errors."""
 
 
 class DimError(Error, IndexError, ValueError):

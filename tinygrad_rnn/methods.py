@@ -517,7 +517,10 @@ class Methods(Value):
         return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]
 
 
-# What is no op's name: the user knows the function that he called. Operators tell the op.
+# The user knows the function that he called, not our class (in Python's own messages), and none
+# that is no op's name. Operators tell the op.
 for name, method in list(vars(Methods).items()):
-    if name[0] != "_" and callable(method) and (name in ("max", "min") or not hasattr(ops, name)):
-        setattr(Methods, name, named(method))
+    if name[0] != "_" and callable(method):
+        method.__qualname__ = method.__name__
+        if name in ("max", "min") or not hasattr(ops, name):
+            setattr(Methods, name, named(method))

@@ -1,5 +1,6 @@
 """Random numbers: generators with a state that can be saved, drawn on the host on every device."""
 
+import sys
 from functools import cached_property
 from typing import Any
 
@@ -57,5 +58,8 @@ def host(generator: Generator | None) -> "np.random.Generator":
     """NumPy's generator behind ours, or behind the default one."""
     if generator is None:
         return default_generator.numpy
-    check_type("random", Generator, "a tinygrad_rnn.Generator", generator=generator)
+    caller: Any = sys._getframe(1)  # the function that the user called, not a part of it
+    while caller.f_code.co_name[0] == "_":
+        caller = caller.f_back
+    check_type(caller.f_code.co_name, Generator, "a tg.Generator", generator=generator)
     return generator.numpy

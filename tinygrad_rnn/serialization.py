@@ -116,12 +116,12 @@ def load_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
         return _parse(file.read())
 
 
-def flatten(tree: Any, convert: Callable[[Any], Any] = lambda part: part,
+def flatten(tree: Any, convert: Callable[[Any], Any] = lambda part: part, name: str = "flatten",
             ) -> tuple[JSON, dict[str, np.ndarray]]:  # fmt: skip
     """A tree as JSON, and its arrays by name; `unflatten` makes the same tree of them, bit for bit.
 
     ``convert`` sees every part of the tree first, and may put something else in its place. Raises
-    `DTypeError` with the path to what a tree cannot hold.
+    `DTypeError` with the path to what a tree cannot hold; ``name`` is who asks.
 
     >>> flatten({"step": 3, "betas": (0.9, 0.99), "m": [np.zeros(1)]})
     ({'step': 3, 'betas': {'$tuple': [0.9, 0.99]}, 'm': [{'$array': 'm/0'}]}, {'m/0': array([0.])})
@@ -138,10 +138,10 @@ def flatten(tree: Any, convert: Callable[[Any], Any] = lambda part: part,
         if kind is float:
             return value if np.isfinite(value) else {"$float": np.array(value, ">f8").data.hex()}
         if kind is np.ndarray:
-            name = "/".join(key.replace("~", "~0").replace("/", "~1") for key in path)
-            arrays[name] = value
-            return {"$array": name}
-        place = f"flatten: {repr('/'.join(path)) if path else 'the tree'}"
+            place = "/".join(key.replace("~", "~0").replace("/", "~1") for key in path)
+            arrays[place] = value
+            return {"$array": place}
+        place = f"{name}: {repr('/'.join(path)) if path else 'the tree'}"
         if kind not in (dict, list, tuple):
             came = f"{kind.__module__}.{kind.__qualname__}"
             raise DTypeError(f"{place} is a {came}, expected exactly {_NODES}")
@@ -188,8 +188,8 @@ def unflatten(json_tree: JSON, arrays: Mapping[str, Any]) -> Any:
 def _writable(name: str, array: np.ndarray) -> np.ndarray:
     """The array as it will lie in the file: safetensors would write any memory as it is."""
     if type(array) is not np.ndarray or array.dtype.newbyteorder("<") not in _CODES:
-        came = f"{name!r} is a {type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}"
-        raise DTypeError(f"save_file: {came}, expected a numpy.ndarray of {_SUPPORTED}")
+        came = f"it is a {type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}"
+        raise DTypeError(f"cannot save {name!r}: {came}, expected a numpy.ndarray of {_SUPPORTED}")
     # Not ascontiguousarray: that makes 0-d arrays 1-d.
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 

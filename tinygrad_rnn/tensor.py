@@ -103,7 +103,7 @@ class Tensor(Methods):
             raise DTypeError(f"Tensor: got {described(data)}, expected an array: tg.tensor(data)")
         self.array = data
         self.version = [0, 0]
-        self.grad = self.hooks = self.node = self.epoch = self.source = None
+        self._grad = self.hooks = self.node = self.epoch = self.source = None
         self.requires_grad = False
         if requires_grad:
             self.requires_grad_()
@@ -123,6 +123,20 @@ class Tensor(Methods):
             got = getattr(array, "dtype", type(array).__name__)
             raise DTypeError(f"data: got {got}, expected a {self.dtype} array; use .to(), .float()")
         self.array = array
+
+    # fmt: off
+    @property
+    def grad(self) -> Any: "What backward() has left here, None before."; return self._grad
+    # fmt: on
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:  # as it is most of the time: zero_grad()
+            check_type("grad", Tensor, "a Tensor or None", value=value)
+            one_device("grad", (self.array, value.array))
+            if (value.shape, value.dtype) != (self.shape, self.dtype):
+                kind = DTypeError if value.shape == self.shape else ShapeError
+                raise kind(f"grad: got {described(value)}, expected {described(self)}")
+        self._grad = value
 
     # fmt: off
     @property

@@ -6,7 +6,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.autograd import FusedOp, gradcheck, gradgradcheck, op
-from tinygrad_rnn.errors import DTypeError, GraphError, OptionError
+from tinygrad_rnn.errors import DTypeError, GraphError, OptionError, ShapeError
 
 
 def leaf(*shape, seed=0):
@@ -98,6 +98,21 @@ def test_gradients_of_the_outputs_may_be_given():
 
 
 # ---------------------------------------------------------------- what is wrong
+
+
+def test_an_array_where_a_tensor_is_wanted_is_told_apart():
+    """A pullback that leaves the graph has a first derivative, and none of it."""
+
+    @op
+    def twice(xp, x, /):
+        return x * 2.0
+
+    twice.vjp(lambda g: np.asarray(getattr(g, "array", g)) * 2.0)
+    assert gradcheck(twice, leaf(3))
+    words = r"twice: .* x is float64 ndarray of shape \(3,\), expected a Tensor of shape \(3,\)$"
+    with pytest.raises(ShapeError, match=words):
+        gradgradcheck(twice, leaf(3))
+
 
 WRONG = {
     "a factor": (lambda g, y, xp: 2.0 * g * xp.tanh(y), of_y, "input 0 at"),

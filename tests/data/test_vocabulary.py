@@ -130,3 +130,5 @@ def test_files_that_give_no_text(tmp_path):
         with pytest.raises(tg.Error, match=words) as caught:
             Vocabulary(path)
         assert path.name in str(caught.value)
+        assert isinstance(caught.value, tg.errors.OptionError)
+        assert isinstance(caught.value, FileNotFoundError) == (path.name == "missing")

@@ -115,8 +115,27 @@ def test_the_state_goes_from_window_to_window_until_the_text_begins_anew(monkeyp
 
 
 def test_gradients_are_clipped():
-    lines, _ = train(*TINY, "--steps", 4, "--val-every", 2, "--clip", 0)
+    lines, _ = train(*TINY, "--steps", 4, "--val-every", 2, "--clip", 1e-30)
     assert lines[0]["val_loss"] == lines[1]["val_loss"]
+
+
+def test_0_clips_nothing():
+    losses = [train(*TINY, "--steps", 9, "--clip", clip)[0][0]["val_loss"] for clip in (0, 1e9)]
+    assert losses[0] == losses[1]
+
+
+def test_a_run_goes_on_from_another_folder_and_keeps_its_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(char_lm.signal, "signal", lambda *_: None)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "text").write_text("a text of some length. " * 50, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    size = ["--hidden", "4", "--batch", "4", "--seq", "10"]
+    char_lm.main([*size, "--text", "text", "--out", "out", "--steps", "2", "--checkpoint", "lm"])
+    (tmp_path / "out" / "sample.txt").unlink()
+    monkeypatch.chdir(tmp_path / "there")
+    char_lm.main(["--checkpoint", "../lm", "--resume", "--steps", "3"])
+    assert (tmp_path / "out" / "sample.txt").exists()
+    assert list((tmp_path / "there").iterdir()) == []
 
 
 def test_a_run_that_is_complete_says_so(trained):
@@ -259,8 +278,13 @@ def test_a_terminal_that_lacks_a_character_gets_another(tmp_path):
         (["sample", "--checkpoint", "{trained}", "--temperature", "nan"], "--temperature: nan is"),
         (["sample", "--checkpoint", "{trained}", "--top-k", "0"], "--top-k: 0 is not in"),
         (["sample", "--checkpoint", "{trained}", "--prompt", "hi é"], "'é' at position 3"),
-        (["--resume", "--checkpoint", "{trained}", "--hidden", "9", "--steps", "50"], "weight_ih"),
-        (["--resume", "--checkpoint", "{trained}", "--batch", "9", "--steps", "50"], "batch_size"),
+        (["--resume", "--checkpoint", "{trained}", "--hidden", "9"], "--hidden 9: the run in"),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--cell", "gru"],
+            "has rnn; leave it out to go on",
+        ),
+        (["--resume", "--checkpoint", "{trained}", "--batch", "9"], "--batch 9: the run in"),
+        (["--resume", "--checkpoint", "{trained}", "--text", "python-docs"], "of another text"),
     ],
 )
 def test_what_is_wrong_is_one_message_and_status_2(arguments, words, trained, capsys):

@@ -39,6 +39,13 @@ def options(optimizer):
     return copy.deepcopy(optimizer.state_dict()["param_groups"])
 
 
+def test_repr_has_the_settings_and_the_rates_in_use():
+    scheduler = StepLR(optimizer_of((0.5, 2.0)), step_size=1, gamma=0.5)
+    scheduler.step()
+    settings = "step_size=1, gamma=0.5, last_epoch=1, base_lrs=[0.5, 2.0]"
+    assert repr(scheduler) == f"StepLR({settings}, lr=[0.25, 1.0])"
+
+
 # ---------------------------------------------------------------- the formulas
 
 

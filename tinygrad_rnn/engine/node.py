@@ -48,14 +48,14 @@ class Value:
 
     # fmt: off
     __slots__ = (
-        "__weakref__", "array", "epoch", "grad", "hooks", "node", "requires_grad", "source",
+        "__weakref__", "_grad", "array", "epoch", "hooks", "node", "requires_grad", "source",
         "version",
     )
     # fmt: on
     kind: ClassVar[type["Value"]]
 
     array: Any
-    grad: Any
+    _grad: Any  # behind Tensor's `grad`, which refuses what does not fit
     hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
     node: Node | None
     requires_grad: bool
@@ -89,7 +89,7 @@ def wrap(
     """A Tensor around an array, without a copy and without a question."""
     value = _new(Value.kind)
     value.array = data
-    value.grad = None
+    value._grad = None
     value.hooks = None
     value.node = node
     value.requires_grad = node is not None

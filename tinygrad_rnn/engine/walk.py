@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import backend_of, following
 from ..backend.standard import Part, numpy_dtype
-from ..errors import GraphError, ShapeError, check_type, described
+from ..errors import GraphError, ShapeError, described
 from .mode import enable_grad, no_grad
 from .node import Node, Value, check_fits, wrap
 from .op import table
@@ -147,7 +147,8 @@ def walk_back(
                         pending.add(parents[i], grad, plan.owned)
             except (AttributeError, ValueError):  # from a pullback of a user's own
                 what = f"the gradient of argument {plan.arguments[i % len(plan.arguments)]}"
-                wrong = f"{what} is {described(grad, '')}, expected shape {parents[i].shape}"
+                kind = "a Tensor" if create else "an array"
+                wrong = f"{what} is {described(grad)}, expected {kind} of shape {parents[i].shape}"
                 raise ShapeError(f"{plan.name}: {wrong}") from None
         if not keep:
             node.saved = None
@@ -245,17 +246,16 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
         for leaf, g, _ in finished:
             if numpy_dtype(leaf.array.dtype).kind != "f":
                 raise GraphError(f"backward: a leaf requires grad that is {described(leaf)}")
-            if leaf.grad is not None and not create:  # what the user may have put there
-                check_type("backward", Value, "a Tensor", **{"what is in grad": leaf.grad})
-                check_fits(leaf.grad, wrap(g), "backward: grad")
+            if leaf._grad is not None and not create:  # which the user may have changed
+                check_fits(leaf._grad, wrap(g), "backward: grad")
         for leaf, g, owned in finished:
-            if leaf.grad is None:
+            if leaf._grad is None:
                 g = g if owned else _copy(g, create)
-                leaf.grad = g if create else wrap(g)
+                leaf._grad = g if create else wrap(g)
             elif create:
-                leaf.grad = leaf.grad + g
+                leaf._grad = leaf._grad + g
             else:
                 if devices is not None:
                     devices.visit(g)
-                leaf.grad.array += g
-                leaf.grad.version[0] += 1
+                leaf._grad.array += g
+                leaf._grad.version[0] += 1

@@ -99,17 +99,17 @@ class Module:
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Hold a tensor that is moved with the module, and saved if persistent, but not trained."""
-        check_type("register_buffer", Tensor | None, "a Tensor or None", **{repr(name): tensor})
         held = self.__dict__.get("_buffers", {})
-        if name not in held:
+        if not isinstance(name, str) or name not in held:
             self._check_name("register_buffer", name)
+        check_type(self._name, Tensor | None, "a Tensor or None", **{name: tensor})
         self._buffers = held | {name: persistent}
         self.__dict__[name] = tensor
 
     def _check_name(self, who: str, name: Any) -> None:
         """Refuse a name under which something could not be found again."""
         if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
-            raise OptionError(f"{who}: the name {name!r} is no text, empty, has a dot or is taken")
+            raise OptionError(f"{who}: the name {name!r:.80} is no text, empty, dotted or taken")
 
     # ------------------------------------------------------------ what is inside
 
@@ -287,7 +287,10 @@ class Module:
         """Read a file of :meth:`save_weights`, or any safetensors file of fitting names."""
         from ..serialization import load_file
 
-        return self.load_state_dict(load_file(path)[0], strict)
+        arrays, header = load_file(path)
+        if "checkpoint" in header:
+            raise CheckpointError(f"load_weights: {path} is for tg.load_checkpoint(path, model)")
+        return self.load_state_dict(arrays, strict)
 
     # ------------------------------------------------------------ how it prints
 

@@ -27,6 +27,7 @@ def put(xp: Any, x: Array, values: Array, /, index: Any) -> Array: return xp.put
 put.vjp(lambda g, index, xp: xp.put(g, 0.0, index),
         lambda g, index, xp: (xp.where(xp.winners(g, index), xp.getitem(g, index), 0.0)
                               if has_arrays(index) else xp.getitem(g, index)))
+put.name = "assignment"  # what the user wrote, for messages
 
 @op
 def winners(xp: Any, x: Array, /, index: Any) -> Array: return xp.winners(x, index)

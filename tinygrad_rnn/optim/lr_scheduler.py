@@ -84,6 +84,10 @@ class LRScheduler:
             group["lr"] = rate
             group.setdefault("initial_lr", base)
 
+    def __repr__(self) -> str:
+        shown = [f"{k}={v!r}" for k, v in self.state_dict().items() if k[0] != "_"]
+        return f"{type(self).__name__}({', '.join(shown)}, lr={self._last_lr})"
+
     def state_dict(self) -> dict[str, Any]:
         """Settings and state as plain values; the rates in use are in the optimizer's state."""
         return {key: copy(v) for key, v in vars(self).items() if key not in self.unsaved}

@@ -153,11 +153,13 @@ def sample(model, vocabulary, device, prompt, length, temperature=0.8, top_k=Non
     # Without a prompt, what is written comes after the first character, a line end or a space.
     ids = vocabulary.encode(prompt or vocabulary.characters[0])
     model.eval()
-    state, written = None, []
+    step, written = nn.Stepper(model.rnn, model.head), []
+    logits, state = model(ids.to(device=device))
+    logits = logits[-1]
     for _ in range(length):
-        logits, state = model(ids.to(device=device), state)
-        ids = tg.categorical(logits[-1:], temperature, top_k, generator=generator)
-        written.append(ids.item())
+        id = tg.categorical(logits, temperature, top_k, generator=generator)
+        written.append(id.item())
+        logits, state = step(id, state)
     model.train()
     return prompt + vocabulary.decode(written)
 

@@ -24,7 +24,7 @@ TEXT = "to be, or not to be, that is the question: whether 'tis nobler in the mi
 class Model(nn.Module):
     def __init__(self, vocabulary, hidden=12, layers=2):
         super().__init__()
-        self.rnn = nn.RNN(vocabulary, hidden, num_layers=layers, dropout=0.3)
+        self.rnn = nn.RNN(vocabulary, hidden, num_layers=layers, dropout=0.3 * (layers > 1))
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(self, ids, state=None):

@@ -464,7 +464,9 @@ F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 3]))
 F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 1, 2]))
     ShapeError: nll_loss: target is int64 of shape (3,), expected class indices of shape (2,)
 F.nll_loss(tg.zeros(2, 3), tg.zeros(2, 3))
-    ShapeError: nll_loss: target is float32 of shape (2, 3)
+    ShapeError: nll_loss: target is float32 of shape (2, 3) ... use target.long()
+F.cross_entropy(tg.zeros(2, 3), tg.zeros(2))
+    ShapeError: cross_entropy: target has shape (2,), expected (2, 3) ... use target.long()
 F.nll_loss(tg.zeros(2, 3), tg.full((2,), -100))
     ShapeError: nll_loss: the mean over no targets
 F.nll_loss(tg.zeros(2, 3), two, tg.ones(2))
@@ -947,6 +949,12 @@ two.__setitem__(0, tg.tensor([1, 2, 3]))
     IdError: assignment: index 4 is out of bounds
 (x * 2.0).fill_(tg.ones(5))
     ShapeError: assignment: ... (4, 2, 3)
+setattr(x * 2.0, "requires_grad", False)
+    GraphError: requires_grad_: only for leaves; use detach() to leave the graph
+setattr(two, "requires_grad", True)
+    DTypeError: requires_grad: got a int64 tensor, expected floats
+setattr(x, "requires_grad", 1)
+    DTypeError: requires_grad_: requires_grad is int, expected True or False
 setattr(x, "grad", tg.ones(4, 2))
     ShapeError: grad: got float32 of shape (4, 2), expected float32 of shape (4, 2, 3)
 setattr(x, "grad", tg.ones(4, 2, 3, dtype=f64))

@@ -81,7 +81,7 @@ def _requires_grad(value: Any) -> Bool:
     """Whether it is a Tensor that requires grad, or a list with one in it."""
     if isinstance(value, (list, tuple)):
         return any(map(_requires_grad, value))
-    return isinstance(value, Value) and value.requires_grad
+    return isinstance(value, Value) and value.needs_grad
 
 
 class Tensor(Methods):
@@ -104,7 +104,7 @@ class Tensor(Methods):
         self.array = data
         self.version = [0, 0]
         self._grad = self.hooks = self.node = self.epoch = self.source = None
-        self.requires_grad = False
+        self.needs_grad = False
         if requires_grad:
             self.requires_grad_()
 
@@ -125,6 +125,10 @@ class Tensor(Methods):
         self.array = array
 
     # fmt: off
+    @property
+    def requires_grad(self) -> Bool: "Whether backward() gives it a gradient."; return self.needs_grad
+    @requires_grad.setter
+    def requires_grad(self, value: Bool) -> None: self.requires_grad_(value)
     @property
     def grad(self) -> Any: "What backward() has left here, None before."; return self._grad
     # fmt: on
@@ -229,7 +233,7 @@ class Tensor(Methods):
             raise DTypeError(f"requires_grad: got a {self.dtype} tensor, expected floats: .float()")
         if not requires_grad and self.node is not None:
             raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
-        self.requires_grad = requires_grad
+        self.needs_grad = requires_grad
         return self
 
     def backward(
@@ -354,7 +358,7 @@ class Tensor(Methods):
             raise GraphError(f"{name}: this view cannot be changed in place while recording; {way}")
         base._become(name, ops.put(base, result, index))
         fresh = ops.getitem(base, index)
-        self.node, self.epoch, self.requires_grad = fresh.node, fresh.epoch, fresh.requires_grad
+        self.node, self.epoch, self.needs_grad = fresh.node, fresh.epoch, fresh.needs_grad
         return self
 
     # fmt: off

@@ -677,3 +677,10 @@ def test_a_nonlinearity_that_is_set_later_is_checked(make):
         tg.Error, match=f"nn.{make.__name__}: nonlinearity is 'Tanh', expected 'tanh'"
     ):
         layer(tg.zeros(2, 3))
+
+
+@every_kind
+def test_dropout_between_layers_where_there_is_one_earns_a_warning(kind):
+    with pytest.warns(UserWarning, match=rf"nn.{kind}: dropout=0.5 does nothing") as caught:
+        getattr(nn, kind)(3, 4, dropout=0.5)
+    assert caught[0].filename == __file__

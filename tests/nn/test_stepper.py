@@ -45,7 +45,7 @@ def test_it_goes_the_way_of_the_layer(device, kind, data, seed, ids, batched, he
     for t in range(4):
         output, state = step(x[t], state)
         if device == "cpu":  # from here on it is the kernel's
-            step._called = None
+            rnn.forward = None
         assert output.dtype == tg.float64 and not output.requires_grad
         close(output.cpu(), expected[t].cpu())
     assert isinstance(state, tuple) == isinstance(last, tuple)

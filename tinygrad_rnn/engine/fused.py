@@ -33,7 +33,7 @@ def record_outputs(
     """Record Tensors as the outputs of one new node: one has it as its own, several have theirs."""
     node = record(plan, parents, saved, versions, None, None)
     for i, out in enumerate(outputs):
-        out.node, out.requires_grad = node, True
+        out.node, out.needs_grad = node, True
         if len(outputs) > 1:
             out.node = record(_Output(plan.name, i, len(outputs)), [node], (), [], None, None)
         out.node.shape, out.node.dtype = out.array.shape, out.array.dtype

@@ -48,7 +48,7 @@ class Value:
 
     # fmt: off
     __slots__ = (
-        "__weakref__", "_grad", "array", "epoch", "hooks", "node", "requires_grad", "source",
+        "__weakref__", "_grad", "array", "epoch", "hooks", "needs_grad", "node", "source",
         "version",
     )
     # fmt: on
@@ -58,7 +58,7 @@ class Value:
     _grad: Any  # behind Tensor's `grad`, which refuses what does not fit
     hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
     node: Node | None
-    requires_grad: bool
+    needs_grad: bool  # behind Tensor's `requires_grad`, likewise
     version: list[int]
     epoch: int | None
     source: tuple[Any, Any] | None
@@ -92,7 +92,7 @@ def wrap(
     value._grad = None
     value.hooks = None
     value.node = node
-    value.requires_grad = node is not None
+    value.needs_grad = node is not None
     value.version = [0, 0] if version is None else version
     value.epoch = epoch
     value.source = None
@@ -148,7 +148,7 @@ def check_fits(target: Value, result: Value, name: str) -> None:
 def assign(target: Value, result: Value, name: str) -> None:
     """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
     recorded = result.node is not None
-    if recorded and target.node is None and target.requires_grad:
+    if recorded and target.node is None and target.needs_grad:
         raise GraphError(
             f"{name}: a leaf that requires grad cannot be changed in place while recording; "
             "do it inside `with no_grad():`"
@@ -159,4 +159,4 @@ def assign(target: Value, result: Value, name: str) -> None:
     if recorded:
         target.version[1] += 1
         target.node = result.node
-        target.requires_grad = True
+        target.needs_grad = True

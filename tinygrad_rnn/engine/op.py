@@ -91,7 +91,7 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
     for arg in args:
         if isinstance(arg, Value):
             data = arg.array
-            if arg.requires_grad:
+            if arg.needs_grad:
                 needs += bit
             if arg.epoch is not None:
                 check_view(arg, name)
@@ -257,7 +257,7 @@ def needs_of(pullback: Pullback | None) -> tuple[str, ...]:
 
 def parent_of(arg: Any) -> Any:
     """What a node points to for an argument: the node that made it, or the leaf that it is."""
-    return (arg.node or arg) if isinstance(arg, Value) and arg.requires_grad else None
+    return (arg.node or arg) if isinstance(arg, Value) and arg.needs_grad else None
 
 
 def version_of(arg: Any) -> tuple[list[int], int]:
@@ -370,7 +370,7 @@ class Op(Declared):
             plan = self.plans[needs] if needs in self.plans else self.plan(needs)
             if plan is not None:
                 result.node = plan.record(args, arrays, out, xp, settings, version)
-                result.requires_grad = True
+                result.needs_grad = True
         return result
 
 

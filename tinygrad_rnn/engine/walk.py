@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import backend_of, following
-from ..backend.standard import Part, numpy_dtype
+from ..backend.standard import Part
 from ..errors import GraphError, ShapeError, described
 from .mode import enable_grad, no_grad
 from .node import Node, Value, check_fits, wrap
@@ -244,8 +244,6 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
         # All hooks run before the first gradient is stored: they may raise.
         finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
         for leaf, g, _ in finished:
-            if numpy_dtype(leaf.array.dtype).kind != "f":
-                raise GraphError(f"backward: a leaf requires grad that is {described(leaf)}")
             if leaf._grad is not None and not create:  # which the user may have changed
                 check_fits(leaf._grad, wrap(g), "backward: grad")
         for leaf, g, owned in finished:

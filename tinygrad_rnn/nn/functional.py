@@ -236,13 +236,15 @@ def _dim_of_classes(name: str, input: Tensor, target: Tensor, weight: Opt, ignor
     outer, classes = input.shape[:dim] + input.shape[dim + 1 :], input.shape[dim]
     check.like(name, ", of each class", (classes,), input.dtype, weight=weight)
     if probabilities and target.dtype.kind == "f":
-        check.like(name, ", probabilities as the input", input.shape, input.dtype, target=target)
+        why = ", probabilities as the input; classes are integers: use target.long()"
+        check.like(name, why, input.shape, input.dtype, target=target)
         return dim
     if weight is not None and weight.requires_grad:
         raise GraphError(f"{name}: weight requires grad, but has no gradient; use weight.detach()")
     if target.shape != outer or target.dtype.kind not in "iu":
         expected = f"class indices of shape {outer}, or probabilities of the shape of the input"
         way = "classes are its dim 1: of (T, B, V) use input.flatten(0, 1), target.flatten()"
+        way = way if target.dtype.kind in "iu" else "use target.long()"
         raise ShapeError(f"{name}: target is {described(target)}, expected {expected}; {way}")
     inside = check.ids(name, "target", target, classes, ignore)
     if reduction == "mean":

@@ -1,5 +1,6 @@
 """Recurrent layers and their cells. Legend: T time, B batch, I input, H hidden, D directions."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -168,7 +169,9 @@ class GRUCell(_Cell):
 # ---------------------------------------------------------------- layers
 
 
-class _Layer(_Recurrent):
+class RNNBase(_Recurrent):
+    """What the layers share, as torch.nn.RNNBase: one direction of one layer is a call of ``op``."""
+
     op: Any  # one layer in one direction
     settings: tuple[str, ...] = ()  # of the op, beside direction and lengths
     rank, legend = 3, "(num_layers * D, B, H), also with batch_first"
@@ -181,6 +184,10 @@ class _Layer(_Recurrent):
         super().__init__()
         self._keep(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, bias=bias)
         self._keep(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
+        if dropout and num_layers == 1:
+            why = "it stands between layers, and there is one"
+            level = 2 + len(self.settings)  # the user's line: RNN has an __init__ of its own
+            warnings.warn(f"{self._name}: dropout={dropout} does nothing: {why}", stacklevel=level)
         check.integers(self._name, 0, proj_size=proj_size)
         if proj_size and (proj_size >= hidden_size or len(self.parts) == 1):
             expected = f"less than hidden_size={hidden_size} in an LSTM, or 0 for none"
@@ -243,7 +250,7 @@ class _Layer(_Recurrent):
         return output, h_n
 
 
-class RNN(_Layer):
+class RNN(RNNBase):
     """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh) over a sequence, as torch.nn.RNN.
 
     ``output, h_n = rnn(input, h_0=None, lengths=None)``:
@@ -280,7 +287,7 @@ class RNN(_Layer):
         super().__init__(input_size, hidden_size, *rest)
 
 
-class LSTM(_Layer):
+class LSTM(RNNBase):
     """An LSTM over a sequence, as torch.nn.LSTM: each step as in LSTMCell.
 
     ``output, (h_n, c_n) = lstm(input, hx=None, lengths=None)``: as RNN, with a state ``hx`` of two
@@ -307,7 +314,7 @@ class LSTM(_Layer):
         return output, (h_n, c_n)
 
 
-class GRU(_Layer):
+class GRU(RNNBase):
     """A GRU over a sequence, as torch.nn.GRU: each step as in GRUCell.
 
     ``output, h_n = gru(input, h_0=None, lengths=None)``: as RNN.

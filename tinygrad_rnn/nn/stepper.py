@@ -11,7 +11,7 @@ from ..errors import OptionError, check_type
 from ..tensor import Tensor
 from . import check
 from .layers import Linear
-from .rnn import GRU, LSTM, RNN
+from .rnn import GRU, LSTM, RNN, RNNBase
 
 
 class Stepper:
@@ -37,64 +37,51 @@ class Stepper:
     """
 
     def __init__(self, rnn: RNN | LSTM | GRU, head: Linear | None = None) -> None:
-        check_type("nn.Stepper", RNN | LSTM | GRU, "an nn.RNN, nn.LSTM or nn.GRU", rnn=rnn)
+        check_type("nn.Stepper", RNNBase, "an nn.RNN, nn.LSTM or nn.GRU", rnn=rnn)
         check_type("nn.Stepper", Linear | None, "an nn.Linear or None", head=head)
         if rnn.bidirectional:
             raise OptionError("nn.Stepper: rnn is bidirectional, but steps go one way")
         self.rnn, self.head = rnn, head
-        self._prepare()
+        self._used: list[Any] = [
+            (rnn, name) for names in (rnn.settings, *rnn._names) for name in names
+        ]
+        self._used += [] if head is None else [(head, "weight"), (head, "bias")]
+        self._seen: Any = None
 
     def __repr__(self) -> str:
         return f"Stepper({self.rnn!r}, {self.head!r})"
 
     def __call__(self, input: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        rnn = self.rnn
-        weight, count = rnn.weight_ih_l0, len(rnn._names)
+        rnn, weight = self.rnn, self.rnn.weight_ih_l0
         lead = input.shape[:1] if rnn._check_input(input, weight, 2) else ()
-        parts = rnn._check_state(state, (count, *lead), weight)
-        if count > 1 and rnn.dropout and rnn.training:
+        parts = rnn._check_state(state, (rnn.num_layers, *lead), weight)
+        if rnn.dropout and rnn.training and rnn.num_layers > 1:
             raise OptionError("nn.Stepper: rnn drops out while training; call its .eval() first")
-        if self._changed():
-            self._prepare()
+        used = [getattr(owner, name) for owner, name in self._used]
+        seen = [(id(v.array), v.version[0]) if isinstance(v, Tensor) else v for v in used]
+        if seen != self._seen:
+            self._run = self._prepared([v.array if isinstance(v, Tensor) else v for v in used])
+            self._seen = seen
         if self._run is not None and state is not None:
             with suppress(Exception):  # the layers will say what is wrong
                 output, new = self._run(input.array, [part.array for part in parts])
-                parts = tuple(map(wrap, new))
-                return wrap(output), parts if len(parts) > 1 else parts[0]
-        return self._called(input, state, int(rnn.batch_first and bool(lead)))
-
-    def _changed(self) -> bool:
-        """Whether a setting or a weight is another one than when they were prepared."""
-        for owner, name, value, array, version in self._seen:
-            now = getattr(owner, name)
-            if now is not value:
-                return True
-            if array is not None and (now.array is not array or now.version[0] != version):
-                return True
-        return False
-
-    def _prepare(self) -> None:
-        """Bring the weights into the order that the kernel likes, and keep what they were."""
-        rnn, head = self.rnn, self.head
-        settings = {name: getattr(rnn, name) for name in rnn.settings}
-        check.options("nn.Stepper", **settings)
-        named: list[Any] = [(rnn, names) for names in rnn._names]
-        named += [] if head is None else [(head, ["weight", "bias"])]
-        self._seen: list[Any] = [(rnn, name, value, None, None) for name, value in settings.items()]
-        layers = []
-        for owner, names in named:
-            weights = [getattr(owner, name) for name in names]
-            layers.append([None if w is None else w.array for w in weights])
-            for name, w, array in zip(names, weights, layers[-1], strict=True):
-                self._seen.append((owner, name, w, array, None if w is None else w.version[0]))
-        make = kernels.find(backend_of(layers[0][0]).kind, "stepper")
-        alike = len({a.dtype for layer in layers for a in layer if a is not None}) == 1
-        count, self._run = len(rnn._names), None
-        if make and alike:
-            self._run = make(rnn.op.name, layers[:count], layers[count:], **settings)
-
-    def _called(self, input: Tensor, state: Any, dim: int) -> tuple[Tensor, Any]:
+                state = tuple(map(wrap, new))
+                return wrap(output), state if len(state) > 1 else state[0]
+        dim = int(rnn.batch_first and bool(lead))
         with no_grad():
-            output, state = self.rnn(input.unsqueeze(dim), state)
+            output, state = rnn(input.unsqueeze(dim), state)
             output = output.squeeze(dim)
             return (output if self.head is None else self.head(output)), state
+
+    def _prepared(self, values: list[Any]) -> Any:
+        """A step of the kernel that works with these settings and weights; None if it cannot."""
+        self._held = values  # as long as an array is held no other one has its id
+        rest = iter(values)
+        settings = {name: next(rest) for name in self.rnn.settings}
+        check.options("nn.Stepper", **settings)
+        layers = [[next(rest) for _ in names] for names in self.rnn._names]
+        weights = [value for value in values if hasattr(value, "dtype")]
+        make = kernels.find(backend_of(weights[0]).kind, "stepper")
+        if make is None or len({weight.dtype for weight in weights}) > 1:
+            return None
+        return make(self.rnn.op.name, layers, list(rest), **settings)

@@ -9,19 +9,39 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# A block of code, and behind it what it prints, if the page shows that.
+BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.M | re.S)
 BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{i}")
+    pytest.param(*found.groups(), id=f"{page.name}-{i}")
     for page in PAGES
-    for i, block in enumerate(re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.M | re.S))
+    for i, found in enumerate(BLOCK.finditer(page.read_text()))
 ]
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_block_runs(block: str, tmp_path: Path) -> None:
+def same_print(printed: str, shown: str) -> None:
+    """The same words; numbers may differ a little from machine to machine."""
+    assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown), printed
+    for found, expected in zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True):
+        rounding = 0.0 if "e" in expected else 0.06
+        assert float(found) == pytest.approx(float(expected), rel=0.2, abs=rounding), printed
+
+
+def test_prints_that_differ_are_told_apart() -> None:
+    same_print("loss 0.50 at 1.0e-08", "loss 0.52 at 1.1e-08")
+    for other in ("loss 0.70 at 1.0e-08", "loss 0.50 at 1.0e-07", "Loss 0.50 at 1.0e-08", "loss"):
+        with pytest.raises(AssertionError):
+            same_print("loss 0.50 at 1.0e-08", other)
+
+
+@pytest.mark.parametrize(("block", "shown"), BLOCKS)
+def test_block_runs(block: str, shown: str | None, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
+    if shown is not None:
+        same_print(run.stdout, shown)
     # A comment behind a print says what it prints.
     expected = re.findall(r"print\(.*\)  # (tensor\(.*)", block)
     for line in expected:

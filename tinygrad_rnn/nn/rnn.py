@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..creation import empty, zeros
+from ..creation import empty
 from ..errors import DTypeError, OptionError, ShapeError, check_type, described
 from ..functions import cat
 from ..tensor import Tensor
@@ -104,14 +104,10 @@ class _Cell(_Recurrent):
         self.reset_parameters()
 
     def _enter(self, input: Tensor, state: Any) -> Any:
-        """W_ih x + b_ih, the parts of the state, W_hh and b_hh: what a step takes."""
-        w_ih, w_hh, b_ih, b_hh = [getattr(self, name) for name in self._names[0]]
-        lead = input.shape[:1] if self._check_input(input, w_ih, 2) else ()
-        parts = self._check_state(state, lead, w_ih)
-        if state is None:
-            nothing = zeros(*lead, self.hidden_size, dtype=w_ih.dtype, device=w_ih.device)
-            parts = [nothing] * len(parts)
-        return [ops.project(input, w_ih, b_ih), *parts, w_hh, b_hh]
+        """What a step takes: the input, the parts of the state, the weights."""
+        weights = [getattr(self, name) for name in self._names[0]]
+        lead = input.shape[:1] if self._check_input(input, weights[0], 2) else ()
+        return [input, *self._check_state(state, lead, weights[0]), *weights]
 
 
 class RNNCell(_Cell):
@@ -129,8 +125,8 @@ class RNNCell(_Cell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         check.options(self._name, nonlinearity=self.nonlinearity)  # it may have been changed
-        z, h, w_hh, b_hh = self._enter(input, hx)
-        return ops.rnn_step(z, h, w_hh, b_hh, self.nonlinearity)
+        out: Tensor = ops.rnn_cell(*self._enter(input, hx), nonlinearity=self.nonlinearity)
+        return out
 
 
 class LSTMCell(_Cell):
@@ -148,7 +144,8 @@ class LSTMCell(_Cell):
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        return ops.lstm_step(*self._enter(input, hx))
+        h, c = ops.lstm_cell(*self._enter(input, hx))
+        return h, c
 
 
 class GRUCell(_Cell):
@@ -163,7 +160,8 @@ class GRUCell(_Cell):
     gates = 3
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return ops.gru_step(*self._enter(input, hx))
+        out: Tensor = ops.gru_cell(*self._enter(input, hx))
+        return out
 
 
 # ---------------------------------------------------------------- layers

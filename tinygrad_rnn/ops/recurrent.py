@@ -115,7 +115,7 @@ def scan(
 
 
 def _start(state: Maybe, z: Tensor, size: int) -> Tensor:
-    return zeros_like(z[:1, :, :size]) if state is None else state
+    return zeros_like(z[..., :size]) if state is None else state
 
 
 def _rnn(
@@ -124,7 +124,7 @@ def _rnn(
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """A layer of torch.nn.RNN in one direction: (T, B, I) or ids (T, B) to (T, B, H), (1, B, H)."""
     z = project(_silenced(x, lengths), w_ih, b_ih)
-    h = _start(h_0, z, w_hh.shape[1])
+    h = _start(h_0, z[:1], w_hh.shape[1])
     step = lambda z, h: (rnn_step(z, h, w_hh, b_hh, nonlinearity),)
     return scan(step, z, (h,), reverse, lengths)
 
@@ -135,7 +135,7 @@ def _lstm(
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """A layer of torch.nn.LSTM in one direction: to (T, B, H), (1, B, H) and as much for c."""
     z = project(_silenced(x, lengths), w_ih, b_ih)
-    h, c = _start(h_0, z, w_hh.shape[1]), _start(c_0, z, w_hh.shape[0] // 4)
+    h, c = _start(h_0, z[:1], w_hh.shape[1]), _start(c_0, z[:1], w_hh.shape[0] // 4)
     step = lambda z, h, c: lstm_step(z, h, c, w_hh, b_hh, w_hr)
     return scan(step, z, (h, c), reverse, lengths)
 
@@ -146,7 +146,7 @@ def _gru(
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """A layer of torch.nn.GRU in one direction: (T, B, I) or ids (T, B) to (T, B, H), (1, B, H)."""
     z = project(_silenced(x, lengths), w_ih, b_ih)
-    h = _start(h_0, z, w_hh.shape[1])
+    h = _start(h_0, z[:1], w_hh.shape[1])
     step = lambda z, h: (gru_step(z, h, w_hh, b_hh),)
     return scan(step, z, (h,), reverse, lengths)
 
@@ -154,3 +154,35 @@ def _gru(
 rnn = FusedOp(_rnn, reads_outputs=True)
 lstm = FusedOp(_lstm, reads_outputs=True)
 gru = FusedOp(_gru, reads_outputs=True)
+
+
+# ---------------------------------------------------------------- a cell
+
+
+def _rnn_cell(
+    x: Tensor, h: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /,
+    nonlinearity: str = "tanh",
+) -> Tensor:  # fmt: skip
+    """torch.nn.RNNCell: (B, I) or ids (B,), and (B, H), to (B, H); B may be left out."""
+    z = project(x, w_ih, b_ih)
+    return rnn_step(z, _start(h, z, w_hh.shape[1]), w_hh, b_hh, nonlinearity)
+
+
+def _lstm_cell(
+    x: Tensor, h: Maybe, c: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /
+) -> tuple[Tensor, Tensor]:
+    """torch.nn.LSTMCell: as _rnn_cell, to h and c."""
+    z = project(x, w_ih, b_ih)
+    h, c = (_start(part, z, w_hh.shape[1]) for part in (h, c))
+    return lstm_step(z, h, c, w_hh, b_hh)
+
+
+def _gru_cell(
+    x: Tensor, h: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /
+) -> Tensor:
+    """torch.nn.GRUCell: as _rnn_cell."""
+    z = project(x, w_ih, b_ih)
+    return gru_step(z, _start(h, z, w_hh.shape[1]), w_hh, b_hh)
+
+
+rnn_cell, lstm_cell, gru_cell = FusedOp(_rnn_cell), FusedOp(_lstm_cell), FusedOp(_gru_cell)

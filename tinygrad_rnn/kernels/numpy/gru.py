@@ -109,3 +109,6 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     wanted = (needs[0], needs[2], needs[4])
     g_x, g_w_ih, g_b_ih = scan.input_grads(wanted, rows, w_ih, g_sums)
     return g_x, carry[None] if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh
+
+
+gru_cell_forward, gru_cell_backward = scan.one_step(gru_forward, gru_backward, states=1)

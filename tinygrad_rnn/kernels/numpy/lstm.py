@@ -1,5 +1,6 @@
 """Long short-term memory: c' = f c + i g, h' = o tanh(c'), with gates i, f, g, o."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,13 @@ from numpy import add, copyto, multiply, subtract, tanh
 from ...backend.pool import empty
 from . import scan, slices
 from .scan import Array, Arrays, Forward, Maybe, Needs
+
+
+@lru_cache(4)
+def _scales(batch: int, hidden: int, dtype: Any) -> tuple[Array, Array]:
+    """What makes sigmoids of tanh for i, f and o, (4, B, H): repeated, as in scan.project."""
+    half = np.array([0.5, 0.5, 1, 0.5], dtype)[:, None, None].repeat(batch, 1).repeat(hidden, 2)
+    return half, 1 - half
 
 
 @slices.forward(states=2)
@@ -25,12 +33,11 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
     c_before, c_after = cells = scan.states(c_0, (steps + 1, batch, hidden), dtype, reverse)
     rows, ended, ends = scan.rows(x, lengths)
     bias = None if b_ih is None else b_ih + b_hh
-    halves = np.array([[0.5], [0.5], [1], [0.5]], dtype)
-    half = halves[..., None].repeat(batch, 1).repeat(hidden, 2)  # repeated, as in scan.project
-    shift = 1 - half
+    half, shift = _scales(batch, hidden, dtype)
     if scaled := steps * batch >= hidden:  # the weights are copied anyway, so halve them there
-        w_ih, w_hh = ((w.reshape(4, -1) * halves).reshape(w.shape) for w in (w_ih, w_hh))
-        bias = None if bias is None else (bias.reshape(4, -1) * halves).reshape(-1)
+        halves = half[:, 0].reshape(-1, 1)  # (4H, 1)
+        w_ih, w_hh = w_ih * halves, w_hh * halves
+        bias = None if bias is None else bias * halves[:, 0]
     gates = empty((steps, 4, batch, hidden), dtype)
     sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
     inner = output if w_hr is None else empty(c_after.shape, dtype)  # o tanh(c')
@@ -123,3 +130,6 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
     g_x, *g_weights = scan.layer_grads((needs[0], *needs[3:7]), rows, w_ih, before, g_sums)
     g_h_0, g_c_0 = (carry[None] if needs[1] else None), (g_c[None] if needs[2] else None)
     return g_x, g_h_0, g_c_0, *g_weights, g_w_hr
+
+
+lstm_cell_forward, lstm_cell_backward = scan.one_step(lstm_forward, lstm_backward, states=2)

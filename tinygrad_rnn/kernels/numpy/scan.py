@@ -198,3 +198,29 @@ def carried(g_last: Maybe, like: Array) -> tuple[Array, Array]:
     carry, spare = empty(like.shape, like.dtype), empty(like.shape, like.dtype)
     carry[...] = 0 if g_last is None else g_last
     return carry, spare
+
+
+# ---- a cell: a sequence of one step
+
+
+def one_step(forward: Any, backward: Any, states: int) -> tuple[Callable[..., Any], ...]:
+    """The kernels of a cell, made of those of a layer with so many states."""
+
+    def cell_forward(x: Array, *args: Maybe, **settings: Any) -> Forward:
+        new = (None,) * (
+            2 if x.ndim == (x.dtype.kind == "f") else 1
+        )  # a step; without B a batch too
+        parts = [None if part is None else part[new] for part in args[:states]]
+        (_, *last), workspace = forward(x[new], *parts, *args[states:], **settings)
+        return tuple([part[(0,) * len(new)] for part in last]), (new, workspace)
+
+    def cell_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
+                      **settings: Any) -> Arrays:  # fmt: skip
+        new, workspace = workspace
+        given = [None if g is None else g[new] for g in grads]
+        asked = (*needs, False), (*inputs, None)  # a layer's may have W_hr
+        found = backward((None, *given), *asked, None, workspace, **settings)[: len(needs)]
+        at = (0,) * len(new)
+        return *[g if g is None else g[at] for g in found[: 1 + states]], *found[1 + states :]
+
+    return cell_forward, cell_backward

@@ -11,12 +11,23 @@ class Model(nn.Module):
     def __init__(self, work, parameters):
         super().__init__()
         self.sine = work.task == "sine"
-        self.rnn = getattr(nn, work.cell)(work.V, work.H, batch_first=self.sine)
+        self.loops = work.task == "cells"
+        if self.loops:
+            self.rnn = getattr(nn, f"{work.cell}Cell")(work.V, work.H)
+        else:
+            self.rnn = getattr(nn, work.cell)(work.V, work.H, batch_first=self.sine)
         self.head = nn.Linear(work.H, work.outputs)
         self.load_state_dict(parameters)
 
     def forward(self, x, state=None):
-        output, state = self.rnn(x, state)
+        if self.loops:
+            output = []
+            for column in x:
+                state = self.rnn(column, state)
+                output.append(state[0] if isinstance(state, tuple) else state)
+            output = tg.stack(output)
+        else:
+            output, state = self.rnn(x, state)
         return self.head(output[:, -1, :] if self.sine else output), state
 
     def loss(self, x, y, state=None):

@@ -10,13 +10,14 @@ from itertools import product
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 SIZES = [(65, 128, 32, 50), (65, 256, 64, 64), (28, 32, 1, 25), (87, 512, 100, 100)]
 SINE = (1, 16, 100, 10)
+LOOPS = [(16, 16, 8, 50), (65, 128, 32, 50)]  # of cells
 T_CURVE = (10, 30, 100, 300, 1000, 3000, 10_000)
 H_CURVE = (64, 128, 256, 512, 1024)
 
 
 @dataclass(frozen=True)
 class Work:
-    """``kind`` train, forward, sample or chain; ``task`` ids, dense (float features) or sine."""
+    """``kind`` train, forward, sample or chain; ``task`` ids, dense (float features), cells or sine."""
 
     kind: str
     task: str = "ids"
@@ -29,7 +30,8 @@ class Work:
     def __str__(self) -> str:
         if self.kind == "chain":
             return "chain of 1,000 ops on 16 numbers, forward and backward"
-        task = {"ids": "", "dense": ", float input", "sine": ", sine task"}[self.task]
+        names = {"dense": ", float input", "sine": ", sine task", "cells": ", a loop over cells"}
+        task = names.get(self.task, "")
         sizes = (self.V, self.H) if self.kind == "sample" else (self.V, self.H, self.B, self.T)
         return f"{self.kind}, {self.cell} {', '.join(map(str, sizes))}{task}"
 
@@ -48,6 +50,9 @@ def works(part: str) -> Iterator[Work]:
     elif part == "dense":
         for cell, sizes in product(GATES, SIZES):
             yield Work("train", "dense", cell, *sizes)
+    elif part == "cells":
+        for cell, sizes in product(GATES, LOOPS):
+            yield Work("train", "cells", cell, *sizes)
     elif part == "sample":
         for cell, hidden in product(GATES, (128, 512)):
             yield Work("sample", "ids", cell, 65, hidden, 1, 1)
@@ -85,7 +90,9 @@ def arrays(work: Work) -> dict:
         )
     else:
         ids, made["y"] = random.integers(work.V, size=(2, work.T, work.B))
-        made["x"] = np.eye(work.V)[ids] if work.task == "dense" else ids
+        made["x"] = ids if work.task == "ids" else np.eye(work.V)[ids]
+    if work.task == "cells":
+        made = {name.removesuffix("_l0"): a for name, a in made.items()}
     return {
         name: np.ascontiguousarray(a, np.float32 if a.dtype.kind == "f" else np.int64)
         for name, a in made.items()

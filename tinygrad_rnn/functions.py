@@ -9,6 +9,7 @@ import numpy as np
 from . import ops
 from .creation import as_tensor
 from .einsum import einsum
+from .engine.op import check_dim
 from .errors import DTypeError, OptionError, ShapeError, check_type
 from .methods import mask_of, named
 from .tensor import Tensor
@@ -105,7 +106,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ShapeError(f"stack: tensor {i} has shape {x.shape}, expected {tensors[0].shape}")
-    return cat([x.unsqueeze(dim) for x in tensors], dim)
+    dim = check_dim("stack", dim, (1, *tensors[0].shape))
+    return ops.stack(tensors, axis=dim)
 
 
 def is_tensor(obj: Any) -> bool:

@@ -499,6 +499,12 @@ def _concat(d):
     return tuple(arrays), {"axis": axis}
 
 
+def _stack(d):
+    shape = d.shape()
+    arrays = [d.array(shape, real) for _ in range(d.integer(1, 4))]
+    return tuple(arrays), {"axis": d.integer(-len(shape) - 1, len(shape))}
+
+
 def _backwards(x, axis):
     for a in (axis,) if isinstance(axis, int) else axis:
         x = np.take(x, range(x.shape[a])[::-1], axis=a)
@@ -539,6 +545,13 @@ row(
     None,
 )
 
+row(
+    "stack",
+    _stack,
+    lambda *xs, axis: np.array(np.stack(xs, axis)),
+    lambda torch, *xs, axis: torch.stack(xs, axis),
+    None,
+)
 row(
     "to_device",
     lambda d: (unary(real)(d)[0], {"device": "cpu", "source": "cpu"}),

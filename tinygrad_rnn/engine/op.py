@@ -295,7 +295,8 @@ class Op(Declared):
         self.view = view
         self.count = len(self.signature.arrays)
         self.binds = bool(self.signature.settings) or self.signature.variadic
-        self.axis = forward.__annotations__.get("axis")
+        axis = forward.__annotations__.get("axis")
+        self.axis = None if axis is Any else axis  # of the first argument; Any is one of the result
         self.pullbacks: tuple[Pullback | None, ...] = ()
         # What a pullback may ask for: expressions in what a call has at hand.
         arrays = self.signature.arrays

@@ -23,6 +23,12 @@ def _parts(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:
     return [g[(*before, slice(end - n, end), ...)] for n, end in zip(sizes, ends, strict=True)]
 
 
+def _layers(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:
+    """Those of several stacked arrays."""
+    before = (slice(None),) * (axis % g.ndim)
+    return [g[(*before, i, ...)] for i in range(len(xs_shapes))]
+
+
 # fmt: off
 
 @op(view=True)
@@ -45,6 +51,10 @@ flip.vjp(lambda g, axis, xp: xp.flip(g, axis=axis))
 @op
 def concat(xp: Any, /, *xs: Array, axis: int = 0) -> Array: return xp.concat(xs, axis=axis)
 concat.vjp(_parts)
+
+@op
+def stack(xp: Any, /, *xs: Array, axis: Any = 0) -> Array: return xp.stack(xs, axis=axis)
+stack.vjp(_layers)
 
 @op
 def to_device(xp: Any, x: Array, /, device: str, source: str) -> Array:

@@ -107,7 +107,23 @@ def changed_dtype(rnn, head):
     head.double()
 
 
-CHANGES = [changed_by_an_optimizer, changed_in_place, changed_by_loading, changed_data]
+def changed_twice(rnn, head):
+    for _ in range(2):  # the second array may lie where the first lay
+        rnn.bias_hh_l1.data = rnn.bias_hh_l1.data + 1
+
+
+def changed_dtype_of_a_bias(rnn, head):
+    rnn.bias_ih_l0 = nn.Parameter(rnn.bias_ih_l0.detach().double() + 1)
+
+
+CHANGES = [
+    changed_twice,
+    changed_dtype_of_a_bias,
+    changed_by_an_optimizer,
+    changed_in_place,
+    changed_by_loading,
+    changed_data,
+]
 CHANGES += [changed_parameter, changed_bias, changed_dtype]
 
 
@@ -187,6 +203,9 @@ def test_dropout_needs_eval():
         step(tg.tensor([1]))
     rnn.eval()
     step(tg.tensor([1]))
+    with pytest.warns(UserWarning, match="does nothing"):
+        step = nn.Stepper(nn.GRU(3, 4, dropout=0.5))
+    step(tg.tensor([1]), step(tg.tensor([1]))[1])
 
 
 def test_it_prints_its_layers():
@@ -220,7 +239,9 @@ def test_a_forward_of_a_subclass_is_what_counts(rnn, head):
 def test_it_takes_another_head_or_layer():
     step, x = nn.Stepper(nn.GRU(3, 4), nn.Linear(4, 3)), tg.tensor([1, 2])
     step(x, state := step(x)[1])
-    for changes in ({"head": nn.Linear(4, 5)}, {"rnn": nn.RNN(3, 4)}, {"head": None}):
+    louder = Louder(4, 5)
+    louder.weight, louder.bias = (head := nn.Linear(4, 5)).weight, head.bias
+    for changes in ({"head": head}, {"head": louder}, {"rnn": nn.RNN(3, 4)}, {"head": None}):
         vars(step).update(changes)
         for _ in range(2):
             expected, last = together(step.rnn, step.head, x.unsqueeze(0), state)

@@ -78,12 +78,10 @@ class Stepper:
     def _prepared(self, values: list[Any]) -> Any:
         """A step of the kernel with these settings and weights; None where none does as the layers."""
         forwards = {type(part).forward for part in (self.rnn, self.head) if part is not None}
-        weights = [value for value in values if hasattr(value, "dtype")]
-        make = kernels.find(backend_of(weights[0]).kind, "stepper")
-        alike = len({weight.dtype for weight in weights}) == 1
-        if not alike or forwards - {RNNBase.forward, LSTM.forward, Linear.forward}:
+        make = kernels.find(backend_of(self.rnn.weight_ih_l0.array).kind, "stepper")
+        if make is None or forwards - {RNNBase.forward, LSTM.forward, Linear.forward}:
             return None
         rest = iter(values)
         settings = {name: next(rest) for name in self.rnn.settings}
         layers = [[next(rest) for _ in names] for names in self.rnn._names]
-        return make and make(self.rnn.op.name, layers, list(rest), **settings)
+        return make(self.rnn.op.name, layers, list(rest), **settings)

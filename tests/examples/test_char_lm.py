@@ -72,7 +72,7 @@ def test_no_argument_means_the_documentation_of_python():
 def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
     # Dropout draws from the default generator, and a pass has 9 windows: 20 steps wrap twice.
     model = ("--text", "hello", "--cell", cell, "--hidden", 6, "--layers", 2, "--dropout", 0.3)
-    model += ("--batch", 8, "--seq", 430, "--lr", 0.01, "--seed", 3)
+    model += ("--batch", 8, "--seq", 430, "--lr", 0.01, "--seed", 3, "--clip", 0.1)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     expected, _ = train(*model, "--steps", 20, "--val-every", 20, "--checkpoint", whole)
     train(*model, "--steps", 11, "--val-every", 4, "--checkpoint", parts)
@@ -284,6 +284,8 @@ def test_a_terminal_that_lacks_a_character_gets_another(tmp_path):
             "has rnn; leave it out to go on",
         ),
         (["--resume", "--checkpoint", "{trained}", "--batch", "9"], "--batch 9: the run in"),
+        (["--resume", "--checkpoint", "{trained}", "--layers", "2"], "--layers 2: the run in"),
+        (["--resume", "--checkpoint", "{trained}", "--seq", "9"], "--seq 9: the run in"),
         (["--resume", "--checkpoint", "{trained}", "--text", "python-docs"], "of another text"),
     ],
 )

@@ -314,6 +314,22 @@ def test_an_lstm_writes(tmp_path):
     assert len(written.stdout) == 2 + 5 + 1
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_what_is_written_at_temperature_0_is_the_likeliest_after_all_before_it(cell):
+    vocabulary = tg.data.Vocabulary("abcdefgh")
+    model = char_lm.CharLM(8, cell, 16, 2, 0.5)
+    for parameter in model.parameters():
+        parameter.data *= 4  # else it is one character all along
+    text = char_lm.sample(model, vocabulary, "cpu", "bac", 20, temperature=0.0)
+    assert text.startswith("bac")
+    assert len(text) == 23
+    assert model.training
+    model.eval()
+    for i in range(3, 23):
+        logits, _ = model(vocabulary.encode(text[:i]))
+        assert text[i] == vocabulary.decode([logits[-1].argmax().item()])
+
+
 def test_no_sample_from_a_model_that_diverged():
     vocabulary = tg.data.Vocabulary("ab")
     model = char_lm.CharLM(2, "rnn", 3, 1, 0.0)

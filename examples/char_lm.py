@@ -59,12 +59,7 @@ def parse(argv, saved=None):
     add("--seq", type=number(int, 1), default=50, help="characters that gradients flow through")
     add("--steps", type=number(int, 1), default=8000, help="in total, also when resuming")
     add("--lr", type=number(float, 0), default=2e-3, help="learning rate of Adam")
-    add(
-        "--clip",
-        type=number(float, 0),
-        default=5.0,
-        help="the largest norm of the gradients, 0 for any",
-    )
+    add("--clip", type=number(float, 0), default=5.0, help="largest norm of gradients, 0 for any")
     add("--seed", type=number(int, 0), default=0, help="of initial values and dropout")
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="where to compute")
     add("--checkpoint", type=Path, metavar="PATH", help="where to save, at every validation")

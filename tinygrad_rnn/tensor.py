@@ -221,7 +221,7 @@ class Tensor(Methods):
         out: Self = type(self).__new__(type(self))
         Tensor.__init__(out, backend_of(self.array).array(self.array), self.requires_grad)
         memo[id(self)] = out
-        out.grad = None if self.grad is None else self.grad.detach().clone()
+        out._grad = None if self._grad is None else self._grad.detach().clone()  # fit or not
         return out
 
     # ------------------------------------------------------------ gradients

@@ -512,3 +512,12 @@ def test_ids_on_another_device_are_told(name, recorded, device):
             ELSEWHERE[name](x, ids)
         assert x.tolist() == [[3, 3], [3, 3]]
     ELSEWHERE[name](x.to(device), ids.cpu())
+
+
+def test_a_gradient_on_another_device_is_told(device):
+    x = tg.ones(2)
+    if device != "cpu":
+        with pytest.raises(tg.errors.DTypeError, match="grad: the arguments are on two devices"):
+            x.grad = tg.ones(2, device=device)
+        assert x.grad is None
+    x.grad = tg.ones(2, device=device).cpu()

@@ -72,7 +72,7 @@ def test_no_argument_means_the_documentation_of_python():
 def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
     # Dropout draws from the default generator, and a pass has 9 windows: 20 steps wrap twice.
     model = ("--text", "hello", "--cell", cell, "--hidden", 6, "--layers", 2, "--dropout", 0.3)
-    model += ("--batch", 8, "--seq", 430, "--lr", 0.01, "--seed", 3)
+    model += ("--batch", 8, "--seq", 430, "--lr", 0.01, "--seed", 3, "--clip", 0.1)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     expected, _ = train(*model, "--steps", 20, "--val-every", 20, "--checkpoint", whole)
     train(*model, "--steps", 11, "--val-every", 4, "--checkpoint", parts)
@@ -284,6 +284,8 @@ def test_a_terminal_that_lacks_a_character_gets_another(tmp_path):
             "has rnn; leave it out to go on",
         ),
         (["--resume", "--checkpoint", "{trained}", "--batch", "9"], "--batch 9: the run in"),
+        (["--resume", "--checkpoint", "{trained}", "--layers", "2"], "--layers 2: the run in"),
+        (["--resume", "--checkpoint", "{trained}", "--seq", "9"], "--seq 9: the run in"),
         (["--resume", "--checkpoint", "{trained}", "--text", "python-docs"], "of another text"),
     ],
 )
@@ -310,6 +312,22 @@ def test_an_lstm_writes(tmp_path):
     written = run("char_lm.py", "sample", "--checkpoint", path, "--prompt", "he", "--length", 5)
     assert written.returncode == 0, written.stderr
     assert len(written.stdout) == 2 + 5 + 1
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_what_is_written_at_temperature_0_is_the_likeliest_after_all_before_it(cell):
+    vocabulary = tg.data.Vocabulary("abcdefgh")
+    model = char_lm.CharLM(8, cell, 16, 2, 0.5)
+    for parameter in model.parameters():
+        parameter.data *= 4  # else it is one character all along
+    text = char_lm.sample(model, vocabulary, "cpu", "bac", 20, temperature=0.0)
+    assert text.startswith("bac")
+    assert len(text) == 23
+    assert model.training
+    model.eval()
+    for i in range(3, 23):
+        logits, _ = model(vocabulary.encode(text[:i]))
+        assert text[i] == vocabulary.decode([logits[-1].argmax().item()])
 
 
 def test_no_sample_from_a_model_that_diverged():

@@ -1,5 +1,8 @@
 """Stepper: step by step what the layer and the head compute of the whole sequence."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -104,7 +107,23 @@ def changed_dtype(rnn, head):
     head.double()
 
 
-CHANGES = [changed_by_an_optimizer, changed_in_place, changed_by_loading, changed_data]
+def changed_twice(rnn, head):
+    for _ in range(2):  # the second array may lie where the first lay
+        rnn.bias_hh_l1.data = rnn.bias_hh_l1.data + 1
+
+
+def changed_dtype_of_a_bias(rnn, head):
+    rnn.bias_ih_l0 = nn.Parameter(rnn.bias_ih_l0.detach().double() + 1)
+
+
+CHANGES = [
+    changed_twice,
+    changed_dtype_of_a_bias,
+    changed_by_an_optimizer,
+    changed_in_place,
+    changed_by_loading,
+    changed_data,
+]
 CHANGES += [changed_parameter, changed_bias, changed_dtype]
 
 
@@ -117,10 +136,13 @@ def test_it_follows_its_weights(kind, change):
     change(rnn, head)
     state = tuple(part.to(rnn.weight_ih_l0.dtype) for part in parts(state))
     state = state if len(state) > 1 else state[0]
-    after, _ = step(x, state)
     expected, _ = together(rnn, head, x.unsqueeze(0), state)
+    after, _ = step(x, state)  # by the layers, which see whether the new weights fit
     close(after, expected[0], 1e-5)
     assert abs(after.numpy() - before.numpy()).max() > 1e-3
+    rnn.forward = None
+    after, _ = step(x, state)
+    close(after, expected[0], 1e-5)
 
 
 def test_it_follows_the_nonlinearity():
@@ -128,9 +150,10 @@ def test_it_follows_the_nonlinearity():
     step, x = nn.Stepper(rnn), tg.tensor([1, 2])
     _, state = step(x)
     rnn.nonlinearity = "relu"
-    output, _ = step(x, state)
-    close(output, together(rnn, None, x.unsqueeze(0), state)[0][0], 1e-6)
-    assert (output.numpy() == 0).any()
+    for _ in range(2):
+        output, _ = step(x, state)
+        close(output, together(rnn, None, x.unsqueeze(0), state)[0][0], 1e-6)
+        assert (output.numpy() == 0).any()
     rnn.nonlinearity = "Tanh"
     for _ in range(2):  # it is no less wrong for having been refused
         with pytest.raises(tg.Error, match="nonlinearity is 'Tanh'"):
@@ -180,9 +203,94 @@ def test_dropout_needs_eval():
         step(tg.tensor([1]))
     rnn.eval()
     step(tg.tensor([1]))
+    with pytest.warns(UserWarning, match="does nothing"):
+        step = nn.Stepper(nn.GRU(3, 4, dropout=0.5))
+    step(tg.tensor([1]), step(tg.tensor([1]))[1])
 
 
 def test_it_prints_its_layers():
     assert repr(nn.Stepper(nn.GRU(3, 4), nn.Linear(4, 3))) == (
         "Stepper(GRU(3, 4), Linear(in_features=4, out_features=3, bias=True))"
     )
+
+
+class Own(nn.GRU):
+    def forward(self, *args):
+        output, state = super().forward(*args)
+        return output * 10, state + 1
+
+
+class Louder(nn.Linear):
+    def forward(self, input):
+        return super().forward(input) * 10
+
+
+@pytest.mark.parametrize(("rnn", "head"), [(Own, nn.Linear), (nn.GRU, Louder)])
+def test_a_forward_of_a_subclass_is_what_counts(rnn, head):
+    rnn, head, x = rnn(3, 4), head(4, 3), tg.tensor([1, 2])
+    step, state = nn.Stepper(rnn, head), None
+    for _ in range(3):
+        expected, last = together(rnn, head, x.unsqueeze(0), state)
+        output, state = step(x, state)
+        close(output, expected[0], 1e-5)
+        close(state, last, 1e-5)
+
+
+def test_it_takes_another_head_or_layer():
+    step, x = nn.Stepper(nn.GRU(3, 4), nn.Linear(4, 3)), tg.tensor([1, 2])
+    step(x, state := step(x)[1])
+    louder = Louder(4, 5)
+    louder.weight, louder.bias = (head := nn.Linear(4, 5)).weight, head.bias
+    for changes in ({"head": head}, {"head": louder}, {"rnn": nn.RNN(3, 4)}, {"head": None}):
+        vars(step).update(changes)
+        for _ in range(2):
+            expected, last = together(step.rnn, step.head, x.unsqueeze(0), state)
+            all_close(step(x, state), (expected[0], last), 1e-5)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_of_a_model_has_a_stepper_of_its_own(copied):
+    model, x = nn.Module(), tg.tensor([1, 2])
+    model.rnn = nn.GRU(3, 4)
+    model.step = nn.Stepper(model.rnn, nn.Linear(4, 3))
+    before, state = model.step(x, model.step(x)[1])
+    other = copied(model)
+    assert other.step.rnn is other.rnn is not model.rnn
+    close(other.step(x, state)[0], model.step(x, state)[0], 1e-5)
+    with tg.no_grad():
+        other.rnn.weight_ih_l0.zero_()
+    for _ in range(2):
+        expected, _ = together(other.rnn, other.step.head, x.unsqueeze(0), state)
+        close(other.step(x, state)[0], expected[0], 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "shape", "words"),
+    [
+        (0, "bias_ih_l0", (1,), "gru: "),
+        (0, "bias_hh_l0", (5,), "gru: "),
+        (0, "weight_hh_l0", (12, 5), "gru: "),
+        (1, "bias", (1,), "linear: bias has shape"),
+        (1, "weight", (3, 5), "linear: input has 4 features"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_as_by_the_layers(part, name, shape, words):
+    layers = nn.GRU(3, 4), nn.Linear(4, 3)
+    step, x = nn.Stepper(*layers), tg.tensor([1, 2])
+    step(x, state := step(x)[1])
+    getattr(layers[part], name).data = np.ones(shape, np.float32)
+    for _ in range(2):
+        with pytest.raises(tg.Error, match=words):
+            step(x, state)
+
+
+@every_kind
+def test_what_it_gives_may_change_in_place(kind):
+    step, x, state = nn.Stepper(getattr(nn, kind)(3, 4)), tg.tensor([1, 2]), None
+    for _ in range(3):
+        output, state = step(x, state)
+        factor = tg.ones(4, requires_grad=True)
+        before = output.clone()
+        output.mul_(factor)
+        output.sum().backward()
+        close(factor.grad, before.sum(0), 1e-6)

@@ -9,7 +9,6 @@ from ..engine.mode import no_grad
 from ..engine.node import wrap
 from ..errors import OptionError, check_type
 from ..tensor import Tensor
-from . import check
 from .layers import Linear
 from .rnn import GRU, LSTM, RNN, RNNBase
 
@@ -20,9 +19,9 @@ class Stepper:
     ``output, state = step(input, state=None)``: input is that of one step, ids (B,) or features
     (B, I), or of a single sequence without B; state is the layer's, (num_layers, B, H), of an LSTM a
     pair. The output is (B, H), or the scores (B, V) of ``head``, a Linear. It computes what
-    ``head(rnn(input, state))`` does in eval mode, and records nothing. The weights are prepared once,
-    and again when they have changed; but what is written into the arrays behind ``.data`` and
-    ``.numpy()`` is not seen.
+    ``head(rnn(input, state))`` does in eval mode, and records nothing; a ``forward`` of a subclass is
+    called as it is. The weights are prepared once, and again when they have changed; but what is
+    written into the arrays behind ``.data`` and ``.numpy()`` is not seen.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn
@@ -42,46 +41,47 @@ class Stepper:
         if rnn.bidirectional:
             raise OptionError("nn.Stepper: rnn is bidirectional, but steps go one way")
         self.rnn, self.head = rnn, head
-        self._used: list[Any] = [
-            (rnn, name) for names in (rnn.settings, *rnn._names) for name in names
-        ]
-        self._used += [] if head is None else [(head, "weight"), (head, "bias")]
-        self._seen: Any = None
+        self._ready: Any = (None, None)  # what the kernel's step was made of, and that step
 
     def __repr__(self) -> str:
         return f"Stepper({self.rnn!r}, {self.head!r})"
 
+    def __reduce__(self) -> Any:  # a copy prepares weights of its own
+        return type(self), (self.rnn, self.head)
+
     def __call__(self, input: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        rnn, weight = self.rnn, self.rnn.weight_ih_l0
+        rnn, head, weight = self.rnn, self.head, self.rnn.weight_ih_l0
         lead = input.shape[:1] if rnn._check_input(input, weight, 2) else ()
         parts = rnn._check_state(state, (rnn.num_layers, *lead), weight)
         if rnn.dropout and rnn.training and rnn.num_layers > 1:
             raise OptionError("nn.Stepper: rnn drops out while training; call its .eval() first")
-        used = [getattr(owner, name) for owner, name in self._used]
+        used = [getattr(rnn, name) for names in (rnn.settings, *rnn._names) for name in names]
+        used += [] if head is None else [head.weight, head.bias]
         seen = [(id(v.array), v.version[0]) if isinstance(v, Tensor) else v for v in used]
-        if seen != self._seen:
-            self._run = self._prepared([v.array if isinstance(v, Tensor) else v for v in used])
-            self._seen = seen
-        if self._run is not None and state is not None:
+        seen += [rnn, head]
+        known, run, *_ = self._ready
+        if run is not None and state is not None and seen == known:
             with suppress(Exception):  # the layers will say what is wrong
-                output, new = self._run(input.array, [part.array for part in parts])
+                output, new = run(input.array, [part.array for part in parts])
                 state = tuple(map(wrap, new))
                 return wrap(output), state if len(state) > 1 else state[0]
         dim = int(rnn.batch_first and bool(lead))
         with no_grad():
             output, state = rnn(input.unsqueeze(dim), state)
-            output = output.squeeze(dim)
-            return (output if self.head is None else self.head(output)), state
+            output = output.squeeze(dim).detach()  # a view of what nobody else holds
+            output = output if head is None else head(output)
+        if seen != known:  # now that the layers took the weights, they fit
+            values = [v.array if isinstance(v, Tensor) else v for v in used]
+            self._ready = seen, self._prepared(values), values  # held, so that ids stay theirs
+        return output, state
 
     def _prepared(self, values: list[Any]) -> Any:
-        """A step of the kernel that works with these settings and weights; None if it cannot."""
-        self._held = values  # as long as an array is held no other one has its id
+        """A step of the kernel with these settings and weights; None where none does as the layers."""
+        forwards = {type(part).forward for part in (self.rnn, self.head) if part is not None}
+        make = kernels.find(backend_of(self.rnn.weight_ih_l0.array).kind, "stepper")
+        if make is None or forwards - {RNNBase.forward, LSTM.forward, Linear.forward}:
+            return None
         rest = iter(values)
         settings = {name: next(rest) for name in self.rnn.settings}
-        check.options("nn.Stepper", **settings)
         layers = [[next(rest) for _ in names] for names in self.rnn._names]
-        weights = [value for value in values if hasattr(value, "dtype")]
-        make = kernels.find(backend_of(weights[0]).kind, "stepper")
-        if make is None or len({weight.dtype for weight in weights}) > 1:
-            return None
         return make(self.rnn.op.name, layers, list(rest), **settings)

@@ -6,6 +6,7 @@ function of one step, which writes the new state into memory that it is given. S
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,13 @@ def _linear(weight: Array, bias: Maybe, scale: Any = None) -> Step:
     if scale is not None:
         weight, bias = weight * scale[:, None], None if bias is None else bias * scale
     flat = np.ascontiguousarray(weight.T)
-    table: Any = None  # made for the first ids
+    table = cache(lambda: flat if bias is None else flat + bias)  # made for the first ids
 
     def step(x: Array) -> Any:
-        nonlocal table
-        if x.dtype.kind == "f":
-            z = x.dot(flat)
-            return z if bias is None else add(z, bias, z)
-        if table is None:
-            table = flat if bias is None else flat + bias
-        return table.take(x, 0)
+        if x.dtype.kind != "f":
+            return table().take(x, 0)
+        z = x.dot(flat)
+        return z if bias is None else add(z, bias, z)
 
     return step
 
@@ -70,14 +68,8 @@ def _gru(w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe) -> Step:
 
     def step(x: Array, h: Array, new_h: Array) -> None:
         z, y = project(x), recur(h)
-        ru, n, m = z[..., :-hidden], z[..., -hidden:], y[..., -hidden:]
-        ru += y[..., :-hidden]
-        tanh(ru, ru)
-        ru *= middle
-        ru += middle
-        m *= ru[..., :hidden]
-        n += m
-        tanh(n, n)
+        ru = tanh(z[..., :-hidden] + y[..., :-hidden]) * middle + middle
+        n = tanh(z[..., -hidden:] + ru[..., :hidden] * y[..., -hidden:])
         add(n, ru[..., hidden:] * (h - n), new_h)
 
     return step

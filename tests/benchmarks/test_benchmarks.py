@@ -80,7 +80,7 @@ def test_page_has_a_block_for_every_part(modules):
     from works import works
 
     blocks = set(report.BLOCK.findall((report.DOCS / "benchmarks.md").read_text()))
-    both, one = ("train", "dense", "forward", "sample"), ("chain", "T", "H")
+    both, one = ("train", "dense", "forward", "sample"), ("cells", "chain", "T", "H")
     assert all(list(works(part)) for part in (*both, *one))
     expected = {f"{part} {n}" for part in both for n in (1, 2)} | {f"{part} 1" for part in one}
     assert blocks == expected | {"machine", "memory", "losses", "chart"}

@@ -909,11 +909,10 @@ def cell(layer, states=1):
     """A case of a layer as one of its cell: a step, of a batch or of a single sequence."""
 
     def case(d):
-        args, settings = layer(d)
+        args, _ = layer(d)
         at = d.one_of((0,), (0, 0))
         first = [part if part is None else part[at] for part in args[1 : 1 + states]]
-        settings = {k: v for k, v in settings.items() if k == "nonlinearity"}
-        return (np.asarray(args[0][at]), *first, *args[1 + states :]), settings
+        return (np.asarray(args[0][at]), *first, *args[1 + states :]), {}
 
     return case
 
@@ -921,12 +920,12 @@ def cell(layer, states=1):
 def of_one_step(value, states=1):
     """The meaning of a cell, by that of its layer."""
 
-    def meaning(x, *rest, **settings):
+    def meaning(x, *rest):
         new = (None,) * (2 if x.ndim == ("int" not in str(x.dtype)) else 1)
         first = [part if part is None else part[new] for part in rest[:states]]
         more = (None,) * (states == 2)  # an LSTM's W_hr
         weights = (*rest[states:], *more)
-        _, *last = value(x[new], *first, *weights, reverse=False, lengths=None, **settings)
+        _, *last = value(x[new], *first, *weights, reverse=False, lengths=None)
         last = tuple(part[(0,) * len(new)] for part in last)
         return last if states == 2 else last[0]
 
@@ -939,16 +938,11 @@ def cell_row(kind, layer, step, gates, states=1):
         f"{kind}_cell",
         cell(layer, states),
         of_one_step(unrolled(step, gates, states), states),
-        lambda torch, *args, **settings: of_one_step(partial(of_torch, torch), states)(
-            *args, **settings
-        ),
+        lambda torch, *args: of_one_step(partial(of_torch, torch), states)(*args),
         tuple(range(5 + states)),
     )
 
 
-cell_row(
-    "rnn", recurrent(1, extra=lambda d: {"nonlinearity": d.one_of("tanh", "relu")}), _rnn_step, 1
-)
 cell_row("lstm", recurrent(4, 2), _lstm_step, 4, 2)
 cell_row("gru", recurrent(3), _gru_step, 3)
 

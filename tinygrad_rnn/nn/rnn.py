@@ -125,8 +125,7 @@ class RNNCell(_Cell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         check.options(self._name, nonlinearity=self.nonlinearity)  # it may have been changed
-        out: Tensor = ops.rnn_cell(*self._enter(input, hx), nonlinearity=self.nonlinearity)
-        return out
+        return ops.rnn_cell(*self._enter(input, hx), nonlinearity=self.nonlinearity)
 
 
 class LSTMCell(_Cell):

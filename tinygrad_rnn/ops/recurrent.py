@@ -159,11 +159,13 @@ gru = FusedOp(_gru, reads_outputs=True)
 # ---------------------------------------------------------------- a cell
 
 
-def _rnn_cell(
-    x: Tensor, h: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /,
-    nonlinearity: str = "tanh",
-) -> Tensor:  # fmt: skip
-    """torch.nn.RNNCell: (B, I) or ids (B,), and (B, H), to (B, H); B may be left out."""
+def rnn_cell(
+    x: Tensor, h: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, nonlinearity: str
+) -> Tensor:
+    """torch.nn.RNNCell: (B, I) or ids (B,), and (B, H), to (B, H); B may be left out.
+
+    No fused op: its few ops outrun the fixed cost of the layer's kernel.
+    """
     z = project(x, w_ih, b_ih)
     return rnn_step(z, _start(h, z, w_hh.shape[1]), w_hh, b_hh, nonlinearity)
 
@@ -171,7 +173,7 @@ def _rnn_cell(
 def _lstm_cell(
     x: Tensor, h: Maybe, c: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /
 ) -> tuple[Tensor, Tensor]:
-    """torch.nn.LSTMCell: as _rnn_cell, to h and c."""
+    """torch.nn.LSTMCell: as rnn_cell, to h and c."""
     z = project(x, w_ih, b_ih)
     h, c = (_start(part, z, w_hh.shape[1]) for part in (h, c))
     return lstm_step(z, h, c, w_hh, b_hh)
@@ -180,9 +182,9 @@ def _lstm_cell(
 def _gru_cell(
     x: Tensor, h: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, /
 ) -> Tensor:
-    """torch.nn.GRUCell: as _rnn_cell."""
+    """torch.nn.GRUCell: as rnn_cell."""
     z = project(x, w_ih, b_ih)
     return gru_step(z, _start(h, z, w_hh.shape[1]), w_hh, b_hh)
 
 
-rnn_cell, lstm_cell, gru_cell = FusedOp(_rnn_cell), FusedOp(_lstm_cell), FusedOp(_gru_cell)
+lstm_cell, gru_cell = FusedOp(_lstm_cell), FusedOp(_gru_cell)

@@ -74,6 +74,3 @@ def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
 
     g_x, *g_weights = scan.layer_grads((needs[0], *needs[2:]), rows, w_ih, before, g_sums)
     return g_x, carry[None] if needs[1] else None, *g_weights
-
-
-rnn_cell_forward, rnn_cell_backward = scan.one_step(rnn_forward, rnn_backward, states=1)

@@ -160,7 +160,7 @@ gru = FusedOp(_gru, reads_outputs=True)
 
 
 def rnn_cell(
-    x: Tensor, h: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, nonlinearity: str
+    x: Tensor, h: Maybe, w_ih: Tensor, w_hh: Tensor, b_ih: Maybe, b_hh: Maybe, *, nonlinearity: str
 ) -> Tensor:
     """torch.nn.RNNCell: (B, I) or ids (B,), and (B, H), to (B, H); B may be left out.
 

@@ -17,21 +17,24 @@ def test_a_seed_gives_numpys_numbers(seed):
     generator = tg.Generator()
     for _ in range(2):
         assert generator.manual_seed(seed) is generator
-        np.testing.assert_array_equal(host(generator).random(3), wanted)
+        np.testing.assert_array_equal(host("test", generator).random(3), wanted)
 
 
 @given(seeds, st.integers(0, 5))
 def test_a_state_goes_on_where_it_stood(seed, drawn):
     """Also after an odd count of 32-bit draws, of which NumPy keeps a half."""
     one, two = tg.Generator().manual_seed(seed), tg.Generator()
-    host(one).integers(0, 9, drawn, np.int32)
+    host("test", one).integers(0, 9, drawn, np.int32)
     assert two.set_state(one.get_state()) is two
-    assert host(one).bit_generator.state == host(two).bit_generator.state
+    assert host("test", one).bit_generator.state == host("test", two).bit_generator.state
     assert one.get_state().tolist() == two.get_state().tolist()
 
 
 def test_without_a_seed_it_is_the_same_each_time():
-    assert host(tg.Generator()).random() == host(tg.Generator().manual_seed(0)).random()
+    assert (
+        host("test", tg.Generator()).random()
+        == host("test", tg.Generator().manual_seed(0)).random()
+    )
 
 
 def test_the_default_generator():

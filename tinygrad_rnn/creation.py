@@ -197,14 +197,16 @@ def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None,
 def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Uniform in [0, 1)."""
-    array = host(generator).random(_shape("rand", size), _float(dtype, "rand").type)
+    array = host("rand", generator).random(_shape("rand", size), _float(dtype, "rand").type)
     return _made("rand", array, dtype, device, requires_grad)
 
 
 def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
           requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Normal, of mean 0 and deviation 1."""
-    array = host(generator).standard_normal(_shape("randn", size), _float(dtype, "randn").type)
+    array = host("randn", generator).standard_normal(
+        _shape("randn", size), _float(dtype, "randn").type
+    )
     return _made("randn", array, dtype, device, requires_grad)
 
 
@@ -218,7 +220,7 @@ def randint(low: int = 0, high: Any = None, size: Any = None, *,
     if size is None or low >= high:
         got = f"from {low} to {high} in the shape {size}"
         raise errors.OptionError(f"randint: {got}: nothing to draw; as in randint(10, (2, 3))")
-    array = host(generator).integers(low, high, _shape("randint", (size,)), np.int64)
+    array = host("randint", generator).integers(low, high, _shape("randint", (size,)), np.int64)
     return _made("randint", array, dtype or np.int64, device, requires_grad)
 
 
@@ -226,5 +228,5 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """The integers below n in random order."""
     found = as_dtype(dtype or np.int64, "randperm")
-    array = host(generator).permutation(*_shape("randperm", (n,)))
+    array = host("randperm", generator).permutation(*_shape("randperm", (n,)))
     return _made("randperm", array, found, device, requires_grad)

@@ -272,7 +272,9 @@ def sine_waves(num_sequences: int = 1000, sequence_length: int = 20,
     """
     counts = {"num_sequences": num_sequences, "sequence_length": sequence_length}
     errors.check_integers("sine_waves", **counts)
-    start, frequency = host(generator).uniform((0, 0.5), (4 * np.pi, 2), (num_sequences, 2)).T
+    start, frequency = (
+        host("sine_waves", generator).uniform((0, 0.5), (4 * np.pi, 2), (num_sequences, 2)).T
+    )
     angles = start + 2 * np.pi * frequency * np.linspace(0, 1, sequence_length + 1)[:, None]
     waves = np.sin(angles.T).astype(get_default_dtype())
     return wrap(waves[:, :-1, None].copy()), wrap(waves[:, -1].copy())

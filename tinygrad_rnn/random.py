@@ -1,6 +1,5 @@
 """Random numbers: generators with a state that can be saved, drawn on the host on every device."""
 
-import sys
 from functools import cached_property
 from typing import Any
 
@@ -54,12 +53,9 @@ default_generator = Generator()
 manual_seed = default_generator.manual_seed
 
 
-def host(generator: Generator | None) -> "np.random.Generator":
-    """NumPy's generator behind ours, or behind the default one."""
+def host(name: str, generator: Generator | None) -> "np.random.Generator":
+    """NumPy's generator behind ours, or behind the default one; ``name`` is who asks for it."""
     if generator is None:
         return default_generator.numpy
-    caller: Any = sys._getframe(1)  # the function that the user called, not a part of it
-    while caller.f_code.co_name[0] == "_":
-        caller = caller.f_back
-    check_type(caller.f_code.co_name, Generator, "a tg.Generator", generator=generator)
+    check_type(name, Generator, "a tg.Generator", generator=generator)
     return generator.numpy

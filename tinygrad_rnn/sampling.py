@@ -31,13 +31,13 @@ def _rows(name: str, what: str, given: Any) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _clocks(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
+def _clocks(name: str, shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
     """Logarithms of exponential times. Less those of weights they are a race that goes by weight.
 
     The first is a draw in proportion to the weights, the first k are k without replacement:
     Efraimidis and Spirakis 2006.
     """
-    clocks = host(generator).standard_exponential(shape)
+    clocks = host(name, generator).standard_exponential(shape)
     clocks += 1e-300  # none stands at 0, and no other changes
     return np.log(clocks, clocks)
 
@@ -45,7 +45,7 @@ def _clocks(shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
 def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.ndarray:
     """``count`` ids a row, with replacement, (N, count), in proportion to weights (N, V)."""
     totals = np.add.accumulate(weights, 1)
-    points = host(generator).random((len(weights), count)) * totals[:, -1:]
+    points = host("multinomial", generator).random((len(weights), count)) * totals[:, -1:]
     # Up to the last but one: a point that rounding brings to the end is the last one's.
     pairs = zip(totals[:, :-1], points, strict=True)
     found = [total.searchsorted(point, "right") for total, point in pairs]
@@ -87,7 +87,7 @@ def multinomial(
         drawn = _drawn(rows / top, num_samples, generator)
     else:
         with np.errstate(divide="ignore"):  # of 0 the time is infinite
-            times = _clocks(rows.shape, generator) - np.log(rows)
+            times = _clocks("multinomial", rows.shape, generator) - np.log(rows)
         drawn = times.argsort(axis=1)[:, :num_samples]
     drawn = drawn[0] if input.ndim == 1 else drawn
     out: Tensor = wrap(backend_of(input.array).from_host(drawn))
@@ -127,7 +127,7 @@ def categorical(
             rows -= np.array(top).reshape(-1, 1)
             rows /= temperature or 1.0
     if temperature:
-        rows -= _clocks(rows.shape, generator)
+        rows -= _clocks("categorical", rows.shape, generator)
         best = rows.argmax(1)
     out: Tensor = wrap(backend_of(logits.array).from_host(best.reshape(logits.shape[:-1])))
     return out

@@ -50,7 +50,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
     check.floats("dropout", input)
     if not training or p == 0.0:
         return input
-    kept = host(generator).random(input.shape, np.float32) >= p
+    kept = host("dropout", generator).random(input.shape, np.float32) >= p
     scale = kept * np.asarray(0.0 if p == 1.0 else 1.0 / (1.0 - p), input.dtype)
     return input * as_tensor(scale, device=input.device)
 

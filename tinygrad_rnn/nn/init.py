@@ -47,14 +47,14 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = No
     _check("uniform_", tensor, a=a, b=b)
     if not a <= b:
         raise OptionError(f"uniform_: from a={a} to b={b}, expected a <= b")
-    return _write(tensor, host(generator).uniform(a, b, tensor.shape))
+    return _write(tensor, host("uniform_", generator).uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None) -> Tensor:
     """Normal."""
     _check("normal_", tensor, mean=mean)
     check.numbers("normal_", 0, std=std)
-    return _write(tensor, host(generator).normal(mean, std, tensor.shape))
+    return _write(tensor, host("normal_", generator).normal(mean, std, tensor.shape))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -129,7 +129,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Ten
     """A (semi-)orthogonal matrix, of all such equally likely: Saxe et al. 2013."""
     _check("orthogonal_", tensor, "at least 2 dims", gain=gain)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    normal = host(generator).standard_normal((max(rows, columns), min(rows, columns)))
+    normal = host("orthogonal_", generator).standard_normal(
+        (max(rows, columns), min(rows, columns))
+    )
     q, r = np.linalg.qr(normal)
     q *= np.sign(np.diag(r))  # without this the decomposition prefers some of them
     return _write(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))

@@ -119,6 +119,12 @@ def test_reading_repeated_places_adds_their_gradients():
     assert x.grad.tolist() == [5, 0, 2]
 
 
+def test_a_place_named_from_either_end_is_one_place():
+    x = tg.ones(3, 2, requires_grad=True)
+    (x[tg.tensor([2, -1, 0, -3])] * tg.tensor([[1.0], [2.0], [4.0], [8.0]])).sum().backward()
+    assert x.grad.tolist() == [[12, 12], [0, 0], [3, 3]]
+
+
 def test_a_bool_is_a_mask_of_no_dims(device):
     x = tg.tensor([1.0, 2.0], device=device, requires_grad=True)
     (x[True] * 5 + x[..., None, True].sum() + x * 3 + x[False].sum()).sum().backward()

@@ -1,0 +1,29 @@
+"""einsum against NumPy's, every equation of the table of methods with sizes that tell the dims apart."""
+
+import numpy as np
+import pytest
+from methods_table import EQUATIONS
+from oracle import assert_close, complex_step, gradients, tensors
+from strategies import real
+
+import tinygrad_rnn as tg
+
+
+@pytest.mark.parametrize("equation", EQUATIONS)
+def test_an_equation(equation):
+    rng = np.random.default_rng(0)
+    sizes = {c: 2 + k for k, c in enumerate(sorted({*equation} - {*" ,.->"}))}
+    arrays = []
+    for term in equation.partition("->")[0].split(","):
+        before, dotted, after = term.partition("...")
+        middle = (3, 2) if dotted else ()
+        shape = (*(sizes[c] for c in before), *middle, *(sizes[c] for c in after))
+        arrays.append(real(rng, shape))
+    ours = lambda *operands: tg.einsum(equation, *operands)
+    value = lambda *operands: np.einsum(equation, *operands)
+    found = ours(*tensors(arrays))
+    assert_close(found.numpy(), value(*arrays), 1e-12)
+    u, wrt = real(rng, found.shape), range(len(arrays))
+    expected = complex_step(value, arrays, wrt, [np.asarray(u)])
+    for one, two in zip(gradients(ours, arrays, wrt, [np.asarray(u)]), expected, strict=True):
+        assert_close(one, two, 1e-12)

@@ -85,6 +85,17 @@ def test_gradients_share_no_memory_with_what_a_hook_returns(create_graph):
         assert not any(np.shares_memory(one, other) for other in held[:i])
 
 
+def test_the_gradient_of_a_part_is_not_added_to_one_that_others_hold():
+    """The sum hands one array to both of its arguments, before that of the slice arrives at one."""
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    y = x * 1.0
+    part = y[:1]
+    total = ((y + w) * tg.tensor([5.0, 6.0])).sum() + part.sum() * 10.0
+    total.backward()
+    assert x.grad.tolist() == [15, 6]
+    assert w.grad.tolist() == [5, 6]
+
+
 def test_gradients_of_a_fused_op_never_share_memory():
     rnn = nn.RNN(2, 2)
     rnn(tg.randn(1, 1, 2))[0].sum().backward()

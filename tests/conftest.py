@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tinygrad_rnn.backend import register
 
@@ -20,6 +20,8 @@ _COMMON = {
 }
 settings.register_profile("dev", max_examples=25, **_COMMON)
 settings.register_profile("ci", max_examples=50, derandomize=True, **_COMMON)
+_FIND = (Phase.explicit, Phase.generate)  # as "dev", for those who ask only whether a test fails
+settings.register_profile("planted", max_examples=25, phases=_FIND, **_COMMON)
 settings.register_profile("thorough", max_examples=5000, **_COMMON)
 
 

@@ -8,8 +8,10 @@ from strategies import real
 
 import tinygrad_rnn as tg
 
+MORE = ("kiilj->jlk", "ijkji->k", "iii,i")  # diagonals, and letters on every side of them
 
-@pytest.mark.parametrize("equation", EQUATIONS)
+
+@pytest.mark.parametrize("equation", [*EQUATIONS, *MORE])
 def test_an_equation(equation):
     rng = np.random.default_rng(0)
     sizes = {c: 2 + k for k, c in enumerate(sorted({*equation} - {*" ,.->"}))}

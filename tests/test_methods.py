@@ -98,6 +98,12 @@ def test_order_is_stable_and_nan_is_the_largest():
     assert tg.tensor([float("nan"), 1.0]).argsort(descending=True).tolist() == [0, 1]
 
 
+def test_the_deviation_of_equal_numbers_has_the_gradient_0():
+    x = tg.full((3,), 2.5, requires_grad=True)
+    x.std().backward()
+    assert x.grad.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("p", ["fro", 1, 2, 3, 0.5])
 def test_the_norm_of_zeros_has_the_gradient_0(p):
     x = tg.zeros(3).requires_grad_()

@@ -1,0 +1,372 @@
+"""Do the tests bite? Bugs of the kind that happen, planted one by one: each has to be noticed.
+
+    python tests/planted.py [--only TEXT] [--jobs N]
+
+For each row of the table the package and its tests are copied to a temporary folder, the bug is
+planted there, and the tests named, those of the default run, have to fail: not at import, and not
+without the bug. Exit status 1 if a bug survives, or a row is not what it says.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "tinygrad_rnn"
+LIMIT = 180.0  # seconds for the tests of a row
+
+# For a file of the package, with the tests (in tests/, as pytest takes them) that kill its bugs:
+# a piece that occurs once, what takes its place, why it happens, and tests of the row's own.
+# fmt: off
+TABLE = {
+    ("engine/walk.py", "engine/test_backward.py"): [
+        ("= _array(entry[1] + g)", "= _array(g)", "assignment for accumulation, on the way"),
+        ("elif entry[2] and g.ndim:", "elif g.ndim:", "a borrowed gradient written in place"),
+        ("        if not keep:", "        if False:", "retain_graph=False does not free"),
+        ("leaf._grad.array += g", "leaf._grad.array[...] = g", "assignment for accumulation"),
+        ("if entry is not None and entry[2] and g.values", "if entry is not None and g.values",
+         "a part added to a gradient that others hold"),
+        ("if cell[0] != count:", "if cell[0] < count:", "version counters not compared",
+         "engine/test_in_place.py"),
+        ("leaf._grad.version[0] += 1", "pass", "a gradient added to does not count as changed",
+         "engine/test_in_place.py"),
+        ("(xp.sum(g, axis=axes)", "(xp.mean(g, axis=axes)", "broadcasting undone by a mean",
+         "ops/test_rows.py -k 'first_gradient and multiply'"),
+        ("if node.hooks and node.birth >= since:", "if node.hooks:",
+         "hooks run twice through a checkpoint", "utils/test_recompute.py")],
+    ("engine/op.py", "engine/test_in_place.py"): [
+        ("if arg.epoch is not None:", "if False:", "a view that is out of date not checked"),
+        ("version = args[0].version", "version = [*args[0].version]", "a view counts for itself"),
+        ("if isinstance(arg, Value) else NEVER", "if arg is None else NEVER",
+         "versions of what is saved not remembered"),
+        ("data = arg.item()  # weak", "data = arg  # weak", "NumPy scalars turn all float64",
+         "ops/test_rows.py -k scalars_are_weak")],
+    ("engine/node.py", "engine/test_in_place.py"): [
+        ("target.version[0] += 1", "pass", "the version counter not bumped"),
+        ("target.version[1] += 1", "pass", "views stay valid after a recorded change")],
+    ("engine/mode.py", "engine/test_mode.py"): [
+        ("_recording.set(self._before.pop())", "error[0] or _recording.set(self._before.pop())",
+         "no_grad not restored after an exception")],
+    ("engine/fused.py", "autograd"): [
+        ("tuple([i in chosen for i in range(len(inputs))])", "self.needs",
+         "gradients computed that nobody asked for"),
+        ("[*args, *tensors] if self.reads_outputs else args", "args",
+         "an output that the backward reads may change unnoticed")],
+    ("engine/anomaly.py", "engine/test_anomaly.py"): [
+        ("xp.all(xp.isfinite(array))", "not xp.any(xp.isnan(array))", "infinities overlooked")],
+    ("ops/elementwise.py", "ops/test_kinks.py"): [
+        ("xp.where(out <= 0, 0.0, g)", "xp.where(out < 0, 0.0, g)", "a slope of 1 at the kink"),
+        ("xp.where(x == y, g * 0.5, xp.where(x < y", "xp.where(x == y, g, xp.where(x < y",
+         "a tie counted twice"),
+        ("lambda g, y: g * y, lambda g, x: g * x)", "lambda g, y: g * y, lambda g, x: g * g * x)",
+         "g * g for g: right for a cotangent of 1",
+         "ops/test_rows.py -k 'first_gradient and multiply'"),
+        ("subtract.vjp(lambda g: g, lambda g: -g)", "subtract.vjp(lambda g: g, lambda g: g)",
+         "a sign turned", "ops/test_rows.py -k 'first_gradient and subtract'"),
+        ("-g * out / y)", "-g * out)", "a term dropped",
+         "ops/test_rows.py -k 'first_gradient and divide'"),
+        ("xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))", "xp.log1p(xp.exp(x))",
+         "overflow: not shifted by the maximum", "ops/test_numbers.py")],
+    ("ops/reduce.py", "ops/test_rows.py -k 'first_gradient and mean'"): [
+        ("_spread(g / math.prod([x_shape[i] for i in _axes(x_shape, axis)]),", "_spread(g,",
+         "sum for mean"),
+        ("out * (g - xp.sum(g * out, axis=axis, keepdims=True))", "out * g * (1 - out)",
+         "softmax taken for elementwise", "ops/test_rows.py -k 'first_gradient and softmax'"),
+        ("xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis))",
+         "xp.cumulative_sum(g, axis=axis))", "not summed from the end",
+         "ops/test_rows.py -k 'first_gradient and cumulative'")],
+    ("ops/shape.py", "ops/test_rows.py -k 'first_gradient and permute'"): [
+        ("_inverse(tuple(axes))", "tuple(axes)", "a permutation for its inverse"),
+        ("slice(end - n, end), ...)", "slice(0, n), ...)", "each part takes the first stretch",
+         "ops/test_rows.py -k 'first_gradient and concat'")],
+    ("ops/index.py", "ops/test_rows.py -k 'first_gradient and put'"): [
+        ("put.vjp(lambda g, index, xp: xp.put(g, 0.0, index),", "put.vjp(lambda g: g,",
+         "what was overwritten keeps its gradient")],
+    ("ops/matmul.py", "ops/test_rows.py -k 'first_gradient and matmul'"): [
+        ("xp.matmul(g, xp.matrix_transpose(y)), _to_y",
+         "xp.matmul(xp.matrix_transpose(g), y), _to_y", "the wrong operand transposed"),
+        ("xp.row_sum(g) if needs[2]", "xp.row_sum(g) / len(g) if needs[2]", "mean for sum",
+         "ops/test_fused.py -k linear")],
+    ("ops/loss.py", "nn/test_losses.py -k mse"): [
+        ("-g if needs[1] else None", "g if needs[1] else None", "a sign turned")],
+    ("ops/recurrent.py", "nn/test_nn_rnn.py -k equation"): [
+        ("i, f, g, o = gates(", "f, i, g, o = gates(", "gate order"),
+        ("tanh(z_n + r * n)", "tanh(r * (z_n + n))", "reset acts on the input too"),
+        ("n + u * (h - n)", "h + u * (n - h)", "the update gate the other way round")],
+    ("kernels/numpy/rnn.py", "kernels/test_numpy_kernels.py"): [
+        ("b_ih + b_hh, output", "b_ih + b_ih, output", "a bias twice"),
+        ("before[-1 if reverse else 0]", "before[0]", "reverse direction forgotten"),
+        ("multiply(after, after, g_sums)", "multiply(before, before, g_sums)", "the step before"),
+        ("copyto(spare, carry, where=end)", "pass", "gradient does not wait in the padding")],
+    ("kernels/numpy/lstm.py", "kernels/test_numpy_kernels.py"): [
+        ("(of_f, c_before)", "(of_f, c_after)", "the step after"),
+        ("multiply(g_c, forget, spare_c)", "copyto(spare_c, g_c)", "the forget gate dropped"),
+        ("scan.silence(ended, g_states)", "pass", "W_hr's gradient counts the padding")],
+    ("kernels/numpy/gru.py", "kernels/test_numpy_kernels.py"): [
+        ("add(spare, kept, spare)", "pass", "the straight way from h to h' dropped")],
+    ("kernels/numpy/scan.py", "kernels/test_numpy_kernels.py"): [
+        ("[:, None, None] >= lengths", "[:, None, None] > lengths", "lengths off by one"),
+        ("carry[...] = 0 if g_last is None else g_last", "carry[...] = 0",
+         "the last state's gradient dropped"),
+        ("g_bias.copy() if", "g_bias if", "two gradients in one memory")],
+    ("kernels/numpy/slices.py", "kernels/test_numpy_kernels.py"): [
+        ("np.add(first, other, first)", "np.copyto(first, other)",
+         "the last slice's gradient alone"),
+        ("np.concatenate(parts, 1,", "np.concatenate(parts[::-1], 1,",
+         "slices joined in wrong order")],
+    ("kernels/numpy/loss.py", "kernels/test_numpy_kernels.py -k 'cross or ignored'"): [
+        ("share[ignored] = 0", "pass", "ignore_index counts in the mean"),
+        ("g[ignored] = 0", "pass", "an ignored row gets a gradient"),
+        ("(smooth / classes - losses)", "smooth / classes", "label smoothing on top of the loss"),
+        ("scale = grads[0] / total if", "scale = grads[0] if", "sum for mean")],
+    ("kernels/numpy/optimizer.py", "kernels/test_numpy_kernels.py -k adam"): [
+        ("root = sqrt(1 - beta2**step)", "root = 1.0", "Adam's bias correction of v"),
+        ("lr * root / (1 - beta1**step)", "lr * root", "Adam's bias correction of m"),
+        ("if weight_decay and decoupled:", "if False:", "AdamW's decay in the gradient")],
+    ("kernels/numpy/steppers.py", "nn/test_stepper.py"): [
+        ("add(f * c, i * g, new_c)", "add(i * c, f * g, new_c)", "gate order")],
+    ("nn/stepper.py", "nn/test_stepper.py"): [
+        ("if seen != self._seen:", "if self._seen is None:", "steps with stale weights")],
+    ("nn/rnn.py", "nn/test_nn_rnn.py -k dropout_is"): [
+        ("if self.dropout and i + 1 < count:", "if self.dropout:", "dropout after the last layer"),
+        ("part[i : i + 1]", "part[:1]", "every layer starts from the first one's state",
+         "nn/test_nn_rnn.py -k unrolled"),
+        ("reverse = i % len(self._directions) > 0", "reverse = False", "both directions forward",
+         "nn/test_nn_rnn.py -k two_directions"),
+        ("self._draw_uniform(self.hidden_size)", "self._draw_uniform(self.input_size)",
+         "initial weights by the wrong size", "nn/test_nn_rnn.py -k initial")],
+    ("nn/layers.py", "nn/test_layers.py"): [
+        ("-(fan**-0.5), fan**-0.5", "0.0, fan**-0.5", "initial weights of one sign"),
+        ("F.dropout(input, self.p, self.training)", "F.dropout(input, self.p)", "dropout in eval")],
+    ("nn/functional.py", "nn/test_layers.py"): [
+        ("0.0 if p == 1.0 else 1.0 / (1.0 - p)", "1.0", "dropout not scaled"),
+        ('check.ids("embedding", "input", input, weight.shape[0])', "pass",
+         "ids not range-checked: -1 is the last row"),
+        ("centred.square().mean(dims, keepdim=True) + eps", "input.var(dims, 1, True) + eps",
+         "layer norm with the unbiased variance", "nn/test_functional.py"),
+        ("else weight.sum()\n", "else losses.numel()\n", "a weighted mean by the count",
+         "nn/test_losses.py"),
+        ("kept = target != ignore", "kept = target == target", "ignore_index ignored",
+         "nn/test_losses.py")],
+    ("nn/clip.py", "nn/test_clip.py"): [
+        ("return total ** (1.0 / kind)", "return total", "clipping by the squared norm"),
+        ("if not scale >= 1.0:", "if scale != 1.0:", "small gradients are scaled up"),
+        ("grad.version[0] += 1", "pass", "a clipped gradient does not count as changed")],
+    ("nn/init.py", "nn/test_init.py"): [
+        ('"fan_in": tensor.numel() / len(tensor)', '"fan_in": tensor.shape[0]',
+         "fan-out for fan-in"),
+        ("q *= np.sign(np.diag(r))", "pass", "some orthogonal matrices preferred")],
+    ("nn/module.py", "nn/test_module.py"): [
+        ("seen.setdefault(id(thing), (name, thing))", "seen[hash(name)] = (name, thing)",
+         "tied weights doubled"),
+        ("own.copy_(given)", "own.array[...] = given.array", "loading does not count as a change"),
+        ("module.training = mode", "self.training = mode", "eval() does not reach the inside"),
+        ("elif not np.array_equal(value, values[tie], equal_nan=True):", "elif False:",
+         "a tie broken by loading")],
+    ("nn/containers.py", "nn/test_containers.py"): [
+        ("kept.insert(index, module)", "kept.insert(index + 1, module)", "off by one")],
+    ("nn/utils/rnn.py", "nn/test_nn_utils.py"): [
+        ("cat([x, rest] if padding_side", "cat([rest, x] if padding_side", "padding in front")],
+    ("optim/optimizer.py", "optim/test_optimizers.py"): [
+        ("param.version[0] += 1", "pass", "a step does not count as a change"),
+        ("else xp.array(held[0])", "else held[0]", "moments change though the step fails")],
+    ("optim/algorithms.py", "optim/test_optimizers.py"): [
+        ("grad if step == 1 else (1.0 - ", "(1.0 - ", "the first velocity dampened"),
+        ('(step - 1) * options["lr_decay"]', 'step * options["lr_decay"]', "one step late")],
+    ("optim/lr_scheduler.py", "optim/test_lr_scheduler.py"): [
+        ("epoch > 0 and epoch % self.step_size == 0",
+         "epoch > 1 and (epoch - 1) % self.step_size == 0", "a schedule one step late"),
+        ("bad > self.patience", "bad >= self.patience", "patience off by one")],
+    ("serialization.py", "test_serialization.py"): [
+        ("if ours and digest != _digest(data, code, shape):", "if False:", "digests not checked"),
+        ("            os.fsync(file.fileno())", "            pass",
+         "not flushed to the disk before it is renamed")],
+    ("checkpoint.py", "test_checkpoint.py"): [
+        ('default_generator.set_state(tree["random"])', "pass", "random state not restored"),
+        ("if wrong and given:", "if False:", "loaded though it does not fit")],
+    ("data.py", "data"): [
+        ("wrap(ids[1:].astype(np.int64))", "wrap(ids[:-1].astype(np.int64))", "y is x itself"),
+        ("(len(self.ids) - 1) //", "len(self.ids) //", "a window too many"),
+        ('self._drawn = given["drawn"]', "pass", "the position not restored"),
+        ("return crc32(np.ascontiguousarray(self.ids).data)", "return 0",
+         "a position taken over into another text")],
+    ("sampling.py", "test_sampling.py"): [
+        ("top_k = int(top_k)", "top_k = int(top_k) + 1", "top_k off by one"),
+        ("rows /= temperature or 1.0", "rows /= temperature**2 or 1.0", "temperature squared")],
+    ("random.py", "test_random.py"): [
+        ('[state["has_uint32"], state["uinteger"]]', "[0, 0]", "half a number is not saved")],
+    ("autograd/functional.py", "autograd/test_autograd_functional.py"): [
+        ("c.reshape(*out.shape, *x.shape)", "c.reshape(*x.shape, *out.shape)", "rows for columns")],
+    ("autograd/check.py", "autograd/test_check.py"): [
+        ("[x for node in _fused(run()) for x in _apart(node, atol=atol, rtol=rtol)]", "[]",
+         "a fused op not held against its composite"),
+        ("[g + g.sign() * 0.5 for g in draws]", "[g * 0.0 + 1.0 for g in draws]",
+         "gradcheck with cotangents of 1")],
+    ("utils/checkpoint.py", "utils/test_recompute.py"): [
+        ("default_generator.set_state(now if state is None else state)", "pass",
+         "dropout draws another mask when run again"),
+        ("default_generator.set_state(now)", "pass", "the generator left where it was then")],
+    ("utils/__init__.py", "utils/test_recompute.py"): [
+        ("return None if state is None else state.detach()", "return state", "not detached")],
+    ("backend/pool.py", "backend/test_pool.py"): [
+        ("self.free[size].pop()", "self.free[size][-1]", "a block handed out that is held")],
+    ("backend/threads.py", "backend/test_threads.py"): [
+        ("    _sliced.set(True)", "    pass", "a slice is cut again"),
+        ("min(most, rows // 16, multiplications // WORTH)", "min(most, rows // 16)",
+         "threads for work that is not worth one")],
+    ("backend/numpy.py", "ops/test_edges.py"): [
+        ("np.where(flat < 0, flat + out.shape[0], flat)", "flat", "-1 and the last row apart"),
+        ("rows.ravel().astype(np.intp, copy=False)", "rows.ravel()", "narrow ids wrap around"),
+        ("np.add.at(out, index, values)", "out[index] += values", "repeated places counted once",
+         "ops/test_rows.py -k 'add_at or getitem'"),
+        ("vector.flags.writeable = False", "pass", "what is shared can be written to",
+         "backend/test_standard.py")],
+    ("backend/standard.py", "backend/test_standard.py"): [
+        ('side="left" if add else "right")', 'side="left")', "the first of equal places stays"),
+        ("if x.dtype != xp.float64:", "if True:", "the last digits", "ops/test_numbers.py")],
+    ("einsum.py", "test_einsum.py"): [
+        ('result + "".join(terms[i:])', "result", "letters of later operands summed too early"),
+        ("term[i + 1 : j] + term[j + 1 :]", "term[i + 1 : j] + term[j + 1 :][::-1]",
+         "letters in another order than the dims")],
+    ("methods.py", "test_methods.py"): [
+        ("1) - correction, 0.0)", "1), 0.0)", "Bessel's correction forgotten"),
+        ("cut = -shift % max(size, 1)", "cut = shift % max(size, 1)", "rolled the other way"),
+        ("return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)",
+         "return self.var(dim, correction, keepdim).sqrt()", "NaN where nothing varies")],
+    ("tensor.py", "engine/test_in_place.py"): [
+        ("return wrap(self.array, None, self.version)", "return wrap(self.array)",
+         "a detached alias counts its changes for itself"),
+        ("kept and type(array) in backends", "False", "an index of the user's own kept",
+         "test_tensor.py"),
+        ("g.clone() if tensor.grad is None else tensor.grad + g", "g.clone()",
+         "retain_grad assigns", "engine/test_backward.py")],
+    ("creation.py", "test_tensor.py"): [
+        ('np.array(_array(data, dtype, "tensor"), order="C")', '_array(data, dtype, "tensor")',
+         "tensor() shares what it should copy")],
+}
+# fmt: on
+
+
+class Bug(NamedTuple):
+    """A row of the table."""
+
+    file: str
+    piece: str
+    planted: str
+    why: str
+    tests: str
+
+    def __str__(self):
+        return f"{self.file}: {self.why}"
+
+    def flaw(self, source):
+        """What is wrong with the row itself, given its file's source; "" if nothing is."""
+        if (count := source.count(self.piece)) != 1:
+            return f"STALE: {self.piece!r} occurs {count} times, expected once"
+        try:
+            compile(source.replace(self.piece, self.planted), self.file, "exec")
+        except SyntaxError as error:
+            return f"STALE: what is planted does not compile: {error}"
+        return ""
+
+
+BUGS = [
+    Bug(file, *row[:3], row[3] if len(row) > 3 else tests)
+    for (file, tests), rows in TABLE.items()
+    for row in rows
+]
+
+
+def source_of(bug, root=ROOT):
+    return (root / PACKAGE / bug.file).read_text(encoding="utf-8")
+
+
+def copied(folder):
+    """A copy of what the tests need, in an empty folder."""
+    leave = shutil.ignore_patterns("__pycache__", ".*")
+    for name in (PACKAGE, "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=leave)
+    shutil.copy(ROOT / "setup.cfg", folder)
+    return folder
+
+
+def run(folder, *command):
+    """Python with that copy of the package in front of all others: its status, and what it says."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["HYPOTHESIS_PROFILE"] = "planted"  # the default one, but failures are not shrunk
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder, env=environment, timeout=LIMIT, text=True, encoding="utf-8", errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def failing(output):
+    return re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
+
+
+def tried(bug):
+    """What became of a bug: "killed" or what else, and the first test that failed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = copied(Path(name).resolve())
+        source = source_of(bug, folder)
+        if flaw := bug.flaw(source):
+            return flaw, ""
+        planted = source.replace(bug.piece, bug.planted)
+        (folder / PACKAGE / bug.file).write_text(planted, encoding="utf-8")
+        module = ".".join(Path(PACKAGE, bug.file).with_suffix("").parts).removesuffix(".__init__")
+        status, output = run(
+            folder, "-c", f"import sys, {module} as _; print(sys.modules[{module!r}].__file__)"
+        )
+        if status or output.strip() != str(folder / PACKAGE / bug.file):
+            return f"NOT IMPORTED: {output.strip()[-200:]}", ""
+        path, *options = shlex.split(bug.tests)
+        try:
+            status, output = run(folder, "-m", "pytest", "-x", "-q", f"tests/{path}", *options)
+        except subprocess.TimeoutExpired:
+            return "killed", f"no end after {LIMIT:.0f} s"
+        if status == 1 and (found := failing(output)):
+            return "killed", found[0]
+        return ("SURVIVED" if status == 0 else f"NO RUN: {output[-200:]}"), ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Plant bugs, and see that the tests notice.")
+    parser.add_argument("--only", default="", help="rows in which this text stands")
+    parser.add_argument("--jobs", type=int, default=1, help="how many rows at a time")
+    args = parser.parse_args()
+    chosen = [bug for bug in BUGS if args.only in " ".join(bug)]
+    begin, found = time.perf_counter(), {}
+
+    def one(bug):
+        start = time.perf_counter()
+        what, by = found[bug] = tried(bug)
+        print(f"{what} in {time.perf_counter() - start:.1f} s  {bug}  {by}", flush=True)
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(pool.map(one, chosen))
+    killers = {by for _, by in found.values() if by.startswith("tests/")}
+    with tempfile.TemporaryDirectory() as name:  # without a bug they pass, or they say nothing
+        _, output = run(copied(Path(name).resolve()), "-m", "pytest", "-q", *sorted(killers))
+    idle = set(failing(output))
+    killed = [bug for bug, (what, by) in found.items() if what == "killed" and by not in idle]
+    for bug, (what, by) in found.items():
+        if bug not in killed:
+            print(f"NOT KILLED: {bug} ({f'{by} fails without it too' if by else what})")
+    minutes = (time.perf_counter() - begin) / 60
+    print(f"{len(chosen)} planted, {len(killed)} killed, in {minutes:.1f} minutes")
+    return int(len(killed) < len(chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

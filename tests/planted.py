@@ -135,7 +135,7 @@ TABLE = {
     ("kernels/numpy/steppers.py", "nn/test_stepper.py"): [
         ("add(f * c, i * g, new_c)", "add(i * c, f * g, new_c)", "gate order")],
     ("nn/stepper.py", "nn/test_stepper.py"): [
-        ("if seen != self._seen:", "if self._seen is None:", "steps with stale weights")],
+        ("state is not None and seen == known:", "state is not None:", "steps with stale weights")],
     ("nn/rnn.py", "nn/test_nn_rnn.py -k dropout_is"): [
         ("if self.dropout and i + 1 < count:", "if self.dropout:", "dropout after the last layer"),
         ("part[i : i + 1]", "part[:1]", "every layer starts from the first one's state",

@@ -111,6 +111,8 @@ def main():
     parser.add_argument("--json", action="store_true", help="one JSON object a line, every epoch")
     try:
         run(parser.parse_args())
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: stopped\n")
     except (tg.Error, OSError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 

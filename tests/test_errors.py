@@ -1184,6 +1184,8 @@ tg.cat([x, x], 3)
     DimError: cat: dim 3 of a tensor of shape (4, 2, 3)
 tg.stack([x, tg.ones(2)])
     ShapeError: stack: tensor 1 has shape (2,), expected (4, 2, 3)
+x.sum(0, 1)
+    DTypeError: sum: keepdim is 1, expected True or False; several dims are a tuple
 tg.stack([x], 5)
     DimError: stack: dim 5
 tg.stack(x)

@@ -439,3 +439,44 @@ def test_outputs_that_are_no_tuple_are_refused():
         tg.Error, match=r"twice: the forward gave outputs as float32 ndarray of shape"
     ):
         fused(tg.ones(1, 3))
+
+
+def test_gradients_of_one_memory_are_told_apart():
+    """A backward may hand its cotangent on, twice: no leaf holds what another one holds."""
+
+    def total(x, y, /):
+        return x + y
+
+    backward = lambda xp, grads, *_: (grads[0], grads[0])
+    fused = FusedOp(total, lambda xp, x, y: ((x + y,), None), backward)
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    for _ in range(2):
+        (fused(x, y) * 3.0).sum().backward()
+    assert x.grad.tolist() == y.grad.tolist() == [6.0, 6.0]
+
+
+def test_a_pullback_without_a_return_is_told():
+    @op
+    def triple(xp, x, /):
+        return 3 * x
+
+    def forgotten(g):
+        g * 3
+
+    triple.vjp(forgotten)
+    x = leaf(1.0)
+    with pytest.raises(
+        tg.Error, match="triple: the gradient of argument x is NoneType, expected an"
+    ):
+        triple(x).sum().backward()
+
+
+@pytest.mark.parametrize("out", [None, [1.0], (1.0,), 1.0, "1"])
+def test_a_forward_that_gives_no_array_is_told(out):
+    @op
+    def odd(xp, x, /):
+        return out
+
+    kind = type(out).__name__
+    with pytest.raises(tg.Error, match=f"odd: the forward gave {kind}, expected an array"):
+        odd(tg.ones(2))

@@ -52,12 +52,13 @@ def through(
 class _FusedPlan:
     """How to go back through a fused op: its backward, or its composite under create_graph."""
 
-    owned = True
+    blanks = True
     count = 0
 
     def __init__(self, op: "FusedOp", needs: int) -> None:
         self.op = op
         self.name = op.name
+        self.owned = op.fresh
         self.needs = tuple([bool(needs >> i & 1) for i in range(len(op.signature.arrays))])
         self.chosen = [i for i, needed in enumerate(self.needs) if needed]
         self.arguments = [op.signature.arrays[i] for i in self.chosen]
@@ -96,19 +97,24 @@ class FusedOp(Declared):
     ``composite(*tensors, **settings)`` is a function of Tensors, its arrays positional-only; an
     array argument may be None. ``forward(xp, *arrays, **settings)`` returns ``(outputs, workspace)``
     with a tuple of arrays; ``backward(xp, grads, needs, inputs, outputs, workspace, **settings)``
-    returns one fresh array, or None, for each input. Either pair is given here, for every backend,
+    returns one array, or None, for each input. Either pair is given here, for every backend,
     or each backend's kernels have it as ``NAME_forward`` and ``NAME_backward`` (without ``xp``).
-    ``reads_outputs`` says that the backward (or the workspace) reads the outputs.
+    ``reads_outputs`` says that the backward (or the workspace) reads the outputs; ``fresh``, that the
+    gradients are new arrays, no two of them the same memory: then they need not be copied.
     """
 
     def __init__(
         self, composite: Callable[..., Any], forward: Callable[..., Any] | None = None,
         backward: Callable[..., Any] | None = None, reads_outputs: bool = False,
+        fresh: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(composite, skip=0)
         self.composite = composite
         self.pair = (forward, backward)
-        self.reads_outputs = reads_outputs
+        self.reads_outputs, self.fresh = (
+            reads_outputs,
+            fresh or forward is None,
+        )  # kernels give such
         self.found: dict[str, Any] = {}
 
     def twins(self, xp: Backend) -> Sequence[Any]:

@@ -199,6 +199,7 @@ class _Plan:
     """
 
     owned = False  # whether the gradients are fresh arrays that nobody else holds
+    blanks = False  # whether a gradient may be left out
     count = 0  # not one of several outputs: see _Output in fused.py
 
     def __init__(self, op: "Op", chosen: tuple[int, ...]) -> None:
@@ -349,6 +350,9 @@ class Op(Declared):
             arrays[0] = _as_real(xp, arrays[0])
         if self.axis:
             settings["axis"] = check_axis(self.name, settings["axis"], arrays[0].shape, self.axis)
+            if type(keepdim := settings.get("keepdims", False)) is not bool:
+                way = "True or False; several dims are a tuple"
+                raise DTypeError(f"{self.name}: keepdim is {keepdim!r}, expected {way}")
         forward = xp.here(self.forward) if several else self.forward
         try:
             out = forward(xp, *arrays, **settings)
@@ -356,7 +360,10 @@ class Op(Declared):
             out = refuse(self.name, arrays, error, *settings.values())
         if out is None:  # only here does nothing hold any more what the failed run has made
             out = forward(xp, *arrays, **settings)
-        if isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results
+        if type(out) not in backends:
+            if not isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results
+                got = described(out)
+                raise DTypeError(f"{self.name}: the forward gave {got}, expected an array")
             out = xp.from_host(np.asarray(out))
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
             version = args[0].version

@@ -145,6 +145,8 @@ def walk_back(
                 for i, grad in enumerate(grads):
                     if grad is not None:
                         pending.add(parents[i], grad, plan.owned)
+                    elif not plan.blanks and parents[i] is not None and (not wanted or wanted[i]):
+                        raise ValueError  # a pullback without a return
             except (AttributeError, ValueError):  # from a pullback of a user's own
                 what = f"the gradient of argument {plan.arguments[i % len(plan.arguments)]}"
                 kind = "a Tensor" if create else "an array"

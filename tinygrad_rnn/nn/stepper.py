@@ -19,9 +19,9 @@ class Stepper:
     ``output, state = step(input, state=None)``: input is that of one step, ids (B,) or features
     (B, I), or of a single sequence without B; state is the layer's, (num_layers, B, H), of an LSTM a
     pair. The output is (B, H), or the scores (B, V) of ``head``, a Linear. It computes what
-    ``head(rnn(input, state))`` does in eval mode, and records nothing; a ``forward`` of a subclass is
-    called as it is. The weights are prepared once, and again when they have changed; but what is
-    written into the arrays behind ``.data`` and ``.numpy()`` is not seen.
+    ``head(rnn(input, state))`` does and records nothing; dropout has to be off, by ``eval()``. A
+    ``forward`` of a subclass is called as it is. The weights are prepared once, and again when they
+    have changed; but what is written into the arrays behind ``.data`` and ``.numpy()`` is not seen.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn

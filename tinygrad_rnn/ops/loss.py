@@ -58,4 +58,4 @@ def _mse_backward(
     return (g if needs[0] else None, -g if needs[1] else None)
 
 
-mse = FusedOp(_mse, _mse_forward, _mse_backward)
+mse = FusedOp(_mse, _mse_forward, _mse_backward, fresh=True)

@@ -46,7 +46,7 @@ def _run(function: Callable[[], Any], since: int) -> tuple[Any, list[Any], list[
 class _Again:
     """The plan of a checkpointed call: to run it again, and to go back through that."""
 
-    name, arguments, owned, count = "checkpoint", ("tensors",), True, 0
+    name, arguments, owned, blanks, count = "checkpoint", ("tensors",), True, True, 0
 
     def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
         function, state, before = node.saved

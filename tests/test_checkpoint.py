@@ -233,7 +233,7 @@ def broken(name, tmp_path):
         other = Run(MAKERS["momentum"])
         other.step()
         other.save(path)
-        return path, ["optimizer: option 'amsgrad' is missing"]
+        return path, ["optimizer: it is another optimizer's: options ['dampening', "]
     if name == "no optimizer":
         tg.save_checkpoint(path, Run().model)
         return path, ["it has no optimizer"]

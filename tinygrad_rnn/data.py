@@ -253,7 +253,7 @@ class TextStreams:
         if given.keys() != own.keys() or type(given["drawn"]) is not int or given["drawn"] < 0:
             raise errors.CheckpointError(f"{name}: {given!r:.100} is no state of TextStreams")
         own["drawn"] = given["drawn"]
-        if wrong := [f"{k} is {given[k]}, expected {v}" for k, v in own.items() if given[k] != v]:
+        if wrong := [f"{k} is {given[k]} there, {v} here" for k, v in own.items() if given[k] != v]:
             other = f"of another text or other streams: {'; '.join(wrong)}"
             raise errors.CheckpointError(f"{name}: {other}")
         self._drawn = given["drawn"]

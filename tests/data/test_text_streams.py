@@ -205,10 +205,10 @@ def test_split_refuses_what_is_no_share(val_fraction, error, words):
 @pytest.mark.parametrize(
     ("text", "batch", "seq", "words"),
     [
-        ("abcabcab", 1, 2, "characters is 8, expected 9"),
+        ("abcabcab", 1, 2, "characters is 8 there, 9 here"),
         ("abcabcabd", 1, 2, "crc32"),
-        ("abcabcabc", 2, 2, "batch_size is 2, expected 1"),
-        ("abcabcabc", 1, 3, "seq_len is 3, expected 2"),
+        ("abcabcabc", 2, 2, "batch_size is 2 there, 1 here"),
+        ("abcabcabc", 1, 3, "seq_len is 3 there, 2 here"),
     ],
 )
 def test_the_position_in_another_text_is_refused(text, batch, seq, words):

@@ -795,7 +795,7 @@ def test_a_state_that_does_not_fit_changes_nothing_and_tells_all():
         "parameter 3 has ['step', 'exp_avg_sq'], expected",
         "parameter 9 is unexpected",
         "lr is nan",
-        "option 'momentum' is missing or unexpected",
+        "it is another optimizer's: options ['momentum'], expected []",
     ):
         assert words in message
     same_state(optimizer.state_dict(), before)

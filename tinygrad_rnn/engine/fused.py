@@ -74,6 +74,9 @@ class _FusedPlan:
         backward = self.op.twins(xp)[1]
         g = tuple(g) if type(g) is list else (g,)
         grads = backward(xp, g, needs, inputs, outputs, workspace, **settings)
+        if len(grads) != len(needs):
+            expected = ", ".join(self.op.signature.arrays)
+            raise DTypeError(f"{self.name}: {len(grads)} gradients, expected those of {expected}")
         return [grads[i] if needs[i] else None for i in self.chosen]
 
     def pull_recorded(self, node: Node, g: Any, chosen: list[int]) -> list[Any]:
@@ -111,10 +114,8 @@ class FusedOp(Declared):
         super().__init__(composite, skip=0)
         self.composite = composite
         self.pair = (forward, backward)
-        self.reads_outputs, self.fresh = (
-            reads_outputs,
-            fresh or forward is None,
-        )  # kernels give such
+        self.reads_outputs = reads_outputs
+        self.fresh = fresh or forward is None  # of kernels all are
         self.found: dict[str, Any] = {}
 
     def twins(self, xp: Backend) -> Sequence[Any]:
@@ -136,8 +137,9 @@ class FusedOp(Declared):
             found = forward(xp, *arrays, **settings)
         except Exception as error:
             found = refuse(self.name, arrays, error)
-        outputs, workspace = found or forward(xp, *arrays, **settings)
-        if type(outputs) is not tuple:  # an array would be taken apart, row by row
+        found = forward(xp, *arrays, **settings) if found is None else found
+        outputs, workspace = found if type(found) is tuple and len(found) == 2 else (found, None)
+        if type(outputs) is not tuple or outputs is found:  # an array would be taken apart by rows
             got = f"outputs as {described(outputs)}, expected (outputs, workspace) with a tuple"
             raise DTypeError(f"{self.name}: the forward gave {got} of arrays")
         tensors = [wrap(out) for out in outputs]

@@ -270,7 +270,9 @@ class Optimizer:
         places = count()
         for group, saved in zip(self.param_groups, groups, strict=True):
             odd = (saved.keys() ^ group.keys()) - {"initial_lr"}
-            wrong += [f"option {key!r} is missing or unexpected" for key in sorted(map(str, odd))]
+            if odd:
+                here, there = (sorted(map(str, odd & part.keys())) for part in (group, saved))
+                wrong.append(f"it is another optimizer's: options {there}, expected {here}")
             wrong += [] if odd else faults(self.options, saved)
             names = ["step", *self.slots_of(group if odd else saved)]
             for param, place in zip(group["params"], places, strict=False):

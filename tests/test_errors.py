@@ -628,7 +628,7 @@ adam.load_state_dict(options_of(adam, lr=-1))
 adam.load_state_dict(options_of(adam, amsgrad=False))
     CheckpointError: max_exp_avg_sq
 adam.load_state_dict(options_of(adam, momentum=1))
-    CheckpointError: option 'momentum'
+    CheckpointError: it is another optimizer's: options ['momentum'], expected []
 adam.load_state_dict({**adam.state_dict(), "state": {9: {}}})
     CheckpointError: parameter 9 is unexpected
 adam.load_state_dict({**adam.state_dict(), "state": {0: 3}})
@@ -864,7 +864,7 @@ streams.load_state_dict(3)
 streams.load_state_dict({})
     CheckpointError: TextStreams.load_state_dict: {} is no state
 streams.load_state_dict({**streams.state_dict(), "seq_len": 5})
-    CheckpointError: seq_len is 5, expected 2
+    CheckpointError: seq_len is 5 there, 2 here
 tg.data.sine_waves(0)
     OptionError: sine_waves: num_sequences is 0
 tg.data.sine_waves(3, 2.5)

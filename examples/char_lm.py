@@ -152,9 +152,9 @@ def sample(model, vocabulary, device, prompt, length, temperature=0.8, top_k=Non
     logits, state = model(ids.to(device=device))
     logits = logits[-1]
     for _ in range(length):
-        id = tg.categorical(logits, temperature, top_k, generator=generator)
-        written.append(id.item())
-        logits, state = step(id, state)
+        drawn = tg.categorical(logits, temperature, top_k, generator=generator)
+        written.append(drawn.item())
+        logits, state = step(drawn, state)
     model.train()
     return prompt + vocabulary.decode(written)
 

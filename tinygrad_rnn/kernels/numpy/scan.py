@@ -207,9 +207,8 @@ def one_step(forward: Any, backward: Any, states: int) -> tuple[Callable[..., An
     """The kernels of a cell, made of those of a layer with so many states."""
 
     def cell_forward(x: Array, *args: Maybe, **settings: Any) -> Forward:
-        new = (None,) * (
-            2 if x.ndim == (x.dtype.kind == "f") else 1
-        )  # a step; without B a batch too
+        # A dim for the step, and one for the batch where x has none.
+        new = (None, None) if x.ndim == (x.dtype.kind == "f") else (None,)
         parts = [None if part is None else part[new] for part in args[:states]]
         (_, *last), workspace = forward(x[new], *parts, *args[states:], **settings)
         return tuple([part[(0,) * len(new)] for part in last]), (new, workspace)

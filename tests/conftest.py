@@ -22,6 +22,7 @@ settings.register_profile("dev", max_examples=25, **_COMMON)
 settings.register_profile("ci", max_examples=50, derandomize=True, **_COMMON)
 _FIND = (Phase.explicit, Phase.generate)  # as "dev", for those who ask only whether a test fails
 settings.register_profile("planted", max_examples=25, phases=_FIND, **_COMMON)
+settings.register_profile("ops", max_examples=200, derandomize=True, **_COMMON)
 settings.register_profile("thorough", max_examples=5000, **_COMMON)
 
 

@@ -48,8 +48,10 @@ TABLE = {
         ("version = args[0].version", "version = [*args[0].version]", "a view counts for itself"),
         ("if isinstance(arg, Value) else NEVER", "if arg is None else NEVER",
          "versions of what is saved not remembered"),
-        ("data = arg.item()  # weak", "data = arg  # weak", "NumPy scalars turn all float64",
-         "ops/test_rows.py -k scalars_are_weak")],
+        ("arg.item() if isinstance(arg, _Scalar) else arg", "arg", "NumPy scalars turn all float64",
+         "ops/test_rows.py -k scalars_are_weak"),
+        ("not isinstance(data, kinds) and not _is_array(data)", "isinstance(data, list | str)",
+         "None and complex numbers let in", "test_errors.py -k logical")],
     ("engine/node.py", "engine/test_in_place.py"): [
         ("target.version[0] += 1", "pass", "the version counter not bumped"),
         ("target.version[1] += 1", "pass", "views stay valid after a recorded change")],

@@ -612,6 +612,13 @@ def test_numbers():
     assert round(float(x)) == 2
 
 
+def test_nothing_is_equal_to_none():
+    x = tg.ones(2)
+    assert (x == None, None == x, x != None, None != x) == (False, False, True, True)  # noqa: E711
+    assert None not in [x]
+    assert x not in [None]
+
+
 def test_hashing_is_by_identity():
     x, y = tg.ones(1), tg.ones(1)
     assert len({x, y, x}) == 2

@@ -7,7 +7,7 @@ import numpy as np
 from . import errors
 from .backend import backends, find
 from .engine.node import wrap
-from .methods import sizes_of
+from .methods import named, sizes_of
 from .random import Generator, host
 from .tensor import Tensor, as_dtype, on_host
 
@@ -112,6 +112,7 @@ def from_dlpack(x: Any) -> Tensor:
     return Tensor(array)
 
 
+@named
 def FloatTensor(data: Any) -> Tensor:
     """A float32 tensor with a copy of data."""
     return tensor(data, dtype=np.float32)
@@ -143,6 +144,7 @@ def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None,
     return _made("full", array, value.dtype, device, requires_grad)
 
 
+@named
 def full_like(input: Tensor, fill_value: Any, dtype: Any = None, device: Any = None,
               requires_grad: bool = False) -> Tensor:  # fmt: skip
     """One value in another tensor's shape, dtype and place."""
@@ -151,12 +153,14 @@ def full_like(input: Tensor, fill_value: Any, dtype: Any = None, device: Any = N
     return full(input.shape, fill_value, dtype or input.dtype, place, requires_grad)
 
 
+@named
 def zeros_like(input: Tensor, dtype: Any = None, device: Any = None,
                requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Zeros of another tensor's shape, dtype and place."""
     return full_like(input, 0, dtype, device, requires_grad)
 
 
+@named
 def ones_like(input: Tensor, dtype: Any = None, device: Any = None,
               requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Ones of another tensor's shape, dtype and place."""

@@ -76,6 +76,8 @@ def named(method: Any) -> Any:
             error.args = (re.sub(r"^\w+:", f"{method.__name__}:", str(error)),)
             raise
         except Exception as error:
+            if args and method.__code__.co_varnames[0] == "self":
+                errors.check_type(method.__name__, Value, "a Tensor", input=args[0])
             refuse(method.__name__, args, error)
             raise
 
@@ -186,8 +188,8 @@ class Methods(Value):
     def __pow__(self, other: Any) -> Any: return self.pow(other)
     __lt__, __le__, __gt__, __ge__, __neg__, __abs__ = lt, le, gt, ge, neg, abs
     __hash__ = object.__hash__
-    __eq__ = eq  # type: ignore[assignment]
-    __ne__ = ne  # type: ignore[assignment]
+    def __eq__(self, x: Operand) -> Any: return NotImplemented if x is None else self.eq(x)
+    def __ne__(self, x: Operand) -> Any: return NotImplemented if x is None else self.ne(x)
     def __radd__(self, other: Operand) -> Self: return ops.add(other, self)
     def __rsub__(self, other: Operand) -> Self: return ops.subtract(other, self)
     def __rmul__(self, other: Operand) -> Self: return ops.multiply(other, self)

@@ -16,7 +16,7 @@ from .engine.node import Node, Value, assign, births, check_fits, check_view, ch
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
-from .methods import Bool, Float, Int, Methods
+from .methods import Bool, Float, Int, Methods, named
 
 float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
 
@@ -458,5 +458,8 @@ def as_dtype(dtype: Any, name: str) -> Any:
         raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}")
     return found.newbyteorder("=")
 
+
+for name in ("add_", "sub_", "mul_", "div_", "clamp_", "fill_", "copy_"):  # as in `methods`
+    setattr(Tensor, name, named(vars(Tensor)[name]))
 
 Value.kind = Tensor

@@ -251,7 +251,7 @@ REFUSED = {
         DTypeError,
         "hessian: the output is float, expected a Tensor",
     ),
-    "no vector": (lambda: vjp(lambda x: x, X), ShapeError, r"vjp: v .*expected \[\(2,\)\]"),
+    "no vector": (lambda: vjp(lambda x: x, X), ShapeError, r"vjp: the output .*, or a v of"),
     "too few vectors": (
         lambda: jvp(lambda x, y: x, (X, Y), X),
         ShapeError,

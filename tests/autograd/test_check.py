@@ -315,6 +315,16 @@ def test_refused(name):
         call()
 
 
+def test_a_random_function_is_told_from_a_wrong_gradient():
+    dropout, x = tg.nn.Dropout(0.5), leaf(20)
+    with pytest.raises(OptionError, match=r"gradcheck: fn gives another result .*\.eval\(\)"):
+        gradcheck(dropout, x)
+    assert gradcheck(dropout.eval(), x)
+    with pytest.raises(OptionError, match="gradgradcheck: fn gives another result"):
+        gradgradcheck(lambda x: x**3 * tg.rand(20, dtype="float64"), x)
+    assert gradcheck(lambda x: x * np.nan, x, raise_exception=False) is False  # but not random
+
+
 def test_an_error_of_the_function_leaves_its_inputs_alone():
     x, calls = leaf(2), []
 

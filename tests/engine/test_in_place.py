@@ -370,7 +370,7 @@ REFUSED = {
         "assignment: .*could not",
     ),
     "copy_": (lambda t: t.copy_(tg.ones(3)), ShapeError, "copy_: .*could not"),
-    "clamp_": (lambda t: t.clamp_(), ValueError, "clamp: min and max are both None"),
+    "clamp_": (lambda t: t.clamp_(), ValueError, "clamp_: min and max are both None"),
 }
 
 

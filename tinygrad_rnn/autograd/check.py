@@ -1,12 +1,14 @@
 """Gradients held against differences: how to test an op, a layer or a loss of one's own."""
 
+from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from ..creation import randn
 from ..engine.node import Node, check_writable, wrap
-from ..errors import DTypeError, GraphError, OptionError, described
+from ..errors import DTypeError, GraphError, OptionError, check_numbers, check_type, described
 from ..random import Generator
 from ..tensor import Tensor
 from .functional import Fn, Tensors, pull
@@ -16,9 +18,12 @@ def _listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, tuple | list) else [given]
 
 
-def _floats(result: Any) -> list[Tensor]:
+def _floats(name: str, result: Any) -> list[Tensor]:
     """What a function returned, as far as it can have gradients."""
-    return [x for x in _listed(result) if isinstance(x, Tensor) and x.dtype.kind == "f"]
+    found = [x for x in _listed(result) if isinstance(x, Tensor) and x.dtype.kind == "f"]
+    if not found:
+        raise OptionError(f"{name}: no output is a Tensor of floats: there is nothing to check")
+    return found
 
 
 def _signed(like: Tensors, generator: Generator) -> list[Tensor]:
@@ -54,7 +59,7 @@ def _apart(node: Node, **near: float) -> list[str]:
     """Where a call of a fused op does not give what its composite gives."""
     op, (_, given, _, _, settings) = node.plan.op, node.saved
     args = [wrap(x) if hasattr(x, "shape") else x for x in given]
-    one, two = (_host(_floats(way(*args, **settings))) for way in (op, op.composite))
+    one, two = (_host(_floats(op.name, way(*args, **settings))) for way in (op, op.composite))
     if (had := [x.shape for x in one]) != (has := [x.shape for x in two]):
         return [f"{op.name}: the outputs have the shapes {had}, its composite's {has}"]
     names = [f"{op.name}: output {i}" for i in range(len(one))]
@@ -63,6 +68,9 @@ def _apart(node: Node, **near: float) -> list[str]:
 
 def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: float,
            raises: bool) -> bool:  # fmt: skip
+    check_type(name, Callable, "a function of Tensors", fn=fn)
+    check_numbers(name, np.finfo(float).tiny, eps=eps)
+    check_numbers(name, 0.0, atol=atol, rtol=rtol)
     places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not places:
         raise OptionError(f"{name}: no input requires grad, expected one with requires_grad=True")
@@ -72,12 +80,14 @@ def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: 
             got = described(inputs[i])
             raise DTypeError(f"{name}: input {i} is {got}, expected float64; use .double()")
     asked, generator = [inputs[i] for i in places], Generator()
-    run: Fn = lambda: _floats(fn(*inputs))
+    run: Fn = lambda: _floats(name, fn(*inputs))
     pulled: Fn = lambda g: _host(pull(name, run(), asked, g, False, False))
 
-    if not run():
-        raise OptionError(f"{name}: no output is a Tensor of floats: there is nothing to check")
-    u, v = _signed(run(), generator), _signed(run(), generator)
+    one, two = run(), run()
+    if not all(map(np.array_equal, _host(one), _host(two), repeat(True))):
+        way = "fix what it draws, and put layers that drop out into .eval()"
+        raise OptionError(f"{name}: fn gives another result each time it is called: {way}")
+    u, v = _signed(one, generator), _signed(two, generator)
     of_u, of_v, both = pulled(u), pulled(v), pulled([a - 3 * b for a, b in zip(u, v, strict=True)])
     wanted = [a - 3 * b for a, b in zip(of_u, of_v, strict=True)]
     weights, slopes = _host(u), [np.zeros(x.shape) for x in asked]
@@ -129,7 +139,7 @@ def gradgradcheck(fn: Fn, inputs: Any, grad_outputs: Any = None, eps: float = 1e
     numbers in messages count on with them.
     """
     given, count = _listed(inputs), len(_listed(inputs))
-    recorded: Fn = lambda xs: [out for out in _floats(fn(*xs)) if out.requires_grad]
+    recorded: Fn = lambda xs: [x for x in _floats("gradgradcheck", fn(*xs)) if x.requires_grad]
     us = _signed(recorded(given), Generator()) if grad_outputs is None else _listed(grad_outputs)
 
     def slopes(*args: Any) -> tuple[Tensor, ...]:

@@ -14,7 +14,7 @@ from ..engine.mode import enable_grad
 from ..engine.node import wrap
 from ..engine.op import identity
 from ..engine.walk import gradients
-from ..errors import GraphError, ShapeError, check_type
+from ..errors import DTypeError, GraphError, ShapeError, check_type, described
 from ..functions import stack
 from ..tensor import Tensor, cotangent
 
@@ -22,6 +22,7 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 
 Tensors = Sequence[Tensor]
 Fn = Callable[..., Any]
+OR_V = ", or a v of its shape"
 
 
 def several(name: str, what: str, given: Any) -> tuple[Tensor, ...]:
@@ -68,20 +69,33 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
     return tuple(g if g is None or create_graph else wrap(g) for g in found)
 
 
+def _own(name: str, func: Fn, inputs: Any) -> tuple[Tensor, ...]:
+    """The inputs of a function, if it is one and they are floats."""
+    check_type(name, Callable, "a function of Tensors", func=func)
+    given = several(name, "inputs", inputs)
+    for x in given:
+        if x.dtype.kind != "f":
+            raise DTypeError(f"{name}: inputs are {described(x)}, expected floats; use .double()")
+    return given
+
+
 def _call(name: str, func: Fn, inputs: Any, create: bool) -> tuple[Tensors, Any, Tensors]:
     """Inputs of its own for a function, what it makes of them, and that as a tuple."""
     with enable_grad():
-        given = [x if create else x.detach() for x in several(name, "inputs", inputs)]
+        given = [x if create else x.detach() for x in _own(name, func, inputs)]
         xs = [identity(x) if x.requires_grad else x.detach().requires_grad_() for x in given]
         result = func(*xs)
     return xs, result, several(name, "the output", result)
 
 
-def _vector(name: str, v: Any, like: Tensors) -> Tensors:
+def _vector(name: str, v: Any, like: Tensors, what: str, way: str = "") -> Tensors:
     """The vector of a product, of the shapes of ``like``; None is 1 for a single number."""
-    if v is None and len(like) == 1 and like[0].numel() == 1:
+    if v is None:
+        if len(like) > 1 or like[0].numel() != 1:
+            given = ", ".join(map(described, like))
+            raise ShapeError(f"{name}: {what} is {given}, expected a single number{way}")
         return (ones_like(like[0]),)
-    vectors = () if v is None else several(name, "v", v)
+    vectors = several(name, "v", v)
     got, wanted = ([x.shape for x in each] for each in (vectors, like))
     if got != wanted:
         raise ShapeError(f"{name}: v is of the shapes {got}, expected {wanted}")
@@ -116,7 +130,7 @@ def vjp(func: Fn, inputs: Any, v: Any = None, create_graph: bool = False,
     ``v`` is of the shapes of the outputs; it may be left out if they are one number.
     """
     xs, result, outs = _call("vjp", func, inputs, create_graph)
-    grads = pull("vjp", outs, xs, _vector("vjp", v, outs), create_graph, strict)
+    grads = pull("vjp", outs, xs, _vector("vjp", v, outs, "the output", OR_V), create_graph, strict)
     return _like(result, outs, create_graph), _like(inputs, grads)
 
 
@@ -129,7 +143,9 @@ def jvp(func: Fn, inputs: Any, v: Any = None, create_graph: bool = False,
     xs, result, outs = _call("jvp", func, inputs, create_graph)
     us = [zeros_like(out, requires_grad=True) for out in outs]
     back = pull("jvp", outs, xs, us, True, strict)
-    along = pull("jvp", back, us, _vector("jvp", v, xs), create_graph, strict, "output")
+    along = pull(
+        "jvp", back, us, _vector("jvp", v, xs, "the input", OR_V), create_graph, strict, "output"
+    )
     return _like(result, outs, create_graph), _like(result, along)
 
 
@@ -137,8 +153,8 @@ def hvp(func: Fn, inputs: Any, v: Any = None, create_graph: bool = False,
         strict: bool = False) -> tuple[Any, Any]:  # fmt: skip
     """``func(*inputs)``, a single number, and its Hessian times v, of the shapes of the inputs."""
     xs, result, outs = _call("hvp", func, inputs, create_graph)
-    back = pull("hvp", outs, xs, _vector("hvp", None, outs), True, strict)
-    grads = pull("hvp", back, xs, _vector("hvp", v, xs), create_graph, strict)
+    back = pull("hvp", outs, xs, _vector("hvp", None, outs, "the output"), True, strict)
+    grads = pull("hvp", back, xs, _vector("hvp", v, xs, "the input", OR_V), create_graph, strict)
     return _like(result, outs, create_graph), _like(inputs, grads)
 
 
@@ -161,7 +177,8 @@ def hessian(func: Fn, inputs: Any, create_graph: bool = False, strict: bool = Fa
 
     def slope(*inner: Tensor) -> Any:
         xs, _, outs = _call("hessian", func, inner, True)
-        one = _vector("hessian", None, outs)
+        one = _vector("hessian", None, outs, "the output")
         return _like(inputs, pull("hessian", outs, xs, one, True, strict))
 
+    _own("hessian", func, inputs)
     return jacobian(slope, inputs, create_graph, strict)

@@ -7,6 +7,7 @@ derivative by hand.
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import NoneType
 from typing import Any
 
 from .. import kernels
@@ -127,7 +128,7 @@ class FusedOp(Declared):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         args, settings = self.signature.bind(self.name, args, settings)
-        arrays, needs, xp = enter(self.name, args)
+        arrays, needs, xp = enter(self.name, args, (int, float, NoneType))
         forward, _ = self.found.get(xp.kind) or self.twins(xp)
         if forward is None:
             tensors = [wrap(a) if type(a) is xp.Array else a for a in args]

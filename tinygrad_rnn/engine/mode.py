@@ -39,6 +39,7 @@ class _Mode:
         _recording.set(self._before.pop())
 
     def __call__(self, function: F) -> F:
+        check_type(type(self).__name__, Callable, "a function to decorate", function=function)
         # One for each call: it may recurse, or run in threads.
         mode = partial(_Mode, self._mode)
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
@@ -86,7 +87,6 @@ class _Switch(_Mode):
     def __new__(cls, function: Any = None) -> Any:
         if function is None:
             return super().__new__(cls)
-        check_type(cls.__name__, Callable, "a function to decorate", function=function)
         return cls()(function)
 
 

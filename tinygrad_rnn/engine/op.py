@@ -34,8 +34,6 @@ table = SimpleNamespace()
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
-# NumPy takes these, loses the gradients of what is in a list, and makes numbers of text.
-_NO_OPERANDS = (list, tuple, str, bytes)
 NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
 
 
@@ -83,8 +81,12 @@ class Signature:
         return tuple(arrays), settings
 
 
-def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
-    """The arrays of the arguments, a bit for each that needs a gradient, and their backend."""
+def enter(name: str, args: tuple[Any, ...], kinds: Any = (int, float)) -> Any:
+    """The arrays of the arguments, a bit for each that needs a gradient, and their backend.
+
+    ``kinds`` are those of Python's own values that will do. NumPy takes more: it loses the gradients
+    of what is in a list, makes numbers of text and objects of None.
+    """
     arrays: list[Any] = []
     needs, bit = 0, 1
     xp = first = None
@@ -95,13 +97,11 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
                 needs += bit
             if arg.epoch is not None:
                 check_view(arg, name)
-        elif isinstance(arg, _Scalar):
-            data = arg.item()  # weak, as a Python scalar is: nothing turns float64 unasked
-        elif type(arg) in _NO_OPERANDS:
-            got = type(arg).__name__
-            raise DTypeError(f"{name}: got a {got}, expected a Tensor or a number")
-        else:
-            data = arg
+        else:  # a NumPy scalar is weak, as a Python scalar is: nothing turns float64 unasked
+            data = arg.item() if isinstance(arg, _Scalar) else arg
+            if not isinstance(data, kinds) and not _is_array(data):
+                got = "None" if data is None else f"a {described(data)}"
+                raise DTypeError(f"{name}: got {got}, expected a Tensor or a number")
         arrays.append(data)
         kind = type(data)
         if kind is not first and kind in backends:
@@ -111,6 +111,11 @@ def enter(name: str, args: tuple[Any, ...]) -> tuple[list[Any], int, Backend]:
         kinds = ", ".join(type(arg).__name__ for arg in args) or "nothing"
         raise DTypeError(f"{name}: expected a Tensor, got {kinds}")
     return arrays, needs, one_device(name, arrays) if several else xp
+
+
+def _is_array(data: Any) -> bool:
+    """Whether it is an array of numbers of a known library."""
+    return type(data) in backends and getattr(data.dtype, "kind", "f") in "biuf"
 
 
 def one_device(name: str, arrays: Sequence[Any]) -> Backend:
@@ -277,6 +282,10 @@ class Declared:
     """What both forms of an op have: a name, and arguments that are parted by a function's."""
 
     def __init__(self, function: Callable[..., Any], skip: int) -> None:
+        if not hasattr(function, "__code__"):
+            raise DTypeError(
+                f"op: got {described(function)}, expected a function written in Python"
+            )
         self.name = self.__name__ = function.__name__.lstrip("_")
         self.__doc__ = function.__doc__
         self.signature = Signature(function, skip)

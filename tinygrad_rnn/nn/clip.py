@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import backend_of, find
+from ..backend import backend_of, backends, find
 from ..backend.threads import one_thread
 from ..engine.node import wrap
 from ..errors import GraphError, OptionError, check_numbers, check_type
@@ -158,6 +158,9 @@ class GradientClipping:
 
     def clip_gradients(self, gradients: Sequence[Any]) -> Any:
         """Scale the arrays if their common norm is above ``max_norm``."""
+        check_type("clip_gradients", list | tuple, "arrays in a list", gradients=gradients)
+        numbered = {f"number {i}": g for i, g in enumerate(gradients) if g is not None}
+        check_type("clip_gradients", (*backends, Tensor), "an array", **numbered)
         self.last_norm = math.sqrt(sum(float((g**2).sum()) for g in gradients if g is not None))
         if not self.last_norm > self.max_norm:  # nor if it is NaN, as in the tutorial
             return gradients

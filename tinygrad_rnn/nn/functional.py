@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -76,27 +77,35 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Opt
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x, or negative_slope * x where it is not above 0."""
+    check.floats("leaky_relu", input)
+    check.options("leaky_relu", negative_slope=negative_slope)
     return ops.where(input > 0, input, input.clamp(max=0.0) * negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """x, or alpha * (e^x - 1) where it is not above 0."""
+    check.floats("elu", input)
+    check.options("elu", alpha=alpha)
     return ops.where(input > 0, input, input.clamp(max=0.0).expm1() * alpha)
 
 
 def silu(input: Tensor) -> Tensor:
     """x * sigmoid(x)."""
+    check.floats("silu", input)
     return input * input.sigmoid()
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta x)) / beta, and x where beta x is above the threshold; inf is for exact."""
+    check.floats("softplus", input)
+    check_type("softplus", Real, "a number", beta=beta, threshold=threshold)
     scaled = input * beta
     return ops.where(scaled > threshold, input, ops.softplus(scaled) / beta)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)), without overflow."""
+    check.floats("logsigmoid", input)
     return -ops.softplus(-input)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..creation import as_tensor
 from ..errors import DTypeError, OptionError, ShapeError, check_type, described
+from ..methods import named
 from ..random import Generator, host
 from ..tensor import Tensor
 from . import check
@@ -63,16 +64,19 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     return _write(tensor, np.full(tensor.shape, val))
 
 
+@named
 def zeros_(tensor: Tensor) -> Tensor:
     """Zeros."""
     return constant_(tensor, 0.0)
 
 
+@named
 def ones_(tensor: Tensor) -> Tensor:
     """Ones."""
     return constant_(tensor, 1.0)
 
 
+@named
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix."""
     return identity_(tensor)

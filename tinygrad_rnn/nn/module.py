@@ -174,6 +174,7 @@ class Module:
 
     def apply(self, fn: Callable[["Module"], Any]) -> Self:
         """Call a function on every module inside, then on this one."""
+        check_type("apply", Callable, "a function of a module", fn=fn)
         for module in self.children():
             module.apply(fn)
         fn(self)

@@ -147,6 +147,8 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or set them to zeros."""
+        if type(set_to_none) is not bool:  # before the call: this is done in every step
+            check_type(f"{self._name}.zero_grad", *FLAG[1:], set_to_none=set_to_none)
         for param in self._params():
             keep = param.grad is not None and not set_to_none
             param.grad = wrap(backend_of(param.array).zeros_like(param.array)) if keep else None
@@ -158,6 +160,7 @@ class Optimizer:
         """
         result = None
         if closure is not None:
+            check_type(f"{self._name}.step", Callable, "a function, or None", closure=closure)
             with enable_grad():
                 result = closure()
         values = [[group[key] for key in self._rules] for group in self.param_groups]

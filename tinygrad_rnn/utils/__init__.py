@@ -1,5 +1,6 @@
 """Around training: memory for time (``checkpoint``), states without a history, graphs drawn."""
 
+from collections.abc import Mapping
 from shutil import which
 from typing import Any
 
@@ -69,6 +70,7 @@ def draw(tensor: Tensor, names: Any = None) -> Drawing:
     """
     check_type("draw", Tensor, "a Tensor", tensor=tensor)
     names = dict(names.named_parameters()) if hasattr(names, "named_parameters") else names or {}
+    check_type("draw", Mapping, "a module, or a dict from names to Tensors", names=names)
     called = {id(leaf): name.replace('"', "'") for name, leaf in names.items()}
     queue: list[Any] = [tensor.node or tensor]
     numbers, lines = {id(queue[0]): 0}, ["digraph {"]

@@ -7,7 +7,7 @@ from ..engine.fused import record_outputs, through
 from ..engine.mode import enable_grad
 from ..engine.node import Node, births, wrap
 from ..engine.op import version_of
-from ..errors import GraphError, ShapeError, check_integers
+from ..errors import GraphError, ShapeError, check_integers, check_type
 from ..random import default_generator
 from ..tensor import Tensor
 
@@ -87,6 +87,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: boo
     >>> layer.weight.grad.shape
     (1, 3)
     """
+    check_type("checkpoint", Callable, "a function, then its arguments", function=function)
     run: Callable[[], Any] = lambda: function(*args, **kwargs)
     state = default_generator.get_state() if preserve_rng_state else None
     result, outputs, ends, done = _run(run, births())

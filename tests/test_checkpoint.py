@@ -22,9 +22,11 @@ TEXT = "to be, or not to be, that is the question: whether 'tis nobler in the mi
 
 
 class Model(nn.Module):
-    def __init__(self, vocabulary, hidden=12, layers=2):
+    def __init__(self, vocabulary, hidden=12, layers=2, cell="RNN"):
         super().__init__()
-        self.rnn = nn.RNN(vocabulary, hidden, num_layers=layers, dropout=0.3 * (layers > 1))
+        self.rnn = getattr(nn, cell)(
+            vocabulary, hidden, num_layers=layers, dropout=0.3 * (layers > 1)
+        )
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(self, ids, state=None):
@@ -57,7 +59,7 @@ class Run:
         if self.scheduler is not None:
             plateau = isinstance(self.scheduler, optim.lr_scheduler.ReduceLROnPlateau)
             self.scheduler.step(*[loss][:plateau])
-        self.state = state.detach()
+        self.state = tg.utils.detach(state)
         self.count += 1
         return loss.item()
 
@@ -143,8 +145,9 @@ def test_the_schedule_alone_may_be_new(tmp_path):
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-from test_checkpoint import Run
-run, (path, total, every) = Run(), (sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+from test_checkpoint import SCHEDULES, Run
+path, total, every, cell = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+run = Run(schedule=SCHEDULES["cosine"], cell=cell)
 import os
 if os.path.exists(path):
     run.load(path)
@@ -157,34 +160,39 @@ print(run.digest())
 """
 
 
-def start(path, total, every):
+def start(cell, path, total, every):
     code = SCRIPT.format(tests=os.path.dirname(__file__))
     return subprocess.Popen(
-        [sys.executable, "-c", code, str(path), str(total), str(every)],
+        [sys.executable, "-c", code, str(path), str(total), str(every), cell],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONHASHSEED": str(np.random.default_rng().integers(1000))},
     )
 
 
-def test_a_new_process_goes_on(tmp_path):
-    whole = start(tmp_path / "whole", 30, 1000).communicate()[0].split()[-1]
-    start(tmp_path / "parts", 13, 13).communicate()
-    assert start(tmp_path / "parts", 30, 1000).communicate()[0].split()[-1] == whole
+CELLS = ["RNN", "LSTM", "GRU"]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_new_process_goes_on(tmp_path, cell):
+    whole = start(cell, tmp_path / "whole", 30, 1000).communicate()[0].split()[-1]
+    start(cell, tmp_path / "parts", 13, 13).communicate()
+    assert start(cell, tmp_path / "parts", 30, 1000).communicate()[0].split()[-1] == whole
 
 
 @pytest.mark.slow
-def test_killed_at_random_points(tmp_path):
+@pytest.mark.parametrize("cell", CELLS)
+def test_killed_at_random_points(tmp_path, cell):
     """SIGKILL at 20 random points of a run that saves after every step; then it finishes."""
-    whole = start(tmp_path / "whole", 400, 1000).communicate()[0].split()[-1]
+    whole = start(cell, tmp_path / "whole", 400, 1000).communicate()[0].split()[-1]
     random = np.random.default_rng()
     for _ in range(20):
-        run = start(tmp_path / "killed", 400, 1)
+        run = start(cell, tmp_path / "killed", 400, 1)
         run.stdout.readline()
         time.sleep(random.uniform(0.0, 0.3))
         run.send_signal(signal.SIGKILL)
         run.communicate()
-    assert start(tmp_path / "killed", 400, 1).communicate()[0].split()[-1] == whole
+    assert start(cell, tmp_path / "killed", 400, 1).communicate()[0].split()[-1] == whole
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed"]
 
 

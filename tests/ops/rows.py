@@ -748,6 +748,32 @@ row(
     (0, 1),
 )
 
+
+def _layer_norm(d):
+    shape = tuple(n or 2 for n in d.shape(1))
+    last = shape[d.integer(0, len(shape) - 1) :]
+    x, weight, bias = d.array(shape, apart), d.array(last, real), d.array(last, real)
+    settings = {"shape": last, "eps": d.one_of(1e-5, 0.1)}
+    return (x, d.one_of(weight, None), d.one_of(bias, None)), settings
+
+
+def _layer_norm_value(x, weight, bias, shape, eps):
+    dims = tuple(range(-len(shape), 0))
+    centred = x - x.mean(dims, keepdims=True)
+    out = centred / np.sqrt((centred**2).mean(dims, keepdims=True) + eps)  # complex steps too
+    return out * (1 if weight is None else weight) + (0 if bias is None else bias)
+
+
+row(
+    "layer_norm",
+    _layer_norm,
+    _layer_norm_value,
+    lambda torch, x, w, b, shape, eps: torch.nn.functional.layer_norm(
+        x, shape, x.new_ones(shape) if w is None else w, b, eps
+    ),  # PyTorch has no second derivatives without a weight
+    (0, 1, 2),
+)
+
 # ---------------------------------------------------------------- recurrent
 
 

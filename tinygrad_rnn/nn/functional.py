@@ -65,11 +65,7 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Opt
     if input.shape[-len(shape) :] != shape:
         raise ShapeError(f"layer_norm: input has shape {input.shape}, expected {shape} at its end")
     check.like("layer_norm", ", the normalized_shape", shape, input.dtype, weight=weight, bias=bias)
-    dims = tuple(range(-len(shape), 0))
-    centred = input - input.mean(dims, keepdim=True)
-    out = centred / (centred.square().mean(dims, keepdim=True) + eps).sqrt()
-    out = out if weight is None else out * weight
-    return out if bias is None else out + bias
+    return ops.layer_norm(input, weight, bias, shape=shape, eps=float(eps))
 
 
 # ---------------------------------------------------------------- activations

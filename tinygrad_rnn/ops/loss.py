@@ -1,4 +1,4 @@
-"""Losses as fused ops: softmax cross entropy by a kernel, squared errors in a few array calls."""
+"""Losses and layer normalization as fused ops: by kernels, squared errors in a few array calls."""
 
 import math
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from ..backend import backend_of
 from ..engine.fused import FusedOp
 from ..engine.node import wrap
-from .elementwise import square, where
-from .reduce import log_softmax
+from .elementwise import sqrt, square, where
+from .reduce import log_softmax, mean
 
 
 def _cross_entropy(
@@ -59,3 +59,17 @@ def _mse_backward(
 
 
 mse = FusedOp(_mse, _mse_forward, _mse_backward, fresh=True)
+
+
+def _layer_norm(
+    x: Any, weight: Any, bias: Any, /, *, shape: tuple[int, ...], eps: float = 1e-5
+) -> Any:
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, which are of ``shape``."""
+    dims = tuple(range(-len(shape), 0))
+    centred = x - mean(x, axis=dims, keepdims=True)
+    out = centred / sqrt(mean(square(centred), axis=dims, keepdims=True) + eps)
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+layer_norm = FusedOp(_layer_norm)

@@ -12,6 +12,7 @@ The layers above check arguments; here a wrong one is not noticed.
 from .gru import *
 from .loss import *
 from .lstm import *
+from .norm import *
 from .optimizer import *
 from .rnn import *
 from .steppers import *

@@ -130,6 +130,11 @@ TABLE = {
         ("g[ignored] = 0", "pass", "an ignored row gets a gradient"),
         ("(smooth / classes - losses)", "smooth / classes", "label smoothing on top of the loss"),
         ("scale = grads[0] / total if", "scale = grads[0] if", "sum for mean")],
+    ("kernels/numpy/norm.py", "ops/test_fused.py -k layer_norm"): [
+        ("np.divide(scale, size, scale)", "np.divide(scale, size - 0.5, scale)", "the unbiased variance"),
+        ("np.subtract(g_x, np.divide(mean, size, mean), g_x)", "pass", "what x does to the mean"),
+        ("np.multiply(normed, np.divide(along, size, along), room)", "0", "what x does to the variance"),
+        ("row_sum(np.multiply(g, normed, room))", "row_sum(g)", "the weight's gradient is the bias's")],
     ("kernels/numpy/optimizer.py", "kernels/test_numpy_kernels.py -k adam"): [
         ("root = sqrt(1 - beta2**step)", "root = 1.0", "Adam's bias correction of v"),
         ("lr * root / (1 - beta1**step)", "lr * root", "Adam's bias correction of m"),
@@ -153,8 +158,6 @@ TABLE = {
         ("0.0 if p == 1.0 else 1.0 / (1.0 - p)", "1.0", "dropout not scaled"),
         ('check.ids("embedding", "input", input, weight.shape[0])', "pass",
          "ids not range-checked: -1 is the last row"),
-        ("centred.square().mean(dims, keepdim=True) + eps", "input.var(dims, 1, True) + eps",
-         "layer norm with the unbiased variance", "nn/test_functional.py"),
         ("else weight.sum()\n", "else losses.numel()\n", "a weighted mean by the count",
          "nn/test_losses.py"),
         ("kept = target != ignore", "kept = target == target", "ignore_index ignored",

@@ -98,8 +98,12 @@ IN_WORDS: dict[str, str] = {
         __iand__ __ior__ __neg__ __abs__ __invert__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__
         __getitem__ __setitem__ __len__ __iter__ __bool__ __float__ __int__ __index__ __hash__
         __deepcopy__ __repr__ __dlpack_device__ __array_namespace__
+        equal new_full new_ones new_zeros repeat t
     """,
-    "tg": "Error CheckpointError",  # one base class, and the one that others than us raise nowhere
+    # One base class, and the one that others than us raise nowhere; then PyTorch's rule.
+    "tg": "Error CheckpointError long double float int inference_mode randn_like equal",
+    "tg.nn": "ELU LeakyReLU LogSigmoid SiLU Softplus",
+    "tg.nn.LSTM": "flatten_parameters",
     "tg.nn.functional": """
         mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss
         binary_cross_entropy_with_logits

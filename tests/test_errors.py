@@ -226,6 +226,12 @@ F.one_hot(two, 2.0)
     DTypeError: one_hot: num_classes is 2.0
 nn.LogSoftmax("a")
     DTypeError: nn.LogSoftmax: dim is 'a', expected an integer
+nn.ELU("a")
+    DTypeError: nn.ELU: alpha is 'a', expected a number
+nn.LeakyReLU(NAN)
+    OptionError: nn.LeakyReLU: negative_slope is nan
+nn.Softplus("a")
+    DTypeError: nn.Softplus: beta is 'a', expected a number
 nn.Flatten(1.5)
     DTypeError: nn.Flatten: start_dim is 1.5, expected an integer
 """
@@ -869,6 +875,10 @@ tg.zeros_like([1.0])
     DTypeError: zeros_like: input is list, expected a Tensor
 tg.ones_like(3.0)
     DTypeError: ones_like: input is float, expected a Tensor
+tg.randn_like([1.0])
+    DTypeError: randn_like: input is list, expected a Tensor
+tg.randn_like(two)
+    DTypeError: randn_like: got the dtype int64, expected float32 or float64
 tg.full_like(x, 1, dtype="complex64")
     DTypeError: full_like: got the dtype 'complex64'
 tg.as_tensor(1j)
@@ -1048,6 +1058,22 @@ two.register_hook(print)
     GraphError: register_hook: this tensor does not require grad
 two.retain_grad()
     GraphError: retain_grad: this tensor does not require grad
+x.repeat(2)
+    ShapeError: repeat: got 1 sizes, expected 3 at least
+x.t()
+    ShapeError: t: got the shape (4, 2, 3), expected at most 2 dims; use mT
+x.new_zeros(-1)
+    ShapeError: new_full: negative dimensions
+x.new_ones("a")
+    DTypeError: new_ones: got ('a',), expected integers
+x.new_full((2,), 1.0, dtype="complex64")
+    DTypeError: new_full: got the dtype 'complex64'
+x.equal(3)
+    DTypeError: equal: other is int, expected a Tensor
+x.to("gpu")
+    DTypeError: to: got the dtype 'gpu', expected ... or a device such as 'cpu'
+iter(tg.tensor(1.0))
+    DTypeError: len: a 0-d tensor has no length, and nothing to iterate over
 x.sub_(None)
     DTypeError: sub_: got None, expected a Tensor or a number
 x.detach().clamp_()
@@ -1407,6 +1433,8 @@ tg.autograd.grad(x * 2, x, tg.ones(2))
 tg.autograd.grad(x * 2, x, [None, None])
     GraphError: grad: got 2 grad_outputs, expected 1
 tg.no_grad()(3)
+    DTypeError: no_grad: function is int, expected a function to decorate
+tg.inference_mode(3)
     DTypeError: no_grad: function is int, expected a function to decorate
 tg.enable_grad(3)
     DTypeError: enable_grad: function is int

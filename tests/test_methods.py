@@ -1,5 +1,7 @@
 """The functions made of several ops: what NumPy gives, and the slope of that."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from oracle import assert_close, difference, gradients, outputs_of
 from strategies import Draw, real
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.errors import ShapeError
 from tinygrad_rnn.methods import named
 
 
@@ -186,3 +189,79 @@ def test_functions_take_input_by_name():
     assert tg.softmax(input=x, dim=1).tolist() == x.softmax(1).tolist()
     assert tg.sum(input=x, dim=1).tolist() == [3]
     assert tg.nn.functional.relu(input=x).tolist() == x.tolist()
+
+
+# ---------------------------------------------------------------- names that PyTorch users reach for
+
+
+def test_dtypes_under_their_other_names():
+    assert (tg.float, tg.double, tg.int, tg.long) == ("float32", "float64", "int32", "int64")
+    assert tg.zeros(2, dtype=tg.long).dtype == tg.int64
+
+
+@given(data=st.data())
+def test_repeat_is_tile_of_all_dims(data):
+    d = Draw(data.draw)
+    shape = d.shape()
+    x, times = tg.tensor(d.array(shape, real)), [d.integer(0, 2) for _ in range(len(shape) + 1)]
+    np.testing.assert_array_equal(x.repeat(*times).numpy(), np.tile(x.numpy(), times))
+    np.testing.assert_array_equal(x.repeat(times[1:]).numpy(), np.tile(x.numpy(), times[1:]))
+    with pytest.raises(ShapeError, match="repeat: got 0 sizes, expected 2"):
+        tg.ones(2, 2).repeat()
+
+
+def test_t():
+    x = tg.ones(2, 3, requires_grad=True)
+    assert (x.t().shape, tg.ones(3).t().shape, tg.tensor(1.0).t().shape) == ((3, 2), (3,), ())
+    (x.t() * tg.arange(6.0).reshape(3, 2)).sum().backward()
+    assert x.grad.tolist() == [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]
+    with pytest.raises(ShapeError, match=r"t: got the shape \(1, 1, 1\)"):
+        tg.ones(1, 1, 1).t()
+
+
+def test_equal_is_of_shape_and_elements():
+    x = tg.tensor([1.0, 2.0])
+    assert x.equal(tg.tensor([1.0, 2.0]))
+    assert tg.equal(x, x.clone())
+    assert not x.equal(tg.tensor([1.0, 3.0]))
+    assert not x.equal(tg.tensor([[1.0, 2.0]]))
+    assert not tg.equal(tg.tensor(math.nan), tg.tensor(math.nan))
+    assert tg.equal(tg.zeros(0), tg.zeros(0))
+
+
+def test_new_tensors_are_like_the_one_that_is_asked(device):
+    x = tg.ones(2, dtype="float64", device=device, requires_grad=True)
+    for made, value in [
+        (x.new_zeros(3, 1), 0),
+        (x.new_ones((3, 1)), 1),
+        (x.new_full((3, 1), 7), 7),
+    ]:
+        assert (made.shape, made.dtype, made.device) == ((3, 1), x.dtype, x.device)
+        assert made.cpu().tolist() == [[value]] * 3
+        assert made.is_leaf
+        assert not made.requires_grad
+    other = x.new_zeros(2, dtype=tg.long, device="cpu")
+    assert (other.dtype, other.device) == ("int64", "cpu")
+
+
+def test_randn_like_draws_what_randn_draws(device):
+    x = tg.zeros(2, 3, dtype="float64", device=device)
+    found = tg.randn_like(x, generator=tg.Generator().manual_seed(3), requires_grad=True)
+    wanted = tg.randn(2, 3, dtype="float64", generator=tg.Generator().manual_seed(3))
+    assert found.cpu().tolist() == wanted.tolist()
+    assert (found.device, found.requires_grad) == (x.device, True)
+    assert tg.randn_like(x, dtype="float32").dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "name", ["max", "sort", "std", "unbind", "flatten", "norm", "topk", "split"]
+)
+def test_functions_take_arrays(name):
+    """Such as x.data, which is one."""
+    array, more = np.arange(6.0).reshape(2, 3), [1] * (name in ("topk", "split"))
+    found, wanted = (getattr(tg, name)(x, *more) for x in (array, tg.tensor(array)))
+    for one, two in zip(
+        *[x if isinstance(x, tuple) else [x] for x in (found, wanted)], strict=True
+    ):
+        assert isinstance(one, tg.Tensor)
+        assert one.equal(two)

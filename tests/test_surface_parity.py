@@ -46,6 +46,7 @@ DIFFERENT = {
     "tg.nn.utils.clip_grad_norm_: error_if_nonfinite": "raises unless told otherwise",
     "tg.from_dlpack: x": "by position only in the standard",
     "tg.from_numpy: array": "by position only there",
+    "tg.inference_mode: function": "for use as a decorator: by position",
     "tg.no_grad: function": "for use as a decorator: by position",
     "tg.set_default_dtype: dtype": "by position only there",
     "tg.split: split_size": "the function's name there is longer than the method's",

@@ -7,21 +7,25 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 from . import array_api, autograd, creation, cuda, data, functions, nn, optim, sampling, utils
 from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
-from .engine.mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .engine.mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .errors import CheckpointError, Error
 from .functions import *
 from .random import Generator, manual_seed
 from .sampling import *
 from .tensor import Tensor, device, float32, float64, int32, int64
 from .tensor import bool_ as bool
+from .tensor import float32 as float
+from .tensor import float64 as double
+from .tensor import int32 as int
+from .tensor import int64 as long
 
 __version__ = "0.1.0"
 
 # fmt: off
 __all__ = [
     "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "cuda", "data", "device",
-    "enable_grad", "float32", "float64", "int32", "int64", "is_grad_enabled", "load_checkpoint",
-    "manual_seed", "nn", "no_grad", "optim", "save_checkpoint", "set_grad_enabled", "utils",
+    "double", "enable_grad", "float", "float32", "float64", "inference_mode", "int", "int32", "int64",
+    "is_grad_enabled", "load_checkpoint", "long", "manual_seed", "nn", "no_grad", "optim", "save_checkpoint", "set_grad_enabled", "utils",
 ]
 # fmt: on
 __all__ += creation.__all__

@@ -15,7 +15,7 @@ from .tensor import Tensor, as_dtype, on_host
 __all__ = [
     "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_dlpack", "from_numpy", "full",
     "full_like", "get_default_dtype", "linspace", "ones", "ones_like", "rand", "randint", "randn",
-    "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
+    "randn_like", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]
 # fmt: on
 
@@ -212,6 +212,16 @@ def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, dev
         _shape("randn", size), _float(dtype, "randn").type
     )
     return _made("randn", array, dtype, device, requires_grad)
+
+
+@named
+def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None,
+               device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
+    """As :func:`randn`, in another tensor's shape, dtype and place."""
+    errors.check_type("randn_like", Tensor, "a Tensor", input=input)
+    place = input.device if device is None else device
+    like = {"dtype": dtype or input.dtype, "device": place, "requires_grad": requires_grad}
+    return randn(*input.shape, generator=generator, **like)
 
 
 def randint(low: int = 0, high: Any = None, size: Any = None, *,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import ops
+from .backend import backends
 from .creation import as_tensor
 from .einsum import einsum
 from .engine.op import check_dim
@@ -24,6 +25,8 @@ def _f(method: F) -> F:
     def function(*args: Any, **settings: Any) -> Any:
         if "input" in settings:
             args = (settings.pop("input"), *args)
+        if args and type(args[0]) in backends:  # an array, as of x.data
+            args = (as_tensor(args[0]), *args[1:])
         return method(*args, **settings)
 
     return wraps(method)(function)  # type: ignore[return-value]
@@ -33,7 +36,7 @@ def _f(method: F) -> F:
 __all__ = [
     "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bmm",
     "broadcast_to", "cat", "ceil", "chunk", "clamp", "clone", "concat", "cos", "cumsum", "div",
-    "dot", "einsum", "eq", "exp", "expand", "expm1", "flatten", "flip", "floor", "floor_divide",
+    "dot", "einsum", "eq", "equal", "exp", "expand", "expm1", "flatten", "flip", "floor", "floor_divide",
     "gather", "ge", "gt", "index_select", "is_tensor", "isfinite", "isinf", "isnan", "le", "log",
     "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "lt",
     "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul",
@@ -64,7 +67,7 @@ index_select, gather, take_along_dim = _f(T.index_select), _f(T.gather), _f(T.ta
 narrow, select, logical_and = _f(T.narrow), _f(T.select), _f(T.logical_and)
 logical_or, logical_not, eq, ne = _f(T.logical_or), _f(T.logical_not), _f(T.eq), _f(T.ne)
 lt, le, gt, ge, isnan, isinf = _f(T.lt), _f(T.le), _f(T.gt), _f(T.ge), _f(T.isnan), _f(T.isinf)
-isfinite, allclose = _f(T.isfinite), _f(T.allclose)
+isfinite, allclose, equal = _f(T.isfinite), _f(T.allclose), _f(T.equal)
 # fmt: on
 
 

@@ -178,6 +178,11 @@ class Methods(Value):
             near = (self - other).abs() <= abs(other) * rtol + atol
         return Bool((self.eq(other) | near).all().array)
 
+    def equal(self, other: Any) -> Bool:
+        """Whether shape and all elements are the same."""
+        errors.check_type("equal", Value, "a Tensor", other=other)
+        return self.shape == other.shape and Bool(self.eq(other).all().array)
+
     def masked_fill(self, mask: Any, value: Operand) -> Self:
         """``value`` where ``mask``, else itself."""
         return ops.where(mask_of("masked_fill", "mask", mask), value, self)
@@ -398,6 +403,12 @@ class Methods(Value):
             axes[one], axes[two] = two, one
         return ops.permute_dims(self, tuple(axes))
 
+    def t(self) -> Self:
+        """The dims of a matrix exchanged; a vector, a number as they are."""
+        if self.ndim > 2:
+            raise ShapeError(f"t: got the shape {self.shape}, expected at most 2 dims; use mT")
+        return self.T
+
     def movedim(self, source: Any, destination: Any) -> Self:
         """Dims moved to other places, the rest in order."""
         both = _several(source), _several(destination)
@@ -430,6 +441,13 @@ class Methods(Value):
             errors.check_integers("tile", 0, dims=n)
             x = ops.concat([x] * n, axis=dim) if n else x.narrow(dim, 0, 0)
         return x
+
+    def repeat(self, *repeats: Any) -> Self:
+        """As :meth:`tile`, with a number for each dim at least."""
+        times = sizes_of("repeat", repeats)
+        if len(times) < self.ndim:
+            raise ShapeError(f"repeat: got {len(times)} sizes, expected {self.ndim} at least")
+        return self.tile(times)
 
     def roll(self, shifts: Any, dims: Any = None) -> Self:
         """Moved along dims, around the end; without dims, in the order of the elements."""

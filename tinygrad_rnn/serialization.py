@@ -108,7 +108,10 @@ def load_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
-        length = int.from_bytes(file.read(8), "little")
+        if (start := file.read(8))[:2] == b"PK":
+            way = "load it there, and hand over the state_dict: model.load_state_dict(state_dict)"
+            raise ValueError(f"it is a zip archive, as torch.save writes: {way}")
+        length = int.from_bytes(start, "little")
         # The wrong file may be a huge one; safetensors has this limit for headers, too.
         if length > min(status.st_size - 8, 100_000_000):
             raise ValueError(f"it is cut short or no safetensors file: a header of {length} bytes")

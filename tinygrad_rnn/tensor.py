@@ -16,7 +16,7 @@ from .engine.node import Node, Value, assign, births, check_fits, check_view, ch
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
-from .methods import Bool, Float, Int, Methods, named
+from .methods import Bool, Float, Int, Methods, named, sizes_of
 
 float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
 
@@ -188,7 +188,7 @@ class Tensor(Methods):
 
     def __len__(self) -> Int:
         if not self.ndim:
-            raise DTypeError("len: a 0-d tensor has no length")
+            raise DTypeError("len: a 0-d tensor has no length, and nothing to iterate over")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Self]:
@@ -315,6 +315,22 @@ class Tensor(Methods):
     def bool(self) -> Self: "As bool: true where not 0."; return self.to(bool_)
 
     # fmt: on
+
+    def new_full(
+        self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None
+    ) -> Self:  # fmt: skip
+        """One value in a shape, in this tensor's dtype and place."""
+        kind = as_dtype(dtype or self.dtype, "new_full")
+        made = self._from_host(np.full(sizes_of("new_full", (size,)), fill_value, kind))
+        return made.to(device=device)
+
+    def new_zeros(self, *size: Any, **how: Any) -> Self:
+        """Zeros in a shape, in this tensor's dtype and place."""
+        return self.new_full(sizes_of("new_zeros", size), 0, **how)
+
+    def new_ones(self, *size: Any, **how: Any) -> Self:
+        """Ones in a shape, in this tensor's dtype and place."""
+        return self.new_full(sizes_of("new_ones", size), 1, **how)
 
     # ------------------------------------------------------------ in place
 
@@ -455,11 +471,21 @@ def as_dtype(dtype: Any, name: str) -> Any:
         found = None
     if found is None or found.kind not in "biuf" or found == np.float16 or found.itemsize > 8:
         known = "float32, float64, an integer type or bool"
+        known += ", or a device such as 'cpu'" if name == "to" else ""
         raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}")
     return found.newbyteorder("=")
 
 
-for name in ("add_", "sub_", "mul_", "div_", "clamp_", "fill_", "copy_"):  # as in `methods`
+for name in (
+    "add_",
+    "sub_",
+    "mul_",
+    "div_",
+    "clamp_",
+    "fill_",
+    "copy_",
+    "new_full",
+):  # as in `methods`
     setattr(Tensor, name, named(vars(Tensor)[name]))
 
 Value.kind = Tensor

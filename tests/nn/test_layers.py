@@ -211,6 +211,11 @@ def test_named_modules_in_order():
         (nn.ReLU, lambda x: np.maximum(x, 0)),
         (nn.Sigmoid, lambda x: 1 / (1 + np.exp(-x))),
         (nn.Identity, lambda x: x),
+        (nn.SiLU, lambda x: x / (1 + np.exp(-x))),
+        (nn.LogSigmoid, lambda x: -np.log1p(np.exp(-x))),
+        (nn.LeakyReLU, lambda x: np.where(x > 0, x, 0.01 * x)),
+        (nn.ELU, lambda x: np.where(x > 0, x, np.expm1(x))),
+        (nn.Softplus, lambda x: np.log1p(np.exp(x))),
     ],
 )
 def test_activations(layer, reference):

@@ -213,11 +213,17 @@ def test_embedding(torch, rows, features, padding, lead, dtype, seed):
     agree(numbers, found[:1], found[1:], leaves)
 
 
-@pytest.mark.parametrize("name", ["Tanh", "ReLU", "Sigmoid", "Identity"])
-def test_activations(torch, name):
+ACTIVATIONS = [(name, {}) for name in "Tanh ReLU Sigmoid Identity SiLU LogSigmoid".split()]
+ACTIVATIONS += [("ELU", {"alpha": 0.5}), ("LeakyReLU", {"negative_slope": 0.2}), ("ELU", {})]
+ACTIVATIONS += [("LeakyReLU", {}), ("Softplus", {}), ("Softplus", {"beta": 2.0, "threshold": 3.0})]
+
+
+@pytest.mark.parametrize(("name", "options"), ACTIVATIONS)
+def test_activations(torch, name, options):
     numbers = Numbers(torch, 0, "float64")
     x = numbers.pair(4, 5)
-    agree(numbers, [getattr(torch.nn, name)()(x[0])], [getattr(nn, name)()(x[1])], [x])
+    theirs, ours = getattr(torch.nn, name)(**options), getattr(nn, name)(**options)
+    agree(numbers, [theirs(x[0])], [ours(x[1])], [x])
 
 
 def test_sequential_names_and_slices(torch):

@@ -96,6 +96,9 @@ class no_grad(_Switch):
     _mode = False
 
 
+inference_mode = no_grad  # PyTorch's other name for it
+
+
 class enable_grad(_Switch):
     """Record inside, also within :class:`no_grad`, as in PyTorch."""
 

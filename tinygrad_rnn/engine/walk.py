@@ -128,11 +128,7 @@ def walk_back(
         plan, parents = node.plan, node.parents
         for cell, count in node.versions:
             if cell[0] != count:
-                raise GraphError(
-                    f"backward: a tensor that {plan.name} needs for its gradient was changed "
-                    "in place after the forward pass; clone() it before changing it, or use the "
-                    "operation that makes a new tensor"
-                )
+                raise GraphError(f"backward: a tensor that {plan.name} needs {_CHANGED}")
         if plan.count:
             pending.select(node, g)
         else:
@@ -158,6 +154,12 @@ def walk_back(
     return pending.leaves
 
 
+_CHANGED = (
+    "for its gradient was changed in place after the forward pass. Was it a parameter, by an "
+    "optimizer's step()? Then call backward() before that, and detach a state that is carried over: "
+    "tg.utils.detach(state). Else clone() it before changing it, or use the operation that makes a "
+    "new tensor"
+)
 _FREED = (
     "backward: this graph was already walked and its saved values are freed. If a hidden state was "
     "carried over from an earlier step, detach it first: h = h.detach(), or tg.utils.detach(state) "

@@ -9,9 +9,13 @@ from . import check, init
 from . import functional as F
 from .module import Module, Parameter
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "HuberLoss"]
-__all__ += ["Identity", "L1Loss", "LayerNorm", "Linear", "LogSoftmax", "MSELoss", "NLLLoss", "ReLU"]
-__all__ += ["Sigmoid", "SmoothL1Loss", "Softmax", "Tanh"]
+# fmt: off
+__all__ = [
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "ELU", "Embedding", "Flatten", "HuberLoss",
+    "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss",
+    "NLLLoss", "ReLU", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
+]
+# fmt: on
 
 
 class Layer(Module):
@@ -164,6 +168,35 @@ class ReLU(_Plain, of=F.relu):
 
 class Sigmoid(_Plain, of=F.sigmoid):
     """1 / (1 + e^-x)."""
+
+
+class SiLU(_Plain, of=F.silu):
+    """x * sigmoid(x)."""
+
+
+class LogSigmoid(_Plain, of=F.logsigmoid):
+    """log(sigmoid(x)), without overflow."""
+
+
+class LeakyReLU(Functional, of=F.leaky_relu):
+    """x, or negative_slope * x where it is not above 0."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__(negative_slope=negative_slope)
+
+
+class ELU(Functional, of=F.elu):
+    """x, or alpha * (e^x - 1) where it is not above 0."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__(alpha=alpha)
+
+
+class Softplus(Functional, of=F.softplus):
+    """log(1 + e^(beta x)) / beta."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__(beta=beta, threshold=threshold)
 
 
 class _AlongDim(Functional):

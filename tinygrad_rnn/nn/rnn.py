@@ -197,6 +197,8 @@ class RNNBase(_Recurrent):
                 self._add_weights(f"_l{layer}{direction}", size, bias)
         self.reset_parameters()
 
+    def flatten_parameters(self) -> None: "Nothing: of use on PyTorch's GPUs alone."  # fmt: skip
+
     def _run(self, input: Tensor, state: Any, lengths: Any) -> Sequence[Tensor]:
         """The output, and the parts of the last state."""
         weight = self.weight_ih_l0

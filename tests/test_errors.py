@@ -232,6 +232,16 @@ nn.LeakyReLU(NAN)
     OptionError: nn.LeakyReLU: negative_slope is nan
 nn.Softplus("a")
     DTypeError: nn.Softplus: beta is 'a', expected a number
+nn.Linear(3, 2, bias=None)
+    OptionError: nn.Linear: bias is None, expected True or False
+nn.LayerNorm(3, elementwise_affine="no")
+    OptionError: nn.LayerNorm: elementwise_affine is 'no'
+F.linear(x, None)
+    DTypeError: linear: weight is NoneType, expected a Tensor
+F.embedding(two, [1.0])
+    DTypeError: embedding: weight is list, expected a Tensor
+F.layer_norm(x, 3, "a")
+    DTypeError: layer_norm: weight is str, expected a Tensor
 nn.Flatten(1.5)
     DTypeError: nn.Flatten: start_dim is 1.5, expected an integer
 """
@@ -547,6 +557,8 @@ model.to(dtype="int64")
     DTypeError: int64
 model.load_weights("/no/such/file.safetensors")
     MissingFile: /no/such/file
+nn.ModuleDict("ab")
+    DTypeError: nn.ModuleDict: got str, expected a dict of modules, or pairs of a name and a module
 linear.apply(3)
     DTypeError: apply: fn is int, expected a function of a module
 """
@@ -840,7 +852,7 @@ tg.randint(5, 5, (2,))
 tg.randint(5)
     OptionError: randint ... as in randint(10, (2, 3))
 tg.randperm(-1)
-    ShapeError: randperm: got the shape (-1,)
+    OptionError: randperm: n is -1, expected at least 0
 tg.manual_seed(-1)
     OptionError: manual_seed: seed is -1
 tg.manual_seed(1.5)
@@ -875,6 +887,12 @@ tg.zeros_like([1.0])
     DTypeError: zeros_like: input is list, expected a Tensor
 tg.ones_like(3.0)
     DTypeError: ones_like: input is float, expected a Tensor
+tg.full((2,), tg.ones(2))
+    ShapeError: full: fill_value has the shape (2,), expected a number
+tg.zeros(2, dtype={"a": 1})
+    DTypeError: zeros: got the dtype {'a': 1}
+tg.flip("a")
+    DTypeError: flip
 tg.randn_like([1.0])
     DTypeError: randn_like: input is list, expected a Tensor
 tg.randn_like(two)
@@ -1058,6 +1076,14 @@ two.register_hook(print)
     GraphError: register_hook: this tensor does not require grad
 two.retain_grad()
     GraphError: retain_grad: this tensor does not require grad
+x.clamp(1j)
+    DTypeError: clamp: min is complex, expected a number, or None
+x.clamp(max=tg.ones(3))
+    DTypeError: clamp: max is float32 of shape (3,), expected a number, or None
+x.gather(0, 3)
+    DTypeError: gather: index is int, expected a Tensor of indices
+x.take_along_dim([0])
+    DTypeError: take_along_dim: indices is list, expected a Tensor
 x.repeat(2)
     ShapeError: repeat: got 1 sizes, expected 3 at least
 x.t()
@@ -1226,7 +1252,7 @@ tg.einsum("i,j", tg.ones(2))
 tg.einsum("i->j", tg.ones(2))
     OptionError: einsum: 'i->j' is no equation
 tg.einsum(tg.ones(2), "i")
-    DTypeError: einsum: operand 0 is str
+    DTypeError: einsum: equation is float32 of shape (2,), expected text, as in
 x.reshape(5, 5)
     ShapeError: reshape ... (4, 2, 3)
 x.reshape(-1, -1)

@@ -897,3 +897,18 @@ def test_joining_takes_a_list_of_tensors(join):
         join([x, [1.0]])
     with pytest.raises(ValueError, match="got no tensors"):
         join([])
+
+
+def test_leaves_and_views_can_be_pickled():
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    x.grad = tg.ones(2, 2)
+    for view in (x.detach()[0], x.detach().T, x.detach()[:, 1]):
+        again = pickle.loads(pickle.dumps(view))
+        assert again.tolist() == view.tolist()
+        assert (again.source, again.epoch) == (None, None)
+    again = pickle.loads(pickle.dumps(x))
+    assert (again.tolist(), again.grad.tolist()) == (x.tolist(), x.grad.tolist())
+    assert again.requires_grad
+    assert pickle.loads(pickle.dumps(tg.nn.Parameter(x.detach()))).name == "parameter"
+    with pytest.raises(GraphError, match=r"pickle: .*detach\(\)"):
+        pickle.dumps(x * 2.0)

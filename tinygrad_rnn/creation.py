@@ -140,6 +140,8 @@ def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """One value everywhere."""
     value = _array(fill_value, dtype, "full")
+    if value.ndim:
+        raise errors.ShapeError(f"full: fill_value has the shape {value.shape}, expected a number")
     array = np.full(_shape("full", (size,)), value)
     return _made("full", array, value.dtype, device, requires_grad)
 
@@ -242,5 +244,6 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """The integers below n in random order."""
     found = as_dtype(dtype or np.int64, "randperm")
-    array = host("randperm", generator).permutation(*_shape("randperm", (n,)))
+    errors.check_integers("randperm", 0, n=n)
+    array = host("randperm", generator).permutation(n)
     return _made("randperm", array, found, device, requires_grad)

@@ -20,6 +20,7 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     given = operands[0] if len(operands) == 1 and not isinstance(operands[0], Value) else operands
     tensors: list[Any] = list(given)
+    check_type("einsum", str, "text, as in 'ij,jk->ik'", equation=equation)
     check_type("einsum", Value, "a Tensor", **{f"operand {i}": x for i, x in enumerate(tensors)})
     terms, result = _terms(equation, [x.ndim for x in tensors])
     sizes: dict[str, int] = {}

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
+from numbers import Real
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -166,6 +167,7 @@ class Methods(Value):
         """No smaller than ``min``, no larger than ``max``: numbers, or None."""
         if min is None and max is None:
             raise errors.OptionError("clamp: min and max are both None, expected at least one")
+        errors.check_type("clamp", Real | None, "a number, or None", min=min, max=max)
         return ops.clip(self, min, max)
 
     def where(self, condition: Any, other: Operand) -> Self:
@@ -520,6 +522,7 @@ class Methods(Value):
 
     def take_along_dim(self, indices: Any, dim: Int | None = None) -> Self:
         """Elements named by their place along one dim; the other dims as in ``indices``."""
+        errors.check_type("take_along_dim", (Value, *backends), "a Tensor", indices=indices)
         if dim is None:
             return self.flatten().gather(0, indices.flatten())
         dim = check_dim("take_along_dim", dim, self.shape)
@@ -531,6 +534,7 @@ class Methods(Value):
     def gather(self, dim: Int, index: Any) -> Self:
         """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of ``index``."""
         dim = check_dim("gather", dim, self.shape)
+        errors.check_type("gather", (Value, *backends), "a Tensor of indices", index=index)
         if index.ndim != self.ndim:
             raise ShapeError(f"gather: index has shape {index.shape}, expected {self.ndim} dims")
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
@@ -542,5 +546,5 @@ class Methods(Value):
 for name, method in list(vars(Methods).items()):
     if name[0] != "_" and callable(method):
         method.__qualname__ = method.__name__
-        if name in ("max", "min") or not hasattr(ops, name):
+        if name in ("flip", "max", "min") or not hasattr(ops, name):
             setattr(Methods, name, named(method))

@@ -1,6 +1,5 @@
 """Tensor: an array, its gradient and its place in the graph; what it can do is in `methods`."""
 
-import math
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,7 +11,18 @@ from . import ops
 from .backend import backend_of, backends, find, libraries
 from .backend.standard import numpy_dtype
 from .engine.mode import is_grad_enabled
-from .engine.node import Node, Value, assign, births, check_fits, check_view, check_writable, wrap
+from .engine.node import (
+    RETAIN,
+    Node,
+    Value,
+    assign,
+    births,
+    check_fits,
+    check_view,
+    check_writable,
+    take_over,
+    wrap,
+)
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
@@ -215,6 +225,12 @@ class Tensor(Methods):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and not self.ndim else format(repr(self), spec)
 
+    def __getstate__(self) -> Any:
+        if self.node is not None:
+            raise GraphError("pickle: only leaves can be pickled; use x.detach()")
+        state: Any = object.__getstate__(self)  # attributes, slots
+        return state[0], state[1] | {"source": None, "epoch": None}  # a view, on its own
+
     def __deepcopy__(self, memo: dict[Int, Any]) -> Self:
         if self.node is not None:
             raise GraphError("deepcopy: only leaves can be copied; use x.detach().clone()")
@@ -260,7 +276,7 @@ class Tensor(Methods):
                 tensor.grad = g.clone() if tensor.grad is None else tensor.grad + g
 
         if self.node is not None or not self.requires_grad:
-            self._hook("retain_grad", keep, math.inf)  # after all others, and once
+            self._hook("retain_grad", keep, RETAIN)
 
     def register_hook(self, hook: Callable[["Tensor"], Any]) -> Callable[[], None]:
         """Call ``hook(grad)`` when the gradient is known; what it returns replaces it.
@@ -374,7 +390,8 @@ class Tensor(Methods):
             raise GraphError(f"{name}: this view cannot be changed in place while recording; {way}")
         base._become(name, ops.put(base, result, index))
         fresh = ops.getitem(base, index)
-        self.node, self.epoch, self.needs_grad = fresh.node, fresh.epoch, fresh.needs_grad
+        take_over(self, fresh.node)
+        self.epoch = fresh.epoch
         return self
 
     # fmt: off
@@ -467,7 +484,7 @@ def as_dtype(dtype: Any, name: str) -> Any:
     """A NumPy dtype that tensors can have."""
     try:
         found = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         found = None
     if found is None or found.kind not in "biuf" or found == np.float16 or found.itemsize > 8:
         known = "float32, float64, an integer type or bool"

@@ -339,3 +339,20 @@ def test_an_error_of_the_function_leaves_its_inputs_alone():
         gradcheck(function, x)
     assert calls[-1] != before
     assert x.tolist() == before
+
+
+def test_under_no_grad_it_checks_all_the_same():
+    x = leaf(3)
+    with tg.no_grad():
+        assert gradcheck(lambda x: x**3, x)
+        assert gradgradcheck(lambda x: x**3, x)
+        broken = declared(lambda g, y, xp: g * y, None)
+        assert not gradcheck(broken, (x, leaf(3).detach()), raise_exception=False)
+        wrong = lambda x: x.detach() * x * x  # its first derivative is wrong, and so is the second
+        assert not gradgradcheck(wrong, x, raise_exception=False)
+
+
+def test_cotangents_that_are_given_stay_as_they_are():
+    u = tg.ones(3, dtype="float64")
+    assert gradgradcheck(lambda x: x**3, leaf(3), u)
+    assert not u.requires_grad

@@ -358,3 +358,11 @@ def test_an_output_that_is_a_leaf_is_not_asked_for():
     x.register_hook(lambda g: seen.append("x"))
     assert [g.tolist() for g in grad([x, y], x)] == [[1]]
     assert seen == ["x"]
+
+
+def test_one_cotangent_is_not_for_several_outputs():
+    x = tg.ones(2, requires_grad=True)
+    with pytest.raises(GraphError, match="grad: got 1 grad_outputs, expected 2"):
+        tg.autograd.grad([x * 2.0, x * 3.0], x, tg.ones(2))
+    with pytest.raises(DTypeError, match="grad: gradient is a int"):
+        tg.autograd.grad(x * 2.0, x, 3)

@@ -518,3 +518,37 @@ def test_nodes_point_to_parents_and_never_to_outputs():
         stack += [p for p in node.parents if isinstance(p, Node)]
     assert all(a.birth > b.birth for a, b in zip(seen, seen[1:], strict=False))
     assert repr(y.node) == "<exp>"
+
+
+def test_retain_grad_follows_a_change_in_place():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    y.retain_grad()
+    y.mul_(3.0)
+    (y * 5.0).sum().backward()
+    assert y.grad.tolist() == [5, 5]
+    assert x.grad.tolist() == [30, 30]
+    y = x * 2.0
+    view = y[0]
+    view.retain_grad()
+    view *= 3.0
+    (view * 5.0).backward()
+    assert view.grad.item() == 5.0
+
+
+def test_a_gradient_that_a_hook_keeps_is_its_own():
+    """What comes later is added to a sum that nobody else holds."""
+    x, kept = leaf(1.0, 2.0), []
+    y = x * 1.0
+    y.register_hook(lambda g: kept.append(g * 2.0) or kept[0])
+    (g,) = tg.autograd.grad((y * 2.0 + y * 3.0).sum(), y)
+    g.mul_(0.0)
+    assert kept[0].tolist() == [10, 10]
+
+
+def test_gradients_of_several_inputs_share_no_memory():
+    x = leaf(1.0, 2.0)
+    y, z, given = x * 1.0, x * 2.0, tg.ones(2)
+    p, q = tg.autograd.grad(y + z, [y, z], given)
+    p.mul_(0.0)
+    assert (q.tolist(), given.tolist()) == ([1, 1], [1, 1])

@@ -470,3 +470,40 @@ def test_a_gradient_that_is_added_to_has_changed():
     (x * x).sum().backward()
     with pytest.raises(GraphError, match=CHANGED):
         penalty.backward()
+
+
+def test_a_parameter_over_a_tensor_sees_its_changes():
+    base = tg.ones(3)
+    y = (tg.nn.Parameter(base) ** 2).sum()
+    base.add_(1.0)
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
+
+
+def test_a_second_walk_sees_what_was_changed_since_the_first():
+    """What a recorded gradient needs is watched as well: arguments of fused ops, and outputs."""
+    x, c = tg.ones(1, 2, requires_grad=True), tg.ones(1, 2)
+    y = tg.nn.functional.linear(x, c).square().sum()
+    (g,) = tg.autograd.grad(y, x, create_graph=True)
+    c.mul_(5.0)
+    with pytest.raises(GraphError, match="changed in place"):
+        tg.autograd.grad(g.sum(), x)
+    y = x.tanh()
+    (g,) = tg.autograd.grad(y.sum(), x, create_graph=True)
+    with tg.no_grad():
+        y.mul_(5.0)
+    with pytest.raises(GraphError, match="changed in place"):
+        tg.autograd.grad(g.sum(), x)
+
+
+def test_a_parameter_that_an_optimizer_changed_is_told_as_one():
+    lstm, state = tg.nn.LSTM(3, 4), None
+    optimizer = tg.optim.SGD(lstm.parameters(), lr=0.1)
+    for step in range(2):
+        output, state = lstm(tg.ones(2, 1, 3), state)
+        if step:
+            with pytest.raises(GraphError, match=r"optimizer's step\(\).*tg.utils.detach\(state\)"):
+                output.sum().backward(retain_graph=True)
+        else:
+            output.sum().backward(retain_graph=True)
+            optimizer.step()

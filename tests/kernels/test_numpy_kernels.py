@@ -58,8 +58,7 @@ def loop(kind, inputs, *, reverse, lengths, **settings):
         times = range(steps if lengths is None else lengths[b])
         for t in reversed(times) if reverse else times:
             z, r = w_ih @ x[t, b], w_hh @ state[0]
-            if b_ih is not None:
-                z, r = z + b_ih, r + b_hh
+            z, r = z + (0 if b_ih is None else b_ih), r + (0 if b_hh is None else b_hh)
             state = step(z, r, *state, *more, **settings)
             output[t, b] = state[0]
         for end, part in zip(last, state, strict=True):
@@ -115,7 +114,8 @@ def make(
     size = 1 + seed % hidden if projected and kind == "lstm" else hidden  # of h
     first = [f(1, batch, n) if initial else None for n in (size, hidden)[:states]]
     w_hh = laid_out(rng, rng.standard_normal((gates * hidden, size)) / hidden)  # no chaos
-    biases = [f(gates * hidden) if bias else None for _ in range(2)]
+    alone = seed % 5 if bias else -1  # one of two may be missing
+    biases = [f(gates * hidden) if bias and alone != k else None for k in range(2)]
     inputs = (x, *first, f(gates * hidden, features), w_hh, *biases)
     settings_ = {"reverse": reverse, "lengths": rng.integers(1, steps + 1, batch) if ends else None}
     if kind == "lstm":

@@ -250,3 +250,12 @@ def test_gradient_clipping_lets_nan_be():
     clipping = nn.GradientClipping()
     assert clipping.clip_gradients(grads) is grads
     assert math.isnan(clipping.last_norm)
+
+
+@pytest.mark.parametrize("clip", [nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_])
+def test_a_gradient_that_cannot_be_written_changes_none(clip):
+    params = [tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)]
+    params[0].grad, params[1].grad = tg.full((2,), 9.0), tg.tensor(9.0).expand(2)
+    with pytest.raises(GraphError, match=f"{clip.__name__}: a gradient: .*read-only"):
+        clip(params, 1.0)
+    assert params[0].grad.tolist() == [9.0, 9.0]

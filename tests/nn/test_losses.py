@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import ShapeError
+from tinygrad_rnn.errors import OptionError, ShapeError
 
 seeds = st.integers(0, 2**32)
 reductions = st.sampled_from(["mean", "sum", "none"])
@@ -410,3 +410,20 @@ def test_weights_of_losses_are_buffers_that_may_be_replaced():
     assert loss(tg.zeros(1, 2), tg.tensor([0])).item() == pytest.approx(math.log(2))
     loss.reduction = "sum"
     assert loss(tg.zeros(2, 2), tg.tensor([0, 1])).item() == pytest.approx(2 * math.log(2))
+
+
+def test_the_mean_over_padding_alone_is_refused():
+    with pytest.raises(ShapeError, match="ignore_index=0"):
+        F.cross_entropy(tg.zeros(2, 3), tg.tensor([0, 0]), ignore_index=0)
+
+
+def test_probabilities_have_no_index_to_ignore():
+    with pytest.raises(OptionError, match="ignore_index is 1, but the targets are probabilities"):
+        F.cross_entropy(tg.zeros(2, 3), tg.full((2, 3), 1 / 3), ignore_index=1)
+
+
+def test_smoothing_keeps_an_infinite_loss():
+    scores = tg.tensor([[-math.inf, 0.0]])
+    with np.errstate(invalid="ignore"):
+        loss = F.cross_entropy(scores, tg.tensor([0]), label_smoothing=0.5)
+    assert loss.item() == math.inf

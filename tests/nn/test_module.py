@@ -502,3 +502,13 @@ def test_a_module_that_knows_its_parent():
     parent.child, child.parent = child, parent
     assert [name for name, _ in parent.named_parameters()] == ["child.weight", "child.bias"]
     assert parent.eval().child.training is False
+
+
+def test_two_layers_can_be_swapped_by_their_own_state():
+    model = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
+    state, before = model.state_dict(), {k: v.tolist() for k, v in model.state_dict().items()}
+    other = {"a": "b", "b": "a"}
+    model.load_state_dict({f"{other[k[0]]}{k[1:]}": value for k, value in state.items()})
+    after = {k: v.tolist() for k, v in model.state_dict().items()}
+    assert after == {f"{other[k[0]]}{k[1:]}": value for k, value in before.items()}
+    assert after != before

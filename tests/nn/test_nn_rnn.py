@@ -684,3 +684,29 @@ def test_dropout_between_layers_where_there_is_one_earns_a_warning(kind):
     with pytest.warns(UserWarning, match=rf"nn.{kind}: dropout=0.5 does nothing") as caught:
         getattr(nn, kind)(3, 4, dropout=0.5)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("name", ["bias_ih", "bias_hh"])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_one_bias_alone_is_as_if_the_other_were_0(cell, name):
+    """Which PyTorch refuses."""
+    x = tg.randn(3, 2, 4)
+    found = []
+    for missing in (True, False):
+        tg.manual_seed(1)
+        layer, single = getattr(nn, cell)(4, 5), getattr(nn, f"{cell}Cell")(4, 5)
+        for module, suffix in ((layer, "_l0"), (single, "")):
+            if missing:
+                setattr(module, name + suffix, None)
+            else:
+                getattr(module, name + suffix).detach().zero_()
+        output = layer(x)[0]
+        step = nn.Stepper(layer)(x[0])[0]
+        of_cell = single(x[0])
+        of_cell = of_cell[0] if isinstance(of_cell, tuple) else of_cell
+        (output.sum() + of_cell.sum()).backward()
+        other = {"bias_ih": "bias_hh", "bias_hh": "bias_ih"}[name]
+        grads = [getattr(layer, f"{other}_l0").grad, getattr(single, other).grad]
+        found.append([output, step, of_cell, *grads])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-5, atol=1e-6)

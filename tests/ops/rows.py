@@ -790,14 +790,15 @@ def recurrent(gates, states=1, extra=lambda d: {}, projected=False):
             else d.array((steps, batch, size_in), real)
         )
         size_out = d.one_of(hidden, max(hidden - 1, 1)) if projected else hidden
-        initial, biased, narrowed = d.one_of(False, True), d.one_of(False, True), size_out != hidden
+        initial, narrowed = d.one_of(False, True), size_out != hidden
+        biases = d.one_of((True, True), (False, False), (True, False), (False, True))
         sizes = (size_out, hidden)[:states]
         args = [
             x,
             *[d.array((1, batch, size), real) if initial else None for size in sizes],
             d.array((gates * hidden, size_in), real),
             d.array((gates * hidden, size_out), real),
-            *[d.array((gates * hidden,), real) if biased else None for _ in range(2)],
+            *[d.array((gates * hidden,), real) if there else None for there in biases],
         ]
         if projected:
             args.append(d.array((size_out, hidden), real) if narrowed else None)
@@ -847,6 +848,10 @@ def layer_of_torch(kind, states=1):
         if x.ndim == 2:
             x = torch.nn.functional.one_hot(x, weights[0].shape[1]).to(weights[0].dtype)
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0")
+        biases, weights = weights[2:4], list(weights)
+        for i, bias in enumerate(biases):  # one alone PyTorch refuses
+            if bias is None and any(b is not None for b in biases):
+                weights[2 + i] = torch.zeros_like(biases[1 - i])
         named = {n: w for n, w in zip(names, weights, strict=False) if w is not None}
         gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[kind]
         size_out = weights[1].shape[1]

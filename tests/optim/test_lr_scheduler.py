@@ -518,3 +518,21 @@ def test_rates_are_floats_and_states_plain():
         [scheduler.state_dict(), json.loads(json.dumps(scheduler.state_dict()))]
     ):
         assert one == other
+
+
+@pytest.mark.parametrize("kind", ["StepLR", "ReduceLROnPlateau"])
+def test_a_group_that_joined_since_the_last_step_is_in_the_state(kind):
+    def run(stop):
+        x, y = tg.ones(1, requires_grad=True), tg.ones(1, requires_grad=True)
+        optimizer = optim.SGD([{"params": [x]}], lr=0.1)
+        scheduler = getattr(optim.lr_scheduler, kind)(optimizer, *[1] * (kind == "StepLR"))
+        arguments = [1.0] * (kind != "StepLR")
+        scheduler.step(*arguments)
+        optimizer.add_param_group({"params": [y], "lr": 0.5})
+        if stop:
+            scheduler.load_state_dict(scheduler.state_dict())
+        for _ in range(15):
+            scheduler.step(*arguments)
+        return [group["lr"] for group in optimizer.param_groups], scheduler.state_dict()
+
+    assert run(True) == run(False)

@@ -1,9 +1,11 @@
 """utils.checkpoint: the same gradients as without it, of every order, for less memory."""
 
 import gc
+import math
 import time
 import tracemalloc
 import weakref
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
 from tinygrad_rnn.autograd import grad, gradcheck, gradgradcheck
-from tinygrad_rnn.errors import GraphError, OptionError, ShapeError
+from tinygrad_rnn.errors import DimError, DTypeError, GraphError, OptionError, ShapeError
 from tinygrad_rnn.utils import detach
 from tinygrad_rnn.utils.checkpoint import checkpoint, checkpoint_sequence
 
@@ -613,3 +615,55 @@ def test_detach():
     for wrong in (3.0, np.ones(2), [h, "h"]):
         with pytest.raises(TypeError, match="detach: state is .*expected a Tensor"):
             detach(wrong)
+
+
+def test_a_sequence_may_be_cut_along_any_dim():
+    x = tg.randn(3, 7)
+    seen = []
+
+    def step(chunk, state):
+        seen.append(chunk.shape)
+        return chunk.sum(), (state or 0) + chunk.shape[-1]
+
+    _, count = checkpoint_sequence(step, x, dim=-1, chunk=3)
+    assert (count, seen) == (7, [(3, 3), (3, 3), (3, 1)])
+    for wrong, kind, words in [
+        ({"dim": "x"}, DTypeError, "checkpoint_sequence: dim is 'x'"),
+        ({"dim": 2}, DimError, "checkpoint_sequence: dim 2"),
+    ]:
+        with pytest.raises(kind, match=words):
+            checkpoint_sequence(step, x, **wrong)
+    with pytest.raises(DTypeError, match="checkpoint_sequence: sequence 0 is list"):
+        checkpoint_sequence(step, [1.0])
+    with pytest.raises(ShapeError, match=r"checkpoint_sequence: got sequences of \(\)"):
+        checkpoint_sequence(step, tg.tensor(1.0))
+    with pytest.raises(DTypeError, match=r"step gave float32 of shape \(2,\), expected \(output,"):
+        checkpoint_sequence(lambda chunk, state: tg.ones(2), x)
+
+
+def test_another_result_is_noticed():
+    """Of values that no node of it watches, and of random numbers of another generator."""
+    w = tg.ones(3, requires_grad=True)
+    m, generator = tg.ones(3), tg.Generator()
+    loss = checkpoint(lambda x: (x + m).tanh(), w).sum()
+    m.mul_(5.0)
+    with pytest.raises(GraphError, match="did something else"):
+        loss.backward()
+    loss = checkpoint(lambda x: F.dropout(x, 0.5, generator=generator), tg.ones(64) * w[0]).sum()
+    with pytest.raises(GraphError, match="did something else"):
+        loss.backward()
+    result = checkpoint(lambda x: x * tg.tensor(math.nan), w)
+    result.sum().backward()  # NaN is the same again
+    result = checkpoint(lambda x: x * 2.0, w)
+    with tg.no_grad():
+        result.mul_(3.0)  # by the user: nobody looks
+    w.grad = None
+    result.sum().backward()
+    assert w.grad.tolist() == [2.0] * 3
+
+
+def test_detach_of_a_named_tuple():
+    State = namedtuple("State", "h c")
+    found = tg.utils.detach(State(tg.ones(1, requires_grad=True) * 2.0, None))
+    assert type(found) is State
+    assert found.h.is_leaf

@@ -1,12 +1,14 @@
 """Gradients held against differences: how to test an op, a layer or a loss of one's own."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from ..creation import randn
+from ..engine.mode import enable_grad
 from ..engine.node import Node, check_writable, wrap
 from ..errors import DTypeError, GraphError, OptionError, check_numbers, check_type, described
 from ..random import Generator
@@ -18,9 +20,10 @@ def _listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, tuple | list) else [given]
 
 
-def _floats(name: str, result: Any) -> list[Tensor]:
-    """What a function returned, as far as it can have gradients."""
-    found = [x for x in _listed(result) if isinstance(x, Tensor) and x.dtype.kind == "f"]
+def _floats(name: str, fn: Fn, inputs: Any) -> list[Tensor]:
+    """What a function returns, recorded, as far as it can have gradients."""
+    with enable_grad():
+        found = [x for x in _listed(fn(*inputs)) if isinstance(x, Tensor) and x.dtype.kind == "f"]
     if not found:
         raise OptionError(f"{name}: no output is a Tensor of floats: there is nothing to check")
     return found
@@ -59,7 +62,9 @@ def _apart(node: Node, **near: float) -> list[str]:
     """Where a call of a fused op does not give what its composite gives."""
     op, (_, given, _, _, settings) = node.plan.op, node.saved
     args = [wrap(x) if hasattr(x, "shape") else x for x in given]
-    one, two = (_host(_floats(op.name, way(*args, **settings))) for way in (op, op.composite))
+    one, two = (
+        _host(_floats(op.name, partial(way, **settings), args)) for way in (op, op.composite)
+    )
     if (had := [x.shape for x in one]) != (has := [x.shape for x in two]):
         return [f"{op.name}: the outputs have the shapes {had}, its composite's {has}"]
     names = [f"{op.name}: output {i}" for i in range(len(one))]
@@ -80,7 +85,7 @@ def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: 
             got = described(inputs[i])
             raise DTypeError(f"{name}: input {i} is {got}, expected float64; use .double()")
     asked, generator = [inputs[i] for i in places], Generator()
-    run: Fn = lambda: _floats(name, fn(*inputs))
+    run: Fn = lambda: _floats(name, fn, inputs)
     pulled: Fn = lambda g: _host(pull(name, run(), asked, g, False, False))
 
     one, two = run(), run()
@@ -139,12 +144,12 @@ def gradgradcheck(fn: Fn, inputs: Any, grad_outputs: Any = None, eps: float = 1e
     numbers in messages count on with them.
     """
     given, count = _listed(inputs), len(_listed(inputs))
-    recorded: Fn = lambda xs: [x for x in _floats("gradgradcheck", fn(*xs)) if x.requires_grad]
+    recorded: Fn = lambda xs: [x for x in _floats("gradgradcheck", fn, xs) if x.requires_grad]
     us = _signed(recorded(given), Generator()) if grad_outputs is None else _listed(grad_outputs)
 
     def slopes(*args: Any) -> tuple[Tensor, ...]:
         asked = [x for x in args[:count] if isinstance(x, Tensor) and x.requires_grad]
         return pull("gradgradcheck", recorded(args[:count]), asked, args[count:], True, False)
 
-    given += [u.requires_grad_() for u in us]
+    given += [u.detach().requires_grad_() for u in us]
     return _check("gradgradcheck", slopes, given, eps, atol, rtol, raise_exception)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from math import inf
 from typing import Any, ClassVar
 
 from ..backend import backend_of
@@ -145,6 +146,17 @@ def check_fits(target: Value, result: Value, name: str) -> None:
         )
 
 
+RETAIN = inf  # the number of the hook that keeps a gradient: after all others, and once
+
+
+def take_over(target: Value, node: Any) -> None:
+    """Let a value that was changed in place have a node, and what keeps its gradient move there."""
+    hooks = target.node.hooks if target.node is not None else None
+    if hooks and RETAIN in hooks:
+        node.hooks = (node.hooks or {}) | {RETAIN: hooks.pop(RETAIN)}
+    target.node, target.needs_grad = node, True
+
+
 def assign(target: Value, result: Value, name: str) -> None:
     """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
     recorded = result.node is not None
@@ -158,5 +170,4 @@ def assign(target: Value, result: Value, name: str) -> None:
     target.version[0] += 1
     if recorded:
         target.version[1] += 1
-        target.node = result.node
-        target.needs_grad = True
+        take_over(target, result.node)

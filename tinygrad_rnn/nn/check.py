@@ -13,14 +13,15 @@ from ..tensor import Tensor
 
 choice, integers, numbers = errors.check_choice, errors.check_integers, errors.check_numbers
 
+FLAG, ANY_INTEGER = partial(choice, choices=(True, False)), partial(integers, low=-sys.maxsize)
 _UINT64 = np.dtype("uint64")
 
 # fmt: off
 RULES: dict[str, Any] = {
     "reduction": partial(choice, choices=("mean", "sum", "none")),
     "nonlinearity": partial(choice, choices=("tanh", "relu")),
-    **dict.fromkeys(("bias", "batch_first", "bidirectional"), partial(choice, choices=(True, False))),
-    **dict.fromkeys(("ignore_index", "dim", "start_dim"), partial(integers, low=-sys.maxsize)),
+    **dict.fromkeys(("bias", "batch_first", "bidirectional", "elementwise_affine"), FLAG),
+    **dict.fromkeys(("ignore_index", "dim", "start_dim", "end_dim"), ANY_INTEGER),
     **dict.fromkeys(("alpha", "negative_slope"), numbers),
     "delta": partial(numbers, low=sys.float_info.min),
     **dict.fromkeys(("eps", "beta"), partial(numbers, low=0)),
@@ -52,6 +53,8 @@ def floats(name: str, input: Any, weight: Tensor | None = None) -> None:
     """Refuse what is no float tensor, of the weights' dtype if there are some."""
     if not isinstance(input, Tensor):
         tensors(name, input=input)
+    if weight is not None and not isinstance(weight, Tensor):
+        tensors(name, weight=weight)
     if input.dtype.kind != "f" if weight is None else input.dtype != weight.dtype:
         dtype = "floats" if weight is None else f"{weight.dtype}, the dtype of the weights"
         way = ".double()" if weight is not None and weight.dtype == np.float64 else ".float()"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import backend_of, backends, find
 from ..backend.threads import one_thread
-from ..engine.node import wrap
+from ..engine.node import check_writable, wrap
 from ..errors import GraphError, OptionError, check_numbers, check_type
 from ..tensor import Tensor
 
@@ -123,6 +123,8 @@ def clip_grad_norm_(
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
         for grad in grads:
+            check_writable(grad.array, "clip_grad_norm_: a gradient")
+        for grad in grads:
             backend_of(grad.array).here(_scale)(grad.array, scale)
             grad.version[0] += 1
     return shown
@@ -131,9 +133,11 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value]."""
     _check_bounds("clip_grad_value_", clip_value=clip_value)
-    for parameter in listed("clip_grad_value_", parameters):
-        if parameter.grad is not None:
-            parameter.grad.detach().clamp_(-clip_value, clip_value)
+    grads = [p.grad for p in listed("clip_grad_value_", parameters) if p.grad is not None]
+    for grad in grads:
+        check_writable(grad.array, "clip_grad_value_: a gradient")
+    for grad in grads:
+        grad.detach().clamp_(-clip_value, clip_value)
 
 
 class GradientClipping:

@@ -6,7 +6,7 @@ from itertools import count
 from math import inf
 from typing import Any, Self
 
-from ..errors import DTypeError, IdError, NameMissing, check_integers, check_type
+from ..errors import DTypeError, IdError, NameMissing, check_integers, check_type, described
 from .module import Module
 
 
@@ -15,7 +15,11 @@ class _Container(Module):
 
     def _hold(self, named: Any, instead: bool = False) -> None:
         """Take in modules under these names, all or none; ``instead`` of those that it has."""
-        fresh, held = dict(named), dict(self.named_children())
+        try:
+            fresh, held = dict(named), dict(self.named_children())
+        except (TypeError, ValueError):
+            expected = "a dict of modules, or pairs of a name and a module"
+            raise DTypeError(f"{self._name}: got {described(named)}, expected {expected}") from None
         for name in [name for name in fresh if name not in held]:
             self._check_name(self._name, name)
         check_type(self._name, Module, "a Module", **fresh)

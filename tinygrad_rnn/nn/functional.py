@@ -27,7 +27,8 @@ softmax, log_softmax = functions.softmax, functions.log_softmax
 def linear(input: Tensor, weight: Tensor, bias: Opt = None) -> Tensor:
     """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
     check.floats("linear", input, weight)
-    if weight.ndim != 2:
+    if weight is None or weight.ndim != 2:
+        check.tensors("linear", weight=weight)
         raise ShapeError(f"linear: weight has shape {weight.shape}, expected 2 dims (O, I)")
     check.features("linear", input, "in_features", weight.shape[1])
     if bias is not None:
@@ -37,6 +38,7 @@ def linear(input: Tensor, weight: Tensor, bias: Opt = None) -> Tensor:
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of ``weight`` (V, I) that ids (...) name: (..., I)."""
+    check.tensors("embedding", weight=weight)
     padding_idx = check.row("embedding", padding_idx, weight.shape[0])
     check.ids("embedding", "input", input, weight.shape[0])
     rows = weight[input]
@@ -294,6 +296,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Opt = None, ignore_inde
     dim = _dim_of_classes("cross_entropy", input, target, weight, ignore_index, reduction, True)
     classes = input.shape[dim]
     if target.dtype.kind == "f":
+        if ignore_index >= 0:
+            got = f"ignore_index is {ignore_index}, but the targets are probabilities"
+            raise OptionError(f"cross_entropy: {got}, of which none is ignored")
         share = target * (1.0 - label_smoothing) + label_smoothing / classes
         if weight is not None:
             share = share * weight.reshape(-1, *(1,) * (input.ndim - dim - 1))

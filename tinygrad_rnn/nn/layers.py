@@ -49,6 +49,7 @@ class Linear(Layer):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__(in_features=in_features, out_features=out_features)
+        check.options(self._name, bias=bias)
         self.weight = Parameter(empty(out_features, in_features))
         self.bias = Parameter(empty(out_features)) if bias else None
         self.reset_parameters()
@@ -103,6 +104,7 @@ class LayerNorm(Layer):
                  elementwise_affine: bool = True, bias: bool = True) -> None:  # fmt: skip
         shape = check.shape(self._name, normalized_shape)
         super().__init__(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
+        check.options(self._name, bias=bias)
         self.weight = Parameter(empty(*shape)) if elementwise_affine else None
         self.bias = Parameter(empty(*shape)) if elementwise_affine and bias else None
         self.reset_parameters()

@@ -243,9 +243,11 @@ class Module:
         if wrong:
             raise CheckpointError(f"{name}: nothing was loaded, as " + "; ".join(wrong))
         held, pairs = self.state_dict(), []
+        own_arrays = {id(own.array) for own in held.values()}  # which would change on the way
         for key in [key for key in held if key in values]:
             check_writable(held[key].array, name)
-            pairs.append((held[key], as_tensor(values[key], device=held[key].device)))
+            value = values[key].copy() if id(values[key]) in own_arrays else values[key]
+            pairs.append((held[key], as_tensor(value, device=held[key].device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
             own.copy_(given)
         missing = [key for key in held if key not in values]

@@ -90,7 +90,11 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and state as plain values; the rates in use are in the optimizer's state."""
-        return {key: copy(v) for key, v in vars(self).items() if key not in self.unsaved}
+        state = {key: copy(v) for key, v in vars(self).items() if key not in self.unsaved}
+        for group in self.optimizer.param_groups[len(self.base_lrs) :]:  # who joined since
+            state["base_lrs"].append(group.get("initial_lr", group["lr"]))
+            state["_last_lr"].append(group["lr"])
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""

@@ -28,7 +28,8 @@ def detach(state: Any) -> Any:
     if isinstance(state, dict):
         return {key: detach(part) for key, part in state.items()}
     if isinstance(state, tuple | list):
-        return type(state)(map(detach, state))
+        parts = map(detach, state)
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
     expected = "a Tensor, None, or a tuple, list or dict of them"
     check_type("detach", Tensor | None, expected, state=state)
     return None if state is None else state.detach()

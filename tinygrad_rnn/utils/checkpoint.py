@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..backend import backends
 from ..engine.fused import record_outputs, through
 from ..engine.mode import enable_grad
 from ..engine.node import Node, births, wrap
-from ..engine.op import version_of
-from ..errors import GraphError, ShapeError, check_integers, check_type
+from ..engine.op import check_dim, version_of
+from ..errors import DTypeError, GraphError, ShapeError, check_integers, check_type, described
 from ..random import default_generator
 from ..tensor import Tensor
 
@@ -43,13 +44,20 @@ def _run(function: Callable[[], Any], since: int) -> tuple[Any, list[Any], list[
     return result, outputs, ends, done
 
 
+def _same(output: Tensor, kept: Any) -> bool:
+    """Whether it is bit for bit what was kept, if nobody has changed that in place since."""
+    array, (cell, count) = kept
+    one, two = output.array, array
+    return bool(cell[0] != count or ((one == two) | ((one != one) & (two != two))).all())
+
+
 class _Again:
     """The plan of a checkpointed call: to run it again, and to go back through that."""
 
     name, arguments, owned, blanks, count = "checkpoint", ("tensors",), True, True, 0
 
     def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
-        function, state, before = node.saved
+        function, state, before, kept = node.saved
         now, since = default_generator.get_state(), births()
         try:
             default_generator.set_state(now if state is None else state)
@@ -57,7 +65,7 @@ class _Again:
                 _, outputs, _, done = _run(function, since)
         finally:
             default_generator.set_state(now)
-        if done != before:
+        if done != before or not all(map(_same, outputs, kept)):
             wrong = "the function did something else when it was run again for its gradient"
             way_out = "it may use the default generator, but nothing that changes in between"
             raise GraphError(f"checkpoint: {wrong}: {way_out}")
@@ -94,7 +102,8 @@ def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: boo
     if outputs:
         held = [*_tensors((args, kwargs)), *(x for x in ends if type(x) is not Node)]
         versions = [version_of(x) for x in held]
-        record_outputs(_Again(), ends, (run, state, done), versions, outputs)
+        kept = [(x.array, version_of(x)) for x in outputs]
+        record_outputs(_Again(), ends, (run, state, done, kept), versions, outputs)
     return result
 
 
@@ -123,17 +132,25 @@ def checkpoint_sequence(step: Callable[..., tuple[Any, Any]], *sequences: Any, s
     >>> len(losses), rnn.weight_hh_l0.grad.shape
     (10, (24, 8))
     """
-    lengths = {x.shape[dim] for x in sequences}
+    name = "checkpoint_sequence"
+    numbered = {f"sequence {i}": x for i, x in enumerate(sequences)}
+    check_type(name, (Tensor, *backends), "a Tensor or an array", **numbered)
+    places = [check_dim(name, dim, x.shape) for x in sequences]
+    lengths = {x.shape[i] if x.ndim else 0 for x, i in zip(sequences, places, strict=True)}
     if len(lengths) != 1 or 0 in lengths:
         shapes = ", ".join(str(tuple(x.shape)) for x in sequences) or "nothing"
         wanted = f"the same number of steps in all of them along dim {dim}, and at least one"
-        raise ShapeError(f"checkpoint_sequence: got sequences of {shapes}, expected {wanted}")
+        raise ShapeError(f"{name}: got sequences of {shapes}, expected {wanted}")
     (steps,) = lengths
     chunk = int((steps - 1) ** 0.5) + 1 if chunk is None else chunk
-    check_integers("checkpoint_sequence", chunk=chunk)
+    check_integers(name, chunk=chunk)
     outputs = []
     for start in range(0, steps, chunk):
-        part = (*[slice(None)] * dim, slice(start, start + chunk))
-        output, state = checkpoint(step, *[x[part] for x in sequences], state)
+        parts = [(slice(None),) * i + (slice(start, start + chunk),) for i in places]
+        given = [x[part] for x, part in zip(sequences, parts, strict=True)]
+        found = checkpoint(step, *given, state)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise DTypeError(f"{name}: step gave {described(found)}, expected (output, state)")
+        output, state = found
         outputs.append(output)
     return outputs, state

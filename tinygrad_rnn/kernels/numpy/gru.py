@@ -19,11 +19,11 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     dtype = w_hh.dtype
     before, output = scan.states(h_0, (steps + 1, batch, hidden), dtype, reverse)
     rows, ended, ends = scan.rows(x, lengths)
-    bias = bias_n = None
-    if b_ih is not None and b_hh is not None:
+    bias, bias_n = b_ih, None
+    if b_hh is not None:
         bias_n = b_hh[None, 2 * hidden :].repeat(batch, 0)
-        bias = b_ih + b_hh
-        bias[2 * hidden :] = b_ih[2 * hidden :]
+        bias = b_hh + (0 if b_ih is None else b_ih)
+        bias[2 * hidden :] = 0 if b_ih is None else b_ih[2 * hidden :]
     gates = empty((steps, 3, batch, hidden), dtype)
     sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
     inner = empty(output.shape, dtype)  # W_hn h + b_hn

@@ -53,7 +53,8 @@ def cross_entropy_forward(
         total = share.sum()
     if smooth is not None:
         smooth = log_z * (classes if weight is None else weight.sum()) - smooth
-        losses += label_smoothing * (smooth / classes - losses)
+        losses *= 1 - label_smoothing
+        losses += label_smoothing / classes * smooth
     if ignored is not None:  # whatever its logits, a NaN too
         losses[ignored] = 0
     loss = losses

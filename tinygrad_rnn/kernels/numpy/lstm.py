@@ -32,7 +32,7 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
     before, output = scan.states(h_0, (steps + 1, batch, size), dtype, reverse)
     c_before, c_after = cells = scan.states(c_0, (steps + 1, batch, hidden), dtype, reverse)
     rows, ended, ends = scan.rows(x, lengths)
-    bias = None if b_ih is None else b_ih + b_hh
+    bias = scan.joined(b_ih, b_hh)
     half, shift = _scales(batch, hidden, dtype)
     if scaled := steps * batch >= hidden:  # the weights are copied anyway, so halve them there
         halves = half[:, 0].reshape(-1, 1)  # (4H, 1)

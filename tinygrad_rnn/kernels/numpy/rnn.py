@@ -23,7 +23,7 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
     steps, batch, hidden = *x.shape[:2], len(w_hh)
     before, output = scan.states(h_0, (steps + 1, batch, hidden), w_hh.dtype, reverse)
     rows, ended, ends = scan.rows(x, lengths)
-    scan.project(rows, w_ih, None if b_ih is None else b_ih + b_hh, output[:, None])
+    scan.project(rows, w_ih, scan.joined(b_ih, b_hh), output[:, None])
 
     act: Any = np.tanh if nonlinearity == "tanh" else lambda x, out: np.maximum(x, 0, out=out)
     weight = scan.transposed(w_hh, steps * batch)

@@ -68,6 +68,13 @@ def transposed(weight: Array, rows: int) -> Array:
     return np.ascontiguousarray(weight.T) if rows >= len(weight) else weight.T
 
 
+def joined(one: Maybe, other: Maybe) -> Maybe:
+    """The sum of two biases, of which either may not be there."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
+
+
 def into_gates(weight: Array, z: Array, steps: int) -> Callable[[Array], Any]:
     """What writes the product of a state (B, I) with weights (G*H, I) to ``z`` (G, B, H).
 

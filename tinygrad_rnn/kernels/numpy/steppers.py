@@ -13,7 +13,7 @@ import numpy as np
 from numpy import add, tanh
 
 from ...backend.threads import one_thread
-from .scan import Array, Maybe
+from .scan import Array, Maybe, joined
 
 __all__ = ["stepper"]
 
@@ -37,7 +37,7 @@ def _linear(weight: Array, bias: Maybe, scale: Any = None) -> Step:
 
 
 def _rnn(w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, *, nonlinearity: str) -> Step:
-    project, recur = _linear(w_ih, None if b_ih is None else b_ih + b_hh), _linear(w_hh, None)
+    project, recur = _linear(w_ih, joined(b_ih, b_hh)), _linear(w_hh, None)
     act = tanh if nonlinearity == "tanh" else lambda z, out: np.maximum(z, 0, out=out)
     return lambda x, h, new_h: act(project(x) + recur(h), new_h)
 
@@ -47,8 +47,7 @@ def _lstm(w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, w_hr: Maybe = None
     hidden = len(w_hh) // 4
     half = np.array([0.5, 0.5, 1, 0.5], w_hh.dtype).repeat(hidden)
     shift = 1 - half
-    bias = None if b_ih is None else b_ih + b_hh
-    project, recur = _linear(w_ih, bias, half), _linear(w_hh, None, half)
+    project, recur = _linear(w_ih, joined(b_ih, b_hh), half), _linear(w_hh, None, half)
     out: Step = (lambda m: m) if w_hr is None else _linear(w_hr, None)
 
     def step(x: Array, h: Array, c: Array, new_h: Array, new_c: Array) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ...engine.node import check_writable
 from ...functions import cat
 from ...tensor import Tensor
 from .. import check
@@ -23,5 +24,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     sizes = [p.numel() for p in given]
     check.tensors("vector_to_parameters", vec=vec)
     check.like("vector_to_parameters", ", a number for each", (sum(sizes),), vec.dtype, vec=vec)
+    for parameter in given:
+        check_writable(parameter.array, "vector_to_parameters: a parameter")
     for parameter, part in zip(given, vec.detach().split(sizes), strict=True):
         parameter.detach().copy_(part.reshape(parameter.shape))

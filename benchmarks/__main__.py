@@ -3,9 +3,9 @@
     python benchmarks [--parts train sample ...] [--only TEXT] [--threads 1 2] [--out DIR]
 
 Parts: train, dense (float features instead of ids), forward, cells (a loop over cells, as people write
-it), sample (one character at batch 1), chain (the cost of an op), T and H (time against length and
-width), memory. A contender that is not installed
-is named and left out; the extra "bench" has all. Before a row is timed all contenders have to compute
+it), layers (other layers, alone), sample (one character at batch 1), chain (the cost of an op), T and H
+(time against length and width), memory. A contender that is not installed is named and left out; the
+extra "bench" has all. Before a row is timed all contenders have to compute
 the same. A ratio is the median over the rounds of a contender's time over ours: above 1 ours is
 faster. "products" are the bare matrix products of a row in NumPy.
 """
@@ -24,7 +24,7 @@ from turns import Absent, Contender, rounds
 from works import Work, works
 
 MODULES = ("ours", "pytorch", "pytorch compiled", "jaxjit", "products")  # of CONTENDERS
-PARTS = ("train", "dense", "forward", "cells", "sample", "chain", "T", "H", "memory")
+PARTS = ("train", "dense", "forward", "cells", "layers", "sample", "chain", "T", "H", "memory")
 ALL_THREADS = ("train", "dense", "forward", "sample")  # the parts that more threads may speed up
 REMEMBERED = ("ours", "PyTorch", "JAX")  # whose memory is measured
 
@@ -60,7 +60,7 @@ class Refused(Exception):
 
 
 def takes_part(name: str, part: str, work: Work) -> bool:
-    if work.task == "cells":  # JAX would compile the loop, which is then a layer's
+    if part in ("cells", "layers"):  # JAX would compile the loop, which is then a layer's
         return name in ("ours", "PyTorch")
     if name == "products":
         return work.kind in ("train", "forward")

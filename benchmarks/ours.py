@@ -49,6 +49,8 @@ def build(work, arrays):
     if work.kind == "chain":
         return chain()
     x, y = tg.from_numpy(arrays.pop("x")), tg.from_numpy(arrays.pop("y"))
+    if work.kind == "layer":
+        return layer(work, x, y, {name: tg.from_numpy(a) for name, a in arrays.items()})
     model = Model(work, {name: tg.from_numpy(a) for name, a in arrays.items()})
     return {"train": train, "forward": forward, "sample": sample}[work.kind](model, x, y)
 
@@ -101,6 +103,29 @@ def sample(model, x, y):
         return scores
 
     return step, lambda: {"weights": step().softmax(-1).numpy()}
+
+
+def layer(work, x, y, parameters):
+    sizes = (work.V, work.H) if work.cell == "Embedding" else (work.H,)
+    made = getattr(nn, work.cell)(*sizes)
+    made.load_state_dict(parameters)
+    if work.cell != "Embedding":
+        x.requires_grad_()
+
+    def step():
+        x.grad = None
+        made.zero_grad()
+        output = made(x)
+        output.backward(y)
+        return output
+
+    def values():
+        found = {"output": step().numpy()}
+        if x.grad is not None:
+            found["x"] = x.grad.numpy()
+        return found | {name: p.grad.numpy() for name, p in made.named_parameters()}
+
+    return step, values
 
 
 def chain():

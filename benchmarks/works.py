@@ -11,13 +11,19 @@ GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 SIZES = [(65, 128, 32, 50), (65, 256, 64, 64), (28, 32, 1, 25), (87, 512, 100, 100)]
 SINE = (1, 16, 100, 10)
 LOOPS = [(16, 16, 8, 50), (65, 128, 32, 50)]  # of cells
+ALONE = [("LayerNorm", 128, 32, 30), ("LayerNorm", 256, 64, 100), ("LayerNorm", 512, 32, 1)]
+ALONE += [("Embedding", 64, 32, 30), ("Embedding", 64, 100, 100)]  # H, B, T
+WORDS = 5_000  # of the embedding
 T_CURVE = (10, 30, 100, 300, 1000, 3000, 10_000)
 H_CURVE = (64, 128, 256, 512, 1024)
 
 
 @dataclass(frozen=True)
 class Work:
-    """``kind`` train, forward, sample or chain; ``task`` ids, dense (float features), cells or sine."""
+    """``kind`` train, forward, sample, layer or chain; ``task`` ids, dense, cells or sine.
+
+    A layer, which stands in place of the cell, is one alone, forward and backward.
+    """
 
     kind: str
     task: str = "ids"
@@ -30,6 +36,8 @@ class Work:
     def __str__(self) -> str:
         if self.kind == "chain":
             return "chain of 1,000 ops on 16 numbers, forward and backward"
+        if self.kind == "layer":
+            return f"nn.{self.cell} of {self.T} x {self.B} x {self.H}, forward and backward"
         names = {"dense": ", float input", "sine": ", sine task", "cells": ", a loop over cells"}
         task = names.get(self.task, "")
         sizes = (self.V, self.H) if self.kind == "sample" else (self.V, self.H, self.B, self.T)
@@ -53,6 +61,9 @@ def works(part: str) -> Iterator[Work]:
     elif part == "cells":
         for cell, sizes in product(GATES, LOOPS):
             yield Work("train", "cells", cell, *sizes)
+    elif part == "layers":
+        for layer, hidden, batch, steps in ALONE:
+            yield Work("layer", "ids", layer, WORDS, hidden, batch, steps)
     elif part == "sample":
         for cell, hidden in product(GATES, (128, 512)):
             yield Work("sample", "ids", cell, 65, hidden, 1, 1)
@@ -74,6 +85,13 @@ def arrays(work: Work) -> dict:
     import numpy as np
 
     random = np.random.default_rng(0)
+    if work.kind == "layer":
+        y = random.standard_normal((work.T, work.B, work.H), np.float32)
+        if work.cell == "Embedding":
+            weight = random.standard_normal((work.V, work.H), np.float32)
+            return {"weight": weight, "x": random.integers(work.V, size=y.shape[:2]), "y": y}
+        weight, bias = random.standard_normal((2, work.H), np.float32)
+        return {"weight": weight, "bias": bias, "x": y[::-1].copy(), "y": y}
     rows, bound = GATES[work.cell] * work.H, work.H**-0.5
     shapes = {
         "rnn.weight_ih_l0": (rows, work.V),

@@ -246,8 +246,8 @@ TABLE = {
         ("min(most, rows // 16, multiplications // WORTH)", "min(most, rows // 16)",
          "threads for work that is not worth one")],
     ("backend/numpy.py", "ops/test_edges.py"): [
-        ("np.where(flat < 0, flat + out.shape[0], flat)", "flat", "-1 and the last row apart"),
-        ("rows.ravel().astype(np.intp, copy=False)", "rows.ravel()", "narrow ids wrap around"),
+        ("(first + np.arange(size))", "(abs(first) + np.arange(size))", "-1 is not the last row"),
+        (".astype(np.intp) * size", " * size", "narrow ids wrap around"),
         ("np.add.at(out, index, values)", "out[index] += values", "repeated places counted once",
          "ops/test_rows.py -k 'add_at or getitem'"),
         ("vector.flags.writeable = False", "pass", "what is shared can be written to",

@@ -80,7 +80,7 @@ def test_page_has_a_block_for_every_part(modules):
     from works import works
 
     blocks = set(report.BLOCK.findall((report.DOCS / "benchmarks.md").read_text()))
-    both, one = ("train", "dense", "forward", "sample"), ("cells", "chain", "T", "H")
+    both, one = ("train", "dense", "forward", "sample"), ("cells", "layers", "chain", "T", "H")
     assert all(list(works(part)) for part in (*both, *one))
     expected = {f"{part} {n}" for part in both for n in (1, 2)} | {f"{part} 1" for part in one}
     assert blocks == expected | {"machine", "memory", "losses", "chart"}
@@ -118,3 +118,10 @@ def test_pytorch_and_ours_do_the_same_work(part, only, modules):
     done = run("--parts", part, "--only", only, "--against", "PyTorch")
     assert done.returncode == 0, done.stderr
     assert all(f"{part}, {cell}" in done.stdout for cell in ("RNN", "LSTM", "GRU"))
+
+
+@pytest.mark.parity
+def test_pytorch_and_ours_do_the_same_layers(modules):
+    done = run("--parts", "layers", "--against", "PyTorch")
+    assert done.returncode == 0, done.stderr
+    assert all(f"nn.{layer} of" in done.stdout for layer in ("LayerNorm", "Embedding"))

@@ -482,18 +482,18 @@ def test_a_parameter_over_a_tensor_sees_its_changes():
 
 def test_a_second_walk_sees_what_was_changed_since_the_first():
     """What a recorded gradient needs is watched as well: arguments of fused ops, and outputs."""
-    x, c = tg.ones(1, 2, requires_grad=True), tg.ones(1, 2)
-    y = tg.nn.functional.linear(x, c).square().sum()
-    (g,) = tg.autograd.grad(y, x, create_graph=True)
+    x, u, c = tg.ones(1, 2, requires_grad=True), tg.ones(1, 1, requires_grad=True), tg.ones(1, 2)
+    (g,) = tg.autograd.grad(tg.nn.functional.linear(x, c), x, u, create_graph=True)  # u @ c
     c.mul_(5.0)
     with pytest.raises(GraphError, match="changed in place"):
-        tg.autograd.grad(g.sum(), x)
+        tg.autograd.grad(g.sum(), u)
+    u = tg.ones(1, 2, requires_grad=True)
     y = x.tanh()
-    (g,) = tg.autograd.grad(y.sum(), x, create_graph=True)
+    (g,) = tg.autograd.grad(y, x, u, create_graph=True)  # u * (1 - y * y)
     with tg.no_grad():
         y.mul_(5.0)
     with pytest.raises(GraphError, match="changed in place"):
-        tg.autograd.grad(g.sum(), x)
+        tg.autograd.grad(g.sum(), u)
 
 
 def test_a_parameter_that_an_optimizer_changed_is_told_as_one():

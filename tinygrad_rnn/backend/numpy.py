@@ -57,16 +57,11 @@ def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarra
 
 
 def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
-    """``np.add.at`` for whole rows: equal rows are brought together by a sort, then summed."""
-    flat = rows.ravel().astype(np.intp, copy=False)  # narrow and unsigned ids would wrap around
-    if flat.size == 0:
-        return
-    flat = np.where(flat < 0, flat + out.shape[0], flat)
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
-    blocks = values.reshape(flat.size, -1)[order]
-    out.reshape(out.shape[0], -1)[ordered[starts]] = np.add.reduceat(blocks, starts, axis=0)
+    """``np.add.at`` for whole rows: by element, as it is quick for one dim and slow for several."""
+    size = math.prod(out.shape[1:])
+    # Narrow and unsigned ids would wrap around; those below 0 count from the end, here too.
+    first = rows.reshape(-1, 1).astype(np.intp) * size
+    np.add.at(out.reshape(-1), (first + np.arange(size)).reshape(-1), values.reshape(-1))
 
 
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:

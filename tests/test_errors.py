@@ -893,6 +893,8 @@ tg.zeros(2, dtype={"a": 1})
     DTypeError: zeros: got the dtype {'a': 1}
 tg.flip("a")
     DTypeError: flip
+tg.einsum("ij->ji", np.ones((2, 3)))
+    DTypeError: einsum: operand 0 is float64 ndarray of shape (2, 3), expected a Tensor
 tg.randn_like([1.0])
     DTypeError: randn_like: input is list, expected a Tensor
 tg.randn_like(two)
@@ -1092,6 +1094,8 @@ x.new_zeros(-1)
     ShapeError: new_full: negative dimensions
 x.new_ones("a")
     DTypeError: new_ones: got ('a',), expected integers
+x.new_full((2,), [1.0, 2.0])
+    DTypeError: new_full: fill_value is list, expected a number
 x.new_full((2,), 1.0, dtype="complex64")
     DTypeError: new_full: got the dtype 'complex64'
 x.equal(3)
@@ -1484,6 +1488,8 @@ tg.autograd.op(lambda xp: xp)
     DTypeError: <lambda>: no array arguments
 tg.autograd.functional.hessian(lambda x: x, x)
     ShapeError: hessian: the output is float32 of shape (4, 2, 3), expected a single number
+tg.autograd.functional.hessian(lambda x: x.sum(), two)
+    DTypeError: hessian: inputs are int64 of shape (2,), expected floats
 tg.autograd.functional.hessian(None, x)
     DTypeError: hessian: func is NoneType, expected a function of Tensors
 tg.autograd.functional.jacobian(lambda x: x, two)

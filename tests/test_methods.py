@@ -265,3 +265,7 @@ def test_functions_take_arrays(name):
     ):
         assert isinstance(one, tg.Tensor)
         assert one.equal(two)
+
+
+def test_functions_take_an_array_by_name():
+    assert tg.max(input=np.ones((2, 2)), dim=1).values.tolist() == [1.0, 1.0]

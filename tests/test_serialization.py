@@ -1229,3 +1229,15 @@ def test_a_parser_at_its_limits(
     monkeypatch.setattr(serialization, "_parse", parse)
     with pytest.raises(CheckpointError, match=r"too much|it does not fit into memory"):
         load_file(target)
+
+
+def test_a_header_as_long_as_a_zip_begins(tmp_path):
+    """19,280 bytes: in the file that is ``PK``, and two zeros."""
+    path, data = tmp_path / "weights", np.arange(2, dtype="<f4")
+    header = b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'.ljust(19_280)
+    path.write_bytes(struct.pack("<Q", len(header)) + header + data.tobytes())
+    assert path.read_bytes()[:2] == b"PK"
+    np.testing.assert_array_equal(load_file(path)[0]["w"], data)
+    path.write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(CheckpointError, match="a zip archive, as torch.save writes"):
+        load_file(path)

@@ -24,8 +24,9 @@ __version__ = "0.1.0"
 # fmt: off
 __all__ = [
     "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "cuda", "data", "device",
-    "double", "enable_grad", "float", "float32", "float64", "inference_mode", "int", "int32", "int64",
-    "is_grad_enabled", "load_checkpoint", "long", "manual_seed", "nn", "no_grad", "optim", "save_checkpoint", "set_grad_enabled", "utils",
+    "double", "enable_grad", "float", "float32", "float64", "inference_mode", "int", "int32",
+    "int64", "is_grad_enabled", "load_checkpoint", "long", "manual_seed", "nn", "no_grad", "optim",
+    "save_checkpoint", "set_grad_enabled", "utils",
 ]
 # fmt: on
 __all__ += creation.__all__

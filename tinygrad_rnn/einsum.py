@@ -18,7 +18,8 @@ def einsum(equation: str, *operands: Any) -> Any:
     >>> einsum("bij,bjk->bik", ones(5, 2, 3), ones(5, 3, 4)).shape
     (5, 2, 4)
     """
-    given = operands[0] if len(operands) == 1 and not isinstance(operands[0], Value) else operands
+    listed = len(operands) == 1 and isinstance(operands[0], list | tuple)
+    given = operands[0] if listed else operands
     tensors: list[Any] = list(given)
     check_type("einsum", str, "text, as in 'ij,jk->ik'", equation=equation)
     check_type("einsum", Value, "a Tensor", **{f"operand {i}": x for i, x in enumerate(tensors)})

@@ -36,14 +36,15 @@ def _f(method: F) -> F:
 __all__ = [
     "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bmm",
     "broadcast_to", "cat", "ceil", "chunk", "clamp", "clone", "concat", "cos", "cumsum", "div",
-    "dot", "einsum", "eq", "equal", "exp", "expand", "expm1", "flatten", "flip", "floor", "floor_divide",
-    "gather", "ge", "gt", "index_select", "is_tensor", "isfinite", "isinf", "isnan", "le", "log",
-    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "lt",
-    "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul",
-    "mv", "narrow", "ne", "neg", "norm", "outer", "permute", "pow", "prod", "reciprocal", "relu",
-    "remainder", "reshape", "roll", "round", "select", "sigmoid", "sign", "sin", "softmax", "sort",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "take_along_dim", "tanh",
-    "tile", "topk", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "view", "where",
+    "dot", "einsum", "eq", "equal", "exp", "expand", "expm1", "flatten", "flip", "floor",
+    "floor_divide", "gather", "ge", "gt", "index_select", "is_tensor", "isfinite", "isinf", "isnan",
+    "le", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
+    "lt", "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim",
+    "mul", "mv", "narrow", "ne", "neg", "norm", "outer", "permute", "pow", "prod", "reciprocal",
+    "relu", "remainder", "reshape", "roll", "round", "select", "sigmoid", "sign", "sin", "softmax",
+    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "take_along_dim",
+    "tanh", "tile", "topk", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "view",
+    "where",
 ]
 
 add, sub, mul, div, pow = _f(T.add), _f(T.sub), _f(T.mul), _f(T.div), _f(T.pow)

@@ -167,7 +167,8 @@ class Methods(Value):
         """No smaller than ``min``, no larger than ``max``: numbers, or None."""
         if min is None and max is None:
             raise errors.OptionError("clamp: min and max are both None, expected at least one")
-        errors.check_type("clamp", Real | None, "a number, or None", min=min, max=max)
+        if not isinstance(min, Int | Float | None) or not isinstance(max, Int | Float | None):
+            errors.check_type("clamp", Real | None, "a number, or None", min=min, max=max)
         return ops.clip(self, min, max)
 
     def where(self, condition: Any, other: Operand) -> Self:

@@ -108,7 +108,7 @@ def load_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
-        if (start := file.read(8))[:2] == b"PK":
+        if (start := file.read(8))[:4] == b"PK\3\4":
             way = "load it there, and hand over the state_dict: model.load_state_dict(state_dict)"
             raise ValueError(f"it is a zip archive, as torch.save writes: {way}")
         length = int.from_bytes(start, "little")

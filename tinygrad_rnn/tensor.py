@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +12,8 @@ from . import ops
 from .backend import backend_of, backends, find, libraries
 from .backend.standard import numpy_dtype
 from .engine.mode import is_grad_enabled
+
+# fmt: off
 from .engine.node import (
     RETAIN,
     Node,
@@ -23,6 +26,8 @@ from .engine.node import (
     take_over,
     wrap,
 )
+
+# fmt: on
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
@@ -332,13 +337,16 @@ class Tensor(Methods):
 
     # fmt: on
 
-    def new_full(
-        self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None
-    ) -> Self:  # fmt: skip
+    # fmt: off
+    def new_full(self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> Self:
         """One value in a shape, in this tensor's dtype and place."""
         kind = as_dtype(dtype or self.dtype, "new_full")
-        made = self._from_host(np.full(sizes_of("new_full", (size,)), fill_value, kind))
+        value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+        check_type("new_full", Real, "a number", fill_value=value)
+        made = self._from_host(np.full(sizes_of("new_full", (size,)), value, kind))
         return made.to(device=device)
+
+    # fmt: on
 
     def new_zeros(self, *size: Any, **how: Any) -> Self:
         """Zeros in a shape, in this tensor's dtype and place."""
@@ -493,16 +501,8 @@ def as_dtype(dtype: Any, name: str) -> Any:
     return found.newbyteorder("=")
 
 
-for name in (
-    "add_",
-    "sub_",
-    "mul_",
-    "div_",
-    "clamp_",
-    "fill_",
-    "copy_",
-    "new_full",
-):  # as in `methods`
+# As in `methods`.
+for name in ["add_", "sub_", "mul_", "div_", "clamp_", "fill_", "copy_", "new_full"]:
     setattr(Tensor, name, named(vars(Tensor)[name]))
 
 Value.kind = Tensor

@@ -356,3 +356,9 @@ def test_cotangents_that_are_given_stay_as_they_are():
     u = tg.ones(3, dtype="float64")
     assert gradgradcheck(lambda x: x**3, leaf(3), u)
     assert not u.requires_grad
+
+
+def test_another_number_of_outputs_is_told():
+    counts = iter([2, 3, 1, 2, 2, 2])
+    with pytest.raises(OptionError, match="another result each time"):
+        gradcheck(lambda x: (x * 2.0,) * next(counts), leaf(2))

@@ -233,3 +233,19 @@ def test_the_names_are_pytorchs_alone():
     ]  # fmt: skip
     assert sorted(own) == sorted(wanted.split())
     assert all(getattr(F, name).__doc__ for name in own)
+
+
+def test_layer_norm_shares_no_memory():
+    """Its output with what it keeps, its gradients with what came in."""
+    x = tg.randn(2, 3, requires_grad=True)
+    y = F.layer_norm(x, 3)
+    (one,) = tg.autograd.grad(y.square().sum(), x, retain_graph=True)
+    g, kept = tg.randn(2, 3), None
+    (kept,) = tg.autograd.grad(y, x, g, retain_graph=True)
+    with tg.no_grad():
+        y.mul_(9.0)
+    assert tg.autograd.grad(y, x, g)[0].tolist() == kept.tolist()
+    bias, g = tg.zeros(3, requires_grad=True), tg.ones(1, 3)
+    F.layer_norm(tg.randn(1, 3), 3, None, bias).backward(g)
+    bias.grad.mul_(0.0)
+    assert g.tolist() == [[1.0] * 3]

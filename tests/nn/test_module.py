@@ -504,11 +504,15 @@ def test_a_module_that_knows_its_parent():
     assert parent.eval().child.training is False
 
 
-def test_two_layers_can_be_swapped_by_their_own_state():
+@pytest.mark.parametrize(
+    "change", [lambda x: x, lambda x: x[:], lambda x: x.numpy()[:], lambda x: x.view(x.shape)]
+)
+def test_two_layers_can_be_swapped_by_their_own_state(change):
     model = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
     state, before = model.state_dict(), {k: v.tolist() for k, v in model.state_dict().items()}
     other = {"a": "b", "b": "a"}
-    model.load_state_dict({f"{other[k[0]]}{k[1:]}": value for k, value in state.items()})
+    given = {f"{other[k[0]]}{k[1:]}": value for k, value in state.items()}
+    model.load_state_dict({k: change(value) for k, value in given.items()})
     after = {k: v.tolist() for k, v in model.state_dict().items()}
     assert after == {f"{other[k[0]]}{k[1:]}": value for k, value in before.items()}
     assert after != before

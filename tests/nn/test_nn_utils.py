@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.errors import GraphError
 from tinygrad_rnn.nn.utils import parameters_to_vector, vector_to_parameters
 from tinygrad_rnn.nn.utils.rnn import pad_sequence
 
@@ -69,3 +70,10 @@ def test_padded_sequences_go_with_lengths():
         np.testing.assert_allclose(
             h_n[:, i].detach().numpy(), rnn(x)[1].detach().numpy(), atol=1e-6
         )
+
+
+def test_a_parameter_that_cannot_be_written_changes_none():
+    first, second = tg.ones(2), tg.tensor(np.float32(1.0)).expand(2)
+    with pytest.raises(GraphError, match="vector_to_parameters: a parameter: .*read-only"):
+        nn.utils.vector_to_parameters(tg.zeros(4), [first, second])
+    assert first.tolist() == [1.0, 1.0]

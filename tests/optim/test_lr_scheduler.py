@@ -520,6 +520,15 @@ def test_rates_are_floats_and_states_plain():
         assert one == other
 
 
+def test_the_state_has_both_rates_of_a_group_that_joined():
+    x, y = tg.ones(1, requires_grad=True), tg.ones(1, requires_grad=True)
+    optimizer = optim.SGD([{"params": [x]}], lr=0.1)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 2)
+    optimizer.add_param_group({"params": [y], "lr": 0.25, "initial_lr": 0.5})
+    state = scheduler.state_dict()
+    assert (state["base_lrs"], state["_last_lr"]) == ([0.1, 0.5], [0.1, 0.25])
+
+
 @pytest.mark.parametrize("kind", ["StepLR", "ReduceLROnPlateau"])
 def test_a_group_that_joined_since_the_last_step_is_in_the_state(kind):
     def run(stop):

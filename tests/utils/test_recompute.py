@@ -641,6 +641,14 @@ def test_a_sequence_may_be_cut_along_any_dim():
         checkpoint_sequence(lambda chunk, state: tg.ones(2), x)
 
 
+def test_on_every_device(device):
+    x = tg.tensor([1.0, math.nan, -0.0], device=device, requires_grad=True)
+    checkpoint(lambda x: x.tanh(), x).sum().backward()
+    assert x.grad.cpu()[0].item() == pytest.approx(1.0 - math.tanh(1.0) ** 2)
+    losses, _ = checkpoint_sequence(lambda x, state: (x.sum(), state), tg.ones(9, 2, device=device))
+    assert [loss.item() for loss in losses] == [6.0, 6.0, 6.0]
+
+
 def test_another_result_is_noticed():
     """Of values that no node of it watches, and of random numbers of another generator."""
     w = tg.ones(3, requires_grad=True)
@@ -652,6 +660,16 @@ def test_another_result_is_noticed():
     loss = checkpoint(lambda x: F.dropout(x, 0.5, generator=generator), tg.ones(64) * w[0]).sum()
     with pytest.raises(GraphError, match="did something else"):
         loss.backward()
+    m = tg.ones(3)
+    loss = checkpoint(lambda x: x + m, w).sum()
+    m[0] = math.nan
+    with pytest.raises(GraphError, match="did something else"):
+        loss.backward()
+    m = tg.ones(3)
+    one, two = checkpoint(lambda x: (x * 2.0, (x + m).tanh()), w)
+    m.mul_(5.0)
+    with pytest.raises(GraphError, match="did something else"):
+        (one + two).sum().backward()
     result = checkpoint(lambda x: x * tg.tensor(math.nan), w)
     result.sum().backward()  # NaN is the same again
     result = checkpoint(lambda x: x * 2.0, w)

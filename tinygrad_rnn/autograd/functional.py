@@ -51,9 +51,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
     18.0
     """
     outs, ins = several("grad", "outputs", outputs), several("grad", "inputs", inputs)
-    several_given = isinstance(grad_outputs, tuple | list)
-    given = list(grad_outputs) if several_given else [grad_outputs]
-    given = [None] * len(outs) if grad_outputs is None else given
+    given = [None] * len(outs) if grad_outputs is None else grad_outputs
+    given = given if isinstance(given, tuple | list) else [given]
     if len(given) != len(outs):
         raise GraphError(f"grad: got {len(given)} grad_outputs, expected {len(outs)}")
     for i, x in enumerate(ins):

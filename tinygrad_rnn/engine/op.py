@@ -283,9 +283,8 @@ class Declared:
 
     def __init__(self, function: Callable[..., Any], skip: int) -> None:
         if not hasattr(function, "__code__"):
-            raise DTypeError(
-                f"op: got {described(function)}, expected a function written in Python"
-            )
+            got = described(function)
+            raise DTypeError(f"op: got {got}, expected a function written in Python")
         self.name = self.__name__ = function.__name__.lstrip("_")
         self.__doc__ = function.__doc__
         self.signature = Signature(function, skip)

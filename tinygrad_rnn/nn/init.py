@@ -23,9 +23,8 @@ def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
     """Refuse what cannot hold initial values, or is no number, before any number is drawn."""
     check_type(name, Real, "a number", **numbers)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
-        raise DTypeError(
-            f"{name}: got {described(tensor)}, expected a float Tensor (not its .data)"
-        )
+        got = described(tensor)
+        raise DTypeError(f"{name}: got {got}, expected a float Tensor (not its .data)")
     few = tensor.ndim < 2 or not tensor.numel()
     if (dims and few) or (dims == "2 dims" and tensor.ndim != 2):
         got = f"a tensor of shape {tensor.shape}"

@@ -243,10 +243,12 @@ class Module:
         if wrong:
             raise CheckpointError(f"{name}: nothing was loaded, as " + "; ".join(wrong))
         held, pairs = self.state_dict(), []
-        own_arrays = {id(own.array) for own in held.values()}  # which would change on the way
+        arrays = [own.array for own in held.values() if type(own.array) is np.ndarray]
         for key in [key for key in held if key in values]:
             check_writable(held[key].array, name)
-            value = values[key].copy() if id(values[key]) in own_arrays else values[key]
+            value = values[key]
+            if any(np.may_share_memory(value, array) for array in arrays):
+                value = value.copy()  # else it would change on the way
             pairs.append((held[key], as_tensor(value, device=held[key].device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
             own.copy_(given)

@@ -61,9 +61,7 @@ def _mse_backward(
 mse = FusedOp(_mse, _mse_forward, _mse_backward, fresh=True)
 
 
-def _layer_norm(
-    x: Any, weight: Any, bias: Any, /, *, shape: tuple[int, ...], eps: float = 1e-5
-) -> Any:
+def _layer_norm(x: Any, weight: Any, bias: Any, /, *, shape: tuple[int, ...], eps: float) -> Any:
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, which are of ``shape``."""
     dims = tuple(range(-len(shape), 0))
     centred = x - mean(x, axis=dims, keepdims=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..backend import backends
+from ..backend import backend_of, backends
 from ..engine.fused import record_outputs, through
 from ..engine.mode import enable_grad
 from ..engine.node import Node, births, wrap
@@ -45,10 +45,10 @@ def _run(function: Callable[[], Any], since: int) -> tuple[Any, list[Any], list[
 
 
 def _same(output: Tensor, kept: Any) -> bool:
-    """Whether it is bit for bit what was kept, if nobody has changed that in place since."""
-    array, (cell, count) = kept
-    one, two = output.array, array
-    return bool(cell[0] != count or ((one == two) | ((one != one) & (two != two))).all())
+    """Whether its numbers are those that were kept, if nobody has changed these in place since."""
+    one, (two, (cell, count)) = output.array, kept
+    xp, alike = backend_of(one), one == two
+    return cell[0] != count or bool(xp.all(alike) or xp.all(alike | ((one != one) & (two != two))))
 
 
 class _Again:

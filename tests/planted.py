@@ -220,7 +220,8 @@ TABLE = {
         ("return crc32(np.ascontiguousarray(self.ids).data)", "return 0",
          "a position taken over into another text")],
     ("sampling.py", "test_sampling.py"): [
-        ("top_k = int(top_k)", "top_k = int(top_k) + 1", "top_k off by one"),
+        ("int(top_k))  #", "int(top_k) + 1)  #", "top_k off by one"),
+        ("before = totals[:, :-1]", "before = totals[:, 1:]", "the nucleus stops too early"),
         ("rows /= temperature or 1.0", "rows /= temperature**2 or 1.0", "temperature squared")],
     ("random.py", "test_random.py"): [
         ('[state["has_uint32"], state["uinteger"]]', "[0, 0]", "half a number is not saved")],

@@ -1,5 +1,7 @@
 """Drawing ids; what multinomial refuses stands in test_tensor.py and test_errors.py."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,6 +72,68 @@ def test_categorical_draws_what_may_be_drawn(shape, classes, seed, temperature, 
     assert (above < (top_k or classes)).all()
     if temperature < 1e-9 or top_k == 1:
         assert not above.any()
+
+
+def nucleus(logits, top_p):
+    """The ids that may be drawn, one by one from the likeliest down; ties of the last included."""
+    order = sorted(range(len(logits)), key=lambda i: -logits[i])
+    weights = [math.exp(logits[i] - logits[order[0]]) for i in order]
+    kept, sum_so_far = 1, weights[0]
+    while kept < len(order) and sum_so_far < top_p * math.fsum(weights):
+        sum_so_far += weights[kept]
+        kept += 1
+    lowest = logits[order[kept - 1]]
+    return {i for i in order if logits[i] >= lowest}
+
+
+@pytest.mark.parametrize(
+    ("top_p", "weights"),
+    [(0.0, [0, 6, 0]), (0.59, [0, 6, 0]), (0.61, [3, 6, 0]), (0.91, [3, 6, 1]), (1.0, [3, 6, 1])],
+)
+def test_top_p_draws_in_proportion_from_the_nucleus(top_p, weights):
+    many = tg.tensor(np.tile(np.log([0.3, 0.6, 0.1]), (4000, 1)))
+    near(shares(lambda n: tg.categorical(many, top_p=top_p, generator=generator())), weights)
+
+
+@given(
+    seed=st.integers(0, 999),
+    classes=st.integers(1, 7),
+    top_p=st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.777, 0.9, 0.999]),
+    temperature=st.sampled_from([0.5, 1.0, 3.0]),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_top_p_draws_from_the_nucleus_alone(seed, classes, top_p, temperature, dtype):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=classes).astype(dtype)
+    logits[rng.random(classes) < 0.3] = logits[0]
+    logits[1:][rng.random(classes - 1) < 0.2] = -np.inf
+    allowed = nucleus([float(x) / temperature for x in logits], top_p)
+    many = tg.tensor(np.tile(logits, (1000, 1)))
+    drawn = tg.categorical(many, temperature, top_p=top_p, generator=generator(seed))
+    assert set(drawn.tolist()) <= allowed
+    if max(logits) - min(logits[list(allowed)]) < 2 * temperature:
+        assert set(drawn.tolist()) == allowed
+
+
+def test_top_p_counts_what_top_k_left():
+    many = tg.tensor(np.tile(np.log([0.4, 0.3, 0.2, 0.1]), (300, 1)))
+    draw = lambda *options: set(tg.categorical(many, 1.0, *options).tolist())
+    assert draw(None, 0.5) == {0, 1}  # 0.4 and 0.3 reach 0.5
+    assert draw(2, 0.5) == {0}  # of two, 0.4 / 0.7 does
+    assert draw(2, 0.6) == {0, 1}
+
+
+def test_top_p_of_1_changes_nothing():
+    logits = tg.tensor(np.append(np.full(40, -40.0), 0.0))  # whose small ones rounding loses
+    for x in (logits, tg.randn(50, 9, generator=generator(1)), tg.zeros(0, 3)):
+        drawn = [tg.categorical(x, top_p=p, generator=generator(2)) for p in (None, 1.0, 1)]
+        assert drawn[0].tolist() == drawn[1].tolist() == drawn[2].tolist()
+
+
+def test_temperature_0_takes_the_likeliest_whatever_top_p():
+    logits = tg.randn(50, 9, generator=generator(1))
+    for top_p in (0.0, 0.5, 1.0):
+        assert tg.categorical(logits, 0.0, top_p=top_p).tolist() == logits.argmax(1).tolist()
 
 
 @given(seed=st.integers(0, 999), classes=st.integers(1, 9))
@@ -148,6 +212,11 @@ REFUSED = {
     "no number": (lambda: tg.categorical(tg.zeros(2), "hot"), "temperature is 'hot'"),
     "none of them": (lambda: tg.categorical(tg.zeros(2), 1.0, 0), "top_k is 0"),
     "half a class": (lambda: tg.categorical(tg.zeros(2), 1.0, 1.5), "top_k is 1.5"),
+    "more than all": (lambda: tg.categorical(tg.zeros(2), top_p=1.5), "top_p is 1.5, .* 0.0 to 1"),
+    "less than none": (lambda: tg.categorical(tg.zeros(2), top_p=-0.1), "top_p is -0.1"),
+    "no share": (lambda: tg.categorical(tg.zeros(2), top_p=np.nan), "top_p is nan"),
+    "per cent": (lambda: tg.categorical(tg.zeros(2), top_p="90%"), "top_p is '90%'"),
+    "shares": (lambda: tg.categorical(tg.zeros(2), top_p=tg.ones(2)), "top_p is tensor"),
 }
 
 

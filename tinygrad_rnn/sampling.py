@@ -94,39 +94,82 @@ def multinomial(
     return out
 
 
-def categorical(
-    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, *,
-    generator: Generator | None = None,
-) -> Tensor:  # fmt: skip
-    """Draw ids from softmax(logits / temperature): (..., V) to (...), as jax.random.categorical.
+def _keep_top_k(rows: np.ndarray, top_k: int) -> None:
+    """Put -inf where a logit of (N, V) is below the k-th highest of its row."""
+    if top_k < rows.shape[1]:
+        lowest = np.partition(rows, -top_k, 1)[:, -top_k, None]
+        rows[rows < lowest] = -inf
 
-    At temperature 0 it is the likeliest id. With ``top_k`` only the k highest logits are drawn from
-    (and what equals the last of them). A logit of -inf is never drawn. Raises OptionError for
-    logits that are NaN or inf, or all -inf.
+
+def _keep_top_p(rows: np.ndarray, top_p: float) -> None:
+    """Put -inf below the nucleus: the fewest ids whose probabilities add up to ``top_p``.
+
+    An id stays while those before it, from the likeliest down, add up to less than ``top_p``
+    (Holtzman et al. 2020, section 3.1).
+    """
+    ordered = np.sort(rows, 1)[:, ::-1]
+    weights = np.exp(ordered - ordered[:, :1])
+    totals = np.add.accumulate(weights, 1)
+    before = totals[:, :-1] / totals[:, -1:]
+    last = (before < top_p).sum(1)  # the likeliest always stays: nothing is before it
+    rows[rows < np.take_along_axis(ordered, last[:, None], 1)] = -inf
+
+
+def categorical(
+    logits: Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Draw ids from softmax(logits / temperature), as jax.random.categorical does.
+
+    Args:
+        logits: floats; a logit of -inf is never drawn.
+        temperature: below 1 prefers the likely ids, above 1 the unlikely; 0 takes the likeliest.
+        top_k: draw only from the k highest logits.
+        top_p: then draw only from the nucleus, the fewest ids whose probabilities add up to at
+            least this share of 1 (Holtzman et al. 2020, arXiv:1904.09751).
+        generator: where the random numbers come from; the default generator if it is None.
+
+    With ``top_k`` and with ``top_p``, ids that tie with the last one that is kept are kept too.
+
+    Shape:
+        (..., V) to (...).
+
+    Raises:
+        OptionError: for logits that are NaN or inf, or all -inf, and for options out of range.
 
     >>> import tinygrad_rnn as tg
     >>> categorical(tg.tensor([[0.0, 99.0], [99.0, 0.0]])).tolist()
     [1, 0]
+    >>> likely = tg.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    >>> sorted({categorical(likely, top_p=0.7).item() for _ in range(100)})
+    [0, 1]
     """
     rows = _rows("categorical", "logits", logits)
     if type(temperature) is not float or temperature != 1.0:
         check_numbers("categorical", 0.0, temperature=temperature)
     if top_k is not None:
         check_integers("categorical", top_k=top_k)
-        top_k = int(top_k)  # minus one of NumPy's unsigned ones is a large number
+    if top_p is not None:
+        check_numbers("categorical", 0.0, 1.0, top_p=top_p)
     best = rows.argmax(1) if rows.shape[1] else np.zeros(0, np.int64)
     top = [row.item(i) for row, i in zip(rows, best.tolist(), strict=False)]
     if not (rows.shape[1] and all(map(isfinite, top))):
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
-    if top_k is not None and top_k < rows.shape[1]:
-        rows[rows < np.partition(rows, -top_k, 1)[:, -top_k, None]] = -inf
+    if top_k is not None:
+        _keep_top_k(rows, int(top_k))  # minus one of NumPy's unsigned ones is a large number
     # Next to large numbers the clocks would be lost.
     if temperature not in (0.0, 1.0) or max(map(abs, top), default=0.0) > 1e6:
         with np.errstate(over="ignore"):
             rows -= np.array(top).reshape(-1, 1)
             rows /= temperature or 1.0
     if temperature:
+        if top_p is not None and top_p < 1.0:
+            _keep_top_p(rows, top_p)
         rows -= _clocks("categorical", rows.shape, generator)
         best = rows.argmax(1)
     out: Tensor = wrap(backend_of(logits.array).from_host(best.reshape(logits.shape[:-1])))

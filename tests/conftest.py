@@ -53,6 +53,10 @@ else:
     strict.BACKEND = register("strict", strict)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--document", metavar="PATH", help="the tutorial that -m document runs")
+
+
 def pytest_generate_tests(metafunc):
     """A test that takes a device runs on each."""
     if "device" in metafunc.fixturenames:
@@ -74,7 +78,7 @@ def pytest_runtest_call(item):
         test._hypothesis_internal_use_settings = usual
 
 
-OPTIONAL = ("slow", "gpu", "parity")
+OPTIONAL = ("slow", "gpu", "parity", "document")
 _left_out = Counter()
 
 

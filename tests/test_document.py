@@ -1,4 +1,6 @@
-"""The document that this package answers runs on it: its blocks of Python, with us for PyTorch.
+"""The tutorial that this package answers runs on it: its blocks of Python, with us for PyTorch.
+
+It is not part of this repository: ``pytest -m document --document rnn-fundamentals.md`` runs it.
 
 Changed are the lines that import PyTorch, and the document's own slips: classes that are models but
 not derived from ``nn.Module``. Everything else, the training too, runs as it stands there.
@@ -16,13 +18,7 @@ import pytest
 import tinygrad_rnn
 
 ROOT = Path(tinygrad_rnn.__file__).parents[1]
-DOCUMENT = Path(__file__).parents[2] / "shared" / "document" / "rnn-fundamentals.md"
-
-pytestmark = pytest.mark.skipif(
-    not DOCUMENT.exists(),
-    reason="needs shared/document/rnn-fundamentals.md, the text that this package answers, which this"
-    " repository does not have: who has it puts it there",
-)
+pytestmark = pytest.mark.document
 
 # Diagrams are drawn on nothing, where there is something to draw them with.
 NO_SCREEN = """
@@ -35,8 +31,9 @@ except ImportError:
 """
 
 
-def blocks() -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S)
+def blocks(document: Path) -> list[str]:
+    text = document.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
 
 
 def ours(code: str) -> str:
@@ -66,8 +63,10 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def test_its_code_runs() -> None:
-    code, repaired = derived(ours("\n\n".join(blocks())))
+def test_its_code_runs(pytestconfig: pytest.Config) -> None:
+    path = pytestconfig.getoption("--document")
+    assert path, "say where the tutorial is: --document PATH"
+    code, repaired = derived(ours("\n\n".join(blocks(Path(path)))))
     assert repaired == 2
     assert not re.search(r"^\s*(import|from) torch", code, re.M)
     seeded = "import numpy, tinygrad_rnn\nnumpy.random.seed(0)\ntinygrad_rnn.manual_seed(0)\n"

@@ -17,6 +17,8 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from report import CONTENDERS, memory_table, table
@@ -43,16 +45,26 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def start(names: list[str], threads: int) -> tuple[dict[str, Contender], dict[str, str]]:
-    """The contenders that are installed, and why the others are not there."""
+@contextmanager
+def started(
+    names: list[str], threads: int
+) -> Iterator[tuple[dict[str, Contender], dict[str, str]]]:
+    """The contenders that are installed, and why the others are not there.
+
+    Whatever happens inside, their processes end: a child that is stopped would wait for ever.
+    """
     there, absent = {}, {}
-    for name, module in zip(CONTENDERS, MODULES, strict=True):
-        if name in names:
+    with ExitStack() as stack:
+        for name, module in zip(CONTENDERS, MODULES, strict=True):
+            if name not in names:
+                continue
             try:
-                there[name] = Contender(module, threads)
+                there[name] = stack.enter_context(closing(Contender(module, threads)))
             except Absent as error:
                 absent[name] = str(error)
-    return there, absent
+        if "ours" not in there:
+            raise SystemExit(f"tinygrad_rnn cannot be measured: {absent['ours']}")
+        yield there, absent
 
 
 class Refused(Exception):
@@ -104,10 +116,8 @@ def measure(work: Work, contenders: dict[str, Contender], seconds: float) -> dic
 
 def memory(work: Work, names: list[str]) -> dict:
     """One row: MB at the peak of a few steps beyond the imports, each in a fresh process."""
-    found = {}
-    for name, contender in start([name for name in names if name in REMEMBERED], 1)[0].items():
-        found[name] = contender.ask("memory", work)
-        contender.close()
+    with started([name for name in names if name in REMEMBERED], 1) as (contenders, _):
+        found = {name: c.ask("memory", work) for name, c in contenders.items()}
     return {"work": str(work), "sizes": vars(work), "MB": found}
 
 
@@ -146,6 +156,32 @@ class Results:
             (self.folder / "results.json").write_text(text, encoding="utf-8")
 
 
+def measure_part(
+    part: str,
+    threads: int,
+    todo: list[Work],
+    contenders: dict[str, Contender],
+    results: Results,
+    seconds: float,
+) -> list[str]:
+    """Measure the rows of one part and print them; returns those that were refused, and why."""
+    rows, refused = [], []
+    for work in todo:
+        playing = {n: c for n, c in contenders.items() if takes_part(n, part, work)}
+        about = {"part": part, "threads": threads, "work": str(work), "sizes": vars(work)}
+        try:
+            rows.append(about | measure(work, playing, seconds))
+        except Refused as error:
+            refused.append(str(error))
+            print(f"left out: {error}", flush=True)
+            continue
+        results.add("rows", rows[-1])
+        print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    if rows:
+        print(f"\n{part}, {threads} thread(s)\n\n{table(rows)}", flush=True)
+    return refused
+
+
 def main() -> None:
     args = arguments()
     chosen = {p: [w for w in works(p) if args.only in str(w)] for p in args.parts}
@@ -153,32 +189,17 @@ def main() -> None:
     results, refused = Results(args.out), []
     print(results.found["machine"])
     for threads in args.threads:
-        contenders, absent = start(names, threads)
-        versions = {name: contender.version for name, contender in contenders.items()}
-        results.began(versions)
-        if threads == args.threads[0]:
-            print(", ".join(dict.fromkeys(versions.values())))
-            for name, why in absent.items():
-                print(f"{name} is left out: {why}")
-        for part, todo in chosen.items():
-            if part == "memory" or (part not in ALL_THREADS and threads != args.threads[0]):
-                continue
-            rows = []
-            for work in todo:
-                playing = {n: c for n, c in contenders.items() if takes_part(n, part, work)}
-                about = {"part": part, "threads": threads, "work": str(work), "sizes": vars(work)}
-                try:
-                    rows.append(about | measure(work, playing, args.seconds))
-                except Refused as error:
-                    refused.append(str(error))
-                    print(f"left out: {error}", flush=True)
+        with started(names, threads) as (contenders, absent):
+            versions = {name: contender.version for name, contender in contenders.items()}
+            results.began(versions)
+            if threads == args.threads[0]:
+                print(", ".join(dict.fromkeys(versions.values())))
+                for name, why in absent.items():
+                    print(f"{name} is left out: {why}")
+            for part, todo in chosen.items():
+                if part == "memory" or (part not in ALL_THREADS and threads != args.threads[0]):
                     continue
-                results.add("rows", rows[-1])
-                print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-            if rows:
-                print(f"\n{part}, {threads} thread(s)\n\n{table(rows)}", flush=True)
-        for contender in contenders.values():
-            contender.close()
+                refused += measure_part(part, threads, todo, contenders, results, args.seconds)
     rows = [memory(work, names) for work in chosen.get("memory", ())]
     for row in rows:
         results.add("memory", row)

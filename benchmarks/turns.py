@@ -29,7 +29,11 @@ class Contender:
         self.process = context.Process(target=serve, args=(other, module, threads), daemon=True)
         self.process.start()
         other.close()
-        self.version = self.answer()
+        try:
+            self.version = self.answer()
+        except BaseException:  # it did not start: nothing of it stays behind
+            self.close()
+            raise
         self.signal("SIGSTOP")
 
     def answer(self):

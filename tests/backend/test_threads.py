@@ -125,7 +125,7 @@ def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
 
 def test_each_part_has_a_thread(functions):
     get, _ = functions
-    meet = threading.Barrier(3, timeout=10)
+    meet = threading.Barrier(3, timeout=300)
 
     def work(part):
         meet.wait()  # all three have to be here
@@ -156,7 +156,7 @@ def test_a_slice_is_not_cut_again(functions):
         meet.wait()
         return len(threads.cut(1000, 1 << 40))
 
-    meet = threading.Barrier(2, timeout=10)
+    meet = threading.Barrier(2, timeout=300)
     assert threads.each(work, range(2)) == [1, 1]
     assert len(threads.cut(1000, 1 << 40)) == 2
 
@@ -168,16 +168,16 @@ def test_slices_keep_to_one_thread_when_another_python_thread_is_done(functions)
     def hold():
         with threads.one_thread():
             other.set()
-            done.wait(10)
+            done.wait(300)
 
     def work(part):
         done.set()
-        thread.join(10)
+        thread.join(300)
         return get()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    other.wait(10)
+    other.wait(300)
     assert threads.each(work, range(2)) == [1, 1]
     assert get() == 2
 
@@ -242,7 +242,7 @@ def test_a_thread_that_outlives_the_main_one_goes_on(before):
         "threading.Thread(target=work).start()\n"
     )
     run = [sys.executable, "-c", code]
-    done = subprocess.run(run, check=True, timeout=60, capture_output=True, text=True)
+    done = subprocess.run(run, check=True, timeout=300, capture_output=True, text=True)
     assert done.stdout == "[0, 1, 4]\n", done.stderr
 
 
@@ -262,7 +262,7 @@ def test_a_child_has_the_threads_that_its_parents_other_threads_hold():
         "    with threads.one_thread(): assert get() == 1\n"
         "    os._exit(get() != 2)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
 def test_a_large_product_is_shared_and_the_same(functions, monkeypatch):
@@ -291,7 +291,7 @@ def test_a_forked_child_has_slices_too():
         "else:\n"
         "    os._exit(threads.each(square, range(2)) != [0, 1])\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
 def test_results_are_the_same_bits():

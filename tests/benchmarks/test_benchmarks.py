@@ -75,6 +75,25 @@ def test_missing_contender_is_named(tmp_path):
     assert "JAX is left out: no such luck" in done.stdout
 
 
+MOCKED = """
+import sys
+from unittest.mock import MagicMock
+mock = MagicMock(__version__="0.0", from_numpy=MagicMock(side_effect=ZeroDivisionError))
+mock.nn.Module = object
+sys.modules |= {"torch": mock, "torch.nn": mock.nn, "torch.nn.functional": mock.nn.functional}
+"""
+
+
+@pytest.mark.parametrize("torch", ["raise ZeroDivisionError", MOCKED], ids=["import", "build"])
+def test_a_run_that_fails_ends(tmp_path, torch):
+    """It does not wait for ever for the children that are stopped."""
+    (tmp_path / "torch.py").write_text(torch)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = run("--parts", "train", "--only", "RNN 28", "--against", "PyTorch", PYTHONPATH=path)
+    assert done.returncode != 0
+    assert "ZeroDivisionError" in done.stderr
+
+
 def test_page_has_a_block_for_every_part(modules):
     import report
     from works import works

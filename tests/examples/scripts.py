@@ -25,7 +25,7 @@ def run(script, *arguments, **more):
         capture_output=True,
         encoding="utf-8",
         env=environment(**more),
-        timeout=120,
+        timeout=300,
     )
 
 

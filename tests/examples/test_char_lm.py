@@ -180,7 +180,7 @@ def test_ctrl_c_ends_between_two_steps_and_loses_nothing(tmp_path, cell):
     ) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
     assert "Traceback" not in stderr
     assert f"--checkpoint {stopped} --resume" in stderr

@@ -87,6 +87,8 @@ SURFACE: dict[str, dict[str, str]] = {
         "tg.data": "Vocabulary TextStreams sine_waves",
         "tg.data.Vocabulary": "encode decode",
         "tg.nn.Module": "save_weights load_weights",
+        "tg.utils": "data",
+        "tg.utils.data": "DataLoader Dataset Subset TensorDataset default_collate random_split",
     },
 }
 # What the page says in other words, or only by the rules that it gives.

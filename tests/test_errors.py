@@ -962,6 +962,18 @@ tg.data.sine_waves(3, 2.5)
     DTypeError: sine_waves: sequence_length is 2.5
 tg.data.sine_waves(3, generator=3)
     DTypeError: sine_waves: generator is int
+tg.utils.data.DataLoader(iter([1, 2]))
+    DTypeError: DataLoader: dataset is list_iterator ... __getitem__ and __len__
+tg.utils.data.DataLoader([1], num_workers=2)
+    OptionError: DataLoader: num_workers is 2, expected 0
+tg.utils.data.TensorDataset(x, two)
+    ShapeError: TensorDataset: got the shapes [(4, 2, 3), (2,)]
+tg.utils.data.Subset([1], 3)
+    DTypeError: Subset: indices is int
+tg.utils.data.random_split([1, 2], [1, 2])
+    OptionError: random_split: lengths are [1, 2], expected lengths that add up to 2
+tg.utils.data.default_collate([tg.ones(2), tg.ones(3)])
+    ShapeError: default_collate: a sample 1 has shape (3,), the first (2,) ... pad_sequence
 """
 
 CHECKPOINTS = """

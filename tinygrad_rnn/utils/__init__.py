@@ -1,4 +1,4 @@
-"""Around training: memory for time (``checkpoint``), states without a history, graphs drawn."""
+"""Around training: memory for time, batches of data, states without a history, graphs drawn."""
 
 from collections.abc import Mapping
 from shutil import which
@@ -7,9 +7,9 @@ from typing import Any
 from ..engine.node import Node
 from ..errors import GraphError, check_type
 from ..tensor import Tensor
-from . import checkpoint
+from . import checkpoint, data
 
-__all__ = ["checkpoint", "detach", "draw"]
+__all__ = ["checkpoint", "data", "detach", "draw"]
 
 
 def detach(state: Any) -> Any:

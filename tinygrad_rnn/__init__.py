@@ -4,6 +4,15 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 ``ops/elementwise`` and its kin (the table), ``ops/recurrent``, ``kernels/numpy``, ``nn/module``.
 """
 
+# Before `creation`: type checkers take a later import of the module for what `tg.tensor` is.
+from .tensor import Tensor, device, float32, float64, int32, int64
+from .tensor import bool_ as bool
+from .tensor import float32 as float
+from .tensor import float64 as double
+from .tensor import int32 as int
+from .tensor import int64 as long
+
+# isort: split
 from . import array_api, autograd, creation, cuda, data, functions, nn, optim, sampling, utils
 from .checkpoint import load_checkpoint, save_checkpoint
 from .creation import *
@@ -12,12 +21,6 @@ from .errors import CheckpointError, Error
 from .functions import *
 from .random import Generator, manual_seed
 from .sampling import *
-from .tensor import Tensor, device, float32, float64, int32, int64
-from .tensor import bool_ as bool
-from .tensor import float32 as float
-from .tensor import float64 as double
-from .tensor import int32 as int
-from .tensor import int64 as long
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Real
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -27,6 +27,8 @@ Operand = Any  # a Tensor, an array or a scalar
 Int: TypeAlias = int  # methods take these names
 Float: TypeAlias = float
 Bool: TypeAlias = bool
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Sorted(NamedTuple):
@@ -66,7 +68,7 @@ def _operand(value: Any) -> Any:
     return wrap(value)
 
 
-def named(method: Any) -> Any:
+def named(method: F) -> F:
     """The function, whose errors name it and not what it is made of; nothing is asked beforehand."""
 
     @wraps(method)
@@ -82,7 +84,7 @@ def named(method: Any) -> Any:
             refuse(method.__name__, args, error)
             raise
 
-    return function
+    return cast("F", function)
 
 
 def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:

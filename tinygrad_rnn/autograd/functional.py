@@ -38,7 +38,7 @@ def several(name: str, what: str, given: Any) -> tuple[Tensor, ...]:
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
          grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
-         allow_unused: bool = False) -> tuple[Tensor | None, ...]:  # fmt: skip
+         allow_unused: bool = False) -> tuple[Tensor, ...]:  # fmt: skip
     """The gradients of (the sum of) outputs with respect to inputs, as torch.autograd.grad.
 
     ``grad`` of the leaves stays as it is. Raises GraphError for an input that the outputs do not
@@ -66,7 +66,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
         if g is None and not allow_unused:
             way_out = "allow_unused=True gives None for it"
             raise GraphError(f"grad: the outputs do not depend on input {i}; {way_out}")
-    return tuple(g if g is None or create_graph else wrap(g) for g in found)
+    results: Any = tuple(g if g is None or create_graph else wrap(g) for g in found)
+    return results  # typed as in PyTorch: None is for those who allow it
 
 
 def _own(name: str, func: Fn, inputs: Any) -> tuple[Tensor, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import partial, wraps
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from ..errors import DTypeError, check_type
 
@@ -84,6 +84,10 @@ def _drive(generator: Generator[Any, Any, Any], mode: Callable[[], _Mode]) -> An
 class _Switch(_Mode):
     """A mode that also decorates without parentheses: ``@tg.no_grad``."""
 
+    @overload
+    def __new__(cls, function: None = None) -> Self: ...
+    @overload
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]  # it is decorated
     def __new__(cls, function: Any = None) -> Any:
         if function is None:
             return super().__new__(cls)

@@ -1,0 +1,3 @@
+"""What is only for type checkers is never imported."""
+
+collect_ignore = ["wrong.py"]

@@ -71,7 +71,10 @@ SURFACE: dict[str, dict[str, str]] = {
         "tg.nn.utils": """
             clip_grad_norm_ clip_grad_value_ get_total_norm parameters_to_vector vector_to_parameters rnn
         """,
-        "tg.nn.utils.rnn": "pad_sequence",
+        "tg.nn.utils.rnn": """
+            pad_sequence pack_padded_sequence pad_packed_sequence pack_sequence unpack_sequence
+            PackedSequence
+        """,
         "tg.nn.GradientClipping": "clip_gradients",
     },
     "optim": {
@@ -106,6 +109,10 @@ IN_WORDS: dict[str, str] = {
     "tg": "Error CheckpointError long double float int inference_mode randn_like equal",
     "tg.nn": "ELU LeakyReLU LogSigmoid SiLU Softplus",
     "tg.nn.LSTM": "flatten_parameters",
+    "tg.nn.utils.rnn": "unpad_sequence",
+    "tg.nn.utils.rnn.PackedSequence": """
+        data batch_sizes sorted_indices unsorted_indices to cpu cuda float double
+    """,
     "tg.nn.functional": """
         mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss
         binary_cross_entropy_with_logits

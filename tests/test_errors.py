@@ -63,7 +63,7 @@ nn.Stepper(gru)(tg.zeros(1, 4))
 nn.Stepper(lstm)(tg.tensor([1]), tg.zeros(2, 1, 2))
     DTypeError: nn.LSTM: the state is a Tensor, expected a tuple (h_0, c_0)
 nn.Stepper(gru)(tg.tensor([1]), tg.zeros(1, 2, 2))
-    ShapeError: nn.GRU: h_0 has shape (1, 2, 2), expected (1, 1, 2)
+    ShapeError: nn.GRU: hx has shape (1, 2, 2), expected (1, 1, 2)
 nn.Stepper(gru)(tg.zeros(1, 3, dtype=f64))
     DTypeError: nn.GRU: input is float64, expected float32
 nn.Stepper(gru, linear)(tg.zeros(1, 3), tg.zeros(1, 1, 2))
@@ -286,17 +286,17 @@ rnn(tg.tensor([[0, 3]]))
 rnn(tg.tensor([0, -1]))
     IdError: nn.RNN: input has -1 at (1,)
 rnn(x, tg.zeros(1, 2, 2))
-    ShapeError: nn.RNN: h_0 has shape (1, 2, 2), expected (2, 2, 2): (num_layers * D, B, H) ... batch_first
+    ShapeError: nn.RNN: hx has shape (1, 2, 2), expected (2, 2, 2): (num_layers * D, B, H) ... batch_first
 rnn(x, tg.zeros(2, 2))
-    ShapeError: nn.RNN: h_0 has shape (2, 2)
+    ShapeError: nn.RNN: hx has shape (2, 2)
 rnn(x[:, 0], tg.zeros(2, 1, 2))
-    ShapeError: nn.RNN: h_0 ... expected (2, 2): (num_layers * D, H)
+    ShapeError: nn.RNN: hx ... expected (2, 2): (num_layers * D, H)
 rnn(x, tg.zeros(2, 2, 2, dtype=f64))
-    DTypeError: nn.RNN: h_0 is float64 ... expected float32
+    DTypeError: nn.RNN: hx is float64 ... expected float32
 rnn(x, np.zeros((2, 2, 2), "f"))
-    DTypeError: nn.RNN: h_0 is float32 ndarray
+    DTypeError: nn.RNN: hx is float32 ndarray
 rnn(x, (tg.zeros(2, 2, 2),))
-    DTypeError: nn.RNN: h_0 is tuple
+    DTypeError: nn.RNN: hx is tuple
 rnn(x, lengths=[4])
     ShapeError: nn.RNN: lengths ... (1,) ... 2 integers
 rnn(x, lengths=3)
@@ -307,10 +307,20 @@ rnn(x, lengths=tg.ones(2))
     ShapeError: nn.RNN: lengths is float32 ... 2 integers
 rnn(x, lengths=[[1], [1, 2]])
     ShapeError: nn.RNN: lengths is ragged
-rnn(x, lengths=[0, 4])
-    OptionError: nn.RNN: lengths go from 0 to 4, expected 1 to T=4
+rnn(x, lengths=[-1, 4])
+    OptionError: nn.RNN: lengths go from -1 to 4, expected 0 to T=4
 rnn(x, lengths=[1, 5])
     OptionError: nn.RNN: lengths go from 1 to 5
+rnn(x, tg.zeros(2, 2, 2), h_0=tg.zeros(2, 2, 2))
+    OptionError: nn.RNN: got h_0 beside hx, which is its new name
+rnn(packed, lengths=[2, 1])
+    OptionError: nn.RNN: got lengths beside a PackedSequence ... leave lengths out
+lstm(packed)
+    ShapeError: nn.LSTM: input has 2 features ... expected input_size=3
+rnn(packed._replace(data=x))
+    ShapeError: batch_sizes are [2, 1] for data of shape (4, 2, 3)
+cell(packed)
+    DTypeError: nn.RNNCell: input is PackedSequence, expected a Tensor
 nn.RNNCell(3, 0)
     OptionError: nn.RNNCell: hidden_size is 0
 nn.RNNCell(3, 2, nonlinearity="gelu")
@@ -372,9 +382,9 @@ nn.GRU(3, 2, proj_size=1)
 gru(tg.tensor([[0, 3]]))
     IdError: nn.GRU: input has 3 at (0, 1)
 gru(x, (tg.zeros(1, 2, 2), tg.zeros(1, 2, 2)))
-    DTypeError: nn.GRU: h_0 is tuple
+    DTypeError: nn.GRU: hx is tuple
 gru(x, tg.zeros(2, 1, 2))
-    ShapeError: nn.GRU: h_0 has shape (2, 1, 2), expected (1, 2, 2)
+    ShapeError: nn.GRU: hx has shape (2, 1, 2), expected (1, 2, 2)
 nn.LSTMCell(0, 2)
     OptionError: nn.LSTMCell: input_size is 0
 lstm_cell(tg.zeros(2, 3), tg.zeros(2, 2))
@@ -737,6 +747,36 @@ nn.utils.rnn.pad_sequence([[1.0]])
     DTypeError: pad_sequence: number 0 is list
 nn.utils.rnn.pad_sequence([tg.zeros(2)], padding_side="top")
     OptionError: pad_sequence: padding_side is 'top'
+nn.utils.rnn.pack_padded_sequence([1.0], [1])
+    DTypeError: pack_padded_sequence: input is list
+nn.utils.rnn.pack_padded_sequence(x, [4, 5])
+    OptionError: pack_padded_sequence: lengths go from 4 to 5, expected 0 to T=4
+nn.utils.rnn.pack_padded_sequence(x, [2, 3])
+    OptionError: pack_padded_sequence: lengths has 2 before 3; enforce_sorted=False
+nn.utils.rnn.pack_padded_sequence(x, [3, 2], batch_first=True)
+    ShapeError: pack_padded_sequence: lengths is int64 ndarray of shape (2,), expected 4 integers
+nn.utils.rnn.pack_padded_sequence(two, [1])
+    ShapeError: pack_padded_sequence: input has shape (2,), expected (T, B, ...)
+nn.utils.rnn.pack_padded_sequence(x, [3, 2], enforce_sorted=None)
+    OptionError: pack_padded_sequence: enforce_sorted is None
+nn.utils.rnn.pad_packed_sequence(x)
+    DTypeError: pad_packed_sequence: sequence is float32 of shape (4, 2, 3), expected a PackedSequence
+nn.utils.rnn.pad_packed_sequence(packed, total_length=1)
+    OptionError: pad_packed_sequence: total_length is 1, expected at least 2
+nn.utils.rnn.pad_packed_sequence(packed, padding_value="a")
+    DTypeError: pad_packed_sequence: padding_value is 'a', expected a number
+nn.utils.rnn.pack_sequence([tg.zeros(2, 3), tg.zeros(3, 3)])
+    OptionError: lengths has 2 before 3; enforce_sorted=False
+nn.utils.rnn.pack_sequence([tg.zeros(2, 3), tg.zeros(3, 4)])
+    ShapeError: pad_sequence: got the shapes [(2, 3), (3, 4)]
+nn.utils.rnn.unpack_sequence([x])
+    DTypeError: pad_packed_sequence: sequence is list, expected a PackedSequence
+nn.utils.rnn.unpad_sequence(x, [5, 1])
+    OptionError: unpad_sequence: lengths go from 1 to 5
+nn.utils.rnn.PackedSequence([1.0], two)
+    DTypeError: PackedSequence: data is list, expected a Tensor
+linear(packed)
+    DTypeError: linear: input is PackedSequence ... packed._replace(data=layer(packed.data))
 get_total_norm([1.0])
     DTypeError: get_total_norm: number 0 is float
 get_total_norm([weight], -2)
@@ -1600,6 +1640,7 @@ class World:
         self.used = (self.x * 2.0).sum()
         self.used.backward()
         self.two = tg.tensor([0, 1])
+        self.packed = nn.utils.rnn.pack_padded_sequence(tg.ones(2, 2, 2), [2, 1])
         self.vocabulary = tg.data.Vocabulary("ab")
         self.streams = tg.data.TextStreams("abababab", self.vocabulary, 1, 2)
 

@@ -117,7 +117,7 @@ def make(
     alone = seed % 5 if bias else -1  # one of two may be missing
     biases = [f(gates * hidden) if bias and alone != k else None for k in range(2)]
     inputs = (x, *first, f(gates * hidden, features), w_hh, *biases)
-    settings_ = {"reverse": reverse, "lengths": rng.integers(1, steps + 1, batch) if ends else None}
+    settings_ = {"reverse": reverse, "lengths": rng.integers(0, steps + 1, batch) if ends else None}
     if kind == "lstm":
         inputs += (f(size, hidden) if projected else None,)
     elif kind == "rnn":
@@ -356,10 +356,11 @@ def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
 @every_kind
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_nothing_flows_through_padding(kind, relu, reverse):
+@pytest.mark.parametrize("lengths", [[2, 5, 1, 4], [2, 4, 0, 3], [0, 0, 0, 0]])
+def test_nothing_flows_through_padding(kind, relu, reverse, lengths):
     on = {"ids": False, "bias": True, "initial": True, "ends": False, "reverse": reverse}
     case = make(kind, (5, 4, 3, 6), 0, relu=relu, projected=relu, cotangents="all", **on)
-    case.settings["lengths"] = np.array([2, 5, 1, 4])
+    case.settings["lengths"] = np.array(lengths)
     padding = np.arange(5)[:, None] >= case.settings["lengths"]
     x, g_output = case.inputs[0].copy(), case.grads[0].copy()
     case.inputs, case.grads = (x, *case.inputs[1:]), (g_output, *case.grads[1:])

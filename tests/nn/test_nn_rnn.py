@@ -257,7 +257,7 @@ def test_layer_is_its_cells_unrolled(kind, data, steps, batch, ragged, ids, seed
     options_ = data.draw(options(kind))
     layer = layer_of(options_, seed)
     rng = np.random.default_rng(seed)
-    lengths = rng.integers(1, steps + 1, batch).tolist() if ragged else None
+    lengths = rng.integers(0, steps + 1, batch).tolist() if ragged else None
     places = rng.integers(0, layer.input_size, (steps, batch))
     features = np.eye(layer.input_size)[places]
     x = tg.tensor(features if ids else normal(seed, *features.shape), requires_grad=not ids)
@@ -309,7 +309,7 @@ def test_two_directions_are_two_layers(kind, data, steps, batch, seed):
 )
 def test_padding_is_not_read_and_gets_no_gradient(kind, data, steps, batch, junk, seed):
     layer = layer_of(data.draw(options(kind)), seed)
-    lengths = np.random.default_rng(seed).integers(1, steps + 1, batch)
+    lengths = np.random.default_rng(seed).integers(0, steps + 1, batch)
     padding = np.arange(steps)[:, None] >= lengths
 
     def time_major(x):
@@ -334,12 +334,15 @@ def test_padding_is_not_read_and_gets_no_gradient(kind, data, steps, batch, junk
 def test_each_sequence_is_alone(kind, data, steps, batch, seed):
     """A batch with lengths is its sequences one by one, each cut at its end, without a batch."""
     layer = layer_of(data.draw(options(kind, batch_first=False)), seed)
-    lengths = np.random.default_rng(seed).integers(1, steps + 1, batch)
+    lengths = np.random.default_rng(seed).integers(0, steps + 1, batch)
     x = tg.tensor(normal(seed, steps, batch, layer.input_size))
-    out, *last = run(layer, x, lengths=lengths)
-    for b, length in enumerate(lengths):
-        alone, *ends = run(layer, x[: int(length), b])
-        close(out[: int(length), b], alone)
+    state = start(layer, (batch,), seed + 1)
+    out, *last = run(layer, x, state, lengths)
+    for b, length in enumerate(lengths.tolist()):
+        own = [part[:, b] for part in state]
+        alone, *ends = run(layer, x[:length, b], own) if length else (out[:0, b], *own)
+        close(out[:length, b], alone)
+        assert not array(out[length:, b]).any()
         all_close([part[:, b] for part in last], ends)
 
 
@@ -370,7 +373,7 @@ def test_the_order_of_the_batch_does_not_matter(kind, data, steps, batch, ragged
     layer = layer_of(data.draw(options(kind, batch_first=False)), seed)
     rng = np.random.default_rng(seed)
     order = rng.permutation(batch)
-    lengths = rng.integers(1, steps + 1, batch) if ragged else None
+    lengths = rng.integers(0, steps + 1, batch) if ragged else None
     x = normal(seed, steps, batch, layer.input_size)
     state = start(layer, (batch,), seed + 1)
     found = run(layer, tg.tensor(x), state, lengths)
@@ -634,7 +637,7 @@ def test_a_gradient_penalty_has_its_gradient(kind):
 
 
 @every_kind
-@pytest.mark.parametrize("lengths", [None, [5, 2, 3]])
+@pytest.mark.parametrize("lengths", [None, [5, 2, 3], [0, 5, 0]])
 def test_a_hessian_times_a_vector(kind, lengths):
     rng = np.random.default_rng(1)
     layer = layer_of({"kind": kind, "input_size": 6, "hidden_size": 3, "bidirectional": True}, 1)

@@ -803,7 +803,7 @@ def recurrent(gates, states=1, extra=lambda d: {}, projected=False):
         ]
         if projected:
             args.append(d.array((size_out, hidden), real) if narrowed else None)
-        lengths = d.rng.integers(1, steps + 1, batch) if d.one_of(False, True) else None
+        lengths = d.rng.integers(0, steps + 1, batch) if d.one_of(False, True) else None
         settings = extra(d) | {"reverse": d.one_of(False, True), "lengths": lengths}
         if settings.get("nonlinearity") == "relu":
             d.keep(_distance_to_kink(args, settings) > 0.02)
@@ -876,12 +876,17 @@ def layer_of_torch(kind, states=1):
         packed = x
         if lengths is not None:
             pack = torch.nn.utils.rnn.pack_padded_sequence
-            packed = pack(x, torch.as_tensor(lengths), enforce_sorted=False)
+            some = torch.as_tensor(lengths).clamp(1)  # it packs no length of 0
+            packed = pack(x, some, enforce_sorted=False)
         output, last = torch.func.functional_call(layer, parameters, (packed, initial))
+        last = (last,) if states == 1 else last
         if lengths is not None:
             unpack = torch.nn.utils.rnn.pad_packed_sequence
             output = unpack(output, total_length=x.shape[0])[0]
-        last = (last,) if states == 1 else last
+            begun = torch.as_tensor(lengths > 0)[:, None]
+            output = torch.where(begun, output, 0.0)
+            starts = [0.0 if s is None else s for s in first]
+            last = [torch.where(begun, *pair) for pair in zip(last, starts, strict=True)]
         return (output[..., -size_out:], *(s[-1:] for s in last))
 
     return value

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import errors
 from ..backend import backend_of
-from ..errors import DTypeError, IdError, ShapeError, described
+from ..errors import DTypeError, IdError, OptionError, ShapeError, described
 from ..tensor import Tensor
 
 choice, integers, numbers = errors.check_choice, errors.check_integers, errors.check_numbers
@@ -21,6 +21,7 @@ RULES: dict[str, Any] = {
     "reduction": partial(choice, choices=("mean", "sum", "none")),
     "nonlinearity": partial(choice, choices=("tanh", "relu")),
     **dict.fromkeys(("bias", "batch_first", "bidirectional", "elementwise_affine"), FLAG),
+    "enforce_sorted": FLAG,
     **dict.fromkeys(("ignore_index", "dim", "start_dim", "end_dim"), ANY_INTEGER),
     **dict.fromkeys(("alpha", "negative_slope"), numbers),
     "delta": partial(numbers, low=sys.float_info.min),
@@ -46,6 +47,8 @@ def tensors(name: str, **given: Any) -> None:
             way = f"tg.as_tensor({what}) makes one"
             if isinstance(value, tuple):
                 way = "recurrent layers return (output, state), of which the next one takes output"
+            if hasattr(value, "batch_sizes"):
+                way = "map the data of a packed one: packed._replace(data=layer(packed.data))"
             errors.check_type(name, Tensor, f"a Tensor; {way}", **{what: value})
 
 
@@ -117,6 +120,22 @@ def in_range(name: str, what: str, given: Tensor, count: int, ignore: int | None
         got = f"{what} has {given[place].item()} at {place}"
         raise IdError(f"{name}: {got}, expected ids in [0, {count})")
     return False
+
+
+def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:
+    """The lengths of a batch of sequences as int64; refuses others than B integers from 0 to T."""
+    try:
+        found = np.asarray(given.tolist() if isinstance(given, Tensor) else given)
+    except ValueError as error:
+        raise ShapeError(f"{name}: lengths is ragged: {error}") from None
+    if found.shape != (batch,) or (found.dtype.kind not in "iu" and batch):
+        expected = f"{batch} integers, one for each sequence of the batch"
+        got = described(given if isinstance(given, Tensor) else found)
+        raise ShapeError(f"{name}: lengths is {got}, expected {expected}")
+    if batch and not (found.min() >= 0 and found.max() <= steps):
+        got = f"lengths go from {found.min()} to {found.max()}"
+        raise OptionError(f"{name}: {got}, expected 0 to T={steps}")
+    return found.astype(np.int64)
 
 
 def row(name: str, padding_idx: Any, count: int) -> int | None:

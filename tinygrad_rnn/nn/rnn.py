@@ -4,8 +4,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import ops
 from ..creation import empty
 from ..errors import DTypeError, OptionError, ShapeError, check_type, described
@@ -15,6 +13,7 @@ from . import check
 from . import functional as F
 from .layers import Layer
 from .module import Parameter
+from .utils.rnn import PackedSequence, pad_packed_sequence, repacked
 
 # fmt: off
 USUAL = {  # what repr does not mention
@@ -28,7 +27,7 @@ class _Recurrent(Layer):
     """What cells and layers share: their parameters, named and ordered as PyTorch's, and checks."""
 
     gates = 1  # how many blocks of H rows the weights have
-    parts: tuple[str, ...] = ("h_0",)  # of the state
+    parts: tuple[str, ...] = ("hx",)  # of the state
     rank: int  # of a batch of features
     legend: str  # of the dims of a batch of states
     proj_size = 0  # of h, where it is projected
@@ -94,7 +93,6 @@ class _Recurrent(Layer):
 
 
 class _Cell(_Recurrent):
-    parts: tuple[str, ...] = ("hx",)
     rank, legend = 2, "(B, H)"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
@@ -199,8 +197,10 @@ class RNNBase(_Recurrent):
 
     def flatten_parameters(self) -> None: "Nothing: of use on PyTorch's GPUs alone."  # fmt: skip
 
-    def _run(self, input: Tensor, state: Any, lengths: Any) -> Sequence[Tensor]:
+    def _run(self, input: Any, state: Any, lengths: Any) -> Sequence[Any]:
         """The output, and the parts of the last state."""
+        if isinstance(input, PackedSequence):
+            return self._run_packed(input, state, lengths)
         weight = self.weight_ih_l0
         batched = self._check_input(input, weight, self.rank)
         if not batched:
@@ -217,7 +217,7 @@ class RNNBase(_Recurrent):
         settings = {name: getattr(self, name) for name in self.settings}
         check.options(self._name, **settings)  # they may have been changed
         if lengths is not None:
-            settings["lengths"] = _check_lengths(self._name, lengths, steps, batch)
+            settings["lengths"] = check.lengths(self._name, lengths, steps, batch)
         output, outputs, last = input, [], []
         for i, names in enumerate(self._names):
             starts = parts
@@ -242,25 +242,52 @@ class RNNBase(_Recurrent):
             out.epoch = out.source = None
         return found
 
+    def _run_packed(self, packed: PackedSequence, state: Any, lengths: Any) -> Sequence[Any]:
+        """As _run, which takes padded sequences with their lengths."""
+        if lengths is not None:
+            got = "lengths beside a PackedSequence, which has its own"
+            raise OptionError(f"{self._name}: got {got}; leave lengths out")
+        steps = max(1, len(packed.batch_sizes))
+        padded, ends = pad_packed_sequence(packed, self.batch_first, total_length=steps)
+        output, *last = self._run(padded, state, ends)
+        return [repacked(packed, output, self.batch_first), *last]
+
     def forward(
-        self, input: Tensor, h_0: Tensor | None = None, lengths: Sequence[int] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        output, h_n = self._run(input, h_0, lengths)
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        lengths: Sequence[int] | Tensor | None = None,
+        *,
+        h_0: Tensor | None = None,
+    ) -> tuple[Any, Tensor]:
+        if h_0 is not None:
+            hx = self._renamed(hx, h_0)
+        output, h_n = self._run(input, hx, lengths)
         return output, h_n
+
+    def _renamed(self, hx: Any, h_0: Any) -> Any:
+        """The state that was given under its old name."""
+        if hx is not None:
+            raise OptionError(f"{self._name}: got h_0 beside hx, which is its new name")
+        text = f"{self._name}: h_0 is called hx now, as in PyTorch; the old name will go"
+        warnings.warn(text, DeprecationWarning, stacklevel=4)
+        return h_0
 
 
 class RNN(RNNBase):
     """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh) over a sequence, as torch.nn.RNN.
 
-    ``output, h_n = rnn(input, h_0=None, lengths=None)``:
+    ``output, h_n = rnn(input, hx=None, lengths=None)``:
 
     * input (T, B, I), with ``batch_first`` (B, T, I), unbatched (T, I); or integer ids in
-      [0, input_size), (T, B), (B, T) or (T,), which stand for one-hot rows.
-    * h_0 (num_layers * D, B, H), whatever ``batch_first``; unbatched (num_layers * D, H). Zeros if
+      [0, input_size), (T, B), (B, T) or (T,), which stand for one-hot rows; or a
+      :class:`~tinygrad_rnn.nn.utils.rnn.PackedSequence` of either, and then so is the output.
+    * hx (num_layers * D, B, H), whatever ``batch_first``; unbatched (num_layers * D, H). Zeros if
       left out. D is 2 if ``bidirectional``, else 1.
-    * lengths: B integers from 1 to T, in any order. Past the end of a sequence the output is 0,
-      h_n is the state at its own last step, and nothing flows through the padding.
-    * output (T, B, D * H), or as batch_first says; h_n of the shape of h_0.
+    * lengths: B integers from 0 to T, in any order. Past the end of a sequence the output is 0,
+      h_n is the state at its own last step, and nothing flows through the padding. A sequence of
+      length 0 has its part of hx as h_n.
+    * output (T, B, D * H), or as batch_first says; h_n of the shape of hx.
 
     ``dropout`` is the probability of a zero between layers, while training. Truncated
     backpropagation is ``h = h.detach()`` between windows.
@@ -306,9 +333,11 @@ class LSTM(RNNBase):
     op = ops.lstm
 
     def forward(  # type: ignore[override]
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None,
-        lengths: Sequence[int] | None = None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # fmt: skip
+        self,
+        input: Tensor | PackedSequence,
+        hx: tuple[Tensor, Tensor] | None = None,
+        lengths: Sequence[int] | Tensor | None = None,
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
         output, h_n, c_n = self._run(input, hx, lengths)
         return output, (h_n, c_n)
 
@@ -316,7 +345,7 @@ class LSTM(RNNBase):
 class GRU(RNNBase):
     """A GRU over a sequence, as torch.nn.GRU: each step as in GRUCell.
 
-    ``output, h_n = gru(input, h_0=None, lengths=None)``: as RNN.
+    ``output, h_n = gru(input, hx=None, lengths=None)``: as RNN.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn
@@ -328,18 +357,3 @@ class GRU(RNNBase):
 
     gates = 3
     op = ops.gru
-
-
-def _check_lengths(name: str, lengths: Any, steps: int, batch: int) -> np.ndarray:
-    try:
-        given = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
-    except ValueError as error:
-        raise ShapeError(f"{name}: lengths is ragged: {error}") from None
-    if given.shape != (batch,) or (given.dtype.kind not in "iu" and batch):
-        expected = f"{batch} integers, one for each sequence of the batch"
-        got = described(lengths if isinstance(lengths, Tensor) else given)
-        raise ShapeError(f"{name}: lengths is {got}, expected {expected}")
-    if batch and not (given.min() >= 1 and given.max() <= steps):
-        got = f"lengths go from {given.min()} to {given.max()}"
-        raise OptionError(f"{name}: {got}, expected 1 to T={steps}")
-    return given.astype(np.int64)

@@ -82,7 +82,8 @@ SURFACE: dict[str, dict[str, str]] = {
         "tg.optim": "SGD RMSprop Adagrad Adam AdamW lr_scheduler",
         "tg.optim.SGD": f"step zero_grad {LOADING} add_param_group",
         "tg.optim.lr_scheduler": """
-            LambdaLR StepLR ExponentialLR CosineAnnealingLR LinearLR ReduceLROnPlateau
+            LambdaLR StepLR MultiStepLR ExponentialLR CosineAnnealingLR LinearLR OneCycleLR
+            SequentialLR ReduceLROnPlateau
         """,
     },
     "data and checkpoints": {

@@ -100,6 +100,13 @@ MAKERS = {
     "rmsprop": lambda params, lr: optim.RMSprop(params, lr, momentum=0.9, centered=True),
     "adagrad": lambda params, lr: optim.Adagrad(params, lr, 0.01, 0.0, 0.1),
 }
+
+
+def sequence(schedules, optimizer):
+    parts = schedules.LinearLR(optimizer), schedules.OneCycleLR(optimizer, 0.1, 99)
+    return schedules.SequentialLR(optimizer, parts, [5])
+
+
 SCHEDULES = {
     "step": lambda o: optim.lr_scheduler.StepLR(o, 3, 0.5),
     "exponential": lambda o: optim.lr_scheduler.ExponentialLR(o, np.float64(0.95)),
@@ -107,6 +114,9 @@ SCHEDULES = {
     "linear": lambda o: optim.lr_scheduler.LinearLR(o, 0.1, total_iters=12),
     "lambda": lambda o: optim.lr_scheduler.LambdaLR(o, lambda step: 1.0 / (1 + step)),
     "plateau": lambda o: optim.lr_scheduler.ReduceLROnPlateau(o, "max", 0.5, 1, min_lr=(1e-4,)),
+    "multistep": lambda o: optim.lr_scheduler.MultiStepLR(o, np.array([3, 9])),
+    "cycle": lambda o: optim.lr_scheduler.OneCycleLR(o, np.float64(0.1), total_steps=40),
+    "sequential": lambda o: sequence(optim.lr_scheduler, o),
 }
 RUNS = [(maker, None, stop) for maker in MAKERS for stop in (1, 7, 20)]
 RUNS += [("adam", schedule, stop) for schedule in SCHEDULES for stop in (0, 7)]
@@ -257,6 +267,7 @@ def broken(name, tmp_path):
     if name == "more groups":
         other = Run(schedule=SCHEDULES["step"])
         other.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
+        other.optimizer.step()
         other.scheduler.step()
         other.save(path)
         return path, ["expected [10]", "length of base_lrs, one for each group, is 2, expected 1"]

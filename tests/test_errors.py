@@ -674,6 +674,10 @@ optim.AdamW([x], betas=(1.0, 0.9))
     OptionError: optim.AdamW: betas[0] is 1.0
 optim.RMSprop([x], alpha=1.5)
     OptionError: optim.RMSprop: alpha is 1.5, expected a number from 0.0 to 1.0
+optim.Adam([x], fused=True)
+    OptionError: optim.Adam: fused=True is not supported: every step works on flat vectors
+optim.RMSprop([x], maximize=1)
+    DTypeError: optim.RMSprop: maximize is int, expected True or False
 adam.step(3)
     DTypeError: optim.Adam.step: closure is int, expected a function, or None
 sgd.zero_grad("a")
@@ -692,6 +696,12 @@ optim.lr_scheduler.LambdaLR(adam, lambda epoch: "a")
     DTypeError: optim.lr_scheduler.LambdaLR: lr_lambda(0)[0] is 'a', expected a number
 optim.lr_scheduler.LinearLR(adam, 1.5)
     OptionError: optim.lr_scheduler.LinearLR: start_factor is 1.5
+optim.lr_scheduler.MultiStepLR(adam, [2.5])
+    DTypeError: optim.lr_scheduler.MultiStepLR: milestones[0] is 2.5, expected an integer
+optim.lr_scheduler.OneCycleLR(adam, 0.1)
+    OptionError: optim.lr_scheduler.OneCycleLR: expected total_steps, or epochs and steps_per_epoch
+optim.lr_scheduler.SequentialLR(adam, [plateau], [])
+    OptionError: optim.lr_scheduler.SequentialLR: scheduler 0 is a ReduceLROnPlateau
 optim.lr_scheduler.ReduceLROnPlateau(adam, "up")
     OptionError: optim.lr_scheduler.ReduceLROnPlateau: mode is 'up', expected 'min' or 'max'
 plateau.step()

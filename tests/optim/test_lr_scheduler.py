@@ -19,7 +19,10 @@ from tinygrad_rnn.optim.lr_scheduler import (
     LambdaLR,
     LinearLR,
     LRScheduler,
+    MultiStepLR,
+    OneCycleLR,
     ReduceLROnPlateau,
+    SequentialLR,
     StepLR,
 )
 
@@ -28,7 +31,10 @@ factors = st.floats(0.1, 1.2)
 
 
 def optimizer_of(lrs=(0.1, 0.02), kind=optim.SGD):
-    return kind([{"params": [nn.Parameter(np.ones(2))], "lr": lr} for lr in lrs])
+    """An optimizer that has made a step, of nothing: else a scheduler's first step warns."""
+    optimizer = kind([{"params": [nn.Parameter(np.ones(2))], "lr": lr} for lr in lrs])
+    optimizer.step()
+    return optimizer
 
 
 def rates(optimizer):
@@ -112,6 +118,206 @@ def test_lambda(lrs, several):
         chosen = functions if several else functions[:1] * len(lrs)
         assert rates(optimizer) == [base * f(epoch) for base, f in zip(lrs, chosen, strict=True)]
         scheduler.step()
+
+
+@given(lrs=lists, milestones=st.lists(st.integers(0, 60)), gamma=factors)
+def test_multi_step(lrs, milestones, gamma):
+    optimizer = optimizer_of(lrs)
+    scheduler = MultiStepLR(optimizer, iter(milestones), gamma)
+    bases = list(scheduler.base_lrs)
+    for epoch in range(60):
+        passed = sum(at <= epoch for at in milestones)
+        np.testing.assert_allclose(rates(optimizer), [base * gamma**passed for base in bases])
+        scheduler.step()
+
+
+def test_linear_in_no_steps_stays_at_its_start():
+    optimizer = optimizer_of([1.0])
+    scheduler = LinearLR(optimizer, 0.25, total_iters=0)
+    for _ in range(3):
+        assert rates(optimizer) == [0.25]
+        scheduler.step()
+
+
+@given(
+    steps=st.integers(12, 60),
+    share=st.floats(0.2, 0.5),
+    strategy=st.sampled_from(["cos", "linear"]),
+    three=st.booleans(),
+    kind=st.sampled_from([optim.SGD, optim.Adam, optim.RMSprop]),
+)
+def test_one_cycle(steps, share, strategy, three, kind):
+    """Its corners, that it goes up and then down, and that the momentum goes the other way."""
+    optimizer = optimizer_of([9.0, 9.0], kind)
+    scheduler = OneCycleLR(
+        optimizer, [0.5, 1.0], steps, pct_start=share, anneal_strategy=strategy, three_phase=three
+    )
+    found, moments = [], []
+    for step in range(steps):
+        found.append(rates(optimizer))
+        group = optimizer.param_groups[0]
+        moments.append(group["betas"][0] if "betas" in group else group["momentum"])
+        if step < steps - 1:
+            scheduler.step()
+    np.testing.assert_allclose(found[0], [0.02, 0.04])
+    np.testing.assert_allclose(found[-1], [2e-6, 4e-6])
+    np.testing.assert_allclose(np.array(found)[:, 1], 2 * np.array(found)[:, 0])
+    moments = np.array(moments)
+    assert moments.min() >= 0.85
+    assert moments.max() <= 0.95
+    first, top = np.array(found)[:, 0], np.argmax(found, 0)[0]
+    assert abs(top - (share * steps - 1)) < 1.0
+    assert (np.diff(first[: top + 1]) > 0).all()
+    assert (np.diff(first[top:]) <= 0).all()
+    assert (np.diff(moments[: top + 1]) < 0).all()
+    assert (np.diff(moments[top:]) >= -1e-12).all()
+
+
+def test_one_cycle_of_a_rise_without_length_begins_at_the_top():
+    """There PyTorch divides by zero."""
+    optimizer = optimizer_of([1.0])
+    scheduler = OneCycleLR(optimizer, 0.5, 10, pct_start=0.1)
+    assert rates(optimizer) == [0.5]
+    scheduler.step()
+    assert 0.4 < rates(optimizer)[0] < 0.5
+
+
+def test_one_cycle_ends():
+    optimizer = optimizer_of([1.0])
+    scheduler = OneCycleLR(optimizer, 0.5, epochs=2, steps_per_epoch=2, anneal_strategy="linear")
+    for _ in range(4):  # one after each batch
+        scheduler.step()
+    assert rates(optimizer) == [0.0]
+    before = scheduler.state_dict(), options(optimizer)
+    with pytest.raises(OptionError, match="this is step 5, expected at most total_steps=4"):
+        scheduler.step()
+    assert (scheduler.state_dict(), options(optimizer)) == before
+
+
+def test_one_cycle_needs_a_momentum():
+    optimizer = optimizer_of(kind=optim.Adagrad)
+    before = options(optimizer)
+    with pytest.raises(OptionError, match=r"no momentum and no betas; pass cycle_momentum=False"):
+        OneCycleLR(optimizer, 0.5, 9)
+    assert options(optimizer) == before
+    OneCycleLR(optimizer, 0.5, 9, cycle_momentum=False)
+    with pytest.raises(OptionError, match=r"optim.Adam: betas\[0\] is 1.5"):
+        OneCycleLR(optimizer_of(kind=optim.Adam), 0.5, 9, max_momentum=1.5)
+
+
+def test_one_after_the_other():
+    optimizer = optimizer_of([1.0])
+    parts = LinearLR(optimizer, 0.5, total_iters=2), ExponentialLR(optimizer, 0.5)
+    scheduler = SequentialLR(optimizer, list(parts), [3])
+    found = []
+    for epoch in range(6):
+        found += rates(optimizer)
+        assert (scheduler.get_last_lr(), scheduler.last_epoch) == (rates(optimizer), epoch)
+        scheduler.step()
+    np.testing.assert_allclose(found, [0.5, 0.75, 1.0, 1.0, 0.5, 0.25])
+
+
+def test_a_sequence_may_be_part_of_another():
+    """As if it were the schedule of its epochs; PyTorch's is one epoch early, or raises."""
+    optimizer = optimizer_of([1.0])
+    inner = SequentialLR(optimizer, [LinearLR(optimizer, 0.5), StepLR(optimizer, 1)], [2])
+    outer = SequentialLR(optimizer, [StepLR(optimizer, 1, 0.5), inner], [2])
+    found = []
+    for _ in range(7):
+        found += rates(optimizer)
+        outer.step()
+    np.testing.assert_allclose(found, [1.0, 0.5, 0.5, 0.6, 1.0, 0.1, 0.01])
+    optimizer = optimizer_of([1.0])
+    inner = SequentialLR(optimizer, [LinearLR(optimizer, 0.5), StepLR(optimizer, 1)], [2])
+    outer = SequentialLR(optimizer, [inner, StepLR(optimizer, 1, 0.5)], [4])
+    found = []
+    for _ in range(6):
+        found += rates(optimizer)
+        outer.step()
+    np.testing.assert_allclose(found, [0.5, 0.6, 1.0, 0.1, 1.0, 0.5])
+
+
+def test_a_sequence_takes_in_a_group_that_joins():
+    optimizer = optimizer_of([1.0])
+    parts = [StepLR(optimizer, 9), LinearLR(optimizer, 0.5), StepLR(optimizer, 1, 0.5)]
+    scheduler = SequentialLR(optimizer, parts, [1, 2])
+    optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))], "lr": 8.0})
+    found = []
+    for _ in range(3):
+        scheduler.step()
+        found.append(rates(optimizer))
+    assert found == [[0.5, 4.0], [1.0, 8.0], [0.5, 4.0]]
+    assert not scheduler.misfits(scheduler.state_dict())
+
+
+def test_schedulers_that_cannot_follow_each_other():
+    optimizer, other = optimizer_of(), optimizer_of()
+    one, two = StepLR(optimizer, 3), StepLR(optimizer, 3)
+    before = one.state_dict(), two.state_dict(), options(optimizer)
+    for schedulers, milestones, words in (
+        ([one, two], [], "got 2 schedulers and 0 milestones, expected one milestone between"),
+        ([one], [3], "got 1 schedulers and 1 milestones"),
+        ([one, one], [3], "scheduler 1 is given twice"),
+        ([one, StepLR(other, 3)], [3], "scheduler 1 was made for another optimizer"),
+        ([one, two], [-3], "milestones.0. is -3"),
+    ):
+        with pytest.raises(OptionError, match=f"SequentialLR: {words}"):
+            SequentialLR(optimizer, schedulers, milestones)
+    with pytest.raises(OptionError, match="scheduler 1 is a ReduceLROnPlateau, its step.. needs"):
+        SequentialLR(optimizer, [one, ReduceLROnPlateau(optimizer)], [3])
+    assert (one.state_dict(), two.state_dict(), options(optimizer)) == before
+
+
+def test_a_part_that_fails_changes_nothing():
+    optimizer, bad = optimizer_of([1.0]), False
+    parts = [StepLR(optimizer, 1), LambdaLR(optimizer, lambda epoch: math.nan if bad else 0.5)]
+    scheduler = SequentialLR(optimizer, parts, [2])
+    scheduler.step()
+    before = scheduler.state_dict(), options(optimizer)
+    bad = True
+    with pytest.raises(OptionError, match="lr_lambda.0..0. is nan"):
+        scheduler.step()
+    assert (scheduler.state_dict(), options(optimizer)) == before
+    bad = False
+    scheduler.step()
+    assert rates(optimizer) == [0.5]
+
+
+# ---------------------------------------------------------------- the order of steps
+
+ORDERED = [
+    lambda o: StepLR(o, 1),
+    lambda o: OneCycleLR(o, 0.5, 9),
+    lambda o: SequentialLR(o, [LinearLR(o), StepLR(o, 1)], [1]),
+]
+
+
+@pytest.mark.parametrize("make", ORDERED)
+def test_a_scheduler_that_steps_before_its_optimizer_warns(make):
+    optimizer = optim.SGD([nn.Parameter(np.ones(2))])
+    scheduler = make(optimizer)
+    with pytest.warns(UserWarning, match=r"before optimizer.step\(\); call .* first") as caught:
+        scheduler.step()
+    assert caught[0].filename == __file__
+    scheduler.step()  # once
+
+
+@pytest.mark.parametrize("make", ORDERED)
+def test_in_the_right_order_nothing_warns(make):
+    optimizer = optim.SGD([nn.Parameter(np.ones(2))])
+    scheduler = make(optimizer)
+    optimizer.step()
+    scheduler.step()
+    state, rest = scheduler.state_dict(), optimizer.state_dict()
+    fresh = optim.SGD([nn.Parameter(np.ones(2))])
+    again = make(fresh)
+    fresh.load_state_dict(rest)
+    again.load_state_dict(state)
+    again.step()
+    optimizer.param_groups[0]["initial_lr"] = 1.0
+    fresh = optim.SGD([{"params": [nn.Parameter(np.ones(2))], "initial_lr": 1.0}])
+    StepLR(fresh, 2, last_epoch=3).step()
+    ReduceLROnPlateau(optim.SGD([nn.Parameter(np.ones(2))])).step(1.0)
 
 
 def test_plateau():
@@ -271,7 +477,7 @@ def test_ones_own_may_call_its_settings_as_it_likes():
             return [max(lr / 2**epoch, self.min_lr or 0.0) for lr in self.base_lrs]
 
     for min_lr, expected in ((None, [0.25]), (0.5, [0.5])):
-        scheduler = Floor(optim.SGD([tg.zeros(1, requires_grad=True)], lr=1.0), min_lr)
+        scheduler = Floor(optimizer_of([1.0]), min_lr)
         scheduler.step()
         scheduler.step()
         scheduler.load_state_dict(scheduler.state_dict())
@@ -298,6 +504,11 @@ MAKERS = {
     "linear": lambda o: LinearLR(o, 0.1, 0.7, 30),
     "lambda": lambda o: LambdaLR(o, [lambda e: 0.9**e, lambda e: 1 / (1 + e)]),
     "plateau": lambda o: ReduceLROnPlateau(o, "max", 0.5, 1, cooldown=2, min_lr=(1e-3, 0.0)),
+    "multistep": lambda o: MultiStepLR(o, (9, 3, 9, 25), 0.5),
+    "cycle": lambda o: OneCycleLR(o, [0.5, 1], 200, base_momentum=(0.5, 0.6), three_phase=True),
+    "sequential": lambda o: SequentialLR(
+        o, [LinearLR(o), StepLR(o, 3), OneCycleLR(o, 1, 200)], [4, 20]
+    ),
 }
 OTHERS = {
     "step": lambda o: StepLR(o, 2),
@@ -306,6 +517,11 @@ OTHERS = {
     "linear": LinearLR,
     "lambda": MAKERS["lambda"],
     "plateau": ReduceLROnPlateau,
+    "multistep": lambda o: MultiStepLR(o, []),
+    "cycle": lambda o: OneCycleLR(o, 3.0, 5),
+    "sequential": lambda o: SequentialLR(
+        o, [LinearLR(o), StepLR(o, 1), OneCycleLR(o, 2, 9)], [1, 2]
+    ),
 }
 
 
@@ -349,7 +565,7 @@ def test_a_state_is_a_copy_both_ways(name):
     for each in (scheduler, other):
         each.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
     for each in (scheduler, other):
-        if name not in ("lambda", "plateau"):  # these have settings for two groups
+        if name not in ("lambda", "plateau", "cycle"):  # these have settings for two groups
             advance(each, np.random.default_rng(0))
             assert len(each.base_lrs) == 3
     other.get_last_lr().clear()
@@ -368,6 +584,12 @@ WRONG = {
     "start_factor": 0.0,
     "end_factor": 2.0,
     "total_iters": None,
+    "milestones": [1.5],
+    "total_steps": 0,
+    "max_lr": -1.0,
+    "pct_start": 2.0,
+    "anneal_strategy": "up",
+    "_schedulers": [],
     "mode": "mid",
     "threshold_mode": 3,
     "factor": 1.0,
@@ -421,7 +643,28 @@ CALLS = [
     ),
     (lambda o: LinearLR(o, 1.5), OptionError, "start_factor is 1.5"),
     (lambda o: LinearLR(o, end_factor=1.5), OptionError, "end_factor is 1.5"),
-    (lambda o: LinearLR(o, total_iters=0), OptionError, "total_iters is 0"),
+    (lambda o: LinearLR(o, total_iters=-1), OptionError, "total_iters is -1"),
+    (lambda o: MultiStepLR(o, [1, -2]), OptionError, "milestones.1. is -2, expected at least 0"),
+    (lambda o: MultiStepLR(o, [1.5]), DTypeError, "milestones.0. is 1.5, expected an integer"),
+    (lambda o: MultiStepLR(o, 3), DTypeError, "milestones is int, expected a list of epochs"),
+    (lambda o: MultiStepLR(o, [3], -1.0), OptionError, "MultiStepLR: gamma is -1.0"),
+    (lambda o: OneCycleLR(o, 0.1), OptionError, "expected total_steps, or epochs and steps_per_"),
+    (lambda o: OneCycleLR(o, 0.1, epochs=3), OptionError, "expected total_steps, or epochs"),
+    (lambda o: OneCycleLR(o, 0.1, 0), OptionError, "total_steps is 0"),
+    (lambda o: OneCycleLR(o, 0.1, 2.5), DTypeError, "total_steps is 2.5"),
+    (lambda o: OneCycleLR(o, 0.1, None, 0, 9), OptionError, "epochs is 0"),
+    (lambda o: OneCycleLR(o, -0.1, 9), OptionError, "max_lr.0. is -0.1"),
+    (lambda o: OneCycleLR(o, [0.1], 9), OptionError, "length of max_lr, one for each group, is 1"),
+    (lambda o: OneCycleLR(o, 0.1, 9, pct_start=1.5), OptionError, "pct_start is 1.5"),
+    (lambda o: OneCycleLR(o, 0.1, 9, anneal_strategy="up"), OptionError, "anneal_strategy is 'up'"),
+    (lambda o: OneCycleLR(o, 0.1, 9, cycle_momentum=1), DTypeError, "cycle_momentum is int"),
+    (lambda o: OneCycleLR(o, 0.1, 9, base_momentum=-1.0), OptionError, "base_momentum.0. is -1"),
+    (lambda o: OneCycleLR(o, 0.1, 9, max_momentum=[0.9]), OptionError, "length of max_momentum"),
+    (lambda o: OneCycleLR(o, 0.1, 9, div_factor=0), OptionError, "div_factor is 0"),
+    (lambda o: OneCycleLR(o, 0.1, 9, three_phase=None), DTypeError, "three_phase is NoneType"),
+    (lambda o: SequentialLR(o, [], []), OptionError, "got 0 schedulers and 0 milestones"),
+    (lambda o: SequentialLR(o, None, []), DTypeError, "schedulers is NoneType, expected a list"),
+    (lambda o: SequentialLR(o, [3], []), DTypeError, "scheduler 0 is int, expected a scheduler"),
     (lambda o: LambdaLR(o, 3), DTypeError, "lr_lambda.0. is int, expected a function of the epoch"),
     (
         lambda o: LambdaLR(o, [len]),
@@ -487,9 +730,10 @@ def test_a_wrong_rate_found_changes_nothing(name, rate):
     scheduler = MAKERS[name](optimizer)
     optimizer.param_groups[1]["lr"] = rate
     before = scheduler.state_dict()
-    if name == "lambda":  # makes its rates anew
+    if name in ("lambda", "cycle"):  # these make their rates anew
         scheduler.step()
-        assert rates(optimizer) == scheduler.get_last_lr() == [0.1 * 0.9, 0.02 / 2]
+        assert rates(optimizer) == scheduler.get_last_lr()
+        assert math.isfinite(sum(rates(optimizer)))
     else:
         with pytest.raises(
             (DTypeError, OptionError), match=rf"optim.lr_scheduler.*: lr\[1\] is {rate}"
@@ -510,7 +754,7 @@ def test_a_rate_that_overflows_changes_nothing():
 
 
 def test_rates_are_floats_and_states_plain():
-    optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=np.float32(0.1))
+    optimizer = optimizer_of([np.float32(0.1)])
     scheduler = ExponentialLR(optimizer, 0.5)
     scheduler.step()
     assert [type(rate) for rate in (*rates(optimizer), *scheduler.base_lrs)] == [float, float]
@@ -532,8 +776,8 @@ def test_the_state_has_both_rates_of_a_group_that_joined():
 @pytest.mark.parametrize("kind", ["StepLR", "ReduceLROnPlateau"])
 def test_a_group_that_joined_since_the_last_step_is_in_the_state(kind):
     def run(stop):
-        x, y = tg.ones(1, requires_grad=True), tg.ones(1, requires_grad=True)
-        optimizer = optim.SGD([{"params": [x]}], lr=0.1)
+        y = tg.ones(1, requires_grad=True)
+        optimizer = optimizer_of([0.1])
         scheduler = getattr(optim.lr_scheduler, kind)(optimizer, *[1] * (kind == "StepLR"))
         arguments = [1.0] * (kind != "StepLR")
         scheduler.step(*arguments)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import json
 import math
 
@@ -15,6 +16,7 @@ from tinygrad_rnn import kernels, nn, optim
 from tinygrad_rnn.backend import find
 from tinygrad_rnn.errors import CheckpointError, GraphError, OptionError
 from tinygrad_rnn.kernels.numpy import optimizer as optimizer_kernels
+from tinygrad_rnn.optim import optimizer as optimizer_module
 
 SHAPES = ((2, 3), (), (4,), (0, 2))
 seeds = st.integers(0, 2**32)
@@ -129,7 +131,8 @@ class SlowAdagrad:
 
 def follow(kind, slow, options, dtypes, seed, missing):
     params = parameters(seed, dtypes)
-    optimizer = kind(params, **options)
+    maximize = seed % 2 == 1
+    optimizer = kind(params, **options, maximize=maximize)
     naive = slow(**options)
     rng = np.random.default_rng(seed)
     for _ in range(6):
@@ -140,6 +143,7 @@ def follow(kind, slow, options, dtypes, seed, missing):
             if p.grad is not None:
                 for index in np.ndindex(p.shape):
                     w, g = (float(a.numpy()[index]) for a in (p, p.grad))
+                    g = -g if maximize else g
                     new[index] = naive.step((place, index), w, g)
             expected.append(new)
         grads = [None if p.grad is None else p.grad.numpy().copy() for p in params]
@@ -308,8 +312,31 @@ def test_defaults_are_pytorchs():
         "RMSprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": False},
         "Adagrad": {"lr": 1e-2, "lr_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10},
     }
+    shared = {"weight_decay": 0.0, "maximize": False}
     for name, defaults in expected.items():
-        assert getattr(optim, name)(parameters()).defaults == {"weight_decay": 0.0, **defaults}
+        assert getattr(optim, name)(parameters()).defaults == {**shared, **defaults}
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+def test_what_computes_otherwise_in_pytorch_is_left_out(kind):
+    """The keywords are there, their defaults and False pass, and what is set says why not."""
+    known = inspect.signature(kind).parameters.keys() & optimizer_module.LEFT_OUT.keys()
+    assert known >= {"foreach", "differentiable"}
+    for key in known:
+        kind(parameters(), **{key: False})
+        with pytest.raises(OptionError, match=rf"{kind.__name__}: {key}=True is not supported: "):
+            kind(parameters(), **{key: True})
+
+
+def test_one_group_may_go_up_and_another_down():
+    up, down = (nn.Parameter(np.zeros(2)) for _ in range(2))
+    groups = [{"params": [up], "maximize": True}, {"params": [down]}]
+    optimizer = optim.SGD(groups, lr=1.0)
+    up.grad = down.grad = tg.ones(2, dtype=tg.float64)
+    optimizer.step()
+    assert (up.tolist(), down.tolist()) == ([1.0, 1.0], [-1.0, -1.0])
+    with pytest.raises(tg.errors.DTypeError, match="maximize is int, expected True or False"):
+        optim.SGD([up], maximize=1)
 
 
 # ---------------------------------------------------------------- groups
@@ -835,6 +862,7 @@ def test_repr():
     a, b = tg.ones(2), tg.ones(3)
     optimizer = optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.5}], lr=0.1, momentum=0.9)
     optimizer.param_groups[0]["lr"] = 0.01
-    options = "    dampening: 0.0\n    lr: {}\n    momentum: 0.9\n    nesterov: False\n"
+    options = "    dampening: 0.0\n    lr: {}\n    maximize: False\n    momentum: 0.9\n"
+    options += "    nesterov: False\n"
     group = f"\nParameter Group {{}}\n{options}    weight_decay: 0.0\n"
     assert repr(optimizer) == f"SGD ({group.format(0, 0.01)}{group.format(1, 0.5)})"

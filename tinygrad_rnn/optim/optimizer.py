@@ -24,8 +24,18 @@ from ..tensor import Tensor
 # What settings can be: a check, and what it takes between the name of who complains and the value.
 Rules = dict[str, tuple[Any, ...]]
 NUMBER, UNIT, BELOW_1 = [(check_numbers, 0.0, high) for high in (inf, 1.0, nextafter(1.0, 0.0))]
+ABOVE_0 = (check_numbers, nextafter(0.0, 1.0))
 COUNT, FROM_0 = (check_integers, 1), (check_integers, 0)
 FLAG = (check_type, bool, "True or False")
+
+# PyTorch's keywords that are not here: how it computes, or what another optimizer does.
+LEFT_OUT = {
+    "foreach": "every step works on flat vectors of all parameters already",
+    "fused": "every step works on flat vectors of all parameters already",
+    "capturable": "there are no CUDA graphs",
+    "differentiable": "a step is not recorded; write the update with tensors and create_graph=True",
+    "decoupled_weight_decay": "that is optim.AdamW",
+}
 
 
 def checked(name: str, rules: Rules, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,9 +88,13 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self._name = f"optim.{type(self).__name__}"
-        self.defaults, self._rules = defaults, dict.fromkeys(defaults, NUMBER) | self.rules
+        self.defaults = defaults
+        numbers: Rules = dict.fromkeys(defaults, NUMBER)
+        flags: Rules = {"maximize": FLAG} if "maximize" in defaults else {}
+        self._rules = numbers | flags | self.rules
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, Any] = {}  # each one's bundle, its span there, and its kind
+        self.has_stepped = False  # or was loaded; a scheduler that steps before it warns
         self._checked: tuple[Any, Any] = ([], [])  # values of options, and these for the updates
         groups = self._listed(params)
         if not groups:
@@ -88,6 +102,13 @@ class Optimizer:
             raise OptionError(f"{self._name}: {empty}")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def leave_out(self, **options: Any) -> None:
+        """Raise if an option of PyTorch's is set that is not here."""
+        for key, value in options.items():
+            if value:
+                why = f"{key}={value!r} is not supported: {LEFT_OUT[key]}; leave it out"
+                raise OptionError(f"optim.{type(self).__name__}: {why}")
 
     def _listed(self, params: Any) -> list[Any]:
         unordered = isinstance(params, Tensor | set | frozenset | str | dict)
@@ -110,7 +131,9 @@ class Optimizer:
 
     def options(self, group: Mapping[str, Any]) -> dict[str, Any]:
         """A group's options as ``update`` takes them; refuses those that cannot be right."""
-        return checked(self._name, self._rules, group)
+        options = checked(self._name, self._rules, group)
+        options.pop("maximize", None)  # done before an update
+        return options
 
     def slots_of(self, group: Mapping[str, Any]) -> list[str]:
         """The vectors that an update remembers, given the group's options; they begin as zeros."""
@@ -166,11 +189,12 @@ class Optimizer:
         values = [[group[key] for key in self._rules] for group in self.param_groups]
         if values != self._checked[0]:  # checks take as long as a small update
             self._checked = values, [self.options(group) for group in self.param_groups]
+        self.has_stepped = True
         ready: list[Any] = []
         for group, options in zip(self.param_groups, self._checked[1], strict=True):
-            names = self.slots_of(group)
+            names, maximize = self.slots_of(group), group.get("maximize", False)
             for (*_, done), alike in self._alike(group["params"], names).items():
-                ready.append(self._updated(options, alike, names, done + 1))
+                ready.append(self._updated(options, alike, names, done + 1, maximize))
         if moved := {param: place for *_, places in ready for param, place in places}:
             self._state = self._state | moved
         for bundle, slots, step, news, _ in ready:  # needs no memory: nothing can go wrong halfway
@@ -206,7 +230,9 @@ class Optimizer:
             alike.setdefault((str(kind[0]), kind[1], done), []).append(entry)
         return alike
 
-    def _updated(self, options: Any, alike: list[Any], names: list[str], step: int) -> Any:
+    def _updated(
+        self, options: Any, alike: list[Any], names: list[str], step: int, maximize: bool
+    ) -> Any:
         """What a step makes of them: their bundle, its slots, the step, the parameters' new values.
 
         And where they are from then on, if they came from several bundles. Nothing is changed yet.
@@ -224,6 +250,8 @@ class Optimizer:
         for k in names:
             held = [o.slots[k][at] if k in o.slots else xp.zeros_like(a) for o, at, a in parts]
             slots[k] = xp.join(held) if moved else xp.array(held[0])
+        if maximize:
+            xp.here(_negate)(grad)
         if self.decays and options.get("weight_decay"):
             xp.here(_decay)(grad, vector, options["weight_decay"])
         xp.here(self.update)(options, xp, vector, grad, slots, step)
@@ -255,7 +283,7 @@ class Optimizer:
                 bundle = _Bundle((slice(None),), int(slots.pop("step")))
                 bundle.slots = {k: join([as_tensor(v).to(device).array]) for k, v in slots.items()}
                 held[param] = bundle, slice(None), _kind(param.array)
-        self._state = held
+        self._state, self.has_stepped = held, True
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             new = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
             group.update(new, params=group["params"])
@@ -289,6 +317,10 @@ def _spans(sizes: tuple[int, ...]) -> tuple[slice, ...]:
     """Where vectors of these sizes lie, one behind the other."""
     stops = [*accumulate(sizes)]
     return tuple(map(slice, [0, *stops], stops))
+
+
+def _negate(grad: Any) -> None:
+    grad *= -1.0
 
 
 def _decay(grad: Any, param: Any, rate: float) -> None:

@@ -1,0 +1,33 @@
+"""Changes made as one: all of them or none, also when Ctrl-C comes in between.
+
+Python raises KeyboardInterrupt, and any other exception of a signal handler, between two of its
+own instructions, never inside a function that is written in C. So a change is first prepared, as
+calls of such functions, and then one more of them makes all the calls.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from operator import call, setitem
+from typing import Any
+
+from ..backend import backend_of
+
+
+def commit(changes: list[Callable[[], Any]]) -> None:
+    """Make all changes, or none of them.
+
+    Each is a ``partial`` of a function written in C: ``setitem``, ``setattr``, a dict's ``update``.
+    It needs no memory to speak of, and making it twice is as making it once: where an array library
+    assigns in Python, an interrupt can come between, and all changes are made once more.
+    """
+    try:
+        deque(map(call, changes), 0)
+    except BaseException:
+        deque(map(call, changes), 0)
+        raise
+
+
+def writing(array: Any, values: Any) -> Callable[[], Any]:
+    """The change that writes ``values`` into the memory of ``array``."""
+    return partial(backend_of(array).here(setitem), array, ..., values)

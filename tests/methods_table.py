@@ -140,6 +140,140 @@ def _numpy_gather(x, dim, index):
 
 case("gather", _gather, _numpy_gather)
 
+
+# ---------------------------------------------------------------- by mask, by order, by index
+
+
+def _cumprod(x, dim):
+    return np.cumprod(x, dim)
+
+
+case("cumprod", one(_zero_among, dim=some_dim), _cumprod)
+
+
+def _median(x, dim, keepdim):
+    places = np.argsort(x, dim, kind="stable").take([(x.shape[dim] - 1) // 2], dim)
+    values = np.take_along_axis(x, places, dim)
+    return (values, places) if keepdim else (values.squeeze(dim), places.squeeze(dim))
+
+
+case("median", one(apart, dim=some_dim, keepdim=flag), _median)
+
+
+def _masked(d):
+    one, two = d.shapes(2)
+    return [d.array(one, real)], {"mask": d.rng.integers(0, 2, two).astype(bool)}
+
+
+case("masked_select", _masked, lambda x, mask: np.broadcast_arrays(x, mask)[0][mask | (x != x)])
+
+
+def _diag(d):
+    shape = tuple(d.integer(0, 4) for _ in range(d.integer(1, 2)))
+    return [d.array(shape, real)], {"diagonal": d.integer(-3, 3)}
+
+
+def _numpy_diag(x, diagonal):
+    outside = x.ndim == 2 and not -x.shape[0] <= diagonal <= x.shape[1]
+    return np.zeros(0) if outside else np.diag(x, diagonal)
+
+
+case("diag", _diag, _numpy_diag)
+
+
+def _filled(d):
+    shape = tuple(n or 2 for n in d.shape(min_dims=1))
+    dim = d.integer(-len(shape), len(shape) - 1)
+    index = d.rng.integers(0, shape[dim], d.one_of((), (0,), (3,)))
+    arrays = [d.array(shape, real), d.array((), real)]
+    return arrays, {"dim": dim, "index": index, "names": ("value",)}
+
+
+def _numpy_fill(x, value, dim, index):
+    hit = np.isin(np.arange(x.shape[dim]), index)
+    return np.where(hit.reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)]), value, x)
+
+
+case("index_fill", _filled, _numpy_fill)
+
+
+def _scattered(repeat):
+    def draw(d):
+        shape = tuple(n or 2 for n in d.shape(min_dims=1))
+        dim = d.integer(-len(shape), len(shape) - 1)
+        wanted = tuple(d.integer(0, n) for n in shape)
+        index = np.argsort(d.rng.random(shape), dim)[tuple(map(slice, wanted))]
+        if repeat:
+            index = index // 2
+        arrays = [d.array(shape, real), d.array(wanted, real)]
+        return arrays, {"dim": dim, "index": np.array(index), "names": ("src",)}
+
+    return draw
+
+
+def _numpy_scatter(add):
+    def value(x, src, dim, index):
+        out = x.copy()
+        for place in np.ndindex(index.shape):
+            target = list(place)
+            target[dim] = index[place]
+            out[tuple(target)] = src[place] + (out[tuple(target)] if add else 0)
+        return out
+
+    return value
+
+
+# Where a place is named twice the gradient of src is right here and PyTorch's is not.
+case("scatter", _scattered(repeat=False), _numpy_scatter(add=False))
+case("scatter_add", _scattered(repeat=True), _numpy_scatter(add=True))
+
+
+def _counted(d):
+    x = d.rng.integers(0, 4, d.integer(0, 6))
+    weights = d.one_of(None, real(d.rng, x.shape))
+    return [x], {"weights": weights, "minlength": d.integer(0, 6)}
+
+
+def _numpy_counts(x, weights, minlength):
+    size = max(minlength, x.max(initial=-1) + 1)
+    amounts = np.ones(x.shape, int) if weights is None else weights
+    return np.array([amounts[x == i].sum() for i in range(size)], amounts.dtype)
+
+
+case("bincount", _counted, _numpy_counts)
+
+
+def _distinct(d):
+    shape = d.shape()
+    flags = {"return_inverse": d.chance(), "return_counts": d.chance()}
+    return [d.rng.integers(0, 3, shape)], flags
+
+
+def _numpy_distinct(x, return_inverse, return_counts):
+    values = np.array(sorted(set(x.flatten().tolist())), x.dtype)
+    inverse = [values.tolist().index(item) for item in x.flatten().tolist()]
+    counts = [inverse.count(i) for i in range(len(values))]
+    parts = [values]
+    parts += [np.array(inverse, int).reshape(x.shape)] * return_inverse
+    parts += [np.array(counts, int)] * return_counts
+    return tuple(parts) if len(parts) > 1 else values
+
+
+case("unique", _distinct, _numpy_distinct)
+
+
+def _found(d):
+    x = d.rng.integers(0, 2, d.shape())
+    return [x], {"as_tuple": d.chance()}
+
+
+def _numpy_found(x, as_tuple):
+    places = np.nonzero(x.reshape(x.shape or (1,)))
+    return places if as_tuple else np.stack(places, 1)[:, : x.ndim]
+
+
+case("nonzero", _found, _numpy_found)
+
 EQUATIONS = (
     "ij->ji", "ii->i", "ii", "i,i", "i,j", "ij,jk", "bij,bjk->bik", "ij,ij->", "ij,j->i", "i,i,i->i",
     "iij,jk,kl->il", "ij,kj,lj->ikl", "...ij,...jk->...ik", "...i->...", "i...,j...->ij...", "ab,bc->ac",

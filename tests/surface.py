@@ -20,6 +20,7 @@ FUNCTIONS = """
     reshape view flatten squeeze unsqueeze transpose permute movedim expand broadcast_to cat concat
     stack split chunk unbind flip roll tile tril triu sort topk
     index_select gather take_along_dim narrow select
+    masked_select nonzero median unique bincount cumprod diag index_fill scatter scatter_add
     floor round any all argsort logical_and logical_or logical_not eq ne lt le gt ge isnan isinf
     isfinite allclose
 """

@@ -30,6 +30,7 @@ LAYERS = (
     ("engine",),
     ("ops",),
     ("methods",),
+    ("selection",),
     ("tensor",),
     ("random", "creation", "functions", "einsum", "sampling"),
     ("autograd", "array_api"),

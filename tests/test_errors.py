@@ -1415,6 +1415,32 @@ x.index_select(0, tg.tensor([4]))
     IdError: index_select: ... (4, 2, 3)
 x.index_select(0, tg.tensor([0.0]))
     IdError: index_select: ... (4, 2, 3)
+x.masked_select(x)
+    DTypeError: masked_select: mask is float32 ... expected bool
+x.median(3)
+    DimError: median: dim 3 ... (4, 2, 3)
+x.median(x[:0].median)
+    DTypeError: median: dim is
+x[:0].median()
+    ShapeError: median: nothing in a tensor of shape (0, 2, 3)
+x.nonzero(as_tuple=1).append(x)
+    DTypeError: nonzero: as_tuple is int, expected True or False
+x.unique(dim=-4)
+    DimError: unique: dim -4
+two.bincount(minlength=-1)
+    OptionError: bincount: minlength is -1, expected at least 0
+tg.bincount(two, 1.0)
+    DTypeError: bincount: weights is float, expected a Tensor
+x.cumprod(None)
+    DTypeError: cumprod: dim is None
+x.diag()
+    ShapeError: diag: got the shape (4, 2, 3), expected a vector or a matrix
+x.index_fill(0, 3, 1.0)
+    DTypeError: index_fill: index is int, expected a Tensor of integers
+x.scatter(0, two, x)
+    ShapeError: scatter: input has shape (4, 2, 3), index (2,) ... no larger than src
+x.scatter_add(0, two, tg.ones(2, dtype=f64))
+    DTypeError: scatter_add: src is float64, expected float32 ... src.to(input.dtype)
 x.gather(0, tg.tensor([0]))
     ShapeError: gather: index has shape (1,), expected 3 dims
 x.gather(0, tg.full((1, 2, 3), 4))
@@ -1760,10 +1786,13 @@ def test_each_public_callable_is_called_wrongly():
 OTHERS = {
     "chunk": {"chunks": 2},
     "gather": {"index": tg.zeros(2, 3, dtype=tg.int64)},
+    "index_fill": {"index": tg.tensor([0]), "value": 1.0},
     "index_select": {"index": tg.tensor([0])},
     "movedim": {"destination": 0},
     "narrow": {"start": 0, "length": 1},
     "roll": {"shifts": 1},
+    "scatter": {"index": tg.tensor([[0]]), "src": 1.0},
+    "scatter_add": {"index": tg.tensor([[0]]), "src": tg.ones(1, 1)},
     "select": {"index": 0},
     "split": {"split_size": 1},
     "take_along_dim": {"indices": tg.zeros(2, 3, dtype=tg.int64)},

@@ -21,7 +21,11 @@ def call(library, tensor, name, settings):
     if "equation" in given:
         equation = given.pop("equation")
         return lambda *xs: getattr(library, name)(equation, *xs, **given)
-    return lambda *xs: getattr(library, name)(*xs, **given)
+    names = given.pop("names", ())  # of the tensors after the first
+    function = getattr(library, name)
+    if names:
+        return lambda x, *xs: function(x, **dict(zip(names, xs, strict=True)), **given)
+    return lambda *xs: function(*xs, **given)
 
 
 def drawn(name, data):
@@ -45,12 +49,13 @@ def test_value_and_gradient(name, data, device):
     d, arrays, settings = drawn(name, data)
     placed = lambda a: tg.tensor(a, device=device)
     ours, numpys = call(tg, placed, name, settings), CASES[name][1]
+    settings.pop("names", None)
     found = outputs_of(ours(*map(placed, arrays)))
     wanted = outputs_of(numpys(*arrays, **settings))
     assert len(found) == len(wanted)
     for one, two in zip(found, wanted, strict=True):
         assert_close(one.cpu().numpy(), np.asarray(two), what=name)
-    if found[0].dtype.kind != "f":
+    if found[0].dtype.kind != "f" or arrays[0].dtype.kind != "f":
         return
     u = np.asarray(real(d.rng, found[0].shape))
     directions = [np.asarray(real(d.rng, a.shape)) for a in arrays]
@@ -121,6 +126,107 @@ def test_the_norm_of_a_negative_p_is_0_where_an_element_is():
     assert x.grad.tolist() == [0, 0]
 
 
+INDEXED = {  # what PyTorch gives: each of these raised before
+    "index_select of 0-d": (lambda lib, x: x[0, 0].index_select(0, lib.tensor([0])), 7.0),
+    "index_select of 0-d by 0-d": (lambda lib, x: x[0, 0].index_select(0, lib.tensor(0)), 7.0),
+    "index_select by 0-d": (lambda lib, x: x.index_select(1, lib.tensor(2)), [[9.0], [12.0]]),
+    "gather of 0-d": (lambda lib, x: x[0, 0].gather(0, lib.tensor([0])), [7.0]),
+    "gather of 0-d twice": (lambda lib, x: x[0, 0].gather(0, lib.tensor([0, 0])), [7.0, 7.0]),
+    "gather by 0-d": (lambda lib, x: x[0].gather(0, lib.tensor(1)), 8.0),
+    "take_along_dim, index repeated": (
+        lambda lib, x: x.take_along_dim(lib.tensor([[2]]), 1),
+        [[9.0], [12.0]],
+    ),
+    "take_along_dim, input repeated": (
+        lambda lib, x: x[:1].take_along_dim(lib.tensor([[1], [0], [1]]), 1),
+        [[8.0], [7.0], [8.0]],
+    ),
+    "take_along_dim, both repeated": (
+        lambda lib, x: x[:, None, :1].take_along_dim(lib.tensor([[[0, 0, 0]] * 2]), 1),
+        [[[7.0] * 3] * 2, [[10.0] * 3] * 2],
+    ),
+    "scatter of 0-d": (lambda lib, x: x[0, 0].scatter(0, lib.tensor([0]), 5.0), 5.0),
+    "scatter by nothing": (
+        lambda lib, x: x.scatter(0, lib.tensor([], dtype=lib.int64), 5.0),
+        [[7.0, 8.0, 9.0], [10.0, 11.0, 12.0]],
+    ),
+    "scatter of more than the index": (
+        lambda lib, x: x.scatter(1, lib.tensor([[2, 0]]), x * 10),
+        [[80.0, 8.0, 70.0], [10.0, 11.0, 12.0]],
+    ),
+    "scatter_add of more than the index": (
+        lambda lib, x: x.scatter_add(1, lib.tensor([[2], [2]]), x * 10),
+        [[7.0, 8.0, 79.0], [10.0, 11.0, 112.0]],
+    ),
+    "scatter of a value": (
+        lambda lib, x: x.scatter(0, lib.tensor([[0, 1]]), value=0.5),
+        [[0.5, 8.0, 9.0], [10.0, 0.5, 12.0]],
+    ),
+    "median of 0-d": (lambda lib, x: x[0, 0].median(0).values, 7.0),
+    "median of 0-d, kept": (lambda lib, x: x[0, 0].median(0, keepdim=True).indices, 0),
+    "unique rows": (
+        lambda lib, x: lib.unique(lib.tensor([[2, 1], [0, 3], [2, 1]]), dim=0),
+        [[0, 3], [2, 1]],
+    ),
+    "where unique rows are": (
+        lambda lib, x: lib.unique(lib.tensor([[2, 1], [0, 3], [2, 1]]), return_inverse=True, dim=0)[
+            1
+        ],
+        [1, 0, 1],
+    ),
+    "NaNs are distinct": (
+        lambda lib, x: lib.unique(lib.tensor([math.nan, 1.0, math.nan]), return_counts=True)[1],
+        [1, 1, 1],
+    ),
+    "bincount by float32": (
+        lambda lib, x: str(lib.bincount(lib.tensor([1]), lib.ones(1)).dtype).split(".")[-1],
+        "float32",
+    ),
+    "var of no correction": (lambda lib, x: x.var(correction=None), 3.5),
+    "var of no correction along a dim": (lambda lib, x: x.var(1, correction=None), [1.0, 1.0]),
+    "std of no correction": (lambda lib, x: x.std(0, correction=None), [4.5**0.5] * 3),
+    "cumprod of integers": (
+        lambda lib, x: str(x.to(lib.int32).cumprod(0).dtype).split(".")[-1],
+        "int64",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INDEXED)
+@pytest.mark.parametrize("library", ["tg", pytest.param("torch", marks=pytest.mark.parity)])
+def test_what_pytorch_gives(name, library):
+    lib = tg if library == "tg" else pytest.importorskip("torch")
+    call, wanted = INDEXED[name]
+    found = call(lib, lib.arange(7.0, 13.0, dtype=lib.float64).reshape(2, 3))
+    found = found if isinstance(found, str) else found.tolist()
+    assert found == (pytest.approx(wanted, rel=1e-14) if isinstance(wanted, float) else wanted)
+
+
+def test_what_is_written_twice_has_the_gradient_of_the_last():
+    """PyTorch gives both of them one."""
+    src = tg.tensor([2.0, 3.0], requires_grad=True)
+    found = tg.zeros(2).scatter(0, tg.tensor([1, 1]), src)
+    found.sum().backward()
+    assert found.tolist() == [0.0, 3.0]
+    assert src.grad.tolist() == [0.0, 1.0]
+
+
+def test_an_index_that_changes_later_changes_no_gradient():
+    x, src = tg.zeros(3, requires_grad=True), tg.ones(1, requires_grad=True)
+    index = tg.tensor([0])
+    out = x.scatter(0, index, src) + x.scatter_add(0, index, src) + x.index_fill(0, index, 1.0)
+    index += 2
+    out.sum().backward()
+    assert x.grad.tolist() == [1.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize("name", ["unique", "bincount", "nonzero"])
+def test_places_and_counts_have_no_gradient(name):
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    found = tg.bincount(tg.tensor([0, 1]), x) if name == "bincount" else getattr(x, name)()
+    assert not found.requires_grad
+
+
 WRONG = {
     "norm": (lambda x: x.norm("nuc"), TypeError, "norm: p is 'nuc'"),
     "topk too many": (lambda x: x.topk(4), ValueError, "topk: k is 4, expected at most 3"),
@@ -130,12 +236,100 @@ WRONG = {
     "mv of a list": (lambda x: x.mv([1, 2, 3]), TypeError, "mv: other is list, expected a Tensor"),
     "outer": (lambda x: x.outer(x), ValueError, "outer: got the shapes"),
     "gather": (lambda x: x.gather(0, tg.tensor([0])), ValueError, "gather: index has shape"),
+    "masked_select": (
+        lambda x: x.masked_select(tg.tensor([1, 0, 1])),
+        TypeError,
+        "masked_select: mask is int64 of shape .3,., expected bool",
+    ),
+    "masked_select of others": (
+        lambda x: x.masked_select(tg.ones(2).bool()),
+        ValueError,
+        "masked_select: ",
+    ),
+    "median of nothing": (lambda x: x[:0].median(), ValueError, "median: nothing in a tensor"),
+    "median along nothing": (lambda x: x[:0].median(0), ValueError, "median: nothing along dim 0"),
+    "diag": (lambda x: x.reshape(1, 2, 3).diag(), ValueError, r"diag: got the shape \(1, 2, 3\)"),
+    "diag of a half": (lambda x: x.diag(0.5), TypeError, "diag: diagonal is 0.5"),
+    "cumprod": (lambda x: x.cumprod(2), IndexError, "cumprod: dim 2"),
+    "bincount of floats": (
+        lambda x: x.bincount(),
+        TypeError,
+        "bincount: input is float32 .*, expected integers; use .long()",
+    ),
+    "bincount of a matrix": (lambda x: x.long().bincount(), ValueError, "bincount: input is int64"),
+    "bincount below 0": (
+        lambda x: tg.bincount(tg.tensor([1, -2])),
+        ValueError,
+        "bincount: input is .*, smallest -2, expected a vector of integers >= 0",
+    ),
+    "bincount by others": (
+        lambda x: tg.bincount(tg.tensor([1]), x),
+        ValueError,
+        r"bincount: weights has shape \(2, 3\), expected \(1,\)",
+    ),
+    "unique": (lambda x: x.unique(dim=2), IndexError, "unique: dim 2"),
+    "index_fill": (
+        lambda x: x.index_fill(0, tg.ones(1), 0.0),
+        TypeError,
+        "index_fill: index is float32 of shape .1,., expected integers",
+    ),
+    "index_fill by a vector": (
+        lambda x: x.index_fill(0, tg.tensor([0]), x[0]),
+        ValueError,
+        "index_fill: index is .* value is float32 of shape .3,., expected a vector and a number",
+    ),
+    "index_fill too far": (
+        lambda x: x.index_fill(0, tg.tensor([2]), 0.0),
+        IndexError,
+        "index_fill: index 2",
+    ),
+    "scatter": (
+        lambda x: x.scatter(0, tg.tensor([0]), 1.0),
+        ValueError,
+        r"scatter: input has shape \(2, 3\), index \(1,\), src a number",
+    ),
+    "scatter of fewer": (
+        lambda x: x.scatter(0, tg.tensor([[0, 1]]), x[:1, :1]),
+        ValueError,
+        r"scatter: input has shape \(2, 3\), index \(1, 2\), src \(1, 1\)",
+    ),
+    "scatter of doubles": (
+        lambda x: x.scatter(0, tg.tensor([[0]]), x.double()),
+        TypeError,
+        "scatter: src is float64, expected float32, as the input",
+    ),
+    "scatter of None": (
+        lambda x: x.scatter(0, tg.tensor([[0]])),
+        TypeError,
+        "scatter: src is NoneType, expected a Tensor or a number",
+    ),
+    "scatter too far": (lambda x: x.scatter(0, tg.tensor([[2]]), 1.0), IndexError, "scatter: "),
+    "scatter_add of a number": (
+        lambda x: x.scatter_add(0, tg.tensor([[0]]), 1.0),
+        TypeError,
+        "scatter_add: src is float, expected a Tensor",
+    ),
     "gather too far": (lambda x: x.gather(0, tg.tensor([[2]])), IndexError, "gather: index 2"),
     "gather of 0-d": (lambda x: x[0, 0].gather(0, tg.tensor(1)), tg.Error, "gather: index 1"),
     "index_select": (
-        lambda x: x.index_select(0, tg.tensor(1)),
+        lambda x: x.index_select(0, tg.tensor([[1]])),
         ValueError,
-        "index_select: index has 0",
+        "index_select: index has 2",
+    ),
+    "index_select of 0-d": (
+        lambda x: x[0, 0].index_select(0, tg.tensor([0, 0])),
+        ValueError,
+        "index_select: 2 of a 0-d tensor",
+    ),
+    "take_along_dim": (
+        lambda x: x.take_along_dim(tg.tensor([0]), 1),
+        ValueError,
+        r"take_along_dim: indices has shape \(1,\), expected 2 dims",
+    ),
+    "take_along_dim of others": (
+        lambda x: x.take_along_dim(tg.tensor([[0]] * 3), 1),
+        ValueError,
+        r"take_along_dim: the shapes \(2, 3\) and \(3, 1\) do not broadcast",
     ),
     "narrow of 0-d": (lambda x: x[0, 0].narrow(0, 0, 1), tg.Error, "narrow: too many indices"),
     "split of 0-d": (lambda x: x[0, 0].split(1), tg.Error, "split: too many indices"),

@@ -51,6 +51,10 @@ DIFFERENT = {
     "tg.set_default_dtype: dtype": "by position only there",
     "tg.split: split_size": "the function's name there is longer than the method's",
     "tg.std: correction": "None there, which means 1",
+    "tg.unique: dim": "any arguments there",
+    "tg.unique: return_counts": "any arguments there",
+    "tg.unique: return_inverse": "any arguments there",
+    "tg.unique: sorted": "any arguments there",
     "tg.var: correction": "None there, which means 1",
 }
 

@@ -34,17 +34,18 @@ def _f(method: F) -> F:
 
 # fmt: off
 __all__ = [
-    "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bmm",
-    "broadcast_to", "cat", "ceil", "chunk", "clamp", "clone", "concat", "cos", "cumsum", "div",
-    "dot", "einsum", "eq", "equal", "exp", "expand", "expm1", "flatten", "flip", "floor",
-    "floor_divide", "gather", "ge", "gt", "index_select", "is_tensor", "isfinite", "isinf", "isnan",
-    "le", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
-    "lt", "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim",
-    "mul", "mv", "narrow", "ne", "neg", "norm", "outer", "permute", "pow", "prod", "reciprocal",
-    "relu", "remainder", "reshape", "roll", "round", "select", "sigmoid", "sign", "sin", "softmax",
-    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "take_along_dim",
-    "tanh", "tile", "topk", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "view",
-    "where",
+    "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort",
+    "bincount", "bmm", "broadcast_to", "cat", "ceil", "chunk", "clamp", "clone", "concat", "cos",
+    "cumprod", "cumsum", "diag", "div", "dot", "einsum", "eq", "equal", "exp", "expand", "expm1",
+    "flatten", "flip", "floor", "floor_divide", "gather", "ge", "gt", "index_fill", "index_select",
+    "is_tensor", "isfinite", "isinf", "isnan", "le", "log", "log1p", "log_softmax", "logical_and",
+    "logical_not", "logical_or", "logsumexp", "lt", "masked_fill", "masked_select", "matmul", "max",
+    "maximum", "mean", "median", "min", "minimum", "mm", "movedim", "mul", "mv", "narrow", "ne",
+    "neg", "nonzero", "norm", "outer", "permute", "pow", "prod", "reciprocal", "relu", "remainder",
+    "reshape", "roll", "round", "scatter", "scatter_add", "select", "sigmoid", "sign", "sin",
+    "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum",
+    "take_along_dim", "tanh", "tile", "topk", "transpose", "tril", "triu", "unbind", "unique",
+    "unsqueeze", "var", "view", "where",
 ]
 
 add, sub, mul, div, pow = _f(T.add), _f(T.sub), _f(T.mul), _f(T.div), _f(T.pow)
@@ -69,6 +70,10 @@ narrow, select, logical_and = _f(T.narrow), _f(T.select), _f(T.logical_and)
 logical_or, logical_not, eq, ne = _f(T.logical_or), _f(T.logical_not), _f(T.eq), _f(T.ne)
 lt, le, gt, ge, isnan, isinf = _f(T.lt), _f(T.le), _f(T.gt), _f(T.ge), _f(T.isnan), _f(T.isinf)
 isfinite, allclose, equal = _f(T.isfinite), _f(T.allclose), _f(T.equal)
+masked_select, nonzero, median = _f(T.masked_select), _f(T.nonzero), _f(T.median)
+unique, bincount, cumprod = _f(T.unique), _f(T.bincount), _f(T.cumprod)
+diag, index_fill, scatter = _f(T.diag), _f(T.index_fill), _f(T.scatter)
+scatter_add = _f(T.scatter_add)
 # fmt: on
 
 

@@ -247,13 +247,14 @@ class Methods(Value):
         x = x if n else ops.sum(x, dim, True) + 1
         return x if keepdim and not whole else x.squeeze(dim)
 
-    def var(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
-        """The variance, divided by the count less ``correction``."""
+    def var(self, dim: Dim = None, correction: Float | None = 1, keepdim: Bool = False) -> Self:
+        """The variance, divided by the count less ``correction`` (None is 1)."""
+        correction = 1 if correction is None else correction
         errors.check_numbers("var", correction=correction)
         total = (self - self.mean(dim, keepdim=True)).square().sum(dim, keepdim)
         return total / max(self.numel() / max(total.numel(), 1) - correction, 0.0)
 
-    def std(self, dim: Dim = None, correction: Float = 1, keepdim: Bool = False) -> Self:
+    def std(self, dim: Dim = None, correction: Float | None = 1, keepdim: Bool = False) -> Self:
         """The standard deviation: the root of ``var``; its gradient is 0 where nothing varies."""
         return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)
 
@@ -518,30 +519,47 @@ class Methods(Value):
         return self[(slice(None),) * check_dim("select", dim, self.shape) + (index,)]
 
     def index_select(self, dim: Int, index: Any) -> Self:
-        """The slices of a dim that a 1-d integer tensor names."""
-        if getattr(index, "ndim", 1) != 1:
+        """The slices of a dim that a 1-d (or 0-d) integer tensor names."""
+        errors.check_type("index_select", (Value, *backends, list), "a Tensor", index=index)
+        if getattr(index, "ndim", 1) > 1:
             raise ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
-        return self[(slice(None),) * check_dim("index_select", dim, self.shape) + (index,)]
+        dim = check_dim("index_select", dim, self.shape)
+        index = index if isinstance(index, list) or index.ndim else index.reshape(1)
+        if self.ndim:
+            return self[(slice(None),) * dim + (index,)]
+        if len(index) != 1:
+            raise ShapeError(f"index_select: {len(index)} of a 0-d tensor, which has 1 element")
+        return self.reshape(1)[index].reshape(())
 
     def take_along_dim(self, indices: Any, dim: Int | None = None) -> Self:
-        """Elements named by their place along one dim; the other dims as in ``indices``."""
+        """Elements named by their place along one dim; in the other dims the two are broadcast."""
         errors.check_type("take_along_dim", (Value, *backends), "a Tensor", indices=indices)
         if dim is None:
-            return self.flatten().gather(0, indices.flatten())
+            return self.flatten().gather(0, indices.reshape(-1))
         dim = check_dim("take_along_dim", dim, self.shape)
-        if indices.ndim == self.ndim:
-            others = [1 if i == dim else n for i, n in enumerate(self.shape)]
-            indices = indices.broadcast_to(np.broadcast_shapes(indices.shape, tuple(others)))
-        return self.gather(dim, indices)
+        if indices.ndim != self.ndim:
+            got = f"{tuple(indices.shape)}, expected {self.ndim} dims, as the input"
+            raise ShapeError(f"take_along_dim: indices has shape {got}")
+        one, two = ((*x.shape[:dim], *x.shape[dim + 1 :]) for x in (self, indices))
+        if one == two:
+            return self.gather(dim, indices)
+        try:
+            common = np.broadcast_shapes(one, two)
+        except ValueError:
+            got = f"{self.shape} and {tuple(indices.shape)}"
+            raise ShapeError(f"take_along_dim: the shapes {got} do not broadcast") from None
+        sizes = [(*common[:dim], x.shape[dim], *common[dim:]) for x in (self, indices)]
+        return self.expand(sizes[0]).gather(dim, ops.broadcast_to(indices, sizes[1]))
 
     def gather(self, dim: Int, index: Any) -> Self:
         """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of ``index``."""
         dim = check_dim("gather", dim, self.shape)
         errors.check_type("gather", (Value, *backends), "a Tensor of indices", index=index)
-        if index.ndim != self.ndim:
+        if max(index.ndim, 1) != max(self.ndim, 1):
             raise ShapeError(f"gather: index has shape {index.shape}, expected {self.ndim} dims")
+        x = self if self.ndim else self.reshape(1)
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
-        return (self if grid else self.flatten())[(*grid[:dim], index, *grid[dim + 1 :])]
+        return x[(*grid[:dim], index, *grid[dim + 1 :])]
 
 
 # The user knows the function that he called, not our class (in Python's own messages), and none

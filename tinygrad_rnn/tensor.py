@@ -31,7 +31,8 @@ from .engine.node import (
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
-from .methods import Bool, Float, Int, Methods, named, sizes_of
+from .methods import Bool, Float, Int, named, sizes_of
+from .selection import Selection
 
 float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
 
@@ -99,7 +100,7 @@ def _requires_grad(value: Any) -> Bool:
     return isinstance(value, Value) and value.needs_grad
 
 
-class Tensor(Methods):
+class Tensor(Selection):
     """An array with a gradient. Made by :func:`tinygrad_rnn.tensor` and its kin.
 
     >>> import tinygrad_rnn as tg

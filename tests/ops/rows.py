@@ -365,6 +365,18 @@ row(
     _extreme(np.argmin),
     lambda torch, x, axis, keepdims: x.amin(_dims(x, axis), keepdims),
 )
+
+
+def _median(d):
+    return (d.array(tuple(n or 2 for n in d.shape()), apart),), {}
+
+
+row(
+    "median",
+    _median,
+    lambda x: x.flatten()[np.argsort(x.real, axis=None)[(x.size - 1) // 2]],
+    lambda torch, x: x.median(),
+)
 row(
     "logsumexp",
     reducing(real, empty=False),
@@ -648,6 +660,14 @@ row(
     _getitem,
     _winners_value,
     lambda torch, x, index: torch.as_tensor(_winners_value(x, index)),
+    (),
+)
+
+row(
+    "nonzero",
+    unary(_repeating),
+    lambda x: np.stack(np.nonzero(x.reshape(x.shape or (1,))), 1)[:, : x.ndim],
+    lambda torch, x: x.nonzero(),
     (),
 )
 

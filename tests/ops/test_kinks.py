@@ -62,6 +62,29 @@ CHOICES = {
     "min of a dim takes the first": Choice(
         lambda _, x: x.min(0).values, [[1.0, 0.0, 3.0, 0.0]], [[0.0, 1.0, 0.0, 0.0]]
     ),
+    "median": Choice(
+        lambda _, x: x.median(), [[1.0, 3.0, 1.0, 0.0, 1.0]], [[third, 0.0, third, 0.0, third]]
+    ),
+    "median of a NaN": Choice(lambda _, x: x.median(), [[1.0, nan, 0.0]], [[0.0, 1.0, 0.0]]),
+    "median of a dim": Choice(
+        lambda _, x: x.median(0).values, [[4.0, 3.0, 1.0, 2.0]], [[0.0, 0.0, 0.0, 1.0]]
+    ),
+    "median of a dim with a NaN": Choice(
+        lambda _, x: x.median(0).values, [[4.0, nan, 1.0, nan]], [[0.0, 1.0, 0.0, 0.0]]
+    ),
+    "cumprod over zeros": Choice(
+        lambda _, x: x.cumprod(0), [[2.0, 0.0, 3.0, 0.0]], [[1.0, 8.0, 0.0, 0.0]]
+    ),
+    "index_fill twice": Choice(
+        lambda lib, x, y: x.index_fill(0, lib.tensor([1, 1]), y),
+        [[1.0, 2.0, 3.0], 5.0],
+        [[1.0, 0.0, 1.0], 1.0],
+    ),
+    "scatter_add twice": Choice(
+        lambda lib, x, y: x.scatter_add(0, lib.tensor([1, 1]), y),
+        [[1.0, 2.0], [3.0, 4.0]],
+        [[1.0, 1.0], [1.0, 1.0]],
+    ),
     "sqrt": Choice(lambda _, x: x.sqrt(), [[0.0, 4.0]], [[inf, 0.25]]),
     "sqrt times 0": Choice(lambda _, x: x.sqrt() * 0, [[0.0, 4.0]], [[nan, 0.0]]),
     "reciprocal": Choice(lambda _, x: x.reciprocal(), [[0.0, 2.0]], [[-inf, -0.25]]),

@@ -31,3 +31,9 @@ put.name = "assignment"  # what the user wrote, for messages
 
 @op
 def winners(xp: Any, x: Array, /, index: Any) -> Array: return xp.winners(x, index)
+
+@op
+def nonzero(xp: Any, x: Array, /) -> Array:
+    """Where x is not 0: (N, ndim), a row for each place."""
+    places = xp.nonzero(x if x.ndim else xp.reshape(x, (1,)))
+    return xp.stack(places, axis=-1)[:, : x.ndim]

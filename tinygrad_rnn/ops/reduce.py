@@ -39,6 +39,12 @@ def _share(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, xp: Any) -> Any
     return g * (chosen / xp.sum(chosen, axis=axis, keepdims=True))
 
 
+def _share_middle(g: Any, x: Any, out: Any, xp: Any) -> Any:
+    """That of the median, divided likewise; a median of NaN comes from every NaN."""
+    chosen = xp.astype((x == out) | ((x != x) & (out != out)), x.dtype)
+    return g * (chosen / xp.sum(chosen))
+
+
 def _log_sum(xp: Any, x: Any, top: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(x - top))) of numbers of which the largest is top.
 
@@ -80,8 +86,18 @@ def min(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Arra
     return xp.min(x, axis=axis, keepdims=keepdims)
 min.vjp(_share)
 
+@op
+def median(xp: Any, x: Array, /) -> Array:
+    flat = xp.sort(xp.reshape(x, (math.prod(x.shape),)))
+    if not flat.shape[0]:
+        raise ShapeError(f"median: nothing in a tensor of shape {x.shape}")
+    middle, last = flat[(flat.shape[0] - 1) // 2, ...], flat[-1, ...]
+    return xp.where(xp.isnan(last), last, middle)
+median.vjp(_share_middle)
+
 @op(real=True)
 def logsumexp(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    if 0 in x.shape: return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
     total = _log_sum(xp, x, top, axis, keepdims)
@@ -92,12 +108,14 @@ logsumexp.vjp(lambda g, x, out, axis, keepdims, xp:
 
 @op(real=True)
 def softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
+    if 0 in x.shape: return xp.array(x)
     e = xp.exp_difference(x, xp.max(x, axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 softmax.vjp(lambda g, out, axis, xp: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 
 @op(real=True)
 def log_softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
+    if 0 in x.shape: return xp.array(x)
     top = xp.max(x, axis=axis, keepdims=True)
     return x - top - _log_sum(xp, x, top, axis, True)
 log_softmax.vjp(lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))

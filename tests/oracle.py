@@ -82,7 +82,7 @@ def gradients(function, arrays, wrt, cotangents, create_graph=False, device="cpu
         allow_unused=True,
     )
     return [
-        np.zeros_like(arrays[i]) if g is None else g.cpu().data
+        np.zeros_like(arrays[i]) if g is None else g.cpu().numpy()
         for i, g in zip(wrt, found, strict=True)
     ]
 

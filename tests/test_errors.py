@@ -1125,7 +1125,7 @@ two.div_(2)
 two.mul_(tg.tensor([1, 2, 3]))
     ShapeError: (2,) and (3,)
 setattr(two, "data", 3)
-    DTypeError: data: got int, expected a int64 array
+    DTypeError: data: got int, expected a Tensor or a int64 array ... .data.fill_()
 x.to("nonsense")
     DTypeError: to: got the dtype 'nonsense'
 x.to("cuda:99")

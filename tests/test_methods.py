@@ -451,7 +451,6 @@ def test_randn_like_draws_what_randn_draws(device):
     "name", ["max", "sort", "std", "unbind", "flatten", "norm", "topk", "split"]
 )
 def test_functions_take_arrays(name):
-    """Such as x.data, which is one."""
     array, more = np.arange(6.0).reshape(2, 3), [1] * (name in ("topk", "split"))
     found, wanted = (getattr(tg, name)(x, *more) for x in (array, tg.tensor(array)))
     for one, two in zip(

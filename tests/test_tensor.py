@@ -664,7 +664,7 @@ def test_attributes():
     assert repr(y.grad_fn) == "<multiply>"
     assert x.device.type == "cpu"
     assert x.device.index is None
-    assert x.data is x.numpy()
+    assert x.numpy() is x.array
     with pytest.raises(AttributeError):
         x.shape = (3, 2)
     with pytest.raises(AttributeError):

@@ -25,7 +25,7 @@ def _f(method: F) -> F:
     def function(*args: Any, **settings: Any) -> Any:
         if "input" in settings:
             args = (settings.pop("input"), *args)
-        if args and type(args[0]) in backends:  # an array, as of x.data
+        if args and type(args[0]) in backends:  # an array
             args = (as_tensor(args[0]), *args[1:])
         return method(*args, **settings)
 

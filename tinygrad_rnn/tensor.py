@@ -23,6 +23,7 @@ from .engine.node import (
     check_fits,
     check_view,
     check_writable,
+    replace_array,
     take_over,
     wrap,
 )
@@ -127,18 +128,47 @@ class Tensor(Selection):
     # ------------------------------------------------------------ what it is
 
     @property
-    def data(self) -> Any:
-        """The array itself; what is written through it the engine does not see."""
-        return self.array
+    def data(self) -> "Tensor":
+        """The same memory outside of the graph, as :meth:`detach`; also to be assigned.
+
+        A change that is made through it is not recorded, but counted, as is an assignment: a later
+        backward that needs the old values raises GraphError. A Tensor that is assigned shares its
+        memory from then on; shape, dtype and device may be others if this one is a leaf. An array
+        must have this tensor's dtype.
+
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> (w * 3.0).sum().backward()
+        >>> w.data -= 0.5 * w.grad
+        >>> w
+        tensor([-0.5,  0.5], dtype=float32, requires_grad=True)
+        """
+        return wrap(self.array, None, self.version)
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = value.array if isinstance(value, Value) else value
-        array = np.asarray(array) if isinstance(array, np.generic) else array
-        if type(array) is not type(self.array) or array.dtype != self.array.dtype:
-            got = getattr(array, "dtype", type(array).__name__)
-            raise DTypeError(f"data: got {got}, expected a {self.dtype} array; use .to(), .float()")
-        self.array = array
+        check_view(self, "data")
+        if not isinstance(value, Value):
+            array = np.asarray(value) if isinstance(value, np.generic) else value
+            if type(array) is not type(self.array) or array.dtype != self.dtype:
+                got = f"got {described(array)}, expected a Tensor or a {self.dtype} array"
+                raise DTypeError(f"data: {got}; use .to(), .float(), or .data.fill_() of a number")
+            value = wrap(array)
+        if value.array is not self.array or value.version is not self.version:  # not by `-=`
+            self._check_data(value)
+            replace_array(self, value.array, value.version)
+
+    def _check_data(self, value: Any) -> None:
+        """Raise if a Tensor cannot take the place of this one's memory."""
+        old, new = (backend_of(x.array).name for x in (self, value))
+        if self.needs_grad and value.dtype.kind != "f":
+            raise DTypeError(f"data: got {described(value)}, expected floats, as it requires grad")
+        if self.node is not None and (value.dtype, new) != (self.dtype, old):
+            got = f"got {value.dtype} on {new}, expected {self.dtype} on {old}"
+            raise DTypeError(f"data: {got}: only a leaf can change them; use .to()")
+        if self.node is not None and value.shape != self.shape:
+            got = f"got shape {value.shape}, expected {self.shape}"
+            raise ShapeError(f"data: {got}: only a leaf can change it; use .detach() first")
 
     # fmt: off
     @property
@@ -370,8 +400,12 @@ class Tensor(Selection):
         return self._become(name, result)
 
     def _base(self) -> "Tensor | None":
-        """What this view was taken from, if that is still held by somebody."""
-        return None if self.source is None else self.source[0]()
+        """What this view was taken from, if that is still held, with the memory that it had."""
+        if self.source is None:
+            return None
+        reference, _, array = self.source
+        base = reference()
+        return base if base is not None and base.array is array else None
 
     def _check_owner(self, name: str) -> None:
         """Refuse a view that is out of date, or was taken under no_grad of what records."""
@@ -432,7 +466,7 @@ class Tensor(Selection):
         place = plain_index("getitem", index, self.requires_grad)
         out: Self = ops.getitem(self, place)
         if out.source is not None:
-            out.source = (out.source[0], place)
+            out.source = (out.source[0], place, out.source[2])
         return out
 
     def _write(self, name: str, index: Any, value: Any) -> Self:

@@ -179,7 +179,7 @@ def test_a_first_derivative_may_be_right_and_the_second_wrong():
     def exponential(xp, x, /):
         return xp.exp(x)
 
-    exponential.vjp(lambda g, out: g * tg.tensor(getattr(out, "array", out)).data)
+    exponential.vjp(lambda g, out: g * getattr(out, "array", out))
     x = leaf(3)
     assert gradcheck(exponential, x)
     with pytest.raises(GraphError, match="gradgradcheck: input 0 at"):

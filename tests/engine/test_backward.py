@@ -62,9 +62,9 @@ def test_gradients_of_leaves_never_share_memory(create_graph):
     for t in (d, e, f):
         t.retain_grad()
     f.backward(u, create_graph=create_graph)
-    held = [t.grad.data for t in (a, b, c, d, e, f)] + [u.data, a.data, b.data, c.data]
+    held = [t.grad for t in (a, b, c, d, e, f)] + [u, a, b, c]
     for i, one in enumerate(held):
-        assert not any(np.shares_memory(one, other) for other in held[:i])
+        assert not any(np.shares_memory(one.numpy(), other.numpy()) for other in held[:i])
     assert all(t.grad.numpy().reshape(-1).tolist() == [1, -2] for t in (a, b, c, d, e, f))
     with tg.no_grad():
         a.grad.zero_()
@@ -79,10 +79,10 @@ def test_gradients_share_no_memory_with_what_a_hook_returns(create_graph):
     for t in (x, y):
         t.register_hook(lambda g: fixed)
     y.sum().backward(create_graph=create_graph)
-    held = [x.grad.data, y.grad.data, fixed.data]
+    held = [x.grad, y.grad, fixed]
     assert all(a.tolist() == [3, 4] for a in held)
     for i, one in enumerate(held):
-        assert not any(np.shares_memory(one, other) for other in held[:i])
+        assert not any(np.shares_memory(one.numpy(), other.numpy()) for other in held[:i])
 
 
 def test_the_gradient_of_a_part_is_not_added_to_one_that_others_hold():
@@ -99,10 +99,10 @@ def test_the_gradient_of_a_part_is_not_added_to_one_that_others_hold():
 def test_gradients_of_a_fused_op_never_share_memory():
     rnn = nn.RNN(2, 2)
     rnn(tg.randn(1, 1, 2))[0].sum().backward()
-    held = [p.grad.data for p in rnn.parameters()]
-    assert np.array_equal(held[2], held[3])  # the two biases have equal gradients
+    held = [p.grad for p in rnn.parameters()]
+    assert held[2].equal(held[3])  # the two biases have equal gradients
     for i, one in enumerate(held):
-        assert not any(np.shares_memory(one, other) for other in held[:i])
+        assert not any(np.shares_memory(one.numpy(), other.numpy()) for other in held[:i])
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 The naive engine carries, beside every value, its derivative with respect to all leaves, in memory
 that is shared exactly as the values' memory is: a view of a value has a view of its derivative, an
-in-place change overwrites both, and what is detached shares the value alone. What the real engine
-says must be that derivative, or it must say that it cannot tell.
+in-place change overwrites both, and what is detached shares the value alone, as ``x.data`` does.
+Assigning ``x.data`` replaces the memory of the value, and leaves the derivative. What the real
+engine says must be that derivative, or it must say that it cannot tell.
 """
 
 import numpy as np
@@ -40,7 +41,7 @@ class Dual:
 
     def fresh(self, recorded, tensor=None):
         """A result of its own memory, laid out as the tensor's; a constant if nothing is recorded."""
-        strides = (0,) * self.value.ndim if tensor is None else tensor.data.strides
+        strides = (0,) * self.value.ndim if tensor is None else tensor.numpy().strides
         order = sorted(range(self.value.ndim), key=lambda axis: -strides[axis])
         back = sorted(range(len(order)), key=order.__getitem__)
         value = self.value.transpose(order).copy().transpose(back)
@@ -256,17 +257,17 @@ class Machine(RuleBasedStateMachine):
             return
         dual = VIEWS[name](dx)
         shared = np.shares_memory(dual.value, dx.value)
-        assert shared == np.shares_memory(out.data, x.data)
+        assert shared == np.shares_memory(out.numpy(), x.numpy())
         if not shared:
             dual = dual.fresh(record, out)
         elif not record and x.requires_grad:  # as detached: the value alone is shared
             dual = Dual(dual.value, np.zeros_like(dual.slope))
         self.keep(out, dual)
 
-    @rule(i=pick, record=recording)
-    def detach(self, i, record):
+    @rule(i=pick, data=st.booleans(), record=recording)
+    def detach(self, i, data, record):
         x, dx = self.pair(i)
-        out = self.attempt(record, x.detach)
+        out = self.attempt(record, lambda: x.data if data else x.detach())
         self.keep(out, Dual(dx.value, np.zeros_like(dx.slope)))
 
     @rule(i=pick, record=recording)
@@ -364,6 +365,54 @@ class Machine(RuleBasedStateMachine):
             Dual(dx.value[0:1], dx.slope[0:1]).overwrite(
                 Dual(result.value[None], result.slope[None]), record
             )
+
+    # ------------------------------------------------------------ through .data, outside the graph
+
+    @rule(name=st.sampled_from(sorted(IN_PLACE | AUGMENTED)), i=pick, j=pick, record=recording)
+    def change_data(self, name, i, j, record):
+        """As in ``x.data.add_(y)`` and, by an operator, ``x.data += y``, which assigns too."""
+        (x, dx), (y, dy), (op, reference) = self.pair(i), self.pair(j), (IN_PLACE | AUGMENTED)[name]
+        if not fits(y.shape, x.shape):
+            return
+        result = reference(dx, dy).fresh(True)
+
+        def change():
+            changed = op(x.data, y)
+            if name in AUGMENTED:
+                x.data = changed
+            return True
+
+        if self.attempt(record, change) is not None:
+            dx.overwrite(result, False)
+
+    @rule(i=pick, j=pick, number=st.booleans(), record=recording)
+    def change_item_of_data(self, i, j, number, record):
+        (x, dx), (y, dy) = self.pair(i), self.pair(j)
+        if not x.ndim or not x.shape[0] or not fits(y.shape, x.shape[1:]):
+            return
+        value = 0.25 if number else dy.value.copy()
+
+        def change():
+            x.data[0] = 0.25 if number else y
+            return True
+
+        if self.attempt(record, change) is not None:
+            dx.value[0] = value
+
+    @rule(i=pick, j=pick, as_array=st.booleans(), record=recording)
+    def assign_data(self, i, j, as_array, record):
+        """Another tensor whose shape fits, else a new array."""
+        (x, dx), (y, dy) = self.pair(i), self.pair(j)
+        if as_array or x.shape != y.shape:
+            y = self.rng.uniform(-1.5, 1.5, x.shape)
+            dy = Dual(y, None)
+
+        def change():
+            x.data = y
+            return True
+
+        if self.attempt(record, change) is not None:
+            dx.value, dx.slope = dy.value, dx.slope.copy()
 
     # ------------------------------------------------------------ what must hold
 

@@ -130,7 +130,7 @@ def test_arrays_die_too():
     """Not only nodes: what they saved."""
     x = tg.ones(100, requires_grad=True)
     y = x.exp()
-    array = weakref.ref(y.data)
+    array = weakref.ref(y.array)
     loss = (y * y).sum()
     del y
     assert array() is not None  # saved for the backward
@@ -166,7 +166,7 @@ def test_no_grad_keeps_nothing():
     x = tg.ones(3, requires_grad=True)
     with tg.no_grad():
         y = x.exp()
-        array = weakref.ref(y.data)
+        array = weakref.ref(y.array)
         z = y.sum()
         del y
         assert array() is None
@@ -228,10 +228,10 @@ def test_references_are_not_counted_up():
         x.grad = None
 
     step()
-    before = [sys.getrefcount(o) for o in (x, x.data, tg.Tensor, tg.Tensor.tanh)]
+    before = [sys.getrefcount(o) for o in (x, x.array, tg.Tensor, tg.Tensor.tanh)]
     for _ in range(100):
         step()
-    assert [sys.getrefcount(o) for o in (x, x.data, tg.Tensor, tg.Tensor.tanh)] == before
+    assert [sys.getrefcount(o) for o in (x, x.array, tg.Tensor, tg.Tensor.tanh)] == before
 
 
 def test_nothing_of_a_user_is_handed_out_again():
@@ -247,4 +247,4 @@ def test_nothing_of_a_user_is_handed_out_again():
         assert (g.numpy() == 64.0 * i).all()
     for i, g in enumerate(held):
         for other in held[:i]:
-            assert not np.shares_memory(g.data, other.data)
+            assert not np.shares_memory(g.numpy(), other.numpy())

@@ -292,4 +292,4 @@ def test_parameters_as_a_vector(torch, parts, dtype, seed):
     for a, b in pairs:
         np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
         assert b.is_leaf and b.requires_grad
-        assert not np.shares_memory(b.data, vector[1].data)
+        assert not np.shares_memory(b.numpy(), vector[1].numpy())

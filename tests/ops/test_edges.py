@@ -25,7 +25,7 @@ def test_any_shape_comes_out_as_an_array_of_it(name, shape):
     x = np.full(shape, 0.5, np.float32)
     x = tg.from_numpy(x.astype(bool) if name in ("logical_not", "bitwise_invert") else x)
     out = getattr(ops, name)(x)
-    assert type(out.data) is np.ndarray
+    assert type(out.array) is np.ndarray
     assert out.shape == shape
 
 

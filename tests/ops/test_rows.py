@@ -86,9 +86,9 @@ def test_value(name, data, device):
     for tensor in case.tensors(case.args, case.wrt), case.tensors(case.args):
         outputs = outputs_of(case.op(*tensor))
         for out, expected in zip(outputs, case.expected, strict=True):
-            assert type(out.data) is find("cpu" if name == "to_device" else device).Array
+            assert type(out.array) is find("cpu" if name == "to_device" else device).Array
             assert out.dtype == np.asarray(expected).dtype
-            assert_close(out.cpu().data, expected, 1e-12)
+            assert_close(out.cpu().numpy(), expected, 1e-12)
         assert outputs[0].requires_grad == any(x is not None and x.requires_grad for x in tensor)
         assert all(out.requires_grad == outputs[0].requires_grad for out in outputs)
 
@@ -132,7 +132,7 @@ def test_second_gradient(name, data, device):
         [outputs[i] for i in given], inputs, cotangents, create_graph=True, allow_unused=True
     )
     for found, plain in zip(first, case.gradients(us), strict=True):
-        assert_close(np.zeros(plain.shape) if found is None else found.cpu().data, plain, 1e-12)
+        assert_close(np.zeros(plain.shape) if found is None else found.cpu().numpy(), plain, 1e-12)
     total = sum(
         (g * tg.from_numpy(v).to(g.device)).sum()
         for g, v in zip(first, vs, strict=True)
@@ -142,7 +142,7 @@ def test_second_gradient(name, data, device):
         both = inputs + cotangents
         found = tg.autograd.grad(total, both, allow_unused=True)
         actual = sum(
-            (g.cpu().data * d).sum()
+            (g.cpu().numpy() * d).sum()
             for g, d in zip(found, directions, strict=True)
             if g is not None
         )
@@ -197,7 +197,7 @@ def test_an_output_that_shows_its_arguments_memory_counts_its_changes(name, data
     args = tensors(case.args)
     for out in outputs_of(case.op(*args)):
         for x in args:
-            if x is not None and np.shares_memory(out.data, x.data):
+            if x is not None and np.shares_memory(out.array, x.array):
                 assert out.version is x.version
                 assert out.epoch is not None
 
@@ -216,7 +216,7 @@ def test_float32_stays_float32(name, data, device):
         kind = np.asarray(wanted).dtype
         assert out.dtype == ("float32" if kind == np.float64 else kind)
         if kind == np.float64:
-            assert_close(out.cpu().data, wanted, 2e-5)
+            assert_close(out.cpu().numpy(), wanted, 2e-5)
     if case.wrt:
         small = [None if u is None else u.astype("f4") for u in us]
         for create in (False, True):
@@ -258,7 +258,7 @@ def test_scalars_are_weak(name, data, kind):
     wrt = [i for i in case.wrt if i != place]
     out, wanted = case.op(*tensors(args, wrt)), case.op(*tensors(full, wrt))
     assert out.dtype == wanted.dtype
-    assert_close(out.data, wanted.data, 1e-6)
+    assert_close(out.numpy(), wanted.numpy(), 1e-6)
     if wrt:
         u = [case.draw.array(out.shape, real).astype("f4")]
         for create in (False, True):

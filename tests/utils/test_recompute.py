@@ -317,7 +317,7 @@ def test_nothing_is_kept_but_the_results():
 
     def function(x):
         y = x.exp()
-        arrays.append(weakref.ref(y.data))
+        arrays.append(weakref.ref(y.array))
         return (y * y).sum()
 
     gc.collect()

@@ -1,6 +1,7 @@
 """What the engine keeps: values that the user holds, and nodes that remember how they were made."""
 
 import itertools
+import weakref
 from collections.abc import Callable
 from math import inf
 from typing import Any, ClassVar
@@ -43,8 +44,9 @@ class Value:
 
     ``version`` is a cell that all aliases of one memory share: how often it was changed in place,
     and how often while recording. A view remembers the second count: after such a change its node
-    no longer tells how its elements came to be. A view that was taken by an index also remembers
-    of what (weakly): a change of the view that is recorded is one of that.
+    no longer tells how its elements came to be. ``source`` of a view is what it was taken from
+    (weakly), by which index if by one, and the array that this had: a change of the view that is
+    recorded is one of that.
     """
 
     # fmt: off
@@ -62,7 +64,7 @@ class Value:
     needs_grad: bool  # behind Tensor's `requires_grad`, likewise
     version: list[int]
     epoch: int | None
-    source: tuple[Any, Any] | None
+    source: tuple[Any, Any, Any] | None
 
 
 _new = object.__new__
@@ -155,6 +157,26 @@ def take_over(target: Value, node: Any) -> None:
     if hooks and RETAIN in hooks:
         node.hooks = (node.hooks or {}) | {RETAIN: hooks.pop(RETAIN)}
     target.node, target.needs_grad = node, True
+
+
+reshaped: dict[int, int] = {}
+"""Leaves that were given another shape or device, by id: the number of the first node after that."""
+
+
+def replace_array(target: Value, array: Any, version: list[int]) -> None:
+    """Give a value other memory: what was saved of the old one counts as changed.
+
+    It is no view any more. Older nodes have gradients of the old shape and on the old device: the
+    walk raises for those.
+    """
+    old = target.array
+    if old.shape != array.shape or backend_of(old) is not backend_of(array):
+        if id(target) not in reshaped:
+            weakref.finalize(target, reshaped.pop, id(target)).atexit = False
+        reshaped[id(target)] = births()
+    target.version[0] += 1
+    target.array, target.version = array, version
+    target.epoch = target.source = None
 
 
 def assign(target: Value, result: Value, name: str) -> None:

@@ -376,7 +376,7 @@ class Op(Declared):
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
             version = args[0].version
             result = wrap(out, None, version, version[1])
-            result.source = (weakref.ref(args[0]), None)
+            result.source = (weakref.ref(args[0]), None, arrays[0])
         else:
             version = [0, 0]
             if out is arrays[0]:  # handed on by an op that does not say that it makes views

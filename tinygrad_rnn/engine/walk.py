@@ -6,6 +6,7 @@ node after all of its users: no recursion, no sorting beforehand, linear time on
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..backend import backend_of, following
 from ..backend.standard import Part
 from ..errors import GraphError, ShapeError, described
 from .mode import enable_grad, no_grad
-from .node import Node, Value, check_fits, wrap
+from .node import Node, Value, check_fits, reshaped, wrap
 from .op import table
 
 _Scalar = np.generic
@@ -31,6 +32,7 @@ class Gradients:
         self.create = create
         self.devices = devices  # None, or what makes an array's device the current one
         self.heap: list[int] = []
+        self.birth: Any = inf  # of the node whose gradients are being added
         self.nodes: dict[int, list[Any]] = {}  # birth -> [node, gradient, owned]
         self.leaves: dict[int, list[Any]] = {}  # id -> [leaf, gradient, owned]
 
@@ -42,6 +44,8 @@ class Gradients:
             store, key, like = self.nodes, target.birth, target
         else:
             store, key, like = self.leaves, id(target), target.array
+            if reshaped and reshaped.get(key, 0) > self.birth:
+                raise GraphError(_RESHAPED)
         entry = store.get(key)
         if type(g) is Part:
             if entry is not None and entry[2] and g.values.dtype == like.dtype:
@@ -73,7 +77,8 @@ class Gradients:
         self.nodes[parent.birth][1][node.plan.index] = g
 
     def pop(self) -> list[Any]:
-        entry = self.nodes.pop(-heappop(self.heap))
+        self.birth = -heappop(self.heap)
+        entry = self.nodes.pop(self.birth)
         if self.devices is not None:
             self.devices.visit(entry[1])
         return entry
@@ -155,10 +160,14 @@ def walk_back(
 
 
 _CHANGED = (
-    "for its gradient was changed in place after the forward pass. Was it a parameter, by an "
-    "optimizer's step()? Then call backward() before that, and detach a state that is carried over: "
-    "tg.utils.detach(state). Else clone() it before changing it, or use the operation that makes a "
+    "for its gradient was changed in place, or its .data assigned, after the forward pass. Was it "
+    "a parameter, by an optimizer's step()? Then call backward() before that, and detach a state "
+    "that is carried over: tg.utils.detach(state). Else clone() it before changing it, or use the operation that makes a "
     "new tensor"
+)
+_RESHAPED = (
+    "backward: a leaf was given another shape or device, by assigning its .data or by .to(), after "
+    "the forward pass; run the forward pass again"
 )
 _FREED = (
     "backward: this graph was already walked and its saved values are freed. If a hidden state was "

@@ -24,7 +24,7 @@ def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
     check_type(name, Real, "a number", **numbers)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
         got = described(tensor)
-        raise DTypeError(f"{name}: got {got}, expected a float Tensor (not its .data)")
+        raise DTypeError(f"{name}: got {got}, expected a float Tensor")
     few = tensor.ndim < 2 or not tensor.numel()
     if (dims and few) or (dims == "2 dims" and tensor.ndim != 2):
         got = f"a tensor of shape {tensor.shape}"

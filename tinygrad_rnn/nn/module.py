@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..creation import as_tensor, empty
-from ..engine.node import check_writable
+from ..engine.node import check_writable, replace_array
 from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check_type, described
 from ..tensor import Tensor, on_host
 
@@ -211,8 +211,8 @@ class Module:
                 raise DTypeError(f"{type(self).__name__}.to: got {moved.dtype}, expected floats")
             fresh.append((moved if is_float else own.to(moved.device)).array)
         for part, array in zip(parts, fresh, strict=True):
-            part.version[0] += part.array is not array
-            part.array = array
+            if part.array is not array:
+                replace_array(part, array, [0, 0])
         return self
 
     # fmt: off

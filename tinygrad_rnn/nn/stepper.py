@@ -21,7 +21,7 @@ class Stepper:
     pair. The output is (B, H), or the scores (B, V) of ``head``, a Linear. It computes what
     ``head(rnn(input, state))`` does and records nothing; dropout has to be off, by ``eval()``. A
     ``forward`` of a subclass is called as it is. The weights are prepared once, and again when they
-    have changed; but what is written into the arrays behind ``.data`` and ``.numpy()`` is not seen.
+    have changed; but what is written into the array behind ``.numpy()`` is not seen.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn

@@ -1,0 +1,389 @@
+"""``x.data`` is the same memory outside of the graph: what is done to it is counted, not recorded."""
+
+import copy
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.engine.node import reshaped
+from tinygrad_rnn.errors import DTypeError, GraphError, ShapeError
+
+
+def leaf(*values):
+    return tg.tensor(list(values), dtype="float64", requires_grad=True)
+
+
+# ---------------------------------------------------------------- what is typed in PyTorch
+
+
+def test_data_is_a_detached_tensor():
+    x = leaf(1, 2)
+    for tensor in (x, x * 2.0, x[0], nn.Parameter(x)):
+        with tg.enable_grad():
+            data = tensor.data
+        assert type(data) is tg.Tensor
+        assert not data.requires_grad
+        assert data.is_leaf
+        assert data.grad is None
+        assert np.shares_memory(data.numpy(), tensor.numpy())
+        assert data.tolist() == tensor.tolist()
+
+
+def step_by_minus(w):
+    w.data -= 0.5 * w.grad
+
+
+def step_by_sub(w):
+    w.data.sub_(0.5 * w.grad)
+
+
+def step_by_sub_of_data(w):
+    w.data.sub_(w.grad.data * 0.5)
+
+
+def step_by_assignment(w):
+    w.data = w.data - 0.5 * w.grad.data
+
+
+def step_by_copy(w):
+    w.data.copy_(w.data - 0.5 * w.grad)
+
+
+def step_by_slice(w):
+    w.data[:] = w - 0.5 * w.grad
+
+
+def step_by_array(w):
+    w.data = w.numpy() - 0.5 * w.grad.numpy()
+
+
+STEPS = [
+    step_by_minus,
+    step_by_sub,
+    step_by_sub_of_data,
+    step_by_assignment,
+    step_by_copy,
+    step_by_slice,
+    step_by_array,
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kind", [tg.Tensor, nn.Parameter])
+def test_steps_by_hand(step, kind):
+    w = leaf(1, 2) if kind is tg.Tensor else nn.Parameter(leaf(1, 2))
+    for _ in range(3):
+        (w * w).sum().backward()
+        step(w)
+        w.grad.data.zero_()
+    assert w.tolist() == [0, 0]
+    assert type(w) is kind
+    assert w.requires_grad
+    assert w.is_leaf
+    (3.0 * w).sum().backward()
+    assert w.grad.tolist() == [3, 3]
+
+
+def test_habits_of_reading():
+    out = tg.tensor([[1.0, 5.0], [7.0, 2.0]], requires_grad=True) * 2.0
+    values, ids = out.data.max(1)
+    assert values.tolist() == [10, 14]
+    assert ids.tolist() == [1, 0]
+    assert out.data.numpy() is out.numpy()
+    assert out.data[0, 1].item() == 10
+    assert (out.data > 3.0).sum().item() == 3
+    assert out.data.clone().requires_grad is False
+    assert out.requires_grad
+
+
+def test_a_state_is_cut_off_by_data():
+    rnn = nn.RNN(2, 3)
+    h, x = None, tg.randn(4, 1, 2)
+    for _ in range(3):
+        out, h = rnn(x, h)
+        out.sum().backward()
+        h = h.data
+
+
+def test_shadow_weights_as_people_keep_them():
+    """An average of the weights takes their place for a while, and they come back."""
+    model = nn.Linear(2, 1)
+    shadow = {name: p.data.clone() for name, p in model.named_parameters()}
+    with tg.no_grad():
+        for p in model.parameters():
+            p.add_(1.0)
+    for name, p in model.named_parameters():
+        shadow[name] = (1.0 - 0.5) * p.data + 0.5 * shadow[name]
+    trained = {name: p.tolist() for name, p in model.named_parameters()}
+    backup = {}
+    for name, p in model.named_parameters():
+        backup[name] = p.data
+        p.data = shadow[name]
+    for name, p in model.named_parameters():
+        assert p.tolist() == shadow[name].tolist() != trained[name]
+        p.data = backup[name]
+        assert p.tolist() == trained[name]
+    model(tg.ones(1, 2)).sum().backward()
+    assert model.weight.grad.tolist() == [[1, 1]]
+
+
+# ---------------------------------------------------------------- what is counted
+
+
+def changed_by_minus(x):
+    x.data -= 1.0
+
+
+def changed_by_fill(x):
+    x.data.fill_(5.0)
+
+
+def changed_by_item(x):
+    x.data[0] = 5.0
+
+
+def changed_through_a_view(x):
+    x.data[0:1].mul_(5.0)
+
+
+def changed_through_a_kept_alias(x):
+    kept = x.data.data
+    kept.zero_()
+
+
+def assigned_a_tensor(x):
+    x.data = tg.tensor([5.0, 6.0], dtype="float64")
+
+
+def assigned_an_array(x):
+    x.data = np.array([5.0, 6.0])
+
+
+def assigned_a_view_of_itself(x):
+    x.data = x.data.reshape(-1)
+
+
+def assigned_twice(x):
+    old = x.data
+    assigned_a_tensor(x)
+    x.data = old
+    x.data.add_(1.0)
+
+
+CHANGES = [
+    changed_by_minus,
+    changed_by_fill,
+    changed_by_item,
+    changed_through_a_view,
+    changed_through_a_kept_alias,
+    assigned_a_tensor,
+    assigned_an_array,
+    assigned_a_view_of_itself,
+    assigned_twice,
+]
+NEEDING = {  # functions whose gradient needs the value
+    "**": lambda x: x**3,
+    "*": lambda x: x * x,
+    "exp": lambda x: x.clone().exp() * x,
+    "linear": lambda x: nn.functional.linear(x, x.reshape(1, 2)),
+    "checkpoint": lambda x: tg.utils.checkpoint.checkpoint(lambda x: x**3, x),
+}
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("of_leaf", [True, False])
+@pytest.mark.parametrize("name", NEEDING)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_backward_that_needs_the_old_values_raises(change, name, of_leaf, create_graph):
+    first = leaf(3, 4)
+    x = first if of_leaf else first * 1.0
+    y = NEEDING[name](x).sum()
+    change(x)
+    with pytest.raises(GraphError, match="changed in place, or its .data assigned"):
+        y.backward(create_graph=create_graph)
+    assert first.grad is None
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_backward_that_does_not_need_them_is_exact(change):
+    x = leaf(3, 4)
+    y = (2.0 * x + x.tanh()).sum()  # tanh keeps its result
+    change(x)
+    y.backward()
+    assert np.allclose(x.grad.numpy(), 3 - np.tanh([3, 4]) ** 2)
+
+
+def test_a_number_takes_the_place_of_another():
+    x = tg.tensor(3.0, requires_grad=True)
+    y = x**3
+    x.data = np.float32(5.0)
+    with pytest.raises(GraphError, match="assigned"):
+        y.backward()
+    (x**3).backward()
+    assert x.grad.item() == 75
+
+
+def test_what_is_assigned_shares_memory_and_its_count():
+    x, value = leaf(1, 2), tg.tensor([3.0, 4.0], dtype="float64")
+    x.data = value
+    y = (x**2).sum()
+    value.add_(1.0)
+    assert x.tolist() == [4, 5]
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
+    y = (value.requires_grad_() ** 2).sum()
+    x.data.add_(1.0)
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
+
+
+# ---------------------------------------------------------------- views
+
+
+def test_a_view_of_the_old_memory_does_not_reach_the_new():
+    first = leaf(1, 2)
+    x = first * 1.0
+    view = x[0:1]
+    x.data = tg.tensor([5.0, 6.0], dtype="float64")
+    with pytest.raises(GraphError, match="this view cannot be changed in place while recording"):
+        view.mul_(2.0)
+    with tg.no_grad():
+        view.mul_(2.0)
+    assert (x.tolist(), view.tolist()) == ([5, 6], [2])
+    (view + x[0:1]).sum().backward()
+    assert first.grad.tolist() == [2, 0]
+
+
+def test_a_view_of_the_same_memory_seen_otherwise_does_not_reach_it():
+    x = leaf(1, 2, 3, 4) * 1.0
+    view = x[0:1]
+    x.data = x.data.reshape(2, 2).T.reshape(4)
+    with pytest.raises(GraphError, match="this view cannot be changed in place while recording"):
+        view.mul_(2.0)
+    assert x.tolist() == [1, 3, 2, 4]
+
+
+def test_a_view_that_is_given_memory_is_no_view_any_more():
+    first = leaf(1, 2)
+    x = first * 1.0
+    view = x[0:1]
+    view.data = tg.tensor([7.0], dtype="float64")
+    view.mul_(2.0)
+    x.mul_(3.0)
+    assert (view.tolist(), x.tolist()) == ([14], [3, 6])
+    (view.sum() + x.sum()).backward()
+    assert first.grad.tolist() == [5, 3]
+
+
+def test_a_view_that_is_out_of_date_takes_no_data():
+    x = leaf(1, 2) * 1.0
+    view = x[0:1]
+    x.mul_(3.0)
+    assert view.data.tolist() == [3]
+    with pytest.raises(GraphError, match="data: this view's memory was changed"):
+        view.data = tg.zeros(1, dtype="float64")
+    assert view.tolist() == [3]
+
+
+# ---------------------------------------------------------------- other shapes, dtypes, devices
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (6,), (2, 1)])
+def test_a_leaf_takes_another_shape_and_older_graphs_raise(shape):
+    x = tg.ones(3, requires_grad=True)
+    y, z = ((x + tg.ones(2, 3)).sum() for _ in range(2))  # these need no value, only the shape
+    x.data = tg.full(shape, 2.0)
+    with pytest.raises(GraphError, match="backward: a leaf was given another shape or device"):
+        y.backward()
+    with pytest.raises(GraphError, match="backward: a leaf was given another shape or device"):
+        tg.autograd.grad((x * 1.0).sum() + z, x)
+    assert x.grad is None
+    (x * 3.0).sum().backward()
+    assert x.grad.tolist() == tg.full(shape, 3.0).tolist()
+    assert x.shape == shape
+
+
+def test_what_is_kept_of_leaves_that_changed_shape_dies_with_them():
+    x = tg.ones(3, requires_grad=True)
+    for size in (4, 5, 3):
+        x.data = tg.ones(size)
+        x.data = tg.ones(size)
+    assert id(x) in reshaped
+    key, watched = id(x), weakref.ref(x)
+    del x
+    assert watched() is None
+    assert key not in reshaped
+
+
+def test_a_leaf_takes_another_float_dtype():
+    model = nn.Linear(2, 1)
+    y = (model.weight + 1.0).sum()
+    for p in model.parameters():
+        p.data = p.data.double()
+    y.backward()
+    model(tg.ones(1, 2, dtype="float64")).sum().backward()
+    assert model.weight.grad.dtype == model.weight.dtype == "float64"
+    assert model.weight.grad.tolist() == [[2, 2]]
+
+
+def test_integers_take_what_they_are_given():
+    x = tg.tensor([1, 2])
+    x.data = tg.tensor([1.5])
+    assert x.tolist() == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "kind", "words"),
+    [
+        (leaf, tg.tensor([1, 2]), DTypeError, "data: got int64 of shape .*, expected floats"),
+        (leaf, np.ones(2, "f4"), DTypeError, "data: got float32 ndarray .*or a float64 array"),
+        (leaf, [1.0, 2.0], DTypeError, "data: got list, expected a Tensor or a float64 array"),
+        (leaf, 1.0, DTypeError, r"data: got float, expected .*\.data\.fill_\(\) of a number"),
+        (leaf, None, DTypeError, "data: got NoneType, expected a Tensor"),
+        (lambda *v: leaf(*v) * 1.0, tg.ones(2), DTypeError, "float32 on cpu, expected float64"),
+        (
+            lambda *v: leaf(*v) * 1.0,
+            tg.ones(3, dtype="float64"),
+            ShapeError,
+            r"data: got shape \(3,\), expected \(2,\): only a leaf",
+        ),
+    ],
+)
+def test_what_cannot_be_assigned(make, value, kind, words):
+    x = make(3, 4)
+    y = (x * x).sum()
+    with pytest.raises(kind, match=words):
+        x.data = value
+    assert x.tolist() == [3, 4]
+    y.backward()  # nothing was changed, and nothing counted
+
+
+# ---------------------------------------------------------------- lifetime
+
+
+def test_data_keeps_nothing_alive_but_the_memory():
+    gc.collect()
+    gc.disable()
+    try:
+        x = leaf(1, 2) * 1.0
+        data, node = x.data, weakref.ref(x.node)
+        old = weakref.ref(x.array)
+        del x
+        assert node() is None
+        assert old() is not None
+        del data
+        assert old() is None
+    finally:
+        gc.enable()
+
+
+def test_old_memory_is_freed_when_it_is_replaced():
+    x = leaf(1, 2)
+    old = weakref.ref(x.array)
+    x.data = tg.ones(2, dtype="float64")
+    assert old() is None
+    assert copy.deepcopy(x).tolist() == [1, 1]

@@ -88,7 +88,7 @@ SURFACE: dict[str, dict[str, str]] = {
         """,
     },
     "data and checkpoints": {
-        "tg": "data save_checkpoint load_checkpoint",
+        "tg": "data save load save_checkpoint load_checkpoint",
         "tg.data": "Vocabulary TextStreams sine_waves",
         "tg.data.Vocabulary": "encode decode",
         "tg.nn.Module": "save_weights load_weights",

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 import numpy as np
 import pytest
@@ -344,7 +344,7 @@ def test_a_random_state_that_is_none_leaves_a_model_alone(tmp_path, monkeypatch)
     assert tg.load_checkpoint(tmp_path / "c").step == 4  # nothing is put back: to look at
 
 
-@pytest.mark.parametrize("extra", [object(), {1.5: 2}, {"f": len}, {1: "x", "1": "y"}, {"z": 1j}])
+@pytest.mark.parametrize("extra", [object(), {(1, 2): 2}, {"f": len}, {"z": 1j}, {"m": Model}])
 def test_extra_that_no_file_can_hold(tmp_path, extra):
     with pytest.raises(TypeError, match="^save_checkpoint: 'extra"):
         tg.save_checkpoint(tmp_path / "c", nn.Linear(1, 1), extra=extra)
@@ -370,12 +370,15 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
 
 
 def test_a_model_of_nothing_and_dicts_of_other_kinds(tmp_path):
-    """A model without layers is not None; what is a dict comes back as one."""
+    """A model without layers is not None; dicts come back as they were, the odd ones as plain ones."""
     extra = OrderedDict(best=OrderedDict(nn.Linear(1, 2).state_dict()))
+    extra["counts"] = defaultdict(int, {3: 4, None: 5})
     tg.save_checkpoint(tmp_path / "c", nn.Sequential(), extra=extra)
     _, found = tg.load_checkpoint(tmp_path / "c", nn.Sequential())
+    assert type(found) is type(found["best"]) is OrderedDict
     assert list(found["best"]) == ["weight", "bias"]
     assert all(np.array_equal(found["best"][name], extra["best"][name]) for name in found["best"])
+    assert found["counts"] == {3: 4, None: 5}
 
 
 def test_weights_alone(tmp_path):

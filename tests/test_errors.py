@@ -1027,6 +1027,20 @@ tg.utils.data.default_collate([tg.ones(2), tg.ones(3)])
 """
 
 CHECKPOINTS = """
+tg.save(model, "/no/such/folder/file")
+    DTypeError: save: obj is a ... Sequential ... save its .state_dict()
+tg.save({"a": {1: len}}, "/no/such/folder/file")
+    DTypeError: save: 'a/1' is a builtins.builtin_function_or_method ... code is never saved
+tg.save(1, "/no/such/folder/file")
+    MissingFile: cannot save '/no/such/folder/file' ... the folder exists
+tg.save("file", {})
+    DTypeError: cannot save: path is dict, expected a str
+tg.load("/no/such/file")
+    MissingFile: cannot load '/no/such/file' ... check the name
+tg.load("/no/such/file", "cuda:99")
+    OptionError: 'cuda:99'
+tg.load(3)
+    DTypeError: cannot load: path is int, expected a str
 tg.save_checkpoint("/no/such/folder/file", model)
     MissingFile: cannot save '/no/such/folder/file' ... the folder exists
 tg.save_checkpoint("/no/such/folder/file", 3)
@@ -1746,7 +1760,7 @@ NAMES = {
 
 @pytest.mark.parametrize(("call", "error", "words"), ROWS, ids=[row[0] for row in ROWS])
 def test_wrong_call(call, error, words, device):
-    if "weights(" in call or "checkpoint(" in call:
+    if re.search(r"weights\(|checkpoint\(|tg\.save\(|tg\.load\(", call):
         pytest.importorskip("safetensors")
     world = World(device)
     before = world.everything()

@@ -14,7 +14,7 @@ from .tensor import int64 as long
 
 # isort: split
 from . import array_api, autograd, creation, cuda, data, functions, nn, optim, sampling, utils
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import load, load_checkpoint, save, save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .errors import CheckpointError, Error
@@ -28,8 +28,8 @@ __version__ = "0.1.0"
 __all__ = [
     "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "cuda", "data", "device",
     "double", "enable_grad", "float", "float32", "float64", "inference_mode", "int", "int32",
-    "int64", "is_grad_enabled", "load_checkpoint", "long", "manual_seed", "nn", "no_grad", "optim",
-    "save_checkpoint", "set_grad_enabled", "utils",
+    "int64", "is_grad_enabled", "load", "load_checkpoint", "long", "manual_seed", "nn", "no_grad",
+    "optim", "save", "save_checkpoint", "set_grad_enabled", "utils",
 ]
 # fmt: on
 __all__ += creation.__all__

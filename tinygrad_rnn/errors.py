@@ -1,5 +1,6 @@
 """The errors that this package raises: each is also the built-in error that a caller expects."""
 
+import os
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -57,6 +58,13 @@ def described(value: Any, kind: str | None = None) -> str:
             kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
         return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
     return type(value).__name__
+
+
+def file_name(path: Any) -> str:
+    """How a message names a path, or a file that is open."""
+    if isinstance(path, str | bytes | os.PathLike):
+        return os.fsdecode(path)
+    return str(getattr(path, "name", type(path).__name__))
 
 
 def check_type(name: str, kinds: Any, expected: str, /, **values: Any) -> None:

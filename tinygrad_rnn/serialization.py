@@ -1,31 +1,23 @@
 """One safetensors file for arrays and JSON, written so that a crash never costs the old one.
 
 **The file** is plain safetensors: whatever reads those reads the tensors. Its metadata has one
-entry, ``tinygrad_rnn``: the line ``tinygrad_rnn/1 sha256:...``, where 1 is the version of the
+entry, ``tinygrad_rnn``: the line ``tinygrad_rnn/2 sha256:...``, where 2 is the version of the
 format, with the SHA-256 of everything behind that line; then one JSON object::
 
     {"header": {...},                what the caller handed over
      "sha256": {"name": "...", ...}} of each tensor: over the line ``F32 [2, 3]`` (its dtype in the
                                      words of safetensors, its shape) and its bytes in the file
 
-The same arrays and header always give the same file. A safetensors file of another tool loads
-too, after the checks that safetensors makes; its header is ``{}``.
+The same arrays and header always give the same file. Version 1 had fewer kinds of nodes in its
+trees, and every array was a Tensor's; such files load.
 
-**A tree** of dicts with string keys, lists, tuples, None, bool, int, float, str and arrays becomes
-JSON and named arrays by `flatten`. JSON stands for itself; for what it has no words, there is an
-object with one key that starts with a dollar sign:
-
-* ``{"$array": "model/0/weight"}``: an array, by its name: the keys and indices that lead to it,
-  joined by slashes; inside a key ``~`` is ``~0`` and ``/`` is ``~1``, as in RFC 6901
-* ``{"$tuple": [0.9, 0.999]}``: a tuple
-* ``{"$int": "0x20000000000000"}``: an int from 2**53 on, which many readers of JSON would round
-* ``{"$float": "7ff0000000000000"}``: inf, -inf or a nan, as the 64 bits of IEEE 754
-
-A key of the user's own that starts with a dollar sign gets a second one in front.
+A safetensors file of another tool loads too, after the checks that safetensors makes; its header is
+``{}``. Its float16 and bfloat16 tensors become float32, which holds all their values.
 """
 
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -33,26 +25,28 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from .errors import CheckpointError, DTypeError, MissingFile, check_type
+from .errors import CheckpointError, DTypeError, MissingFile, described, file_name
+from .tree import JSON
 
 if sys.platform != "win32":
     import fcntl
 
-JSON: TypeAlias = Any  # None, bool, int, float, str, or lists and dicts with string keys of these
-Path: TypeAlias = str | os.PathLike[str]
+Path: TypeAlias = str | os.PathLike[str] | Any  # or an open file: what has read(), or write()
 
 _LINE = re.compile(r"tinygrad_rnn/(\d+) sha256:([0-9a-f]{64})\n")
 _DTYPES = {
-    "BOOL": "?", "U8": "u1", "U64": "<u8", "I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8",
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
+    "U64": "<u8", "I64": "<i8", "F32": "<f4", "F64": "<f8",
 }  # fmt: skip
 _CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
 _SUPPORTED = ", ".join(dtype.name for dtype in _CODES)
-_NODES = "a dict, list, tuple, None, bool, int, float, str or ndarray (of a NumPy scalar, .item())"
-_DEPTH = 100  # of a tree: far above any real state, far below Python's recursion limit
+_HALVES = {"F16": "<f2", "BF16": "<u2"}  # read, not written; bfloat16 as the bits that it is
+_LIMIT = 100_000_000  # bytes of a header: safetensors' own limit
 _WAYS_OUT = {
     errno.ENOENT: "; check the name, and that the folder exists",
     errno.EACCES: "; check the permissions of the file and of its folder",
@@ -61,131 +55,130 @@ _WAYS_OUT = {
 
 
 def save_file(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, JSON]) -> None:
-    """Writes arrays and a JSON header to one safetensors file: whole, or the old file stays.
+    """Write arrays and a JSON header to one safetensors file: whole, or the old file stays.
 
-    Raises `DTypeError` for what the format cannot hold, `CheckpointError` for what the disk
-    refuses.
+    Args:
+        path: A path, or a file that is open for writing bytes: then what it held is not kept.
+        arrays: The arrays by name.
+        header: What else the file has to hold.
+
+    Raises:
+        DTypeError: The format cannot hold an array, or the header.
+        CheckpointError: The file cannot be written.
     """
     from safetensors.numpy import save
 
-    with _explained("save", path) as shown:
+    with _explained("save", path, "write") as shown:
         tensors = {name: _writable(name, array) for name, array in arrays.items()}
         metadata = {"tinygrad_rnn": _document(tensors, header)}
-        target = os.path.realpath(shown)  # a link stays a link: what it points to is replaced
-        mode = _mode(shown, target)
-        _sweep(target)
-        with _temporary(target, mode) as file:
-            if mode is not None:
-                os.chmod(file.name, mode)  # what the umask took away
-            # Not by save_file of safetensors: that renames a file of its own, with mode 0600 and
-            # without a lock, over whatever the target is, be it a device.
-            file.write(save(tensors, metadata))
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            _parse(file.read())
-            if sys.platform == "win32":
-                file.close()  # what is open cannot be renamed there
-            os.replace(file.name, target)
-        # From here on a power cut leaves the new file or the old one, on file systems that cannot
-        # flush a folder too: nothing to report.
-        with suppress(OSError), ExitStack() as stack:
-            folder = os.open(os.path.dirname(target), os.O_RDONLY)
-            stack.callback(os.close, folder)
-            os.fsync(folder)
+        # Not by save_file of safetensors: that renames a file of its own, with mode 0600 and
+        # without a lock, over whatever the target is, be it a device.
+        pack = partial(save, tensors, metadata)
+        if hasattr(path, "write"):
+            _write_into(path, pack())
+        else:
+            _replace(shown, pack)
+
+
+def _write_into(file: Any, content: bytes) -> None:
+    """Write to a file that somebody else has opened, once the content is checked."""
+    _parse(content)
+    rest = memoryview(content)
+    while rest.nbytes:
+        written = file.write(rest)  # an unbuffered file may take a part
+        rest = rest[len(rest) if written is None else written :]
+    if hasattr(file, "flush"):
+        file.flush()
+
+
+def _replace(shown: str, pack: Callable[[], bytes]) -> None:
+    """Put a file with this content in the place of the old one, when it is complete."""
+    target = os.path.realpath(shown)  # a link stays a link: what it points to is replaced
+    mode = _mode(shown, target)
+    _sweep(target)
+    with _temporary(target, mode) as file:
+        if mode is not None:
+            os.chmod(file.name, mode)  # what the umask took away
+        file.write(pack())
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        _parse(file.read())
+        if sys.platform == "win32":
+            file.close()  # what is open cannot be renamed there
+        os.replace(file.name, target)
+    # From here on a power cut leaves the new file or the old one, on file systems that cannot
+    # flush a folder too: nothing to report.
+    with suppress(OSError), ExitStack() as stack:
+        folder = os.open(os.path.dirname(target), os.O_RDONLY)
+        stack.callback(os.close, folder)
+        os.fsync(folder)
 
 
 def load_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
     """The arrays and the header of a safetensors file that passes every check.
 
     The arrays are writable, and each has its memory to itself. No code runs, and the memory it
-    takes is about twice the tensors, besides the metadata as Python objects. Raises
-    `CheckpointError`: what is wrong with which file.
+    takes is about twice the tensors, besides the metadata as Python objects.
+
+    Args:
+        path: A path, or a file that is open for reading bytes, which is read to its end.
+
+    Raises:
+        CheckpointError: What is wrong with which file.
     """
-    # A FIFO would wait for its writer.
-    opener = lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    with _explained("load", path) as shown, open(shown, "rb", opener=opener) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a regular file")
-        if (start := file.read(8))[:4] == b"PK\3\4":
-            way = "load it there, and hand over the state_dict: model.load_state_dict(state_dict)"
-            raise ValueError(f"it is a zip archive, as torch.save writes: {way}")
-        length = int.from_bytes(start, "little")
-        # The wrong file may be a huge one; safetensors has this limit for headers, too.
-        if length > min(status.st_size - 8, 100_000_000):
-            raise ValueError(f"it is cut short or no safetensors file: a header of {length} bytes")
-        file.seek(0)
-        return _parse(file.read())
+    with _explained("load", path, "read") as shown:
+        if hasattr(path, "read"):
+            return _parse(_read_from(path))
+        # A FIFO would wait for its writer.
+        opener = lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        with open(shown, "rb", opener=opener) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("it is not a regular file")
+            _check_start(file.read(100), status.st_size)  # the wrong file may be a huge one
+            file.seek(0)
+            return _parse(file.read())
 
 
-def flatten(tree: Any, convert: Callable[[Any], Any] = lambda part: part, name: str = "flatten",
-            ) -> tuple[JSON, dict[str, np.ndarray]]:  # fmt: skip
-    """A tree as JSON, and its arrays by name; `unflatten` makes the same tree of them, bit for bit.
-
-    ``convert`` sees every part of the tree first, and may put something else in its place. Raises
-    `DTypeError` with the path to what a tree cannot hold; ``name`` is who asks.
-
-    >>> flatten({"step": 3, "betas": (0.9, 0.99), "m": [np.zeros(1)]})
-    ({'step': 3, 'betas': {'$tuple': [0.9, 0.99]}, 'm': [{'$array': 'm/0'}]}, {'m/0': array([0.])})
-    """
-    arrays: dict[str, np.ndarray] = {}
-
-    def encode(value: Any, *path: str) -> JSON:
-        value = convert(value)
-        kind = type(value)  # exactly: a subclass would come back as something else
-        if value is None or kind in (bool, str):
-            return value
-        if kind is int:
-            return value if abs(value) < 2**53 else {"$int": hex(value)}
-        if kind is float:
-            return value if np.isfinite(value) else {"$float": np.array(value, ">f8").data.hex()}
-        if kind is np.ndarray:
-            place = "/".join(key.replace("~", "~0").replace("/", "~1") for key in path)
-            arrays[place] = value
-            return {"$array": place}
-        place = f"{name}: {repr('/'.join(path)) if path else 'the tree'}"
-        if kind not in (dict, list, tuple):
-            came = f"{kind.__module__}.{kind.__qualname__}"
-            raise DTypeError(f"{place} is a {came}, expected exactly {_NODES}")
-        if len(path) == _DEPTH:
-            raise DTypeError(f"{place} lies {_DEPTH} deep; does it contain itself?")
-        if kind is not dict:
-            items = [encode(item, *path, str(index)) for index, item in enumerate(value)]
-            return items if kind is list else {"$tuple": items}
-        if odd := [key for key in value if type(key) is not str]:
-            raise DTypeError(f"{place} has the key {odd[0]!r}, expected a str")
-        return {"$" * (k[:1] == "$") + k: encode(item, *path, k) for k, item in value.items()}
-
-    return encode(tree), arrays
+def _read_from(file: Any) -> bytes:
+    """What is left of a file that somebody else has opened."""
+    content = bytes(file.read())
+    if not content:
+        raise ValueError("nothing is left to read in it; file.seek(0) goes back to its start")
+    _check_start(content[:100], len(content))
+    return content
 
 
-def unflatten(json_tree: JSON, arrays: Mapping[str, Any]) -> Any:
-    """The tree that `flatten` took apart; `CheckpointError` where `flatten` cannot have done so."""
+def _check_start(start: bytes, size: int) -> None:
+    """Raise ValueError for the first bytes of a file of another kind, or of one cut short."""
+    length = int.from_bytes(start[:8], "little")
+    if length <= min(size - 8, _LIMIT):
+        return
+    if start[:4] == b"PK\3\4":
+        name = start[30 : 30 + int.from_bytes(start[26:28], "little")]
+        raise ValueError(_zip_of(name.decode("utf-8", "replace")))
+    for signature, kind in _SIGNATURES.items():
+        if re.match(signature, start):
+            raise ValueError(f"it is {kind}")
+    raise ValueError(f"it is cut short or not a safetensors file: a header of {length} bytes")
 
-    def decode(value: JSON, *path: str) -> Any:
-        place = f"unflatten: {repr('/'.join(path)) if path else 'the tree'}"
-        if len(path) > _DEPTH:
-            raise CheckpointError(f"{place} lies more than {_DEPTH} deep")
-        if isinstance(value, list):
-            return [decode(item, *path, str(index)) for index, item in enumerate(value)]
-        if not isinstance(value, dict):
-            return value
-        if not any(re.match(r"\$(?!\$)", key) for key in value):
-            return {k.removeprefix("$"): decode(item, *path, k) for k, item in value.items()}
-        match list(value.items()):
-            case [("$array", str(name))] if name in arrays:
-                return arrays[name]
-            case [("$tuple", list(items))]:
-                return tuple(decode(items, *path))
-            case [("$int", str(digits))] if re.fullmatch("-?0x[0-9a-f]+", digits):
-                return int(digits, 16)
-            case [("$float", str(bits))] if re.fullmatch("[0-9a-f]{16}", bits):
-                return np.frombuffer(bytes.fromhex(bits), ">f8").item()
-        keys = f"{list(value)!r:.80}"
-        raise CheckpointError(f"{place} has the keys {keys}: not by flatten, or without its array")
 
-    return decode(json_tree)
+def _zip_of(name: str) -> str:
+    """What a zip archive is whose first part has this name, and what to do with it."""
+    if name.endswith(".npy"):
+        way = "load it there: model.load_state_dict(dict(numpy.load(path)))"
+        return f"it is an archive of NumPy, as numpy.savez writes; {way}"
+    way = "load it there, and hand over the state_dict: model.load_state_dict(state_dict)"
+    return f"it is a zip archive, as torch.save writes: {way}"
+
+
+_SIGNATURES = {
+    rb"\x93NUMPY": "an array of NumPy, as numpy.save writes; load it by numpy.load(path)",
+    rb"\x89HDF": "an HDF5 file, as Keras writes; read it by h5py",
+    rb"\x80[\x02-\x05]": "a pickle, as torch.save once wrote, which may run any code when it is loaded; where "
+    "you trust it, load it there, and hand over the state_dict: model.load_state_dict(state_dict)",
+}
 
 
 def _writable(name: str, array: np.ndarray) -> np.ndarray:
@@ -206,7 +199,7 @@ def _document(tensors: Mapping[str, np.ndarray], header: Mapping[str, JSON]) -> 
             raise TypeError("it holds a tuple, or a key that is not a str")
     except (TypeError, ValueError, RecursionError) as error:
         raise DTypeError(f"save_file: the header is not JSON ({error}); flatten it") from None
-    return f"tinygrad_rnn/1 sha256:{_digest(text.encode())}\n{text}"
+    return f"tinygrad_rnn/2 sha256:{_digest(text.encode())}\n{text}"
 
 
 def _parse(raw: bytes) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
@@ -223,29 +216,56 @@ def _parse(raw: bytes) -> tuple[dict[str, np.ndarray], dict[str, JSON]]:
         raise ValueError(f"its tensors are not those it was written with: {sorted(odd)!r:.200}")
     arrays = {}
     for name, digest in digests.items():
-        code, shape, data = (tensors[name][key] for key in ("dtype", "shape", "data"))
-        tensor = f"its tensor {name!r:.80}"
-        if code not in _DTYPES:
-            raise ValueError(f"{tensor} is {code}; convert it to one of {_SUPPORTED}")
+        entry = tensors.pop(name)  # so that its memory is free when the next one is made
+        code, shape, data = (entry[key] for key in ("dtype", "shape", "data"))
         if ours and digest != _digest(data, code, shape):
-            raise ValueError(f"{tensor} is damaged: the SHA-256 differs")
-        flat = np.frombuffer(data, _DTYPES[code])
-        if code == "BOOL" and flat.view(np.uint8).max(initial=0) > 1:
-            raise ValueError(f"{tensor} is BOOL with bytes other than 0 and 1")
-        arrays[name] = flat.reshape(shape).astype(flat.dtype.newbyteorder("="))
+            raise ValueError(f"its tensor {name!r:.80} is damaged: the SHA-256 differs")
+        arrays[name] = _array_of(name, code, shape, data)
     return arrays, header
+
+
+def _array_of(name: str, code: str, shape: Sequence[int], data: Any) -> np.ndarray:
+    """A tensor of the file as an array that owns its memory."""
+    tensor = f"its tensor {name!r:.80}"
+    if code in _HALVES:
+        return _widened(code, np.frombuffer(data, _HALVES[code])).reshape(shape)
+    if code not in _DTYPES:
+        raise ValueError(f"{tensor} is {code}; convert it to one of {_SUPPORTED}")
+    flat = np.frombuffer(data, _DTYPES[code])
+    if code == "BOOL" and flat.view(np.uint8).max(initial=0) > 1:
+        raise ValueError(f"{tensor} is BOOL with bytes other than 0 and 1")
+    return flat.reshape(shape).astype(flat.dtype.newbyteorder("="))
+
+
+def _widened(code: str, halves: np.ndarray) -> np.ndarray:
+    """float16, or bfloat16, as the float32 of the same value; a bfloat16 is its upper half."""
+    if code == "F16":
+        return halves.astype(np.float32)
+    return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 def _check(text: str) -> tuple[dict[str, str], dict[str, JSON]]:
     """The digests and the header in the metadata that `_document` wrote."""
     line = _LINE.match(text)
-    if line and line[1] != "1":
-        raise ValueError(f"its format is version {line[1]:.20}, not 1; update tinygrad_rnn")
+    if line and line[1] not in ("1", "2"):
+        known = f"version {line[1]:.20}; this package reads 1 and 2"
+        raise ValueError(f"its format is {known}: update tinygrad_rnn")
     if line and line[2] == _digest(text[line.end() :].encode()):
         match _json(text[line.end() :]):
             case {"header": dict(header), "sha256": dict(digests)}:
-                return digests, header
+                return digests, _upgraded(header) if line[1] == "1" else header
     raise ValueError("its metadata is damaged: the SHA-256 differs")
+
+
+def _upgraded(node: JSON) -> JSON:
+    """A node of version 1, where an array was always a Tensor's."""
+    if isinstance(node, list):
+        return [_upgraded(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if list(node) == ["$array"]:
+        return {"$tensor": node["$array"]}
+    return {key: _upgraded(item) for key, item in node.items()}
 
 
 def _json(text: str) -> Any:
@@ -312,12 +332,14 @@ def _sweep(target: str) -> None:
 
 
 @contextmanager
-def _explained(attempt: str, path: Path) -> Iterator[str]:
-    """The path as text; what goes wrong with it becomes a `CheckpointError` that names it."""
+def _explained(attempt: str, path: Path, method: str) -> Iterator[str]:
+    """The path as text; what goes wrong with it becomes a `CheckpointError` that names it.
+
+    ``method`` is what a file has that somebody else has opened for this.
+    """
     from safetensors import SafetensorError
 
-    check_type(f"cannot {attempt}", (str, bytes, os.PathLike), "a str or a pathlib.Path", path=path)
-    shown = os.fsdecode(path)
+    shown = _shown(attempt, path, method)
     try:
         yield shown
     except (OSError, ValueError, OverflowError, RecursionError, MemoryError, SafetensorError) as e:
@@ -325,3 +347,16 @@ def _explained(attempt: str, path: Path) -> Iterator[str]:
         reason = str(e) or "it does not fit into memory"  # MemoryError says nothing itself
         kind = MissingFile if isinstance(e, FileNotFoundError) else CheckpointError
         raise kind(f"cannot {attempt} {shown!r}: {reason}{way_out}") from e
+
+
+def _shown(attempt: str, path: Path, method: str) -> str:
+    """How messages name a path or an open file; raises DTypeError for anything else."""
+    if isinstance(path, str | bytes | os.PathLike):
+        return file_name(path)
+    if isinstance(path, io.TextIOBase):
+        way = f"open it by open(path, {method[0] + 'b'!r})"
+        raise DTypeError(f"cannot {attempt}: path is a file of text, expected one of bytes; {way}")
+    if not hasattr(path, method):
+        expected = f"a str, a pathlib.Path, or a file with {method}()"
+        raise DTypeError(f"cannot {attempt}: path is {described(path)}, expected {expected}")
+    return file_name(path)

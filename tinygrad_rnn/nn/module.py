@@ -252,8 +252,7 @@ class Module:
             pairs.append((held[key], as_tensor(value, device=held[key].device)))
         for own, given in pairs:  # needs no memory: nothing can go wrong halfway
             own.copy_(given)
-        missing = [key for key in held if key not in values]
-        return Keys(missing, [key for key in values if key not in held])
+        return Keys(_missing(held, values), [key for key in values if key not in held])
 
     def misfits(self, state_dict: Mapping[str, Any], strict: bool = True) -> list[str]:
         """What in a ``state_dict`` does not fit this module, a line each."""
@@ -278,7 +277,7 @@ class Module:
             elif not np.array_equal(value, values[tie], equal_nan=True):
                 wrong.append(f"{key} differs from {tie}, to which it is tied")
         if strict:
-            wrong += [f"{key} is missing" for key in held if key not in state_dict]
+            wrong += [f"{key} is missing" for key in _missing(held, state_dict)]
             wrong += [f"{key} is unexpected" for key in state_dict if key not in held]
         return wrong, values
 
@@ -289,12 +288,19 @@ class Module:
         save_file(path, {name: t.cpu().numpy() for name, t in self.state_dict().items()}, {})
 
     def load_weights(self, path: Any, strict: bool = True) -> Keys:
-        """Read a file of :meth:`save_weights`, or any safetensors file of fitting names."""
+        """Read a file of :meth:`save_weights`, or any safetensors file of fitting names.
+
+        Of tied parameters one name is enough, as safetensors.torch.save_model writes them; float16
+        and bfloat16 are read as float32.
+        """
         from ..serialization import load_file
 
         arrays, header = load_file(path)
         if "checkpoint" in header:
             raise CheckpointError(f"load_weights: {path} is for tg.load_checkpoint(path, model)")
+        if "saved" in header:
+            way = "model.load_state_dict(tg.load(path))"
+            raise CheckpointError(f"load_weights: {path} is of tg.save; use {way}")
         return self.load_state_dict(arrays, strict)
 
     # ------------------------------------------------------------ how it prints
@@ -309,6 +315,12 @@ class Module:
             return f"{type(self).__name__}({self.extra_repr()})"
         inner = "\n".join(filter(None, [self.extra_repr(), *lines])).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner}\n)"
+
+
+def _missing(held: Mapping[str, Tensor], given: Mapping[str, Any]) -> list[str]:
+    """The names that get no value, neither their own nor that of one to which they are tied."""
+    filled = {id(tensor.array) for name, tensor in held.items() if name in given}
+    return [k for k, tensor in held.items() if k not in given and id(tensor.array) not in filled]
 
 
 def _once(named: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:

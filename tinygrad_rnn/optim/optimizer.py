@@ -285,7 +285,8 @@ class Optimizer:
                 held[param] = bundle, slice(None), _kind(param.array)
         self._state, self.has_stepped = held, True
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            new = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
+            options = _completed(saved, group).items()
+            new = {k: tuple(v) if isinstance(v, list) else v for k, v in options}
             group.update(new, params=group["params"])
 
     def misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
@@ -300,6 +301,7 @@ class Optimizer:
         wrong: list[str] = []
         places = count()
         for group, saved in zip(self.param_groups, groups, strict=True):
+            saved = _completed(saved, group)
             odd = (saved.keys() ^ group.keys()) - {"initial_lr"}
             if odd:
                 here, there = (sorted(map(str, odd & part.keys())) for part in (group, saved))
@@ -325,6 +327,11 @@ def _negate(grad: Any) -> None:
 
 def _decay(grad: Any, param: Any, rate: float) -> None:
     grad += rate * param
+
+
+def _completed(saved: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group that was saved, perhaps before there was ``maximize``, as PyTorch completes it."""
+    return ({"maximize": False} if "maximize" in group else {}) | dict(saved)
 
 
 def _by_place(state_dict: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Legend: T characters or time, B batch (streams), V distinct characters.
 
 import os
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -238,9 +237,12 @@ class TextStreams:
         cut = {"drawn": self._drawn, "batch_size": self.batch_size, "seq_len": self.seq_len}
         return {**cut, "characters": len(self.ids), "crc32": self._crc32}
 
-    @cached_property
+    @property
     def _crc32(self) -> int:
-        return crc32(np.ascontiguousarray(self.ids).data)
+        # Not a cached_property: Python 3.11's has a lock, which a forked child may find taken.
+        if "_checksum" not in vars(self):
+            self._checksum = crc32(np.ascontiguousarray(self.ids).data)
+        return self._checksum
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from where a ``state_dict`` stands.

@@ -1,13 +1,16 @@
 """Random numbers: generators with a state that can be saved, drawn on the host on every device."""
 
-from functools import cached_property
-from typing import Any
+import os
+from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from .errors import DTypeError, check_integers, check_type
 from .tensor import Tensor
 from .tensor import device as make_device
+
+_generators: WeakValueDictionary[int, "Generator"] = WeakValueDictionary()  # all that there are
 
 
 class Generator:
@@ -17,18 +20,27 @@ class Generator:
     >>> state = g.get_state()
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)  # of copies too, which skip __init__
+        _generators[id(made)] = made
+        return made
+
     def __init__(self, device: Any = "cpu") -> None:
         self.device = make_device(device)
 
-    @cached_property
+    @property
     def numpy(self) -> "np.random.Generator":
         """NumPy's generator; made when first used, as numpy.random is slow to import."""
-        return np.random.Generator(np.random.PCG64(0))
+        made = vars(self).get("_numpy")
+        if made is None:  # of two threads that come here at once, both get the first one's
+            new = np.random.Generator(np.random.PCG64(0))
+            made = vars(self).setdefault("_numpy", new)
+        return made
 
     def manual_seed(self, seed: int) -> "Generator":
         """Start again from a seed, an integer of at least 0."""
         check_integers("manual_seed", 0, seed=seed)
-        self.numpy = np.random.Generator(np.random.PCG64(int(seed)))
+        self._numpy = np.random.Generator(np.random.PCG64(int(seed)))
         return self
 
     def get_state(self) -> Tensor:
@@ -48,6 +60,22 @@ class Generator:
         source.state |= {"state": words, "has_uint32": has, "uinteger": half}
         return self
 
+    def _renew(self) -> None:
+        """Go on from the same state in a generator whose lock is free."""
+        if (held := vars(self).get("_numpy")) is not None:
+            source = np.random.PCG64(0)
+            source.state = held.bit_generator.state
+            self._numpy = np.random.Generator(source)
+
+
+def _renew_all() -> None:
+    """In a forked child: a thread that it does not have may hold the lock of a generator."""
+    for generator in list(_generators.values()):
+        generator._renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
 
 default_generator = Generator()
 manual_seed = default_generator.manual_seed

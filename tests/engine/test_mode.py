@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.engine import mode
 
 MODES = {
     "no_grad": (tg.no_grad, False),
@@ -331,6 +332,182 @@ def test_a_task_begins_with_the_mode_of_its_maker():
         return await task, records()
 
     assert asyncio.run(main()) == (False, True)
+
+
+def run_in_turns(functions):
+    """Run generators in a thread each, one step of each at a time, to the last step."""
+    turns, seen = [threading.Semaphore(0) for _ in functions], []
+
+    def run(i):
+        for value in functions[i]():
+            seen.append(value)
+            turns[(i + 1) % len(turns)].release()
+            turns[i].acquire()
+        turns[(i + 1) % len(turns)].release()
+
+    def begin(i):
+        turns[i].acquire()
+        run(i)
+
+    threads = [threading.Thread(target=begin, args=(i,)) for i in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    turns[0].release()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    return seen
+
+
+SHARED = {
+    "no_grad": tg.no_grad,
+    "enable_grad": tg.enable_grad,
+    "inference_mode": tg.inference_mode,
+    "set_grad_enabled": lambda: tg.set_grad_enabled(False),
+}
+every_shared = pytest.mark.parametrize("name", SHARED)
+
+
+@every_shared
+def test_one_object_in_two_threads_whose_modes_differ(name):
+    """Each leaves the block in the mode in which it came, whichever of them leaves first."""
+    with tg.set_grad_enabled(True):
+        shared = SHARED[name]()
+    inside = name == "enable_grad"
+
+    def steps(mode):
+        with tg.set_grad_enabled(mode):
+            yield records() is mode
+            with shared:
+                yield records() is inside
+            yield records() is mode
+        yield records()
+
+    seen = run_in_turns([lambda: steps(True), lambda: steps(False)])
+    assert seen == [True] * 8
+
+
+@every_shared
+def test_one_object_in_eight_tasks_whose_modes_differ(name):
+    with tg.set_grad_enabled(True):
+        shared = SHARED[name]()
+    inside = name == "enable_grad"
+
+    async def task(mode, turns):
+        with tg.set_grad_enabled(mode):
+            for _ in range(3):
+                with shared:
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                        assert records() is inside
+                assert records() is mode
+                await asyncio.sleep(0)
+        assert records()
+
+    async def main():
+        await asyncio.gather(*(task(i % 2 == 0, 1 + i % 3) for i in range(8)))
+        assert records()
+
+    asyncio.run(main())
+
+
+def test_one_object_within_itself_in_two_threads():
+    shared = tg.no_grad()
+
+    def steps(mode):
+        with tg.set_grad_enabled(mode), shared:
+            yield records() is False
+            with tg.enable_grad(), shared:
+                yield records() is False
+            yield records() is False
+            try:
+                with tg.enable_grad(), shared:
+                    yield records() is False
+                    raise KeyError
+            except KeyError:
+                yield records() is False
+        yield records()
+
+    assert run_in_turns([lambda: steps(True), lambda: steps(False)]) == [True] * 12
+
+
+def test_two_generators_leave_their_blocks_in_another_order(outside):
+    """As in PyTorch: each goes back to what was before its own block."""
+    shared = tg.set_grad_enabled(outside)
+
+    def block(mode):
+        with mode:
+            yield records()
+
+    one, two = block(tg.set_grad_enabled(not outside)), block(shared)
+    assert [next(one), next(two)] == [not outside, outside]
+    assert next(one, None) is None
+    assert next(two, None) is None
+    assert records() is (not outside)  # as two found it
+    with shared:
+        pass
+    assert records() is (not outside)
+
+
+def test_a_block_that_ends_in_another_thread_changes_nothing_there():
+    def block():
+        with tg.no_grad():
+            yield
+
+    generator = block()
+    next(generator)  # leaks into this thread, as in PyTorch
+    try:
+        seen = []
+
+        def close():
+            with tg.enable_grad():
+                generator.close()
+                seen.append(records())
+            with tg.no_grad():
+                seen.append(records())
+            seen.append(records())
+
+        thread = threading.Thread(target=close)
+        thread.start()
+        thread.join()
+        assert seen == [True, False, True]
+        assert not records()
+    finally:
+        tg.set_grad_enabled(True)
+
+
+def test_a_set_grad_enabled_that_is_entered_later_or_elsewhere():
+    later = tg.set_grad_enabled(False)
+    tg.set_grad_enabled(True)
+    with later:
+        assert not records()
+    assert records()
+    with later:
+        assert not records()
+    assert records()
+    shared = tg.set_grad_enabled(False)
+
+    def elsewhere():
+        with shared:
+            yield records() is False
+        yield records()
+
+    assert run_in_turns([elsewhere]) == [True, True]
+    with shared:
+        pass
+    assert records()
+
+
+def test_statements_in_a_loop_keep_nothing():
+    """Only blocks are remembered, and none that is over."""
+    with tg.no_grad():
+        entered = mode._entered.get()
+        for i in range(100):
+            tg.set_grad_enabled(i % 2 == 0)
+            with tg.enable_grad():
+                pass
+        assert mode._entered.get() is entered
+    assert records()
 
 
 def test_a_copied_context_keeps_its_mode():

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from test_nn_rnn import all_close, close, every_kind, flags, layer_of, normal, o
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
+from tinygrad_rnn.kernels import modules
+from tinygrad_rnn.kernels import numpy as numpy_kernels
 
 
 def together(rnn, head, x, state):
@@ -294,3 +297,50 @@ def test_what_it_gives_may_change_in_place(kind):
         output.mul_(factor)
         output.sum().backward()
         close(factor.grad, before.sum(0), 1e-6)
+
+
+def failing(error, after):
+    """A kernel's step that works for a while."""
+    calls = []
+
+    def make(*args, **settings):
+        step = numpy_kernels.stepper(*args, **settings)
+
+        def run(*given):
+            calls.append(given)
+            if len(calls) > after:
+                raise error
+            return step(*given)
+
+        return run
+
+    return make
+
+
+@pytest.mark.parametrize("error", [ValueError, IndexError, MemoryError, KeyError])
+@pytest.mark.parametrize("after", [0, 2])
+def test_an_error_inside_the_kernel_is_raised(monkeypatch, error, after):
+    """It is no reason to go the slow way for ever."""
+    kernels = SimpleNamespace(stepper=failing(error("inside"), after))
+    monkeypatch.setitem(modules, "cpu", kernels)
+    step, x, state = nn.Stepper(nn.GRU(3, 4)), tg.tensor([1, 2]), None
+    _, state = step(x, state)  # by the layers
+    for _ in range(after):
+        _, state = step(x, state)
+    for _ in range(2):
+        with pytest.raises(error, match="inside"):
+            step(x, state)
+
+
+@every_kind
+@pytest.mark.parametrize("wrong", [-1, 3, 2**40])
+def test_ids_out_of_range_are_refused_before_the_kernel_runs(kind, wrong):
+    step, x = nn.Stepper(getattr(nn, kind)(3, 4)), tg.tensor([1, 2])
+    _, state = step(x)
+    for _ in range(2):
+        with pytest.raises(IndexError, match=rf"input has {wrong} at \(1,\), expected ids in"):
+            step(tg.tensor([1, wrong]), state)
+    with pytest.raises(ValueError, match="state|h_0|hx"):
+        step(tg.tensor([1]), state)
+    with pytest.raises(ValueError, match="input"):
+        step(tg.ones(2, 4), state)

@@ -4,10 +4,11 @@ Then the calls of the two forms of an op, and the class that a walk gathers grad
 replaced by checked ones; at other times nothing of this costs anything.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,7 +24,7 @@ _CALLS: dict[Any, Callable[..., Any]] = {kind: kind.__call__ for kind in (Op, Fu
 _PACKAGE = __name__.partition(".")[0]
 _calls: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # what made a node, and where
 _lock = Lock()
-_blocks = 0  # how many are open, in all threads
+_blocks: dict[object, int] = {}  # those that are open, and the thread that each was opened in
 
 
 def _flaw(value: Any) -> str:
@@ -88,13 +89,25 @@ class _CheckedGradients(walk.Gradients):
         super().add(target, g, owned)
 
 
-def _switch(step: int) -> None:
-    global _blocks
-    with _lock:
-        _blocks += step
-        for kind, call in _CALLS.items():
-            kind.__call__ = _checked(call) if _blocks else call
-        walk.gathering = _CheckedGradients if _blocks else walk.Gradients
+def _switch() -> None:
+    """Put the checked calls in the place of the plain ones while a block is open, else back."""
+    for kind, call in _CALLS.items():
+        kind.__call__ = _checked(call) if _blocks else call
+    walk.gathering = _CheckedGradients if _blocks else walk.Gradients
+
+
+def _forget_other_threads() -> None:
+    """In a forked child: it has no other threads, which may hold the lock or have blocks open."""
+    global _lock
+    _lock = Lock()
+    for block, thread in list(_blocks.items()):
+        if thread != get_ident():
+            del _blocks[block]
+    _switch()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 @contextmanager
@@ -106,8 +119,13 @@ def detect_anomaly() -> Iterator[None]:
     and the line of the program that called it. An op may hand on an infinity that an argument has,
     such as that of a mask: only one that is new is an error. Slow: for finding an error.
     """
-    _switch(1)
+    block = object()
+    with _lock:
+        _blocks[block] = get_ident()
+        _switch()
     try:
         yield
     finally:
-        _switch(-1)
+        with _lock:
+            _blocks.pop(block, None)
+            _switch()

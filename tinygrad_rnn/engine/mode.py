@@ -21,22 +21,48 @@ def is_grad_enabled() -> bool:
 _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* flags
 
 
+# The blocks that this thread or task is in, as (block, mode before it, the blocks around it). They
+# are not kept by the block's own object, as several threads and tasks may enter the same one.
+_Entered = tuple[Any, bool, Any]
+_entered: ContextVar[_Entered | None] = ContextVar("tinygrad_rnn_entered", default=None)
+
+
+def _enter(block: Any, mode: bool) -> None:
+    """Set the switch, and remember what it was before this block."""
+    _entered.set((block, recording(), _entered.get()))
+    _recording.set(mode)
+
+
+def _leave(block: Any) -> None:
+    """Set the switch as it was before this block; where it was never entered, do nothing."""
+    inner = []
+    entered = _entered.get()
+    while entered is not None and entered[0] is not block:
+        inner.append(entered)
+        entered = entered[2]
+    if entered is None:
+        return
+    _, before, outer = entered
+    _recording.set(before)
+    for other, before, _ in reversed(inner):  # generators may leave blocks in another order
+        outer = (other, before, outer)
+    _entered.set(outer)
+
+
 class _Mode:
     """A context manager and decorator that sets the switch and puts it back."""
 
     _mode: bool
 
     def __init__(self, mode: bool | None = None) -> None:
-        self._before: list[bool] = []
         if mode is not None:  # else the class says
             self._mode = mode
 
     def __enter__(self) -> None:
-        self._before.append(recording())  # no token: the end may be in another context
-        _recording.set(self._mode)
+        _enter(self, self._mode)
 
     def __exit__(self, *error: object) -> None:
-        _recording.set(self._before.pop())
+        _leave(self)
 
     def __call__(self, function: F) -> F:
         check_type(type(self).__name__, Callable, "a function to decorate", function=function)
@@ -109,20 +135,35 @@ class enable_grad(_Switch):
     _mode = True
 
 
+# The latest set_grad_enabled of this thread or task that is no block yet, and the mode before it.
+_called: ContextVar[tuple[Any, bool] | None] = ContextVar("tinygrad_rnn_called", default=None)
+
+
 class set_grad_enabled(_Mode):
     """Switch recording on or off: from the call on, or inside ``with``, as in PyTorch."""
 
     def __init__(self, mode: bool) -> None:
         check_type("set_grad_enabled", int, "True or False", mode=mode)
         super().__init__(bool(mode))
-        self._fresh = True
-        super().__enter__()
+        _called.set((self, recording()))
+        _recording.set(self._mode)
 
     def __enter__(self) -> None:
-        if not self._fresh:
-            super().__enter__()
-        self._fresh = False
+        before = self._mode_before_the_call()
+        if before is not None:
+            _recording.set(before)  # what the end of the block goes back to
+        super().__enter__()
 
     def __call__(self, function: F) -> F:
-        self.__exit__(None, None, None)  # as a decorator it acts inside the function only
+        before = self._mode_before_the_call()
+        if before is not None:  # as a decorator it acts inside the function only
+            _recording.set(before)
         return super().__call__(function)
+
+    def _mode_before_the_call(self) -> bool | None:
+        """The mode that this object's making replaced here, once, if nothing was made since."""
+        called = _called.get()
+        if called is None or called[0] is not self:
+            return None
+        _called.set(None)
+        return called[1]

@@ -3,8 +3,7 @@
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -60,7 +59,11 @@ class Module:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    _name = cached_property(lambda self: f"nn.{type(self).__name__}")  # for messages
+    _name: ClassVar[str] = "nn.Module"  # for messages
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._name = f"nn.{cls.__name__}"
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass says."""

@@ -1,6 +1,5 @@
 """Recurrent layers one step at a time, for text that is written character by character."""
 
-from contextlib import suppress
 from typing import Any
 
 from .. import kernels
@@ -21,7 +20,9 @@ class Stepper:
     pair. The output is (B, H), or the scores (B, V) of ``head``, a Linear. It computes what
     ``head(rnn(input, state))`` does and records nothing; dropout has to be off, by ``eval()``. A
     ``forward`` of a subclass is called as it is. The weights are prepared once, and again when they
-    have changed; but what is written into the array behind ``.numpy()`` is not seen.
+    have changed, be it by an optimizer, by loading, in place or by ``.data``. What is written into the
+    array of ``weight.numpy()``, or into one that ``tg.from_numpy`` shares, is not seen: write
+    ``weight.copy_(tg.from_numpy(array))`` under ``no_grad()``.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn
@@ -61,10 +62,9 @@ class Stepper:
         seen += [rnn, head]
         known, run, *_ = self._ready
         if run is not None and state is not None and seen == known:
-            with suppress(Exception):  # the layers will say what is wrong
-                output, new = run(input.array, [part.array for part in parts])
-                state = tuple(map(wrap, new))
-                return wrap(output), state if len(state) > 1 else state[0]
+            output, new = run(input.array, [part.array for part in parts])
+            state = tuple(map(wrap, new))
+            return wrap(output), state if len(state) > 1 else state[0]
         dim = int(rnn.batch_first and bool(lead))
         with no_grad():
             output, state = rnn(input.unsqueeze(dim), state)

@@ -962,8 +962,10 @@ tg.cuda.synchronize("cpu")
 DATA = """
 tg.data.Vocabulary("")
     OptionError: Vocabulary: the text is empty
-tg.data.Vocabulary(b"ab")
-    DTypeError: Vocabulary: text_or_file is bytes, expected a str
+tg.data.Vocabulary(3)
+    DTypeError: Vocabulary: text is int, expected a str, bytes, or words in a list
+tg.data.Vocabulary(["ab", 1])
+    DTypeError: Vocabulary: word 1 is int, expected a str
 vocabulary.encode("abc")
     OptionError: Vocabulary.encode: 'c' at position 2 (in 'abc')
 vocabulary.encode(["a"])
@@ -980,6 +982,10 @@ vocabulary.decode(tg.tensor([[0], [1]]))
     ShapeError: Vocabulary.decode: ids have shape (2, 1) ... ids[:, 0]
 tg.data.read_text("/no/such/file")
     MissingFile: read_text: cannot read '/no/such/file'
+tg.data.read_text(3)
+    DTypeError: read_text: path is int, expected a str or a pathlib.Path
+tg.data.read_text("/no/such/file", encoding=3)
+    DTypeError: read_text: encoding is int, expected the name of an encoding
 tg.data.TextStreams("ab", vocabulary, 2, 2)
     OptionError: TextStreams: the text has 2 characters, expected at least 5 ... pathlib.Path
 tg.data.TextStreams("abab", "ab", 1, 2)
@@ -1005,7 +1011,9 @@ streams.load_state_dict(3)
 streams.load_state_dict({})
     CheckpointError: TextStreams.load_state_dict: {} is no state
 streams.load_state_dict({**streams.state_dict(), "seq_len": 5})
-    CheckpointError: seq_len is 5 there, 2 here
+    CheckpointError: seq_len is 5 there, 2 here; make the streams with ... seq_len=5
+tuple(len(first) for x, y, first in streams)
+    OptionError: TextStreams: 3 names for 2 parts ... x, y, first = streams.next_batch()
 tg.data.sine_waves(0)
     OptionError: sine_waves: num_sequences is 0
 tg.data.sine_waves(3, 2.5)

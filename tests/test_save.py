@@ -49,6 +49,7 @@ def tensor_of(values, needs_grad):
 tensors = st.builds(tensor_of, st.lists(st.floats(width=32), max_size=3), st.booleans())
 tensors |= st.builds(tg.tensor, st.lists(st.integers(0, 9), max_size=3))
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+leaves |= st.binary(max_size=4)
 values = st.recursive(
     leaves | scalars | tensors,
     lambda inner: (
@@ -292,7 +293,7 @@ REFUSED = [
         r"'device' is a .*device, expected exactly a dict.*; str\(\.\.\.\) makes one$",
     ),
     ({"a": {1, 2}}, "'a' is a builtins.set"),
-    ({"a": {"b": [b"x"]}}, "'a/b/0' is a builtins.bytes"),
+    ({"a": {"b": [bytearray(b"x")]}}, "'a/b/0' is a builtins.bytearray"),
 ]
 
 

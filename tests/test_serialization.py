@@ -223,7 +223,13 @@ scalars = st.sampled_from([*DTYPES, "float16"]).flatmap(
 any_keys = keys | st.none() | st.booleans() | st.integers(-3, 3) | any_float | scalars
 any_keys |= st.sampled_from(["0", "0~", "1", "None", "True", "nan", 2**70])
 trees = st.recursive(
-    numbers | st.floats() | any_float | arrays | st.integers(-(2**80), 2**80) | scalars,
+    numbers
+    | st.floats()
+    | any_float
+    | arrays
+    | st.integers(-(2**80), 2**80)
+    | scalars
+    | st.binary(),
     lambda inner: (
         st.dictionaries(keys, inner, max_size=4)
         | st.dictionaries(any_keys, inner, max_size=4)
@@ -290,7 +296,7 @@ cycle.append(cycle)
         ({"a": [0, np.complex64(1)]}, r"'a/1' is a NumPy scalar of complex64, expected .*float64"),
         ({"a": [0, np.datetime64(1, "s")]}, r"'a/1' is a NumPy scalar of datetime64"),
         ({"a": {"b": 1j}}, r"'a/b' is a builtins.complex"),
-        ({"a": b""}, r"'a' is a builtins.bytes"),
+        ({"a": bytearray()}, r"'a' is a builtins.bytearray"),
         ({"a": Pair(1, 2)}, r"'a' is a .*Pair, expected .*; tuple\(\.\.\.\) makes one"),
         ({"a": len}, r"'a' is a builtins.builtin_function_or_method.*code is never saved"),
         ({0: {"b": 1j}}, r"'0/b' is a builtins.complex"),
@@ -369,6 +375,9 @@ def test_the_deepest_tree_survives_a_file(tmp_path: Path) -> None:
         {"$ordered": {"$ordered": {}}},
         {"$ordered": {"$array": "a"}},
         {"$ordered": {"$tuple": []}},
+        {"$bytes": "0"},
+        {"$bytes": "0G"},
+        {"$bytes": 0},
         {"$scalar": []},
         {"$scalar": ["float32"]},
         {"$scalar": ["float32", "00"]},

@@ -31,7 +31,7 @@ def save(obj: Any, path: Any) -> None:
 
     Args:
         obj: Dicts (of str, int, float, bool and None keys), OrderedDicts, lists, tuples, numbers,
-            NumPy scalars and arrays, strings, None and Tensors, in each other. Of a module or an
+            NumPy scalars and arrays, strings, bytes, None and Tensors, in each other. Of a module or an
             optimizer, its ``state_dict()``.
         path: A path, or a file that is open for writing bytes. At a path the new file is complete
             before it takes the old one's place.

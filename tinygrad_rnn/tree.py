@@ -1,7 +1,7 @@
 """Values as JSON and named arrays, and back: what `serialization` writes to a file.
 
-**A tree** of dicts, lists, tuples, None, bool, int, float, str, NumPy's scalars and arrays, and
-Tensors becomes JSON and named arrays by `flatten`. JSON stands for itself; for what it has no words,
+**A tree** of dicts, lists, tuples, None, bool, int, float, str, bytes, NumPy's scalars and arrays,
+and Tensors becomes JSON and named arrays by `flatten`. JSON stands for itself; for what it has no words,
 there is an object with one key that starts with a dollar sign:
 
 * ``{"$array": "model/0/weight"}``: an array, by its name: the keys and indices that lead to it,
@@ -14,6 +14,7 @@ there is an object with one key that starts with a dollar sign:
 * ``{"$dict": [[0, "a"], [null, "b"]]}``: a dict with keys that are not all str: pairs in its order
 * ``{"$ordered": {...}}``: an OrderedDict, of the dict inside
 * ``{"$scalar": ["float32", "0000003f"]}``: a NumPy scalar: its dtype, its bytes from the lowest on
+* ``{"$bytes": "68656c6c6f"}``: bytes
 * ``{"$int": "0x20000000000000"}``: an int from 2**53 on, which many readers of JSON would round
 * ``{"$float": "7ff0000000000000"}``: inf, -inf or a nan, as the 64 bits of IEEE 754
 
@@ -33,7 +34,7 @@ JSON: TypeAlias = Any  # None, bool, int, float, str, or lists and dicts with st
 Path: TypeAlias = tuple[str, ...]  # the parts of a place: keys, escaped, and indices
 
 _DEPTH = 100  # of a tree: far above any real state, far below Python's recursion limit
-_NODES = "a dict, list, tuple, None, bool, int, float, str, NumPy scalar, ndarray or Tensor"
+_NODES = "a dict, list, tuple, None, bool, int, float, str, bytes, NumPy scalar, ndarray or Tensor"
 _KEYS = "a str, int, float, bool or None"
 _SCALARS = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -94,6 +95,8 @@ class _Writer:
             return value if abs(value) < 2**53 else {"$int": hex(value)}
         if kind is float:
             return value if np.isfinite(value) else {"$float": np.array(value, ">f8").data.hex()}
+        if kind is bytes:
+            return {"$bytes": value.hex()}
         if isinstance(value, np.generic):
             return self._scalar(value, path)
         if kind is tuple:
@@ -288,6 +291,8 @@ class _Reader:
             case [("$scalar", [str(name), str(digits)])] if name in _SCALARS:
                 if (value := _scalar_of(name, digits)) is not None:
                     return value
+            case [("$bytes", str(digits))] if re.fullmatch("([0-9a-f]{2})*", digits):
+                return bytes.fromhex(digits)
             case [("$int", str(digits))] if re.fullmatch("-?0x[0-9a-f]+", digits):
                 return int(digits, 16)
             case [("$float", str(bits))] if re.fullmatch("[0-9a-f]{16}", bits):

@@ -2,7 +2,9 @@
 
 import json
 import random
+import threading
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn.data import TextStreams, Vocabulary
 
 ALL = Vocabulary("abcdefgh ")
+WORDS = Vocabulary(["the", "cat"])
 
 
 @st.composite
@@ -108,6 +111,92 @@ def test_a_file_an_array_and_a_memory_map_are_the_same_text(tmp_path):
         assert all(same(*pair) for pair in zip(windows, expected, strict=True))
 
 
+def test_streams_of_words_bytes_and_of_ids_of_others(tmp_path):
+    text = "the cat sat on the mat".split()
+    vocabulary = Vocabulary(text)
+    x, y, _ = TextStreams(text, vocabulary, 1, 3).next_batch()
+    assert vocabulary.decode(x[:, 0]) == ["the", "cat", "sat"]
+    assert vocabulary.decode(y[:, 0]) == ["cat", "sat", "on"]
+
+    (tmp_path / "raw").write_bytes(b"\xff\x00\xffabc")
+    vocabulary = Vocabulary(b"\xff\x00\xffabc")
+    for source in (tmp_path / "raw", b"\xff\x00\xffabc"):
+        streams = TextStreams(source, vocabulary, 1, 5)
+        assert vocabulary.decode(streams.next_batch()[1][:, 0]) == b"\x00\xffabc"
+    assert repr(streams) == "TextStreams(6 bytes, batch_size=1, seq_len=5: 1 windows)"
+
+    class Tokenizer:
+        def __len__(self):
+            return 50_000
+
+    train, val = TextStreams(np.arange(40_000, 40_100), Tokenizer(), 2, 5).split(0.2)
+    assert train.next_batch()[0][0].tolist() == [40_000, 40_035]
+    assert len(val) == 1
+    with pytest.raises(tg.errors.IdError, match=r"the id 50000 at 1 is not in \[0, 50000\)"):
+        TextStreams(np.array([1, 50_000]), Tokenizer(), 1, 1).next_batch()
+
+
+def three_names(streams):
+    for x, y, first in streams:
+        pass
+
+
+def three_names_in_a_comprehension(streams):
+    return [first for x, y, first in streams]
+
+
+def three_names_of_one_window(streams):
+    x, y, first = next(iter(streams))
+
+
+def one_name(streams):
+    for (x,) in streams:
+        pass
+
+
+PAIRS = [three_names, three_names_in_a_comprehension, three_names_of_one_window, one_name]
+
+
+def two_names(streams):
+    x, y = streams.next_batch()
+
+
+def two_names_for_ever(streams):
+    for x, y in iter(streams.next_batch, None):
+        pass
+
+
+@pytest.mark.parametrize("unpack", [*PAIRS, two_names, two_names_for_ever])
+def test_the_wrong_number_of_names_says_the_right_one(unpack):
+    words = r"for x, y in streams.*next_batch\(\).* where a pass begins"
+    if unpack not in PAIRS:
+        words = r"2 names for 3 parts: `x, y, first = streams.next_batch\(\)`.*for x, y in streams"
+    with pytest.raises(ValueError, match=rf"^TextStreams: .*{words}") as caught:
+        unpack(TextStreams("abcabcabc", ALL, 1, 2))
+    assert isinstance(caught.value, tg.Error)
+
+
+def test_windows_are_tuples_however_they_are_taken():
+    streams = TextStreams("abcabcabc", ALL, 1, 2)
+    for window in streams:
+        x, y = window
+        (a, *rest), [b, c] = window, window
+        assert type(window[0]) is tg.Tensor
+        assert len(window) == len([*window]) == len(tuple(window)) == 2
+        assert x is a is b is window[0] and y is c is rest[0] is window[1]
+        assert (lambda *parts: len(parts))(*window) == 2
+    batch = streams.next_batch()
+    x, y, first = batch
+    x, *rest = batch
+    assert isinstance(batch, tuple) and len(batch) == 3 and first is True and len(rest) == 2
+    assert [len(part) for part in zip(*streams, strict=True)] == [4, 4]
+    threads = [threading.Thread(target=lambda: [x for x, y in streams]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_a_text_takes_one_byte_a_character():
     assert TextStreams("abc", ALL, 1, 1).ids.nbytes == 3
 
@@ -148,7 +237,14 @@ def test_windows_are_the_users_own():
         (("abc", ALL, 1, -1), ValueError, "seq_len is -1"),
         (("abc", ALL, 1.0, 1), TypeError, "batch_size is 1.0"),
         (("abc", ALL, 1, True), TypeError, "seq_len is True"),
-        ((["abc"], ALL, 1, 1), TypeError, "text_or_file is list"),
+        ((["abc"], ALL, 1, 1), TypeError, "text is list, expected a str"),
+        ((b"abc", ALL, 1, 1), TypeError, "text is bytes, expected a str"),
+        (("abc", WORDS, 1, 1), TypeError, r"text is str, .*text.split\(\)"),
+        ((Path("no"), WORDS, 1, 1), TypeError, r"is a path; .*read_text\(path\).split\(\)"),
+        ((["the"], WORDS, 1, 1), ValueError, "has 1 words, expected at least 2"),
+        ((np.arange(2), range(9), 2, 3), ValueError, "has 2 tokens, expected at least 7"),
+        ((np.arange(2), 9, 1, 1), TypeError, r"vocabulary is int, .*anything that has a len\(\)"),
+        ((["the", "dog"], WORDS, 1, 1), ValueError, "'dog' at position 1"),
         ((np.zeros((2, 2), int), ALL, 1, 1), ValueError, r"shape \(2, 2\), expected \(N,\)"),
         ((np.zeros(9), ALL, 1, 1), TypeError, "float64, expected integers"),
     ],
@@ -205,10 +301,16 @@ def test_split_refuses_what_is_no_share(val_fraction, error, words):
 @pytest.mark.parametrize(
     ("text", "batch", "seq", "words"),
     [
-        ("abcabcab", 1, 2, "characters is 8 there, 9 here"),
-        ("abcabcabd", 1, 2, "crc32"),
-        ("abcabcabc", 2, 2, "batch_size is 2 there, 1 here"),
-        ("abcabcabc", 1, 3, "seq_len is 3 there, 2 here"),
+        ("abcabcab", 1, 2, "characters is 8 there, 9 here.*; pass the text that it was saved with"),
+        (
+            "abcabcabd",
+            1,
+            2,
+            "crc32.*; pass the text .*; to go on with another text, leave this call",
+        ),
+        ("abcabcab", 2, 2, "batch_size .*characters .*; pass the text"),
+        ("abcabcabc", 2, 2, "batch_size is 2 there, 1 here; make .* batch_size=2, seq_len=2, or"),
+        ("abcabcabc", 1, 3, "seq_len is 3 there, 2 here; make the streams with .*seq_len=3"),
     ],
 )
 def test_the_position_in_another_text_is_refused(text, batch, seq, words):

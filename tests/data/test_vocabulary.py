@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.data import Vocabulary, read_text
+from tinygrad_rnn.data import TextStreams, Vocabulary, read_text
 
 # Any characters: beyond 16 bits, combining, control characters, lone surrogates too.
 texts = st.text(st.characters(codec=None), min_size=1)
@@ -91,8 +91,14 @@ def test_decode_refuses(ids, error, words):
     ("given_text", "error", "words"),
     [
         ("", ValueError, "the text is empty"),
-        (b"abc", TypeError, "bytes"),
-        (None, TypeError, "None"),
+        (b"", ValueError, "the text is empty"),
+        ([], ValueError, "the text is empty"),
+        (None, TypeError, "text is NoneType, expected a str, bytes, or words in a list"),
+        (3, TypeError, "text is int"),
+        (["a", 1], TypeError, "word 1 is int, expected a str"),
+        ([b"a"], TypeError, "word 0 is bytes"),
+        ({"a": 1}, TypeError, "text is dict"),
+        (tg.tensor([1, 2]), TypeError, r"text is int64 of shape \(2,\)"),
     ],
 )
 def test_a_vocabulary_of_nothing_is_refused(given_text, error, words):
@@ -105,19 +111,167 @@ def test_encode_takes_a_str_only():
         Vocabulary("abc").encode(b"abc")
 
 
-@given(st.text(st.characters(codec="utf-8"), min_size=1))
+# ---------------------------------------------------------------- bytes, and words
+
+
+@given(st.binary(min_size=1))
+def test_bytes_are_tokens(data):
+    vocabulary = Vocabulary(data)
+    assert vocabulary.tokens == bytes(sorted(set(data)))
+    assert vocabulary.decode(vocabulary.encode(data)) == data
+    assert vocabulary.encode(bytearray(data)).tolist() == vocabulary.encode(data).tolist()
+    again = Vocabulary(vocabulary.tokens)
+    assert again.encode(data).tolist() == vocabulary.encode(data).tolist()
+    whole = Vocabulary(bytes(range(256)))
+    assert whole.encode(data).tolist() == list(data)
+    assert data[0] in vocabulary
+
+
+def test_a_strange_byte_is_named_with_its_position():
+    with pytest.raises(
+        tg.Error, match=r"255 at position 1 \(in b'a\\xff'\) is not one of the 1 bytes"
+    ):
+        Vocabulary(b"aa").encode(b"a\xff")
+    with pytest.raises(tg.Error, match=r"text is str, expected bytes: text.encode\(\)"):
+        Vocabulary(b"aa").encode("aa")
+
+
+words = st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=9)
+
+
+@given(words)
+def test_words_are_tokens(text):
+    vocabulary = Vocabulary(text)
+    assert list(vocabulary.tokens) == list(vocabulary) == list(dict.fromkeys(text))
+    assert vocabulary.encode(vocabulary.tokens).tolist() == list(range(len(vocabulary)))
+    ids = vocabulary.encode(text)
+    assert ids.dtype == tg.int64
+    assert vocabulary.decode(ids) == text
+    assert Vocabulary(list(vocabulary)).encode(iter(text)).tolist() == ids.tolist()
+    assert Vocabulary(np.array(text)).tokens == tuple(str(w) for w in dict.fromkeys(np.array(text)))
+    assert text[0] in vocabulary
+    assert Vocabulary(word for word in text).tokens == vocabulary.tokens
+
+
+def test_words_of_a_set_are_sorted():
+    """The order of a set is another one in each process."""
+    assert Vocabulary({"the", "cat", "sat"}).tokens == ("cat", "sat", "the")
+    assert Vocabulary(frozenset("ba")).tokens == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            ["the", "dog", "sat"],
+            r"'dog' at position 1 \(in \['the', 'dog', 'sat'\]\) is not one of the",
+        ),
+        ("the cat", r"text is str, expected .*words in a list, as text.split\(\) gives"),
+        (b"the cat", "text is bytes"),
+        (["the", 3], "word 1 is int, expected a str"),
+        ([["the"]], "word 0 is list"),
+        (3, "text is int"),
+    ],
+)
+def test_words_that_cannot_be_encoded(text, words):
+    with pytest.raises(tg.Error, match=words):
+        Vocabulary(["the", "cat", "sat"]).encode(text)
+
+
+def test_a_long_list_of_words_is_not_shown():
+    assert repr(Vocabulary(["a", "b"])) == "Vocabulary(('a', 'b'))"
+    assert repr(Vocabulary(map(str, range(1000)))) == "Vocabulary(1000 words)"
+
+
+@pytest.mark.parametrize("source", ["abc", b"abc", ["a", "b", "abc"]])
+def test_a_vocabulary_goes_into_a_checkpoint(tmp_path, source):
+    vocabulary = Vocabulary(source)
+    tg.save(vocabulary.tokens, tmp_path / "file")
+    assert Vocabulary(tg.load(tmp_path / "file")).tokens == vocabulary.tokens
+
+
+# ---------------------------------------------------------------- files
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text: text != "\ufeff"))
 def test_a_file_is_read_as_it_stands(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("texts") / "text"
     path.write_bytes(text.encode())
+    text = text.removeprefix("\ufeff")
     assert read_text(path) == read_text(str(path)) == text
     assert Vocabulary(path).characters == Vocabulary(text).characters
 
 
-def test_a_file_that_is_no_utf_8_is_refused_with_the_byte_offset(tmp_path):
-    path = tmp_path / "latin"
-    path.write_bytes("grün und weiß".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"'.*latin' is not UTF-8: byte 0xfc at offset 2 "):
-        read_text(path)
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32-be", "UTF8", "utf-8-sig"]
+)
+def test_a_byte_order_mark_is_dropped(tmp_path, encoding):
+    path = tmp_path / "text"
+    path.write_bytes("\ufeffa\ufeffb\r\n".encode(encoding))
+    text = read_text(path, encoding=encoding)
+    assert text.removeprefix("\ufeff") == "a\ufeffb\r\n"  # two marks, where the codec wrote one
+    path.write_bytes(b"\xef\xbb\xbfab")
+    assert Vocabulary(path).characters == "ab"
+    assert "".join(Vocabulary("ab").decode(TextStreams(path, Vocabulary("ab"), 1, 1).ids)) == "ab"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["latin-1", "cp1252", "utf-16", "utf_16_be", "utf-8", "mac-roman"]
+)
+def test_a_file_of_another_encoding(tmp_path, encoding):
+    (tmp_path / "text").write_bytes("grün und weiß".encode(encoding))
+    assert read_text(tmp_path / "text", encoding) == "grün und weiß"
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding", "words"),
+    [
+        (
+            "grün".encode("latin-1"),
+            "utf-8",
+            r"text' is not UTF-8: byte 0xfc at offset 2 .*'latin-1'",
+        ),
+        ("grün".encode(), "ascii", r"is not ASCII: byte 0xc3 at offset 2 "),
+        ("grün".encode("utf-16"), "utf-8", r"byte 0xff at offset 0 .*encoding=, such as 'utf-16'"),
+        (b"abc", "utf-16-le", r"is not UTF-16-LE: byte 0x63 at offset 2 \(truncated data\)"),
+        (b"a\x81", "cp1252", r"is not CP1252: byte 0x81 at offset 1 "),
+        (b"abc", "utf-9", r"encoding is 'utf-9', expected one that Python knows"),
+        (b"abc", "base64", r"encoding is 'base64', expected one that Python knows"),
+        (b"\xef\xbb\xbf", "utf-8", "is empty"),
+    ],
+)
+def test_a_file_that_is_not_of_its_encoding(tmp_path, raw, encoding, words):
+    (tmp_path / "text").write_bytes(raw)
+    with pytest.raises(ValueError, match=words) as caught:
+        read_text(tmp_path / "text", encoding)
+    assert isinstance(caught.value, tg.Error)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (Vocabulary, "Vocabulary"),
+        (lambda name: TextStreams(name, Vocabulary("inputdaext./"), 1, 1), "TextStreams"),
+    ],
+)
+@pytest.mark.parametrize("file", ["input.txt", "data/input.txt", "input"])
+def test_a_str_that_names_a_file_is_warned_of(tmp_path, monkeypatch, make, name, file):
+    monkeypatch.chdir(tmp_path)
+    make(file)  # no file is there: it is the text
+    (tmp_path / "data").mkdir()
+    make("data")  # nor is a folder one
+    (tmp_path / file).write_text("some text")
+    with pytest.warns(UserWarning, match=rf"^{name}: '{file}' is taken as the text") as caught:
+        made = make(file)
+    assert f"pathlib.Path({file!r})" in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert set(Vocabulary(tmp_path / file).tokens) == set("some text")
+
+
+def test_a_str_may_be_anything():
+    """What no file can be called is no reason to fail."""
+    for text in ("a\0b", "x" * 300, "\ud800", "\n"):
+        assert Vocabulary(text).tokens == "".join(sorted(set(text)))
 
 
 def test_files_that_give_no_text(tmp_path):

@@ -129,7 +129,8 @@ class Functional(Layer):
 
     function: ClassVar[Callable[..., Any]]
 
-    def __init_subclass__(cls, of: Callable[..., Any] | None = None) -> None:
+    def __init_subclass__(cls, of: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         if of is not None:  # else it is that of the class above
             cls.function = of
 

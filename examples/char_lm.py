@@ -1,11 +1,14 @@
-"""A character-level language model: it learns to spell from a text, then writes in its manner.
+"""A character-level language model: it learns to spell from a text, then writes like it.
 
     python examples/char_lm.py                      a minute on the documentation inside Python
     python examples/char_lm.py --text FILE --checkpoint lm.safetensors --out out
     python examples/char_lm.py --checkpoint lm.safetensors --resume --steps 20000
+    python examples/char_lm.py --init-from lm.safetensors --text OTHER --checkpoint new.safetensors
     python examples/char_lm.py sample --checkpoint lm.safetensors --prompt "The "
+    python examples/char_lm.py score --checkpoint lm.safetensors --text FILE
 
-Read it from top to bottom: settings, data, model, sampling, validation, training.
+Read it from top to bottom: settings, data, model, sampling, scoring, a run and its checkpoint,
+training, what is shown, the three commands.
 Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per character.
 """
 
@@ -13,12 +16,17 @@ import argparse
 import itertools
 import json
 import math
+import os
+import secrets
 import shlex
 import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
@@ -29,7 +37,21 @@ try:
 except ImportError:  # the bar is an extra; without it there are plain lines
     tqdm = None
 
+clock = time.monotonic
+
 # ---------------------------------------------------------------- settings
+
+# A checkpoint keeps these settings: the model's, then those of training.
+MODEL = ("cell", "hidden", "layers", "dropout")
+TRAINING = (
+    *("text", "encoding", "val_fraction", "batch", "seq", "reset", "steps", "lr"),
+    *("lr_schedule", "warmup", "clip", "seed", "keep_best", "val_every", "out"),
+)
+# A run that goes on cannot change these.
+SHAPES = ("cell", "hidden", "layers")
+FIXED = (*SHAPES, "batch", "seq", "val_fraction")
+# The program's first version had no such settings. Its runs go on as they began.
+OLDER = {"reset": 0.0, "lr_schedule": "constant", "warmup": 0, "val_fraction": 0.1}
 
 
 def number(kind, low, high=math.inf):
@@ -43,74 +65,160 @@ def number(kind, low, high=math.inf):
     return number
 
 
+COUNT, POSITIVE = number(int, 1), number(float, 0)
+TEXT = "FILE|python-docs|hello"
+SCHEDULE = "shape of the learning rate: step divides it by 10 at 1/2 and at 3/4 of the steps"
+
+
+def add_model_options(add):
+    add("--cell", default="rnn", choices=("rnn", "lstm", "gru"), help="kind of layer")
+    add("--hidden", type=COUNT, default=128, help="size of the state")
+    add("--layers", type=COUNT, default=1, help="how many layers are stacked")
+    add("--dropout", type=number(float, 0, 1), default=0.0, help="share of each layer's output")
+
+
+def add_data_options(add):
+    add("--text", default="python-docs", metavar=TEXT, help="what to learn")
+    add("--encoding", default="utf-8", help="of the text file")
+    add("--val-fraction", type=number(float, 0, 1), default=0.1, help="its tail, to validate on")
+    add("--batch", type=COUNT, default=32, help="streams of the text that are read side by side")
+    add("--seq", type=COUNT, default=50, help="characters that gradients flow through")
+    add("--reset", type=number(float, 0, 1), default=0.02, metavar="SHARE",
+        help="of the streams, which start a window from the zero state")  # fmt: skip
+
+
+def add_training_options(add):
+    add("--steps", type=COUNT, default=8000, help="in total, also when resuming")
+    add("--lr", type=POSITIVE, default=2e-3, help="learning rate of Adam")
+    add("--lr-schedule", default="constant", choices=("constant", "cosine", "step"), help=SCHEDULE)
+    add("--warmup", type=number(int, 0), default=0, metavar="STEPS", help="of a rising rate")
+    add("--clip", type=POSITIVE, default=5.0, help="largest norm of gradients, 0 for any")
+    add("--seed", type=number(int, 0), default=0, help="of initial values, dropout and resets")
+    add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="where to compute")
+
+
+def add_output_options(add):
+    add("--checkpoint", type=Path, metavar="PATH", help="where to save, at every validation")
+    add("--resume", action="store_true", help="go on from the checkpoint, with its settings")
+    add("--init-from", type=Path, metavar="PATH", help="begin with the weights of a checkpoint")
+    add("--keep-best", action="store_true", help="keep the best weights in the checkpoint too")
+    add("--val-every", type=COUNT, default=500, metavar="STEPS", help="how often to validate")
+    add("--out", type=Path, metavar="DIR", help="for the loss curve and the written text")
+    add("--json", action="store_true", help="one JSON object a line, at every validation")
+
+
+def add_sample_options(add):
+    add("--checkpoint", type=Path, metavar="PATH", required=True)
+    add("--best", action="store_true", help="take the weights that --keep-best kept")
+    add("--prompt", default="", metavar="TEXT", help="how the text begins")
+    add("--length", type=number(int, 0), default=500, help="characters to add")
+    add("--temperature", type=POSITIVE, default=0.8, help="0 takes the likeliest")
+    add("--top-k", type=COUNT, metavar="K", help="draw from the K likeliest only")
+    add("--top-p", type=number(float, 0), metavar="P",
+        help="draw from the fewest that have this share of the probability")  # fmt: skip
+    add("--seed", type=number(int, 0), help="of what is drawn; another one each time if left out")
+
+
+def add_score_options(add):
+    add("--checkpoint", type=Path, metavar="PATH", required=True)
+    add("--best", action="store_true", help="take the weights that --keep-best kept")
+    add("--text", required=True, metavar=TEXT, help="what to read")
+    add("--encoding", default="utf-8", help="of the text file")
+
+
 def parse(argv, saved=None):
     """The options of the command line; ``saved`` ones stand where it says nothing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", metavar="train|sample")
+    commands = parser.add_subparsers(dest="command", metavar="train|sample|score")
     shown = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
-    train = commands.add_parser("train", help="train a model; also if no command is given", **shown)
-    add = train.add_argument
-    add("--text", default="python-docs", metavar="FILE|python-docs|hello", help="what to learn")
-    add("--cell", default="rnn", choices=("rnn", "lstm", "gru"), help="kind of layer")
-    add("--hidden", type=number(int, 1), default=128, help="size of the state")
-    add("--layers", type=number(int, 1), default=1, help="one upon the other")
-    add("--dropout", type=number(float, 0, 1), default=0.0, help="share of each layer's output")
-    add("--batch", type=number(int, 1), default=32, help="places of the text read side by side")
-    add("--seq", type=number(int, 1), default=50, help="characters that gradients flow through")
-    add("--steps", type=number(int, 1), default=8000, help="in total, also when resuming")
-    add("--lr", type=number(float, 0), default=2e-3, help="learning rate of Adam")
-    add("--clip", type=number(float, 0), default=5.0, help="largest norm of gradients, 0 for any")
-    add("--seed", type=number(int, 0), default=0, help="of initial values and dropout")
-    add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="where to compute")
-    add("--checkpoint", type=Path, metavar="PATH", help="where to save, at every validation")
-    add("--resume", action="store_true", help="go on from the checkpoint, with its settings")
-    add("--val-every", type=number(int, 1), default=1000, metavar="STEPS", help="how often")
-    add("--out", type=Path, metavar="DIR", help="for the loss curve and the written text")
-    add("--json", action="store_true", help="one JSON object a line, at every validation")
+    train = commands.add_parser(
+        "train", help="train a model; the command if none is given", **shown
+    )
+    for add_options, title in (
+        (add_data_options, "data"),
+        (add_model_options, "model"),
+        (add_training_options, "training"),
+        (add_output_options, "what is kept and shown"),
+    ):
+        add_options(train.add_argument_group(title).add_argument)
     train.set_defaults(**saved or {})
-    write = commands.add_parser("sample", help="write text with a trained model", **shown)
-    add = write.add_argument
-    add("--checkpoint", type=Path, metavar="PATH", required=True)
-    add("--prompt", default="", metavar="TEXT", help="how the text begins")
-    add("--length", type=number(int, 0), default=500, help="characters to add")
-    add("--temperature", type=number(float, 0), default=0.8, help="0 takes the likeliest")
-    add("--top-k", type=number(int, 1), metavar="K", help="draw from the K likeliest only")
-    add("--seed", type=number(int, 0), default=0, help="of what is drawn")
+    sample = commands.add_parser("sample", help="write text with a trained model", **shown)
+    add_sample_options(sample.add_argument)
+    score = commands.add_parser(
+        "score", help="how much each character of a text surprises", **shown
+    )
+    add_score_options(score.add_argument)
+
     implied = not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help"))
     options = parser.parse_args(["train", *argv] if implied else argv)
-    if options.command == "train" and options.resume and not options.checkpoint:
-        train.error("--resume needs --checkpoint PATH, the file to go on from")
+    if options.command == "train":
+        check_together(options, train.error)
     return options
 
 
-# What a checkpoint keeps of them: the model's, which sampling needs too, and what training needs.
-MODEL = ("cell", "hidden", "layers", "dropout")
-SETTINGS = (*MODEL, "text", "batch", "seq", "steps", "lr", "clip", "seed", "val_every", "out")
-FIXED = ("cell", "hidden", "layers", "batch", "seq")  # what a run that goes on cannot change
+def check_together(options, error):
+    if options.resume and not options.checkpoint:
+        error("--resume needs --checkpoint PATH, the file to go on from")
+    if options.keep_best and not options.checkpoint:
+        error("--keep-best needs --checkpoint PATH, the file to keep them in")
+    if options.resume and options.init_from:
+        error("--init-from begins a new run, --resume goes on with an old one: leave one out")
 
 
-def resumed(argv, path):
-    """The options of a run that goes on: those of its checkpoint, where the command line has none."""
-    saved, _ = opened(path)
-    options = parse(argv, saved)
-    for name in FIXED:
-        if (value := getattr(options, name)) != saved[name]:
-            way = "leave it out to go on, or begin anew with another --checkpoint"
-            raise tg.Error(f"--{name} {value}: the run in {path} has {saved[name]}; {way}")
+def complete(argv, options):
+    """The options, with those of the checkpoint that the run begins with or goes on from."""
+    if options.resume:
+        path, kept, fixed = options.checkpoint, (*MODEL, *TRAINING), FIXED
+        way_out = "leave it out to go on, or begin anew with another --checkpoint"
+    elif options.init_from:
+        path, kept, fixed = options.init_from, MODEL, SHAPES
+        way_out = "leave it out, as weights fit their own sizes only"
+    else:
+        return options
+    settings = OLDER | read_extra(path)["settings"]
+    options = parse(argv, {name: settings[name] for name in kept if name in settings})
+    for name in fixed:
+        if (value := getattr(options, name)) != settings[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise tg.Error(f"{option} {value}: the run in {path} has {settings[name]}; {way_out}")
     return options
 
 
 # ---------------------------------------------------------------- data
 
+HELLO = "hello small world, here is a line that a network can learn by heart. "
 
-def read(text):
+
+def read(text, encoding):
+    """The text of a file, or one of the two that are on every machine."""
     if text == "hello":
-        return "hello small world, here is a line that a network can learn by heart. " * 500
+        return HELLO * 500
     if text == "python-docs":
         from pydoc_data.topics import topics
 
         return "\n".join(topics.values())
-    return tg.data.read_text(text)
+    return tg.data.read_text(text, encoding)
+
+
+def same_file(a, b):
+    try:
+        return os.path.samefile(a, b)  # by whatever paths and links
+    except OSError:  # one of them is not there yet
+        return os.path.realpath(a) == os.path.realpath(b)
+
+
+def refuse_overwriting(options):
+    """Raise, before anything is written, if that would replace a file that is read or kept."""
+    files = {"--checkpoint": options.checkpoint, "--init-from": options.init_from}
+    if options.text not in ("hello", "python-docs"):
+        files["--text"] = options.text
+    if options.out:
+        files["the sample of --out"] = Path(options.out) / "sample.txt"
+        files["the curve of --out"] = Path(options.out) / "loss.png"
+    given = [(name, path) for name, path in files.items() if path]
+    for (name, path), (other, other_path) in itertools.combinations(given, 2):
+        if {name, other} != {"--init-from", "--text"} and same_file(path, other_path):
+            raise tg.Error(f"{name} and {other} are one file, {str(path)!r}: choose another path")
 
 
 # ---------------------------------------------------------------- model
@@ -127,189 +235,484 @@ class CharLM(nn.Module):
         self.head = nn.Linear(hidden, size)
 
     def forward(self, ids, state=None):
+        ids = ids.to(device=self.head.weight.device)
         out, state = self.rnn(ids, state)  # ids stand for one-hot rows
         return self.head(self.dropout(out)), state
 
 
-def carried(state, device):
-    """The state as the next window takes it: its values, without what they came from."""
-    if isinstance(state, tuple):  # an LSTM has two
-        return tuple(carried(part, device) for part in state)
-    return state if state is None else state.detach().to(device=device)  # none before the first
+def build_model(vocabulary, settings):
+    return CharLM(len(vocabulary), *(settings[name] for name in MODEL))
 
 
-# ---------------------------------------------------------------- sampling
+def loss_of(logits, y):
+    return F.cross_entropy(logits.flatten(0, 1), y.to(device=logits.device).flatten())
+
+
+def forget(state, share):
+    """The state, each stream's set to zero with this probability.
+
+    A text that is read as a few long streams begins only once. Without this the model would
+    never learn what to do at a beginning, where validation and sampling start.
+    """
+    if state is None or share == 0:
+        return state
+    parts = state if isinstance(state, tuple) else (state,)  # an LSTM has two
+    batch = parts[0].shape[1]
+    begins = tg.rand(batch, 1, device=parts[0].device) < share
+    parts = tuple(part.masked_fill(begins, 0.0) for part in parts)
+    return parts if isinstance(state, tuple) else parts[0]
 
 
 @tg.no_grad()
-def sample(model, vocabulary, device, prompt, length, temperature=0.8, top_k=None, seed=0):
+def validate(model, streams):
+    """The loss over the whole validation text, the state carried from window to window."""
+    model.eval()
+    state, total = None, 0.0
+    for x, y in streams:
+        logits, state = model(x, state)
+        total += loss_of(logits, y).item()
+    model.train()
+    return total / len(streams)
+
+
+# ---------------------------------------------------------------- sampling and scoring
+
+
+@tg.no_grad()
+def sample(model, vocabulary, prompt, length, seed, **options):
     """The prompt and ``length`` more characters; its own generator leaves training's alone."""
     generator = tg.Generator().manual_seed(seed)
     # Without a prompt, what is written comes after the first character, a line end or a space.
     ids = vocabulary.encode(prompt or vocabulary.characters[0])
     model.eval()
     step, written = nn.Stepper(model.rnn, model.head), []
-    logits, state = model(ids.to(device=device))
+    logits, state = model(ids)
     logits = logits[-1]
     for _ in range(length):
-        drawn = tg.categorical(logits, temperature, top_k, generator=generator)
+        drawn = tg.categorical(logits, **options, generator=generator)
         written.append(drawn.item())
         logits, state = step(drawn, state)
     model.train()
     return prompt + vocabulary.decode(written)
 
 
-def opened(path):
-    """What a checkpoint says before there is a model: its settings and its vocabulary."""
-    extra = tg.load_checkpoint(path).extra
-    if not isinstance(extra, dict) or not {"settings", "characters"} <= extra.keys():
-        raise tg.Error(f"{str(path)!r} is no checkpoint of char_lm")
-    return extra["settings"], tg.data.Vocabulary(extra["characters"])
+@tg.no_grad()
+def surprises(model, ids):
+    """How many bits each of the ids (T,) but the first one surprises the model by: T - 1 floats."""
+    model.eval()
+    state, bits = None, []
+    for x, y in zip(ids[:-1].split(1000), ids[1:].split(1000), strict=True):
+        logits, state = model(x, state)
+        bits += (F.cross_entropy(logits, y, reduction="none") / math.log(2)).tolist()
+    return bits
 
 
-def run_sample(options):
-    settings, vocabulary = opened(options.checkpoint)
-    model = CharLM(len(vocabulary), **{name: settings[name] for name in MODEL})
-    tg.load_checkpoint(options.checkpoint, model)
-    wanted = (options.prompt, options.length, options.temperature, options.top_k, options.seed)
-    print(sample(model, vocabulary, "cpu", *wanted))
+COLOURS = {8: "1;97;41", 4: "31", 2: "33", 1: "39", 0: "2"}  # from so many bits on: ANSI code
 
 
-# ---------------------------------------------------------------- validation
+def coloured(text, bits):
+    code = next(code for limit, code in COLOURS.items() if not bits < limit)
+    shown = text if text.isprintable() else repr(text)[1:-1]
+    return f"\x1b[{code}m{shown}\x1b[0m" + ("\n" if text == "\n" else "")
 
 
-def loss_of(logits, y):
-    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
+def print_surprises(text, bits):
+    """In colour on a terminal, else a JSON object a line; nothing can surprise at the start."""
+    pairs = list(zip(text, [None, *bits], strict=True))
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        print("bits:", *(coloured(f"{limit}+", limit) for limit in COLOURS))
+        print(*(coloured(character, value or 0.0) for character, value in pairs), sep="")
+    else:
+        for character, value in pairs:
+            print(json.dumps({"character": character, "bits": value}))
+
+
+# ---------------------------------------------------------------- a run and its checkpoint
+
+
+@dataclass
+class Run:
+    """What training is made of, and all that changes from step to step."""
+
+    options: argparse.Namespace
+    streams: tg.data.TextStreams
+    val_streams: tg.data.TextStreams
+    model: CharLM
+    optimizer: optim.Adam
+    step: int = 0
+    state: Any = None  # of the streams, carried from window to window
+    recent: list = field(default_factory=list)  # training losses of the last hundred steps
+    curve: list = field(default_factory=list)  # [step, training loss, validation loss], or None
+    best: dict | None = None  # step, val_loss and weights of the best validation
+
+
+def read_streams(options):
+    """The text in streams: to train on, and to validate on."""
+    text = read(options.text, options.encoding)
+    vocabulary = tg.data.Vocabulary(text)
+    streams = tg.data.TextStreams(text, vocabulary, options.batch, options.seq)
+    return streams.split(options.val_fraction)
+
+
+def new_run(options, streams):
+    """A run before its first step, and what came of --init-from."""
+    source = load_model(options.init_from) if options.init_from else None
+    tg.manual_seed(options.seed)
+    vocabulary = streams[0].vocabulary
+    model = build_model(vocabulary, vars(options))
+    news = take_over(model, vocabulary, *source) if source else None
+    model.to(device=options.device)
+    optimizer = optim.Adam(model.parameters(), lr=options.lr)
+    return Run(options, *streams, model, optimizer), news
 
 
 @tg.no_grad()
-def validate(model, streams, device):
-    """The loss over the whole validation text, the state carried from window to window."""
-    model.eval()
-    state, total = None, 0.0
-    for x, y in streams:
-        logits, state = model(x.to(device=device), state)
-        total += loss_of(logits, y.to(device=device)).item()
-    model.train()
-    return total / len(streams)
+def take_over(model, vocabulary, old_model, old_vocabulary):
+    """Copy the weights of another model; says what came of the characters.
+
+    A character has a column of the first layer's input weights and a row of the head.
+    """
+    shared = "".join(c for c in vocabulary if c in old_vocabulary)
+    ids, old_ids = vocabulary.encode(shared), old_vocabulary.encode(shared)
+    old_weights = dict(old_model.named_parameters())
+    for name, weight in model.named_parameters():
+        old_weight = old_weights[name]
+        if name == "rnn.weight_ih_l0":
+            weight[:, ids] = old_weight[:, old_ids]
+        elif name in ("head.weight", "head.bias"):
+            weight[ids] = old_weight[old_ids]
+        else:
+            weight.copy_(old_weight)
+    new, left = len(vocabulary) - len(shared), len(old_vocabulary) - len(shared)
+    return f"{len(shared)} characters keep their weights, {new} begin anew, {left} are left out"
+
+
+def save(run):
+    settings = {name: getattr(run.options, name) for name in (*MODEL, *TRAINING)}
+    for name in ("text", "out"):  # from any folder a run goes on with the same files
+        if settings[name] not in (None, "hello", "python-docs"):
+            settings[name] = os.path.abspath(settings[name])
+    extra = {"settings": settings, "characters": run.streams.vocabulary.characters}
+    extra |= {"streams": run.streams.state_dict(), "state": run.state, "recent": run.recent}
+    extra |= {"curve": run.curve, "best": run.best}
+    path = run.options.checkpoint
+    tg.save_checkpoint(path, run.model, run.optimizer, step=run.step, extra=extra)
+
+
+def resumed_streams(options):
+    """The streams where the run left them; says the way out if that is another text."""
+    path = options.checkpoint
+    try:
+        extra, streams = read_extra(path), read_streams(options)
+        if extra["characters"] != streams[0].vocabulary.characters:
+            raise tg.errors.CheckpointError("the characters of the text are others")
+        streams[0].load_state_dict(extra["streams"])
+    except tg.errors.MissingFile as error:
+        raise tg.Error(f"{error}; if the text has moved, add --text NEWPATH") from None
+    except (tg.errors.CheckpointError, tg.errors.OptionError) as error:
+        same = f"the run in {path} has another text than {options.text}: --text PATH names its own"
+        other = f"--init-from {shlex.quote(str(path))} --checkpoint NEWPATH goes on with this one"
+        raise tg.Error(f"{error}; {same}, {other}") from None
+    return streams
+
+
+def restore(run):
+    """Go on from the checkpoint, bit for bit as if the run had not stopped."""
+    run.step, extra = tg.load_checkpoint(run.options.checkpoint, run.model, run.optimizer)
+    run.recent, run.curve, run.best = extra["recent"], extra["curve"], extra.get("best")
+    state, device = extra["state"], run.options.device
+    if isinstance(state, tuple):  # an LSTM has two parts
+        run.state = tuple(part.to(device=device) for part in state)
+    elif state is not None:  # there is none before the first step
+        run.state = state.to(device=device)
+
+
+def read_extra(path):
+    """What a checkpoint says before there is a model: settings, characters and more."""
+    extra = tg.load_checkpoint(path).extra
+    if not isinstance(extra, dict) or not {"settings", "characters"} <= extra.keys():
+        raise tg.Error(f"{str(path)!r} is not a checkpoint of char_lm")
+    return extra
+
+
+def load_model(path, best=False):
+    """The model of a checkpoint and its vocabulary."""
+    extra = read_extra(path)
+    vocabulary = tg.data.Vocabulary(extra["characters"])
+    model = build_model(vocabulary, extra["settings"])
+    tg.load_checkpoint(path, model)
+    if best:
+        if not extra.get("best"):
+            raise tg.Error(f"--best: {path} has none; train with --keep-best")
+        model.load_state_dict(extra["best"]["weights"])
+    return model, vocabulary
+
+
+def set_aside(path, say):
+    """Give the checkpoint of another run another name."""
+    names = (Path(f"{path}.old{n or ''}") for n in itertools.count())
+    old = path.rename(next(name for name in names if not name.exists()))
+    say(f"{path} was there: kept as {old}; --resume would have gone on from it")
 
 
 # ---------------------------------------------------------------- training
 
 
-def run_train(options):
-    device, path = options.device, options.checkpoint
-    for folder in (options.out, path and path.parent):
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)  # what cannot be written fails now
+def lr_at(step, options):
+    """The learning rate of a step, which are counted from 0: a warmup, then the schedule."""
+    if step < options.warmup:
+        return options.lr * (step + 1) / options.warmup
+    done = (step - options.warmup) / max(1, options.steps - options.warmup)
+    if options.lr_schedule == "cosine":
+        return options.lr * (1 + math.cos(math.pi * done)) / 2
+    if options.lr_schedule == "step":
+        return options.lr * (1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01)
+    return options.lr
 
-    def say(text, file=sys.stderr if options.json else sys.stdout):
+
+def train_step(run):
+    """One window of the streams: forward, backward, a step of Adam."""
+    options, model = run.options, run.model
+    run.optimizer.param_groups[0]["lr"] = lr_at(run.step, options)
+    x, y, first = run.streams.next_batch()
+    logits, state = model(x, None if first else forget(run.state, options.reset))
+    loss = loss_of(logits, y)
+    run.optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), options.clip or math.inf)
+    run.optimizer.step()
+    run.state = tg.utils.detach(state)  # its values, without what they came from
+    run.recent = [*run.recent[-99:], loss.item()]
+    run.step += 1
+
+
+def look(run):
+    """Validate, note the losses, and the weights if they are the best."""
+    val_loss = validate(run.model, run.val_streams)
+    run.curve.append([run.step, mean(run.recent), val_loss])
+    if run.options.keep_best and (run.best is None or val_loss < run.best["val_loss"]):
+        weights = {name: value.clone() for name, value in run.model.state_dict().items()}
+        run.best = {"step": run.step, "val_loss": val_loss, "weights": weights}
+
+
+def train(run, say, interrupt):
+    """Up to the last step, or until the interrupt is set."""
+    options = run.options
+    progress = Progress(run, say)
+    point_every = max(1, options.steps // 50)  # the curve has fifty points of training at least
+    interrupted = False
+    while run.step < options.steps and not interrupted:
+        train_step(run)
+        progress.show(run)
+        interrupted = interrupt.is_set()  # read once: a signal between two looks must not be lost
+        if interrupted and options.checkpoint:
+            save(run)  # whoever presses Ctrl-C again does not wait for the validation
+        if run.step % options.val_every == 0 or run.step == options.steps or interrupted:
+            speed = progress.speed(run)
+            look(run)
+            report(run, speed, say)
+            if options.checkpoint:
+                save(run)
+            progress.restart(run)
+        elif run.step % point_every == 0:
+            run.curve.append([run.step, mean(run.recent), None])
+    progress.close()
+
+
+@contextmanager
+def first_ctrl_c_sets():
+    """An event that the first Ctrl-C sets, so that training ends between two steps.
+
+    A second one raises KeyboardInterrupt as usual.
+    """
+    event = threading.Event()
+
+    def handle(*_):
+        event.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def mean(values):
+    return sum(values) / len(values) if values else None
+
+
+def sayer(options):
+    """Print what is for people; it makes way for JSON, and for the bar."""
+    file = sys.stderr if options.json else sys.stdout
+
+    def say(text):
         (tqdm.write if tqdm else print)(text, file=file)
         file.flush()
 
-    tg.manual_seed(options.seed)
-    text = read(options.text)
-    for name in ("text", "out"):  # as a checkpoint keeps them: to go on from any folder
-        if (value := getattr(options, name)) not in (None, "hello", "python-docs"):
-            setattr(options, name, str(Path(value).resolve()))
-    vocabulary = tg.data.Vocabulary(text)
-    streams = tg.data.TextStreams(text, vocabulary, options.batch, options.seq)
-    streams, val_streams = streams.split(val_fraction=0.1)
-    model = CharLM(len(vocabulary), **{name: getattr(options, name) for name in MODEL})
-    model.to(device=device)
-    optimizer = optim.Adam(model.parameters(), lr=options.lr)
-    step, state, curve, recent = 0, None, [], []
-    if options.resume:
-        streams.load_state_dict(tg.load_checkpoint(path).extra["streams"])
-        step, extra = tg.load_checkpoint(path, model, optimizer)
-        optimizer.param_groups[0]["lr"] = options.lr
-        state, curve, recent = carried(extra["state"], device), extra["curve"], extra["recent"]
-        if step >= options.steps:
-            return say(f"{path} is at step {step}; --steps is the total, so ask for more to go on")
+    return say
 
-    def save():
-        extra = {"settings": {name: getattr(options, name) for name in SETTINGS}}
-        extra |= {"characters": vocabulary.characters, "streams": streams.state_dict()}
-        extra |= {"state": state, "curve": curve, "recent": recent}
-        tg.save_checkpoint(path, model, optimizer, step=step, extra=extra)
 
-    if path and not options.resume:
-        if path.is_file():
-            names = (Path(f"{path}.old{n or ''}") for n in itertools.count())
-            old = path.rename(next(name for name in names if not name.exists()))
-            say(f"{path} was there: kept as {old}; --resume would have gone on from it")
-        save()  # what cannot be written fails now, not after the first thousand steps
+class Progress:
+    """A bar on a terminal; elsewhere a line every ten seconds."""
 
-    say(f"{options.text}: {len(text):,} characters, {len(vocabulary)} distinct ones")
-    say(f"{model}: {model.num_parameters():,} parameters, {device}")
-    say(f"\nAt step {step} it writes:\n{sample(model, vocabulary, device, '', 200)}\n")
-
-    stop = threading.Event()  # Ctrl-C ends training between two steps; a second one at once
-
-    def end_training(*_):
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, end_training)
-    total, window = options.steps, options.batch * options.seq
-    since, started, steps = step, time.perf_counter(), range(step + 1, total + 1)
-    if tqdm:  # its bar shows on a terminal only
-        steps = tqdm(steps, None, total, unit="char", unit_scale=window, initial=step, disable=None)
-    for step in steps:
-        x, y, first = streams.next_batch()
-        logits, state = model(x.to(device=device), None if first else state)
-        state = carried(state, device)
-        loss = loss_of(logits, y.to(device=device))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), options.clip or math.inf)
-        optimizer.step()
-        recent = [*recent[-99:], loss.item()]
+    def __init__(self, run, say):
+        self.say, self.total = say, run.options.steps
+        self.window = run.options.batch * run.options.seq  # characters in a step
+        self.bar = None
         if tqdm:
-            steps.set_postfix_str(f"loss {recent[-1]:.3f}", refresh=False)
+            self.bar = tqdm(total=self.total, initial=run.step, unit="step", disable=None)
+        self.restart(run)
 
-        interrupted = stop.is_set()  # asked once: a signal between two looks must not be lost
-        if interrupted and path:
-            save()  # who asks a second time does not wait for the validation
-        if step % options.val_every == 0 or step == total or interrupted:
-            speed = (step - since) * window / (time.perf_counter() - started)
-            train_loss, val_loss = sum(recent) / len(recent), validate(model, val_streams, device)
-            curve.append([step, train_loss, val_loss])
-            say(f"step {step}/{total}: training {train_loss:.3f} nats, validation {val_loss:.3f} "
-                f"nats = {val_loss / math.log(2):.3f} bits, {speed:,.0f} characters/s")  # fmt: skip
-            if options.json:
-                line = {"step": step, "train_loss": train_loss, "val_loss": val_loss}
-                say(json.dumps(line | {"chars_per_second": round(speed)}), sys.stdout)
-            if path:
-                save()
-            since, started = step, time.perf_counter()
-        if interrupted:
-            break
+    def restart(self, run):
+        self.since, self.started, self.said = run.step, clock(), clock()
 
-    written, script = sample(model, vocabulary, device, "", 500), shlex.quote(sys.argv[0])
-    say(f"\nAt step {step} it writes:\n{written}\n")
-    if options.out:
-        (Path(options.out) / "sample.txt").write_text(written + "\n", encoding="utf-8")
-        draw(curve, Path(options.out) / "loss.png", say)
-    if not path:
-        say("Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text")
-    elif step < total:
-        say(f"Go on: python {script} --checkpoint {shlex.quote(str(path))} --resume")
-    else:
-        say(f"More text: python {script} sample --checkpoint {shlex.quote(str(path))}")
+    def speed(self, run):
+        """Characters per second, validations left out."""
+        return (run.step - self.since) * self.window / max(clock() - self.started, 1e-9)
+
+    def show(self, run):
+        loss = run.recent[-1]
+        if self.bar is not None and not self.bar.disable:
+            self.bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            self.bar.update()
+        elif clock() - self.said >= 10:
+            self.said = clock()
+            left = (self.total - run.step) * self.window / self.speed(run)
+            self.say(f"step {run.step}/{self.total}: loss {loss:.3f}, {left:.0f} s to go")
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()
 
 
-def draw(curve, path, say):
+def report(run, speed, say):
+    """The last point of the curve, as a line for people and as JSON."""
+    step, train_loss, val_loss = run.curve[-1]
+    line = f"step {step}/{run.options.steps}: "
+    if train_loss is not None:
+        line += f"training {train_loss:.3f} nats, "
+    line += f"validation {val_loss:.3f} nats = {val_loss / math.log(2):.3f} bits, "
+    line += f"perplexity {perplexity(val_loss):.1f}"
+    say(line + (f", {speed:,.0f} characters/s" if step else ""))
+    if run.options.json and step:
+        losses = {"step": step, "train_loss": train_loss, "val_loss": val_loss}
+        print(json.dumps(losses | {"chars_per_second": round(speed)}), flush=True)
+
+
+def introduce(run, say):
+    count = len(run.streams.ids) + len(run.val_streams.ids)
+    distinct = len(run.streams.vocabulary)
+    say(f"{run.options.text}: {count:,} characters, {distinct} distinct ones")
+    say(f"{run.model}: {run.model.num_parameters():,} parameters, {run.options.device}")
+
+
+def perplexity(nats):
+    return math.exp(min(nats, 700.0))  # beyond, a float overflows
+
+
+def show_sample(run, length, say):
+    seed = run.options.seed + run.step
+    written = sample(run.model, run.streams.vocabulary, "", length, seed, temperature=0.8)
+    say(f"\nAt step {run.step} it writes (seed {seed}):\n{written}\n")
+    return written
+
+
+def draw(run, path, say):
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return say("No loss curve: matplotlib is not installed")
-    figure = Figure()
-    axes = figure.add_subplot(title="Loss", xlabel="step", ylabel="nats per character")
-    for number, label in ((1, "training, mean of 100 steps"), (2, "validation")):
-        axes.plot([point[0] for point in curve], [point[number] for point in curve], label=label)
+    options = run.options
+    figure = Figure(figsize=(7, 4), layout="tight")
+    title = f"{options.cell.upper()} of {options.hidden} learns to spell: {Path(options.text).name}"
+    axes = figure.add_subplot(title=title, xlabel="step", ylabel="loss (nats per character)")
+    for place, style, label in ((1, "-", "training, mean of 100 steps"), (2, "o-", "validation")):
+        points = [(point[0], point[place]) for point in run.curve if point[place] is not None]
+        axes.plot(*zip(*points, strict=True), style, markersize=3, label=label)
+    bits = (lambda nats: nats / math.log(2), lambda bits: bits * math.log(2))
+    axes.secondary_yaxis("right", functions=bits).set_ylabel("bits per character")
+    axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path)
+
+
+# ---------------------------------------------------------------- the three commands
+
+
+def run_train(options):
+    say = sayer(options)
+    path = options.checkpoint
+    refuse_overwriting(options)
+    for folder in (options.out, path and path.parent):
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)  # what cannot be written fails now
+    if options.resume:
+        run, _ = new_run(options, resumed_streams(options))
+        restore(run)
+        if run.step >= options.steps:
+            more = "--steps is the total, so ask for more to go on"
+            return say(f"{path} is at step {run.step}; {more}")
+    else:
+        run, news = new_run(options, read_streams(options))
+        if path and path.is_file():
+            set_aside(path, say)
+        if path:
+            save(run)  # what cannot be written fails now, not after the first validation
+        if news:
+            say(f"{options.init_from}: {news}")
+    introduce(run, say)
+    with first_ctrl_c_sets() as interrupt:
+        show_sample(run, 200, say)
+        if run.step == 0 and not run.curve:
+            look(run)
+            report(run, 0.0, say)
+        train(run, say, interrupt)
+    finish(run, say)
+
+
+def finish(run, say):
+    written = show_sample(run, 500, say)
+    if run.options.out:
+        folder = Path(run.options.out)
+        (folder / "sample.txt").write_text(written + "\n", encoding="utf-8")
+        draw(run, folder / "loss.png", say)
+    if run.best:
+        best = f"{run.best['val_loss']:.3f} nats, at step {run.best['step']}"
+        say(f"The best validation was {best}; sample and score take these weights by --best")
+    script, path = shlex.quote(sys.argv[0]), shlex.quote(str(run.options.checkpoint))
+    if not run.options.checkpoint:
+        say("Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text")
+    elif run.step < run.options.steps:
+        say(f"Go on: python {script} --checkpoint {path} --resume")
+    else:
+        say(f"More text: python {script} sample --checkpoint {path}")
+
+
+def run_sample(options):
+    model, vocabulary = load_model(options.checkpoint, options.best)
+    seed = secrets.randbelow(10**6) if options.seed is None else options.seed
+    how = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p")}
+    written = sample(model, vocabulary, options.prompt, options.length, seed, **how)
+    print(f"--seed {seed} writes this again:", file=sys.stderr, flush=True)
+    print(written)
+
+
+def run_score(options):
+    model, vocabulary = load_model(options.checkpoint, options.best)
+    text = read(options.text, options.encoding)
+    bits = surprises(model, vocabulary.encode(text))
+    print_surprises(text, bits)
+    if bits:
+        average = sum(bits) / len(bits)
+        nats = average * math.log(2)
+        line = (
+            f"{len(bits):,} characters after the first: {average:.3f} bits = {nats:.3f} nats each"
+        )
+        print(f"{line}, perplexity {perplexity(nats):.1f}", file=sys.stderr)
 
 
 def main(argv):
@@ -318,10 +721,11 @@ def main(argv):
     options = parse(argv)
     try:
         if options.command == "sample":
-            return run_sample(options)
-        if options.resume:
-            options = resumed(argv, options.checkpoint)
-        run_train(options)
+            run_sample(options)
+        elif options.command == "score":
+            run_score(options)
+        else:
+            run_train(complete(argv, options))
     except (tg.Error, OSError) as error:
         print(f"char_lm.py: error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,10 +1,19 @@
-"""examples/char_lm.py, as a user runs it: trains, stops, goes on, writes, and says what is wrong."""
+"""examples/char_lm.py: it trains, stops, goes on, writes, scores, and says what is wrong.
 
+Most tests run its ``main`` inside this process, which is faster than what a user does.
+"""
+
+import io
+import itertools
 import json
 import math
+import os
+import re
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +27,20 @@ char_lm = module("char_lm.py")
 TINY = ("--text", "hello", "--hidden", 12, "--batch", 8, "--seq", 10)
 
 
+def call(*arguments):
+    char_lm.main([*map(str, arguments)])
+
+
+def text_file():
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+
+
 def train(*arguments):
-    done = run("char_lm.py", *arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    """The objects of its JSON lines, and what it said beside."""
+    with redirect_stdout(text_file()) as stdout, redirect_stderr(text_file()) as stderr:
+        call(*arguments, "--json")
+    lines, said = (file.buffer.getvalue().decode() for file in (stdout, stderr))
+    return [json.loads(line) for line in lines.splitlines()], said
 
 
 def state_of(path):
@@ -49,7 +68,12 @@ def test_json_has_one_object_a_line_and_nothing_else(tmp_path):
         assert line["chars_per_second"] > 0
         assert 1.0 < line["val_loss"] < 4.0
         bits = line["val_loss"] / math.log(2)
-        assert f"validation {line['val_loss']:.3f} nats = {bits:.3f} bits" in stderr
+        perplexity = math.exp(line["val_loss"])
+        said = (
+            f"validation {line['val_loss']:.3f} nats = {bits:.3f} bits, perplexity {perplexity:.1f}"
+        )
+        assert said in stderr
+    assert "step 0/25: validation 3." in stderr
     assert "Nothing was kept: --checkpoint PATH" in stderr
     assert not list(tmp_path.iterdir())
 
@@ -59,7 +83,7 @@ def test_it_learns(cell):
     model = ("--text", "hello", "--hidden", 64, "--lr", 0.01, "--cell", cell)
     lines, stderr = train(*model, "--steps", 150, "--val-every", 75)
     assert lines[-1]["val_loss"] < 0.3  # 0.14; a guess costs 3.0
-    assert "learn by heart. hello small world" in stderr.rpartition("At step 150 it writes:")[2]
+    assert "learn by heart. hello small world" in stderr.rpartition("At step 150 it writes")[2]
 
 
 def test_no_argument_means_the_documentation_of_python():
@@ -73,16 +97,19 @@ def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
     # Dropout draws from the default generator, and a pass has 9 windows: 20 steps wrap twice.
     model = ("--text", "hello", "--cell", cell, "--hidden", 6, "--layers", 2, "--dropout", 0.3)
     model += ("--batch", 8, "--seq", 430, "--lr", 0.01, "--seed", 3, "--clip", 0.1)
+    model += ("--reset", 0.3, "--keep-best")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     expected, _ = train(*model, "--steps", 20, "--val-every", 20, "--checkpoint", whole)
     train(*model, "--steps", 11, "--val-every", 4, "--checkpoint", parts)
     lines, stderr = train("--checkpoint", parts, "--resume", "--steps", 20)
-    assert "At step 11 it writes:" in stderr
+    assert "At step 11 it writes (seed 14):" in stderr
     assert [line["step"] for line in lines] == [12, 16, 20]
     for name in ("train_loss", "val_loss"):
         assert lines[-1][name] == expected[-1][name]
     assert state_of(parts) == state_of(whole)
-    assert len(load_file(parts)[1]["checkpoint"]["extra"]["curve"]) == 6
+    assert (
+        len(load_file(parts)[1]["checkpoint"]["extra"]["curve"]) == 21
+    )  # with so few steps each is a point, and the start
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
@@ -90,9 +117,9 @@ def test_resumed_from_before_the_first_step(tmp_path, cell, monkeypatch):
     """A run that is killed before its first validation leaves the checkpoint of its start."""
     path = tmp_path / "lm"
     monkeypatch.setattr(char_lm.nn.utils, "clip_grad_norm_", lambda *_: sys.exit(9))
-    monkeypatch.setattr(char_lm.signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit):
         char_lm.main([*map(str, TINY), "--cell", cell, "--steps", "3", "--checkpoint", str(path)])
+    monkeypatch.undo()
     assert tg.load_checkpoint(path).step == 0
     lines, _ = train("--checkpoint", path, "--resume", "--steps", 3)
     assert lines[-1]["step"] == 3
@@ -108,7 +135,6 @@ def test_the_state_goes_from_window_to_window_until_the_text_begins_anew(monkeyp
         return forward(self, ids, state)
 
     monkeypatch.setattr(char_lm.CharLM, "forward", watched)
-    monkeypatch.setattr(char_lm.signal, "signal", lambda *_: None)
     arguments = ["--text", "hello", "--hidden", "4", "--batch", "8", "--seq", "430"]
     char_lm.main([*arguments, "--steps", "19"])
     assert known == ([False] + [True] * 8) * 2 + [False]
@@ -125,7 +151,6 @@ def test_0_clips_nothing():
 
 
 def test_a_run_goes_on_from_another_folder_and_keeps_its_out(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(char_lm.signal, "signal", lambda *_: None)
     (tmp_path / "there").mkdir()
     (tmp_path / "text").write_text("a text of some length. " * 50, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -194,10 +219,16 @@ def test_ctrl_c_ends_between_two_steps_and_loses_nothing(tmp_path, cell):
 def test_ctrl_c_saves_before_it_validates(tmp_path, monkeypatch):
     """So that who presses it twice, in the midst of a long validation, loses nothing either."""
 
-    def pressed_again(*_):
+    def pressed_again(model, streams):
+        if not pressed:
+            return 3.0  # of the validation at step 0
         raise KeyboardInterrupt
 
-    press = lambda *_: signal.raise_signal(signal.SIGINT)
+    def press(*_):
+        pressed.append(True)
+        signal.raise_signal(signal.SIGINT)
+
+    pressed = []
     monkeypatch.setattr(nn.utils, "clip_grad_norm_", press)
     monkeypatch.setattr(char_lm, "validate", pressed_again)
     arguments = ["--text", "hello", "--hidden", "8", "--checkpoint", str(tmp_path / "lm")]
@@ -286,7 +317,30 @@ def test_a_terminal_that_lacks_a_character_gets_another(tmp_path):
         (["--resume", "--checkpoint", "{trained}", "--batch", "9"], "--batch 9: the run in"),
         (["--resume", "--checkpoint", "{trained}", "--layers", "2"], "--layers 2: the run in"),
         (["--resume", "--checkpoint", "{trained}", "--seq", "9"], "--seq 9: the run in"),
-        (["--resume", "--checkpoint", "{trained}", "--text", "python-docs"], "of another text"),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--text", "python-docs"],
+            "has another text than",
+        ),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--val-fraction", "0.2"],
+            "--val-fraction 0.2: the",
+        ),
+        (["--resume", "--checkpoint", "{trained}", "--init-from", "x"], "leave one out"),
+        (["--keep-best"], "--keep-best needs --checkpoint"),
+        (["--lr-schedule", "cosin"], "--lr-schedule: invalid choice"),
+        (["--warmup", "-1"], "--warmup: -1 is not in"),
+        (["--val-fraction", "1"], "--val-fraction: 1 is not in"),
+        (["--val-fraction", "0"], "validation part has 0 characters"),
+        (["--text", "{trained}", "--encoding", "utf-9"], "encoding is 'utf-9', expected"),
+        (["--reset", "1.5"], "--reset: 1.5 is not in"),
+        (["--init-from", "no such file"], "cannot load 'no such file'"),
+        (["--init-from", "{trained}", "--hidden", "9"], "has 12; leave it out, as weights"),
+        (["sample", "--checkpoint", "{trained}", "--top-p", "1.5"], "top_p is 1.5, expected"),
+        (["sample", "--checkpoint", "{trained}", "--top-p", "-1"], "--top-p: -1 is not in"),
+        (["sample", "--checkpoint", "{trained}", "--best"], "has none; train with --keep-best"),
+        (["score", "--checkpoint", "{trained}"], "required: --text"),
+        (["score", "--checkpoint", "{trained}", "--text", "no such file"], "cannot read 'no such"),
+        (["score", "--checkpoint", "{trained}", "--text", "python-docs"], "is not one of the 20"),
     ],
 )
 def test_what_is_wrong_is_one_message_and_status_2(arguments, words, trained, capsys):
@@ -302,7 +356,7 @@ def test_a_checkpoint_of_something_else(tmp_path, capsys):
     tg.save_checkpoint(tmp_path / "other", tg.nn.Linear(2, 2))
     with pytest.raises(SystemExit):
         char_lm.main(["sample", "--checkpoint", str(tmp_path / "other")])
-    assert "other' is no checkpoint of char_lm" in capsys.readouterr().err
+    assert "other' is not a checkpoint of char_lm" in capsys.readouterr().err
 
 
 def test_an_lstm_writes(tmp_path):
@@ -319,8 +373,9 @@ def test_what_is_written_at_temperature_0_is_the_likeliest_after_all_before_it(c
     vocabulary = tg.data.Vocabulary("abcdefgh")
     model = char_lm.CharLM(8, cell, 16, 2, 0.5)
     for parameter in model.parameters():
-        parameter.data *= 4  # else it is one character all along
-    text = char_lm.sample(model, vocabulary, "cpu", "bac", 20, temperature=0.0)
+        with tg.no_grad():
+            parameter.mul_(4.0)  # else it is one character all along
+    text = char_lm.sample(model, vocabulary, "bac", 20, seed=0, temperature=0.0)
     assert text.startswith("bac")
     assert len(text) == 23
     assert model.training
@@ -336,7 +391,7 @@ def test_no_sample_from_a_model_that_diverged():
     with tg.no_grad():
         model.head.bias.fill_(math.nan)
     with pytest.raises(tg.Error, match="did the training diverge"):
-        char_lm.sample(model, vocabulary, "cpu", "a", 5)
+        char_lm.sample(model, vocabulary, "a", 5, seed=0)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
@@ -346,6 +401,452 @@ def test_validation_carries_the_state_over_all_windows(cell):
     model = char_lm.CharLM(3, cell, 4, 2, 0.5).double()
     short, long = (tg.data.TextStreams(text, vocabulary, 3, size) for size in (4, 32))
     assert (len(short), len(long)) == (8, 1)
-    expected = char_lm.validate(model, long, "cpu")
-    assert char_lm.validate(model, short, "cpu") == pytest.approx(expected, rel=1e-12)
+    expected = char_lm.validate(model, long)
+    assert char_lm.validate(model, short) == pytest.approx(expected, rel=1e-12)
     assert model.training
+
+
+# ---------------------------------------------------------------- one feature after the other
+
+SMALL = ("--text", "hello", "--hidden", 6, "--batch", 8, "--seq", 10, "--lr", 0.02)
+
+
+def json_lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def extra_of(path):
+    return tg.load_checkpoint(path).extra
+
+
+class TestTheFirstStep:
+    """A few streams begin anew in each window, so that beginnings are trained."""
+
+    @pytest.mark.parametrize("parts", [1, 2])
+    def test_a_stream_is_forgotten_whole_or_not_at_all(self, parts):
+        tg.manual_seed(0)
+        state = tuple(tg.ones(3, 2000, 4) * (part + 1.0) for part in range(parts))
+        forgotten = char_lm.forget(state if parts == 2 else state[0], 0.3)
+        shares = []
+        for part, given in zip(forgotten if parts == 2 else [forgotten], state, strict=True):
+            kept = part.numpy() == given.numpy()
+            assert (kept == kept[:1, :, :1]).all()
+            assert (part.numpy()[~kept] == 0).all()
+            shares.append(kept[0, :, 0])
+        assert (shares[0] == shares[-1]).all()
+        assert 0.65 < shares[0].mean() < 0.75
+
+    def test_without_a_share_nothing_is_drawn(self):
+        state, before = tg.ones(1, 4, 2), tg.random.default_generator.get_state()
+        assert char_lm.forget(state, 0.0) is state
+        assert char_lm.forget(None, 0.5) is None
+        after = tg.random.default_generator.get_state()
+        assert before.tolist() == after.tolist()
+
+    def test_training_meets_zero_states_after_the_first_window(self, monkeypatch):
+        met = []
+        forward = char_lm.CharLM.forward
+
+        def watched(self, ids, state=None):
+            if self.training and state is not None:
+                met.append((state.numpy() == 0).all((0, 2)))
+            return forward(self, ids, state)
+
+        monkeypatch.setattr(char_lm.CharLM, "forward", watched)
+        call(*SMALL, "--steps", 40, "--reset", 0.25)
+        assert 0.15 < np.mean(met) < 0.35  # 39 windows of 8 streams
+        met.clear()
+        call(*SMALL, "--steps", 40, "--reset", 0)
+        assert not np.any(met)
+
+
+class TestTheLearningRate:
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            ((), [1.0, 1.0, 1.0, 1.0, 1.0]),
+            (("--lr-schedule", "step"), [1.0, 1.0, 0.1, 0.01, 0.01]),
+            (("--lr-schedule", "cosine"), [1.0, 0.853553, 0.5, 0.146447, 0.000062]),
+            (("--warmup", 4), [0.25, 1.0, 1.0, 1.0, 1.0]),
+            (("--lr-schedule", "cosine", "--warmup", 50), [0.02, 0.52, 1.0, 0.5, 0.000987]),
+        ],
+    )
+    def test_at_five_steps_of_a_hundred(self, arguments, expected):
+        options = char_lm.parse(["--lr", "1", "--steps", "100", *map(str, arguments)])
+        rates = [char_lm.lr_at(step, options) for step in (0, 25, 50, 75, 99)]
+        assert rates == pytest.approx(expected, abs=2e-4)
+
+    def test_it_is_what_the_optimizer_takes(self, monkeypatch):
+        seen = []
+        step = char_lm.optim.Adam.step
+
+        def watched(self):
+            seen.append(self.param_groups[0]["lr"])
+            step(self)
+
+        monkeypatch.setattr(char_lm.optim.Adam, "step", watched)
+        call(*SMALL, "--steps", 4, "--lr", 8, "--warmup", 2, "--lr-schedule", "step")
+        assert seen == [4.0, 8.0, 8.0, pytest.approx(0.8)]
+
+
+def test_stopped_in_a_schedule_it_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    model = (*SMALL, "--steps", 12, "--lr-schedule", "cosine", "--warmup", 3, "--reset", 0.3)
+    call(*model, "--checkpoint", tmp_path / "whole")
+    clip, count = nn.utils.clip_grad_norm_, itertools.count(1)
+
+    def press_at_the_fifth(*arguments):
+        if next(count) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return clip(*arguments)
+
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", press_at_the_fifth)
+    handler = signal.getsignal(signal.SIGINT)
+    call(*model, "--checkpoint", tmp_path / "parts")
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert tg.load_checkpoint(tmp_path / "parts").step == 5
+    call("--resume", "--checkpoint", tmp_path / "parts")
+    assert state_of(tmp_path / "parts") == state_of(tmp_path / "whole")
+
+
+class TestKeepBest:
+    @pytest.fixture
+    def spoilt(self, tmp_path):
+        """Its learning rate destroys the model after the best validation."""
+        path = tmp_path / "lm"
+        call(*SMALL, "--steps", 6, "--val-every", 6, "--keep-best", "--checkpoint", path)
+        more = ("--steps", 12, "--lr", 50, "--clip", 0, "--json")
+        call("--resume", "--checkpoint", path, *more)
+        return path
+
+    def test_the_best_weights_stay(self, spoilt):
+        extra = extra_of(spoilt)
+        losses = [val_loss for _, _, val_loss in extra["curve"] if val_loss is not None]
+        assert extra["best"]["step"] == 6
+        assert extra["best"]["val_loss"] == min(losses) < losses[-1] - 0.1
+        model, vocabulary = char_lm.load_model(spoilt, best=True)
+        streams = tg.data.TextStreams(char_lm.HELLO * 500, vocabulary, 8, 10)
+        assert char_lm.validate(model, streams.split(0.1)[1]) == min(losses)
+
+    def test_samples_and_scores_take_them_if_asked(self, spoilt, capsys):
+        (spoilt.parent / "text").write_text(char_lm.HELLO, encoding="utf-8")
+        capsys.readouterr()
+        score = ("score", "--text", spoilt.parent / "text")
+        for what in (("sample", "--seed", 1), score):
+            outputs = []
+            for best in ((), ("--best",)):
+                call(*what, "--checkpoint", spoilt, *best)
+                outputs.append(capsys.readouterr().out)
+            assert outputs[0] != outputs[1]
+
+    def test_a_run_without_it_keeps_none(self, tmp_path):
+        call(*SMALL, "--steps", 2, "--checkpoint", tmp_path / "lm")
+        assert extra_of(tmp_path / "lm")["best"] is None
+
+
+def test_a_share_to_validate_on_and_an_encoding(tmp_path, capsys):
+    text = "die größte Höhe, süß und schön. " * 40
+    (tmp_path / "text").write_bytes(text.encode("latin-1"))
+    data = ("--text", tmp_path / "text", "--encoding", "latin-1", "--val-fraction", 0.25)
+    model = ("--hidden", 4, "--batch", 4, "--seq", 10, "--checkpoint", tmp_path / "lm")
+    call(*data, *model, "--steps", 1)
+    assert "1,280 characters, 18 distinct ones" in capsys.readouterr().out
+    assert extra_of(tmp_path / "lm")["streams"]["characters"] == 960
+    call("--resume", "--checkpoint", tmp_path / "lm", "--steps", 2)
+    call("score", "--checkpoint", tmp_path / "lm", *data[:4])
+    scored = [
+        line["character"] for line in map(json.loads, capsys.readouterr().out.splitlines()[-1280:])
+    ]
+    assert "".join(scored) == text
+
+
+class TestInitFrom:
+    def test_shared_characters_keep_their_weights(self, tmp_path, trained, capsys):
+        (tmp_path / "text").write_text("Zwei Wörter: hello world! " * 50, encoding="utf-8")
+        new = ("--text", tmp_path / "text", "--checkpoint", tmp_path / "new", "--lr", 0)
+        call("--init-from", trained[0], *new, "--steps", 1, "--batch", 2, "--seed", 5)
+        said = f"{trained[0]}: 10 characters keep their weights, 5 begin anew, 10 are left out"
+        assert said in capsys.readouterr().out
+        (model, chars), (old, old_chars) = map(char_lm.load_model, (tmp_path / "new", trained[0]))
+        assert np.array_equal(model.rnn.weight_hh_l0.numpy(), old.rnn.weight_hh_l0.numpy())
+        kept = 0
+        for character in chars:
+            i = chars.encode(character).item()
+            if character in old_chars:
+                j = old_chars.encode(character).item()
+                assert (model.rnn.weight_ih_l0[:, i] == old.rnn.weight_ih_l0[:, j]).all()
+                assert (model.head.weight[i] == old.head.weight[j]).all()
+                assert model.head.bias[i] == old.head.bias[j]
+                kept += 1
+            else:
+                column = model.rnn.weight_ih_l0[:, i].detach().numpy()
+                assert not (column[:, None] == old.rnn.weight_ih_l0.numpy()).all(0).any()
+        assert kept == 10
+
+    def test_it_begins_where_the_other_model_stands(self, tmp_path, trained, capsys):
+        call("--init-from", trained[0], "--text", "hello", "--steps", 1, "--batch", 8, "--seq", 10)
+        said = capsys.readouterr().out
+        loss = re.search(r"step 0/1: validation (\S+) nats", said)[1]
+        assert float(loss) == pytest.approx(trained[1][-1]["val_loss"], abs=1e-3)
+        assert "RNN(20, 12)" in said  # its sizes too
+
+
+def test_samples_differ_unless_a_seed_is_given(trained, capsys):
+    outputs = []
+    for _ in range(3):
+        call("sample", "--checkpoint", trained[0], "--length", 40)
+        outputs.append(capsys.readouterr())
+    assert len({output.out for output in outputs}) > 1
+    seed = re.search(r"--seed (\d+) writes this again", outputs[0].err)[1]
+    call("sample", "--checkpoint", trained[0], "--length", 40, "--seed", seed)
+    assert capsys.readouterr().out == outputs[0].out
+
+
+def test_a_tiny_nucleus_holds_the_likeliest_alone(trained, capsys):
+    texts = set()
+    for how in (
+        ("--top-p", 0.01, "--seed", 1),
+        ("--top-p", 0.01, "--seed", 2),
+        ("--temperature", 0),
+    ):
+        call("sample", "--checkpoint", trained[0], "--length", 40, *how)
+        texts.add(capsys.readouterr().out)
+    assert len(texts) == 1
+
+
+class TestScore:
+    @pytest.fixture
+    def text(self, tmp_path):
+        path = tmp_path / "text"
+        path.write_text(char_lm.HELLO[:-1] * 40, encoding="utf-8")  # 2,720 characters
+        return path
+
+    def test_json_has_the_bits_of_each_character(self, trained, text, capsys):
+        call("score", "--checkpoint", trained[0], "--text", text)
+        captured = capsys.readouterr()
+        lines = [json.loads(line) for line in captured.out.splitlines()]
+        assert "".join(line["character"] for line in lines) == text.read_text(encoding="utf-8")
+        model, vocabulary = char_lm.load_model(trained[0])
+        ids = vocabulary.encode(text.read_text(encoding="utf-8"))
+        logits, _ = model(ids[:-1])
+        chances = logits.softmax(-1).take_along_dim(ids[1:, None], 1)[:, 0]
+        expected = -np.log2(chances.detach().numpy())
+        assert lines[0]["bits"] is None
+        assert [line["bits"] for line in lines[1:]] == pytest.approx(expected.tolist(), rel=1e-4)
+        average = expected.mean()
+        said = re.search(
+            r"2,719 characters after the first: (\S+) bits .* perplexity (\S+)", captured.err
+        )
+        assert float(said[1]) == pytest.approx(average, abs=1e-3)
+        assert float(said[2]) == pytest.approx(2**average, abs=0.1)
+
+    def test_in_colour_on_a_terminal(self, trained, text, capsys, monkeypatch):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        call("score", "--checkpoint", trained[0], "--text", text)
+        coloured = capsys.readouterr().out.splitlines()[-1]
+        assert coloured.count("\x1b[0m") == 2720
+        plain = re.sub(r"\x1b\[[\d;]*m", "", coloured)
+        assert plain == text.read_text(encoding="utf-8")
+
+    def test_no_color_is_respected(self, trained, text, capsys, monkeypatch):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("NO_COLOR", "1")
+        call("score", "--checkpoint", trained[0], "--text", text)
+        assert len(json_lines(capsys)) == 2720
+
+    def test_what_surprises_more_has_another_colour_and_nothing_steers_the_terminal(self):
+        colours = [char_lm.coloured("x", bits) for bits in (0, 0.9, 1, 2, 4, 8, 99, math.inf)]
+        assert len(set(colours)) == 5
+        assert char_lm.coloured("\x1b", 0.0) == "\x1b[2m\\x1b\x1b[0m"
+        assert char_lm.coloured("\n", 0.0).endswith("\\n\x1b[0m\n")
+
+
+class TestTheCurve:
+    @pytest.mark.parametrize("steps", [60, 130])
+    def test_it_has_the_start_and_fifty_points_at_least(self, tmp_path, steps):
+        path = tmp_path / "lm"
+        call(*SMALL, "--steps", steps, "--val-every", 50, "--checkpoint", path)
+        points = extra_of(path)["curve"]
+        steps_seen = [step for step, _, _ in points]
+        assert steps_seen == sorted(set(steps_seen))
+        assert (steps_seen[0], steps_seen[-1]) == (0, steps)
+        assert sum(train_loss is not None for _, train_loss, _ in points) >= 50
+        assert points[0][1] is None
+        assert points[0][2] == pytest.approx(math.log(20), abs=0.3)
+
+    def test_its_picture_has_titles_and_every_point(self, tmp_path, monkeypatch):
+        figure = pytest.importorskip("matplotlib.figure")
+        drawn = []
+        monkeypatch.setattr(figure.Figure, "savefig", lambda self, path: drawn.append(self))
+        call(*SMALL, "--steps", 60, "--val-every", 30, "--out", tmp_path)
+        (axes,) = drawn[0].axes
+        assert axes.get_title() == "RNN of 6 learns to spell: hello"
+        assert axes.get_xlabel() == "step"
+        assert axes.get_ylabel() == "loss (nats per character)"
+        training, validation = (list(line.get_xdata()) for line in axes.lines)
+        assert training == [*range(1, 61)]
+        assert validation == [0, 30, 60]
+
+
+class TestProgress:
+    """The clock is the test's own."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch):
+        seconds = itertools.count(0, 2)
+        monkeypatch.setattr(char_lm, "clock", lambda: next(seconds))
+
+    @pytest.mark.parametrize("bar", [True, False])
+    def test_without_a_terminal_there_is_a_line_every_ten_seconds(self, bar, monkeypatch, capsys):
+        if not bar:
+            monkeypatch.setattr(char_lm, "tqdm", None)
+        call(*SMALL, "--steps", 40, "--val-every", 40, "--json")
+        captured = capsys.readouterr()
+        said = re.findall(r"^step (\d+)/40: loss \d\.\d{3}, (\d+) s to go$", captured.err, re.M)
+        assert 4 <= len(said) <= 10  # the clock ticks once or a few times a step
+        assert len(captured.out.splitlines()) == 1
+
+    def test_the_bar_counts_steps(self, monkeypatch, capsys):
+        bars = []
+
+        class Bar:
+            disable = False
+            write = staticmethod(lambda text, file: print(text, file=file))
+
+            def __init__(self, total, initial, unit, disable):
+                self.settings, self.count = (total, initial, unit, disable), 0
+                bars.append(self)
+
+            def update(self):
+                self.count += 1
+
+            set_postfix_str = close = lambda self, *_, **__: None
+
+        monkeypatch.setattr(char_lm, "tqdm", Bar)
+        call(*SMALL, "--steps", 30)
+        assert [(bar.settings, bar.count) for bar in bars] == [((30, 0, "step", None), 30)]
+        assert "s to go" not in capsys.readouterr().out
+
+
+class TestNothingIsOverwritten:
+    TEXT = "a text that nobody wants to lose. " * 40
+
+    def refused(self, folder, capsys, words, *arguments):
+        def tree():
+            return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+        before = tree()
+        with pytest.raises(SystemExit) as exited:
+            call(*arguments, "--steps", 1, "--batch", 4, "--seq", 10, "--hidden", 4)
+        assert exited.value.code == 2
+        stdout, stderr = capsys.readouterr()
+        assert words in stderr and "are one file" in stderr
+        assert stdout == ""
+        assert tree() == before
+
+    @pytest.mark.parametrize("link", ["the path", "another path", "symlink", "hard link"])
+    def test_the_text_by_any_path(self, link, tmp_path, capsys, monkeypatch):
+        text, other = tmp_path / "text", tmp_path / "other"
+        text.write_text(self.TEXT, encoding="utf-8")
+        if link == "the path":
+            other = text
+        elif link == "another path":
+            monkeypatch.chdir(tmp_path)
+            other = "../" + tmp_path.name + "/text"
+        elif link == "symlink":
+            other.symlink_to(text)
+        else:
+            os.link(text, other)
+        words = "--checkpoint and --text"
+        self.refused(tmp_path, capsys, words, "--text", text, "--checkpoint", other)
+
+    def test_the_text_by_what_out_holds(self, tmp_path, capsys):
+        for name in ("sample.txt", "loss.png"):
+            text = tmp_path / name
+            text.write_text(self.TEXT, encoding="utf-8")
+            self.refused(tmp_path, capsys, "of --out", "--text", text, "--out", tmp_path)
+
+    def test_the_checkpoint_by_what_out_holds(self, tmp_path, capsys):
+        path = tmp_path / "sample.txt"
+        words = "--checkpoint and the sample of --out"
+        self.refused(
+            tmp_path, capsys, words, "--text", "hello", "--checkpoint", path, "--out", tmp_path
+        )
+
+    def test_the_checkpoint_to_begin_with(self, tmp_path, trained, capsys):
+        path = tmp_path / "lm"
+        path.write_bytes(trained[0].read_bytes())
+        words = "--checkpoint and --init-from"
+        same = ("--init-from", path, "--checkpoint", path, "--text", "hello")
+        with pytest.raises(SystemExit):
+            call(*same)
+        assert words in capsys.readouterr().err
+        assert path.read_bytes() == trained[0].read_bytes()
+
+    def test_the_text_when_resuming(self, tmp_path, capsys):
+        text, path = tmp_path / "text", tmp_path / "lm"
+        text.write_text(self.TEXT, encoding="utf-8")
+        size = ("--batch", 4, "--seq", 10, "--hidden", 4)
+        call("--text", text, "--checkpoint", path, "--steps", 1, *size)
+        capsys.readouterr()
+        text.rename(tmp_path / "sample.txt")
+        moved = ("--resume", "--checkpoint", path, "--text", tmp_path / "sample.txt")
+        self.refused(tmp_path, capsys, "--text", *moved, "--out", tmp_path)
+
+
+class TestAnotherText:
+    @pytest.fixture
+    def run(self, tmp_path):
+        text = tmp_path / "text"
+        text.write_text("a text of some length. " * 50, encoding="utf-8")
+        size = ("--hidden", 4, "--batch", 4, "--seq", 10)
+        call(*size, "--text", text, "--steps", 2, "--checkpoint", tmp_path / "lm")
+        return tmp_path
+
+    def error_of(self, run, capsys, *arguments):
+        before = (run / "lm").read_bytes()
+        with pytest.raises(SystemExit) as exited:
+            call("--resume", "--checkpoint", run / "lm", "--steps", 3, *arguments)
+        assert exited.value.code == 2
+        assert (run / "lm").read_bytes() == before
+        return capsys.readouterr().err.splitlines()[-1]
+
+    def test_that_moved_is_found_by_its_new_path(self, run, capsys):
+        (run / "text").rename(run / "moved")
+        error = self.error_of(run, capsys)
+        assert "No such file" in error and "if the text has moved, add --text NEWPATH" in error
+        call("--resume", "--checkpoint", run / "lm", "--steps", 3, "--text", run / "moved")
+        assert tg.load_checkpoint(run / "lm").step == 3
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda text: text + "!",  # another character
+            lambda text: text[:-1],  # shorter
+            lambda text: text.swapcase(),  # as long
+            lambda text: text[:20],  # shorter than a window
+            lambda text: "",
+        ],
+    )
+    def test_that_changed_says_how_to_go_on(self, change, run, capsys):
+        text = run / "text"
+        text.write_text(change(text.read_text(encoding="utf-8")), encoding="utf-8")
+        error = self.error_of(run, capsys)
+        assert "--text PATH names its own" in error
+        assert f"--init-from {run / 'lm'} --checkpoint NEWPATH goes on with this one" in error
+
+    def test_that_is_in_another_encoding(self, run, capsys):
+        error = self.error_of(run, capsys, "--encoding", "utf-16")
+        assert "--text PATH names its own" in error
+
+
+def test_a_checkpoint_of_the_first_version_goes_on_as_it_began(tmp_path, capsys):
+    """Written at step 6 by the program of version 0.1, whose losses afterwards were these."""
+    old = Path(__file__).with_name("char_lm_0.1.safetensors")
+    (tmp_path / "lm").write_bytes(old.read_bytes())
+    more = ("--steps", 12, "--val-every", 3, "--json")
+    call("--resume", "--checkpoint", tmp_path / "lm", *more)
+    lines = json_lines(capsys)
+    assert [line["train_loss"] for line in lines] == pytest.approx([2.97512404, 2.94503039])
+    assert [line["val_loss"] for line in lines] == pytest.approx([2.88520093, 2.83895491])
+    call("sample", "--checkpoint", tmp_path / "lm", "--length", 3)

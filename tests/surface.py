@@ -106,6 +106,7 @@ IN_WORDS: dict[str, str] = {
         __getitem__ __setitem__ __len__ __iter__ __bool__ __float__ __int__ __index__ __hash__
         __deepcopy__ __repr__ __dlpack_device__ __array_namespace__
         equal new_full new_ones new_zeros repeat t
+        bernoulli_ detach_ expand_as is_cuda masked_fill_ new new_empty normal_ uniform_ view_as
     """,
     # One base class, and the one that others than us raise nowhere; then PyTorch's rule.
     "tg": "Error CheckpointError long double float int inference_mode randn_like equal",

@@ -1198,6 +1198,36 @@ x.sub_(None)
     DTypeError: sub_: got None, expected a Tensor or a number
 x.detach().clamp_()
     OptionError: clamp_: min and max are both None
+x.uniform_()
+    GraphError: uniform_: a leaf that requires grad
+x.detach().uniform_(2.0, 1.0)
+    OptionError: uniform_: from 2.0 to 1.0, expected from <= to
+x.detach().uniform_("a")
+    DTypeError: uniform_: from_ is 'a', expected a number
+two.uniform_()
+    DTypeError: uniform_: got int64 of shape (2,), expected floats
+two.normal_()
+    DTypeError: normal_: got int64 of shape (2,), expected floats
+x.detach().normal_(0.0, -1.0)
+    OptionError: normal_: std is -1.0
+x.detach().bernoulli_(1.5)
+    OptionError: bernoulli_: p is 1.5, expected numbers from 0 to 1
+x.detach().bernoulli_(tg.ones(5))
+    ShapeError: bernoulli_
+x.detach().bernoulli_(generator=3)
+    DTypeError: bernoulli_: generator is int, expected a tg.Generator
+x.detach().masked_fill_(x, 0.0)
+    DTypeError: masked_fill_: mask is float32
+x.view_as(3)
+    DTypeError: view_as: other is int, expected a Tensor
+x.expand_as((4, 2, 3))
+    DTypeError: expand_as: other is tuple, expected a Tensor
+x.new(-1)
+    ShapeError: new: negative dimensions
+x.new_empty("a")
+    DTypeError: new_empty: got ('a',), expected integers
+x[0].detach_()
+    GraphError: detach_: this is a view ... x.detach()
 """
 
 FUNCTIONS = """

@@ -5,7 +5,7 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 """
 
 # Before `creation`: type checkers take a later import of the module for what `tg.tensor` is.
-from .tensor import Tensor, device, float32, float64, int32, int64
+from .tensor import Tensor, float32, float64, int32, int64
 from .tensor import bool_ as bool
 from .tensor import float32 as float
 from .tensor import float64 as double
@@ -14,6 +14,7 @@ from .tensor import int64 as long
 
 # isort: split
 from . import array_api, autograd, creation, cuda, data, functions, nn, optim, sampling, utils
+from .backend.device import device
 from .checkpoint import load, load_checkpoint, save, save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled

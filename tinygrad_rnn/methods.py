@@ -430,6 +430,16 @@ class Methods(Value):
         """Repeated, without a copy, to a larger shape."""
         return ops.broadcast_to(self, sizes_of("broadcast_to", shape))
 
+    def view_as(self, other: Any) -> Self:
+        """The same elements in the shape of another tensor."""
+        errors.check_type("view_as", Value, "a Tensor", other=other)
+        return self.reshape(other.shape)
+
+    def expand_as(self, other: Any) -> Self:
+        """Repeated, without a copy, to the shape of another tensor."""
+        errors.check_type("expand_as", Value, "a Tensor", other=other)
+        return self.expand(other.shape)
+
     def expand(self, *sizes: Any) -> Self:
         """As :meth:`broadcast_to`; -1 keeps a size."""
         wanted = sizes_of("expand", sizes)

@@ -6,9 +6,9 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from .backend.device import device as make_device
+from .engine.node import Value, wrap
 from .errors import DTypeError, check_integers, check_type
-from .tensor import Tensor
-from .tensor import device as make_device
 
 _generators: WeakValueDictionary[int, "Generator"] = WeakValueDictionary()  # all that there are
 
@@ -43,18 +43,19 @@ class Generator:
         self._numpy = np.random.Generator(np.random.PCG64(int(seed)))
         return self
 
-    def get_state(self) -> Tensor:
+    def get_state(self) -> Any:
         """The state, as six 64-bit integers."""
         state: Any = self.numpy.bit_generator.state
         words = [word for n in state["state"].values() for word in divmod(n, 1 << 64)]
         words += [state["has_uint32"], state["uinteger"]]
-        return Tensor(np.array(words, np.uint64).view(np.int64))
+        return wrap(np.array(words, np.uint64).view(np.int64))
 
-    def set_state(self, state: Tensor) -> "Generator":
+    def set_state(self, state: Any) -> "Generator":
         """Go on from a state that :meth:`get_state` gave."""
-        if not isinstance(state, Tensor) or state.shape != (6,) or state.dtype != np.int64:
+        array = state.array if isinstance(state, Value) else None
+        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != ((6,), np.int64):
             raise DTypeError("set_state: expected the int64 tensor of 6 that get_state() gives")
-        a, b, c, d, has, half = map(int, state.numpy().view(np.uint64))
+        a, b, c, d, has, half = map(int, array.view(np.uint64))
         words = {"state": a << 64 | b, "inc": c << 64 | d}
         source: Any = self.numpy.bit_generator
         source.state |= {"state": words, "has_uint32": has, "uinteger": half}

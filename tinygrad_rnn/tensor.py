@@ -10,6 +10,7 @@ import numpy as np
 
 from . import ops
 from .backend import backend_of, backends, find, libraries
+from .backend.device import device
 from .backend.standard import numpy_dtype
 from .engine.mode import is_grad_enabled
 
@@ -21,6 +22,7 @@ from .engine.node import (
     assign,
     births,
     check_fits,
+    check_no_leaf,
     check_view,
     check_writable,
     replace_array,
@@ -31,35 +33,15 @@ from .engine.node import (
 # fmt: on
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
-from .errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
+from .errors import DTypeError, GraphError, OptionError, ShapeError
+
+# isort: split
+from .errors import check_numbers, check_type, described
 from .methods import Bool, Float, Int, named, sizes_of
+from .random import Generator, host
 from .selection import Selection
 
 float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
-
-
-class device(str):
-    """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as torch.device."""
-
-    def __new__(cls, type: Any, index: int | None = None) -> Self:
-        """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
-        name = str(type) if index is None else f"{type}:{index}"
-        kind, _, number = name.partition(":")
-        numbered = kind == "cuda" or hasattr(libraries.get(kind), "device_of")
-        if kind not in libraries or (number and not (numbered and number.isdecimal())):
-            raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
-        return super().__new__(cls, f"{kind}:{int(number or 0)}" if numbered else name)
-
-    @property
-    def index(self) -> int | None:  # type: ignore[override]
-        """The number of the GPU, None for the CPU."""
-        return int(self.partition(":")[2]) if ":" in self else None
-
-    # fmt: off
-    @property
-    def type(self) -> str: "``cpu`` or ``cuda``."; return self.partition(":")[0]
-    def __repr__(self) -> str: return f"device({str(self)!r})"
-    # fmt: on
 
 
 def plain(value: Any, name: str) -> Any:
@@ -192,6 +174,8 @@ class Tensor(Selection):
     @property
     def device(self) -> device: "Where it lives."; return device(backend_of(self.array).name)
     @property
+    def is_cuda(self) -> Bool: "Whether it lives on a GPU."; return self.device.type == "cuda"
+    @property
     def is_leaf(self) -> Bool: "Whether no recorded operation made it."; return self.node is None
     @property
     def grad_fn(self) -> Node | None: "The recorded operation that made it."; return self.node
@@ -231,6 +215,17 @@ class Tensor(Selection):
     def detach(self) -> Self:
         """The same memory, outside of the graph."""
         return wrap(self.array, None, self.version)
+
+    def detach_(self) -> Self:
+        """Leave the graph: a leaf that does not require grad, with the same memory.
+
+        Not for views, which are parts of another tensor's memory: use :meth:`detach`.
+        """
+        if self.epoch is not None:
+            raise GraphError("detach_: this is a view; use x = x.detach()")
+        self.node = self.hooks = None
+        self.needs_grad = False
+        return self
 
     def __len__(self) -> Int:
         if not self.ndim:
@@ -379,6 +374,18 @@ class Tensor(Selection):
 
     # fmt: on
 
+    def new(self, *data: Any) -> Self:
+        """A tensor of this dtype and place: of a list or an array, or zeros in a shape."""
+        if not data:
+            return self.new_zeros(0)
+        if len(data) > 1 or isinstance(data[0], Int | tuple):
+            return self.new_zeros(*data)
+        return self._from_host(np.array(on_host(data[0], "new"), self.dtype))
+
+    def new_empty(self, *size: Any, **how: Any) -> Self:
+        """As :meth:`new_zeros`; PyTorch does not define what is in it."""
+        return self.new_zeros(*size, **how)
+
     def new_zeros(self, *size: Any, **how: Any) -> Self:
         """Zeros in a shape, in this tensor's dtype and place."""
         return self.new_full(sizes_of("new_zeros", size), 0, **how)
@@ -462,6 +469,53 @@ class Tensor(Selection):
         given = other.to(self.device) if isinstance(other, Tensor) else other
         return self._write("copy_", ..., given)
 
+    def masked_fill_(self, mask: Any, value: Any) -> Self:
+        """In place, ``value`` where ``mask``."""
+        return self._into("masked_fill_", type(self).masked_fill, mask, value)
+
+    def uniform_(
+        self, from_: Float = 0.0, to: Float = 1.0, generator: Generator | None = None
+    ) -> Self:
+        """In place, drawn from the uniform distribution over [from_, to)."""
+        self._check_fill("uniform_", "f")
+        check_numbers("uniform_", from_=from_, to=to)
+        if not from_ <= to:
+            raise OptionError(f"uniform_: from {from_} to {to}, expected from <= to")
+        return self._fill_with(
+            "uniform_", host("uniform_", generator).uniform(from_, to, self.shape)
+        )
+
+    def normal_(
+        self, mean: Float = 0.0, std: Float = 1.0, generator: Generator | None = None
+    ) -> Self:
+        """In place, drawn from the normal distribution."""
+        self._check_fill("normal_", "f")
+        check_numbers("normal_", mean=mean)
+        check_numbers("normal_", 0.0, std=std)
+        return self._fill_with("normal_", host("normal_", generator).normal(mean, std, self.shape))
+
+    def bernoulli_(self, p: Any = 0.5, generator: Generator | None = None) -> Self:
+        """In place, 1 with probability ``p``, a number or a tensor that broadcasts, else 0."""
+        self._check_fill("bernoulli_", "biuf")
+        odds = p if isinstance(p, Tensor) else wrap(np.asarray(p))
+        if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
+            raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
+        each = on_host(odds.expand(self.shape))
+        return self._fill_with(
+            "bernoulli_", host("bernoulli_", generator).random(self.shape) < each
+        )
+
+    def _check_fill(self, name: str, kinds: str) -> None:
+        """Raise if random numbers cannot be written here, before they are drawn."""
+        if self.dtype.kind not in kinds:
+            raise DTypeError(f"{name}: got {described(self)}, expected floats")
+        check_writable(self.array, name)
+        if is_grad_enabled():
+            check_no_leaf(self, name)
+
+    def _fill_with(self, name: str, drawn: np.ndarray) -> Self:
+        return self._write(name, ..., self._from_host(drawn.astype(self.dtype)))
+
     def __getitem__(self, index: Any) -> Self:
         place = plain_index("getitem", index, self.requires_grad)
         out: Self = ops.getitem(self, place)
@@ -537,7 +591,9 @@ def as_dtype(dtype: Any, name: str) -> Any:
 
 
 # As in `methods`.
-for name in ["add_", "sub_", "mul_", "div_", "clamp_", "fill_", "copy_", "new_full"]:
+for name in ["add_", "sub_", "mul_", "div_", "clamp_", "fill_", "copy_", "masked_fill_"]:
+    setattr(Tensor, name, named(vars(Tensor)[name]))
+for name in ["bernoulli_", "new", "new_empty", "new_full"]:
     setattr(Tensor, name, named(vars(Tensor)[name]))
 
 Value.kind = Tensor

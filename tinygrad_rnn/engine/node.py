@@ -179,14 +179,20 @@ def replace_array(target: Value, array: Any, version: list[int]) -> None:
     target.epoch = target.source = None
 
 
-def assign(target: Value, result: Value, name: str) -> None:
-    """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
-    recorded = result.node is not None
-    if recorded and target.node is None and target.needs_grad:
+def check_no_leaf(target: Value, name: str) -> None:
+    """Raise if a value that is to be changed while recording is a leaf that requires grad."""
+    if target.node is None and target.needs_grad:
         raise GraphError(
             f"{name}: a leaf that requires grad cannot be changed in place while recording; "
             "do it inside `with no_grad():`"
         )
+
+
+def assign(target: Value, result: Value, name: str) -> None:
+    """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
+    recorded = result.node is not None
+    if recorded:
+        check_no_leaf(target, name)
     check_fits(target, result, name)
     backend_of(target.array).assign(target.array, ..., result.array)
     target.version[0] += 1

@@ -49,14 +49,16 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = No
     _check("uniform_", tensor, a=a, b=b)
     if not a <= b:
         raise OptionError(f"uniform_: from a={a} to b={b}, expected a <= b")
-    return _write(tensor, host("uniform_", generator).uniform(a, b, tensor.shape))
+    tensor.detach().uniform_(a, b, generator)
+    return tensor
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None) -> Tensor:
     """Normal."""
     _check("normal_", tensor, mean=mean)
     check.numbers("normal_", 0, std=std)
-    return _write(tensor, host("normal_", generator).normal(mean, std, tensor.shape))
+    tensor.detach().normal_(mean, std, generator)
+    return tensor
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

@@ -1,9 +1,12 @@
 """How the tests run the examples: as a user does, and as modules where a process would be slow."""
 
 import importlib.util
+import io
+import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -25,7 +28,7 @@ def run(script, *arguments, **more):
         capture_output=True,
         encoding="utf-8",
         env=environment(**more),
-        timeout=300,
+        timeout=120,
     )
 
 
@@ -34,3 +37,15 @@ def module(script):
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     return loaded
+
+
+def _text_file():
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+
+
+def json_of(main, *arguments):
+    """What ``main`` writes with --json: the objects of its lines, and what it says beside."""
+    with redirect_stdout(_text_file()) as stdout, redirect_stderr(_text_file()) as stderr:
+        main([*map(str, arguments), "--json"])
+    lines, said = (file.buffer.getvalue().decode() for file in (stdout, stderr))
+    return [json.loads(line) for line in lines.splitlines()], said

@@ -3,7 +3,6 @@
 Most tests run its ``main`` inside this process, which is faster than what a user does.
 """
 
-import io
 import itertools
 import json
 import math
@@ -12,12 +11,11 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import command, environment, module, run
+from scripts import command, environment, json_of, module, run
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -31,16 +29,8 @@ def call(*arguments):
     char_lm.main([*map(str, arguments)])
 
 
-def text_file():
-    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-
-
 def train(*arguments):
-    """The objects of its JSON lines, and what it said beside."""
-    with redirect_stdout(text_file()) as stdout, redirect_stderr(text_file()) as stderr:
-        call(*arguments, "--json")
-    lines, said = (file.buffer.getvalue().decode() for file in (stdout, stderr))
-    return [json.loads(line) for line in lines.splitlines()], said
+    return json_of(char_lm.main, *arguments)
 
 
 def state_of(path):

@@ -89,6 +89,9 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         _check_range("TensorDataset", index, len(self))
         return tuple([given[index] for given in self.tensors])
 
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        return map(self.__getitem__, range(len(self)))
+
 
 class Subset(Dataset[Sample]):
     """The samples of a data set that a sequence of indices names, in its order.
@@ -108,6 +111,9 @@ class Subset(Dataset[Sample]):
     def __getitem__(self, index: Any) -> Sample:
         _check_range("Subset", index, len(self))
         return self.dataset[_as_index(self.indices[index])]
+
+    def __iter__(self) -> Iterator[Sample]:
+        return map(self.__getitem__, range(len(self)))
 
 
 def random_split(

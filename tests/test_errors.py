@@ -1233,6 +1233,8 @@ x - "a"
     DTypeError: subtract
 None * x
     DTypeError: multiply
+x.div(2.0, rounding_mode="up")
+    OptionError: div: rounding_mode is 'up', expected 'floor' or 'trunc'
 x / [1.0]
     DTypeError: div ... got a list, expected a Tensor or a number
 x ** "a"

@@ -153,3 +153,18 @@ def test_detach_in_place_of_a_view_is_an_error():
 
 def test_is_cuda():
     assert not tg.ones(1).is_cuda
+
+
+@given(
+    dividends=st.lists(st.integers(-100, 100), min_size=1, max_size=8),
+    divisor=st.integers(-12, 12).filter(bool),
+    dtype=st.sampled_from(["int64", "float32"]),
+)
+def test_div_rounds_as_asked(dividends, divisor, dtype):
+    x = tg.tensor(dividends, dtype=dtype)
+    floor = tg.div(x, divisor, rounding_mode="floor")
+    assert floor.tolist() == [a // divisor for a in dividends]
+    toward_0 = x.div(divisor, rounding_mode="trunc")
+    assert toward_0.tolist() == [int(a / divisor) for a in dividends]
+    assert floor.dtype == toward_0.dtype == dtype
+    assert tg.div(x, divisor).dtype != "int64"

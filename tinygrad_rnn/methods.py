@@ -122,7 +122,6 @@ class Methods(Value):
     def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
     def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)
     def mul(self, other: Operand) -> Self: "x * other."; return ops.multiply(self, other)
-    def div(self, other: Operand) -> Self: "x / other."; return ops.divide(self, other)
     def maximum(self, other: Operand) -> Self: "The larger one."; return ops.maximum(self, other)
     def minimum(self, other: Operand) -> Self: "The smaller one."; return ops.minimum(self, other)
     def remainder(self, other: Operand) -> Self: "x % other."; return ops.remainder(self, other)
@@ -159,6 +158,17 @@ class Methods(Value):
     def logical_not(self) -> Self: "Where 0 or false."; return ops.logical_not(self)
     def clone(self) -> Self: "A copy, in the graph."; return ops.clone(self)
 
+    def div(self, other: Operand, *, rounding_mode: str | None = None) -> Self:
+        """x / other; as it is, rounded down (``"floor"``) or towards 0 (``"trunc"``)."""
+        if rounding_mode is None:
+            return ops.divide(self, other)
+        errors.check_choice("div", ("floor", "trunc"), rounding_mode=rounding_mode)
+        down: Any = self.floor_divide(other)
+        if rounding_mode == "floor":
+            return down
+        is_rounded_away = (down < 0) & (down * other != self)
+        return ops.where(is_rounded_away, down + 1, down)
+
     def pow(self, exponent: Operand) -> Self:
         """x ** exponent."""
         if isinstance(exponent, np.generic):
@@ -192,7 +202,8 @@ class Methods(Value):
         """``value`` where ``mask``, else itself."""
         return ops.where(mask_of("masked_fill", "mask", mask), value, self)
 
-    __add__, __sub__, __mul__, __truediv__ = add, sub, mul, div
+    __add__, __sub__, __mul__ = add, sub, mul
+    def __truediv__(self, other: Operand) -> Self: return ops.divide(self, other)
     def __floordiv__(self, other: Any) -> Any: return ops.floor_divide(self, other)
     def __mod__(self, other: Any) -> Any: return ops.remainder(self, other)
     def __pow__(self, other: Any) -> Any: return self.pow(other)

@@ -30,6 +30,7 @@ SURFACE: dict[str, dict[str, str]] = {
     "tg: tensors": {
         "tg": """
             tensor as_tensor from_numpy FloatTensor set_default_dtype float32 float64 int32 int64 bool
+            BoolTensor DoubleTensor IntTensor LongTensor int8 int16 uint8 uint16 uint32 uint64
             zeros ones full empty arange linspace eye zeros_like ones_like full_like rand randn randint
             randperm multinomial manual_seed Generator device Tensor from_dlpack cuda
         """,

@@ -24,6 +24,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 # Lowest first; what stands together may import each other, as long as no circle comes of it.
 LAYERS = (
     ("errors",),
+    ("left_out",),
     ("tree",),
     ("serialization",),
     ("backend",),

@@ -931,6 +931,16 @@ tg.multinomial([1.0, 2.0], 1)
     DTypeError: multinomial ... list
 tg.FloatTensor("a")
     DTypeError: FloatTensor: the data is of <U1
+tg.FloatTensor(2, 3)
+    DTypeError: FloatTensor: got 2, 3, expected a list or an array; tg.empty(2, 3) takes sizes
+tg.LongTensor(3)
+    DTypeError: LongTensor: got 3, expected a list or an array; tg.empty(3) takes sizes
+tg.IntTensor()
+    DTypeError: IntTensor: got nothing, expected a list
+tg.DoubleTensor(None)
+    DTypeError: DoubleTensor: the data is of object, expected numbers
+tg.BoolTensor([[1], [1, 2]])
+    ShapeError: BoolTensor: the data is ragged
 tg.Tensor([1.0])
     DTypeError: Tensor: got list, expected an array: tg.tensor(data)
 tg.zeros_like([1.0])

@@ -1,5 +1,6 @@
 """The functions made of several ops: what NumPy gives, and the slope of that."""
 
+import itertools
 import math
 
 import numpy as np
@@ -200,6 +201,41 @@ def test_what_pytorch_gives(name, library):
     found = call(lib, lib.arange(7.0, 13.0, dtype=lib.float64).reshape(2, 3))
     found = found if isinstance(found, str) else found.tolist()
     assert found == (pytest.approx(wanted, rel=1e-14) if isinstance(wanted, float) else wanted)
+
+
+TOTALS = {  # a total of integers has the dtype that was asked for, and wraps around there
+    "sum": lambda lib, x, dtype: x.sum(dtype=dtype),
+    "sum of a dim": lambda lib, x, dtype: lib.sum(x, 0, keepdim=True, dtype=dtype),
+    "prod": lambda lib, x, dtype: x.prod(dtype=dtype),
+    "prod of a dim": lambda lib, x, dtype: x.prod(0, dtype=dtype),
+    "prod of nothing": lambda lib, x, dtype: x[:0].prod(dtype=dtype),
+    "cumsum": lambda lib, x, dtype: x.cumsum(0, dtype=dtype),
+    "cumprod": lambda lib, x, dtype: x.cumprod(0, dtype=dtype),
+    "mean": lambda lib, x, dtype: x.mean(dtype=dtype),
+}
+
+
+@pytest.mark.parametrize("name", TOTALS)
+@pytest.mark.parametrize("library", ["tg", pytest.param("torch", marks=pytest.mark.parity)])
+def test_totals_have_the_dtype_asked_for(name, library):
+    """As PyTorch's: by itself a total of integers, of any width, and of bools is int64."""
+    lib = tg if library == "tg" else pytest.importorskip("torch")
+    functions = {"sum": np.sum, "prod": np.prod, "mean": np.mean}
+    functions |= {"cumsum": np.cumsum, "cumprod": np.cumprod}
+    values = np.array([3, 100, 0, 2][: 0 if name == "prod of nothing" else 4])
+    dtypes = [None, "bool", "uint8", "int8", "int32", "int64", "float64"]
+    for kind, asked in itertools.product(["int64", "int32", "uint8", "bool", "float32"], dtypes):
+        dtype = asked or ("float32" if kind == "float32" else "int64")
+        if (name == "mean" and "float" not in dtype) or (
+            name in ("cumsum", "cumprod") and dtype == "bool"
+        ):
+            continue  # refused
+        x = lib.tensor(values).to(getattr(lib, kind))
+        found = TOTALS[name](lib, x, asked and getattr(lib, asked))
+        wanted = values.astype(kind).astype(dtype)
+        wanted = functions[name.split()[0]](wanted, dtype=dtype, axis=0)
+        assert str(found.dtype).split(".")[-1] == dtype, (kind, asked)
+        assert np.array(found.tolist()).astype(dtype).flatten().tolist() == wanted.ravel().tolist()
 
 
 def test_what_is_written_twice_has_the_gradient_of_the_last():

@@ -5,7 +5,19 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``, 
 """
 
 # Before `creation`: type checkers take a later import of the module for what `tg.tensor` is.
-from .tensor import Tensor, float32, float64, int32, int64
+from .tensor import (
+    Tensor,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
 from .tensor import bool_ as bool
 from .tensor import float32 as float
 from .tensor import float64 as double
@@ -13,6 +25,8 @@ from .tensor import int32 as int
 from .tensor import int64 as long
 
 # isort: split
+from typing import TYPE_CHECKING
+
 from . import array_api, autograd, creation, cuda, data, functions, nn, optim, sampling, utils
 from .backend.device import device
 from .checkpoint import load, load_checkpoint, save, save_checkpoint
@@ -20,6 +34,7 @@ from .creation import *
 from .engine.mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .errors import CheckpointError, Error
 from .functions import *
+from .left_out import getter as _getter
 from .random import Generator, manual_seed
 from .sampling import *
 
@@ -28,11 +43,15 @@ __version__ = "0.1.0"
 # fmt: off
 __all__ = [
     "CheckpointError", "Error", "Generator", "Tensor", "autograd", "bool", "cuda", "data", "device",
-    "double", "enable_grad", "float", "float32", "float64", "inference_mode", "int", "int32",
-    "int64", "is_grad_enabled", "load", "load_checkpoint", "long", "manual_seed", "nn", "no_grad",
-    "optim", "save", "save_checkpoint", "set_grad_enabled", "utils",
+    "double", "enable_grad", "float", "float32", "float64", "inference_mode", "int", "int8", "int16",
+    "int32", "int64", "is_grad_enabled", "load", "load_checkpoint", "long", "manual_seed", "nn", "no_grad",
+    "optim", "save", "save_checkpoint", "set_grad_enabled", "uint8", "uint16", "uint32", "uint64",
+    "utils",
 ]
 # fmt: on
 __all__ += creation.__all__
 __all__ += functions.__all__
 __all__ += sampling.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = _getter("tg", globals())

@@ -1,5 +1,6 @@
 """Functions that make tensors: from data, of a shape, at random. PyTorch's names and arguments."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from .tensor import Tensor, as_dtype, on_host
 
 # fmt: off
 __all__ = [
-    "FloatTensor", "arange", "as_tensor", "empty", "eye", "from_dlpack", "from_numpy", "full",
-    "full_like", "get_default_dtype", "linspace", "ones", "ones_like", "rand", "randint", "randn",
-    "randn_like", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
+    "BoolTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor", "arange", "as_tensor",
+    "empty", "eye", "from_dlpack", "from_numpy", "full", "full_like", "get_default_dtype", "linspace", "ones",
+    "ones_like", "rand", "randint", "randn", "randn_like", "randperm", "set_default_dtype", "tensor", "zeros", "zeros_like",
 ]
 # fmt: on
 
@@ -112,10 +113,43 @@ def from_dlpack(x: Any) -> Tensor:
     return Tensor(array)
 
 
+def _copied_as(dtype: Any, name: str, data: tuple[Any, ...]) -> Tensor:
+    """A copy of data, not of sizes: PyTorch's classes take these too."""
+    if len(data) != 1 or isinstance(data[0], Real):
+        sizes = ", ".join(map(str, data))
+        got = f"got {sizes or 'nothing'}, expected a list or an array"
+        raise errors.DTypeError(f"{name}: {got}; tg.empty({sizes}) takes sizes")
+    return tensor(data[0], dtype=dtype)
+
+
 @named
-def FloatTensor(data: Any) -> Tensor:
+def FloatTensor(*data: Any) -> Tensor:
     """A float32 tensor with a copy of data."""
-    return tensor(data, dtype=np.float32)
+    return _copied_as(np.float32, "FloatTensor", data)
+
+
+@named
+def DoubleTensor(*data: Any) -> Tensor:
+    """A float64 tensor with a copy of data."""
+    return _copied_as(np.float64, "DoubleTensor", data)
+
+
+@named
+def IntTensor(*data: Any) -> Tensor:
+    """An int32 tensor with a copy of data."""
+    return _copied_as(np.int32, "IntTensor", data)
+
+
+@named
+def LongTensor(*data: Any) -> Tensor:
+    """An int64 tensor with a copy of data."""
+    return _copied_as(np.int64, "LongTensor", data)
+
+
+@named
+def BoolTensor(*data: Any) -> Tensor:
+    """A bool tensor with a copy of data: true where not 0."""
+    return _copied_as(np.bool_, "BoolTensor", data)
 
 
 # ---------------------------------------------------------------- of a shape

@@ -1,7 +1,8 @@
 """GPUs, of which CuPy tells: as torch.cuda."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import left_out
 from .backend import find
 from .errors import OptionError
 
@@ -25,3 +26,7 @@ def synchronize(device: Any = None) -> None:
     if named.partition(":")[0] != "cuda":
         raise OptionError(f"cuda.synchronize: device is {named!r}, expected 'cuda' or 'cuda:N'")
     find(named).synchronize()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.cuda", globals())

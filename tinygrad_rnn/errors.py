@@ -1,6 +1,7 @@
 """The errors that this package raises: each is also the built-in error that a caller expects."""
 
 import os
+from collections.abc import Callable, Iterable
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -46,6 +47,33 @@ class NameMissing(IdError, KeyError):
     """A name that is not there; both built-in errors."""
 
     __str__ = Exception.__str__  # KeyError's shows the message as a literal
+
+
+class LeftOut(Error, AttributeError):
+    """A name that is not here: the message says what to write instead, or names close to it.
+
+    The message is made when it is read, as hasattr() throws most of these errors away.
+    """
+
+    def __init__(
+        self, owner: str, name: str, instead: str | None, names: Callable[[], Iterable[str]]
+    ) -> None:
+        super().__init__(f"{owner} has no {name!r}", name=name)
+        self.owner, self.asked = owner, name
+        self.instead, self.names = instead, names
+
+    def __str__(self) -> str:
+        if self.instead is not None:
+            return f"{self.owner}.{self.asked} is not here; instead: {self.instead}"
+        from difflib import get_close_matches  # not for those whose names are right
+
+        public = [name for name in self.names() if not name.startswith("_")]
+        close = ", ".join(get_close_matches(self.asked, public, 3))
+        similar = f"; names like it: {close}" if close else ""
+        return f"{self.owner}.{self.asked} is not here{similar}; see docs/differences.md"
+
+    def __reduce__(self) -> Any:
+        return AttributeError, (str(self),)
 
 
 # ---------------------------------------------------------------- checks that all floors share

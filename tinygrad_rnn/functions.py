@@ -12,7 +12,7 @@ from .creation import as_tensor
 from .einsum import einsum
 from .engine.op import check_dim
 from .errors import DTypeError, OptionError, ShapeError, check_type
-from .methods import mask_of, named
+from .methods import check_call, mask_of, named
 from .tensor import Tensor
 
 T = Tensor
@@ -27,7 +27,11 @@ def _f(method: F) -> F:
             args = (settings.pop("input"), *args)
         if args and type(args[0]) in backends:  # an array
             args = (as_tensor(args[0]), *args[1:])
-        return method(*args, **settings)
+        try:
+            return method(*args, **settings)
+        except TypeError as error:
+            check_call(method, settings, error)
+            raise
 
     return wraps(method)(function)  # type: ignore[return-value]
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from . import errors, ops
+from . import errors, left_out, ops
 from .backend import backend_of, backends
 from .backend.standard import numpy_dtype
 from .engine.node import Value, wrap
@@ -68,6 +68,23 @@ def _operand(value: Any) -> Any:
     return wrap(value)
 
 
+def check_call(function: Any, settings: dict[str, Any], error: Exception) -> None:
+    """Raise if the error is Python's for arguments that do not fit; say what to write instead."""
+    if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+        return  # raised inside of the function
+    name, code = function.__name__, function.__code__
+    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    wrong = next((key for key in settings if key not in known), None)
+    if wrong is None:
+        raise errors.DTypeError(str(error)) from None
+    if settings.get("out", error) is None:  # np.mean(t) calls t.mean(axis=None, out=None)
+        raise errors.DTypeError(f"{name}: np.{name} does not take a Tensor; use t.{name}()")
+    way = left_out.instead_of_argument(wrong)
+    message = f"{name}: got {wrong}=" + (f", use {way}" if way else "")
+    expected = f"the arguments are {', '.join(known)}" if known else "expected no other argument"
+    raise errors.DTypeError(f"{message}; {expected}") from None
+
+
 def named(method: F) -> F:
     """The function, whose errors name it and not what it is made of; nothing is asked beforehand."""
 
@@ -79,6 +96,7 @@ def named(method: F) -> F:
             error.args = (re.sub(r"^\w+:", f"{method.__name__}:", str(error)),)
             raise
         except Exception as error:
+            check_call(method, settings, error)
             if args and method.__code__.co_varnames[0] == "self":
                 errors.check_type(method.__name__, Value, "a Tensor", input=args[0])
             refuse(method.__name__, args, error)
@@ -91,6 +109,44 @@ def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any
     """A function of x, but ``there``, and of gradient 0, where x is 0."""
     flat = ops.equal(x, 0)
     return ops.where(flat, there, function(ops.where(flat, 1.0, x)))
+
+
+# The operators of NumPy's arrays by the ufunc that they call, and what a Tensor on their right does.
+_REFLECTED = {
+    "add": "__radd__",
+    "subtract": "__rsub__",
+    "multiply": "__rmul__",
+    "divide": "__rtruediv__",
+    "floor_divide": "__rfloordiv__",
+    "remainder": "__rmod__",
+    "power": "__rpow__",
+    "matmul": "__rmatmul__",
+    "bitwise_and": "__rand__",
+    "bitwise_or": "__ror__",
+    "equal": "__eq__",
+    "not_equal": "__ne__",
+    "less": "__gt__",
+    "less_equal": "__ge__",
+    "greater": "__lt__",
+    "greater_equal": "__le__",
+}
+# Ufuncs whose method is called otherwise.
+_OURS = {
+    "absolute": "abs",
+    "negative": "neg",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "div",
+    "power": "pow",
+    "equal": "eq",
+    "not_equal": "ne",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "rint": "round",
+    "conjugate": "clone",
+}
 
 
 # fmt: off
@@ -229,6 +285,18 @@ class Methods(Value):
         zeros = ops.zeros_like(self)
         return ops.pow(ops.astype(ops.equal(zeros, zeros), self.dtype) * base, self)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        """``array + tensor`` as a Tensor; of ``np.exp(tensor)`` and its kin an error."""
+        reflected = _REFLECTED.get(ufunc.__name__)
+        mixed = len(inputs) == 2 and not isinstance(inputs[0], Methods)
+        plain = all(out is inputs[0] for out in settings.pop("out", ())) and not settings
+        if method == "__call__" and reflected is not None and mixed and plain:
+            return getattr(inputs[1], reflected)(inputs[0])  # array + tensor, or array += tensor
+        name = f"np.{ufunc.__name__}"
+        ours = _OURS.get(ufunc.__name__, ufunc.__name__)
+        way = f"t.{ours}()" if hasattr(Methods, ours) else "tg's functions, or t.detach().numpy()"
+        raise errors.DTypeError(f"{name}: got a Tensor, which NumPy's functions lose; use {way}")
+
     def _from_host(self, array: np.ndarray) -> Any:
         """A NumPy array as a tensor on this one's device."""
         return wrap(backend_of(self.array).from_host(array))
@@ -238,10 +306,13 @@ class Methods(Value):
     def to(self, *args: Any, **kwargs: Any) -> Self: raise NotImplementedError  # Tensor says how
     def __getitem__(self, index: Any) -> Self: raise NotImplementedError  # likewise
     def _as(self, dtype: Any) -> Self: return self if dtype is None else self.to(dtype)
+    def _as_total(self, dtype: Any) -> Self:
+        """A total in the dtype asked for; by itself one of unsigned integers is int64, as in PyTorch."""
+        return self._as("int64" if dtype is None and self.dtype.kind == "u" else dtype)
 
     def sum(self, dim: Dim = None, keepdim: Bool = False, dtype: Any = None) -> Self:
         """The sum, of all or along dims."""
-        return ops.sum(self._as(dtype), dim, keepdim)
+        return ops.sum(self._as(dtype), dim, keepdim)._as_total(dtype)
 
     def mean(self, dim: Dim = None, keepdim: Bool = False, dtype: Any = None) -> Self:
         """The mean, of all or along dims; floats only."""
@@ -255,7 +326,7 @@ class Methods(Value):
         while (n := x.size(dim)) > 1:  # in pairs: exact gradients where x is 0
             half = x.narrow(dim, 0, n // 2) * x.narrow(dim, n // 2, n // 2)
             x = ops.concat([half, x.narrow(dim, n - 1, 1)], axis=dim) if n % 2 else half
-        x = x if n else ops.sum(x, dim, True) + 1
+        x = x if n else (ops.sum(x, dim, True) + 1)._as_total(dtype)
         return x if keepdim and not whole else x.squeeze(dim)
 
     def var(self, dim: Dim = None, correction: Float | None = 1, keepdim: Bool = False) -> Self:
@@ -326,7 +397,8 @@ class Methods(Value):
     def log_softmax(self, dim: Int) -> Self: "log softmax(x)."; return ops.log_softmax(self, dim)
     def cumsum(self, dim: Int, dtype: Any = None) -> Self:
         """The sums of the first 1, 2, ... elements along a dim."""
-        return ops.cumulative_sum(self._as(dtype), dim)
+        x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
+        return ops.cumulative_sum(x, dim)._as_total(dtype)
 
     # ------------------------------------------------------------ order
 
@@ -583,10 +655,12 @@ class Methods(Value):
         return x[(*grid[:dim], index, *grid[dim + 1 :])]
 
 
-# The user knows the function that he called, not our class (in Python's own messages), and none
-# that is no op's name. Operators tell the op.
+# Errors name the function that the user called: not our class (in Python's own messages), nor what
+# the function is made of. Operators name the op, and so do functions that are an op of one tensor,
+# as to ask them would cost them a tenth of their time.
 for name, method in list(vars(Methods).items()):
     if name[0] != "_" and callable(method):
         method.__qualname__ = method.__name__
-        if name in ("flip", "max", "min") or not hasattr(ops, name):
+        lean = method.__code__.co_argcount == 1 and hasattr(ops, name)
+        if name in ("flip", "max", "min") or not (lean or name == "pow"):
             setattr(Methods, name, named(method))

@@ -4,11 +4,11 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from . import ops
+from . import left_out, ops
 from .backend import backend_of, backends, find, libraries
 from .backend.device import device
 from .backend.standard import numpy_dtype
@@ -42,6 +42,7 @@ from .random import Generator, host
 from .selection import Selection
 
 float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
+int8, int16, uint8, uint16, uint32, uint64 = map(np.dtype, ("i1", "i2", "u1", "u2", "u4", "u8"))
 
 
 def plain(value: Any, name: str) -> Any:
@@ -95,7 +96,6 @@ class Tensor(Selection):
 
     __slots__ = ()
     namespace: ClassVar[Any]  # set by `array_api`
-    __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__, not NumPy's loop over elements
 
     def __init__(self, data: Any, requires_grad: Bool = False) -> None:
         if type(data) not in backends:
@@ -187,6 +187,11 @@ class Tensor(Selection):
         leaf = ", requires_grad=True" if self.requires_grad else ""
         made = leaf if self.node is None else f", grad_fn={self.node!r}"
         return f"tensor({values}, dtype={self.dtype}{place}{made})"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise left_out.error("tg.Tensor", name, lambda: dir(type(self)))
 
     # ------------------------------------------------------------ out of the graph
 

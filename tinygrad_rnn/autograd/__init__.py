@@ -3,6 +3,9 @@
 ``grad``, ``functional`` (Jacobians, Hessians, products with them), ``gradcheck``, and ``op``.
 """
 
+from typing import TYPE_CHECKING
+
+from .. import left_out
 from ..engine.anomaly import detect_anomaly
 from ..engine.fused import FusedOp
 from ..engine.op import op
@@ -11,3 +14,6 @@ from .check import gradcheck, gradgradcheck
 from .functional import grad
 
 __all__ = ["FusedOp", "detect_anomaly", "functional", "grad", "gradcheck", "gradgradcheck", "op"]
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.autograd", globals())

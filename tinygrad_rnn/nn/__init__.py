@@ -1,5 +1,8 @@
 """Modules, layers, losses, initial values, clipping: torch.nn's names."""
 
+from typing import TYPE_CHECKING
+
+from .. import left_out
 from . import functional, init, layers, utils
 from .clip import GradientClipping
 from .containers import ModuleDict, ModuleList, Sequential
@@ -12,3 +15,6 @@ __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "GradientClipping", "LSTMCell", "Mod
 __all__ += ["ModuleList", "Parameter", "RNNCell", "Sequential", "Stepper", "functional"]
 __all__ += ["init", "utils"]
 __all__ += layers.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.nn", globals())

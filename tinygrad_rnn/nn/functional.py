@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .. import functions, ops
+from .. import functions, left_out, ops
 from ..creation import arange, as_tensor, full
 from ..errors import GraphError, OptionError, ShapeError, check_type, described
 from ..random import Generator, host
@@ -308,3 +308,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Opt = None, ignore_inde
     flat = target if target.ndim == 1 else target.reshape(target.numel())
     loss = ops.cross_entropy(rows, flat, weight, **given)
     return loss.reshape(target.shape) if reduction == "none" and target.ndim != 1 else loss
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.nn.functional", globals())

@@ -2,10 +2,11 @@
 
 import math
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from .. import left_out
 from ..creation import as_tensor
 from ..errors import DTypeError, OptionError, ShapeError, check_type, described
 from ..methods import named
@@ -142,3 +143,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Ten
     q, r = np.linalg.qr(normal)
     q *= np.sign(np.diag(r))  # without this the decomposition prefers some of them
     return _write(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.nn.init", globals())

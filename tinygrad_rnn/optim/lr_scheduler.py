@@ -12,8 +12,9 @@ from copy import copy
 from functools import partial
 from math import cos, inf, pi
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from .. import left_out
 from ..engine.commit import commit
 from ..errors import CheckpointError, DTypeError, OptionError
 
@@ -626,3 +627,7 @@ class ReduceLROnPlateau(LRScheduler):
             if group["lr"] - lower > self.eps:
                 group["lr"] = lower
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.optim.lr_scheduler", globals())

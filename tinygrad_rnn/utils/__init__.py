@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from shutil import which
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .. import left_out
 from ..engine.node import Node
 from ..errors import GraphError, check_type
 from ..tensor import Tensor
@@ -89,3 +90,7 @@ def draw(tensor: Tensor, names: Any = None) -> Drawing:
                 queue.append(parent)
             lines.append(f"  {numbers[id(parent)]} -> {i}")
     return Drawing("\n".join([*lines, "}"]))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.utils", globals())

@@ -6,10 +6,11 @@ A data set is anything with ``__len__`` and ``__getitem__``. For one long text t
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from .. import left_out
 from ..creation import as_tensor, tensor
 from ..errors import (
     DTypeError,
@@ -480,3 +481,7 @@ def _check_in_process(**options: tuple[Any, Any]) -> None:
         if type(value) is not type(only) or value != only:
             way = "batches are made in this process, in ordinary memory; leave it out"
             raise OptionError(f"DataLoader: {what} is {value!r}, expected {only}: {way}")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.utils.data", globals())

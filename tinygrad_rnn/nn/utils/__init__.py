@@ -1,7 +1,9 @@
 """Helpers for training: clipping, and all parameters as one vector. torch.nn.utils's names."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from ... import left_out
 from ...engine.node import check_writable
 from ...functions import cat
 from ...tensor import Tensor
@@ -28,3 +30,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         check_writable(parameter.array, "vector_to_parameters: a parameter")
     for parameter, part in zip(given, vec.detach().split(sizes), strict=True):
         parameter.detach().copy_(part.reshape(parameter.shape))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.nn.utils", globals())

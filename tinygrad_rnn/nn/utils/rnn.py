@@ -4,10 +4,11 @@ The recurrent layers take ``lengths``; a packed sequence is a cover of that, for
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from ... import left_out
 from ...creation import as_tensor, full
 from ...errors import OptionError, ShapeError, check_type
 from ...functions import cat, stack
@@ -305,3 +306,7 @@ def pad_sequence(sequences: Iterable[Tensor], batch_first: bool = False,
         rest = full((steps - len(x), *x.shape[1:]), padding_value, x.dtype, x.device)
         padded.append(cat([x, rest] if padding_side == "right" else [rest, x]))
     return stack(padded, 0 if batch_first else 1)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.nn.utils.rnn", globals())

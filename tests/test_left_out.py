@@ -1,0 +1,230 @@
+"""PyTorch's names that are not here: each raises AttributeError with what to write instead."""
+
+import copy
+import pickle
+import re
+from functools import reduce
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import left_out
+from tinygrad_rnn.errors import DTypeError, LeftOut
+
+PAGE = Path(__file__).parents[1] / "docs" / "differences.md"
+# Written over the years, but not as an attribute of the newest torch.
+OLDER = {"_LRScheduler", "clip_grad_norm", "random_", "HalfStorage"}
+
+
+def found(path):
+    """The module or class under a dotted name; of Tensor a tensor."""
+    held = reduce(getattr, path.split(".")[1:], tg)
+    return tg.ones(2, 2) if held is tg.Tensor else held
+
+
+every_owner = pytest.mark.parametrize("owner", left_out.LEFT_OUT)
+
+
+@every_owner
+def test_a_name_that_is_left_out_says_what_to_write(owner):
+    held = found(owner)
+    for name, instead in left_out.LEFT_OUT[owner].items():
+        with pytest.raises(AttributeError) as caught:
+            getattr(held, name)
+        assert isinstance(caught.value, tg.Error)
+        assert instead
+        assert str(caught.value) == f"{owner}.{name} is not here; instead: {instead}"
+        assert not hasattr(held, name)
+        assert getattr(held, name, 3) == 3
+
+
+@every_owner
+def test_another_name_that_is_given_is_there(owner):
+    ours = [name for name in left_out.LEFT_OUT[owner].values() if name.isidentifier()]
+    assert [name for name in ours if not hasattr(found(owner), name)] == []
+
+
+@pytest.mark.parity
+@every_owner
+def test_the_table_is_of_names_that_pytorch_has(owner):
+    torch = pytest.importorskip("torch")
+    path = owner.replace("tg", "torch", 1)
+    held = reduce(getattr, path.split(".")[1:], torch)
+    names = {*left_out.LEFT_OUT[owner]} - OLDER
+    unknown = {name for name in names if not hasattr(held, name)}
+    if owner != "tg.Tensor":  # a module that nobody has imported
+        unknown = {name for name in unknown if find_spec(f"{path}.{name}") is None}
+    assert unknown == set()
+
+
+def test_every_module_that_users_meet_has_the_table():
+    owners = "tg tg.nn tg.nn.functional tg.nn.init tg.nn.utils tg.nn.utils.rnn tg.optim tg.autograd"
+    owners = {*owners.split(), "tg.optim.lr_scheduler", "tg.utils.data", "tg.cuda", "tg.utils"}
+    assert {*left_out.LEFT_OUT} == owners | {"tg.Tensor"}
+
+
+@pytest.mark.parametrize(
+    ("call", "close"),
+    [
+        (lambda: tg.gathr, "gather"),
+        (lambda: tg.nn.LSTMM, "LSTM"),
+        (lambda: tg.ones(1).reshap, "reshape"),
+        (lambda: tg.optim.adam, "Adam"),
+        (lambda: tg.nn.functional.leakyrelu, "leaky_relu"),
+    ],
+)
+def test_a_wrong_name_is_told_the_names_like_it(call, close):
+    with pytest.raises(AttributeError, match=rf"is not here; names like it: .*\b{close}\b"):
+        call()
+
+
+def test_a_name_like_no_other():
+    with pytest.raises(AttributeError, match=r"^tg.qqqqqq is not here; see docs/differences.md$"):
+        _ = tg.qqqqqq
+
+
+def test_the_message_is_made_when_it_is_read(monkeypatch):
+    """As hasattr() asks for many names that are not there."""
+    calls = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda *args: calls.append(args) or [])
+    assert not hasattr(tg.ones(1), "iloc")
+    assert not hasattr(tg.nn, "iloc")
+    assert calls == []
+
+
+def test_the_error_can_be_copied_and_pickled():
+    with pytest.raises(LeftOut) as caught:
+        _ = tg.compile
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(again, AttributeError)
+    assert str(again) == str(caught.value)
+
+
+def test_protocols_are_not_disturbed():
+    x = tg.tensor([1.0, 2.0])
+    for name in ("__array_interface__", "__array_function__", "__torch_function__", "_repr_html_"):
+        assert not hasattr(x, name)
+    with pytest.raises(AttributeError, match="__torch_function__"):
+        _ = x.__torch_function__
+    assert np.asarray(x).tolist() == copy.deepcopy(x).tolist() == [1.0, 2.0]
+    assert pickle.loads(pickle.dumps(x)).tolist() == [1.0, 2.0]
+
+
+def test_the_page_has_the_table():
+    section = re.search(r"^## Not here\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
+    if section is None:
+        pytest.skip("docs/differences.md has no section 'Not here' yet")
+    assert left_out.page() in section[1]
+
+
+# ---------------------------------------------------------------- arguments that are called otherwise
+
+CALLS = [
+    (lambda t: t.sum(axis=0), "sum: got axis=, use dim="),
+    (lambda t: t.mean(0, keepdims=True), "mean: got keepdims=, use keepdim="),
+    (lambda t: tg.amax(t, axis=0), "amax: got axis=, use dim="),
+    (lambda t: t.flip(axis=0), "flip: got axis=, use dim="),
+    (lambda t: t.argmax(axis=0), "argmax: got axis=, use dim="),
+    (lambda t: t.cumsum(axis=0), "cumsum: got axis=, use dim="),
+    (lambda t: t.softmax(axis=0), "softmax: got axis=, use dim="),
+    (lambda t: t.unsqueeze(axis=0), "unsqueeze: got axis=, use dim="),
+    (lambda t: tg.stack([t], axis=0), "stack: got axis=, use dim="),
+    (lambda t: tg.nn.functional.log_softmax(t, axis=0), "log_softmax: got axis=, use dim="),
+    (lambda t: t.permute(axes=(1, 0)), "permute: got axes=, use dims="),
+    (lambda t: t.var(unbiased=False), "var: got unbiased=, use correction=1 or correction=0"),
+    (lambda t: t.std(ddof=0), "std: got ddof=, use correction="),
+    (lambda t: t.add(t, alpha=2), "add: got alpha=, use a product, as in x + alpha * y"),
+    (lambda t: t.add_(t, alpha=2), "add_: got alpha=, use a product, as in x + alpha * y"),
+    (lambda t: tg.exp(t, out=t), "exp: got out=, use y = f(x), as all functions"),
+    (lambda t: t.flatten(first=1), "flatten: got first=; the arguments are start_dim, end_dim"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), CALLS)
+def test_an_argument_of_another_name_is_told_ours(call, words):
+    with pytest.raises(TypeError) as caught:
+        call(tg.ones(2, 3))
+    assert isinstance(caught.value, DTypeError)
+    assert str(caught.value).startswith(words)
+
+
+def test_a_type_error_from_inside_is_not_taken_for_a_wrong_argument():
+    with pytest.raises(TypeError, match="^scatter: src is NoneType, expected a Tensor or a number"):
+        tg.ones(2).scatter(0, tg.tensor([0]))
+
+
+@pytest.mark.parametrize("name", ["mean", "sum", "max", "std", "prod", "any"])
+def test_numpys_functions_of_arrays_name_the_method(name):
+    for t in (tg.ones(2, 3), tg.ones(2, 3, requires_grad=True)):
+        with pytest.raises(TypeError, match=rf"{name}: np.{name} .* use t.{name}\(\)"):
+            getattr(np, name)(t)
+        with pytest.raises(TypeError, match=rf"use t.{name}\(\)"):
+            getattr(np, name)(t, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("exp", "exp"), ("sqrt", "sqrt"), ("tanh", "tanh"), ("absolute", "abs"), ("rint", "round")],
+)
+def test_numpys_ufuncs_name_the_method(name, ours):
+    with pytest.raises(TypeError, match=rf"np.{name}: got a Tensor.*; use t.{ours}\(\)"):
+        getattr(np, name)(tg.ones(2, requires_grad=True))
+
+
+def test_numpys_ufuncs_that_are_not_here():
+    with pytest.raises(
+        TypeError, match=r"np.arctan2: got a Tensor.*; use tg's functions, or t.det"
+    ):
+        np.arctan2(tg.ones(2), tg.ones(2))
+    for wrong in (
+        lambda t: np.add(t, 1.0),
+        np.add.reduce,
+        lambda t: np.add(np.ones(2), t, np.ones(2)),
+    ):
+        with pytest.raises(TypeError, match=r"np.add: got a Tensor"):
+            wrong(tg.ones(2))
+
+
+OPERATORS = {
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "//": lambda x, y: x // y,
+    "%": lambda x, y: x % y,
+    "**": lambda x, y: x**y,
+    "@": lambda x, y: x @ y,
+    "<": lambda x, y: x < y,
+    "<=": lambda x, y: x <= y,
+    ">": lambda x, y: x > y,
+    ">=": lambda x, y: x >= y,
+    "==": lambda x, y: x == y,
+    "!=": lambda x, y: x != y,
+    "&": lambda x, y: (x > 1) & (y > 1),
+    "|": lambda x, y: (x > 1) | (y > 1),
+}
+
+
+@pytest.mark.parametrize("symbol", OPERATORS)
+@given(seed=st.integers(0, 2**32 - 1), scalar=st.booleans())
+def test_an_array_before_a_tensor_gives_a_tensor(symbol, seed, scalar):
+    rng, operator = np.random.default_rng(seed), OPERATORS[symbol]
+    array, other = rng.uniform(0.5, 2.0, (2, 3, 3))[:, 0]
+    first = np.float64(array[0]) if scalar and symbol != "@" else array
+    t = tg.tensor(other, requires_grad=True)
+    result = operator(first, t)
+    assert type(result) is tg.Tensor
+    np.testing.assert_allclose(result.detach().numpy(), operator(first, other), rtol=1e-15)
+    assert result.requires_grad == (symbol in ("+", "-", "*", "/", "%", "**", "@"))
+
+
+def test_an_array_that_is_added_to_becomes_a_tensor():
+    array = before = np.ones(2)
+    array += tg.ones(2)
+    assert type(array) is tg.Tensor
+    assert before.tolist() == [1.0, 1.0]

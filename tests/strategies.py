@@ -11,6 +11,15 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+
+def plain_ids(rng, count, shape):
+    """Ids that cannot be taken for one-hot rows, which recurrent layers refuse."""
+    while True:
+        ids = rng.integers(0, count, shape)
+        if shape[-1:] != (count,) or count == 1 or not (ids.sum(-1) == 1).all():
+            return ids
+
+
 # ---------------------------------------------------------------- domains: (rng, shape) -> float64
 
 

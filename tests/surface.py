@@ -56,11 +56,13 @@ SURFACE: dict[str, dict[str, str]] = {
             Module Parameter Sequential ModuleList ModuleDict Linear Embedding Dropout LayerNorm Tanh
             ReLU Sigmoid Softmax LogSoftmax Identity Flatten RNNCell LSTMCell GRUCell RNN LSTM GRU init
             functional utils MSELoss L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss
-            BCEWithLogitsLoss GradientClipping
+            BCEWithLogitsLoss GradientClipping ParameterList GELU BCELoss KLDivLoss
         """,
         "tg.nn.Module": f"""
             parameters named_parameters buffers children modules named_modules {LOADING} train eval
             training to cpu cuda zero_grad requires_grad_ register_buffer apply num_parameters
+            register_parameter add_module get_submodule register_forward_hook
+            register_forward_pre_hook
         """,
         "tg.nn.init": """
             uniform_ normal_ constant_ zeros_ ones_ eye_ xavier_uniform_ xavier_normal_
@@ -70,6 +72,7 @@ SURFACE: dict[str, dict[str, str]] = {
             linear embedding dropout layer_norm softmax log_softmax tanh sigmoid relu leaky_relu elu
             silu softplus logsigmoid one_hot pad
         """,
+        "tg.nn.Embedding": "from_pretrained",
         "tg.nn.utils": """
             clip_grad_norm_ clip_grad_value_ get_total_norm parameters_to_vector vector_to_parameters rnn
         """,
@@ -111,7 +114,10 @@ IN_WORDS: dict[str, str] = {
     """,
     # One base class, and the one that others than us raise nowhere; then PyTorch's rule.
     "tg": "Error CheckpointError long double float int inference_mode randn_like equal",
-    "tg.nn": "ELU LeakyReLU LogSigmoid SiLU Softplus",
+    "tg.nn": "ELU LeakyReLU LogSigmoid ParameterDict SiLU Softplus",
+    "tg.nn.Module": """
+        named_children named_buffers get_parameter get_buffer register_module extra_repr float double
+    """,
     "tg.nn.LSTM": "flatten_parameters",
     "tg.nn.utils.rnn": "unpad_sequence",
     "tg.nn.utils.rnn.PackedSequence": """
@@ -119,7 +125,7 @@ IN_WORDS: dict[str, str] = {
     """,
     "tg.nn.functional": """
         mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss
-        binary_cross_entropy_with_logits
+        binary_cross_entropy_with_logits binary_cross_entropy kl_div gelu
     """,
     "tg.data.Vocabulary": "__len__",
     "tg.data.TextStreams": f"__iter__ __len__ next_batch split {LOADING}",

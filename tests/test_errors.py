@@ -244,6 +244,56 @@ F.layer_norm(x, 3, "a")
     DTypeError: layer_norm: weight is str, expected a Tensor
 nn.Flatten(1.5)
     DTypeError: nn.Flatten: start_dim is 1.5, expected an integer
+nn.Identity(3).load_state_dict(3)
+    DTypeError: Identity.load_state_dict: state_dict is int
+nn.Linear(3, 2, foo=1)
+    DTypeError: nn.Linear: got an unexpected argument 'foo'; it takes (in_features, out_features, bias=True
+nn.ReLU(x)
+    DTypeError: nn.ReLU: got a Tensor ... construct it first, then call it: nn.ReLU()(input), or F.relu(input)
+nn.ReLU(inplace=True)
+    OptionError: nn.ReLU: inplace is True, expected False; leave it out
+nn.Tanh(1)
+    DTypeError: nn.Tanh: too many positional arguments; it takes ()
+nn.SiLU(True)
+    OptionError: nn.SiLU: inplace is True
+F.dropout(x, inplace=True)
+    OptionError: dropout: inplace is True
+nn.GELU("fast")
+    OptionError: nn.GELU: approximate is 'fast', expected 'none' or 'tanh'
+F.gelu(two)
+    DTypeError: gelu: input is int64, expected floats; use input.float()
+F.gelu(x, "fast")
+    OptionError: gelu: approximate is 'fast'
+nn.Linear(3, 2, dtype=i64)
+    DTypeError: nn.Linear: dtype is int64, expected float32 or float64
+nn.Linear(3, 2, dtype="half")
+    DTypeError: nn.Linear: got the dtype 'half'
+nn.Linear(3, 2, device="abacus")
+    OptionError: device: got 'abacus'
+nn.LayerNorm(3, dtype=np.bool_)
+    DTypeError: nn.LayerNorm: dtype is bool
+nn.Embedding(3, 2, max_norm=1.0)
+    DTypeError: nn.Embedding: got an unexpected argument 'max_norm'
+nn.Embedding.from_pretrained([[1.0]])
+    DTypeError: nn.Embedding.from_pretrained: embeddings is list, expected a Tensor
+nn.Embedding.from_pretrained(two)
+    ShapeError: nn.Embedding.from_pretrained: embeddings is int64 of shape (2,), expected a table
+nn.Embedding.from_pretrained(x)
+    ShapeError: nn.Embedding.from_pretrained: embeddings is float32 of shape (4, 2, 3), expected a table
+nn.Embedding.from_pretrained(weight, freeze="no")
+    OptionError: nn.Embedding.from_pretrained: freeze is 'no'
+nn.Embedding.from_pretrained(weight, padding_idx=2)
+    OptionError: nn.Embedding: padding_idx is 2
+nn.ParameterList([1.0])
+    DTypeError: nn.ParameterList: 0 is float, expected a Parameter
+nn.ParameterList(3)
+    DTypeError: nn.ParameterList: parameters is int, expected parameters in a list
+nn.ParameterList([x])[1]
+    IdError: nn.ParameterList: index 1 of 1 parameters
+nn.ParameterDict({"a.b": x})
+    OptionError: nn.ParameterDict: the name 'a.b'
+nn.ParameterDict({"a": x})["b"]
+    NameMissing: nn.ParameterDict: no parameter 'b', expected one of ['a']
 """
 
 RECURRENT = """
@@ -321,6 +371,16 @@ rnn(packed._replace(data=x))
     ShapeError: batch_sizes are [2, 1] for data of shape (4, 2, 3)
 cell(packed)
     DTypeError: nn.RNNCell: input is PackedSequence, expected a Tensor
+nn.LSTM(foo=1)
+    DTypeError: nn.LSTM: got an unexpected argument 'foo'; it takes (input_size, hidden_size, num_layers=1
+nn.GRU(3)
+    DTypeError: nn.GRU: missing a required argument: 'hidden_size'
+nn.RNN(3, 2, dtype=i64)
+    DTypeError: nn.RNN: dtype is int64
+rnn(F.one_hot(tg.tensor([2, 0, 1, 1]), 3))
+    DTypeError: nn.RNN: input is int64 of shape (4, 3), whose every row is one-hot; input.float() ... input.argmax(-1) ... F.one_hot(input, 3).float()
+cell(F.one_hot(tg.tensor(1), 3))
+    DTypeError: nn.RNNCell: input is int64 of shape (3,), whose every row is one-hot
 nn.RNNCell(3, 0)
     OptionError: nn.RNNCell: hidden_size is 0
 nn.RNNCell(3, 2, nonlinearity="gelu")
@@ -455,7 +515,35 @@ F.mse_loss(tg.zeros(4), tg.zeros(4, 1))
 F.mse_loss(tg.zeros(0), tg.zeros(0))
     ShapeError: mse_loss: the mean of no elements
 F.mse_loss(tg.zeros(2), tg.zeros(2, dtype=f64))
-    DTypeError: mse_loss: target is float64 ... expected float32
+    DTypeError: mse_loss: target is float64 ... expected float32; use target.float()
+F.binary_cross_entropy(tg.ones(2), two)
+    DTypeError: binary_cross_entropy: target is int64 ... expected float32; use target.float()
+F.binary_cross_entropy(tg.ones(2) * 1.5, tg.ones(2))
+    OptionError: binary_cross_entropy: input has 1.5 at (0,) ... from 0 to 1; use F.binary_cross_entropy_with_logits
+F.binary_cross_entropy(tg.full((2,), NAN), tg.ones(2))
+    OptionError: binary_cross_entropy: input has nan at (0,)
+F.binary_cross_entropy(tg.ones(2), -tg.ones(2))
+    OptionError: binary_cross_entropy: target has -1.0 at (0,)
+F.binary_cross_entropy(tg.ones(2), tg.ones(2), tg.ones(3, 2))
+    ShapeError: binary_cross_entropy: loss has shape (3, 2), expected (2,), after weight
+F.binary_cross_entropy(tg.ones(2), tg.ones(2), reduction="batchmean")
+    OptionError: binary_cross_entropy: reduction is 'batchmean'
+F.binary_cross_entropy(tg.zeros(0), tg.zeros(0))
+    ShapeError: binary_cross_entropy: the mean of no elements
+nn.BCELoss(x, x)
+    DTypeError: nn.BCELoss: got a Tensor ... or F.binary_cross_entropy(input, target)
+nn.CrossEntropyLoss(x, two)
+    DTypeError: nn.CrossEntropyLoss: got a Tensor ... nn.CrossEntropyLoss()(input, target), or F.cross_entropy(input, target)
+F.kl_div(tg.ones(2), tg.ones(2, 1))
+    ShapeError: kl_div: target has shape (2, 1), expected (2,)
+F.kl_div(tg.ones(2), tg.ones(2), reduction="max")
+    OptionError: kl_div: reduction is 'max', expected 'mean' or 'batchmean'
+F.kl_div(tg.ones(2), tg.ones(2), log_target=1.5)
+    OptionError: kl_div: log_target is 1.5
+F.kl_div(tg.zeros(0, 2), tg.zeros(0, 2), reduction="batchmean")
+    ShapeError: kl_div: the mean over a batch of none
+nn.KLDivLoss("max")
+    OptionError: nn.KLDivLoss: reduction is 'max'
 F.mse_loss(tg.tensor([1]), tg.tensor([1]))
     DTypeError: mse_loss: input is int64
 F.mse_loss(tg.zeros(2), [0.0, 0.0])
@@ -569,6 +657,54 @@ model.load_weights("/no/such/file.safetensors")
     MissingFile: /no/such/file
 nn.ModuleDict("ab")
     DTypeError: nn.ModuleDict: got str, expected a dict of modules, or pairs of a name and a module
+list(model.parameters(recurse=3))
+    OptionError: named_parameters: recurse is 3, expected True or False
+list(model.parameters("net"))
+    OptionError: named_parameters: recurse is 'net'
+model.named_parameters(prefix=3)
+    DTypeError: named_parameters: prefix is int, expected a str
+model.named_parameters(remove_duplicate="no")
+    OptionError: named_parameters: remove_duplicate is 'no'
+model.named_buffers(prefix=None)
+    DTypeError: named_buffers: prefix is NoneType
+model.buffers(recurse="all")
+    OptionError: named_buffers: recurse is 'all'
+model.named_modules(prefix=3)
+    DTypeError: named_modules: prefix is int
+model.get_submodule("0.rnn")
+    AttributeMissing: get_submodule: '0.rnn': RNN has no module 'rnn', expected one of []
+model.get_submodule(3)
+    DTypeError: get_submodule: target is int, expected a dotted name
+model.get_parameter("0.weight")
+    AttributeMissing: get_parameter: '0.weight': RNN has no parameter 'weight', expected one of ['weight_ih_l0'
+model.get_buffer("2.weight")
+    AttributeMissing: get_buffer: '2.weight': Linear has no buffer 'weight', expected one of
+model.zero_grad(set_to_none="yes")
+    OptionError: zero_grad: set_to_none is 'yes'
+linear.register_parameter("gain", x)
+    DTypeError: register_parameter: param is float32 of shape (4, 2, 3), expected an nn.Parameter
+linear.register_parameter("a.b", weight)
+    OptionError: register_parameter: the name 'a.b'
+linear.register_parameter("forward", weight)
+    OptionError: register_parameter: the name 'forward' ... taken
+linear.register_parameter("scale", weight)
+    OptionError: register_parameter: the name 'scale' ... taken
+linear.add_module("weight", gru)
+    OptionError: add_module: the name 'weight' ... taken
+linear.add_module("inner", gru.forward)
+    DTypeError: add_module: module is method, expected an nn.Module or None
+linear.register_module("inner", 3)
+    DTypeError: add_module: module is int
+linear.register_forward_hook(3)
+    DTypeError: register_forward_hook: hook is int, expected a function
+linear.register_forward_hook(print, prepend=1.5)
+    OptionError: register_forward_hook: prepend is 1.5
+linear.register_forward_pre_hook("print")
+    DTypeError: register_forward_pre_hook: hook is str
+linear.register_forward_pre_hook(print, with_kwargs=None)
+    OptionError: register_forward_pre_hook: with_kwargs is None
+hooked(x)
+    DTypeError: nn.Tanh: a forward pre-hook gave tuple, expected None or a tuple (args, kwargs)
 linear.apply(3)
     DTypeError: apply: fn is int, expected a function of a module
 """
@@ -1685,6 +1821,7 @@ ROWS = [
     for call, line in re.findall(r"^(\S.*)\n {4}(\S.*)$", table, re.MULTILINE)
 ]
 BUILT_IN = {
+    "AttributeMissing": AttributeError,
     "CheckpointError": ValueError,
     "DTypeError": TypeError,
     "DimError": IndexError,
@@ -1740,6 +1877,8 @@ class World:
         self.used = (self.x * 2.0).sum()
         self.used.backward()
         self.two = tg.tensor([0, 1])
+        self.hooked = nn.Tanh()
+        self.hooked.register_forward_pre_hook(lambda *given: given, with_kwargs=True)
         self.packed = nn.utils.rnn.pack_padded_sequence(tg.ones(2, 2, 2), [2, 1])
         self.vocabulary = tg.data.Vocabulary("ab")
         self.streams = tg.data.TextStreams("abababab", self.vocabulary, 1, 2)

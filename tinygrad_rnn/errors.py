@@ -49,6 +49,10 @@ class NameMissing(IdError, KeyError):
     __str__ = Exception.__str__  # KeyError's shows the message as a literal
 
 
+class AttributeMissing(Error, AttributeError):
+    """A module, a parameter or a buffer that is not there."""
+
+
 class LeftOut(Error, AttributeError):
     """A name that is not here: the message says what to write instead, or names close to it.
 

@@ -147,7 +147,6 @@ ROWS = (
         MultiMarginLoss HingeEmbeddingLoss SoftMarginLoss PoissonNLLLoss GaussianNLLLoss
         MultiLabelSoftMarginLoss AdaptiveLogSoftmaxWithLoss""", "the loss written out over Tensors"),
     Row("tg.nn", "CosineSimilarity PairwiseDistance", "(x * y).sum(-1), (x - y).norm(dim=-1)"),
-    Row("tg.nn", "ParameterDict", "a Module with an attribute for each"),
     Row("tg.nn", "Buffer", "module.register_buffer(name, tensor)"),
     Row("tg.nn", "DataParallel", "the module itself, on one device"),
     Row("tg.nn", "LazyLinear UninitializedParameter", "the layer with its sizes"),

@@ -322,13 +322,13 @@ class Tensor(Selection):
         check_type("register_hook", Callable, "a function of the gradient", hook=hook)
         return self._hook("register_hook", hook, births())
 
-    def _hook(self, name: str, hook: Callable[["Tensor"], Any], key: Float) -> "_Handle":
+    def _hook(self, name: str, hook: Callable[["Tensor"], Any], key: Float) -> "Handle":
         if not self.requires_grad:
             raise GraphError(f"{name}: this tensor does not require grad")
         holder = self.node or self
         hooks = holder.hooks = holder.hooks or {}
         hooks[key] = hook
-        return _Handle(hooks.pop, key, None)
+        return Handle(hooks.pop, key, None)
 
     # ------------------------------------------------------------ conversions
 
@@ -575,10 +575,16 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     return gradient
 
 
-class _Handle(partial[Any]):
-    """Takes a hook away again."""
+class Handle(partial[Any]):
+    """Takes a hook away again: by ``remove()``, by a call, or at the end of a ``with``."""
 
     def remove(self) -> None:
+        self()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self()
 
 

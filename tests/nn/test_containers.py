@@ -203,3 +203,60 @@ def test_a_module_dict_takes_all_or_none():
 def test_a_module_is_equal_to_itself_alone():
     one, two = nn.ModuleDict(), nn.ModuleDict()
     assert one == one and one != two and len({one, two}) == 2
+
+
+# ---------------------------------------------------------------- parameters
+
+
+def test_a_list_of_parameters_is_trained():
+    parameters = nn.ParameterList([nn.Parameter(tg.ones(2)), tg.zeros(3)])
+    assert [(n, p.shape) for n, p in parameters.named_parameters()] == [("0", (2,)), ("1", (3,))]
+    assert isinstance(parameters[1], nn.Parameter) and parameters[-1] is parameters[1]
+    parameters.append(tg.ones(1)).extend([tg.ones(4), nn.Parameter(tg.ones(5))])
+    assert [len(p) for p in parameters] == [2, 3, 1, 4, 5]
+    assert isinstance(parameters[1:3], nn.ParameterList)
+    assert [len(p) for p in parameters[1:3]] == [3, 1]
+    parameters[0] = tg.ones(7)
+    del parameters[1]
+    parameters += [tg.ones(8)]
+    assert [len(p) for p in parameters] == [7, 1, 4, 5, 8]
+    assert list(parameters.state_dict()) == ["0", "1", "2", "3", "4"]
+    total = sum((p * p).sum() for p in parameters)
+    total.backward()
+    assert all(p.grad is not None for p in parameters.parameters())
+
+
+def test_a_tensor_shares_its_memory_with_the_parameter_it_becomes():
+    given_tensor = tg.ones(2)
+    parameters = nn.ParameterList([given_tensor])
+    with tg.no_grad():
+        parameters[0].mul_(3.0)
+    assert given_tensor.tolist() == [3.0, 3.0]
+
+
+def test_a_dict_of_parameters_is_trained():
+    parameters = nn.ParameterDict({"left": tg.ones(2), "right": nn.Parameter(tg.zeros(3))})
+    assert [(n, p.shape) for n, p in parameters.named_parameters()] == [
+        ("left", (2,)),
+        ("right", (3,)),
+    ]
+    parameters["left"] = tg.ones(5)
+    del parameters["right"]
+    parameters.update([("third", tg.ones(1))])
+    assert list(parameters) == ["left", "third"] and len(parameters) == 2
+    assert "left" in parameters and parameters.get("none") is None
+    assert {n: len(p) for n, p in parameters.items()} == {"left": 5, "third": 1}
+
+
+def test_parameters_in_a_model_have_dotted_names():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scales = nn.ParameterList([tg.ones(1) for _ in range(2)])
+            self.named = nn.ParameterDict({"a": tg.ones(1)})
+
+    model = Model()
+    assert list(model.state_dict()) == ["scales.0", "scales.1", "named.a"]
+    assert repr(model.named) == "ParameterDict(\n  (a): Parameter, float32 of shape (1,)\n)"
+    model.load_state_dict({name: np.full(1, 2.0, "f") for name in model.state_dict()})
+    assert model.scales[1].item() == model.named["a"].item() == 2.0

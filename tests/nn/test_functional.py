@@ -31,10 +31,20 @@ def slopes(function, values, dtype=tg.float64):
 
 # ---------------------------------------------------------------- activations
 
+
+def normal_cdf(x):
+    return math.erfc(-x / math.sqrt(2)) / 2
+
+
 ACTIVATIONS = {
     "leaky_relu": (F.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x)),
     "elu": (F.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
     "silu": (F.silu, lambda x: x / (1 + np.exp(-x))),
+    "gelu": (F.gelu, lambda x: x * np.vectorize(normal_cdf, otypes="d")(x)),
+    "gelu by tanh": (
+        lambda x: F.gelu(x, "tanh"),
+        lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    ),
     "softplus": (F.softplus, lambda x: np.log1p(np.exp(x))),
     "logsigmoid": (F.logsigmoid, lambda x: -np.log1p(np.exp(-x))),
 }
@@ -58,6 +68,13 @@ def test_activations(name, shape, seed):
         (F.elu, [-inf, 0.0, 3.0, 1e4], [-1.0, 0.0, 3.0, 1e4], [0.0, 1.0, 1.0, 1.0]),
         (lambda x: F.elu(x, 2.0), [-1e4, 0.0], [-2.0, 0.0], [0.0, 2.0]),
         (F.silu, [-1e4, 0.0, 1e4], [0.0, 0.0, 1e4], [0.0, 0.5, 1.0]),
+        (
+            F.gelu,
+            [-1e30, -50.0, 0.0, 50.0, 1e30],
+            [0.0, 0.0, 0.0, 50.0, 1e30],
+            [0.0, 0.0, 0.5, 1.0, 1.0],
+        ),
+        (lambda x: F.gelu(x, "tanh"), [-1e4, 0.0, 1e4], [0.0, 0.0, 1e4], [0.0, 0.5, 1.0]),
         (F.softplus, [-1e4, -inf, 20.5, 1e4], [0.0, 0.0, 20.5, 1e4], [0.0, 0.0, 1.0, 1.0]),
         (lambda x: F.softplus(x, 1e3), [-1.0, 1.0], [0.0, 1.0], [0.0, 1.0]),
         (
@@ -205,7 +222,7 @@ def test_modules_of_functions_hold_their_options():
     np.testing.assert_array_equal(dropout(x).numpy(), x.numpy())
 
 
-@pytest.mark.parametrize("layer", [nn.Tanh, nn.ReLU, nn.Sigmoid])
+@pytest.mark.parametrize("layer", [nn.Tanh, nn.LogSigmoid, nn.Sigmoid])
 def test_what_has_no_options_takes_none(layer):
     assert not inspect.signature(layer).parameters
     with pytest.raises(TypeError, match="inplace"):
@@ -224,7 +241,8 @@ def test_the_names_are_pytorchs_alone():
     """Helpers of layers are not functions for users."""
     wanted = "linear embedding dropout layer_norm softmax log_softmax tanh sigmoid relu leaky_relu"
     wanted += " elu silu softplus logsigmoid one_hot pad mse_loss l1_loss smooth_l1_loss huber_loss"
-    wanted += " cross_entropy nll_loss binary_cross_entropy_with_logits"
+    wanted += " cross_entropy nll_loss binary_cross_entropy_with_logits binary_cross_entropy"
+    wanted += " kl_div gelu"
     own = [
         name
         for name, thing in vars(F).items()

@@ -27,6 +27,7 @@ ACTIVATIONS = {
     ),
     "elu": st.fixed_dictionaries({}, optional={"alpha": st.sampled_from([0.5, 2.0])}),
     "silu": st.just({}),
+    "gelu": st.fixed_dictionaries({}, optional={"approximate": st.sampled_from(["none", "tanh"])}),
     "softplus": st.fixed_dictionaries(
         {},
         optional={"beta": st.sampled_from([0.5, 4.0]), "threshold": st.sampled_from([2.0, 50.0])},
@@ -46,6 +47,25 @@ def test_activations(torch, name, data, shape, scale, dtype, seed):
     found = [[f(v, **options)] for f, v in zip(functions, x, strict=True)]
     # At 0 elu's second derivative is one-sided, and theirs is 0.
     agree(numbers, *found, [x], second=name != "elu" or bool((x[1] != 0).all()))
+
+
+@given(
+    size=st.sampled_from([0.1, 1.0, 10.0]),
+    approximate=st.sampled_from(["none", "tanh"]),
+    seed=seeds,
+)
+def test_gelu_to_many_digits(torch, size, approximate, seed):
+    numbers = Numbers(torch, seed, "float64")
+    x = numbers.of(numbers.rng.standard_normal(50) * size)
+    made = [lib.GELU(approximate=approximate)(v) for lib, v in zip((torch.nn, nn), x, strict=True)]
+    for order in range(3):
+        theirs, ours = (out.detach().numpy() for out in made)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+        grads = (torch.autograd.grad, tg.autograd.grad)
+        made = [
+            grad(out.sum(), v, create_graph=True)[0]
+            for grad, out, v in zip(grads, made, x, strict=True)
+        ]
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
@@ -172,6 +192,70 @@ def test_nll_of_log_softmax_is_cross_entropy(torch, classes, lead, reduction, dt
     axis = min(1, len(lead))
     ours = F.nll_loss(F.log_softmax(x[1], dim=axis), target[1], reduction=reduction)
     agree(numbers, [theirs], [ours], [x])
+
+
+@examples
+@given(shape=full_shapes, reduction=reductions, weighted=flags, dtype=dtypes, seed=seeds)
+def test_binary_cross_entropy(torch, shape, reduction, weighted, dtype, seed):
+    numbers = Numbers(torch, seed, dtype)
+    x = numbers.of(numbers.rng.uniform(0.01, 0.99, shape))
+    target = numbers.of(numbers.rng.random(shape))
+    weight = numbers.of(numbers.rng.random(shape[-1:]) + 0.1, False) if weighted else (None, None)
+    pairs = list(zip(x, target, strict=True))
+    layers = [
+        lib.BCELoss(w, reduction=reduction) for lib, w in zip((torch.nn, nn), weight, strict=True)
+    ]
+    assert list(layers[1].state_dict()) == list(layers[0].state_dict())
+    found = [[layer(*pair)] for layer, pair in zip(layers, pairs, strict=True)]
+    agree(numbers, *found, [x, target])
+    again = [
+        [f.binary_cross_entropy(*pair, w, reduction=reduction)]
+        for f, pair, w in zip((torch.nn.functional, F), pairs, weight, strict=True)
+    ]
+    agree(numbers, *again, [x, target], second=False)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_binary_cross_entropy_of_sure_answers(torch, dtype):
+    """A logarithm is at least -100, a slope at most 1e12, which is a float32 there."""
+    values = np.array([0.0, 0.0, 1.0, 1.0, 1e-30, 1 - 1e-15], dtype)
+    target = np.array([0.0, 1.0, 0.0, 1.0, 0.5, 0.5], dtype)
+    x, y = Numbers(torch, 0, dtype).of(values), Numbers(torch, 0, dtype).of(target, False)
+    theirs = torch.nn.functional.binary_cross_entropy(x[0], y[0], reduction="none")
+    ours = F.binary_cross_entropy(x[1], y[1], reduction="none")
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-6)
+    theirs.sum().backward()
+    ours.sum().backward()
+    np.testing.assert_allclose(x[1].grad.numpy(), x[0].grad.numpy(), rtol=1e-6)
+
+
+@examples
+@given(
+    shape=full_shapes,
+    reduction=st.sampled_from(["none", "sum", "batchmean", "mean"]),
+    log_target=flags,
+    dtype=dtypes,
+    seed=seeds,
+)
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+def test_kl_div(torch, shape, reduction, log_target, dtype, seed):
+    numbers = Numbers(torch, seed, dtype)
+    x = numbers.of(np.log(numbers.rng.uniform(0.01, 0.99, shape)))
+    values = numbers.rng.uniform(0.01, 0.99, shape)
+    target = numbers.of(np.log(values) if log_target else values)
+    options = {"reduction": reduction, "log_target": log_target}
+    theirs = torch.nn.KLDivLoss(**options)(x[0], target[0])
+    agree(numbers, [theirs], [nn.KLDivLoss(**options)(x[1], target[1])], [x, target])
+    again = torch.nn.functional.kl_div(x[0], target[0], **options)
+    agree(numbers, [again], [F.kl_div(x[1], target[1], **options)], [x, target], second=False)
+
+
+def test_kl_div_where_the_target_is_0(torch):
+    theirs = torch.tensor([-1.0, -2.0], requires_grad=True)
+    ours = tg.tensor([-1.0, -2.0], requires_grad=True)
+    torch.nn.functional.kl_div(theirs, torch.tensor([0.0, 1.0]), reduction="sum").backward()
+    F.kl_div(ours, tg.tensor([0.0, 1.0]), reduction="sum").backward()
+    assert ours.grad.tolist() == theirs.grad.tolist() == [-0.0, -1.0]
 
 
 # ---------------------------------------------------------------- layer_norm, pad, flatten

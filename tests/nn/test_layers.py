@@ -241,3 +241,24 @@ def test_one_hot(classes, lead, seed):
     np.testing.assert_array_equal(found.numpy(), np.eye(classes, dtype=np.int64)[ids])
     if ids.size:
         assert F.one_hot(tg.tensor(ids)).shape == (*lead, ids.max() + 1)
+
+
+# ---------------------------------------------------------------- tables of one's own
+
+
+def test_an_embedding_of_a_table():
+    table = tg.randn(4, 3)
+    tg.manual_seed(1)
+    before = tg.random.default_generator.get_state().tolist()
+    frozen = nn.Embedding.from_pretrained(table)
+    trained = nn.Embedding.from_pretrained(table, freeze=False, padding_idx=-1)
+    assert tg.random.default_generator.get_state().tolist() == before
+    assert not frozen.weight.requires_grad and trained.weight.requires_grad
+    assert frozen(tg.tensor([2, 0])).tolist() == table[tg.tensor([2, 0])].tolist()
+    assert trained(tg.tensor([3])).tolist() == table[3:].tolist()  # the row is not set to 0
+    trained(tg.tensor([3, 1])).sum().backward()
+    assert trained.weight.grad.tolist() == [[0.0] * 3, [1.0] * 3, [0.0] * 3, [0.0] * 3]
+    assert isinstance(frozen, nn.Embedding) and repr(trained) == "Embedding(4, 3, padding_idx=3)"
+    assert list(frozen.state_dict()) == ["weight"] and not table.requires_grad
+    doubles = nn.Embedding.from_pretrained(table.double())
+    assert doubles.weight.dtype == tg.float64

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import OptionError, ShapeError
+from tinygrad_rnn.errors import DTypeError, OptionError, ShapeError
 
 seeds = st.integers(0, 2**32)
 reductions = st.sampled_from(["mean", "sum", "none"])
@@ -343,6 +343,58 @@ def test_weights_of_binary_losses_broadcast_to_the_input():
     p = 1 / (1 + np.exp(-x.numpy()))
     expected = -pos_weight.numpy() * y.numpy() * np.log(p) - (1 - y.numpy()) * np.log(1 - p)
     np.testing.assert_allclose(loss(x, y).numpy(), weight.numpy() * expected, rtol=1e-11)
+
+
+@given(x=st.floats(1e-30, 1.0), target=st.sampled_from([0.0, 1.0, 0.25]))
+def test_binary_cross_entropy_of_probabilities_to_the_last_digits(x, target):
+    given_x = tg.tensor(np.float64(x))
+    loss = F.binary_cross_entropy(given_x, tg.tensor(np.float64(target)))
+    with mpmath.workdps(50):
+        z, t = mpmath.mpf(x), mpmath.mpf(target)
+        rest = mpmath.log(1 - z) if x < 1 else mpmath.mpf(-100)
+        expected = float(-t * mpmath.log(z) - (1 - t) * max(rest, -100))
+        assert abs(loss.item() - expected) <= 6 * np.spacing(expected)
+
+
+def test_sure_answers_cost_at_most_100():
+    x = tg.tensor([0.0, 0.0, 1.0, 1.0], requires_grad=True)
+    loss = nn.BCELoss(reduction="none")(x, tg.tensor([0.0, 1.0, 0.0, 1.0]))
+    assert loss.tolist() == [0.0, 100.0, 100.0, 0.0]
+    loss.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [0.0, -1e12, 1e12, 0.0], rtol=1e-6)
+
+
+def test_the_divergence_of_two_distributions():
+    p, q = (
+        tg.tensor([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]]),
+        tg.tensor([[0.25, 0.5, 0.25], [0.3, 0.3, 0.4]]),
+    )
+    expected = sum(
+        a * math.log(a / b)
+        for a, b in zip(p.flatten().tolist(), q.flatten().tolist(), strict=True)
+        if a
+    )
+    for reduction, share in (("sum", 1), ("batchmean", 2), ("mean", 6)):
+        loss = nn.KLDivLoss(reduction)(q.log(), p)
+        np.testing.assert_allclose(loss.item(), expected / share, rtol=1e-6)
+    assert repr(nn.KLDivLoss("sum")) == "KLDivLoss(reduction='sum', log_target=False)"
+    logs = nn.KLDivLoss("sum", log_target=True)(q.log(), (p + 1e-12).log())
+    np.testing.assert_allclose(logs.item(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.MSELoss(), nn.L1Loss(), nn.BCELoss(), nn.BCEWithLogitsLoss(), nn.KLDivLoss()]
+)
+def test_targets_of_another_dtype_name_the_way_out(loss):
+    x = tg.tensor([0.5, 0.5])
+    for target in (tg.tensor([1, 0]), tg.tensor([1.0, 0.0]).double(), tg.tensor([True, False])):
+        with pytest.raises(
+            DTypeError, match=r"target is .* expected float32; use target.float\(\)"
+        ):
+            loss(x, target)
+        loss(x, target.float())
+    with pytest.raises(DTypeError, match=r"expected float64; use target.double\(\)"):
+        loss(x.double(), x)
 
 
 # ---------------------------------------------------------------- of log-probabilities

@@ -516,3 +516,270 @@ def test_two_layers_can_be_swapped_by_their_own_state(change):
     after = {k: v.tolist() for k, v in model.state_dict().items()}
     assert after == {f"{other[k[0]]}{k[1:]}": value for k, value in before.items()}
     assert after != before
+
+
+# ---------------------------------------------------------------- Python's rules for attributes
+
+
+class WithProperties(nn.Module):
+    __slots__ = ("slot",)
+
+    def __init__(self):
+        super().__init__()
+        self.set = []
+
+    @property
+    def rate(self):
+        return self._rate
+
+    @rate.setter
+    def rate(self, value):
+        self.set.append(type(value))
+        self._rate = value
+
+    @rate.deleter
+    def rate(self):
+        self.set.append("deleted")
+
+    @property
+    def fixed(self):
+        return 7
+
+
+class Positive:
+    """A data descriptor of somebody's own."""
+
+    def __set_name__(self, owner, name):
+        self.name = f"_{name}"
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else getattr(instance, self.name)
+
+    def __set__(self, instance, value):
+        if value <= 0:
+            raise ValueError("not positive")
+        setattr(instance, self.name, value)
+
+
+def test_setters_are_called():
+    module = WithProperties()
+    module.rate = 3
+    assert module.rate == 3 and module.set == [int]
+    del module.rate
+    assert module.set == [int, "deleted"]
+    assert "rate" not in vars(module)
+
+
+@pytest.mark.parametrize("value", [1, tg.ones(2), nn.Parameter(tg.ones(2)), nn.Tanh()])
+def test_what_can_only_be_read_cannot_be_written(value):
+    module = WithProperties()
+    with pytest.raises(AttributeError):
+        module.fixed = value
+    assert module.fixed == 7 and not list(module.parameters()) and not list(module.children())
+
+
+def test_a_property_holds_parameters_and_modules():
+    module = WithProperties()
+    module.rate = nn.Parameter(tg.ones(2))
+    assert [name for name, _ in module.named_parameters()] == ["_rate"]
+    module = WithProperties()
+    module.rate = nn.Linear(1, 1)
+    assert [name for name, _ in module.named_parameters()] == ["_rate.weight", "_rate.bias"]
+
+
+def test_slots_are_slots():
+    module = WithProperties()
+    module.slot = 5
+    assert module.slot == 5 and "slot" not in vars(module)
+    with pytest.warns(UserWarning, match="WithProperties.slot is in __slots__, so the Parameter"):
+        module.slot = nn.Parameter(tg.ones(2))
+    assert not list(module.parameters())
+
+
+def test_descriptors_of_ones_own():
+    class Layer(nn.Linear):
+        gain = Positive()
+
+    layer = Layer(2, 2)
+    layer.gain = 3.0
+    assert layer.gain == layer._gain == 3.0
+    with pytest.raises(ValueError, match="not positive"):
+        layer.gain = -1.0
+    assert layer.gain == 3.0
+
+
+def test_methods_and_class_attributes_may_be_replaced_in_an_instance():
+    """They are no data descriptors."""
+    layer = nn.Linear(2, 2)
+    layer.forward = lambda x: 5
+    layer.reset_parameters = None
+    assert layer(tg.ones(2)) == 5 and layer.reset_parameters is None
+
+
+def test_a_parameter_before_super_init_is_kept():
+    """Where PyTorch raises: there is no registry that comes with __init__."""
+
+    class Early(nn.Module):
+        def __init__(self):
+            self.gain = nn.Parameter(tg.ones(2))
+            self.inner = nn.Linear(2, 2)
+            self.register_buffer("count", tg.zeros(1))
+            super().__init__()
+
+    early = Early()
+    assert list(early.state_dict()) == ["gain", "count", "inner.weight", "inner.bias"]
+
+
+# ---------------------------------------------------------------- found by name
+
+
+def test_names_with_a_prefix_and_without_what_is_inside():
+    nest = Nest()
+    assert [n for n, _ in nest.named_parameters("net")][0] == "net.gain"
+    assert [n for n, _ in nest.named_parameters(recurse=False)] == ["gain"]
+    assert list(nest.parameters(recurse=False)) == [nest.gain]
+    names = [n for n, _ in nest.named_parameters("net", remove_duplicate=False)]
+    assert {"net.first.0.weight", "net.second.1.0.weight"} <= set(names)
+    assert [n for n, _ in nest.named_modules(prefix="net")][:2] == ["net", "net.first"]
+    every = [n for n, _ in nest.named_modules(remove_duplicate=False)]
+    assert every.count("first.0") == every.count("second.1.0") == 1
+    tied = Tied()
+    assert [n for n, _ in tied.named_buffers("m")] == ["m.scale"]
+    assert list(tied.rnn.buffers(recurse=False)) == []
+    outer = nn.Sequential(tied)
+    assert [n for n, _ in outer.named_buffers(recurse=False)] == []
+    assert [n for n, _ in outer.named_buffers()] == ["0.scale"]
+
+
+def test_a_memo_leaves_out_what_was_found():
+    nest, memo = Nest(), set()
+    first = [name for name, _ in nest.first.named_modules(memo, "a")]
+    rest = [name for name, _ in nest.named_modules(memo)]
+    assert first == ["a", "a.0", "a.1"]
+    assert rest == ["", "second", "second.0", "second.0.0"]
+
+
+def test_children_come_once():
+    shared = nn.Tanh()
+    model = nn.Sequential(shared, nn.Linear(1, 1), shared)
+    assert list(model.children()) == [shared, model[1]]
+    assert [name for name, _ in model.named_children()] == ["0", "1"]
+    assert len(model) == 3 and model[2] is shared
+
+
+def test_modules_parameters_and_buffers_by_dotted_names():
+    tied, nest = Tied(), Nest()
+    assert nest.get_submodule("second.0.0") is nest.second[0][0]
+    assert nest.get_submodule("") is nest
+    assert tied.get_parameter("rnn.weight_hh_l0") is tied.rnn.weight_hh_l0
+    assert tied.get_buffer("scale") is tied.scale
+    for get, name in (
+        (nest.get_submodule, "second.5"),
+        (nest.get_submodule, "gain"),
+        (nest.get_submodule, "first.0.weight"),
+        (tied.get_parameter, "scale"),
+        (tied.get_parameter, "rnn"),
+        (tied.get_buffer, "rnn.weight_hh_l0"),
+        (tied.get_buffer, ""),
+    ):
+        with pytest.raises(AttributeError, match="expected one of"):
+            get(name)
+
+
+def test_registering_is_assigning():
+    module = nn.Module()
+    weight, inner = nn.Parameter(tg.ones(2)), nn.Linear(1, 1)
+    module.register_parameter("weight", weight)
+    module.add_module("inner", inner)
+    module.register_parameter("bias", None)
+    module.register_module("other", None)
+    assert module.weight is weight and module.inner is inner
+    assert module.bias is None and module.other is None
+    assert weight.name == "weight"
+    again = nn.Parameter(tg.zeros(2))
+    module.register_parameter("weight", again)
+    assert dict(module.named_parameters())["weight"] is again
+    module.bias = nn.Parameter(tg.ones(1))
+    assert [n for n, _ in module.named_parameters()][:2] == ["weight", "bias"]
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_gradients_are_forgotten_or_set_to_zeros(set_to_none):
+    tied = Tied()
+    tied(tg.tensor([[0, 1]])).sum().backward()
+    tied.head.bias.grad = None
+    held = tied.rnn.weight_hh_l0.grad
+    before = held.numpy().copy()
+    tied.zero_grad(set_to_none=set_to_none)
+    np.testing.assert_array_equal(held.numpy(), before)  # whoever kept it still has it
+    grads = [p.grad for p in tied.parameters()]
+    assert tied.head.bias.grad is None
+    if set_to_none:
+        assert grads == [None] * len(grads)
+    else:
+        assert not tied.rnn.weight_hh_l0.grad.numpy().any()
+        assert tied.rnn.weight_hh_l0.grad.shape == (3, 3)
+
+
+# ---------------------------------------------------------------- cycles
+
+
+class Knows(nn.Module):
+    """A module that knows another one, which may know it."""
+
+    def __init__(self, other=None):
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+        self.other = other
+
+
+def cycles():
+    alone = Knows()
+    alone.other = alone
+    one = Knows(two := Knows())
+    two.other = one
+    first = Knows(Knows(third := Knows()))
+    third.other = first
+    inner = nn.Sequential(nn.Tanh())
+    inner.append(nn.Sequential(inner))
+    return [alone, one, first, inner]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_modules_that_know_each_other(number):
+    module = cycles()[number]
+    assert "..." in repr(module)
+    seen = []
+    module.apply(seen.append)
+    assert seen[-1] is module
+    assert {id(m) for m in seen} == {id(m) for m in module.modules()}
+    assert len(seen) == len(list(module.modules()))
+    assert not any(m.training for m in module.eval().modules())
+    module.double().requires_grad_(False).zero_grad()
+    assert all(p.dtype == np.float64 and not p.requires_grad for p in module.parameters())
+    state = module.state_dict()
+    assert module.load_state_dict(state) == ([], [])
+    assert sorted(copy.deepcopy(module).state_dict()) == sorted(state)
+    assert module.num_parameters() == 0
+
+
+def test_a_shared_module_is_shown_under_each_name():
+    shared = nn.Tanh()
+    assert repr(nn.Sequential(shared, shared)) == "Sequential(\n  (0): Tanh()\n  (1): Tanh()\n)"
+
+
+def test_apply_comes_to_a_shared_module_under_each_name():
+    """As in PyTorch, children once."""
+    shared, seen = nn.Tanh(), []
+    nn.Sequential(nn.Sequential(shared), nn.Sequential(shared), shared, shared).apply(seen.append)
+    assert seen.count(shared) == 3
+
+
+def test_many_ways_to_a_module_are_walked_once():
+    """A chain of 60 modules that hold the next one twice has 2^60 paths."""
+    inner = nn.Linear(1, 1)
+    for _ in range(60):
+        inner = nn.Sequential(inner, inner)
+    assert len(list(inner.modules())) == 61
+    assert len(list(inner.parameters())) == 2
+    assert inner.eval().double().num_parameters() == 2

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import plain_ids
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import GraphError
+from tinygrad_rnn.errors import DTypeError, GraphError
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 every_kind = pytest.mark.parametrize("kind", GATES)
@@ -60,6 +61,13 @@ def start(layer, batch, seed):
     wide = getattr(layer, "proj_size", 0) or layer.hidden_size
     parts = (wide, layer.hidden_size)[: 1 + isinstance(layer, nn.LSTM)]
     return [tg.tensor(normal(seed + i, rows, *batch, n)) for i, n in enumerate(parts)]
+
+
+def ids_for(layer, rng, steps, batch):
+    """Ids (T, B), which the layer takes in its own layout."""
+    if layer.batch_first:
+        return plain_ids(rng, layer.input_size, (batch, steps)).T
+    return plain_ids(rng, layer.input_size, (steps, batch))
 
 
 def run(layer, x, state=(), lengths=None):
@@ -144,7 +152,7 @@ def apart(z, count):
 )
 def test_rnn_cell_is_its_equation(inputs, hidden, bias, nonlinearity, lead, hx, ids, seed):
     cell = nn.RNNCell(inputs, hidden, bias, nonlinearity).double()
-    places = np.random.default_rng(seed).integers(0, inputs, lead)
+    places = plain_ids(np.random.default_rng(seed), inputs, lead)
     x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
     h = normal(seed + 1, *lead, hidden) if hx else np.zeros((*lead, hidden))
     leaves = [tg.tensor(h, requires_grad=True)] if hx else []
@@ -178,7 +186,7 @@ def test_rnn_cell_is_its_equation(inputs, hidden, bias, nonlinearity, lead, hx, 
 def test_gated_cells_are_their_equations(kind, inputs, hidden, bias, lead, hx, ids, seed):
     """The gradients are those of the layers, which this cell makes up: tested there."""
     cell = getattr(nn, kind)(inputs, hidden, bias).double()
-    places = np.random.default_rng(seed).integers(0, inputs, lead)
+    places = plain_ids(np.random.default_rng(seed), inputs, lead)
     x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
     h, c = (normal(seed + k, *lead, hidden) if hx else np.zeros((*lead, hidden)) for k in (1, 2))
     w_ih, w_hh, *b = [p.numpy() for p in cell.parameters()]
@@ -258,7 +266,7 @@ def test_layer_is_its_cells_unrolled(kind, data, steps, batch, ragged, ids, seed
     layer = layer_of(options_, seed)
     rng = np.random.default_rng(seed)
     lengths = rng.integers(0, steps + 1, batch).tolist() if ragged else None
-    places = rng.integers(0, layer.input_size, (steps, batch))
+    places = ids_for(layer, rng, steps, batch)
     features = np.eye(layer.input_size)[places]
     x = tg.tensor(features if ids else normal(seed, *features.shape), requires_grad=not ids)
     state = [part.requires_grad_() for part in start(layer, (batch,), seed + 9)]
@@ -413,7 +421,7 @@ def test_without_a_batch_is_a_batch_of_one(kind, data, steps, ids, initial, seed
 )
 def test_ids_are_one_hot_rows(kind, data, steps, batch, dtype, seed):
     layer = layer_of(data.draw(options(kind)), seed)
-    ids = np.random.default_rng(seed).integers(0, layer.input_size, (steps, batch))
+    ids = plain_ids(np.random.default_rng(seed), layer.input_size, (steps, batch))
     found = run(layer, tg.tensor(ids.astype(dtype)))
     expected = run(layer, F.one_hot(tg.tensor(ids), layer.input_size).double())
     all_close(found, expected)
@@ -713,3 +721,118 @@ def test_one_bias_alone_is_as_if_the_other_were_0(cell, name):
         found.append([output, step, of_cell, *grads])
     for one, two in zip(*found, strict=True):
         np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-5, atol=1e-6)
+
+
+# ---------------------------------------------------------------- ids or features
+
+
+@every_kind
+@given(
+    size=st.integers(2, 5),
+    steps=st.integers(1, 4),
+    first=flags,
+    dtype=st.sampled_from(["i8", "u1"]),
+    seed=seeds,
+)
+def test_one_hot_integers_without_a_batch_are_refused(kind, size, steps, first, dtype, seed):
+    """They would be read as ids of a batch of the size of the vocabulary."""
+    layer = build(kind, input_size=size, hidden_size=2, batch_first=first)
+    ids = tg.tensor(np.random.default_rng(seed).integers(0, size, steps))
+    rows = F.one_hot(ids, size)
+    given_rows = tg.tensor(rows.numpy().astype(dtype))
+    with pytest.raises(DTypeError, match=rf"nn\.{kind}: .* one-hot; input.float\(\) are features"):
+        layer(given_rows)
+    expected = run(layer, ids)
+    all_close(run(layer, given_rows.float()), expected, 1e-6)
+    all_equal(run(layer, given_rows.argmax(-1)), expected)
+    columns = rows.float().unsqueeze(-2).expand(steps, size, size)  # the message's last way out
+    assert layer(columns)[0].shape == (steps, size, 2)
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+def test_a_cell_refuses_one_hot_integers_without_a_batch(kind):
+    cell = build(kind, input_size=3, hidden_size=2).double()
+    with pytest.raises(DTypeError, match=rf"nn\.{kind}: .* input.double\(\) are features"):
+        cell(F.one_hot(tg.tensor(2), 3))
+
+
+@every_kind
+@pytest.mark.parametrize("rows", [[[0, 1, 1]], [[0, 1, 0], [2, 1, 0]], [[0, 0, 0]], [[1, 1, 1]]])
+def test_other_ids_of_a_batch_of_the_vocabularys_size_are_ids(kind, rows):
+    layer = build(kind, input_size=3, hidden_size=2)
+    ids = tg.tensor(rows)
+    all_close(run(layer, ids), run(layer, F.one_hot(ids, 3).float()), 1e-6)
+
+
+@every_kind
+def test_ids_that_look_one_hot_have_a_way_in(kind):
+    """As the message says: as features."""
+    layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
+    with pytest.raises(DTypeError, match=r"if these are ids, pass F.one_hot\(input, 2\).float\(\)"):
+        layer(ids)
+    whole = run(layer, F.one_hot(ids, 2).float())
+    for b in range(2):
+        all_close([part[:, b] for part in whole], run(layer, ids[:, b]), 1e-6)
+
+
+@every_kind
+def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
+    """Then ids that look one-hot are ids; and a state without a batch says that they are none."""
+    layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
+    state = start(layer.double(), (2,), 0)
+    features = F.one_hot(ids, 2).double()
+    all_close(run(layer, ids, state), run(layer, features, state))
+    all_close(run(layer, ids, lengths=[1, 0]), run(layer, features, lengths=[1, 0]))
+    with pytest.raises(DTypeError, match=r"one-hot; input.double\(\) are features"):
+        run(layer, ids, [part[:, 0] for part in state])
+    cell = build(f"{kind}Cell", input_size=2, hidden_size=3).double()
+    parts = [tg.zeros(2, 3, dtype=tg.float64)] * (1 + (kind == "LSTM"))
+    given_state = tuple(parts) if kind == "LSTM" else parts[0]
+    found, expected = cell(ids[0], given_state), cell(features[0], given_state)
+    all_close(*[x if isinstance(x, tuple) else (x,) for x in (found, expected)])
+
+
+# ---------------------------------------------------------------- where and what the weights are
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *[
+            lambda kind=kind, **how: build(kind, input_size=3, hidden_size=2, **how)
+            for kind in GATES
+        ],
+        *[
+            lambda kind=kind, **how: build(kind + "Cell", input_size=3, hidden_size=2, **how)
+            for kind in GATES
+        ],
+        lambda **how: nn.Linear(3, 2, **how),
+        lambda **how: nn.Embedding(3, 2, padding_idx=1, **how),
+        lambda **how: nn.LayerNorm(3, **how),
+    ],
+)
+def test_weights_are_made_in_a_dtype_on_a_device(make, device):
+    found = []
+    for how in ({}, {"dtype": tg.float64, "device": device}, {"dtype": "float32", "device": "cpu"}):
+        tg.manual_seed(5)
+        layer = make(**how)
+        found.append({name: value.cpu() for name, value in layer.state_dict().items()})
+        expected = how.get("dtype", "float32")
+        assert {str(p.dtype) for p in layer.parameters()} == {str(np.dtype(expected))}
+        assert {str(p.device) for p in layer.parameters()} == {how.get("device", "cpu")}
+    for other in found[1:]:
+        assert list(other) == list(found[0])
+        for name, value in other.items():
+            np.testing.assert_array_equal(value.float().numpy(), found[0][name].numpy())
+
+
+def test_what_a_user_adds_is_not_drawn_anew():
+    class Scaled(nn.GRU):
+        def __init__(self):
+            self.scale = nn.Parameter(tg.full((3,), 7.0))  # before super().__init__(), too
+            super().__init__(3, 2)
+
+    layer = Scaled()
+    layer.reset_parameters()
+    assert layer.scale.tolist() == [7.0] * 3
+    assert [name for name, _ in layer.named_parameters()][:2] == ["scale", "weight_ih_l0"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import plain_ids
 from test_nn_rnn import all_close, close, every_kind, flags, layer_of, normal, options, seeds, start
 
 import tinygrad_rnn as tg
@@ -40,7 +41,8 @@ def test_it_goes_the_way_of_the_layer(device, kind, data, seed, ids, batched, he
     head = nn.Linear(wide, 3, bias).double().to(device) if headed else None
     batch = (data.draw(st.integers(1, 3)),) if batched else ()
     if ids:
-        x = np.random.default_rng(seed).integers(0, rnn.input_size, (4, *batch))
+        rng = np.random.default_rng(seed)
+        x = np.stack([plain_ids(rng, rnn.input_size, batch) for _ in range(4)])
     else:
         x = normal(seed, 4, *batch, rnn.input_size)
     x = tg.tensor(x, device=device)
@@ -344,3 +346,54 @@ def test_ids_out_of_range_are_refused_before_the_kernel_runs(kind, wrong):
         step(tg.tensor([1]), state)
     with pytest.raises(ValueError, match="input"):
         step(tg.ones(2, 4), state)
+
+
+# ---------------------------------------------------------------- hooks
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("which", ["rnn", "head"])
+@pytest.mark.parametrize("how", ["hook", "pre-hook", "forward"])
+def test_hooks_and_forwards_of_the_layers_are_called(which, how, late):
+    """However fast it could be without: also where they come when it is warm."""
+    rnn, head, calls = nn.GRU(3, 4), nn.Linear(4, 3), []
+    layer = {"rnn": rnn, "head": head}[which]
+
+    def watch():
+        if how == "forward":
+            whole = layer.forward
+            layer.forward = lambda *args: calls.append(1) or whole(*args)
+        elif how == "hook":
+            return layer.register_forward_hook(lambda *given: calls.append(1))
+        else:
+            return layer.register_forward_pre_hook(lambda *given: calls.append(1))
+
+    step, state, handle = nn.Stepper(rnn, head), None, None if late else watch()
+    for count in range(3):
+        _, state = step(tg.tensor([1]), state)
+        assert len(calls) == (0 if late else count + 1)
+    if late:
+        handle = watch()
+        step(tg.tensor([1]), state)
+        step(tg.tensor([1]), state)
+        assert len(calls) == 2
+    if handle is not None:
+        handle.remove()
+        before = len(calls)
+        step(tg.tensor([1]), state)
+        step(tg.tensor([1]), state)
+        assert len(calls) == before
+
+
+def test_a_class_with_a_call_of_its_own_is_called():
+    class Doubled(nn.Linear):
+        def __call__(self, x):
+            return 2.0 * super().__call__(x)
+
+    rnn, head = nn.RNN(3, 4), Doubled(4, 3)
+    step = nn.Stepper(rnn, head)
+    _, state = step(tg.tensor([1]))
+    for _ in range(3):
+        scores, new = step(tg.tensor([2]), state)
+        expected = head(rnn(tg.tensor([[2]]), state)[0])[0]
+        close(scores, expected.detach(), 1e-6)

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 from .. import left_out
 from . import functional, init, layers, utils
 from .clip import GradientClipping
-from .containers import ModuleDict, ModuleList, Sequential
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .layers import *
 from .module import Module, Parameter
 from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .stepper import Stepper
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "GradientClipping", "LSTMCell", "Module", "ModuleDict"]
-__all__ += ["ModuleList", "Parameter", "RNNCell", "Sequential", "Stepper", "functional"]
+__all__ += ["ModuleList", "Parameter", "ParameterDict", "ParameterList", "RNNCell", "Sequential"]
+__all__ += ["Stepper", "functional"]
 __all__ += ["init", "utils"]
 __all__ += layers.__all__
 

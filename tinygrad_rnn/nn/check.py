@@ -14,14 +14,26 @@ from ..tensor import Tensor
 choice, integers, numbers = errors.check_choice, errors.check_integers, errors.check_numbers
 
 FLAG, ANY_INTEGER = partial(choice, choices=(True, False)), partial(integers, low=-sys.maxsize)
+DIVERGENCES = ("mean", "batchmean", "sum", "none")  # the reductions of kl_div
 _UINT64 = np.dtype("uint64")
+
+
+def not_in_place(name: str, inplace: Any) -> None:
+    """Refuse what only PyTorch can do: nothing comes of it but another memory."""
+    if inplace is not False:
+        got = f"{name}: inplace is {inplace!r}, expected False"
+        raise OptionError(f"{got}; leave it out and take the result: x = layer(x)")
+
 
 # fmt: off
 RULES: dict[str, Any] = {
     "reduction": partial(choice, choices=("mean", "sum", "none")),
     "nonlinearity": partial(choice, choices=("tanh", "relu")),
     **dict.fromkeys(("bias", "batch_first", "bidirectional", "elementwise_affine"), FLAG),
-    "enforce_sorted": FLAG,
+    **dict.fromkeys(("enforce_sorted", "freeze", "log_target", "prepend", "set_to_none"), FLAG),
+    **dict.fromkeys(("recurse", "remove_duplicate", "with_kwargs"), FLAG),
+    "inplace": not_in_place,
+    "approximate": partial(choice, choices=("none", "tanh")),
     **dict.fromkeys(("ignore_index", "dim", "start_dim", "end_dim"), ANY_INTEGER),
     **dict.fromkeys(("alpha", "negative_slope"), numbers),
     "delta": partial(numbers, low=sys.float_info.min),
@@ -80,7 +92,8 @@ def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) 
         if not isinstance(value, Tensor):  # before the call: this is done for every step
             tensors(name, **{what: value})
         if value.dtype != dtype:
-            raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}")
+            way = f"use {what}.double()" if dtype == np.float64 else f"use {what}.float()"
+            raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}; {way}")
         if value.shape != shape:
             raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
 
@@ -92,6 +105,17 @@ def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -
     tensors(name, target=target)
     why = " as the input has: reshape one of them, as broadcasting would average over pairs"
     like(name, why, input.shape, input.dtype, target=target, weight=weight)
+
+
+def probabilities(name: str, **given: Any) -> None:
+    """Refuse tensors of numbers that are not from 0 to 1, a NaN too."""
+    for what, value in given.items():
+        outside = ~((value >= 0.0) & (value <= 1.0))
+        if outside.any():
+            place = tuple(np.argwhere(outside.cpu().numpy())[0].tolist())
+            got = f"{name}: {what} has {value[place].item()} at {place}"
+            way = "use F.binary_cross_entropy_with_logits for scores"
+            raise OptionError(f"{got}, expected probabilities from 0 to 1; {way}")
 
 
 def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None) -> bool:
@@ -120,6 +144,16 @@ def in_range(name: str, what: str, given: Tensor, count: int, ignore: int | None
         got = f"{what} has {given[place].item()} at {place}"
         raise IdError(f"{name}: {got}, expected ids in [0, {count})")
     return False
+
+
+def not_one_hot(name: str, input: Tensor, dtype: Any) -> None:
+    """Refuse ids in [0, V), (..., V), whose every row is one-hot: these may be features as well."""
+    if input.numel() and (input.sum(-1) == 1).all():
+        float_ = "double()" if dtype == np.float64 else "float()"
+        got = f"input is {described(input)}, whose every row is one-hot"
+        way = f"input.{float_} are features, input.argmax(-1) their ids"
+        rare = f"if these are ids, pass F.one_hot(input, {input.shape[-1]}).{float_}"
+        raise DTypeError(f"{name}: {got}; {way}; {rare}")
 
 
 def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Layers and losses as functions: torch.nn.functional's names and arguments."""
 
+import math
 import sys
 from collections.abc import Sequence
 from numbers import Real
@@ -47,9 +48,15 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen = None) -> Tensor:
+def dropout(
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    generator: Gen = None,
+) -> Tensor:
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
-    check.options("dropout", p=p)
+    check.options("dropout", p=p, inplace=inplace)
     check.floats("dropout", input)
     if not training or p == 0.0:
         return input
@@ -91,6 +98,19 @@ def silu(input: Tensor) -> Tensor:
     """x * sigmoid(x)."""
     check.floats("silu", input)
     return input * input.sigmoid()
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x * Phi(x), with Phi the normal distribution's: Hendrycks and Gimpel, arXiv:1606.08415.
+
+    With ``approximate="tanh"`` Phi(x) is (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+    """
+    check.floats("gelu", input)
+    check.options("gelu", approximate=approximate)
+    if approximate == "none":
+        return input * ops.normal_cdf(input)
+    inner = (input + 0.044715 * input**3) * math.sqrt(2.0 / math.pi)
+    return 0.5 * input * (1.0 + inner.tanh())
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -224,6 +244,48 @@ def binary_cross_entropy_with_logits(
     losses = losses if weight is None else losses * weight
     check.like(name, ", after weight and pos_weight", input.shape, input.dtype, loss=losses)
     return _reduced(name, losses, reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Opt = None, reduction: str = "mean"
+) -> Tensor:
+    """-t log(x) - (1 - t) log(1 - x) of probabilities x and targets t of one shape.
+
+    As PyTorch's: logarithms are at least -100. ``weight`` of each loss broadcasts to their shape;
+    the mean is over their number. Scores instead of probabilities go to
+    :func:`binary_cross_entropy_with_logits`.
+    """
+    name = "binary_cross_entropy"
+    check.pair(name, input, target, reduction=reduction)
+    check.probabilities(name, input=input, target=target)
+    losses = ops.binary_cross_entropy(input, target)
+    if weight is not None:
+        check.tensors(name, weight=weight)
+        losses = losses * weight
+        check.like(name, ", after weight", input.shape, input.dtype, loss=losses)
+    return _reduced(name, losses, reduction)
+
+
+def kl_div(
+    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """t (log(t) - x) of log-probabilities x and probabilities t, or their logarithms, of one shape.
+
+    Where t is 0, so is the loss. ``reduction`` is "none", "sum", "mean" over all elements, or
+    "batchmean": the sum over the size of the first dim, the Kullback-Leibler divergence.
+    """
+    check.pair("kl_div", input, target, log_target=log_target)
+    check.choice("kl_div", check.DIVERGENCES, reduction=reduction)
+    if log_target:
+        losses = target.exp() * (target - input)
+    else:
+        logs = ops.where(target == 0.0, 1.0, target).log()  # so that 0 log(0) is 0
+        losses = target * (logs - input)
+    if reduction != "batchmean":
+        return _reduced("kl_div", losses, reduction)
+    if 0 in losses.shape[:1]:
+        raise ShapeError(f"kl_div: the mean over a batch of none ({losses.shape}) is not defined")
+    return losses.sum() / (losses.shape[0] if losses.ndim else 1)
 
 
 def _shares(target: Tensor, weight: Opt, ignore: int, dtype: Any) -> tuple[Tensor, ...]:

@@ -1,24 +1,27 @@
 """Layers without a state: Linear, Embedding, Dropout, LayerNorm, activations, losses."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from ..creation import empty
-from ..tensor import Tensor
+from ..creation import empty, get_default_dtype
+from ..errors import DTypeError, ShapeError, described
+from ..tensor import Tensor, as_dtype
 from . import check, init
 from . import functional as F
+from .construction import LayerType
 from .module import Module, Parameter
 
 # fmt: off
 __all__ = [
-    "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "ELU", "Embedding", "Flatten", "HuberLoss",
-    "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss",
-    "NLLLoss", "ReLU", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
+    "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "ELU", "Embedding", "Flatten",
+    "GELU", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
+    "LogSigmoid", "LogSoftmax", "MSELoss", "NLLLoss", "ReLU", "SiLU", "Sigmoid", "SmoothL1Loss",
+    "Softmax", "Softplus", "Tanh",
 ]
 # fmt: on
 
 
-class Layer(Module):
+class Layer(Module, metaclass=LayerType):
     """What layers share: settings, which are checked and then attributes."""
 
     def __init__(self, **settings: Any) -> None:
@@ -32,9 +35,17 @@ class Layer(Module):
             keep = self.register_buffer if name.endswith("weight") else self.__setattr__
             keep(name, value)
 
-    def _draw_uniform(self, fan: int) -> None:
-        for parameter in self.parameters():
-            init.uniform_(parameter, -(fan**-0.5), fan**-0.5)
+    def _parameter(self, shape: Sequence[int], device: Any, dtype: Any) -> Parameter:
+        """A parameter whose values are still to be drawn."""
+        found = get_default_dtype() if dtype is None else as_dtype(dtype, self._name)
+        if found.kind != "f":
+            raise DTypeError(f"{self._name}: dtype is {found}, expected float32 or float64")
+        return Parameter(empty(*shape, dtype=found, device=device))
+
+    def _draw_uniform(self, names: Sequence[str], fan: int) -> None:
+        for name in names:
+            if (parameter := getattr(self, name)) is not None:
+                init.uniform_(parameter, -(fan**-0.5), fan**-0.5)
 
     def extra_repr(self) -> str:
         shown = [name for name in self._kept if not name.endswith("weight")]
@@ -44,19 +55,26 @@ class Layer(Module):
 class Linear(Layer):
     """y = x W^T + b, as torch.nn.Linear: (..., in_features) to (..., out_features).
 
-    Weight and bias start uniform within 1 / sqrt(in_features).
+    Weight and bias start uniform within 1 / sqrt(in_features), the same on every device.
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__(in_features=in_features, out_features=out_features)
         check.options(self._name, bias=bias)
-        self.weight = Parameter(empty(out_features, in_features))
-        self.bias = Parameter(empty(out_features)) if bias else None
+        self.weight = self._parameter((out_features, in_features), device, dtype)
+        self.bias = self._parameter((out_features,), device, dtype) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew."""
-        self._draw_uniform(self.in_features)
+        self._draw_uniform(("weight", "bias"), self.in_features)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
@@ -72,12 +90,44 @@ class Embedding(Layer):
     not in [0, num_embeddings).
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int,
-                 padding_idx: int | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        _weight: Parameter | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.padding_idx = check.row(self._name, padding_idx, num_embeddings)
-        self.weight = Parameter(empty(num_embeddings, embedding_dim))
+        if _weight is not None:
+            self.weight = _weight
+            return
+        self.weight = self._parameter((num_embeddings, embedding_dim), device, dtype)
         self.reset_parameters()
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
+    ) -> Self:
+        """An embedding with a table (V, I) of your own, whose memory it shares.
+
+        Args:
+            embeddings: the table, a float Tensor; its rows are not changed.
+            freeze: whether it is left as it is by training.
+            padding_idx: the row that gets no gradient.
+        """
+        name = "nn.Embedding.from_pretrained"
+        check.tensors(name, embeddings=embeddings)
+        check.options(name, freeze=freeze)
+        if embeddings.ndim != 2 or embeddings.dtype.kind != "f":
+            got = f"embeddings is {described(embeddings)}"
+            raise ShapeError(f"{name}: {got}, expected a table (V, I) of floats")
+        weight = Parameter(embeddings.detach(), requires_grad=not freeze)
+        count, size = embeddings.shape
+        return cls(count, size, padding_idx, _weight=weight)
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew."""
@@ -100,19 +150,29 @@ class LayerNorm(Layer):
     shape start as ones and zeros.
     """
 
-    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
-                 elementwise_affine: bool = True, bias: bool = True) -> None:  # fmt: skip
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         shape = check.shape(self._name, normalized_shape)
         super().__init__(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
         check.options(self._name, bias=bias)
-        self.weight = Parameter(empty(*shape)) if elementwise_affine else None
-        self.bias = Parameter(empty(*shape)) if elementwise_affine and bias else None
+        has_bias = elementwise_affine and bias
+        self.weight = self._parameter(shape, device, dtype) if elementwise_affine else None
+        self.bias = self._parameter(shape, device, dtype) if has_bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Ones and zeros."""
-        for parameter in self.parameters():
-            init.constant_(parameter, float(parameter is self.weight))
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -140,7 +200,10 @@ class Functional(Layer):
 
 
 class Identity(Module):
-    """Its input."""
+    """Its input; what it is made with does not matter, so that it can stand in for any layer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
 
     def forward(self, input: Any) -> Any:
         return input
@@ -149,8 +212,9 @@ class Identity(Module):
 class Dropout(Layer):
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
 
-    def __init__(self, p: float = 0.5) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__(p=p)
+        check.options(self._name, inplace=inplace)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training)
@@ -161,11 +225,19 @@ class _Plain(Functional):
         super().__init__()
 
 
+class _InPlace(Functional):
+    """An activation that PyTorch can compute in place."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        check.options(self._name, inplace=inplace)
+
+
 class Tanh(_Plain, of=F.tanh):
     """tanh(x)."""
 
 
-class ReLU(_Plain, of=F.relu):
+class ReLU(_InPlace, of=F.relu):
     """max(x, 0)."""
 
 
@@ -173,7 +245,7 @@ class Sigmoid(_Plain, of=F.sigmoid):
     """1 / (1 + e^-x)."""
 
 
-class SiLU(_Plain, of=F.silu):
+class SiLU(_InPlace, of=F.silu):
     """x * sigmoid(x)."""
 
 
@@ -181,18 +253,27 @@ class LogSigmoid(_Plain, of=F.logsigmoid):
     """log(sigmoid(x)), without overflow."""
 
 
+class GELU(Functional, of=F.gelu):
+    """x * Phi(x), with Phi the normal distribution's; or by tanh, if ``approximate="tanh"``."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__(approximate=approximate)
+
+
 class LeakyReLU(Functional, of=F.leaky_relu):
     """x, or negative_slope * x where it is not above 0."""
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(negative_slope=negative_slope)
+        check.options(self._name, inplace=inplace)
 
 
 class ELU(Functional, of=F.elu):
     """x, or alpha * (e^x - 1) where it is not above 0."""
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha)
+        check.options(self._name, inplace=inplace)
 
 
 class Softplus(Functional, of=F.softplus):
@@ -275,3 +356,23 @@ class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean",
                  pos_weight: Tensor | None = None) -> None:  # fmt: skip
         super().__init__(weight=weight, reduction=reduction, pos_weight=pos_weight)
+
+
+class BCELoss(Functional, of=F.binary_cross_entropy):
+    """Cross entropy in nats of probabilities and of those that something is true, of one shape."""
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
+        super().__init__(weight=weight, reduction=reduction)
+
+
+class KLDivLoss(Functional, of=F.kl_div):
+    """target * (log(target) - input), of log-probabilities ``input`` and probabilities ``target``.
+
+    ``reduction="batchmean"`` divides the sum by the first dim, as the divergence is defined;
+    "mean" divides it by the number of elements.
+    """
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(log_target=log_target)
+        check.choice(self._name, check.DIVERGENCES, reduction=reduction)
+        self.reduction, self._kept = reduction, ("reduction", *self._kept)

@@ -2,15 +2,26 @@
 
 import warnings
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Callable, Iterator, Mapping
+from inspect import ismemberdescriptor
+from reprlib import recursive_repr
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from ..creation import as_tensor, empty
+from ..creation import as_tensor, empty, zeros_like
 from ..engine.node import check_writable, replace_array
-from ..errors import CheckpointError, DTypeError, GraphError, OptionError, check_type, described
-from ..tensor import Tensor, on_host
+from ..errors import (
+    AttributeMissing,
+    CheckpointError,
+    DTypeError,
+    GraphError,
+    OptionError,
+    check_type,
+    described,
+)
+from ..tensor import Handle, Tensor, on_host
+from . import check
 
 Keys = namedtuple("Keys", "missing_keys unexpected_keys")
 
@@ -36,6 +47,14 @@ class Parameter(Tensor):
         return f"Parameter containing:\n{super().__repr__()}"
 
 
+class _Hook(NamedTuple):
+    """A function that is called before or after the forward of a module."""
+
+    function: Callable[..., Any]
+    is_before: bool
+    with_kwargs: bool
+
+
 class Module:
     """Base of all layers and models: parameters, submodules and buffers are its attributes.
 
@@ -54,6 +73,7 @@ class Module:
     """
 
     training = True
+    _hooks: Mapping[int, _Hook] = {}  # the first hook of a module brings its own
 
     if TYPE_CHECKING:  # attributes come and go
 
@@ -70,11 +90,95 @@ class Module:
         raise GraphError(f"{type(self).__name__}: forward is not defined; write it in the class")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._hooks:
+            return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
+
+    # ------------------------------------------------------------ hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args)`` before each ``forward``.
+
+        Args:
+            hook: a function; what it returns, unless None, replaces ``args``, a single value too.
+            prepend: whether it is called before the hooks that are there.
+            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or both anew.
+
+        Returns:
+            A handle; its ``remove()`` takes the hook away.
+        """
+        return self._register("register_forward_pre_hook", hook, True, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args, output)`` after each ``forward``.
+
+        Args:
+            hook: a function; what it returns, unless None, replaces the output.
+            prepend: whether it is called before the hooks that are there.
+            with_kwargs: call ``hook(module, args, kwargs, output)``.
+
+        Returns:
+            A handle; its ``remove()`` takes the hook away.
+
+        >>> import tinygrad_rnn as tg
+        >>> layer, shapes = tg.nn.Linear(4, 2), []
+        >>> handle = layer.register_forward_hook(lambda module, args, out: shapes.append(out.shape))
+        >>> out = layer(tg.ones(1, 4))
+        >>> handle.remove()
+        >>> shapes
+        [(1, 2)]
+        """
+        return self._register("register_forward_hook", hook, False, prepend, with_kwargs)
+
+    def _register(
+        self, name: str, function: Any, is_before: bool, prepend: bool, with_kwargs: bool
+    ) -> Handle:
+        check_type(name, Callable, "a function of the module and what it takes", hook=function)
+        check.options(name, prepend=prepend, with_kwargs=with_kwargs)
+        hooks: dict[int, _Hook] = self.__dict__.setdefault("_hooks", {})
+        step = -1 if prepend else 1
+        key = (min(hooks, default=0) if prepend else max(hooks, default=0)) + step
+        hooks[key] = _Hook(function, is_before, with_kwargs)
+        return Handle(hooks.pop, key, None)
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        hooks = [hook for _, hook in sorted(self._hooks.items(), key=lambda item: item[0])]
+        for hook in hooks:
+            if hook.is_before:
+                args, kwargs = self._call_before(hook, args, kwargs)
+        output = self.forward(*args, **kwargs)
+        for hook in hooks:
+            if not hook.is_before:
+                given = (args, kwargs, output) if hook.with_kwargs else (args, output)
+                new = hook.function(self, *given)
+                output = output if new is None else new
+        return output
+
+    def _call_before(self, hook: _Hook, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The arguments as a hook leaves them."""
+        if not hook.with_kwargs:
+            new = hook.function(self, args)
+            new = args if new is None else new
+            return (new if isinstance(new, tuple) else (new,)), kwargs
+        new = hook.function(self, args, kwargs)
+        if new is None:
+            return args, kwargs
+        if not isinstance(new, tuple) or len(new) != 2:
+            expected = "expected None or a tuple (args, kwargs)"
+            raise DTypeError(f"{self._name}: a forward pre-hook gave {described(new)}, {expected}")
+        return new
 
     # ------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if _is_data_descriptor(type(self), name):  # a property, an entry of __slots__: Python's
+            self._warn_of_unseen(name, value)
+            object.__setattr__(self, name, value)
+            return
         held = self.__dict__.get(name)
         kind: Any = next((kind for kind in (Parameter, Module) if isinstance(held, kind)), object)
         if name in self.__dict__ and name in self.__dict__.get("_buffers", ()):
@@ -97,8 +201,38 @@ class Module:
             self.__dict__["_warned"] = (*warned, name)  # once, when filled or when looked through
             what = f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds"
             why = "modules or parameters: they are not registered and will not be trained or saved;"
-            way = "use nn.ModuleList or nn.ModuleDict, and attributes of their own for parameters"
+            way = "use nn.ModuleList or nn.ModuleDict, nn.ParameterList or nn.ParameterDict"
             warnings.warn(f"{what} {why} {way}", stacklevel=3)
+
+    def _warn_of_unseen(self, name: str, value: Any) -> None:
+        is_slot = ismemberdescriptor(getattr(type(self), name, None))
+        if is_slot and isinstance(value, Module | Parameter):
+            what = f"{type(self).__name__}.{name} is in __slots__, so the {type(value).__name__}"
+            way = (
+                "is not registered and will not be trained or saved; take the name out of __slots__"
+            )
+            warnings.warn(f"{what} {way}", stacklevel=3)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Hold a parameter under a name, as assignment to the attribute does."""
+        self._check_registered("register_parameter", name, Parameter)
+        check_type("register_parameter", Parameter | None, "an nn.Parameter or None", param=param)
+        setattr(self, name, param)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Hold a module under a name, as assignment to the attribute does."""
+        self._check_registered("add_module", name, Module)
+        check_type("add_module", Module | None, "an nn.Module or None", module=module)
+        setattr(self, name, module)
+
+    def register_module(self, name: str, module: "Module | None") -> None:
+        """Another name of :meth:`add_module`."""
+        self.add_module(name, module)
+
+    def _check_registered(self, who: str, name: Any, kind: type) -> None:
+        """Raise if the name is taken by something of another kind."""
+        if not isinstance(name, str) or not isinstance(self.__dict__.get(name), kind):
+            self._check_name(who, name)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Hold a tensor that is moved with the module, and saved if persistent, but not trained."""
@@ -117,57 +251,145 @@ class Module:
     # ------------------------------------------------------------ what is inside
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules directly inside, with their names."""
-        return iter([(k, v) for k, v in self.__dict__.items() if isinstance(v, Module)])
+        """The modules directly inside, each once, with their names."""
+        found: dict[int, tuple[str, Module]] = {}
+        for name, module in self._held(Module):
+            found.setdefault(id(module), (name, module))
+        return iter(list(found.values()))
 
     def children(self) -> Iterator["Module"]:
-        """The modules directly inside."""
+        """The modules directly inside, each once."""
         return iter([module for _, module in self.named_children()])
 
-    def _paths(self, prefix: str = "", above: tuple[int, ...] = ()) -> Iterator[Any]:
+    def _held(self, kind: Any) -> list[tuple[str, Any]]:
+        """The attributes of a kind, under each of their names."""
+        return [(name, value) for name, value in self.__dict__.items() if isinstance(value, kind)]
+
+    def _paths(
+        self, prefix: str = "", seen: set[int] | None = None, above: tuple[int, ...] = ()
+    ) -> Iterator[tuple[str, "Module"]]:
         """This module and all inside it, with what goes before the names in each of them.
 
-        A shared module comes under each of its names.
+        A shared module comes under each of its names, or once, if there is a set for what was seen.
         """
+        if seen is not None:
+            if id(self) in seen:
+                return
+            seen.add(id(self))
         yield prefix, self
         above = (*above, id(self))
-        for key, child in self.named_children():
+        for name, child in self._held(Module):
             if id(child) not in above:  # a module that knows the one that holds it
-                yield from child._paths(f"{prefix}{key}.", above)
+                yield from child._paths(f"{prefix}{name}.", seen, above)
 
-    def _tensors(self, saved: bool = False) -> Iterator[tuple[str, Tensor]]:
-        """Parameters and buffers with their dotted names; a tied one under each of its names."""
-        for prefix, module in list(self._paths()):
+    def _tensors(
+        self, prefix: str = "", recurse: bool = True, once: bool = True, saved: bool = False
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Parameters and buffers with their dotted names; a tied one under the first of them.
+
+        Unless ``once``: then it comes under each of its names. ``saved``: those that files hold.
+        """
+        prefix = f"{prefix}." if prefix else ""
+        paths = self._paths(prefix, set() if once else None) if recurse else [(prefix, self)]
+        seen: set[int] = set()
+        for path, module in list(paths):
             buffers = module.__dict__.get("_buffers", {})
-            for key, value in list(module.__dict__.items()):
-                module._warn_of_hidden(key, value)
-                held = key in buffers and isinstance(value, Tensor) and (buffers[key] or not saved)
-                if held or isinstance(value, Parameter):
-                    yield prefix + key, value
+            for name, value in list(module.__dict__.items()):
+                module._warn_of_hidden(name, value)
+                is_buffer = name in buffers and isinstance(value, Tensor)
+                kept = isinstance(value, Parameter) or (is_buffer and (buffers[name] or not saved))
+                if kept and not (once and id(value) in seen):
+                    seen.add(id(value))
+                    yield path + name, value
 
-    def named_modules(self) -> Iterator[tuple[str, "Module"]]:
-        """This module and all inside it, each once, with its dotted name."""
-        return iter([(prefix[:-1], module) for prefix, module in _once(self._paths())])
+    @staticmethod
+    def _check_search(name: str, prefix: Any, **flags: Any) -> None:
+        check_type(name, str, "a str", prefix=prefix)
+        check.options(name, **flags)
+
+    def named_modules(
+        self, memo: set["Module"] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, "Module"]]:
+        """This module and all inside it, each once, with its dotted name.
+
+        Args:
+            memo: modules to leave out; those that are found are added.
+            prefix: what goes before each name, and is this module's own.
+            remove_duplicate: False gives a shared module under each of its names.
+        """
+        self._check_search("named_modules", prefix, remove_duplicate=remove_duplicate)
+        seen = {id(module) for module in memo or ()}
+        start = f"{prefix}." if prefix else ""
+        found = list(self._paths(start, seen if remove_duplicate else None))
+        if memo is not None:
+            memo.update(module for _, module in found)
+        return iter([(path[:-1], module) for path, module in found])
 
     def modules(self) -> Iterator["Module"]:
         """This module and all inside it, each once."""
-        return iter([module for _, module in self.named_modules()])
+        return iter([module for _, module in self._paths("", set())])
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters, each once, with its dotted name."""
-        return iter([(k, v) for k, v in _once(self._tensors()) if isinstance(v, Parameter)])
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """All parameters, each once, with its dotted name.
 
-    def parameters(self) -> Iterator[Parameter]:
-        """All parameters, each once: what an optimizer takes."""
-        return iter([parameter for _, parameter in self.named_parameters()])
+        Args:
+            prefix: what goes before each name.
+            recurse: False gives the parameters of this module alone.
+            remove_duplicate: False gives a tied parameter under each of its names.
+        """
+        how = {"recurse": recurse, "remove_duplicate": remove_duplicate}
+        self._check_search("named_parameters", prefix, **how)
+        found = self._tensors(prefix, recurse, remove_duplicate)
+        return iter([(name, value) for name, value in found if isinstance(value, Parameter)])
 
-    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """All buffers, each once, with its dotted name."""
-        return iter([(k, v) for k, v in _once(self._tensors()) if not isinstance(v, Parameter)])
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """All parameters, each once: what an optimizer takes; of this module alone, if asked."""
+        return iter([value for _, value in self.named_parameters("", recurse)])
 
-    def buffers(self) -> Iterator[Tensor]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """All buffers, each once, with its dotted name: as :meth:`named_parameters`."""
+        how = {"recurse": recurse, "remove_duplicate": remove_duplicate}
+        self._check_search("named_buffers", prefix, **how)
+        found = self._tensors(prefix, recurse, remove_duplicate)
+        return iter([(name, value) for name, value in found if not isinstance(value, Parameter)])
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """All buffers, each once."""
-        return iter([buffer for _, buffer in self.named_buffers()])
+        return iter([value for _, value in self.named_buffers("", recurse)])
+
+    def get_submodule(self, target: str) -> "Module":
+        """The module of a dotted name; this one of an empty name."""
+        return self._get("get_submodule", target, Module) if target else self
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of a dotted name."""
+        return self._get("get_parameter", target, Parameter)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of a dotted name."""
+        return self._get("get_buffer", target, Tensor)
+
+    def _get(self, who: str, target: Any, kind: type) -> Any:
+        check_type(who, str, "a dotted name", target=target)
+        path, _, last = target.rpartition(".")
+        holder = self
+        for name in path.split(".") if path else ():
+            holder = holder._get_own(who, target, name, Module)
+        return holder._get_own(who, target, last, kind)
+
+    def _get_own(self, who: str, target: str, name: str, kind: type) -> Any:
+        value = self.__dict__.get(name)
+        is_buffer = kind is Tensor and name not in self.__dict__.get("_buffers", ())
+        if not isinstance(value, kind) or is_buffer:
+            what = {Module: "module", Parameter: "parameter"}.get(kind, "buffer")
+            names = [key for key, _ in self._held(kind)]
+            got = f"{target!r}: {type(self).__name__} has no {what} {name!r}"
+            raise AttributeMissing(f"{who}: {got}, expected one of {names}")
+        return value
 
     def num_parameters(self) -> int:
         """How many numbers are trained."""
@@ -178,10 +400,15 @@ class Module:
     def apply(self, fn: Callable[["Module"], Any]) -> Self:
         """Call a function on every module inside, then on this one."""
         check_type("apply", Callable, "a function of a module", fn=fn)
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
+        self._apply_inside(fn, ())
         return self
+
+    def _apply_inside(self, fn: Callable[["Module"], Any], above: tuple[int, ...]) -> None:
+        above = (*above, id(self))
+        for module in self.children():
+            if id(module) not in above:
+                module._apply_inside(fn, above)
+        fn(self)
 
     def train(self, mode: bool = True) -> Self:
         """Training mode: dropout drops."""
@@ -192,10 +419,12 @@ class Module:
 
     def eval(self) -> Self: "Evaluation mode: dropout does nothing."; return self.train(False)  # fmt: skip
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, or set those that are there to zeros."""
+        check.options("zero_grad", set_to_none=set_to_none)
         for parameter in self.parameters():
-            parameter.grad = None
+            keep = parameter.grad is not None and not set_to_none
+            parameter.grad = zeros_like(parameter) if keep else None
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Train all parameters, or freeze them."""
@@ -205,7 +434,7 @@ class Module:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move all to a device, convert floats to a dtype, or as another tensor; in this module."""
-        parts = [p for _, t in _once(self._tensors()) for p in (t, t.grad) if p is not None]
+        parts = [p for _, t in self._tensors() for p in (t, t.grad) if p is not None]
         fresh = []
         for part in parts:
             is_float, own = part.dtype.kind == "f", part.detach()
@@ -231,7 +460,7 @@ class Module:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Parameters and buffers under their dotted names, memory shared."""
-        return {name: tensor.detach() for name, tensor in self._tensors(saved=True)}
+        return {name: tensor.detach() for name, tensor in self._tensors(once=False, saved=True)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
         """Take over values by name: tensors or arrays of the same shapes and dtypes.
@@ -312,11 +541,13 @@ class Module:
         """The settings that ``repr`` shows."""
         return ""
 
+    @recursive_repr()
     def __repr__(self) -> str:
-        lines = [f"({key}): {module!r}" for key, module in self.named_children()]
-        if not lines:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        inner = "\n".join(filter(None, [self.extra_repr(), *lines])).replace("\n", "\n  ")
+        lines = [f"({key}): {module!r}" for key, module in self._held(Module)]
+        extra = self.extra_repr()
+        if not lines and "\n" not in extra and not extra.startswith("("):
+            return f"{type(self).__name__}({extra})"
+        inner = "\n".join(filter(None, [extra, *lines])).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
@@ -326,9 +557,10 @@ def _missing(held: Mapping[str, Tensor], given: Mapping[str, Any]) -> list[str]:
     return [k for k, tensor in held.items() if k not in given and id(tensor.array) not in filled]
 
 
-def _once(named: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Each thing under the first of its names only."""
-    seen: dict[int, tuple[str, Any]] = {}
-    for name, thing in named:
-        seen.setdefault(id(thing), (name, thing))
-    return list(seen.values())
+def _is_data_descriptor(kind: type, name: str) -> bool:
+    """Whether assignment to an attribute goes by what the class has under its name."""
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            held = type(base.__dict__[name])
+            return hasattr(held, "__set__") or hasattr(held, "__delete__")
+    return False

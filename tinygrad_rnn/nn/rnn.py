@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
-from ..creation import empty
 from ..errors import DTypeError, OptionError, ShapeError, check_type, described
 from ..functions import cat
 from ..tensor import Tensor
 from . import check
 from . import functional as F
 from .layers import Layer
-from .module import Parameter
 from .utils.rnn import PackedSequence, pad_packed_sequence, repacked
 
 # fmt: off
@@ -32,14 +30,17 @@ class _Recurrent(Layer):
     legend: str  # of the dims of a batch of states
     proj_size = 0  # of h, where it is projected
 
-    def _add_weights(self, suffix: str, input_size: int, bias: bool) -> None:
+    def _add_weights(
+        self, suffix: str, input_size: int, bias: bool, device: Any, dtype: Any
+    ) -> None:
         rows, size = self.gates * self.hidden_size, self.proj_size or self.hidden_size
         shapes: dict[str, Any] = {"weight_ih": (rows, input_size), "weight_hh": (rows, size)}
         shapes |= dict.fromkeys(("bias_ih", "bias_hh"), (rows,) if bias else None)
         if self.proj_size:
             shapes["weight_hr"] = (size, self.hidden_size)
         for name, shape in shapes.items():
-            setattr(self, name + suffix, shape and Parameter(empty(*shape)))
+            made = None if shape is None else self._parameter(shape, device, dtype)
+            setattr(self, name + suffix, made)
         self._names = (*self.__dict__.get("_names", ()), [name + suffix for name in shapes])
 
     def _check_input(self, input: Any, weight: Tensor, rank: int) -> bool:
@@ -59,6 +60,12 @@ class _Recurrent(Layer):
         elif shape[-1] != self.input_size:
             check.features(self._name, input, "input_size", self.input_size)
         return ndim == rank
+
+    def _check_not_one_hot(self, input: Tensor, state: Any, weight: Tensor) -> None:
+        """Refuse integers that may be features without a batch, unless the state has a batch."""
+        first = state[0] if isinstance(state, tuple | list) and state else state
+        if input.shape[-1] == self.input_size and getattr(first, "ndim", 0) != self.rank:
+            check.not_one_hot(self._name, input, weight.dtype)
 
     def _check_state(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> Sequence[Any]:
         """The parts of the state; ``lead`` is their shape without the last dim."""
@@ -82,7 +89,8 @@ class _Recurrent(Layer):
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew: uniform within 1 / sqrt(hidden_size)."""
-        self._draw_uniform(self.hidden_size)
+        for names in self._names:
+            self._draw_uniform(names, self.hidden_size)
 
     def extra_repr(self) -> str:
         given = [f", {k}={v!r}" for k, u in USUAL.items() if (v := getattr(self, k, u)) != u]
@@ -95,16 +103,25 @@ class _Recurrent(Layer):
 class _Cell(_Recurrent):
     rank, legend = 2, "(B, H)"
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self._keep(input_size=input_size, hidden_size=hidden_size, bias=bias)
-        self._add_weights("", input_size, bias)
+        self._add_weights("", input_size, bias, device, dtype)
         self.reset_parameters()
 
     def _enter(self, input: Tensor, state: Any) -> Any:
         """What a step takes: the input, the parts of the state, the weights."""
         weights = [getattr(self, name) for name in self._names[0]]
         lead = input.shape[:1] if self._check_input(input, weights[0], 2) else ()
+        if lead and input.dtype.kind != "f":
+            self._check_not_one_hot(input, state, weights[0])
         return [input, *self._check_state(state, lead, weights[0]), *weights]
 
 
@@ -116,10 +133,16 @@ class RNNCell(_Cell):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         self._keep(nonlinearity=nonlinearity)
-        super().__init__(input_size, hidden_size, bias)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         check.options(self._name, nonlinearity=self.nonlinearity)  # it may have been changed
@@ -172,16 +195,24 @@ class RNNBase(_Recurrent):
     rank, legend = 3, "(num_layers * D, B, H), also with batch_first"
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         proj_size: int = 0,
-    ) -> None:  # fmt: skip
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self._keep(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, bias=bias)
         self._keep(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
         if dropout and num_layers == 1:
             why = "it stands between layers, and there is one"
-            level = 2 + len(self.settings)  # the user's line: RNN has an __init__ of its own
+            level = 3 + len(self.settings)  # the user's line: RNN has an __init__ of its own
             warnings.warn(f"{self._name}: dropout={dropout} does nothing: {why}", stacklevel=level)
         check.integers(self._name, 0, proj_size=proj_size)
         if proj_size and (proj_size >= hidden_size or len(self.parts) == 1):
@@ -192,7 +223,7 @@ class RNNBase(_Recurrent):
         for layer in range(num_layers):
             size = (proj_size or hidden_size) * len(self._directions) if layer else input_size
             for direction in self._directions:
-                self._add_weights(f"_l{layer}{direction}", size, bias)
+                self._add_weights(f"_l{layer}{direction}", size, bias, device, dtype)
         self.reset_parameters()
 
     def flatten_parameters(self) -> None: "Nothing: of use on PyTorch's GPUs alone."  # fmt: skip
@@ -203,6 +234,8 @@ class RNNBase(_Recurrent):
             return self._run_packed(input, state, lengths)
         weight = self.weight_ih_l0
         batched = self._check_input(input, weight, self.rank)
+        if batched and lengths is None and input.dtype.kind != "f":
+            self._check_not_one_hot(input, state, weight)
         if not batched:
             input = input.unsqueeze(1)
         elif self.batch_first:
@@ -304,13 +337,21 @@ class RNN(RNNBase):
     settings = ("nonlinearity",)
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
-        bias: bool = True, batch_first: bool = False, dropout: float = 0.0,
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
         bidirectional: bool = False,
-    ) -> None:  # fmt: skip
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         self._keep(nonlinearity=nonlinearity)
-        rest = (num_layers, bias, batch_first, dropout, bidirectional)
-        super().__init__(input_size, hidden_size, *rest)
+        options = (num_layers, bias, batch_first, dropout, bidirectional)
+        super().__init__(input_size, hidden_size, *options, device=device, dtype=dtype)
 
 
 class LSTM(RNNBase):

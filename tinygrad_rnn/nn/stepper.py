@@ -9,6 +9,7 @@ from ..engine.node import wrap
 from ..errors import OptionError, check_type
 from ..tensor import Tensor
 from .layers import Linear
+from .module import Module
 from .rnn import GRU, LSTM, RNN, RNNBase
 
 
@@ -59,7 +60,7 @@ class Stepper:
         used = [getattr(rnn, name) for names in (rnn.settings, *rnn._names) for name in names]
         used += [] if head is None else [head.weight, head.bias]
         seen = [(id(v.array), v.version[0]) if isinstance(v, Tensor) else v for v in used]
-        seen += [rnn, head]
+        seen += [rnn, head, *[name for part in self._parts() for name in _seen_by_hand(part)]]
         known, run, *_ = self._ready
         if run is not None and state is not None and seen == known:
             output, new = run(input.array, [part.array for part in parts])
@@ -75,13 +76,27 @@ class Stepper:
             self._ready = seen, self._prepared(values), values  # held, so that ids stay theirs
         return output, state
 
+    def _parts(self) -> list[Any]:
+        return [self.rnn] if self.head is None else [self.rnn, self.head]
+
     def _prepared(self, values: list[Any]) -> Any:
         """A step of the kernel with these settings and weights; None where none does as the layers."""
-        forwards = {type(part).forward for part in (self.rnn, self.head) if part is not None}
         make = kernels.find(backend_of(self.rnn.weight_ih_l0.array).kind, "stepper")
-        if make is None or forwards - {RNNBase.forward, LSTM.forward, Linear.forward}:
+        if make is None or not all(map(_is_usual, self._parts())):
             return None
         rest = iter(values)
         settings = {name: next(rest) for name in self.rnn.settings}
         layers = [[next(rest) for _ in names] for names in self.rnn._names]
         return make(self.rnn.op.name, layers, list(rest), **settings)
+
+
+def _is_usual(part: Any) -> bool:
+    """Whether a call of a layer is its class's forward, and that is the package's own."""
+    usual = (RNNBase.forward, LSTM.forward, Linear.forward)
+    own = type(part).forward in usual and type(part).__call__ is Module.__call__
+    return own and not _seen_by_hand(part)
+
+
+def _seen_by_hand(part: Any) -> list[str]:
+    """What an instance has beside its class: hooks, or a forward that was put in its place."""
+    return [name for name in ("_hooks", "forward") if part.__dict__.get(name)]

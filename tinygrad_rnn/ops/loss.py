@@ -6,6 +6,7 @@ from typing import Any
 from ..backend import backend_of
 from ..engine.fused import FusedOp
 from ..engine.node import wrap
+from ..engine.op import op
 from .elementwise import sqrt, square, where
 from .reduce import log_softmax, mean
 
@@ -38,6 +39,30 @@ def _cross_entropy(
 
 
 cross_entropy = FusedOp(_cross_entropy)
+
+
+def _log(xp: Any, x: Any) -> Any:
+    """log(x), but at least -100: that of 0 too."""
+    some = x > 0
+    return xp.where(some, xp.clip(xp.log(xp.where(some, x, 1.0)), -100.0, None), -100.0)
+
+
+def _log_of_rest(xp: Any, x: Any) -> Any:
+    """log(1 - x), but at least -100: that of 1 too."""
+    some = x < 1
+    return xp.where(some, xp.clip(xp.log1p(-xp.where(some, x, 0.0)), -100.0, None), -100.0)
+
+
+@op
+def binary_cross_entropy(xp: Any, x: Any, y: Any, /) -> Any:
+    """-y log(x) - (1 - y) log(1 - x), as PyTorch's, whose slope is finite at 0 and at 1."""
+    return (y - 1.0) * _log_of_rest(xp, x) - y * _log(xp, x)
+
+
+binary_cross_entropy.vjp(
+    lambda g, x, y, xp: g * ((x - y) / xp.clip((1.0 - x) * x, 1e-12, None)),
+    lambda g, x, xp: g * (_log_of_rest(xp, x) - _log(xp, x)),
+)
 
 
 def _mse(x: Any, y: Any, /) -> Any:

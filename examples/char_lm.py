@@ -1,14 +1,14 @@
-"""A character-level language model: it learns to spell from a text, then writes like it.
+"""A character-level language model: it learns to spell from a text, and writes like it.
 
     python examples/char_lm.py                      a minute on the documentation inside Python
     python examples/char_lm.py --text FILE --checkpoint lm.safetensors --out out
     python examples/char_lm.py --checkpoint lm.safetensors --resume --steps 20000
-    python examples/char_lm.py --init-from lm.safetensors --text OTHER --checkpoint new.safetensors
+    python examples/char_lm.py --init-from lm.safetensors --text OTHER --checkpoint new
     python examples/char_lm.py sample --checkpoint lm.safetensors --prompt "The "
     python examples/char_lm.py score --checkpoint lm.safetensors --text FILE
 
-Read it from top to bottom: settings, data, model, sampling, scoring, a run and its checkpoint,
-training, what is shown, the three commands.
+Read it from top to bottom: settings, data, model, sampling and scoring, a run and its
+checkpoint, training, what is shown, the three commands.
 Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per character.
 """
 
@@ -83,8 +83,13 @@ def add_data_options(add):
     add("--val-fraction", type=number(float, 0, 1), default=0.1, help="its tail, to validate on")
     add("--batch", type=COUNT, default=32, help="streams of the text that are read side by side")
     add("--seq", type=COUNT, default=50, help="characters that gradients flow through")
-    add("--reset", type=number(float, 0, 1), default=0.02, metavar="SHARE",
-        help="of the streams, which start a window from the zero state")  # fmt: skip
+    add(
+        "--reset",
+        type=number(float, 0, 1),
+        default=0.02,
+        metavar="SHARE",
+        help="of the streams, which start a window from the zero state",
+    )
 
 
 def add_training_options(add):
@@ -114,8 +119,12 @@ def add_sample_options(add):
     add("--length", type=number(int, 0), default=500, help="characters to add")
     add("--temperature", type=POSITIVE, default=0.8, help="0 takes the likeliest")
     add("--top-k", type=COUNT, metavar="K", help="draw from the K likeliest only")
-    add("--top-p", type=number(float, 0), metavar="P",
-        help="draw from the fewest that have this share of the probability")  # fmt: skip
+    add(
+        "--top-p",
+        type=number(float, 0),
+        metavar="P",
+        help="draw from the fewest that have this share of the probability",
+    )
     add("--seed", type=number(int, 0), help="of what is drawn; another one each time if left out")
 
 
@@ -166,7 +175,7 @@ def check_together(options, error):
 
 
 def complete(argv, options):
-    """The options, with those of the checkpoint that the run begins with or goes on from."""
+    """The options, with those of the checkpoint to begin with or to go on from."""
     if options.resume:
         path, kept, fixed = options.checkpoint, (*MODEL, *TRAINING), FIXED
         way_out = "leave it out to go on, or begin anew with another --checkpoint"
@@ -208,7 +217,7 @@ def same_file(a, b):
 
 
 def refuse_overwriting(options):
-    """Raise, before anything is written, if that would replace a file that is read or kept."""
+    """Raise, before anything is written, if that would replace a file that is read."""
     files = {"--checkpoint": options.checkpoint, "--init-from": options.init_from}
     if options.text not in ("hello", "python-docs"):
         files["--text"] = options.text
@@ -225,7 +234,7 @@ def refuse_overwriting(options):
 
 
 class CharLM(nn.Module):
-    """ids (T, B) and a state -> logits (T, B, V) and the next state; (T,) -> (T, V) too."""
+    """ids (T, B) and a state -> logits (T, B, V), the next state; (T,) -> (T, V) too."""
 
     def __init__(self, size, cell, hidden, layers, dropout):
         super().__init__()
@@ -265,7 +274,7 @@ def forget(state, share):
 
 @tg.no_grad()
 def validate(model, streams):
-    """The loss over the whole validation text, the state carried from window to window."""
+    """The loss over the validation text, the state carried from window to window."""
     model.eval()
     state, total = None, 0.0
     for x, y in streams:
@@ -280,9 +289,9 @@ def validate(model, streams):
 
 @tg.no_grad()
 def sample(model, vocabulary, prompt, length, seed, **options):
-    """The prompt and ``length`` more characters; its own generator leaves training's alone."""
+    """The prompt and ``length`` more characters, drawn by a generator of its own."""
     generator = tg.Generator().manual_seed(seed)
-    # Without a prompt, what is written comes after the first character, a line end or a space.
+    # Without a prompt it goes on from the first character, a line end or a space.
     ids = vocabulary.encode(prompt or vocabulary.characters[0])
     model.eval()
     step, written = nn.Stepper(model.rnn, model.head), []
@@ -298,7 +307,7 @@ def sample(model, vocabulary, prompt, length, seed, **options):
 
 @tg.no_grad()
 def surprises(model, ids):
-    """How many bits each of the ids (T,) but the first one surprises the model by: T - 1 floats."""
+    """By how many bits each of the ids (T,), but the first, surprises the model."""
     model.eval()
     state, bits = None, []
     for x, y in zip(ids[:-1].split(1000), ids[1:].split(1000), strict=True):
@@ -317,7 +326,7 @@ def coloured(text, bits):
 
 
 def print_surprises(text, bits):
-    """In colour on a terminal, else a JSON object a line; nothing can surprise at the start."""
+    """In colour on a terminal, else a JSON object a line; of the first there are none."""
     pairs = list(zip(text, [None, *bits], strict=True))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         print("bits:", *(coloured(f"{limit}+", limit) for limit in COLOURS))
@@ -341,8 +350,8 @@ class Run:
     optimizer: optim.Adam
     step: int = 0
     state: Any = None  # of the streams, carried from window to window
-    recent: list = field(default_factory=list)  # training losses of the last hundred steps
-    curve: list = field(default_factory=list)  # [step, training loss, validation loss], or None
+    recent: list = field(default_factory=list)  # losses of the last hundred steps
+    curve: list = field(default_factory=list)  # [step, training loss, validation loss]
     best: dict | None = None  # step, val_loss and weights of the best validation
 
 
@@ -459,7 +468,7 @@ def set_aside(path, say):
 
 
 def lr_at(step, options):
-    """The learning rate of a step, which are counted from 0: a warmup, then the schedule."""
+    """The learning rate of a step, counted from 0: a warmup, then the schedule."""
     if step < options.warmup:
         return options.lr * (step + 1) / options.warmup
     done = (step - options.warmup) / max(1, options.steps - options.warmup)
@@ -499,12 +508,12 @@ def train(run, say, interrupt):
     """Up to the last step, or until the interrupt is set."""
     options = run.options
     progress = Progress(run, say)
-    point_every = max(1, options.steps // 50)  # the curve has fifty points of training at least
+    point_every = max(1, options.steps // 50)  # so the curve has fifty points at least
     interrupted = False
     while run.step < options.steps and not interrupted:
         train_step(run)
         progress.show(run)
-        interrupted = interrupt.is_set()  # read once: a signal between two looks must not be lost
+        interrupted = interrupt.is_set()  # once: a signal between two looks is not lost
         if interrupted and options.checkpoint:
             save(run)  # whoever presses Ctrl-C again does not wait for the validation
         if run.step % options.val_every == 0 or run.step == options.steps or interrupted:
@@ -709,10 +718,8 @@ def run_score(options):
     if bits:
         average = sum(bits) / len(bits)
         nats = average * math.log(2)
-        line = (
-            f"{len(bits):,} characters after the first: {average:.3f} bits = {nats:.3f} nats each"
-        )
-        print(f"{line}, perplexity {perplexity(nats):.1f}", file=sys.stderr)
+        each = f"{average:.3f} bits = {nats:.3f} nats, perplexity {perplexity(nats):.1f}"
+        print(f"{len(bits):,} characters after the first, each: {each}", file=sys.stderr)
 
 
 def main(argv):
@@ -726,6 +733,9 @@ def main(argv):
             run_score(options)
         else:
             run_train(complete(argv, options))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `score ... | head` reads no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (tg.Error, OSError) as error:
         print(f"char_lm.py: error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -217,8 +217,10 @@ def train_forecaster(options, log):
     model.to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
     begin, losses = restore(model, optimizer, options)
-    log.say(f"\nWhole periods: a {options.cell.upper()} that is trained on its own forecast, "
-            f"{described(model)}")  # fmt: skip
+    log.say(
+        f"\nWhole periods: a {options.cell.upper()} that is trained on its own forecast, "
+        f"{described(model)}"
+    )
     for step in range(begin, options.steps):
         loss, ahead = train_step(model, optimizer, step, options)
         losses.append(loss)
@@ -260,8 +262,10 @@ def report_kept(tutorial, model, options, log):
         return log.say("A forecast of least squared error fades where a frequency drifts.")
     before = count_kept(lambda *args: forecast_by_tutorial(tutorial, *args, options), options)
     kept = count_kept(lambda *args: forecast(model, *args, options), options)
-    log.say(f"{kept} of 100 unseen waves keep their root mean square within 20 % in the fifth "
-            f"period of the forecast; by the tutorial's network {before}")  # fmt: skip
+    log.say(
+        f"{kept} of 100 unseen waves keep their root mean square within 20 % in the fifth "
+        f"period of the forecast; by the tutorial's network {before}"
+    )
     log.write(kept=kept, kept_by_tutorial=before, waves=100)
 
 

@@ -624,10 +624,23 @@ class TestScore:
         assert [line["bits"] for line in lines[1:]] == pytest.approx(expected.tolist(), rel=1e-4)
         average = expected.mean()
         said = re.search(
-            r"2,719 characters after the first: (\S+) bits .* perplexity (\S+)", captured.err
+            r"2,719 characters after the first, each: (\S+) bits .* perplexity (\S+)", captured.err
         )
         assert float(said[1]) == pytest.approx(average, abs=1e-3)
         assert float(said[2]) == pytest.approx(2**average, abs=0.1)
+
+    def test_a_reader_may_stop_before_the_end(self, trained):
+        arguments = ("score", "--checkpoint", trained[0], "--text", "hello")
+        with subprocess.Popen(
+            command("char_lm.py", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        ) as process:
+            assert json.loads(process.stdout.readline())["character"] == "h"
+            process.stdout.close()  # of 34,500 lines
+            assert b"rror" not in process.stderr.read()
+        assert process.returncode == 0
 
     def test_in_colour_on_a_terminal(self, trained, text, capsys, monkeypatch):
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)

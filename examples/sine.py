@@ -31,7 +31,7 @@ from tinygrad_rnn import nn, optim
 SLOWEST, FASTEST = 0.5, 2.0  # turns in L points, as tg.data.sine_waves has them
 
 
-def draw_frequencies(points, count, options, generator):
+def random_frequencies(points, count, options, generator):
     """The frequency of each wave at each point: (points, N).
 
     Where it drifts, its logarithm takes a random walk between the two ends, which reflect it;
@@ -47,10 +47,10 @@ def draw_frequencies(points, count, options, generator):
     return np.exp(low + np.minimum(place, 2 * width - place))
 
 
-def draw_waves(points, count, options, generator=None):
+def random_waves(points, count, options, generator=None):
     """Clean waves (points, N), what is observed of them, and their frequencies."""
     settings = {"dtype": tg.float64, "generator": generator}
-    frequencies = draw_frequencies(points, count, options, generator)
+    frequencies = random_frequencies(points, count, options, generator)
     start = 4 * math.pi * tg.rand(count, **settings).numpy()
     clean = np.sin(start + 2 * math.pi / options.seq * np.cumsum(frequencies, axis=0))
     noise = options.noise * tg.randn(points, count, **settings).numpy()
@@ -174,7 +174,7 @@ def train_step(model, optimizer, step, options):
     optimizer.param_groups[0]["lr"] = options.lr * warmup * decay
     patches = seen_patches(options)
     ahead = 2 + round(done * 2.5 * patches)
-    _, waves, _ = draw_waves((patches + ahead) * patch_size(options), 64, options)
+    _, waves, _ = random_waves((patches + ahead) * patch_size(options), 64, options)
     x = to_patches(waves, options)
     loss = F.mse_loss(model(x[:patches], ahead), x[1:])
     optimizer.zero_grad()
@@ -247,7 +247,7 @@ def count_kept(foretell, options, count=100):
     """
     length, generator = options.seq, tg.Generator().manual_seed(options.seed + 1)
     after = math.ceil(5 * length / SLOWEST)
-    clean, observed, frequencies = draw_waves(length + after, count, options, generator)
+    clean, observed, frequencies = random_waves(length + after, count, options, generator)
     foretold, to_come, kept = foretell(observed[:length], after), clean[length:], 0
     for i in range(count):
         period = length / frequencies[length, i]
@@ -287,8 +287,8 @@ drifts (--drift 0.3) breaks that rule, and the network, which is not linear, bea
 def compare(model, options, log):
     """Held-out errors: of repeating the last value, of the linear rule, of the forecaster."""
     length, generator = options.seq, tg.Generator().manual_seed(options.seed + 2)
-    _, fitted_on, _ = draw_waves(2 * length, 4000, options, generator)
-    _, held_out, _ = draw_waves(2 * length, 1000, options, generator)
+    _, fitted_on, _ = random_waves(2 * length, 4000, options, generator)
+    _, held_out, _ = random_waves(2 * length, 1000, options, generator)
     seen, to_come = held_out[:length], held_out[length:]
     forecasts = {
         "repeating the last value": np.broadcast_to(seen[-1:], to_come.shape),
@@ -308,39 +308,53 @@ def compare(model, options, log):
 # ---------------------------------------------------------------- pictures
 
 
-def draw(tutorial_losses, losses, model, options, log):
+def plot(tutorial, model, losses, options, log):
+    """Three forecasts of each network, and how the loss of the two went down."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return log.say("no picture: matplotlib is not installed")
     figure = Figure(figsize=(8, 6), layout="constrained")
-    rows = figure.add_gridspec(2, 1, height_ratios=(3, 2))
-    draw_forecasts(figure.add_subfigure(rows[0]), model, options)
-    axes = figure.add_subfigure(rows[1]).add_subplot(yscale="log")
-    axes.set(title="Training", xlabel="step", ylabel="mean squared error")
-    axes.plot(tutorial_losses, label="the next point")
-    axes.plot(losses, label="its own forecast, further and further ahead", linewidth=0.8)
-    axes.legend()
-    figure.savefig(options.out / "sine.png", dpi=72)
+    forecasts, training = figure.subfigures(2, 1, height_ratios=(3, 2))
+    plot_forecasts(forecasts, tutorial, model, options)
+    plot_losses(training, *losses)
+    figure.savefig(options.out / "sine.png", dpi=80)
     log.say(f"The losses and three forecasts are in {options.out / 'sine.png'}")
 
 
-def draw_forecasts(figure, model, options):
+def plot_forecasts(figure, tutorial, model, options):
     """Of a slow, a middling and a fast wave: what is seen, and five periods after it."""
     length = options.seq
-    figure.suptitle(f"Five periods, foretold from {length} points")
     all_axes = figure.subplots(3, 1, sharey=True)
     for axes, frequency in zip(all_axes, (0.7, 1.2, 1.8), strict=True):
         after = math.ceil(5 * length / frequency)
         places = np.arange(-length, after)
         wave = np.sin(2 * math.pi * frequency / length * places + 1)
-        foretold = forecast(model, wave[:length, None], after, options)
+        seen = wave[:length, None]
+        alone = forecast_by_tutorial(tutorial, seen, after, options)
+        foretold = forecast(model, seen, after, options)
         axes.plot(places, wave, color="lightgray", linewidth=4, label="true")
         axes.plot(places[:length], wave[:length], "k.", label="seen")
-        axes.plot(places[length:], foretold, color="C3", label="forecast, fed on itself")
+        axes.plot(places[length:], alone, "C0:", label="by the tutorial's network")
+        axes.plot(places[length:], foretold, "C3", label="by the forecaster")
         axes.set(ylabel=f"{frequency} turns\nin {length} points", xlim=(-length, after))
-    all_axes[0].legend(loc="lower right", ncols=3)
+        axes.set_ylim(-1.6, 1.6)
+    all_axes[0].set_title(f"Five periods, foretold from {length} points")
     all_axes[-1].set_xlabel("point")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+
+
+def plot_losses(figure, tutorial_losses, losses):
+    axes = figure.subplots(subplot_kw={"yscale": "log"})
+    axes.set(title="Training", xlabel="step", ylabel="mean squared error")
+    axes.plot(of_ten(tutorial_losses), "C0:", label="tutorial: the next point")
+    axes.plot(of_ten(losses), "C3", label="forecaster: further and further ahead")
+    axes.legend()
+
+
+def of_ten(losses):
+    """The mean of each loss and the nine before it."""
+    return [np.mean(losses[max(0, i - 9) : i + 1]) for i in range(len(losses))]
 
 
 # ---------------------------------------------------------------- command line
@@ -375,7 +389,7 @@ def run(options):
     report_kept(tutorial, model, options, log)
     compare(model, options, log)
     if options.out:
-        draw(tutorial_losses, losses, model, options, log)
+        plot(tutorial, model, (tutorial_losses, losses), options, log)
 
 
 def at_least(low, kind=int):

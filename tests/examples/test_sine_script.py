@@ -61,7 +61,7 @@ def test_the_seed_decides():
 
 def test_clean_waves_are_the_tutorials():
     options = options_of("--seq", 12)
-    clean, observed, frequencies = sine.draw_waves(40, 300, options, generator())
+    clean, observed, frequencies = sine.random_waves(40, 300, options, generator())
     assert np.array_equal(clean, observed)
     assert frequencies.shape == (40, 300)
     assert (frequencies == frequencies[0]).all()
@@ -74,7 +74,7 @@ def test_clean_waves_are_the_tutorials():
 
 def test_noise_is_added_to_what_is_observed():
     options = options_of("--noise", 0.3)
-    clean, observed, _ = sine.draw_waves(50, 300, options, generator())
+    clean, observed, _ = sine.random_waves(50, 300, options, generator())
     assert abs(clean).max() <= 1.0
     assert (observed - clean).std() == pytest.approx(0.3, rel=0.03)
 
@@ -82,7 +82,7 @@ def test_noise_is_added_to_what_is_observed():
 @pytest.mark.parametrize("drift", [0.1, 0.5, 3.0])
 def test_frequencies_drift_within_their_ends(drift):
     options = options_of("--drift", drift, "--seq", 20)
-    _, _, frequencies = sine.draw_waves(100, 500, options, generator())
+    _, _, frequencies = sine.random_waves(100, 500, options, generator())
     assert 0.5 <= frequencies.min() and frequencies.max() <= 2.0
     moved = np.diff(np.log(frequencies), axis=0).std() * math.sqrt(20)
     assert moved == pytest.approx(drift, rel=0.15 if drift < 1 else 0.6)  # ends reflect it
@@ -159,8 +159,8 @@ def test_only_the_fifth_period_counts():
 
 def test_the_linear_rule_knows_clean_sines():
     options = options_of("--seq", 10)
-    _, fitted_on, _ = sine.draw_waves(20, 1000, options, generator(1))
-    _, waves, _ = sine.draw_waves(20, 100, options, generator(2))
+    _, fitted_on, _ = sine.random_waves(20, 1000, options, generator(1))
+    _, waves, _ = sine.random_waves(20, 100, options, generator(2))
     errors = sine.linear_forecast(fitted_on, waves[:10]) - waves[10:]
     assert sine.root_mean_square(errors[0]) < 0.01
     assert errors.shape == (10, 100)
@@ -211,7 +211,7 @@ def test_out_has_a_picture(tmp_path, monkeypatch):
     lines_of(*TINY, "--seq", 5, "--out", tmp_path / "out")
     assert (tmp_path / "out" / "sine.png").read_bytes().startswith(b"\x89PNG")
     forecasts, losses = drawn[0].subfigs
-    assert forecasts.get_suptitle() == "Five periods, foretold from 5 points"
+    assert forecasts.axes[0].get_title() == "Five periods, foretold from 5 points"
     assert len(forecasts.axes) == 3
     assert losses.axes[0].get_title() == "Training"
     assert [len(line.get_xdata()) for line in losses.axes[0].lines] == [2, 3]

@@ -167,10 +167,13 @@ def test_one_cycle(steps, share, strategy, three, kind):
     assert moments.max() <= 0.95
     first, top = np.array(found)[:, 0], np.argmax(found, 0)[0]
     assert abs(top - (share * steps - 1)) < 1.0
-    assert (np.diff(first[: top + 1]) > 0).all()
-    assert (np.diff(first[top:]) <= 0).all()
-    assert (np.diff(moments[: top + 1]) < 0).all()
-    assert (np.diff(moments[top:]) >= -1e-12).all()
+    slack = 1e-12
+    assert (np.diff(first[: top + 1]) >= -slack).all()
+    assert (np.diff(first[top:]) <= slack).all()
+    low = np.argmin(moments)  # the corner itself may lie between two steps
+    assert abs(low - top) <= 1
+    assert (np.diff(moments[: low + 1]) <= slack).all()
+    assert (np.diff(moments[low:]) >= -slack).all()
 
 
 def test_one_cycle_of_a_rise_without_length_begins_at_the_top():

@@ -6,15 +6,18 @@ calls of such functions, and then one more of them makes all the calls.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import call, setitem
 from typing import Any
 
 from ..backend import backend_of
+from .node import Value
+
+Changes = list[Callable[[], Any]]
 
 
-def commit(changes: list[Callable[[], Any]]) -> None:
+def commit(changes: Changes) -> None:
     """Make all changes, or none of them.
 
     Each is a ``partial`` of a function written in C: ``setitem``, ``setattr``, a dict's ``update``.
@@ -28,6 +31,11 @@ def commit(changes: list[Callable[[], Any]]) -> None:
         raise
 
 
-def writing(array: Any, values: Any) -> Callable[[], Any]:
-    """The change that writes ``values`` into the memory of ``array``."""
-    return partial(backend_of(array).here(setitem), array, ..., values)
+def rewriting(pairs: Sequence[tuple[Value, Any]]) -> Changes:
+    """The changes that write arrays into tensors' memory; that they change is counted now.
+
+    Where they are not made after all, an old graph is refused that was still right: no harm.
+    """
+    for value, _ in pairs:
+        value.version[0] += 1
+    return [partial(backend_of(new).here(setitem), v.array, ..., new) for v, new in pairs]

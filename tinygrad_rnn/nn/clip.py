@@ -2,13 +2,17 @@
 
 import math
 import sys
+from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import imul
 from typing import Any
 
 import numpy as np
 
 from ..backend import backend_of, backends, find
 from ..backend.threads import one_thread
+from ..engine.commit import commit, rewriting
 from ..engine.node import check_writable, wrap
 from ..errors import GraphError, OptionError, check_numbers, check_type
 from ..tensor import Tensor
@@ -59,8 +63,20 @@ def _divided(xp: Any, array: Any, top: float) -> Any:
     return xp.reshape(xp.astype(array, np.dtype(np.float64)), (-1,)) / top
 
 
-def _scale(array: Any, factor: float) -> None:
-    array *= factor
+def _scale(grads: Sequence[Tensor], factor: float) -> None:
+    """Multiply gradients in place; on a CPU Ctrl-C comes before all of them or after."""
+    arrays: dict[Any, list[Any]] = {}
+    for grad in grads:
+        check_writable(grad.array, "clip_grad_norm_: a gradient")
+        arrays.setdefault(backend_of(grad.array), []).append(grad.array)
+    for grad in grads:
+        grad.version[0] += 1
+    for xp, some in arrays.items():
+        xp.here(_multiply)(some, factor)
+
+
+def _multiply(arrays: list[Any], factor: float) -> None:
+    deque(map(imul, arrays, repeat(factor)), 0)  # one call: see engine.commit
 
 
 def _norm(arrays: Sequence[Any], kind: float) -> float:
@@ -114,7 +130,8 @@ def clip_grad_norm_(
     """Scale all gradients by max_norm / norm if their common norm is above max_norm.
 
     Returns the norm before clipping. As torch.nn.utils.clip_grad_norm_, but by default a NaN or an
-    infinity raises GraphError, which names its parameter, and nothing is changed.
+    infinity raises GraphError, which names its parameter, and nothing is changed. On a CPU the
+    gradients are scaled all or none, wherever Ctrl-C comes in.
     """
     _check_bounds("clip_grad_norm_", max_norm=max_norm)
     chosen = [p for p in listed("clip_grad_norm_", parameters) if p.grad is not None]
@@ -122,11 +139,8 @@ def clip_grad_norm_(
     total, shown = _total("clip_grad_norm_", chosen, grads, norm_type, error_if_nonfinite)
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
-        for grad in grads:
-            check_writable(grad.array, "clip_grad_norm_: a gradient")
-        for grad in grads:
-            backend_of(grad.array).here(_scale)(grad.array, scale)
-            grad.version[0] += 1
+        with np.errstate(all="ignore"):  # infinities times 0
+            _scale(grads, scale)
     return shown
 
 
@@ -136,8 +150,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     grads = [p.grad for p in listed("clip_grad_value_", parameters) if p.grad is not None]
     for grad in grads:
         check_writable(grad.array, "clip_grad_value_: a gradient")
-    for grad in grads:
-        grad.detach().clamp_(-clip_value, clip_value)
+    news = [grad.detach().clamp(-clip_value, clip_value).array for grad in grads]
+    commit(rewriting(list(zip(grads, news, strict=True))))
 
 
 class GradientClipping:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from ..creation import as_tensor, empty, zeros_like
+from ..engine.commit import Changes, commit, rewriting
 from ..engine.node import check_writable, replace_array
 from ..errors import (
     AttributeMissing,
@@ -474,17 +475,21 @@ class Module:
         wrong, values = self._compared(name, state_dict, strict)
         if wrong:
             raise CheckpointError(f"{name}: nothing was loaded, as " + "; ".join(wrong))
+        commit(self._loading(values))
+        held = self.state_dict()
+        return Keys(_missing(held, values), [key for key in values if key not in held])
+
+    def _loading(self, state_dict: Mapping[str, Any]) -> Changes:
+        """The changes that put a ``state_dict`` back that fits, for ``commit``."""
         held, pairs = self.state_dict(), []
         arrays = [own.array for own in held.values() if type(own.array) is np.ndarray]
-        for key in [key for key in held if key in values]:
-            check_writable(held[key].array, name)
-            value = values[key]
+        for key in [key for key in held if key in state_dict]:
+            check_writable(held[key].array, f"{type(self).__name__}.load_state_dict")
+            value = np.asarray(on_host(state_dict[key]))
             if any(np.may_share_memory(value, array) for array in arrays):
                 value = value.copy()  # else it would change on the way
-            pairs.append((held[key], as_tensor(value, device=held[key].device)))
-        for own, given in pairs:  # needs no memory: nothing can go wrong halfway
-            own.copy_(given)
-        return Keys(_missing(held, values), [key for key in values if key not in held])
+            pairs.append((held[key], as_tensor(value, device=held[key].device).array))
+        return rewriting(pairs)
 
     def misfits(self, state_dict: Mapping[str, Any], strict: bool = True) -> list[str]:
         """What in a ``state_dict`` does not fit this module, a line each."""

@@ -15,7 +15,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .. import left_out
-from ..engine.commit import commit
+from ..engine.commit import Changes, commit
 from ..errors import CheckpointError, DTypeError, OptionError
 
 # isort: split
@@ -106,7 +106,7 @@ class LRScheduler:
         twin.param_groups = [dict(group) for group in groups]
         trial = self._copied(twin)
         change(trial, *args)
-        changes: list[Any] = [partial(vars(one).update, new) for one, new in self._changed(trial)]
+        changes: Changes = [partial(vars(one).update, new) for one, new in self._changed(trial)]
         pairs = zip(groups, twin.param_groups, strict=True)
         commit(changes + [partial(group.update, new) for group, new in pairs])
 
@@ -170,9 +170,9 @@ class LRScheduler:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
         if wrong := "; ".join(self.misfits(state_dict)):
             raise CheckpointError(f"{self._name}.load_state_dict: nothing was loaded, as {wrong}")
-        commit(self.loading(state_dict))
+        commit(self._loading(state_dict))
 
-    def loading(self, state_dict: Mapping[str, Any]) -> list[Callable[[], Any]]:
+    def _loading(self, state_dict: Mapping[str, Any]) -> Changes:
         """The changes that put a ``state_dict`` back that fits, for ``commit``."""
         new = {key: self._rates(key, state_dict[key]) for key in ("base_lrs", "_last_lr")}
         state = {key: copy(value) for key, value in state_dict.items()}
@@ -541,11 +541,11 @@ class SequentialLR(LRScheduler):
             for fault in scheduler.misfits(state)
         ]
 
-    def loading(self, state_dict: Mapping[str, Any]) -> list[Callable[[], Any]]:
+    def _loading(self, state_dict: Mapping[str, Any]) -> Changes:
         own = {key: value for key, value in state_dict.items() if key != "_schedulers"}
-        changes = super().loading(own)
+        changes = super()._loading(own)
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            changes += scheduler.loading(state)
+            changes += scheduler._loading(state)
         return changes
 
 

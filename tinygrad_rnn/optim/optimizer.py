@@ -5,14 +5,17 @@ work on these in a few passes, and writes the parameters back. What an update re
 momentum) stays flat between steps; ``state_dict`` shows it parameter by parameter.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from itertools import accumulate, count
+from functools import cache, partial
+from itertools import accumulate, count, repeat
 from math import inf, nextafter
-from typing import Any, ClassVar
+from operator import setitem
+from typing import Any, ClassVar, NamedTuple
 
 from ..backend import backend_of
 from ..creation import as_tensor
+from ..engine.commit import Changes, commit
 from ..engine.mode import enable_grad
 from ..engine.node import check_writable, wrap
 from ..errors import CheckpointError, DTypeError, Error, OptionError
@@ -62,6 +65,14 @@ def _told(kind: tuple[Any, ...]) -> str:
     return f"{kind[1]} of shape {kind[2]} on {kind[0]}"
 
 
+class _Plan(NamedTuple):
+    """What a step has to know of a group's options."""
+
+    options: dict[str, Any]  # as ``update`` takes them
+    names: list[str]  # of the vectors that an update remembers
+    maximize: bool
+
+
 class _Bundle:
     """What tensors that step at once remember: how many steps, and vectors of all their slots."""
 
@@ -95,7 +106,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, Any] = {}  # each one's bundle, its span there, and its kind
         self.has_stepped = False  # or was loaded; a scheduler that steps before it warns
-        self._checked: tuple[Any, Any] = ([], [])  # values of options, and these for the updates
+        self._checked: tuple[Any, list[_Plan]] = ([], [])  # values of options, what comes of them
         groups = self._listed(params)
         if not groups:
             empty = "params is empty, nothing to train; a generator serves only once"
@@ -169,40 +180,50 @@ class Optimizer:
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or set them to zeros."""
+        """Forget the gradients, or set them to zeros: all or none, wherever Ctrl-C comes in."""
         if type(set_to_none) is not bool:  # before the call: this is done in every step
             check_type(f"{self._name}.zero_grad", *FLAG[1:], set_to_none=set_to_none)
-        for param in self._params():
-            keep = param.grad is not None and not set_to_none
-            param.grad = wrap(backend_of(param.array).zeros_like(param.array)) if keep else None
+        params = self._params()
+        news: Iterable[Tensor | None] = repeat(None)
+        if not set_to_none:
+            zeros = [wrap(backend_of(p.array).zeros_like(p.array)) for p in params]
+            news = [
+                p.grad if p.grad is None else zero for p, zero in zip(params, zeros, strict=True)
+            ]
+        deque(map(setattr, params, repeat("_grad"), news), 0)  # one call: see engine.commit
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns what ``closure`` does, if given.
 
-        Nothing is changed if it fails, also where memory runs out.
+        The step is whole or not at all: parameters, moments and counts change together, or none of
+        them does, if it fails, if memory runs out, and wherever Ctrl-C comes in. (Where an array
+        library assigns in Python, that holds for one Ctrl-C, not for a second one on its heels.)
         """
         result = None
         if closure is not None:
             check_type(f"{self._name}.step", Callable, "a function, or None", closure=closure)
             with enable_grad():
                 result = closure()
+        self.has_stepped = True
         values = [[group[key] for key in self._rules] for group in self.param_groups]
         if values != self._checked[0]:  # checks take as long as a small update
-            self._checked = values, [self.options(group) for group in self.param_groups]
-        self.has_stepped = True
-        ready: list[Any] = []
-        for group, options in zip(self.param_groups, self._checked[1], strict=True):
-            names, maximize = self.slots_of(group), group.get("maximize", False)
-            for (*_, done), alike in self._alike(group["params"], names).items():
-                ready.append(self._updated(options, alike, names, done + 1, maximize))
-        if moved := {param: place for *_, places in ready for param, place in places}:
-            self._state = self._state | moved
-        for bundle, slots, step, news, _ in ready:  # needs no memory: nothing can go wrong halfway
-            bundle.slots, bundle.step = slots, step
-            for param, new in news:
-                backend_of(new).assign(param.array, ..., new)
-                param.version[0] += 1
+            self._checked = values, [self._plan(group) for group in self.param_groups]
+        changes: Changes = []
+        cells: list[list[int]] = []  # the counts of changes in place
+        moved: dict[Tensor, Any] = {}
+        for group, plan in zip(self.param_groups, self._checked[1], strict=True):
+            for (*_, done), alike in self._alike(group["params"], plan.names).items():
+                changes += self._changes(plan, alike, done + 1, moved)
+                cells += [entry[0].version for entry in alike]
+        if moved:
+            changes.append(partial(setattr, self, "_state", self._state | moved))
+        for cell in cells:
+            cell[0] += 1
+        commit(changes)
         return result
+
+    def _plan(self, group: Mapping[str, Any]) -> _Plan:
+        return _Plan(self.options(group), self.slots_of(group), group.get("maximize", False))
 
     def _alike(self, params: list[Tensor], names: list[str]) -> dict[Any, list[Any]]:
         """Those with a gradient, by what they share that step at once: device, dtype, steps done.
@@ -230,34 +251,38 @@ class Optimizer:
             alike.setdefault((str(kind[0]), kind[1], done), []).append(entry)
         return alike
 
-    def _updated(
-        self, options: Any, alike: list[Any], names: list[str], step: int, maximize: bool
-    ) -> Any:
-        """What a step makes of them: their bundle, its slots, the step, the parameters' new values.
+    def _changes(
+        self, plan: _Plan, alike: list[Any], step: int, moved: dict[Tensor, Any]
+    ) -> Changes:
+        """What a step changes of them, for ``commit``; nothing is changed yet.
 
-        And where they are from then on, if they came from several bundles. Nothing is changed yet.
+        Where they came from several bundles, ``moved`` notes where they are from then on.
         """
         params, data, grads, kinds, olds, places = zip(*alike, strict=True)
-        xp, bundle, moved = backend_of(data[0]), olds[0], []
+        xp, bundle = backend_of(data[0]), olds[0]
         spans = _spans(tuple([a.size for a in data]))
         both = xp.join([*data, *grads])
         vector, grad = both[: spans[-1].stop], both[spans[-1].stop :]
         parts = [(bundle, slice(None), vector)]
-        if places != bundle.spans or olds.count(bundle) < len(olds):
+        if apart := places != bundle.spans or olds.count(bundle) < len(olds):
             parts, bundle = list(zip(olds, places, data, strict=True)), _Bundle(spans)
-            moved = [(p, (bundle, *place)) for p, *place in zip(params, spans, kinds, strict=True)]
+            homes = [(bundle, *place) for place in zip(spans, kinds, strict=True)]
+            moved.update(zip(params, homes, strict=True))
         slots = {}
-        for k in names:
+        for k in plan.names:
             held = [o.slots[k][at] if k in o.slots else xp.zeros_like(a) for o, at, a in parts]
-            slots[k] = xp.join(held) if moved else xp.array(held[0])
-        if maximize:
+            slots[k] = xp.join(held) if apart else xp.array(held[0])
+        if plan.maximize:
             xp.here(_negate)(grad)
-        if self.decays and options.get("weight_decay"):
-            xp.here(_decay)(grad, vector, options["weight_decay"])
-        xp.here(self.update)(options, xp, vector, grad, slots, step)
-        each = zip(params, spans, data, strict=True)
-        news = [(p, xp.reshape(vector[at], a.shape)) for p, at, a in each]
-        return bundle, slots, step, news, moved
+        if self.decays and plan.options.get("weight_decay"):
+            xp.here(_decay)(grad, vector, plan.options["weight_decay"])
+        xp.here(self.update)(plan.options, xp, vector, grad, slots, step)
+        changes: Changes = [partial(setattr, bundle, "slots", slots)]
+        changes.append(partial(setattr, bundle, "step", step))
+        write = xp.here(setitem)
+        for array, span in zip(data, spans, strict=True):
+            changes.append(partial(write, array, ..., xp.reshape(vector[span], array.shape)))
+        return changes
 
     # ------------------------------------------------------------ saving and loading
 
@@ -276,6 +301,10 @@ class Optimizer:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
         if wrong := "; ".join(self.misfits(state_dict)):
             raise CheckpointError(f"{self._name}.load_state_dict: nothing was loaded, as {wrong}")
+        commit(self._loading(state_dict))
+
+    def _loading(self, state_dict: Mapping[str, Any]) -> Changes:
+        """The changes that put a ``state_dict`` back that fits, for ``commit``."""
         entries, held = _by_place(state_dict), {}
         for place, param in enumerate(self._params()):
             if (entry := entries.get(str(place))) is not None:
@@ -283,11 +312,12 @@ class Optimizer:
                 bundle = _Bundle((slice(None),), int(slots.pop("step")))
                 bundle.slots = {k: join([as_tensor(v).to(device).array]) for k, v in slots.items()}
                 held[param] = bundle, slice(None), _kind(param.array)
-        self._state, self.has_stepped = held, True
+        changes: Changes = [partial(vars(self).update, _state=held, has_stepped=True)]
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             options = _completed(saved, group).items()
             new = {k: tuple(v) if isinstance(v, list) else v for k, v in options}
-            group.update(new, params=group["params"])
+            changes.append(partial(group.update, new, params=group["params"]))
+        return changes
 
     def misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
         """What in a ``state_dict`` does not fit this optimizer, a line each."""

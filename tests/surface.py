@@ -40,6 +40,7 @@ SURFACE: dict[str, dict[str, str]] = {
             data grad requires_grad is_leaf shape ndim dtype device T mT size dim numel item tolist
             numpy detach clone contiguous to cpu cuda float double long bool requires_grad_ copy_ fill_
             zero_ add_ sub_ mul_ div_ clamp_ backward retain_grad register_hook __array__ __dlpack__
+            type type_as new_tensor to_device
         """,
     },
     "tg: functions": {"tg": FUNCTIONS},

@@ -32,7 +32,7 @@ LAYERS = (
     ("engine",),
     ("random",),
     ("ops",),
-    ("methods",),
+    ("convert", "methods"),
     ("selection",),
     ("tensor",),
     ("creation", "functions", "einsum", "sampling"),

@@ -632,7 +632,7 @@ setattr(linear, "scale", 3.0)
 setattr(model, "0", "text")
     DTypeError: Sequential: 0 is a RNN ... str
 nn.Parameter([1.0])
-    DTypeError: list ... tg.tensor
+    DTypeError: Parameter: got list, expected a Tensor: tg.tensor()
 nn.Parameter(np.array([1, 2]))
     DTypeError: requires_grad: got a int64 ... .float()
 linear.load_state_dict([1])
@@ -1068,17 +1068,21 @@ tg.multinomial([1.0, 2.0], 1)
 tg.FloatTensor("a")
     DTypeError: FloatTensor: the data is of <U1
 tg.FloatTensor(2, 3)
-    DTypeError: FloatTensor: got 2, 3, expected a list or an array; tg.empty(2, 3) takes sizes
-tg.LongTensor(3)
-    DTypeError: LongTensor: got 3, expected a list or an array; tg.empty(3) takes sizes
-tg.IntTensor()
-    DTypeError: IntTensor: got nothing, expected a list
-tg.DoubleTensor(None)
-    DTypeError: DoubleTensor: the data is of object, expected numbers
-tg.BoolTensor([[1], [1, 2]])
-    ShapeError: BoolTensor: the data is ragged
-tg.Tensor([1.0])
-    DTypeError: Tensor: got list, expected an array: tg.tensor(data)
+    DTypeError: FloatTensor: got (2, 3), expected one list or array ... tg.empty(2, 3) for sizes
+tg.DoubleTensor(3)
+    DTypeError: DoubleTensor: got (3) ... tg.empty(2, 3) for sizes
+tg.LongTensor(None)
+    DTypeError: LongTensor: the data is of object, expected numbers
+tg.IntTensor([[1], [2, 3]])
+    ShapeError: IntTensor: the data is ragged
+tg.BoolTensor(["a"])
+    DTypeError: BoolTensor: the data is of <U1, expected numbers
+tg.Tensor(2, 3)
+    DTypeError: Tensor: got (2, 3), expected one list or array ... tg.empty(2, 3) for sizes
+tg.Tensor(2.0)
+    DTypeError: Tensor: got (2.0) ... tg.tensor(...) for a number
+tg.Tensor([x, x])
+    ExportError: Tensor: this tensor requires grad ... tg.stack([...])
 tg.zeros_like([1.0])
     DTypeError: zeros_like: input is list, expected a Tensor
 tg.ones_like(3.0)
@@ -1293,13 +1297,29 @@ two.div_(2)
 two.mul_(tg.tensor([1, 2, 3]))
     ShapeError: (2,) and (3,)
 setattr(two, "data", 3)
-    DTypeError: data: got int, expected a Tensor or a int64 array ... .data.fill_()
+    DTypeError: data: got int, expected a Tensor or an array of int64 ... .data.fill_()
 x.to("nonsense")
     DTypeError: to: got the dtype 'nonsense'
 x.to("cuda:99")
     OptionError: 'cuda:99'
 x.cuda(99)
     OptionError: 'cuda:99'
+x.type("torch.NoTensor")
+    DTypeError: type: got the dtype 'torch.NoTensor', expected float32
+x.type_as(np.float64)
+    DTypeError: type_as: other is type, expected a Tensor
+x.new_tensor("a")
+    DTypeError: new_tensor: the data is of <U1, expected numbers
+x.to_device(0)
+    DTypeError: to_device: device is int, expected the name of a device, such as 'cpu'
+x.to_device("cpu", stream=1)
+    DTypeError: to_device: stream is int, expected None
+x.__array__()
+    ExportError: conversion to a NumPy array: this tensor requires grad ... x.detach(), x.numpy()
+x.__dlpack__()
+    ExportError: conversion by DLPack: this tensor requires grad ... x.detach()
+format(x, ".3f")
+    DTypeError: format: '.3f' of a tensor of shape (4, 2, 3): use .item() ... .tolist()
 two.requires_grad_()
     DTypeError: requires_grad: got a int64 ... .float()
 (x * 2).requires_grad_(False)
@@ -1828,6 +1848,7 @@ BUILT_IN = {
     "GraphError": RuntimeError,
     "IdError": IndexError,
     "MissingFile": FileNotFoundError,
+    "ExportError": RuntimeError,
     "NameMissing": KeyError,
     "OptionError": ValueError,
     "ShapeError": ValueError,

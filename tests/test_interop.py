@@ -1,5 +1,7 @@
 """Tensors among other libraries' arrays: the array API standard, DLPack, NumPy's protocols."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -119,7 +121,7 @@ def test_numpy_shares_memory_by_dlpack():
 @pytest.mark.parity
 def test_pytorch_shares_memory_by_dlpack():
     torch = pytest.importorskip("torch")
-    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    x = tg.tensor([1.0, 2.0])
     theirs = torch.from_dlpack(x)
     theirs[0] = 5
     assert x.tolist() == [5, 2]
@@ -151,3 +153,141 @@ def test_functions_of_real_numbers_take_integers(name, dtype):
     assert found.dtype == ("float64" if dtype in ("int32", "int64") else "float32")
     wanted = getattr(tg.tensor([0.0, 1.0], dtype=found.dtype), name)()
     assert found.tolist() == wanted.tolist()
+
+
+# ---------------------------------------------------------------- no gradient is lost silently
+
+LOSING = {
+    "np.asarray": lambda w: np.asarray(w * 2.0),
+    "np.asarray of a leaf": np.asarray,
+    "np.array": lambda w: np.array(w * 2.0, dtype="float64"),
+    "np.concatenate": lambda w: np.concatenate([w, w]),
+    "np.stack": lambda w: np.stack([w.detach(), w * 2.0]),
+    "np.array of a list": lambda w: np.array([w.sum(), 1.0]),
+    "np.sort": lambda w: np.sort(w),
+    "np.from_dlpack": lambda w: np.from_dlpack(w * 2.0),
+    "tg.from_dlpack": lambda w: tg.from_dlpack(w),
+    "tg.tensor of a list": lambda w: tg.tensor([w * 2.0, w * 3.0]),
+    "tg.tensor of numbers": lambda w: tg.tensor([[1.0, w.sum()], [0.0, 2.0]]),
+    "tg.as_tensor of a list": lambda w: tg.as_tensor((w[0], w[1])),
+    "tg.Tensor": lambda w: tg.Tensor([w, w]),
+    "tg.FloatTensor": lambda w: tg.FloatTensor(w),
+    "new_tensor of a list": lambda w: w.new_tensor([w]),
+    "asarray of a list": lambda w: tg.array_api.asarray([w]),
+    "an array's rows": lambda w: np.zeros((2, 2)).__setitem__(0, w),
+}
+
+
+@pytest.mark.parametrize("name", LOSING)
+def test_a_conversion_that_would_lose_a_gradient_raises_while_recording(name):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(tg.errors.ExportError, match=r"requires grad.*tg\.stack.*x\.detach\(\)"):
+        LOSING[name](w)
+    with tg.no_grad():
+        LOSING[name](w)
+    LOSING[name](w.detach())
+
+
+def test_the_error_is_what_callers_of_the_protocols_expect():
+    error = tg.errors.ExportError
+    assert issubclass(error, RuntimeError)  # as PyTorch's, of __array__
+    assert issubclass(error, BufferError)  # the standard's, of __dlpack__
+    assert not issubclass(error, TypeError | ValueError)  # which others take for "no array at all"
+
+
+def test_explicit_ways_out_work_while_recording():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = w * 2.0
+    assert y.numpy().tolist() == y.tolist() == y.detach().tolist() == [2, 4]
+    assert np.asarray(y.detach()).tolist() == np.asarray(y.data).tolist() == [2, 4]
+    assert (float(y[0]), int(y[1]), y[0].item()) == (2.0, 4, 2.0)
+    assert tg.tensor([y[0].item(), float(y[1])]).tolist() == [2, 4]
+    tg.stack([w * 2.0, w * 3.0]).sum().backward()
+    assert w.grad.tolist() == [5, 5]
+
+
+@pytest.mark.parity
+def test_pytorch_gets_no_tensor_that_requires_grad():
+    torch = pytest.importorskip("torch")
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    for take in (torch.from_dlpack, torch.as_tensor, torch.tensor):
+        with pytest.raises(tg.errors.ExportError):
+            take(x)
+        assert take(x.detach()).tolist() == [1, 2]
+
+
+def test_a_plot_of_what_records_says_detach():
+    y = tg.tensor([1.0, 2.0], requires_grad=True) * 2.0
+    with pytest.raises(tg.errors.GraphError, match=r"x\.detach\(\)\.numpy\(\) for what draws it"):
+        copy.copy(y)  # which is what matplotlib does first
+
+
+@pytest.mark.parity  # where matplotlib is installed too
+@pytest.mark.parametrize("name", ["plot", "scatter", "bar", "hist", "imshow", "fill_between"])
+def test_matplotlib_draws_what_is_detached(name):
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    for one in (x, x * 2.0):
+        line = [one] if name == "imshow" else [one[0]]
+        more = [range(2)] if name in ("scatter", "bar", "fill_between") else []
+        draw = getattr(Figure().subplots(), name)
+        with pytest.raises(tg.errors.GraphError, match=r"detach\(\)"):
+            draw(*more, *line)
+        draw(*more, *[part.detach() for part in line])
+
+
+# ---------------------------------------------------------------- asarray of the namespace
+
+
+@pytest.mark.parametrize("copy", [True, None, False])
+@pytest.mark.parametrize("dtype", [None, "float64"])
+def test_asarray_keeps_the_history(copy, dtype):
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    for one in (x, x * 1.0):
+        if copy is False and dtype:
+            with pytest.raises(ValueError, match="asarray: copy=False, but .*float32 of shape"):
+                tg.array_api.asarray(one, dtype=dtype, copy=copy)
+            continue
+        x.grad = None
+        made = tg.array_api.asarray(one, dtype=dtype, copy=copy)
+        assert np.shares_memory(made.numpy(), one.numpy()) == (not copy and not dtype)
+        (x * made).sum().backward()
+        assert x.grad.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("copy", [True, None, False])
+def test_asarray_of_an_array_copies_as_it_is_told(copy):
+    array = np.array([1.0, 2.0])
+    made = tg.array_api.asarray(array, copy=copy)
+    assert np.shares_memory(made.numpy(), array) == (not copy)
+    for one, how in (([1.0], {}), (array, {"dtype": "float32"}), (np.ma.ones(2), {})):
+        if copy is False and not isinstance(one, np.ma.MaskedArray):
+            with pytest.raises(ValueError, match="copy=False"):
+                tg.array_api.asarray(one, copy=copy, **how)
+        elif copy:
+            assert not np.shares_memory(
+                tg.array_api.asarray(one, copy=True, **how).numpy(), np.asarray(one)
+            )
+
+
+DIFFERENTIABLE = [
+    lambda xp, x: xp.astype(x, xp.float64, copy=True),
+    lambda xp, x: xp.astype(x, x.dtype, copy=True),
+    lambda xp, x: xp.astype(x, x.dtype, copy=False),
+    lambda xp, x: xp.asarray(x, device="cpu"),
+    lambda xp, x: xp.broadcast_to(x, (2, 2)),
+    lambda xp, x: xp.stack([xp.asarray(x, copy=True), x]),
+    lambda xp, x: xp.concat([x, xp.asarray(x, copy=True)]),
+    lambda xp, x: x.to_device("cpu"),
+]
+
+
+@pytest.mark.parametrize("function", DIFFERENTIABLE)
+def test_what_the_namespace_copies_keeps_the_history(function):
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    made = function(tg.array_api, x)
+    (made.sum() * x.sum()).backward()
+    times = made.numel() // 2
+    assert x.grad.tolist() == [6 * times, 6 * times]

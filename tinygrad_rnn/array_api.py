@@ -7,6 +7,7 @@ we have of the standard (https://data-apis.org/array-api); most are the ops them
 # mypy: disable-error-code="assignment,arg-type,no-redef"
 # The builtins and ops that are renamed below are so on purpose.
 
+import builtins
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -17,6 +18,8 @@ import numpy as np
 from numpy import can_cast, finfo, iinfo, isdtype
 
 from . import creation, functions
+from .backend import backend_of, backends
+from .errors import OptionError, described
 from .ops import *
 from .creation import *
 from .functions import where
@@ -52,8 +55,24 @@ def sort(x: Tensor, /, *, axis: int = -1, descending: Any = False, stable: Any =
 
 
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None) -> Tensor:
-    """A Tensor of an array, numbers or nested lists; memory shared where it can be."""
-    return (creation.tensor if copy else creation.as_tensor)(obj, dtype, device)
+    """A Tensor of an array, numbers or nested lists; a Tensor keeps its history.
+
+    Memory is shared where it can be, with ``copy=True`` never; with ``copy=False`` an error says
+    where it cannot be.
+    """
+    out = creation.as_tensor(obj, dtype, device)
+    is_shared = out is obj or _shares_memory(out, obj)
+    if copy is False and not is_shared:
+        got = described(obj)
+        raise OptionError(f"asarray: copy=False, but a Tensor of this {got} is a copy")
+    return out.clone() if copy and is_shared else out
+
+
+def _shares_memory(x: Tensor, obj: Any) -> builtins.bool:
+    """Whether a Tensor that was made of an array shows its memory."""
+    if isinstance(obj, np.ndarray):
+        return obj.dtype == x.dtype and x.device == "cpu"
+    return type(obj) in backends and (obj.dtype, backend_of(obj)) == (x.dtype, backend_of(x.array))
 
 
 def astype(x: Tensor, dtype: Any, /, *, copy: Any = True) -> Tensor:

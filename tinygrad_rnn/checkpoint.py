@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backend import Backend, backend_of, find
+from .engine.node import wrap
 from .errors import CheckpointError, check_integers, check_type, file_name
 from .nn.module import Module
 from .optim.lr_scheduler import LRScheduler
@@ -198,7 +199,7 @@ def _maker(arrays: dict[str, np.ndarray], backend: Backend) -> Callable[[str, bo
         if name in first:
             made = first[name].detach()
         else:
-            made = first[name] = Tensor(backend.from_host(arrays[name]))
+            made = first[name] = wrap(backend.from_host(arrays[name]))
         return made.requires_grad_() if needs_grad else made
 
     return tensor_of

@@ -1,16 +1,24 @@
 """Functions that make tensors: from data, of a shape, at random. PyTorch's names and arguments."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from . import errors
 from .backend import backends, find
+from .convert import (
+    as_dtype,
+    constructed,
+    copied,
+    float_dtype,
+    get_default_dtype,
+    host_array,
+    set_default_dtype,
+)
 from .engine.node import wrap
 from .methods import named, sizes_of
 from .random import Generator, host
-from .tensor import Tensor, as_dtype, on_host
+from .tensor import Tensor
 
 # fmt: off
 __all__ = [
@@ -20,48 +28,14 @@ __all__ = [
 ]
 # fmt: on
 
-_default_dtype = np.dtype("float32")
-
-
-def set_default_dtype(dtype: Any) -> None:
-    """The dtype that Python floats become: float32, unless set to float64."""
-    global _default_dtype
-    _default_dtype = _float(dtype, "set_default_dtype")
-
-
-def get_default_dtype() -> np.dtype:
-    """The dtype that Python floats become."""
-    return _default_dtype
-
-
-def _float(dtype: Any, name: str) -> np.dtype:
-    found: np.dtype = as_dtype(_default_dtype if dtype is None else dtype, name)
-    if found.kind != "f":
-        raise errors.DTypeError(f"{name}: got the dtype {found}, expected float32 or float64")
-    return found
-
-
-def _array(data: Any, dtype: Any, name: str) -> np.ndarray:
-    """A NumPy array of what the user gave, of a dtype that tensors can have; shared if possible."""
-    array = np.asarray(on_host(data, name))
-    if dtype is None:
-        weak = not hasattr(data, "__array__") and (array.dtype == np.float64 or not array.size)
-        dtype = _default_dtype if weak else array.dtype
-    if array.dtype.kind not in "biuf":
-        raise errors.DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
-    made = np.asarray(array, dtype=as_dtype(dtype, name)).view(np.ndarray)
-    if made.dtype.kind in "iu" and array.dtype.kind in "iu" and (wrong := made != array).any():
-        got = f"the data has {array[wrong][0]}"
-        raise errors.OptionError(f"{name}: {got}, which {made.dtype} cannot hold")
-    return made
-
 
 def _made(name: str, array: Any, dtype: Any, device: Any = None,
           requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A tensor of what was made on the host, in a dtype (None: the default one), on a device."""
-    found = as_dtype(_default_dtype if dtype is None else dtype, name)
+    found = as_dtype(get_default_dtype() if dtype is None else dtype, name)
     xp = find("cpu" if device is None else device)
-    return Tensor(xp.from_host(np.asarray(array, found)), requires_grad)
+    made: Tensor = wrap(xp.from_host(np.asarray(array, found)))
+    return made.requires_grad_() if requires_grad else made
 
 
 def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -82,7 +56,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     >>> tensor([[1.0, 2.0], [3.0, 4.0]]).shape
     (2, 2)
     """
-    array = np.array(_array(data, dtype, "tensor"), order="C")
+    array = copied("tensor", data, dtype)
     device = data.device if device is None and isinstance(data, Tensor) else device
     return _made("tensor", array, array.dtype, device, requires_grad)
 
@@ -92,14 +66,14 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     data = wrap(data) if type(data) in backends and type(data) is not np.ndarray else data
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
-    array = _array(data, dtype, "as_tensor")
+    array = host_array(data, dtype, "as_tensor")
     return _made("as_tensor", array, array.dtype, device)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares a NumPy array's memory."""
     errors.check_type("from_numpy", np.ndarray, "a NumPy array", array=array)
-    return _made("from_numpy", _array(array, None, "from_numpy"), array.dtype)
+    return _made("from_numpy", host_array(array, None, "from_numpy"), array.dtype)
 
 
 def from_dlpack(x: Any) -> Tensor:
@@ -110,46 +84,38 @@ def from_dlpack(x: Any) -> Tensor:
     xp = find({1: "cpu", 2: f"cuda:{index}"}.get(int(kind), f"DLPack device {kind}"))
     array = xp.from_dlpack(x)
     as_dtype(array.dtype, "from_dlpack")
-    return Tensor(array)
+    made: Tensor = wrap(array)
+    return made
 
 
-def _copied_as(dtype: Any, name: str, data: tuple[Any, ...]) -> Tensor:
-    """A copy of data, not of sizes: PyTorch's classes take these too."""
-    if len(data) != 1 or isinstance(data[0], Real):
-        sizes = ", ".join(map(str, data))
-        got = f"got {sizes or 'nothing'}, expected a list or an array"
-        raise errors.DTypeError(f"{name}: {got}; tg.empty({sizes}) takes sizes")
-    return tensor(data[0], dtype=dtype)
-
-
-@named
 def FloatTensor(*data: Any) -> Tensor:
-    """A float32 tensor with a copy of data."""
-    return _copied_as(np.float32, "FloatTensor", data)
+    """A float32 tensor with a copy of a list or an array."""
+    made: Tensor = wrap(constructed("FloatTensor", data, np.float32))
+    return made
 
 
-@named
 def DoubleTensor(*data: Any) -> Tensor:
-    """A float64 tensor with a copy of data."""
-    return _copied_as(np.float64, "DoubleTensor", data)
+    """A float64 tensor with a copy of a list or an array."""
+    made: Tensor = wrap(constructed("DoubleTensor", data, np.float64))
+    return made
 
 
-@named
-def IntTensor(*data: Any) -> Tensor:
-    """An int32 tensor with a copy of data."""
-    return _copied_as(np.int32, "IntTensor", data)
-
-
-@named
 def LongTensor(*data: Any) -> Tensor:
-    """An int64 tensor with a copy of data."""
-    return _copied_as(np.int64, "LongTensor", data)
+    """An int64 tensor with a copy of a list or an array."""
+    made: Tensor = wrap(constructed("LongTensor", data, np.int64))
+    return made
 
 
-@named
+def IntTensor(*data: Any) -> Tensor:
+    """An int32 tensor with a copy of a list or an array."""
+    made: Tensor = wrap(constructed("IntTensor", data, np.int32))
+    return made
+
+
 def BoolTensor(*data: Any) -> Tensor:
-    """A bool tensor with a copy of data: true where not 0."""
-    return _copied_as(np.bool_, "BoolTensor", data)
+    """A tensor of bools, true where not 0, with a copy of a list or an array."""
+    made: Tensor = wrap(constructed("BoolTensor", data, np.bool_))
+    return made
 
 
 # ---------------------------------------------------------------- of a shape
@@ -173,7 +139,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """One value everywhere."""
-    value = _array(fill_value, dtype, "full")
+    value = host_array(fill_value, dtype, "full")
     if value.ndim:
         raise errors.ShapeError(f"full: fill_value has the shape {value.shape}, expected a number")
     array = np.full(_shape("full", (size,)), value)
@@ -237,7 +203,7 @@ def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None,
 def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Uniform in [0, 1)."""
-    array = host("rand", generator).random(_shape("rand", size), _float(dtype, "rand").type)
+    array = host("rand", generator).random(_shape("rand", size), float_dtype(dtype, "rand").type)
     return _made("rand", array, dtype, device, requires_grad)
 
 
@@ -245,7 +211,7 @@ def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, dev
           requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Normal, of mean 0 and deviation 1."""
     array = host("randn", generator).standard_normal(
-        _shape("randn", size), _float(dtype, "randn").type
+        _shape("randn", size), float_dtype(dtype, "randn").type
     )
     return _made("randn", array, dtype, device, requires_grad)
 

@@ -16,10 +16,10 @@ from zlib import crc32
 import numpy as np
 
 from . import errors
-from .creation import get_default_dtype
+from .convert import get_default_dtype, on_host
 from .engine.node import wrap
 from .random import Generator, host
-from .tensor import Tensor, on_host
+from .tensor import Tensor
 
 __all__ = ["TextStreams", "Vocabulary", "read_text", "sine_waves"]
 

@@ -31,6 +31,10 @@ class GraphError(Error, RuntimeError):
     """A backward pass that the recorded graph cannot give."""
 
 
+class ExportError(GraphError, BufferError):
+    """A tensor that requires grad, where another library's array would lose its gradient."""
+
+
 class CheckpointError(Error, ValueError):
     """A file of weights or a checkpoint that cannot be read, written or applied."""
 
@@ -85,7 +89,7 @@ class LeftOut(Error, AttributeError):
 
 def described(value: Any, kind: str | None = None) -> str:
     """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else with its type's name."""
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
+    if hasattr(value, "dtype") and hasattr(value, "shape") and not isinstance(value, type):
         if kind is None:
             kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
         return f"{value.dtype}{kind} of shape {tuple(value.shape)}"

@@ -4,14 +4,27 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from numbers import Real
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from . import left_out, ops
-from .backend import backend_of, backends, find, libraries
+from .backend import backend_of, find, libraries
 from .backend.device import device
 from .backend.standard import numpy_dtype
+from .convert import (
+    array_of,
+    as_dtype,
+    check_export,
+    constructed,
+    copied,
+    dtype_of_type,
+    get_default_dtype,
+    index_of,
+    on_host,
+    type_name,
+)
 from .engine.mode import is_grad_enabled
 
 # fmt: off
@@ -45,45 +58,6 @@ float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "
 int8, int16, uint8, uint16, uint32, uint64 = map(np.dtype, ("i1", "i2", "u1", "u2", "u4", "u8"))
 
 
-def plain(value: Any, name: str) -> Any:
-    """A Tensor's array, an array of the parts of a list; anything else as it is."""
-    if isinstance(value, Value):
-        return value.array
-    if isinstance(value, (list, tuple, range)):
-        try:
-            return np.asarray([on_host(part, name) for part in value] or np.asarray([], int64))
-        except ValueError as error:
-            raise ShapeError(f"{name}: the data is ragged: {error}") from None
-    return value
-
-
-def on_host(value: Any, name: str = "tensor") -> Any:
-    """What :func:`plain` makes of it, with NumPy's array for one on another device."""
-    array = plain(value, name)
-    return backend_of(array).to_host(array) if type(array) in backends else array
-
-
-def plain_index(name: str, index: Any, kept: bool = False) -> Any:
-    """What stands between brackets, with arrays for Tensors and for sequences among its parts.
-
-    An index that is ``kept`` will be needed again: its arrays are copies, as the user may change
-    his own.
-    """
-    if isinstance(index, tuple):
-        return tuple([plain_index(name, list(p) if type(p) is tuple else p, kept) for p in index])
-    if index is None or isinstance(index, (int, slice)):  # a bool is a mask of no dims: a copy
-        return np.asarray(index) if isinstance(index, bool) else index
-    array = plain(index, name)
-    return backend_of(array).array(array) if kept and type(array) in backends else array
-
-
-def _requires_grad(value: Any) -> Bool:
-    """Whether it is a Tensor that requires grad, or a list with one in it."""
-    if isinstance(value, (list, tuple)):
-        return any(map(_requires_grad, value))
-    return isinstance(value, Value) and value.needs_grad
-
-
 class Tensor(Selection):
     """An array with a gradient. Made by :func:`tinygrad_rnn.tensor` and its kin.
 
@@ -97,15 +71,16 @@ class Tensor(Selection):
     __slots__ = ()
     namespace: ClassVar[Any]  # set by `array_api`
 
-    def __init__(self, data: Any, requires_grad: Bool = False) -> None:
-        if type(data) not in backends:
-            raise DTypeError(f"Tensor: got {described(data)}, expected an array: tg.tensor(data)")
-        self.array = data
-        self.version = [0, 0]
+    def __init__(self, *data: Any) -> None:
+        """A copy of numbers in a list, an array or a Tensor, in the default dtype."""
+        self._hold(constructed("Tensor", data, get_default_dtype()))
+
+    def _hold(self, array: Any, version: list[Int] | None = None) -> None:
+        """Begin as a leaf with this array, without a copy."""
+        self.array = array
+        self.version = [0, 0] if version is None else version
         self._grad = self.hooks = self.node = self.epoch = self.source = None
         self.needs_grad = False
-        if requires_grad:
-            self.requires_grad_()
 
     # ------------------------------------------------------------ what it is
 
@@ -125,7 +100,7 @@ class Tensor(Selection):
         >>> w
         tensor([-0.5,  0.5], dtype=float32, requires_grad=True)
         """
-        return wrap(self.array, None, self.version)
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -133,7 +108,7 @@ class Tensor(Selection):
         if not isinstance(value, Value):
             array = np.asarray(value) if isinstance(value, np.generic) else value
             if type(array) is not type(self.array) or array.dtype != self.dtype:
-                got = f"got {described(array)}, expected a Tensor or a {self.dtype} array"
+                got = f"got {described(array)}, expected a Tensor or an array of {self.dtype}"
                 raise DTypeError(f"data: {got}; use .to(), .float(), or .data.fill_() of a number")
             value = wrap(array)
         if value.array is not self.array or value.version is not self.version:  # not by `-=`
@@ -171,6 +146,8 @@ class Tensor(Selection):
         self._grad = value
 
     # fmt: off
+    @grad.deleter
+    def grad(self) -> None: self._grad = None
     @property
     def device(self) -> device: "Where it lives."; return device(backend_of(self.array).name)
     @property
@@ -202,14 +179,18 @@ class Tensor(Selection):
         return self.array
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
+        check_export("conversion to a NumPy array", self)
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     # fmt: off
     def tolist(self) -> Any: "Nested lists of Python numbers."; return on_host(self).tolist()
-    def __dlpack__(self, **how: Any) -> Any: return self.array.__dlpack__(**how)
     def __dlpack_device__(self) -> Any: return self.array.__dlpack_device__()
     def __array_namespace__(self, *, api_version: Any = None) -> Any: return self.namespace
     # fmt: on
+
+    def __dlpack__(self, **how: Any) -> Any:
+        check_export("conversion by DLPack", self)
+        return self.array.__dlpack__(**how)
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
@@ -259,7 +240,12 @@ class Tensor(Selection):
     # fmt: on
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and not self.ndim else format(repr(self), spec)
+        if not spec:
+            return repr(self)
+        if self.ndim:
+            way = "use .item() for one element, .tolist() for several"
+            raise DTypeError(f"format: {spec!r} of a tensor of shape {self.shape}: {way}")
+        return format(self.item(), spec)
 
     def __getstate__(self) -> Any:
         if self.node is not None:
@@ -269,9 +255,11 @@ class Tensor(Selection):
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Self:
         if self.node is not None:
-            raise GraphError("deepcopy: only leaves can be copied; use x.detach().clone()")
+            way = "use x.detach().clone(), or x.detach().numpy() for what draws it"
+            raise GraphError(f"copy, deepcopy: only leaves can be copied; {way}")
         out: Self = type(self).__new__(type(self))
-        Tensor.__init__(out, backend_of(self.array).array(self.array), self.requires_grad)
+        out._hold(backend_of(self.array).array(self.array))
+        out.needs_grad = self.needs_grad
         memo[id(self)] = out
         out._grad = None if self._grad is None else self._grad.detach().clone()  # fit or not
         return out
@@ -354,6 +342,27 @@ class Tensor(Selection):
             moved = ops.astype(self if dtype.kind == "f" else self.detach(), dtype)
         return moved if there == here else ops.to_device(moved, there, here)
 
+    def type_as(self, other: "Tensor") -> Self:
+        """In the dtype, and on the device, of another tensor."""
+        check_type("type_as", Tensor, "a Tensor", other=other)
+        return self.to(other)
+
+    def type(self, dtype: Any = None) -> Any:
+        """In another dtype; without one, PyTorch's name of its own, such as ``torch.FloatTensor``.
+
+        ``dtype`` may also be such a name, or a constructor such as ``tg.LongTensor``.
+        """
+        if dtype is None:
+            place = "" if self.device == "cpu" else f"{self.device.type}."
+            return f"torch.{place}{type_name(self.dtype)}"
+        return self.to(dtype=as_dtype(dtype_of_type(dtype), "type"))
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Self:
+        """On another device, as the array API names it; ``stream`` has to be None."""
+        check_type("to_device", NoneType, "None", stream=stream)
+        check_type("to_device", str, "the name of a device, such as 'cpu'", device=device)
+        return self.to(device=device)
+
     def cuda(self, device: Any = None) -> Self:
         """On a GPU: the first one, or that of a number or a name."""
         return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
@@ -367,6 +376,14 @@ class Tensor(Selection):
     def bool(self) -> Self: "As bool: true where not 0."; return self.to(bool_)
 
     # fmt: on
+
+    def new_tensor(
+        self, data: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False
+    ) -> Self:
+        """A copy of data, in this tensor's dtype and place."""
+        kind = self.dtype if dtype is None else dtype
+        made = self._from_host(copied("new_tensor", data, kind)).to(device=device)
+        return made.requires_grad_() if requires_grad else made
 
     # fmt: off
     def new_full(self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> Self:
@@ -522,7 +539,7 @@ class Tensor(Selection):
         return self._write(name, ..., self._from_host(drawn.astype(self.dtype)))
 
     def __getitem__(self, index: Any) -> Self:
-        place = plain_index("getitem", index, self.requires_grad)
+        place = index_of("getitem", index, self.requires_grad)
         out: Self = ops.getitem(self, place)
         if out.source is not None:
             out.source = (out.source[0], place, out.source[2])
@@ -531,20 +548,18 @@ class Tensor(Selection):
     def _write(self, name: str, index: Any, value: Any) -> Self:
         """Assign: recorded if a gradient flows from here or from the value."""
         listed = isinstance(value, (list, tuple))
-        if listed and _requires_grad(value):  # their gradients would be lost
-            raise DTypeError(f"{name}: got a list of Tensors that require grad; use stack()")
-        value = plain(value, name) if listed else value
+        value = array_of(value, name) if listed else value
         kind = numpy_dtype(getattr(value, "dtype", float32)).kind
         if kind not in "biuf" or isinstance(value, str | bytes | None):  # NumPy makes numbers of it
             raise DTypeError(f"{name}: got {described(value)}, expected numbers")
         value = self._from_host(value) if listed else value
-        recording = is_grad_enabled() and (self.requires_grad or _requires_grad(value))
-        if recording and self.dtype.kind == "f":
-            return self._become(name, ops.put(self, value, plain_index(name, index, True)))
+        recorded = self.needs_grad or (isinstance(value, Value) and value.needs_grad)
+        if recorded and is_grad_enabled() and self.dtype.kind == "f":
+            return self._become(name, ops.put(self, value, index_of(name, index, True)))
         self._check_owner(name)
         check_writable(self.array, name)
         arrays, _, xp = enter(name, (self, value))  # refuses a view that is out of date
-        place = plain_index(name, index)
+        place = index_of(name, index)
         try:
             xp.assign(self.array, place, arrays[1])
         except Exception as error:
@@ -586,19 +601,6 @@ class Handle(partial[Any]):
 
     def __exit__(self, *error: object) -> None:
         self()
-
-
-def as_dtype(dtype: Any, name: str) -> Any:
-    """A NumPy dtype that tensors can have."""
-    try:
-        found = np.dtype(dtype)
-    except (TypeError, ValueError):
-        found = None
-    if found is None or found.kind not in "biuf" or found == np.float16 or found.itemsize > 8:
-        known = "float32, float64, an integer type or bool"
-        known += ", or a device such as 'cpu'" if name == "to" else ""
-        raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}")
-    return found.newbyteorder("=")
 
 
 # As in `methods`.

@@ -340,8 +340,8 @@ def test_integers_take_what_they_are_given():
     ("make", "value", "kind", "words"),
     [
         (leaf, tg.tensor([1, 2]), DTypeError, "data: got int64 of shape .*, expected floats"),
-        (leaf, np.ones(2, "f4"), DTypeError, "data: got float32 ndarray .*or a float64 array"),
-        (leaf, [1.0, 2.0], DTypeError, "data: got list, expected a Tensor or a float64 array"),
+        (leaf, np.ones(2, "f4"), DTypeError, "data: got float32 ndarray .*or an array of float64"),
+        (leaf, [1.0, 2.0], DTypeError, "data: got list, expected a Tensor or an array of float64"),
         (leaf, 1.0, DTypeError, r"data: got float, expected .*\.data\.fill_\(\) of a number"),
         (leaf, None, DTypeError, "data: got NoneType, expected a Tensor"),
         (lambda *v: leaf(*v) * 1.0, tg.ones(2), DTypeError, "float32 on cpu, expected float64"),

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
+from ..convert import as_dtype
 from ..creation import empty, get_default_dtype
 from ..errors import DTypeError, ShapeError, described
-from ..tensor import Tensor, as_dtype
+from ..tensor import Tensor
 from . import check, init
 from . import functional as F
 from .construction import LayerType

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from ..backend import backends
+from ..convert import on_host
 from ..creation import as_tensor, empty, zeros_like
 from ..engine.commit import Changes, commit, rewriting
 from ..engine.node import check_writable, replace_array
@@ -21,7 +23,7 @@ from ..errors import (
     check_type,
     described,
 )
-from ..tensor import Handle, Tensor, on_host
+from ..tensor import Handle, Tensor
 from . import check
 
 Keys = namedtuple("Keys", "missing_keys unexpected_keys")
@@ -34,9 +36,12 @@ class Parameter(Tensor):
     name: str  # the attribute under which it was registered first: messages name it
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(data.array if isinstance(data, Tensor) else data, requires_grad)
-        if isinstance(data, Tensor):
-            self.version = data.version  # the same memory
+        array, version = (data.array, data.version) if isinstance(data, Tensor) else (data, None)
+        if type(array) not in backends:
+            raise DTypeError(f"Parameter: got {described(data)}, expected a Tensor: tg.tensor()")
+        self._hold(array, version)  # the same memory
+        if requires_grad:
+            self.requires_grad_()
         self.name = "parameter"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

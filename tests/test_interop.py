@@ -111,11 +111,55 @@ def test_what_is_made_takes_the_standards_keywords():
 def test_numpy_shares_memory_by_dlpack():
     x = tg.tensor([1.0, 2.0])
     array = np.from_dlpack(x)
-    array[0] = 5
-    assert x.tolist() == [5, 2]
-    back = tg.from_dlpack(array)
-    back[1] = 7
-    assert x.tolist() == [5, 7]
+    x[0] = 5.0
+    assert array.tolist() == [5, 2]
+    assert array.flags.writeable == np.from_dlpack(np.ones(2)).flags.writeable  # NumPy's own rule
+
+
+def test_what_comes_by_dlpack_shares_memory():
+    array = np.array([1.0, 2.0])
+    shared = tg.from_dlpack(array)
+    shared[1] = 7.0
+    assert array.tolist() == [1, 7]
+    array.flags.writeable = False
+    with pytest.raises(tg.errors.GraphError, match=r"read-only.*clone\(\)"):
+        tg.from_dlpack(array)[0] = 1.0
+    with pytest.raises(BufferError):
+        tg.from_dlpack(np.ones(2, ">f8"))
+
+
+def test_what_comes_by_dlpack_from_a_tensor_counts_its_changes():
+    x = tg.tensor([1.0, 2.0])
+    y = (tg.ones(2, requires_grad=True) * x).sum()
+    tg.from_dlpack(x).add_(1.0)
+    with pytest.raises(tg.errors.GraphError, match="changed in place"):
+        y.backward()
+
+
+class FirstVersion:
+    """An array library of the first version of the protocol, as NumPy 2.0 is."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(self, *, stream=None):
+        return self.array.__dlpack__(stream=stream)
+
+
+@pytest.mark.parametrize("wrapped", [FirstVersion, lambda array: array])
+def test_a_consumer_of_a_later_version_is_served(wrapped):
+    x = tg.tensor([1.0, 2.0])
+    array, x.array = x.array, wrapped(x.array)
+    for how in ({}, {"max_version": (1, 0)}, {"dl_device": (1, 0), "copy": None}):
+        assert "dltensor" in repr(x.__dlpack__(**how))
+    if wrapped is FirstVersion:
+        with pytest.raises(TypeError):
+            x.__dlpack__(copy=True)
+    assert np.from_dlpack(FirstVersion(array)).tolist() == [1, 2]
+    assert tg.from_dlpack(FirstVersion(array)).tolist() == [1, 2]
 
 
 @pytest.mark.parity

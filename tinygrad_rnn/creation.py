@@ -8,6 +8,7 @@ from . import errors
 from .backend import backends, find
 from .convert import (
     as_dtype,
+    check_export,
     constructed,
     copied,
     float_dtype,
@@ -77,12 +78,18 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def from_dlpack(x: Any) -> Tensor:
-    """A tensor that shares the memory of what has ``__dlpack__``: PyTorch's, JAX's, CuPy's arrays."""
+    """A tensor that shares the memory of what has ``__dlpack__``: PyTorch's, JAX's, CuPy's arrays.
+
+    NumPy before 2.2.6 lets nobody write to memory that came from another library: ``clone()`` it.
+    """
     if not hasattr(x, "__dlpack__"):
         raise errors.DTypeError(f"from_dlpack: got {type(x).__name__}, which has no __dlpack__")
+    if isinstance(x, Tensor):
+        check_export("from_dlpack", x)
+        return x.detach()
     kind, index = x.__dlpack_device__()
     xp = find({1: "cpu", 2: f"cuda:{index}"}.get(int(kind), f"DLPack device {kind}"))
-    array = xp.from_dlpack(x)
+    array = x if type(x) is np.ndarray and x.dtype.isnative else xp.from_dlpack(x)
     as_dtype(array.dtype, "from_dlpack")
     made: Tensor = wrap(array)
     return made

@@ -188,9 +188,19 @@ class Tensor(Selection):
     def __array_namespace__(self, *, api_version: Any = None) -> Any: return self.namespace
     # fmt: on
 
-    def __dlpack__(self, **how: Any) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
+        copy: Bool | None = None,
+    ) -> Any:  # fmt: skip
         check_export("conversion by DLPack", self)
-        return self.array.__dlpack__(**how)
+        how = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        how = {name: value for name, value in how.items() if value is not None}
+        try:
+            return self.array.__dlpack__(stream=stream, **how)
+        except TypeError:  # NumPy 2.0 knows none of these: the first version has no more to say
+            if copy or dl_device not in (None, self.__dlpack_device__()):
+                raise
+            return self.array.__dlpack__(stream=stream)
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""

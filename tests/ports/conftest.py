@@ -1,0 +1,3 @@
+"""The programs import PyTorch: they are run by ``ported``, never collected."""
+
+collect_ignore = ["programs"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from .backend import Backend, backend_of, find
 from .engine.node import wrap
-from .errors import CheckpointError, check_integers, check_type, file_name
+from .errors import CheckpointError, check_integers, check_type, few, file_name
 from .nn.module import Module
 from .optim.lr_scheduler import LRScheduler
 from .optim.optimizer import Optimizer, faults
@@ -153,8 +153,11 @@ def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer
     given = [(name, part, tree[name]) for name, part in parts.items() if part is not None]
     wrong = [f"random: {fault}" for fault in faults(Generator().set_state, tree["random"])]
     for name, part, state in given:
-        has = isinstance(state, dict)
-        wrong += [f"{name}: {x}" for x in part.misfits(state)] if has else [f"it has no {name}"]
+        found = part.misfits(state) if isinstance(state, dict) else []
+        if found:
+            wrong.append(few([f"{name}: {fault}" for fault in found], "; "))
+        elif not isinstance(state, dict):
+            wrong.append(f"it has no {name}")
     if wrong and given:
         raise CheckpointError(f"{cannot}, nothing was changed: {'; '.join(wrong)}")
     for _, part, state in given:  # what needs memory first, then what cannot fail

@@ -96,6 +96,15 @@ def described(value: Any, kind: str | None = None) -> str:
     return type(value).__name__
 
 
+def few(items: Iterable[Any], between: str = ", ", most: int = 10) -> str:
+    """The first items of a list that may be long, for a message, and how many more there are."""
+    listed = [str(item) for item in items]
+    shown = [item if len(item) <= 300 else f"{item[:300]}..." for item in listed[:most]]
+    if len(listed) > most:
+        shown.append(f"and {len(listed) - most:,} more")
+    return between.join(shown)
+
+
 def file_name(path: Any) -> str:
     """How a message names a path, or a file that is open."""
     if isinstance(path, str | bytes | os.PathLike):

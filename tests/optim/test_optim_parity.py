@@ -218,3 +218,89 @@ def test_repr_is_theirs(torch):
     shown = repr(theirs).split("\n")
     kept = [line for line in shown if line.partition(":")[0].strip() not in names]
     assert repr(ours).split("\n") == kept
+
+
+# ---------------------------------------------------------------- states there and back
+
+STATES = [case for case in LONG if "maximize" not in case or case == "Adam maximize"]
+
+
+def copies(torch, params):
+    """The same values as new leaves: theirs and ours."""
+    values = [b.numpy().copy() for b in params[1]]
+    return [torch.nn.Parameter(torch.tensor(v)) for v in values], [nn.Parameter(v) for v in values]
+
+
+@pytest.mark.parametrize("case", STATES)
+@pytest.mark.parametrize("skip", [(), {(step, 1) for step in range(99)}])
+def test_a_state_of_theirs_goes_on_here(torch, case, skip):
+    """Also where one parameter has never had a gradient."""
+    params = leaves(torch)
+    pair = both(torch, case.split()[0], params, **LONG[case])
+    descend(torch, params, pair, 20, skip)
+    if "Adagrad" in case:
+        assert pair[0].state_dict()["state"][1]["step"] == (0 if skip else 20)
+    twins = copies(torch, params)[1]
+    ours = getattr(optim, case.split()[0])(twins)
+    ours.load_state_dict(pair[0].state_dict())
+    again = (params[0], twins), (pair[0], ours)
+    descend(torch, *again, 100, skip, seed=5)
+    check(*again)
+
+
+@pytest.mark.parametrize("case", STATES)
+@pytest.mark.parametrize("skip", [(), {(step, 1) for step in range(99)}])
+def test_a_state_of_ours_goes_on_there(torch, case, skip):
+    """By the recipe of docs/data-and-checkpoints.md."""
+    params = leaves(torch)
+    pair = both(torch, case.split()[0], params, **LONG[case])
+    descend(torch, params, pair, 20, skip)
+    twins = copies(torch, params)[0]
+    theirs = getattr(torch.optim, case.split()[0])(twins)
+    state = pair[1].state_dict()
+    if "Adagrad" in case and skip:  # theirs holds a state from the start
+        state["state"][1] = theirs.state_dict()["state"][1]
+        initial = LONG[case].get("initial_accumulator_value", 0.0)
+        state["state"][1]["sum"].fill_(initial)
+    for entry in state["state"].values():
+        for name, value in entry.items():
+            if isinstance(value, tg.Tensor):
+                entry[name] = torch.from_numpy(value.numpy())
+    theirs.load_state_dict(state)
+    again = (twins, params[1]), (theirs, pair[1])
+    descend(torch, *again, 100, skip, seed=5)
+    for a, b in zip(*again[0], strict=True):
+        np.testing.assert_allclose(b.numpy(), a.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_states_of_theirs_in_other_forms(torch):
+    """A rate that is a tensor, what a schedule has noted, names, old and None entries."""
+    params = leaves(torch)
+    theirs = torch.optim.SGD(list(zip("abcd", params[0], strict=True)), torch.tensor(0.25), 0.5)
+    torch.optim.lr_scheduler.OneCycleLR(theirs, 1.0, 10)
+    state = theirs.state_dict()
+    state["state"] = {0: {"momentum_buffer": None}}
+    ours = optim.SGD(params[1])
+    ours.load_state_dict(state)
+    assert ours.state_dict()["state"] == {}
+    assert ours.param_groups[0]["lr"] == pytest.approx(0.04)
+    assert ours.param_groups[0]["momentum"] == 0.95
+    assert type(ours.param_groups[0]["lr"]) is float
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "words"),
+    [
+        ("Adam", "SGD", "it is another optimizer's: options ['amsgrad', 'betas', 'eps']"),
+        ("SGD", "Adam", "options ['dampening', 'momentum', 'nesterov'], expected ['amsgrad', "),
+        ("Adam", "AdamW", "it is of optim.Adam"),
+        ("AdamW", "Adam", "it is of optim.AdamW"),
+    ],
+)
+def test_a_state_of_another_optimizer_of_theirs(torch, kind, other, words):
+    params = leaves(torch)
+    pair = both(torch, kind, params)
+    descend(torch, params, pair, 1)
+    with pytest.raises(tg.errors.CheckpointError) as caught:
+        getattr(optim, other)(params[1]).load_state_dict(pair[0].state_dict())
+    assert words in str(caught.value)

@@ -22,6 +22,7 @@ from ..errors import (
     OptionError,
     check_type,
     described,
+    few,
 )
 from ..tensor import Handle, Tensor
 from . import check
@@ -479,7 +480,7 @@ class Module:
         name = f"{type(self).__name__}.load_state_dict"
         wrong, values = self._compared(name, state_dict, strict)
         if wrong:
-            raise CheckpointError(f"{name}: nothing was loaded, as " + "; ".join(wrong))
+            raise CheckpointError(f"{name}: nothing was loaded, as " + few(wrong, "; "))
         commit(self._loading(values))
         held = self.state_dict()
         return Keys(_missing(held, values), [key for key in values if key not in held])

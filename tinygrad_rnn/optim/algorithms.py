@@ -48,6 +48,9 @@ class SGD(Optimizer):
             raise OptionError(f"{self._name}: nesterov needs a momentum and no dampening")
         return options
 
+    def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
+        return {"step": 1, **entry} if entry else None  # PyTorch does not count
+
     def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
         momentum = options["momentum"]
         if momentum:
@@ -76,7 +79,6 @@ class Adam(Optimizer):
     rules: ClassVar = {"betas": (_check_betas,), "amsgrad": FLAG}
     slots: ClassVar = {"exp_avg": "", "exp_avg_sq": "", "max_exp_avg_sq": "amsgrad"}
     decays = False  # update does
-    decoupled: ClassVar[bool] = False  # whether it leaves the gradient alone
 
     def __init__(
         self,
@@ -252,6 +254,9 @@ class Adagrad(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
+
+    def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
+        return None if entry.get("step") == 0 else entry  # PyTorch begins with a state
 
     def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
         total = slots["sum"]

@@ -19,7 +19,7 @@ from ..engine.commit import Changes, commit
 from ..errors import CheckpointError, DTypeError, OptionError
 
 # isort: split
-from ..errors import check_choice, check_integers, check_numbers, check_type, described
+from ..errors import check_choice, check_integers, check_numbers, check_type, described, few
 from .optimizer import (
     ABOVE_0,
     BELOW_1,
@@ -168,7 +168,7 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
-        if wrong := "; ".join(self.misfits(state_dict)):
+        if wrong := few(self.misfits(state_dict), "; "):
             raise CheckpointError(f"{self._name}.load_state_dict: nothing was loaded, as {wrong}")
         commit(self._loading(state_dict))
 

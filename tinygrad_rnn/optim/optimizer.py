@@ -13,6 +13,8 @@ from math import inf, nextafter
 from operator import setitem
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from ..backend import backend_of
 from ..creation import as_tensor
 from ..engine.commit import Changes, commit
@@ -21,7 +23,7 @@ from ..engine.node import check_writable, wrap
 from ..errors import CheckpointError, DTypeError, Error, OptionError
 
 # isort: split
-from ..errors import check_choice, check_integers, check_numbers, check_type, described
+from ..errors import check_choice, check_integers, check_numbers, check_type, described, few
 from ..tensor import Tensor
 
 # What settings can be: a check, and what it takes between the name of who complains and the value.
@@ -96,6 +98,7 @@ class Optimizer:
     rules: ClassVar[Rules] = {}  # of the options that are not numbers of at least 0
     slots: ClassVar[dict[str, str]] = {}  # what it remembers, and the option that asks for it
     decays: ClassVar[bool] = True  # whether weight_decay * w is added to g before an update
+    decoupled: ClassVar[bool] = False  # whether weight_decay shrinks w, and leaves g alone
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self._name = f"optim.{type(self).__name__}"
@@ -299,45 +302,64 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
-        if wrong := "; ".join(self.misfits(state_dict)):
+        if wrong := few(self.misfits(state_dict), "; "):
             raise CheckpointError(f"{self._name}.load_state_dict: nothing was loaded, as {wrong}")
         commit(self._loading(state_dict))
 
     def _loading(self, state_dict: Mapping[str, Any]) -> Changes:
         """The changes that put a ``state_dict`` back that fits, for ``commit``."""
-        entries, held = _by_place(state_dict), {}
+        entries, held = self._by_place(state_dict), {}
         for place, param in enumerate(self._params()):
-            if (entry := entries.get(str(place))) is not None:
-                slots, join, device = dict(entry), backend_of(param.array).join, param.device
+            if (slots := entries.get(str(place))) is not None:
+                join, device = backend_of(param.array).join, param.device
                 bundle = _Bundle((slice(None),), int(slots.pop("step")))
                 bundle.slots = {k: join([as_tensor(v).to(device).array]) for k, v in slots.items()}
                 held[param] = bundle, slice(None), _kind(param.array)
         changes: Changes = [partial(vars(self).update, _state=held, has_stepped=True)]
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            options = _completed(saved, group).items()
-            new = {k: tuple(v) if isinstance(v, list) else v for k, v in options}
-            changes.append(partial(group.update, new, params=group["params"]))
+            changes.append(
+                partial(group.update, _own_options(saved, group), params=group["params"])
+            )
         return changes
+
+    def _by_place(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
+        """The state of each parameter by its number, as text: a file has no other keys.
+
+        In this class's terms: PyTorch's state is read, too.
+        """
+        found = {}
+        for place, entry in state_dict["state"].items():
+            own = self.translated(_own_state(entry)) if isinstance(entry, Mapping) else entry
+            if own is not None:
+                found[str(place)] = own
+        return found
+
+    def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
+        """A parameter's state as PyTorch saves it in this class's terms; None if there is none."""
+        return entry
 
     def misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
         """What in a ``state_dict`` does not fit this optimizer, a line each."""
         try:
-            groups, entries = list(state_dict["param_groups"]), _by_place(state_dict)
+            groups, entries = list(state_dict["param_groups"]), self._by_place(state_dict)
             sizes = [len(group["params"]) for group in groups]
         except (AttributeError, KeyError, TypeError) as error:
             return [f"it is no optimizer's state: {error!r}"]
         if sizes != (own := [len(group["params"]) for group in self.param_groups]):
-            return [f"its groups have {sizes} parameters, expected {own}"]
+            return [f"its groups have [{few(sizes)}] parameters, expected [{few(own)}]"]
         wrong: list[str] = []
         places = count()
         for group, saved in zip(self.param_groups, groups, strict=True):
-            saved = _completed(saved, group)
-            odd = (saved.keys() ^ group.keys()) - {"initial_lr"}
+            options = _own_options(saved, group)
+            odd = (options.keys() ^ group.keys()) - {"initial_lr"}
             if odd:
-                here, there = (sorted(map(str, odd & part.keys())) for part in (group, saved))
+                here, there = (sorted(map(str, odd & part.keys())) for part in (group, options))
                 wrong.append(f"it is another optimizer's: options {there}, expected {here}")
-            wrong += [] if odd else faults(self.options, saved)
-            names = ["step", *self.slots_of(group if odd else saved)]
+            wrong += [] if odd else faults(self.options, options)
+            decoupled = saved.get("decoupled_weight_decay", self.decoupled)
+            if decoupled is not self.decoupled:
+                wrong.append(f"it is of optim.{'AdamW' if decoupled else 'Adam'}")
+            names = ["step", *self.slots_of(group if odd else options)]
             for param, place in zip(group["params"], places, strict=False):
                 if (entry := entries.pop(str(place), None)) is not None:
                     wrong += _misfit(f"parameter {place}", entry, names, param)
@@ -359,19 +381,47 @@ def _decay(grad: Any, param: Any, rate: float) -> None:
     grad += rate * param
 
 
-def _completed(saved: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
-    """A group that was saved, perhaps before there was ``maximize``, as PyTorch completes it."""
-    return ({"maximize": False} if "maximize" in group else {}) | dict(saved)
+# What PyTorch's groups hold beside options: how it computes, names, what a scheduler notes.
+_ASIDE = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}
+_ASIDE |= {"param_names", "max_lr", "min_lr", "max_momentum", "base_momentum"}
 
 
-def _by_place(state_dict: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of each parameter by its number, as text: a file has no other keys."""
-    return {str(place): entry for place, entry in state_dict["state"].items()}
+def _own_options(saved: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved group, of PyTorch too, or from before there was ``maximize``, in our terms."""
+    kept = {key: _plain(value) for key, value in saved.items() if key not in _ASIDE}
+    return ({"maximize": False} if "maximize" in group else {}) | kept
+
+
+def _plain(value: Any) -> Any:
+    """Python's number for a tensor of one, a tuple for a list, as JSON has no tuples."""
+    if isinstance(value, list | tuple):
+        return tuple([_plain(item) for item in value])
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def _own_state(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter's saved state: an integer for the steps, arrays for another library's tensors."""
+    own = {key: _own_array(value) for key, value in entry.items() if value is not None}
+    step: Any = own.get("step")
+    if getattr(step, "shape", None) == ():
+        step = step.item()
+    if isinstance(step, float) and step.is_integer():
+        step = int(step)
+    return own | ({} if step is None else {"step": step})
+
+
+def _own_array(value: Any) -> Any:
+    if not hasattr(value, "__array__") or isinstance(value, Tensor):
+        return value
+    try:
+        return np.asarray(value)
+    except Exception:  # on a device, say: what does not fit is described as it is
+        return value
 
 
 def _misfit(what: str, entry: Any, names: list[str], param: Tensor) -> list[str]:
     if not isinstance(entry, Mapping) or entry.keys() != set(names):
-        got = list(entry) if isinstance(entry, Mapping) else described(entry)
+        got = f"[{few(map(repr, entry))}]" if isinstance(entry, Mapping) else described(entry)
         return [f"{what} has {got}, expected {names}"]
     kinds, fits = {name: described(entry[name], "") for name in names[1:]}, described(param)
     wrong = [f"{k} of {what} is {v}, expected {fits}" for k, v in kinds.items() if v != fits]

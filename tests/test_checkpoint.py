@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.backend import find
 from tinygrad_rnn.random import default_generator
+from tinygrad_rnn.tree import Held, flatten
 
 TEXT = "to be, or not to be, that is the question: whether 'tis nobler in the mind to suffer " * 6
 
@@ -330,6 +331,85 @@ def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
     with pytest.raises(MemoryError):
         tg.load_checkpoint(tmp_path / "run", other.model, other.optimizer, other.scheduler)
     assert (other.digest(), other.scheduler.state_dict()) == before
+
+
+class Lines:
+    """Raises MemoryError at one of the lines of the package that run, counted from 0."""
+
+    ROOT = os.path.dirname(tg.__file__)
+
+    def __init__(self, place):
+        self.left, self.seen = place, set()
+
+    def __enter__(self):
+        sys.settrace(self.enter)
+        return self
+
+    def __exit__(self, *error):
+        sys.settrace(None)
+
+    def enter(self, frame, event, arg):
+        return self.line if frame.f_code.co_filename.startswith(self.ROOT) else None
+
+    def line(self, frame, event, arg):
+        at = frame.f_code.co_filename, frame.f_lineno
+        if event == "line" and at not in self.seen:  # where a line runs the first time
+            self.seen.add(at)
+            self.left -= 1
+            if self.left < 0:
+                raise MemoryError
+        return self.line
+
+
+def small_run(seed, steps):
+    tg.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1))
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(tg.ones(1, 2)).sum().backward()
+        optimizer.step()
+        scheduler.step()
+    return model, optimizer, scheduler
+
+
+def state_of(model, optimizer, scheduler):
+    """All that loading a checkpoint changes, as one text."""
+    parts = [part.state_dict() for part in (model, optimizer, scheduler)]
+    plain = flatten([parts, default_generator.get_state()], held)
+    return repr([plain[0], {name: array.tolist() for name, array in plain[1].items()}])
+
+
+def held(value):
+    is_tensor = isinstance(value, tg.Tensor)
+    return Held(value.array, value.numpy(), False) if is_tensor else None
+
+
+@pytest.mark.parametrize(
+    "skip", [pytest.param(0, marks=pytest.mark.slow, id="each line"), pytest.param(5, id="a sixth")]
+)
+def test_no_memory_somewhere_leaves_all_old_or_all_new(tmp_path, skip):
+    """Wherever memory runs out, a run is never half of one checkpoint and half of another."""
+    new, old = small_run(0, 1), small_run(1, 3)
+    states, paths = {}, {"new": tmp_path / "new", "old": tmp_path / "old"}
+    for name, run in (("new", new), ("old", old)):
+        tg.save_checkpoint(paths[name], *run)
+        states[name] = state_of(*run)
+    found, place = Counter(), 0
+    while found["done"] == 0:
+        tg.load_checkpoint(paths["old"], *old)
+        with Lines(place):
+            try:
+                tg.load_checkpoint(paths["new"], *old)
+                found["done"] += 1
+            except (MemoryError, tg.CheckpointError) as error:
+                assert "memory" in str(error) or not str(error)
+        state = state_of(*old)
+        found[next((name for name in states if states[name] == state), "mixed")] += 1
+        place += 1 + skip
+    assert found["mixed"] == 0
+    assert found["old"] > 250 / (1 + skip)
 
 
 def test_a_random_state_that_is_none_leaves_a_model_alone(tmp_path, monkeypatch):

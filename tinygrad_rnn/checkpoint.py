@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backend import Backend, backend_of, find
+from .engine.commit import Changes, commit
 from .engine.node import wrap
 from .errors import CheckpointError, check_integers, check_type, few, file_name
 from .nn.module import Module
@@ -134,8 +135,10 @@ def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer
     """Put back what :func:`save_checkpoint` wrote; returns ``(step, extra)``.
 
     Training then goes on bit for bit as if it had not stopped. What is not passed is not put back:
-    ``load_checkpoint(path).extra`` alone shows what is needed to build a model. Raises CheckpointError, and
-    changes nothing, for a file that is damaged or does not fit.
+    ``load_checkpoint(path).extra`` alone shows what is needed to build a model.
+
+    Raises CheckpointError, and changes nothing, for a file that is damaged or does not fit. Also
+    where memory runs out, or Ctrl-C comes in, everything is put back or nothing.
     """
     from .serialization import load_file
 
@@ -160,15 +163,18 @@ def load_checkpoint(path: Any, model: Module | None = None, optimizer: Optimizer
             wrong.append(f"it has no {name}")
     if wrong and given:
         raise CheckpointError(f"{cannot}, nothing was changed: {'; '.join(wrong)}")
-    for _, part, state in given:  # what needs memory first, then what cannot fail
-        part.load_state_dict(state)
+    changes: Changes = []
+    for _, part, state in given:
+        changes += part._loading(state)
     if given:
-        default_generator.set_state(tree["random"])
-    return Checkpoint(tree["step"], tree["extra"])
+        changes += default_generator._loading(tree["random"])
+    found = Checkpoint(tree["step"], tree["extra"])
+    commit(changes)
+    return found
 
 
 def _parts(name: str, model: Any, optimizer: Any, scheduler: Any) -> dict[str, Any]:
-    """What a checkpoint is made of, in the order to put it back: the optimizer needs memory."""
+    """What a checkpoint is made of, by the names in its tree; raises if it does not belong together."""
     check_type(name, Module | None, f"a Module: {name}(path, model)", model=model)
     check_type(name, Optimizer | None, "an Optimizer or None", optimizer=optimizer)
     check_type(name, LRScheduler | None, "an LRScheduler or None", scheduler=scheduler)

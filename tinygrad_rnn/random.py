@@ -1,12 +1,14 @@
 """Random numbers: generators with a state that can be saved, drawn on the host on every device."""
 
 import os
+from functools import partial
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from .backend.device import device as make_device
+from .engine.commit import Changes
 from .engine.node import Value, wrap
 from .errors import DTypeError, check_integers, check_type
 
@@ -60,6 +62,10 @@ class Generator:
         source: Any = self.numpy.bit_generator
         source.state |= {"state": words, "has_uint32": has, "uinteger": half}
         return self
+
+    def _loading(self, state: Any) -> Changes:
+        """The changes that make it go on from a state, for ``commit``."""
+        return [partial(vars(self).update, _numpy=Generator().set_state(state).numpy)]
 
     def _renew(self) -> None:
         """Go on from the same state in a generator whose lock is free."""

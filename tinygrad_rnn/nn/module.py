@@ -23,6 +23,7 @@ from ..errors import (
     check_type,
     described,
     few,
+    file_name,
 )
 from ..tensor import Handle, Tensor
 from . import check
@@ -509,6 +510,8 @@ class Module:
         for key, value in state_dict.items():
             try:
                 values[key] = np.asarray(on_host(value))
+            except MemoryError:
+                raise
             except Exception as error:
                 wrong.append(f"{key} is {type(value).__name__}, which is no array: {error}")
         held = self.state_dict()
@@ -540,10 +543,12 @@ class Module:
 
         arrays, header = load_file(path)
         if "checkpoint" in header:
-            raise CheckpointError(f"load_weights: {path} is for tg.load_checkpoint(path, model)")
+            raise CheckpointError(
+                f"load_weights: {file_name(path)} is for tg.load_checkpoint(path, model)"
+            )
         if "saved" in header:
             way = "model.load_state_dict(tg.load(path))"
-            raise CheckpointError(f"load_weights: {path} is of tg.save; use {way}")
+            raise CheckpointError(f"load_weights: {file_name(path)} is of tg.save; use {way}")
         return self.load_state_dict(arrays, strict)
 
     # ------------------------------------------------------------ how it prints

@@ -436,11 +436,14 @@ def _as_index(index: Any) -> Any:
 
 def _check_range(name: str, index: Any, count: int) -> None:
     """Raise IdError for integers, one or an array of them, that are out of range."""
-    if isinstance(index, int | np.integer | np.ndarray):
-        ids = np.asarray(index)
-        wrong = (ids < -count) | (ids >= count)
-        if wrong.any():
-            raise IdError(f"{name}: index {ids[wrong][0]} of {count} samples")
+    if isinstance(index, int | np.integer):
+        wrong = [] if -count <= index < count else [index]
+    elif isinstance(index, np.ndarray):
+        wrong = index[(index < -count) | (index >= count)].tolist()
+    else:
+        return
+    if wrong:
+        raise IdError(f"{name}: index {wrong[0]} of {count} samples")
 
 
 def _check_has(name: str, expected: str, value: Any, what: str, *methods: str) -> None:

@@ -205,7 +205,8 @@ TABLE = {
         ("cat([x, rest] if padding_side", "cat([rest, x] if padding_side", "padding in front")],
     ("optim/optimizer.py", "optim/test_optimizers.py"): [
         ("cell[0] += 1", "pass", "a step does not count as a change"),
-        ("else xp.array(held[0])", "else held[0]", "moments change though the step fails")],
+        ("else xp.array(held[0])", "else held[0]", "moments change though the step fails"),
+        ("if end > start]", "if end > stop]", "a parameter inside another is not seen")],
     ("engine/commit.py", "engine/test_commit.py"): [
         ("        deque(map(call, changes), 0)\n    except", "        [c() for c in changes]\n    except",
          "changes one by one, where Ctrl-C comes in between"),

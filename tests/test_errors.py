@@ -728,6 +728,8 @@ optim.SGD([weight, weight])
     OptionError: optim.SGD: parameter 1 is given twice
 optim.SGD([{"params": [weight]}, {"params": weight}])
     OptionError: given twice
+optim.SGD([nn.Parameter(weight), weight])
+    OptionError: optim.SGD: parameter 0 (parameter, shape ... share memory; clone()
 optim.SGD([weight * 2])
     OptionError: parameter 0 is not a float leaf ... detach()
 optim.SGD([tg.tensor([1])])

@@ -174,10 +174,36 @@ def test_what_is_not_finite_is_named_and_nothing_changes(bad, norm_type, place):
         np.testing.assert_array_equal(parameter.grad.numpy(), grad)
 
 
+def test_the_message_of_a_nan_sends_to_the_data():
+    """A lower rate is no cure for it; of an infinity it may be."""
+    layer = nn.Linear(2, 1)
+    layer(tg.tensor([[1.0, math.nan]])).sum().backward()
+    with pytest.raises(GraphError) as caught:
+        clip_grad_norm_(layer.parameters(), 1.0)
+    message = str(caught.value)
+    assert "gradient of weight (number 0, shape (1, 2)) has a NaN; nothing was changed" in message
+    assert "NaN in the data and the loss" in message
+    assert "tg.autograd.detect_anomaly()" in message
+    assert "learning rate" not in message
+    for kind, words in ((math.inf, "lower the learning rate"), (-math.inf, "has an infinity")):
+        layer.weight.grad = tg.tensor([[1.0, kind]])
+        with pytest.raises(GraphError, match=words) as caught:
+            clip_grad_norm_(layer.parameters(), 1.0)
+        assert "the data" not in str(caught.value)
+    layer.weight.grad = tg.tensor([[math.inf, math.nan]])  # the NaN is what counts
+    with pytest.raises(GraphError, match="has a NaN"):
+        get_total_norm([layer.weight.grad], error_if_nonfinite=True)
+    with tg.autograd.detect_anomaly(), pytest.raises(GraphError, match="NaN"):
+        layer(tg.tensor([[1.0, math.nan]]))
+
+
 def test_what_is_not_finite_may_pass_on_request():
     chosen = parameters(np.array([1.0, np.nan]), np.array([2.0]))
     assert math.isnan(clip_grad_norm_(chosen, 1.0, error_if_nonfinite=False).item())
     assert np.isnan(chosen[1].grad.numpy()).all()
+    chosen = parameters(np.array([1.0, np.inf]), np.array([2.0]))
+    assert clip_grad_norm_(chosen, 1.0, error_if_nonfinite=False).item() == math.inf
+    np.testing.assert_array_equal(chosen[0].grad.numpy(), [0.0, np.nan])  # as PyTorch's
 
 
 def test_a_norm_beyond_float32_still_clips():

@@ -109,10 +109,19 @@ def _total(
     for i, (owner, grad) in enumerate(wrong):
         if not grad.isfinite().all():
             what = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
-            way = "lower the learning rate, or pass error_if_nonfinite=False to go on"
-            got = "has a NaN or an infinity; nothing was changed"
-            raise GraphError(f"{name}: the gradient of {what} {got}: {way}")
+            raise GraphError(f"{name}: the gradient of {what} {_nonfinite(grad)}")
     return total, shown
+
+
+def _nonfinite(grad: Tensor) -> str:
+    """What is wrong with a gradient, and where to look for the cause."""
+    unless = "error_if_nonfinite=False goes on all the same"
+    where = "tg.autograd.detect_anomaly() shows where it began"
+    if grad.isnan().any():
+        look = "look for NaN in the data and the loss (x.isnan().any())"
+        return f"has a NaN; nothing was changed. {look}; {where}; {unless}"
+    grown = "if the loss has grown from step to step, lower the learning rate"
+    return f"has an infinity; nothing was changed. {grown}; {where}; {unless}"
 
 
 def get_total_norm(

@@ -14,6 +14,7 @@ from operator import setitem
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ..backend import backend_of
 from ..creation import as_tensor
@@ -115,7 +116,8 @@ class Optimizer:
             empty = "params is empty, nothing to train; a generator serves only once"
             raise OptionError(f"{self._name}: {empty}")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
-            self.add_param_group(group)
+            self.param_groups.append(self._grouped(group))
+        self._check_apart(self._params())
 
     def leave_out(self, **options: Any) -> None:
         """Raise if an option of PyTorch's is set that is not here."""
@@ -161,7 +163,16 @@ class Optimizer:
         raise NotImplementedError
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Train more tensors, with options of their own."""
+        """Train more tensors, with options of their own.
+
+        Raises OptionError for a tensor that is trained already, or shares memory with one that is.
+        """
+        group = self._grouped(param_group)
+        self._check_apart([*self._params(), *group["params"]])
+        self.param_groups.append(group)
+
+    def _grouped(self, param_group: Any) -> dict[str, Any]:
+        """A group with all its options, if its tensors can be trained and are not yet."""
         if not isinstance(param_group, dict) or "params" not in param_group:
             raise DTypeError(f"{self._name}: a group is a dict with 'params', got {param_group!r}")
         for key in param_group:
@@ -180,7 +191,19 @@ class Optimizer:
             held.add(param)
         group = {**self.defaults, **param_group, "params": params}
         self.options(group)
-        self.param_groups.append(group)
+        return group
+
+    def _check_apart(self, params: list[Tensor]) -> None:
+        """Raise if two parameters lie in the same memory: of two updates one would be lost."""
+        if (pair := _overlapping(params)) is None:
+            return
+        names = [
+            f"parameter {place} ({getattr(params[place], 'name', 'tensor')}, "
+            f"shape {params[place].shape})"
+            for place in pair
+        ]
+        way = "clone() one of them, or pass the tensor that both are views of"
+        raise OptionError(f"{self._name}: {names[0]} and {names[1]} share memory; {way}")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or set them to zeros: all or none, wherever Ctrl-C comes in."""
@@ -371,6 +394,38 @@ def _spans(sizes: tuple[int, ...]) -> tuple[slice, ...]:
     """Where vectors of these sizes lie, one behind the other."""
     stops = [*accumulate(sizes)]
     return tuple(map(slice, [0, *stops], stops))
+
+
+def _overlapping(params: list[Tensor]) -> tuple[int, int] | None:
+    """The places of two tensors that share an element's memory.
+
+    On a CPU: in the order of addresses, so that only neighbours are compared. Elsewhere only an
+    array that is given twice is found.
+    """
+    ranges: list[tuple[int, int, int]] = []
+    first: dict[int, int] = {}
+    for place, param in enumerate(params):
+        array = param.array
+        if type(array) is np.ndarray and array.size:
+            ranges.append((*byte_bounds(array), place))
+        elif (other := first.setdefault(id(array), place)) != place:
+            return other, place
+    reaching: list[tuple[int, int]] = []  # where it ends, place: those before that reach this far
+    for start, stop, place in sorted(ranges):
+        reaching = [(end, other) for end, other in reaching if end > start]
+        for _, other in reaching:
+            if _shares_memory(params[other].array, params[place].array):
+                return min(other, place), max(other, place)
+        reaching.append((stop, place))
+    return None
+
+
+def _shares_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    limit: Any = 10_000  # NumPy's types know two of its values only
+    try:
+        return np.shares_memory(a, b, max_work=limit)
+    except np.exceptions.TooHardError:  # strides that fit into each other somehow
+        return True
 
 
 def _negate(grad: Any) -> None:

@@ -46,7 +46,7 @@ SURFACE: dict[str, dict[str, str]] = {
     "tg: functions": {"tg": FUNCTIONS},
     "tg: recording and gradients": {
         "tg": "no_grad enable_grad set_grad_enabled is_grad_enabled autograd utils",
-        "tg.autograd": "grad gradcheck gradgradcheck detect_anomaly functional op",
+        "tg.autograd": "backward grad gradcheck gradgradcheck detect_anomaly functional op",
         "tg.autograd.functional": "jacobian hessian vjp jvp hvp",
         "tg.utils": "checkpoint draw",
         "tg.utils.checkpoint": "checkpoint",

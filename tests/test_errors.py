@@ -1758,6 +1758,14 @@ tg.tensor(1).backward()
     DTypeError: gradient is a float
 weight.add_(1.0)
     GraphError: add_: a leaf that requires grad ... no_grad()
+(x * 2).sum().backward(inputs=[])
+    GraphError: backward: got no inputs, expected at least one Tensor
+tg.autograd.backward([x.sum()], [None, None])
+    GraphError: backward: got 2 grad_tensors, expected 1
+tg.autograd.backward(3.0)
+    DTypeError: backward: tensors is float, expected a Tensor
+tg.autograd.grad(x.sum(), two, materialize_grads=True, allow_unused=False)
+    GraphError: grad: input 0 does not require grad
 tg.autograd.grad(x * 2, x)
     GraphError: grad: got an output of shape (4, 2, 3), expected one element
 tg.autograd.grad(x.sum(), two)

@@ -38,6 +38,7 @@ from .engine.node import (
     check_no_leaf,
     check_view,
     check_writable,
+    count_change,
     replace_array,
     take_over,
     wrap,
@@ -288,18 +289,21 @@ class Tensor(Selection):
 
     def backward(
         self, gradient: "Tensor | None" = None, retain_graph: Bool | None = None,
-        create_graph: Bool = False,
+        create_graph: Bool = False, inputs: Any = None,
     ) -> None:  # fmt: skip
         """Add the gradient of this tensor to ``grad`` of every leaf it was made from.
 
-        ``gradient`` is its own cotangent, needed unless it has one element. ``create_graph``
-        records the walk, for a further derivative.
+        ``gradient`` is its own cotangent, needed unless it has one element. ``retain_graph`` keeps
+        the graph for another walk, as ``create_graph`` does, which records this one for a further
+        derivative. With ``inputs``, a Tensor or several, only their ``grad`` is added to, be they
+        leaves or not.
 
         Raises GraphError for a graph that was walked before, or was not recorded.
         """
         keep = create_graph if retain_graph is None else retain_graph
         g = cotangent("backward", self, gradient)
-        backward([self], [g if create_graph else g.array], keep, create_graph)
+        targets = None if inputs is None else targets_of("backward", inputs)
+        backward([self], [g if create_graph else g.array], keep, create_graph, targets)
 
     def retain_grad(self) -> None:
         """Keep ``grad`` of this tensor too, though it is no leaf."""
@@ -575,15 +579,38 @@ class Tensor(Selection):
         except Exception as error:
             refuse(name, arrays, error, place)
             raise
-        self.version[0] += 1
+        count_change(self.version, name)
         return self
+
+
+def tensors_of(name: str, what: str, given: Any) -> tuple[Tensor, ...]:
+    """A Tensor, or those of a sequence, as a tuple."""
+    one = hasattr(given, "dtype") or not hasattr(given, "__iter__")
+    tensors = (given,) if one else tuple(given)
+    if not tensors:
+        raise GraphError(f"{name}: got no {what}, expected at least one Tensor")
+    for i, x in enumerate(tensors):
+        check_type(name, Tensor, "a Tensor", **{what if one else f"{what}[{i}]": x})
+    return tensors
+
+
+def targets_of(name: str, inputs: Any) -> list[Tensor]:
+    """The tensors whose ``grad`` a walk adds to, each once."""
+    given = tensors_of(name, "inputs", inputs)
+    for i, x in enumerate(given):
+        if not x.requires_grad:
+            raise GraphError(f"{name}: input {i} does not require grad")
+    return list({id(x): x for x in given}.values())
 
 
 def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     """The gradient with which a walk back from ``output`` begins."""
     check_view(output, name)
     if not output.requires_grad:
-        unmade = "nothing that it came from does, or it was made under no_grad()"
+        unmade = (
+            "nothing that it came from does, or it was made under no_grad(); a gradient has a "
+            "graph of its own only if create_graph=True was given where it was computed"
+        )
         why = unmade if output.dtype.kind == "f" else "it is of integers"
         raise GraphError(f"{name}: this tensor does not require grad: {why}")
     if gradient is None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
+from tinygrad_rnn import nn, optim
 from tinygrad_rnn.errors import DTypeError, ExportError, GraphError, ShapeError
 
 CHANGED = "changed in place"
@@ -164,7 +164,7 @@ def test_the_error_names_the_op_and_the_way_out():
     z = y.exp() * y
     y.add_(1.0)
     with pytest.raises(
-        GraphError, match=r"needs for its gradient was changed in place, .*clone\(\) it"
+        GraphError, match=r"needs for its gradient was changed in place .*, by add_\. clone\(\) it"
     ):
         z.sum().backward()
 
@@ -510,3 +510,115 @@ def test_a_parameter_that_an_optimizer_changed_is_told_as_one():
         else:
             output.sum().backward(retain_graph=True)
             optimizer.step()
+
+
+# ---------------------------------------------------------------- what the message says
+
+
+def by_steps(x):
+    cell = nn.RNNCell(2, 2).double()
+    h = tg.zeros(3, 1, 2, dtype=tg.float64)
+    for t in range(2):
+        h[t + 1] = cell(x.reshape(1, 2), h[t])
+    return h.sum()
+
+
+def by_a_column(x):
+    out = tg.zeros(2, 2, dtype=tg.float64)
+    out[:, 0] = x
+    y = out.exp() * out
+    out[:, 1] = x * 2.0
+    return y.sum()
+
+
+def by_a_mask(x):
+    y = x * 1.0
+    z = y * y
+    y[y > 1.0] = 0.0
+    return z.sum()
+
+
+def by_a_mask_of_what_is_not_recorded(x):
+    weight = tg.ones(2, dtype=tg.float64)
+    y = x * weight
+    weight[0] = 3.0
+    return y.sum()
+
+
+@pytest.mark.parametrize(
+    "make", [by_steps, by_a_column, by_a_mask, by_a_mask_of_what_is_not_recorded]
+)
+def test_an_assignment_by_index_is_named_and_its_way_out(make):
+    x = leaf(1.0, 3.0)
+    with pytest.raises(GraphError, match=CHANGED) as error:
+        make(x).backward()
+    assert "by x[...] = value" in str(error.value)
+    assert "tg.stack(steps)" in str(error.value)
+    assert "step()" not in str(error.value)
+
+
+def test_the_way_out_of_an_assignment_by_index():
+    x, cell, steps = leaf(1.0, 3.0), nn.RNNCell(2, 2).double(), []
+    h = tg.zeros(1, 2, dtype=tg.float64)
+    for _ in range(2):
+        h = cell(x.reshape(1, 2), h)
+        steps.append(h)
+    tg.stack(steps).sum().backward()
+    assert x.grad.abs().sum().item() > 0
+
+
+def test_an_optimizers_step_after_an_assignment_is_an_optimizers_step():
+    """The latest change counts, not one of long ago."""
+    w = nn.Parameter(tg.ones(2, 2))
+    with tg.no_grad():
+        w[0] = 2.0
+    loss = nn.functional.linear(tg.ones(1, 2, requires_grad=True), w).sum()
+    w.grad = tg.ones(2, 2)
+    optim.SGD([w], lr=0.1).step()
+    with pytest.raises(GraphError, match=r"Was it a parameter, by an optimizer's step\(\)"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("name", ["add_", "mul_", "div_", "clamp_", "copy_", "fill_"])
+def test_another_change_in_place_is_named(name):
+    x = leaf(1.0, 3.0)
+    y = x * 1.0
+    z = y * y
+    getattr(y, name)(tg.ones(2) if name == "copy_" else 2.0)
+    with pytest.raises(GraphError, match=rf"{CHANGED} after the forward pass, by {name}\."):
+        z.sum().backward()
+
+
+# ---------------------------------------------------------------- outputs that nobody needs
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: x / 2.0,
+        lambda x: 2.0 / x,
+        lambda x: x / x,
+        lambda x: tg.ones(2, dtype=tg.float64) / x,
+        lambda x: nn.functional.softplus(x),
+        lambda x: x.clamp(0.5, 2.0),
+        lambda x: x.clamp(min=0.5),
+        lambda x: nn.functional.logsigmoid(x),
+        lambda x: x.var(),
+    ],
+)
+@pytest.mark.parametrize("create", [False, True])
+def test_a_change_of_an_output_that_the_gradient_does_not_need(op, create):
+    """Division and its kin save their arguments, as PyTorch's do."""
+    x = leaf(1.0, 3.0)
+    (wanted,) = tg.autograd.grad(op(x).sum(), x)
+    y = op(x)
+    with tg.no_grad():
+        y.fill_(5.0)
+    (found,) = tg.autograd.grad(y.sum(), x, create_graph=create)
+    np.testing.assert_array_equal(found.detach().numpy(), wanted.numpy())
+    y = op(x) * 1.0
+    z = op(x)
+    if z.ndim:
+        z[0] = 0.0
+        (found,) = tg.autograd.grad(z.sum(), x)
+        np.testing.assert_array_equal(found.numpy(), [0.0, *wanted.numpy()[1:]])

@@ -391,7 +391,9 @@ row(
     "logsumexp",
     reducing(real, empty=False),
     reduction(lambda rows: np.log(sum(np.exp(rows), np.zeros(rows.shape[1:])))),
-    lambda torch, x, axis, keepdims: x.logsumexp(_dims(x, axis), keepdims) if x.ndim else x * 1,
+    lambda torch, x, axis, keepdims: (
+        x.logsumexp(_dims(x, axis), keepdims) if x.ndim else x.reshape(1).logsumexp(0)
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """What a user does with gradients beyond ``backward()``, and how an op is declared.
 
-``grad``, ``functional`` (Jacobians, Hessians, products with them), ``gradcheck``, and ``op``.
+``backward``, ``grad``, ``functional`` (Jacobians, Hessians, products with them), ``gradcheck``,
+and ``op``.
 """
 
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from ..engine.fused import FusedOp
 from ..engine.op import op
 from . import functional
 from .check import gradcheck, gradgradcheck
-from .functional import grad
+from .functional import backward, grad
 
-__all__ = ["FusedOp", "detect_anomaly", "functional", "grad", "gradcheck", "gradgradcheck", "op"]
+__all__ = ["FusedOp", "backward", "detect_anomaly", "functional", "grad", "gradcheck"]
+__all__ += ["gradgradcheck", "op"]
 
 if not TYPE_CHECKING:
     __getattr__ = left_out.getter("tg.autograd", globals())

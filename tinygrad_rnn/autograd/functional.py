@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..creation import arange, ones_like, zeros_like
+from ..engine import walk
 from ..engine.mode import enable_grad
 from ..engine.node import wrap
 from ..engine.op import identity
 from ..engine.walk import gradients
-from ..errors import DTypeError, GraphError, ShapeError, check_type, described
+from ..errors import DTypeError, GraphError, OptionError, ShapeError, check_type, described
 from ..functions import stack
-from ..tensor import Tensor, cotangent
+from ..tensor import Tensor, cotangent, targets_of, tensors_of
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 
@@ -25,24 +26,46 @@ Fn = Callable[..., Any]
 OR_V = ", or a v of its shape"
 
 
-def several(name: str, what: str, given: Any) -> tuple[Tensor, ...]:
-    """A Tensor, or those of a sequence, as a tuple."""
-    one = hasattr(given, "dtype") or not hasattr(given, "__iter__")
-    tensors = (given,) if one else tuple(given)
-    if not tensors:
-        raise GraphError(f"{name}: got no {what}, expected at least one Tensor")
-    for i, x in enumerate(tensors):
-        check_type(name, Tensor, "a Tensor", **{what if one else f"{what}[{i}]": x})
-    return tensors
+def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None,
+             retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Tensor | Sequence[Tensor] | None = None) -> None:  # fmt: skip
+    """Add the gradient of (the sum of) tensors to ``grad`` of every leaf, in one walk.
+
+    As torch.autograd.backward: ``grad_tensors`` are the cotangents, one for each of the tensors,
+    None for one of a single element. With ``inputs`` only their ``grad`` is added to.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> tg.autograd.backward([x.sum(), (x * x).sum()])
+    >>> x.grad
+    tensor([3., 5.], dtype=float32)
+    """
+    outs = tensors_of("backward", "tensors", tensors)
+    starts = _cotangents("backward", "grad_tensors", outs, grad_tensors, create_graph)
+    targets = None if inputs is None else targets_of("backward", inputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    walk.backward(outs, starts, keep, create_graph, targets)
+
+
+def _cotangents(name: str, what: str, outs: Tensors, given: Any, create: bool) -> list[Any]:
+    """The gradients with which a walk begins, one for each output."""
+    given = [None] * len(outs) if given is None else given
+    given = given if isinstance(given, tuple | list) else [given]
+    if len(given) != len(outs):
+        raise GraphError(f"{name}: got {len(given)} {what}, expected {len(outs)}")
+    starts = [cotangent(name, out, g) for out, g in zip(outs, given, strict=True)]
+    return [g if create else g.array for g in starts]
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
          grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
-         allow_unused: bool = False) -> tuple[Tensor, ...]:  # fmt: skip
+         allow_unused: bool | None = None, *,
+         materialize_grads: bool = False) -> tuple[Tensor | None, ...]:  # fmt: skip
     """The gradients of (the sum of) outputs with respect to inputs, as torch.autograd.grad.
 
     ``grad`` of the leaves stays as it is. Raises GraphError for an input that the outputs do not
-    depend on, unless ``allow_unused``, which gives None for it.
+    depend on, unless ``allow_unused``, which gives None for it, or ``materialize_grads``, which
+    gives zeros.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.tensor(3.0, requires_grad=True)
@@ -50,30 +73,31 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
     >>> tg.autograd.grad(dx, x)[0].item()
     18.0
     """
-    outs, ins = several("grad", "outputs", outputs), several("grad", "inputs", inputs)
-    given = [None] * len(outs) if grad_outputs is None else grad_outputs
-    given = given if isinstance(given, tuple | list) else [given]
-    if len(given) != len(outs):
-        raise GraphError(f"grad: got {len(given)} grad_outputs, expected {len(outs)}")
+    outs, ins = tensors_of("grad", "outputs", outputs), tensors_of("grad", "inputs", inputs)
     for i, x in enumerate(ins):
         if not x.requires_grad:
             raise GraphError(f"grad: input {i} does not require grad")
-    starts = [cotangent("grad", out, g) for out, g in zip(outs, given, strict=True)]
+    if materialize_grads and allow_unused is False:
+        way = "leave allow_unused out, or pass True"
+        raise OptionError(f"grad: allow_unused is False with materialize_grads=True; {way}")
+    cotangents = _cotangents("grad", "grad_outputs", outs, grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    cotangents = [g if create_graph else g.array for g in starts]
     found = gradients(outs, cotangents, ins, keep, create_graph)
     for i, g in enumerate(found):
-        if g is None and not allow_unused:
-            way_out = "allow_unused=True gives None for it"
+        if g is None and not allow_unused and not materialize_grads:
+            way_out = "allow_unused=True gives None for it, materialize_grads=True zeros"
             raise GraphError(f"grad: the outputs do not depend on input {i}; {way_out}")
-    results: Any = tuple(g if g is None or create_graph else wrap(g) for g in found)
-    return results  # typed as in PyTorch: None is for those who allow it
+    grads = [g if g is None or create_graph else wrap(g) for g in found]
+    if materialize_grads:
+        pairs = zip(grads, ins, strict=True)
+        grads = [zeros_like(x, requires_grad=False) if g is None else g for g, x in pairs]
+    return tuple(grads)
 
 
 def _own(name: str, func: Fn, inputs: Any) -> tuple[Tensor, ...]:
     """The inputs of a function, if it is one and they are floats."""
     check_type(name, Callable, "a function of Tensors", func=func)
-    given = several(name, "inputs", inputs)
+    given = tensors_of(name, "inputs", inputs)
     for x in given:
         if x.dtype.kind != "f":
             raise DTypeError(f"{name}: inputs are {described(x)}, expected floats; use .double()")
@@ -86,7 +110,7 @@ def _call(name: str, func: Fn, inputs: Any, create: bool) -> tuple[Tensors, Any,
         given = [x if create else x.detach() for x in _own(name, func, inputs)]
         xs = [identity(x) if x.requires_grad else x.detach().requires_grad_() for x in given]
         result = func(*xs)
-    return xs, result, several(name, "the output", result)
+    return xs, result, tensors_of(name, "the output", result)
 
 
 def _vector(name: str, v: Any, like: Tensors, what: str, way: str = "") -> Tensors:
@@ -96,7 +120,7 @@ def _vector(name: str, v: Any, like: Tensors, what: str, way: str = "") -> Tenso
             given = ", ".join(map(described, like))
             raise ShapeError(f"{name}: {what} is {given}, expected a single number{way}")
         return (ones_like(like[0]),)
-    vectors = several(name, "v", v)
+    vectors = tensors_of(name, "v", v)
     got, wanted = ([x.shape for x in each] for each in (vectors, like))
     if got != wanted:
         raise ShapeError(f"{name}: v is of the shapes {got}, expected {wanted}")

@@ -29,7 +29,7 @@ class Node:
     plan: Any  # how to go back through this node: see op.py
     parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
     saved: Any  # what the pullbacks asked for; None once a walk has freed it
-    versions: list[tuple[list[int], int]]  # the counters of what is saved, and what they showed
+    versions: list[tuple[list[Any], int]]  # the counters of what is saved, and what they showed
     birth: int
     shape: Any
     dtype: Any
@@ -43,7 +43,7 @@ class Value:
     """An array with its place in the graph; Tensor gives it its methods.
 
     ``version`` is a cell that all aliases of one memory share: how often it was changed in place,
-    and how often while recording. A view remembers the second count: after such a change its node
+    and how often while recording; then what :func:`count_change` remembers. A view remembers the second count: after such a change its node
     no longer tells how its elements came to be. ``source`` of a view is what it was taken from
     (weakly), by which index if by one, and the array that this had: a change of the view that is
     recorded is one of that.
@@ -62,7 +62,7 @@ class Value:
     hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
     node: Node | None
     needs_grad: bool  # behind Tensor's `requires_grad`, likewise
-    version: list[int]
+    version: list[Any]
     epoch: int | None
     source: tuple[Any, Any, Any] | None
 
@@ -87,7 +87,7 @@ def record(
 
 
 def wrap(
-    data: Any, node: Node | None = None, version: list[int] | None = None, epoch: int | None = None
+    data: Any, node: Node | None = None, version: list[Any] | None = None, epoch: int | None = None
 ) -> Any:
     """A Tensor around an array, without a copy and without a question."""
     value = _new(Value.kind)
@@ -163,7 +163,7 @@ reshaped: dict[int, int] = {}
 """Leaves that were given another shape or device, by id: the number of the first node after that."""
 
 
-def replace_array(target: Value, array: Any, version: list[int]) -> None:
+def replace_array(target: Value, array: Any, version: list[Any]) -> None:
     """Give a value other memory: what was saved of the old one counts as changed.
 
     It is no view any more. Older nodes have gradients of the old shape and on the old device: the
@@ -177,6 +177,20 @@ def replace_array(target: Value, array: Any, version: list[int]) -> None:
     target.version[0] += 1
     target.array, target.version = array, version
     target.epoch = target.source = None
+
+
+def count_change(version: list[Any], name: str) -> None:
+    """Count a change in place, and remember what made it, for messages."""
+    version[0] += 1
+    version[2:] = [(version[0], name)]
+
+
+def last_change(version: list[Any]) -> str | None:
+    """What made the latest change in place, where that is known."""
+    if len(version) < 3:
+        return None
+    count, name = version[2]
+    return name if count == version[0] else None
 
 
 def check_no_leaf(target: Value, name: str) -> None:
@@ -195,7 +209,7 @@ def assign(target: Value, result: Value, name: str) -> None:
         check_no_leaf(target, name)
     check_fits(target, result, name)
     backend_of(target.array).assign(target.array, ..., result.array)
-    target.version[0] += 1
+    count_change(target.version, name)
     if recorded:
         target.version[1] += 1
         take_over(target, result.node)

@@ -4,10 +4,10 @@ A node's birth number is larger than those of its parents, so a heap of birth nu
 node after all of its users: no recursion, no sorting beforehand, linear time on a chain.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,17 +15,24 @@ from ..backend import backend_of, following
 from ..backend.standard import Part
 from ..errors import GraphError, ShapeError, described
 from .mode import enable_grad, no_grad
-from .node import Node, Value, check_fits, reshaped, wrap
+from .node import RETAIN, Node, Value, check_fits, last_change, reshaped, wrap
 from .op import table
 
 _Scalar = np.generic
+
+
+class _Freed(list[Any]):
+    """The parents of the nodes that one walk has freed: none."""
+
+    failure = ""  # what ended that walk before its time
 
 
 class Gradients:
     """Gradients on their way: summed for each node or leaf that they arrive at.
 
     The first to arrive is borrowed, the sum with a second one is owned, later ones are added to
-    that sum in place (not so while recording: those sums are part of the new graph).
+    that sum in place (not so while recording: those sums are part of the new graph). As a context
+    it notes with the nodes that are freed in it what error ended it.
     """
 
     def __init__(self, create: bool, devices: Any) -> None:
@@ -35,6 +42,14 @@ class Gradients:
         self.birth: Any = inf  # of the node whose gradients are being added
         self.nodes: dict[int, list[Any]] = {}  # birth -> [node, gradient, owned]
         self.leaves: dict[int, list[Any]] = {}  # id -> [leaf, gradient, owned]
+        self.freed = _Freed()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if error is not None:  # as text: it holds what its frames do
+            self.freed.failure = f"{type(error).__name__}: {error}"
 
     def add(self, target: Any, g: Any, owned: bool) -> None:
         """Add a gradient of ``target``, made to have its shape and dtype."""
@@ -106,15 +121,15 @@ def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
 
 
 def walk_back(
-    outputs: Sequence[Any], cotangents: Sequence[Any], useful: set[int] | None,
-    captured: dict[int, Any], keep: bool, create: bool, devices: Any, since: int = 0,
+    pending: Gradients, outputs: Sequence[Any], cotangents: Sequence[Any],
+    useful: set[int] | None, captured: dict[int, Any], keep: bool, since: int = 0,
 ) -> dict[int, list[Any]]:  # fmt: skip
     """Go back from the outputs; return ``id -> [leaf, gradient, owned]`` for the leaves.
 
     With ``useful`` only the parents in it are followed, and the gradients of the nodes that are
     keys of ``captured`` are kept there; nodes born before ``since`` are where it ends.
     """
-    pending = gathering(create, devices)
+    create, freed = pending.create, pending.freed
     for output, g in zip(outputs, cotangents, strict=True):
         pending.add(output.node or output, g, False)
     wanted = None
@@ -129,11 +144,11 @@ def walk_back(
             if node.birth < since or not any(wanted):
                 continue
         if node.saved is None:
-            raise GraphError(_FREED)
+            raise _walked_before(node)
         plan, parents = node.plan, node.parents
         for cell, count in node.versions:
             if cell[0] != count:
-                raise GraphError(f"backward: a tensor that {plan.name} needs {_CHANGED}")
+                raise _changed(plan.name, cell)
         if plan.count:
             pending.select(node, g)
         else:
@@ -155,16 +170,31 @@ def walk_back(
                 raise ShapeError(f"{plan.name}: {wrong}") from None
         if not keep:
             node.saved = None
-            node.parents = []
+            node.parents = freed
     return pending.leaves
 
 
-_CHANGED = (
-    "for its gradient was changed in place, or its .data assigned, after the forward pass. Was it "
-    "a parameter, by an optimizer's step()? Then call backward() before that, and detach a state "
-    "that is carried over: tg.utils.detach(state). Else clone() it before changing it, or use the operation that makes a "
-    "new tensor"
+def _changed(name: str, version: list[Any]) -> GraphError:
+    """The error of an op that needs a value which was changed in place."""
+    what = f"backward: a tensor that {name} needs for its gradient was changed in place"
+    change = last_change(version)
+    if change is None:
+        return GraphError(f"{what}, or its .data assigned, after the forward pass. {_BY_A_STEP}")
+    if change == "assignment":
+        return GraphError(f"{what} after the forward pass, by x[...] = value. {_BY_AN_INDEX}")
+    return GraphError(f"{what} after the forward pass, by {change}. {_BY_AN_OP}")
+
+
+_BY_A_STEP = (
+    "Was it a parameter, by an optimizer's step()? Then call backward() before that, and detach a "
+    "state that is carried over: tg.utils.detach(state). Else clone() it before changing it, or use "
+    "the operation that makes a new tensor"
 )
+_BY_AN_INDEX = (
+    "To fill a tensor step by step, as in h[t + 1] = cell(x[t], h[t]), append each step to a list "
+    "and join them: tg.stack(steps). Else clone() it before changing it"
+)
+_BY_AN_OP = "clone() it before changing it, or use the operation that makes a new tensor"
 _RESHAPED = (
     "backward: a leaf was given another shape or device, by assigning its .data or by .to(), after "
     "the forward pass; run the forward pass again"
@@ -175,6 +205,18 @@ _FREED = (
     "for an LSTM's pair. To walk the same graph again, call backward(retain_graph=True) the first "
     "time"
 )
+
+
+def _walked_before(node: Node) -> GraphError:
+    """The error of a graph that was freed, be it by a walk that ended well or by one that failed."""
+    failure = getattr(node.parents, "failure", "")
+    if not failure:
+        return GraphError(_FREED)
+    return GraphError(
+        f"backward: an earlier walk through this graph failed ({failure}), and what it had walked "
+        "by then is freed. Run the forward pass again; to be able to repeat a backward(), call "
+        "backward(retain_graph=True)"
+    )
 
 
 def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
@@ -207,7 +249,7 @@ def _useful(outputs: Sequence[Any], inputs: Sequence[Any], since: int) -> set[in
         if node.birth in seen or node.birth < oldest:
             continue
         if node.saved is None and id(node) not in useful:
-            raise GraphError(_FREED)
+            raise _walked_before(node)
         seen[node.birth] = node
         stack.extend([parent for parent in node.parents if isinstance(parent, Node)])
     for _, node in sorted(seen.items()):
@@ -227,8 +269,12 @@ def gradients(
     """
     useful = _useful(outputs, inputs, since)
     found: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
-    with (enable_grad if create else no_grad)(), following() as devices:
-        leaves = walk_back(outputs, cotangents, useful, found, keep, create, devices, since)
+    with (
+        (enable_grad if create else no_grad)(),
+        following() as devices,
+        gathering(create, devices) as pending,
+    ):
+        leaves = walk_back(pending, outputs, cotangents, useful, found, keep, since)
         for key, entry in leaves.items():
             if key in useful:
                 found[key] = entry[1:] if since else _finish_leaf(entry, create)
@@ -250,15 +296,26 @@ def _copy(g: Any, create: bool) -> Any:
     return table.clone(g) if create else backend_of(g).array(g)
 
 
-def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, create: bool) -> None:
-    """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails."""
+def backward(
+    outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, create: bool,
+    inputs: Sequence[Any] | None = None,
+) -> None:  # fmt: skip
+    """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails.
+
+    With ``inputs`` to theirs alone, be they leaves or not.
+    """
     with (enable_grad if create else no_grad)(), following() as devices:
-        leaves = walk_back(outputs, cotangents, None, {}, keep, create, devices)
-        # All hooks run before the first gradient is stored: they may raise.
-        finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
-        for leaf, g, _ in finished:
-            if leaf._grad is not None and not create:  # which the user may have changed
-                check_fits(leaf._grad, wrap(g), "backward: grad")
+        if inputs is None:
+            with gathering(create, devices) as pending:
+                leaves = walk_back(pending, outputs, cotangents, None, {}, keep)
+                # All hooks run before the first gradient is stored: they may raise.
+                finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
+                _check_held([(leaf, g) for leaf, g, _ in finished], create)
+        else:
+            _check_held([(x, x.array) for x in inputs], create)
+            found = gradients(outputs, cotangents, inputs, keep, create)
+            pairs = zip(inputs, found, strict=True)
+            finished = [(x, g, True) for x, g in pairs if g is not None and not _retains(x)]
         for leaf, g, owned in finished:
             if leaf._grad is None:
                 g = g if owned else _copy(g, create)
@@ -270,3 +327,15 @@ def backward(outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, crea
                     devices.visit(g)
                 leaf._grad.array += g
                 leaf._grad.version[0] += 1
+
+
+def _check_held(pairs: Iterable[tuple[Any, Any]], create: bool) -> None:
+    """Raise if an array does not fit the gradient that is there, which the user may have changed."""
+    for leaf, array in pairs:
+        if leaf._grad is not None and not create:
+            check_fits(leaf._grad, wrap(array), "backward: grad")
+
+
+def _retains(x: Value) -> bool:
+    """Whether a hook has kept the gradient of a tensor that is no leaf already."""
+    return x.node is not None and RETAIN in (x.node.hooks or ())

@@ -54,7 +54,7 @@ multiply.vjp(lambda g, y: g * y, lambda g, x: g * x)
 
 @op
 def divide(xp: Any, x: Array, y: Array, /) -> Array: return x / y
-divide.vjp(lambda g, y: g / y, lambda g, y, out: -g * out / y)
+divide.vjp(lambda g, y: g / y, lambda g, x, y: -g * (x / y) / y)
 
 @op
 def negative(xp: Any, x: Array, /) -> Array: return -x
@@ -123,14 +123,13 @@ tanh.vjp(lambda g, out: g * (1.0 - out * out))
 
 @op(real=True)
 def sigmoid(xp: Any, x: Array, /) -> Array:
-    z = xp.exp(-xp.abs(x))  # never overflows, and keeps the last digit where x is very negative
-    return xp.where(x >= 0, 1.0, z) / (1.0 + z)
+    return xp.sigmoid(x)
 sigmoid.vjp(lambda g, out: g * (out * (1.0 - out)))
 
 @op(real=True)
 def softplus(xp: Any, x: Array, /) -> Array:
     return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
-softplus.vjp(lambda g, out, xp: g * -xp.expm1(-out))  # sigmoid(x), without cancellation
+softplus.vjp(lambda g, x, xp: g * xp.sigmoid(x))
 
 @op(real=True)
 def normal_cdf(xp: Any, x: Array, /) -> Array:
@@ -160,7 +159,7 @@ minimum.vjp(*reversed(maximum.pullbacks))
 @op
 def clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
     return xp.clip(x, min, max)
-clip.vjp(lambda g, x, out, xp: xp.where(x == out, g, 0.0))
+clip.vjp(lambda g, x, min, max, xp: xp.where(x == xp.clip(x, min, max), g, 0.0))
 
 @op
 def where(xp: Any, condition: Array, x: Array, y: Array, /) -> Array:

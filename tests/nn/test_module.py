@@ -783,3 +783,26 @@ def test_many_ways_to_a_module_are_walked_once():
     assert len(list(inner.modules())) == 61
     assert len(list(inner.parameters())) == 2
     assert inner.eval().double().num_parameters() == 2
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda model: copy.deepcopy(model.state_dict()),
+        lambda model: {name: tensor.clone() for name, tensor in model.state_dict().items()},
+        lambda model: {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()},
+    ],
+)
+def test_the_best_weights_are_restored_from_a_copy(kept):
+    model = nn.Sequential(nn.LSTM(2, 3), nn.LayerNorm(3))
+    before = [p.numpy().copy() for p in model.parameters()]
+    best, shared = kept(model), model.state_dict()
+    with tg.no_grad():
+        for parameter in model.parameters():
+            parameter += 1.0
+    model.load_state_dict(shared)  # as in PyTorch: they are those of the model
+    assert not any((p.numpy() == b).any() for p, b in zip(model.parameters(), before, strict=True))
+    model.load_state_dict(best)
+    for parameter, values in zip(model.parameters(), before, strict=True):
+        np.testing.assert_array_equal(parameter.numpy(), values)
+        assert parameter.requires_grad

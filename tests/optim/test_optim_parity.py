@@ -263,9 +263,8 @@ def test_a_state_of_ours_goes_on_there(torch, case, skip):
         initial = LONG[case].get("initial_accumulator_value", 0.0)
         state["state"][1]["sum"].fill_(initial)
     for entry in state["state"].values():
-        for name, value in entry.items():
-            if isinstance(value, tg.Tensor):
-                entry[name] = torch.from_numpy(value.numpy())
+        slots = {k: v for k, v in entry.items() if isinstance(v, tg.Tensor)}
+        entry.update({k: torch.from_numpy(v.numpy()) for k, v in slots.items()})
     theirs.load_state_dict(state)
     again = (twins, params[1]), (theirs, pair[1])
     descend(torch, *again, 100, skip, seed=5)

@@ -479,7 +479,21 @@ class Module:
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Parameters and buffers under their dotted names, memory shared."""
+        """Parameters and buffers under their dotted names, memory shared: no copy.
+
+        They go on changing with the training. What is to be put back later, such as the best
+        weights so far, has to be copied; a file of :func:`tinygrad_rnn.save` is a copy, too.
+
+        >>> import copy
+        >>> from tinygrad_rnn import nn
+        >>> model = nn.Linear(2, 1)
+        >>> best = copy.deepcopy(model.state_dict())
+        >>> _ = nn.init.zeros_(model.weight)
+        >>> model.load_state_dict(best)
+        Keys(missing_keys=[], unexpected_keys=[])
+        >>> bool(model.weight.any())
+        True
+        """
         return {name: tensor.detach() for name, tensor in self._tensors(once=False, saved=True)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import Tensor, nn, optim
+from tinygrad_rnn.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from tinygrad_rnn.utils.data import DataLoader, Dataset, TensorDataset
 
 State = tuple[Tensor, Tensor]
 
@@ -109,6 +111,83 @@ class Classifier(nn.Module):
         return logits
 
 
+class Sentiment(nn.Module):
+    def __init__(self, vocab: int, size: int = 6) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab, size, padding_idx=0)
+        self.rnn = nn.GRU(size, size, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(2 * size, 1)
+        with tg.no_grad():
+            self.out.weight.mul_(0.5)
+        self.out.bias.data.zero_()
+
+    def forward(self, texts: Tensor, lengths: Tensor) -> Tensor:
+        packed = pack_padded_sequence(
+            self.embedding(texts), lengths, batch_first=True, enforce_sorted=False
+        )
+        output, h_n = self.rnn(packed)
+        _, sizes = pad_packed_sequence(output, batch_first=True)
+        assert sizes.tolist() == lengths.tolist()
+        logits: Tensor = self.out(tg.cat([h_n[0], h_n[1]], dim=-1))
+        return logits.squeeze(-1)
+
+
+class Texts(Dataset[tuple[Tensor, float]]):
+    def __init__(self, texts: list[list[int]]) -> None:
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, float]:
+        text = self.texts[index]
+        return tg.tensor(text), float(sum(text) % 2)
+
+
+def collate(batch: list[tuple[Tensor, float]]) -> tuple[Tensor, Tensor, Tensor]:
+    texts, labels = zip(*batch, strict=True)
+    lengths = tg.LongTensor([len(text) for text in texts])
+    return pad_sequence(texts, batch_first=True), lengths, tg.FloatTensor(list(labels))
+
+
+def train_sentiment(path: Path) -> float:
+    model = Sentiment(10)
+    seen: list[float] = []
+
+    def keep_mean(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        seen.append(output.mean().item())
+
+    handle = model.out.register_forward_hook(keep_mean)
+    loader = DataLoader(Texts([[1, 2, 3], [4], [5, 6]] * 4), batch_size=4, collate_fn=collate)
+    criterion = nn.BCEWithLogitsLoss()
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+    scheduler = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+    best = float("inf")
+    for epoch in range(3):
+        total = 0.0
+        for texts, lengths, labels in loader:
+            optimizer.zero_grad(set_to_none=True)
+            loss = criterion(model(texts, lengths), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+        scheduler.step(total)
+        if total < best:
+            best = total
+            tg.save({"epoch": epoch, "model": model.state_dict(), "best": best}, path)
+    handle.remove()
+    checkpoint = tg.load(path, map_location="cpu")
+    missing, unexpected = model.load_state_dict(checkpoint["model"], strict=False)
+    assert not missing and not unexpected and seen
+    return best
+
+
+def mean_of_batches(count: int) -> float:
+    dataset = TensorDataset(tg.arange(count).float(), tg.zeros(count))
+    loader = DataLoader(dataset, batch_size=3, shuffle=True, generator=tg.Generator())
+    return float(sum(x.sum().item() for x, _ in loader) / len(dataset))
+
+
 def windows(ids: Tensor, length: int) -> Iterator[tuple[Tensor, Tensor]]:
     for i in range(0, len(ids) - length - 1, length):
         yield ids[i : i + length].unsqueeze(1), ids[i + 1 : i + length + 1].unsqueeze(1)
@@ -176,6 +255,7 @@ def main(folder: Path) -> None:
     losses = train_model(model, ids, config, folder / "model.safetensors")
     print(vocabulary.decode(model.generate(int(ids[0]), 20)), f"{losses[-1]:.3f}")
     curve = train_classifier(5)
+    print(train_sentiment(folder / "sentiment.safetensors"), mean_of_batches(7))
     best = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(best)
     print(curve.mean(), model.num_parameters(), best["rnn.weight_ih_l0"].numpy().dtype)

@@ -24,6 +24,8 @@ def names(x: tg.Tensor) -> None:
     tg.data.TextStream("text")  # wrong
     x.sofmax(-1)  # wrong
     x.to_sparse()  # wrong
+    tg.utils.data.RandomSampler([1])  # wrong
+    nn.utils.rnn.pad_packed(x)  # wrong
 
 
 def arguments(x: tg.Tensor, model: nn.Module) -> None:
@@ -47,6 +49,14 @@ def arguments(x: tg.Tensor, model: nn.Module) -> None:
     F.cross_entropy(x, x, ignore_idx=0)  # wrong
     F.dropout(x, training="yes")  # wrong
     tg.manual_seed("0")  # wrong
+    nn.utils.rnn.pack_padded_sequence(x, [1], sort=True)  # wrong
+    nn.utils.rnn.pad_sequence(x, padding=0)  # wrong
+    tg.utils.data.DataLoader([1, 2], size=3)  # wrong
+    tg.save(x)  # wrong
+    tg.load("x", device="cpu")  # wrong
+    optim.lr_scheduler.MultiStepLR(optim.SGD([x], 0.1), steps=[1])  # wrong
+    x.uniform_(low=0.0)  # wrong
+    x.data.zero(0)  # wrong
     model.load_state_dict(model.state_dict(), strictly=True)  # wrong
 
 

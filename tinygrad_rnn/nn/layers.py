@@ -36,12 +36,14 @@ class Layer(Module, metaclass=LayerType):
             keep = self.register_buffer if name.endswith("weight") else self.__setattr__
             keep(name, value)
 
-    def _parameter(self, shape: Sequence[int], device: Any, dtype: Any) -> Parameter:
-        """A parameter whose values are still to be drawn."""
+    def _parameter(
+        self, shape: Sequence[int], device: Any, dtype: Any, is_wanted: bool = True
+    ) -> Any:
+        """A parameter whose values are still to be drawn; None where it is not wanted."""
         found = get_default_dtype() if dtype is None else as_dtype(dtype, self._name)
         if found.kind != "f":
             raise DTypeError(f"{self._name}: dtype is {found}, expected float32 or float64")
-        return Parameter(empty(*shape, dtype=found, device=device))
+        return Parameter(empty(*shape, dtype=found, device=device)) if is_wanted else None
 
     def _draw_uniform(self, names: Sequence[str], fan: int) -> None:
         for name in names:
@@ -59,6 +61,9 @@ class Linear(Layer):
     Weight and bias start uniform within 1 / sqrt(in_features), the same on every device.
     """
 
+    weight: Parameter
+    bias: Parameter  # or None, which few programs ask for: typed as in PyTorch
+
     def __init__(
         self,
         in_features: int,
@@ -70,7 +75,7 @@ class Linear(Layer):
         super().__init__(in_features=in_features, out_features=out_features)
         check.options(self._name, bias=bias)
         self.weight = self._parameter((out_features, in_features), device, dtype)
-        self.bias = self._parameter((out_features,), device, dtype) if bias else None
+        self.bias = self._parameter((out_features,), device, dtype, bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -151,6 +156,9 @@ class LayerNorm(Layer):
     shape start as ones and zeros.
     """
 
+    weight: Parameter  # or None, typed as in PyTorch
+    bias: Parameter  # likewise
+
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -164,8 +172,8 @@ class LayerNorm(Layer):
         super().__init__(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
         check.options(self._name, bias=bias)
         has_bias = elementwise_affine and bias
-        self.weight = self._parameter(shape, device, dtype) if elementwise_affine else None
-        self.bias = self._parameter(shape, device, dtype) if has_bias else None
+        self.weight = self._parameter(shape, device, dtype, elementwise_affine)
+        self.bias = self._parameter(shape, device, dtype, has_bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

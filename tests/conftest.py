@@ -42,7 +42,8 @@ for _path in Path(__file__).parent.rglob("*.py") if MISSING else ():
     )
     if MISSING & {*_imports}:
         LEFT_OUT[str(_path)] = f"{_path.name}: {', '.join(MISSING & {*_imports})} is not installed"
-collect_ignore = [*LEFT_OUT]
+# Programs that import PyTorch, and wrong uses for type checkers: never imported as modules.
+collect_ignore = ["ports/programs", "typed/wrong.py", *LEFT_OUT]
 
 DEVICES = ["cpu", "strict", pytest.param("cuda", marks=pytest.mark.gpu)]
 try:

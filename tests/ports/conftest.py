@@ -1,3 +1,0 @@
-"""The programs import PyTorch: they are run by ``ported``, never collected."""
-
-collect_ignore = ["programs"]

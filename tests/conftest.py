@@ -34,7 +34,11 @@ def _profile():
 settings.load_profile(_profile())
 
 # A machine with a GPU needs CuPy, NumPy, pytest and hypothesis: files that ask for more are left out.
-MISSING = {m for m in ("array_api_strict", "mpmath", "safetensors") if find_spec(m) is None}
+MISSING = {
+    m
+    for m in ("array_api_compat", "array_api_strict", "mpmath", "safetensors")
+    if find_spec(m) is None
+}
 LEFT_OUT = {}
 for _path in Path(__file__).parent.rglob("*.py") if MISSING else ():
     _imports = re.findall(

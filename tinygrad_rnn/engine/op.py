@@ -16,6 +16,7 @@ the table of ops itself, and is recorded like any code.
 The second form, an op with a hand-written backward for all its gradients, is in `fused.py`.
 """
 
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
@@ -285,6 +286,7 @@ class Declared:
         if not hasattr(function, "__code__"):
             got = described(function)
             raise DTypeError(f"op: got {got}, expected a function written in Python")
+        self.function, self.skip = function, skip
         self.name = self.__name__ = function.__name__.lstrip("_")
         self.__doc__ = function.__doc__
         self.signature = Signature(function, skip)
@@ -292,6 +294,12 @@ class Declared:
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.signature.names)})>"
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """What a call takes, for help() and tools: the function's arguments after the first ``skip``."""
+        known = inspect.signature(self.function)
+        return known.replace(parameters=[*known.parameters.values()][self.skip :])
 
 
 class Op(Declared):

@@ -151,11 +151,11 @@ nn.ModuleList()(x)
 nn.ModuleDict({"a": 3})
     DTypeError: nn.ModuleDict: a is int, expected a Module
 nn.ModuleDict({"a.b": nn.Tanh()})
-    OptionError: nn.ModuleDict: the name 'a.b' ... dot
+    OptionError: nn.ModuleDict: the name is 'a.b' ... expected a str that is not empty
 nn.ModuleDict({"keys": nn.Tanh()})
-    OptionError: nn.ModuleDict: the name 'keys' ... taken
+    OptionError: nn.ModuleDict: the name is 'keys' ... expected a str that is not empty
 nn.ModuleDict({1: nn.Tanh()})
-    OptionError: nn.ModuleDict: the name 1 is no text
+    OptionError: nn.ModuleDict: the name is 1 ... expected a str that is not empty
 nn.ModuleDict(3)
     DTypeError: nn.ModuleDict: modules is int ... a dict of modules
 nn.ModuleDict({"a": nn.Tanh()})["b"]
@@ -291,7 +291,7 @@ nn.ParameterList(3)
 nn.ParameterList([x])[1]
     IdError: nn.ParameterList: index 1 of 1 parameters
 nn.ParameterDict({"a.b": x})
-    OptionError: nn.ParameterDict: the name 'a.b'
+    OptionError: nn.ParameterDict: the name is 'a.b' ... expected a str that is not empty
 nn.ParameterDict({"a": x})["b"]
     NameMissing: nn.ParameterDict: no parameter 'b', expected one of ['a']
 """
@@ -622,7 +622,7 @@ linear.register_buffer("mean", [1.0])
 linear.register_buffer("weight", tg.ones(1))
     OptionError: register_buffer ... 'weight' ... taken
 linear.register_buffer(tg.ones(1), "weight")
-    OptionError: register_buffer: the name tensor([1.] ... is no text
+    OptionError: register_buffer: the name is tensor([1.] ... expected a str that is not empty
 linear.register_buffer("a.b", tg.ones(1))
     OptionError: register_buffer ... dot
 setattr(linear, "weight", tg.ones(2, 3))
@@ -684,13 +684,13 @@ model.zero_grad(set_to_none="yes")
 linear.register_parameter("gain", x)
     DTypeError: register_parameter: param is float32 of shape (4, 2, 3), expected an nn.Parameter
 linear.register_parameter("a.b", weight)
-    OptionError: register_parameter: the name 'a.b'
+    OptionError: register_parameter: the name is 'a.b' ... expected a str that is not empty
 linear.register_parameter("forward", weight)
-    OptionError: register_parameter: the name 'forward' ... taken
+    OptionError: register_parameter: the name is 'forward' ... expected a str that is not empty
 linear.register_parameter("scale", weight)
-    OptionError: register_parameter: the name 'scale' ... taken
+    OptionError: register_parameter: the name is 'scale' ... expected a str that is not empty
 linear.add_module("weight", gru)
-    OptionError: add_module: the name 'weight' ... taken
+    OptionError: add_module: the name is 'weight' ... expected a str that is not empty
 linear.add_module("inner", gru.forward)
     DTypeError: add_module: module is method, expected an nn.Module or None
 linear.register_module("inner", 3)

@@ -44,6 +44,8 @@ DIFFERENT = {
     "tg.nn.functional.logsigmoid: input": "in no file of stubs",
     "tg.nn.functional.softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.utils.clip_grad_norm_: error_if_nonfinite": "raises unless told otherwise",
+    "tg.nn.utils.rnn.PackedSequence: batch_sizes": "None there, for a pair of old",
+    "tg.nn.utils.rnn.PackedSequence.cuda: device": "any arguments there",
     "tg.from_dlpack: x": "by position only in the standard",
     "tg.from_numpy: array": "by position only there",
     "tg.inference_mode: function": "for use as a decorator: by position",

@@ -254,7 +254,8 @@ class Module:
     def _check_name(self, who: str, name: Any) -> None:
         """Refuse a name under which something could not be found again."""
         if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
-            raise OptionError(f"{who}: the name {name!r:.80} is no text, empty, dotted or taken")
+            expected = "a str that is not empty, without dots, and not in use"
+            raise OptionError(f"{who}: the name is {name!r:.80}, expected {expected}")
 
     # ------------------------------------------------------------ what is inside
 

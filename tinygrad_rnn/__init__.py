@@ -38,7 +38,7 @@ from .left_out import getter as _getter
 from .random import Generator, manual_seed
 from .sampling import *
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # fmt: off
 __all__ = [

@@ -1072,7 +1072,7 @@ tg.FloatTensor("a")
 tg.FloatTensor(2, 3)
     DTypeError: FloatTensor: got (2, 3), expected one list or array ... tg.empty(2, 3) for sizes
 tg.DoubleTensor(3)
-    DTypeError: DoubleTensor: got (3) ... tg.empty(2, 3) for sizes
+    DTypeError: DoubleTensor: got (3) ... tg.empty(2, 3, dtype=tg.float64) for sizes
 tg.LongTensor(None)
     DTypeError: LongTensor: the data is of object, expected numbers
 tg.IntTensor([[1], [2, 3]])
@@ -1485,6 +1485,10 @@ tg.zeros(0).amin()
     ShapeError: amin: ... (0,)
 tg.zeros(0, 2).argmax(0)
     ShapeError: argmax ... (0, 2)
+tg.max(x, x)
+    DTypeError: max: dim is float32 of shape (4, 2, 3), expected an integer ... maximum(a, b)
+x.min(x)
+    DTypeError: min: dim is float32 of shape (4, 2, 3), expected an integer ... minimum(a, b)
 x.max(3)
     DimError: max: dim 3 of a tensor of shape (4, 2, 3)
 x.min("a")

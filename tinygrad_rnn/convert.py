@@ -153,7 +153,8 @@ def constructed(name: str, data: tuple[Any, ...], dtype: Any) -> np.ndarray:
     """A copy of what was given to one of PyTorch's constructors: one list, array or Tensor."""
     if len(data) > 1 or (data and isinstance(data[0], Real)):
         got = ", ".join(map(repr, data))
-        way = "tg.empty(2, 3) for sizes, tg.tensor(...) for a number"
+        kind = "" if dtype == np.float32 else f", dtype=tg.{np.dtype(dtype)}"
+        way = f"tg.empty(2, 3{kind}) for sizes, tg.tensor(...) for a number"
         raise DTypeError(f"{name}: got ({got}), expected one list or array; use {way}")
     given = data[0] if data else []
     check_export(name, given)

@@ -57,6 +57,13 @@ def mask_of(name: str, what: str, mask: Any) -> Any:
     return mask
 
 
+def _check_is_dim(name: str, dim: Any) -> None:
+    """Raise if max or min got another tensor, which PyTorch's functions of these names take."""
+    if isinstance(dim, Value):
+        got = f"dim is {errors.described(dim)}, expected an integer"
+        raise errors.DTypeError(f"{name}: {got}; of two tensors it is {name}imum(a, b)")
+
+
 def _several(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
@@ -355,11 +362,17 @@ class Methods(Value):
 
     def max(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
         """The largest element, or along a dim ``(values, indices)``."""
-        return ops.max(self) if dim is None else self._chosen(self.argmax(dim, True), dim, keepdim)
+        if dim is None:
+            return ops.max(self)
+        _check_is_dim("max", dim)
+        return self._chosen(self.argmax(dim, True), dim, keepdim)
 
     def min(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
         """The smallest element, or along a dim ``(values, indices)``."""
-        return ops.min(self) if dim is None else self._chosen(self.argmin(dim, True), dim, keepdim)
+        if dim is None:
+            return ops.min(self)
+        _check_is_dim("min", dim)
+        return self._chosen(self.argmin(dim, True), dim, keepdim)
 
     def _chosen(self, indices: Any, dim: Int, keepdim: Bool) -> Sorted:
         found = Sorted(self.take_along_dim(indices, dim), indices)

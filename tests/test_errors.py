@@ -113,7 +113,7 @@ nn.Sequential(nn.Tanh(), 3)
 nn.Sequential([nn.Tanh()])
     DTypeError: nn.Sequential: 0 is list
 nn.Sequential(OrderedDict({"a.b": nn.Tanh()}))
-    OptionError: nn.Sequential ... 'a.b' ... dot
+    OptionError: nn.Sequential ... 'a.b' ... without dots
 sequential[2]
     IdError: nn.Sequential: index 2 of 2 modules
 sequential["0"]
@@ -620,7 +620,7 @@ model.train("yes")
 linear.register_buffer("mean", [1.0])
     DTypeError: nn.Linear: mean is list, expected a Tensor or None
 linear.register_buffer("weight", tg.ones(1))
-    OptionError: register_buffer ... 'weight' ... taken
+    OptionError: register_buffer ... 'weight' ... not in use
 linear.register_buffer(tg.ones(1), "weight")
     OptionError: register_buffer: the name is tensor([1.] ... expected a str that is not empty
 linear.register_buffer("a.b", tg.ones(1))

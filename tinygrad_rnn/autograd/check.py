@@ -10,6 +10,7 @@ import numpy as np
 from ..creation import randn
 from ..engine.mode import enable_grad
 from ..engine.node import Node, check_writable, wrap
+from ..engine.own import inspecting
 from ..errors import DTypeError, GraphError, OptionError, check_numbers, check_type, described
 from ..random import Generator
 from ..tensor import Tensor
@@ -71,6 +72,16 @@ def _apart(node: Node, **near: float) -> list[str]:
     return _unlike("{}, by its composite {}", names, one, two, **near)
 
 
+def _numbered(what: str, tensors: Tensors) -> dict[str, Tensor]:
+    return {f"{what} {i}": x for i, x in enumerate(tensors)}
+
+
+def _changed(words: str, named: dict[str, Tensor], before: list[np.ndarray]) -> list[str]:
+    """What is to be said of tensors that no longer hold what they held."""
+    pairs = zip(named, _host(list(named.values())), before, strict=True)
+    return [words.format(name) for name, a, b in pairs if not np.array_equal(a, b, equal_nan=True)]
+
+
 def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: float,
            raises: bool) -> bool:  # fmt: skip
     check_type(name, Callable, "a function of Tensors", fn=fn)
@@ -88,15 +99,26 @@ def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: 
     run: Fn = lambda: _floats(name, fn, inputs)
     pulled: Fn = lambda g: _host(pull(name, run(), asked, g, False, False))
 
-    one, two = run(), run()
-    same = map(np.array_equal, _host(one), _host(two), repeat(True))
-    if len(one) != len(two) or not all(same):
+    named = _numbered("input", inputs)
+    given = {key: x for key, x in named.items() if isinstance(x, Tensor)}
+    before = _host(list(given.values()))
+    with inspecting() as wrong:
+        one, two = run(), run()
+    wrong += _changed("fn changes {} in place", given, before)
+    alike = map(np.array_equal, _host(one), _host(two), repeat(True))
+    if not wrong and (len(one) != len(two) or not all(alike)):
         way = "fix what it draws, and put layers that drop out into .eval()"
         raise OptionError(f"{name}: fn gives another result each time it is called: {way}")
+    if wrong:
+        if raises:
+            raise GraphError(f"{name}: {'; '.join(wrong)}")
+        return False
     u, v = _signed(one, generator), _signed(two, generator)
+    weights = _host(u)
     of_u, of_v, both = pulled(u), pulled(v), pulled([a - 3 * b for a, b in zip(u, v, strict=True)])
     wanted = [a - 3 * b for a, b in zip(of_u, of_v, strict=True)]
-    weights, slopes = _host(u), [np.zeros(x.shape) for x in asked]
+    wrong = _changed("the backward writes into the gradient of {}", _numbered("output", u), weights)
+    slopes = [np.zeros(x.shape) for x in asked]
     for x, slope in zip(asked, slopes, strict=True):
         for place in np.ndindex(*x.shape):
             value = float(x.array[place])
@@ -108,7 +130,7 @@ def _check(name: str, fn: Fn, inputs: list[Any], eps: float, atol: float, rtol: 
             finally:
                 x.array[place] = value
             slope[place] = sum(((a - b) * w).sum() for a, b, w in ends) / (2 * eps)
-    wrong = [x for node in _fused(run()) for x in _apart(node, atol=atol, rtol=rtol)]
+    wrong += [x for node in _fused(run()) for x in _apart(node, atol=atol, rtol=rtol)]
     labels = [f"input {i}" for i in places]
     wrong += _unlike("analytic {}, numerical {}", labels, of_u, slopes, atol=atol, rtol=rtol)
     linear = "the backward is not linear: given u - 3 v it makes {}, of u less 3 times of v is {}"
@@ -125,7 +147,8 @@ def gradcheck(fn: Fn, inputs: Any, eps: float = 1e-6, atol: float = 1e-5,
 
     Checked are those inputs, Tensors of float64, that require grad. The outputs are weighed with
     random numbers of both signs, so that a backward of ``g * g * f'(x)`` fails too, and it has to be
-    linear. What a fused op gives is held against its composite as well. Raises GraphError with the
+    linear. What a fused op gives is held against its composite as well. A forward of your own that
+    writes into its argument, or gives a view of it without saying so, fails too. Raises GraphError with the
     worst place, or returns False unless ``raise_exception``.
 
     >>> import tinygrad_rnn as tg

@@ -16,7 +16,8 @@ from ..backend.threads import one_thread
 from ..errors import DTypeError, described
 from .mode import recording
 from .node import Node, Value, record, wrap
-from .op import NEVER, Declared, enter, identity, lift, refuse
+from .op import NEVER, Declared, enter, identity, lift
+from .own import guard_outputs, keeps
 from .walk import gradients
 
 
@@ -103,7 +104,7 @@ class FusedOp(Declared):
     with a tuple of arrays; ``backward(xp, grads, needs, inputs, outputs, workspace, **settings)``
     returns one array, or None, for each input. Either pair is given here, for every backend,
     or each backend's kernels have it as ``NAME_forward`` and ``NAME_backward`` (without ``xp``).
-    ``reads_outputs`` says that the backward (or the workspace) reads the outputs; ``fresh``, that the
+    ``reads_outputs`` says that the backward reads the outputs, which it then gets; ``fresh``, that the
     gradients are new arrays, no two of them the same memory: then they need not be copied.
     """
 
@@ -114,6 +115,8 @@ class FusedOp(Declared):
     ) -> None:  # fmt: skip
         super().__init__(composite, skip=0)
         self.composite = composite
+        if forward is not None and self.own:
+            forward = guard_outputs(self.name, self.signature.arrays, forward)
         self.pair = (forward, backward)
         self.reads_outputs = reads_outputs
         self.fresh = fresh or forward is None  # of kernels all are
@@ -137,7 +140,7 @@ class FusedOp(Declared):
         try:
             found = forward(xp, *arrays, **settings)
         except Exception as error:
-            found = refuse(self.name, arrays, error)
+            found = self.refuse(self.name, arrays, error)
         found = forward(xp, *arrays, **settings) if found is None else found
         outputs, workspace = found if type(found) is tuple and len(found) == 2 else (found, None)
         if type(outputs) is not tuple or outputs is found:  # an array would be taken apart by rows
@@ -147,7 +150,8 @@ class FusedOp(Declared):
         if needs and recording():
             plan = self.plans.get(needs) or self.plans.setdefault(needs, _FusedPlan(self, needs))
             parents = [args[i].node or args[i] for i in plan.chosen]
-            read = [*args, *tensors] if self.reads_outputs else args
+            reads = self.reads_outputs or (self.own and keeps(workspace, outputs))
+            read = [*args, *tensors] if reads else args
             versions = [(x.version, x.version[0]) if isinstance(x, Value) else NEVER for x in read]
             saved = (xp, arrays, outputs if self.reads_outputs else None, workspace, settings)
             record_outputs(plan, parents, saved, versions, tensors)

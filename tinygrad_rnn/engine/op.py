@@ -17,6 +17,7 @@ The second form, an op with a hand-written backward for all its gradients, is in
 """
 
 import inspect
+import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
@@ -29,6 +30,7 @@ from ..backend import Backend, backend_of, backends, free, several
 from ..errors import DimError, DTypeError, Error, IdError, OptionError, ShapeError, described
 from .mode import recording
 from .node import Node, Value, check_view, record, wrap
+from .own import guard
 
 table = SimpleNamespace()
 """The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
@@ -168,10 +170,14 @@ def _as_real(xp: Backend, x: Any) -> Any:
 
 # fmt: off
 _ERRORS: dict[type[Exception], type[Error]] = {
-    np.exceptions.AxisError: DimError, IndexError: IdError, ValueError: ShapeError,
+    np.exceptions.AxisError: DimError, IndexError: IdError, ValueError: OptionError,
     TypeError: DTypeError, OverflowError: OptionError,
 }
 # fmt: on
+_PACKAGE = __name__.partition(".")[0]
+_ABOUT_SHAPES = re.compile(
+    "broadcast|shape|dimension|axes|aligned|subscript|concatenat|empty sequence|zero-size", re.I
+)
 
 
 def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
@@ -185,14 +191,32 @@ def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -
     parts = [p for s in settings for p in (s if isinstance(s, tuple) else (s,))]
     if parts := [p for p in parts if type(p) in backends and type(p) is not np.ndarray]:
         one_device(name, [*arrays, *parts])
-    kind = next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
-    if kind is None or isinstance(error, Error):
+    if isinstance(error, Error) or (kind := _kind_of(error)) is None:
         raise error
     message = f"{name}: {error} (got {', '.join(described(a, '') for a in arrays)})"
     if "operands could not be broadcast" in str(error) and len(arrays) > 1:
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
         message = f"{name}: the shapes {shapes} cannot be broadcast together"
+    if "negative integer power" in str(error):
+        message += "; use .float()"
     raise kind(message) from error
+
+
+def refuse_own(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
+    """As :func:`refuse`, of an op that a user declared: what he raises himself stays what it is."""
+    shapes = type(error) is ValueError and _ABOUT_SHAPES.search(str(error))
+    if isinstance(error, MemoryError | Error | np.exceptions.AxisError) or shapes:
+        return refuse(name, arrays, error, *settings)
+    got = ", ".join(described(a, "") for a in arrays)
+    error.add_note(f"It was raised by the forward of {name} (got {got}).")
+    raise error
+
+
+def _kind_of(error: Exception) -> type[Error] | None:
+    """Which of our errors one of the array library's is."""
+    if type(error) is ValueError and _ABOUT_SHAPES.search(str(error)):
+        return ShapeError
+    return next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
 
 
 class _Plan:
@@ -291,6 +315,8 @@ class Declared:
         self.__doc__ = function.__doc__
         self.signature = Signature(function, skip)
         self.plans: dict[int, Any] = {}  # by what needs a gradient, a bit for each argument
+        self.own = str(function.__module__).partition(".")[0] != _PACKAGE
+        self.refuse = refuse_own if self.own else refuse
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.signature.names)})>"
@@ -307,7 +333,8 @@ class Op(Declared):
 
     def __init__(self, forward: Callable[..., Any], view: bool = False, real: bool = False) -> None:
         super().__init__(forward, skip=1)
-        self.forward = forward
+        arrays = self.signature.arrays
+        self.forward = guard(self.name, arrays, forward, view) if self.own else forward
         self.real = real
         self.view = view
         self.count = len(self.signature.arrays)
@@ -316,7 +343,6 @@ class Op(Declared):
         self.axis = None if axis is Any else axis  # of the first argument; Any is one of the result
         self.pullbacks: tuple[Pullback | None, ...] = ()
         # What a pullback may ask for: expressions in what a call has at hand.
-        arrays = self.signature.arrays
         self.sources = {name: f"arrays[{i}]" for i, name in enumerate(arrays)}
         self.sources |= {f"{name}_shape": f"arrays[{i}].shape" for i, name in enumerate(arrays)}
         if self.signature.variadic:
@@ -373,7 +399,7 @@ class Op(Declared):
         try:
             out = forward(xp, *arrays, **settings)
         except Exception as error:
-            out = refuse(self.name, arrays, error, *settings.values())
+            out = self.refuse(self.name, arrays, error, *settings.values())
         if out is None:  # only here does nothing hold any more what the failed run has made
             out = forward(xp, *arrays, **settings)
         if type(out) not in backends:

@@ -219,6 +219,11 @@ def test_a_collate_fn_that_pads():
     assert [batch.T.tolist() for batch in loader] == [[[1, 2, 3], [1, 0, 0]], [[1, 2]]]
 
 
+def test_a_collate_fn_is_called_for_every_kind_of_data_set():
+    for dataset in (rows(3), Subset(rows(5), [4, 0, 1]), Squares(3), [1, 2, 3]):
+        assert list(DataLoader(dataset, 2, collate_fn=len)) == [2, 1]
+
+
 def test_two_passes_at_the_same_time():
     loader = DataLoader(rows(6), 2)
     assert [(a.tolist(), b.tolist()) for (a, _), (b, _) in zip(loader, loader, strict=True)] == [

@@ -1,5 +1,6 @@
 """Checkpoints: a run that stopped goes on bit for bit; what does not fit changes nothing."""
 
+import copy
 import hashlib
 import os
 import signal
@@ -267,7 +268,8 @@ def broken(name, tmp_path):
         return path, ["scheduler: 'T_max' is missing or unexpected", "'step_size' is missing"]
     if name == "more groups":
         other = Run(schedule=SCHEDULES["step"])
-        other.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
+        other.model.more = nn.Parameter(np.ones(1))
+        other.optimizer.add_param_group({"params": [other.model.more]})
         other.optimizer.step()
         other.scheduler.step()
         other.save(path)
@@ -317,6 +319,65 @@ def test_what_does_not_fit_changes_nothing(tmp_path, name):
     assert run.digest() == before
     assert run.scheduler.state_dict() == schedule
     assert run.optimizer.state_dict()["param_groups"] == state
+
+
+def replaced_head(model):
+    """An optimizer that was made before a layer of its model was replaced."""
+    optimizer = optim.Adam(model.parameters())
+    model.head = nn.Linear(12, 3)
+    return model, optimizer
+
+
+STRANGERS = {
+    "of another model": lambda: (Model(3), optim.Adam(Model(3).parameters())),
+    "of a copy": lambda: (Model(3), optim.SGD(copy.deepcopy(Model(3)).parameters(), lr=0.1)),
+    "of a layer that was replaced": lambda: replaced_head(Model(3)),
+    "of more than the model": lambda: (
+        (m := Model(3)),
+        optim.Adam([*m.parameters(), tg.ones(2, requires_grad=True)]),
+    ),
+    "of another group": lambda: (
+        (m := Model(3)),
+        optim.Adam([{"params": m.parameters()}, {"params": nn.Linear(1, 1).parameters()}]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_an_optimizer_of_something_else_is_refused(tmp_path, name):
+    model, optimizer = STRANGERS[name]()
+    tg.save_checkpoint(tmp_path / "run", model)
+    for call in (tg.save_checkpoint, tg.load_checkpoint):
+        words = rf"{call.__name__}: \d+ of the \d+ tensors that optimizer trains are not in model"
+        with pytest.raises(tg.CheckpointError, match=rf"^{words} .*ModuleList\(models\)"):
+            call(tmp_path / "run", model, optimizer)
+    assert tg.load_checkpoint(tmp_path / "run", model).step == 0
+
+
+def test_a_schedule_of_another_optimizer_is_refused(tmp_path):
+    model = Model(3)
+    one, other = (optim.SGD(model.parameters(), lr=0.1) for _ in range(2))
+    scheduler = optim.lr_scheduler.StepLR(other, 3)
+    tg.save_checkpoint(tmp_path / "run", model, other, scheduler)
+    for call in (tg.save_checkpoint, tg.load_checkpoint):
+        with pytest.raises(
+            tg.CheckpointError, match="scheduler sets the rates of another optimizer"
+        ):
+            call(tmp_path / "run", model, one, scheduler)
+    tg.load_checkpoint(tmp_path / "run", model, other, scheduler)
+
+
+def test_an_optimizer_may_train_a_part_of_the_model(tmp_path):
+    model = Model(3)
+    model.head.weight.requires_grad_(False)
+    parts = [model.head.bias, model.rnn.bias_hh_l0]
+    run = model, optim.SGD(parts, lr=0.1), None
+    tg.save_checkpoint(tmp_path / "run", *run)
+    tg.load_checkpoint(tmp_path / "run", *run)
+    both = nn.ModuleList([Model(3), Model(4)])
+    run = both, optim.SGD(both.parameters(), lr=0.1), None
+    tg.save_checkpoint(tmp_path / "run", *run)
+    tg.load_checkpoint(tmp_path / "run", *run)
 
 
 def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):

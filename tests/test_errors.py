@@ -1215,6 +1215,12 @@ tg.save_checkpoint("/no/such/folder/file", model, extra={"a": np.ones(2, "f2")})
     DTypeError: cannot save 'extra/a': it is a ndarray of float16 ... float32
 tg.save_checkpoint(None, model)
     DTypeError: path is NoneType, expected a str
+tg.save_checkpoint("/no/such/folder/file", linear, adam)
+    CheckpointError: save_checkpoint: 4 of the 4 tensors that optimizer trains are not in model
+tg.load_checkpoint("/no/such/file", linear, adam)
+    CheckpointError: load_checkpoint: 4 of the 4 tensors ... ModuleList
+tg.load_checkpoint("/no/such/file", model, adam, plateau)
+    CheckpointError: load_checkpoint: scheduler sets the rates of another optimizer
 tg.load_checkpoint("/no/such/file", model)
     MissingFile: cannot load '/no/such/file' ... check the name
 tg.load_checkpoint("/", model)

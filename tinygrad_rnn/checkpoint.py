@@ -114,10 +114,11 @@ def save_checkpoint(path: Any, model: Module, optimizer: Optimizer | None = None
 
     ``extra`` is what else the run needs: the position in the data, a hidden state that is carried
     over, settings; all that :func:`save` takes. The new file is complete before it takes the old
-    one's place.
+    one's place. An optimizer may train a part of the model, but nothing else: its values would not
+    be in the file.
 
-    Raises CheckpointError if it cannot be written, DTypeError for something in ``extra`` that no
-    file can hold.
+    Raises CheckpointError if it cannot be written, or if optimizer or scheduler belong to something
+    else; DTypeError for something in ``extra`` that no file can hold.
     """
     from .serialization import save_file
 
@@ -178,7 +179,27 @@ def _parts(name: str, model: Any, optimizer: Any, scheduler: Any) -> dict[str, A
     check_type(name, Module | None, f"a Module: {name}(path, model)", model=model)
     check_type(name, Optimizer | None, "an Optimizer or None", optimizer=optimizer)
     check_type(name, LRScheduler | None, "an LRScheduler or None", scheduler=scheduler)
+    if model is not None and optimizer is not None:
+        _check_trained(name, model, optimizer)
+    if None not in (optimizer, scheduler) and scheduler.optimizer is not optimizer:
+        wrong = "scheduler sets the rates of another optimizer than the one that is given"
+        raise CheckpointError(f"{name}: {wrong}; make it of that one")
     return {"optimizer": optimizer, "model": model, "scheduler": scheduler}
+
+
+def _check_trained(name: str, model: Module, optimizer: Optimizer) -> None:
+    """Raise if the optimizer trains a tensor whose values are not in the model's state."""
+    held = {id(tensor) for _, tensor in model._tensors(saved=True)}
+    trained = [param for group in optimizer.param_groups for param in group["params"]]
+    strange = [place for place, param in enumerate(trained) if id(param) not in held]
+    if strange:
+        shape = trained[strange[0]].shape
+        wrong = (
+            f"{len(strange)} of the {len(trained)} tensors that optimizer trains are not in model"
+        )
+        first = f"the first is number {strange[0]}, of shape {shape}"
+        way_out = "pass the model that it trains; of several models, nn.ModuleList(models)"
+        raise CheckpointError(f"{name}: {wrong} ({first}); {way_out}")
 
 
 # ---------------------------------------------------------------- Tensors in trees

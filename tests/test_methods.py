@@ -120,6 +120,72 @@ def test_the_norm_of_zeros_has_the_gradient_0(p):
     assert x.grad.tolist() == [0, 0, 0]
 
 
+def wide_norm(x, p, axis):
+    """The norm and its gradient in long doubles, scaled by hand."""
+    x = np.abs(x.astype(np.longdouble))
+    top = (np.max if p > 0 else np.min)(x, axis, keepdims=True)
+    total = ((x / top) ** p).sum(axis, keepdims=True) ** (1 / np.longdouble(p))
+    return (top * total).squeeze(axis), (x / top / total) ** (p - 1)
+
+
+@given(
+    p=st.sampled_from(["fro", 1, 1.5, 2, 3, 0.5, -1, -2, 40]),
+    exponents=st.lists(st.integers(-30, 30), min_size=1, max_size=3),
+    double=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_norms_of_every_size(p, exponents, double, seed):
+    """Each row of its own size: squares of these are no float32."""
+    rng = np.random.default_rng(seed)
+    size = 10.0 ** ((6 if double else 1) * np.array(exponents))[:, None]
+    values = rng.choice([-1, 1], (len(size), 4)) * rng.uniform(0.5, 2, (len(size), 4)) * size
+    x = tg.tensor(values.astype("f8" if double else "f4"), requires_grad=True)
+    found = x.norm(p, dim=1)
+    found.sum().backward()
+    expected, slope = wide_norm(x.numpy(), 2 if p == "fro" else p, 1)
+    tolerance = 1e-13 if double else 5e-6
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=tolerance)
+    np.testing.assert_allclose(x.grad.numpy(), slope * np.sign(values), rtol=20 * tolerance)
+
+
+@given(scale=st.sampled_from([1e-9, 1e-3, 1.0, 1e3, 1e9]), seed=st.integers(0, 2**32))
+def test_norms_of_usual_numbers_keep_their_bits(scale, seed):
+    values = scale * np.random.default_rng(seed).standard_normal((3, 5), np.float32)
+    x, y = (tg.tensor(values.astype("f4"), requires_grad=True) for _ in range(2))
+    found, plain = x.norm(dim=1), y.square().sum(1) ** 0.5
+    np.testing.assert_array_equal(found.detach().numpy(), plain.detach().numpy())
+    found.sum().backward()
+    plain.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), y.grad.numpy())
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e12, 1e30])
+def test_the_second_derivative_of_a_norm(scale):
+    """(v - u (u v)) / n, with u = x / n."""
+    values = np.array([1.0, -2.0, 0.5, 3.0])
+    x = tg.tensor((values * scale).astype("f4"), requires_grad=True)
+    (grad,) = tg.autograd.grad(x.norm(), x, create_graph=True)
+    v = np.array([0.3, 0.2, -1.0, 0.4])
+    (found,) = tg.autograd.grad((grad * tg.tensor(v.astype("f4"))).sum(), x)
+    n = np.linalg.norm(values)
+    expected = (v - values / n * (values @ v) / n) / n
+    np.testing.assert_allclose(found.numpy().astype("f8") * scale, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_norms_of_what_is_not_finite():
+    rows = tg.tensor([[math.inf, 1.0], [1e-30, -math.inf], [math.nan, 1e30], [0.0, 0.0]])
+    assert rows.norm(dim=1).tolist()[:2] == [math.inf, math.inf]
+    assert rows.norm(dim=1).isnan().tolist() == [False, False, True, False]
+    assert math.isnan(rows.norm().item())
+    assert rows[3].norm().item() == 0
+    assert tg.zeros(0).norm().item() == 0
+    assert tg.tensor([3, 4]).norm().item() == 5
+    big = tg.full((10,), 3e38)
+    with np.errstate(over="ignore"):
+        assert big.norm().item() == math.inf  # beyond float32 it is
+    assert tg.full((10, 1), 3e38).norm(dim=1).tolist() == [pytest.approx(3e38)] * 10
+
+
 def test_the_norm_of_a_negative_p_is_0_where_an_element_is():
     x = tg.tensor([0.0, 2.0], requires_grad=True)
     x.norm(-1).backward()

@@ -118,6 +118,26 @@ def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any
     return ops.where(flat, there, function(ops.where(flat, 1.0, x)))
 
 
+def _norm_scale(x: Any, p: float, dim: Dim) -> Any:
+    """What to divide by before powers are taken, so that none leaves the range of the dtype.
+
+    That is exactly 1, which changes no bit, where the element that counts most is of usual size;
+    else it is that size. Usual sizes are those of which the powers in the first two derivatives,
+    |x|^(p - 2) and (sum |x|^p)^(1/p - 2), are within range, too.
+    """
+    if x.dtype.kind != "f" or not x.numel():
+        return 1
+    limits = np.finfo(numpy_dtype(x.dtype))
+    tiny, largest = float(limits.tiny), float(limits.max)
+    highest_power = max(1.0, abs(p), abs(p - 2), abs(1 - 2 * p))
+    low = (tiny / float(limits.eps)) ** (1 / highest_power)
+    high = (largest / x.numel()) ** (1 / highest_power)
+    sizes = x.detach().abs()
+    top = sizes.amax(dim, True) if p > 0 else sizes.amin(dim, True)
+    top = ops.where(ops.equal(top, 0), 1.0, top).clamp(max=largest)
+    return ops.where(ops.equal(top, top.clamp(low, high)), 1.0, top)
+
+
 # The operators of NumPy's arrays by the ufunc that they call, and what a Tensor on their right does.
 _REFLECTED = {
     "add": "__radd__",
@@ -353,12 +373,18 @@ class Methods(Value):
             return self.abs().amax(dim, keepdim) if p > 0 else self.abs().amin(dim, keepdim)
         if p == 0:
             return self.abs().sign().sum(dim, keepdim)
-        if p in ("fro", 2):
-            powers, p = self.square(), 2
-        else:
+        if p not in ("fro", 2):
             errors.check_numbers("norm", p=p)
-            powers = _off_zero(self.abs(), lambda x: ops.power(x, p), 0.0 if p > 0 else math.inf)
-        return _off_zero(powers.sum(dim, keepdim), lambda total: ops.power(total, 1 / p))
+        power = 2 if p == "fro" else p
+        scale = _norm_scale(self, power, dim)
+        x = self / scale
+        if power == 2:
+            powers = x.square()
+        else:
+            at_zero = 0.0 if power > 0 else math.inf
+            powers = _off_zero(x.abs(), lambda size: ops.power(size, power), at_zero)
+        root = _off_zero(powers.sum(dim, keepdim), lambda total: ops.power(total, 1 / power))
+        return root if type(scale) is int else root * scale.reshape(root.shape)
 
     def max(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
         """The largest element, or along a dim ``(values, indices)``."""

@@ -152,6 +152,16 @@ ROWS = (
     Row("tg.nn", "LazyLinear UninitializedParameter", "the layer with its sizes"),
     Row("tg.nn", "RNNBase RNNCellBase", "nn.RNN, nn.LSTM, nn.GRU, and cells"),
     Row("tg.nn", "quantized qat", "nothing; weights are float32 or float64"),
+    Row("tg.nn.Module", "half=float bfloat16=float"),
+    Row("tg.nn.Module", "type", "module.to(dtype)"),
+    Row("tg.nn.Module", "compile", "the module itself; a compiler is planned"),
+    Row("tg.nn.Module", """register_full_backward_hook register_full_backward_pre_hook
+        register_backward_hook""", "output.register_hook(...) in a forward hook"),
+    Row("tg.nn.Module", """register_state_dict_pre_hook register_load_state_dict_pre_hook
+        register_load_state_dict_post_hook register_state_dict_post_hook get_extra_state
+        set_extra_state""", "a dict around module.state_dict()"),
+    Row("tg.nn.Module", "set_submodule", "setattr(module.get_submodule(path), name, new)"),
+    Row("tg.nn.Module", "share_memory to_empty xpu mtia ipu", "nothing; to('cpu'), to('cuda')"),
     # ------------------------------------------------------------ tg.nn.functional
     Row("tg.nn.functional", "conv1d conv2d conv3d conv_transpose1d unfold fold", WINDOWS),
     Row("tg.nn.functional", "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d",

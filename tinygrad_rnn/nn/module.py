@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from .. import left_out
 from ..backend import backends
 from ..convert import on_host
 from ..creation import as_tensor, empty, zeros_like
@@ -29,6 +30,7 @@ from ..tensor import Handle, Tensor
 from . import check
 
 Keys = namedtuple("Keys", "missing_keys unexpected_keys")
+_PLAIN = (list, tuple, dict)  # containers that register nothing
 
 
 class Parameter(Tensor):
@@ -86,6 +88,13 @@ class Module:
     if TYPE_CHECKING:  # attributes come and go
 
         def __getattr__(self, name: str) -> Any: ...
+
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in left_out.LEFT_OUT["tg.nn.Module"]:
+                raise left_out.error("tg.nn.Module", name, lambda: dir(type(self)))
+            return object.__getattribute__(self, name)  # raises Python's own error
 
     _name: ClassVar[str] = "nn.Module"  # for messages
 
@@ -203,7 +212,7 @@ class Module:
     def _warn_of_hidden(self, name: str, value: Any) -> None:
         warned = self.__dict__.get("_warned", ())
         items = value.values() if isinstance(value, dict) else value
-        if not isinstance(value, list | tuple | dict) or name in warned:
+        if not isinstance(value, _PLAIN) or name in warned:
             return
         if any(isinstance(item, Module | Parameter) for item in items):
             self.__dict__["_warned"] = (*warned, name)  # once, when filled or when looked through
@@ -304,7 +313,8 @@ class Module:
         for path, module in list(paths):
             buffers = module.__dict__.get("_buffers", {})
             for name, value in list(module.__dict__.items()):
-                module._warn_of_hidden(name, value)
+                if isinstance(value, _PLAIN):  # before the call: there are many others
+                    module._warn_of_hidden(name, value)
                 is_buffer = name in buffers and isinstance(value, Tensor)
                 kept = isinstance(value, Parameter) or (is_buffer and (buffers[name] or not saved))
                 if kept and not (once and id(value) in seen):
@@ -314,7 +324,8 @@ class Module:
     @staticmethod
     def _check_search(name: str, prefix: Any, **flags: Any) -> None:
         check_type(name, str, "a str", prefix=prefix)
-        check.options(name, **flags)
+        if not all(type(value) is bool for value in flags.values()):
+            check.options(name, **flags)
 
     def named_modules(
         self, memo: set["Module"] | None = None, prefix: str = "", remove_duplicate: bool = True
@@ -430,7 +441,8 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or set those that are there to zeros."""
-        check.options("zero_grad", set_to_none=set_to_none)
+        if type(set_to_none) is not bool:  # before the call: this is done in every step
+            check.options("zero_grad", set_to_none=set_to_none)
         for parameter in self.parameters():
             keep = parameter.grad is not None and not set_to_none
             parameter.grad = zeros_like(parameter) if keep else None

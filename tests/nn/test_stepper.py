@@ -397,3 +397,25 @@ def test_a_class_with_a_call_of_its_own_is_called():
         scores, new = step(tg.tensor([2]), state)
         expected = head(rnn(tg.tensor([[2]]), state)[0])[0]
         close(scores, expected.detach(), 1e-6)
+
+
+@every_kind
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: w.data.mul_(2.0),
+        lambda w: setattr(w, "data", w.data * 2.0),
+        lambda w: w.data.__setitem__(0, 7.0),
+        lambda w: w.data.copy_(tg.ones_like(w)),
+    ],
+)
+def test_what_is_written_through_data_is_seen(kind, change):
+    rnn, head = getattr(nn, kind)(3, 4), nn.Linear(4, 3)
+    step, x = nn.Stepper(rnn, head), tg.tensor([1, 2])
+    before, state = step(x, step(x)[1])
+    change(rnn.weight_hh_l0)
+    expected, _ = together(rnn, head, x.unsqueeze(0), state)
+    for _ in range(2):
+        after, _ = step(x, state)
+        close(after, expected[0], 1e-5)
+    assert abs(after.numpy() - before.numpy()).max() > 1e-3

@@ -43,10 +43,10 @@ class Value:
     """An array with its place in the graph; Tensor gives it its methods.
 
     ``version`` is a cell that all aliases of one memory share: how often it was changed in place,
-    and how often while recording; then what :func:`count_change` remembers. A view remembers the second count: after such a change its node
-    no longer tells how its elements came to be. ``source`` of a view is what it was taken from
-    (weakly), by which index if by one, and the array that this had: a change of the view that is
-    recorded is one of that.
+    and how often while recording; then what :func:`count_change` remembers. A view remembers the
+    second count: after such a change its node no longer tells how its elements came to be.
+    ``source`` of a view is what it was taken from (weakly), by which index if by one, and the array
+    that this had: a change of the view that is recorded is one of that.
     """
 
     # fmt: off

@@ -31,6 +31,7 @@ from ..errors import DimError, DTypeError, Error, IdError, OptionError, ShapeErr
 from .mode import recording
 from .node import Node, Value, check_view, record, wrap
 from .own import guard
+from .warned import telling, was_warning
 
 table = SimpleNamespace()
 """The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
@@ -399,7 +400,10 @@ class Op(Declared):
         try:
             out = forward(xp, *arrays, **settings)
         except Exception as error:
-            out = self.refuse(self.name, arrays, error, *settings.values())
+            if was_warning(error):
+                forward, out = telling(self.name, forward), None
+            else:
+                out = self.refuse(self.name, arrays, error, *settings.values())
         if out is None:  # only here does nothing hold any more what the failed run has made
             out = forward(xp, *arrays, **settings)
         if type(out) not in backends:

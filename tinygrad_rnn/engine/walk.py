@@ -17,6 +17,7 @@ from ..errors import GraphError, ShapeError, described
 from .mode import enable_grad, no_grad
 from .node import RETAIN, Node, Value, check_fits, last_change, reshaped, wrap
 from .op import table
+from .warned import telling, was_warning
 
 _Scalar = np.generic
 
@@ -155,8 +156,13 @@ def walk_back(
             try:
                 grads = plan.pull(node, g, wanted, create)
             except Exception as error:
-                error.add_note(f"It was raised for the gradient of {plan.name}.")
-                raise
+                grads = None
+                if not was_warning(error):
+                    error.add_note(f"It was raised for the gradient of {plan.name}.")
+                    raise
+            if grads is None:
+                pull = telling(f"the gradient of {plan.name}", plan.pull)
+                grads = pull(node, g, wanted, create)
             try:
                 for i, grad in enumerate(grads):
                     if grad is not None:

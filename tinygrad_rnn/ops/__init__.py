@@ -11,6 +11,10 @@ from .recurrent import *
 from .reduce import *
 from .shape import *
 
+from ..engine import warned
 from ..engine.op import Op, identity, table
+
+for family in ("elementwise", "index", "loss", "matmul", "recurrent", "reduce", "shape"):
+    warned.mark(f"{__name__}.{family}")
 
 table.__dict__.update({name: op for name, op in globals().items() if isinstance(op, Op)})

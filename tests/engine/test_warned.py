@@ -1,0 +1,181 @@
+"""NumPy's warnings point at the user's line, in the forward pass and on the way back."""
+
+import inspect
+import sys
+import threading
+import unittest
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.autograd import grad, op
+from tinygrad_rnn.engine import warned
+
+big = tg.tensor([1e38], requires_grad=True)
+zero = tg.tensor([0.0], requires_grad=True)
+one = tg.tensor([-1.0], requires_grad=True)
+
+
+def line_of(function):
+    return inspect.getsourcelines(function)[1]
+
+
+FORWARD = {
+    "add": (lambda: tg.tensor([3e38]) + tg.tensor([3e38]), "overflow encountered in add"),
+    "multiply": (lambda: big * big, "overflow encountered in multiply"),
+    "square": (lambda: big.square(), "overflow encountered in square"),
+    "power": (lambda: big**2.5, "overflow encountered in power"),
+    "exp": (lambda: big.exp(), "overflow encountered in exp"),
+    "log": (lambda: zero.log(), "divide by zero encountered in log"),
+    "log of less": (lambda: one.log(), "invalid value encountered in log"),
+    "sqrt": (lambda: tg.sqrt(one), "invalid value encountered in sqrt"),
+    "divide": (lambda: 1.0 / zero, "divide by zero encountered in divide"),
+    "reciprocal": (lambda: zero.reciprocal(), "divide by zero encountered in reciprocal"),
+    "without a graph": (lambda: tg.zeros(2).log(), "divide by zero encountered in log"),
+    "a layer": (lambda: nn.Sequential(Log())(zero), "divide by zero encountered in log"),
+    "a loss": (
+        lambda: nn.functional.mse_loss(tg.tensor([3e38]), tg.tensor([-3e38])),
+        "overflow encountered in mse",
+    ),
+}
+
+
+class Log(nn.Module):
+    def forward(self, x):
+        return tg.log(x)
+
+
+def caught(function):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        result = function()
+    return result, found
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_a_warning_of_an_op(name):
+    call, words = FORWARD[name]
+    if name == "a layer":
+        where = line_of(Log.forward) + 1
+    else:
+        where = call.__code__.co_firstlineno
+    result, found = caught(call)
+    assert [str(w.message) for w in found] == [words]
+    assert found[0].category is RuntimeWarning
+    assert (found[0].filename, found[0].lineno) == (__file__, where)
+    with np.errstate(all="ignore"):
+        again = call()
+    np.testing.assert_array_equal(result.detach().numpy(), again.detach().numpy())
+    assert result.requires_grad is again.requires_grad
+
+
+BACKWARD = {
+    "log": (lambda x: x.log(), 0.0, "divide by zero encountered in the gradient of log"),
+    "sqrt": (lambda x: x.sqrt(), 0.0, "divide by zero encountered in the gradient of sqrt"),
+    "divide": (lambda x: 1.0 / x, 1e-38, "overflow encountered in the gradient of divide"),
+    "multiply": (
+        lambda x: x * 1e30 * 1e30,
+        0.0,
+        "overflow encountered in the gradient of multiply",
+    ),
+}
+
+
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("name", BACKWARD)
+def test_a_warning_of_a_gradient(name, create):
+    """At the line of backward(); under create_graph it is the op that the pullback uses."""
+    use, value, words = BACKWARD[name]
+    x = tg.tensor([value], requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = use(x)
+    walk = lambda: y.backward(create_graph=create)
+    _, found = caught(walk)
+    assert found
+    kind = words.partition(" encountered")[0]
+    for w in found:
+        assert str(w.message) == words or (create and str(w.message).startswith(kind))
+        assert (w.filename, w.lineno) == (__file__, walk.__code__.co_firstlineno)
+    with np.errstate(all="ignore"):
+        (again,) = grad(use(x), x)
+    np.testing.assert_array_equal(x.grad.detach().numpy(), again.numpy())
+
+
+def test_the_users_filters_and_modes_hold():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="overflow encountered in exp") as error:
+            big.exp()
+        assert error.value.__context__ is None
+        loss = tg.tensor([0.0], requires_grad=True).sqrt()
+        with pytest.raises(RuntimeWarning, match="the gradient of sqrt"):
+            loss.backward()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
+        big.exp()
+    for filters, modes in (("ignore", {}), ("error", {"all": "ignore"})):
+        with warnings.catch_warnings(record=True) as found, np.errstate(**modes):
+            warnings.simplefilter(filters)
+            assert big.exp().item() == np.inf
+        assert not found
+    seen = []
+    with np.errstate(all="call", call=lambda kind, flag: seen.append(kind)):
+        big.exp()
+    assert seen == ["overflow"]
+    with np.errstate(divide="ignore"):
+        _, found = caught(lambda: (zero.log(), big.exp()))
+    assert [str(w.message) for w in found] == ["overflow encountered in exp"]
+
+
+def test_a_line_warns_once_unless_asked_for_more():
+    def twice():
+        for _ in range(3):
+            big.exp()
+
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("default")
+        twice()
+    assert len(found) == 1
+
+
+def test_a_warning_in_a_thread_and_one_that_unittest_looks_for():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(caught(lambda: zero.log())[1]))
+    thread.start()
+    thread.join()
+    assert [w.filename for w in found[0]] == [__file__]
+    with unittest.TestCase().assertWarns(RuntimeWarning) as told:
+        zero.log()
+    assert told.filename == __file__
+    assert [w.filename for w in caught(lambda: big.exp())[1]] == [__file__]
+
+
+def test_warnings_of_a_users_own_op_are_at_its_own_line():
+    @op
+    def own(xp, x, /):
+        return xp.exp(x) * 2.0
+
+    _, found = caught(lambda: own(big))
+    assert [w.filename for w in found] == [__file__]
+    assert found[0].lineno == line_of(own.function) + 2
+
+
+def test_a_warning_of_another_kind_is_shown_where_it_arises(monkeypatch):
+    """Such as one that a later NumPy has in store: the op works all the same, then and later."""
+    from tinygrad_rnn.ops import elementwise
+
+    namespace = vars(elementwise)
+    code = "def forward(xp, x, /):\n    warn('later', DeprecationWarning)\n    return xp.exp(x)\n"
+    monkeypatch.setitem(namespace, "warn", warnings.warn)
+    exec(compile(code, "a row", "exec"), namespace)
+    monkeypatch.setattr(tg.ops.exp, "forward", namespace.pop("forward"))
+    try:
+        for _ in range(2):
+            result, found = caught(lambda: tg.zeros(1).exp())
+            assert result.item() == 1
+            assert [(str(w.message), w.filename) for w in found] == [("later", "a row")]
+    finally:
+        warned.mark(elementwise.__name__)
+    assert sys.modules[elementwise.__name__].__warningregistry__ == ()

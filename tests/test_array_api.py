@@ -112,6 +112,7 @@ FORMS = {
     "tensordot of one": lambda xp, a: xp.tensordot(a, a.T, axes=1),
     "tensordot of none": lambda xp, v: xp.tensordot(v, v, axes=0),
     "vecdot": lambda xp, a: xp.vecdot(a, a[:1], axis=-1),
+    "vecdot of bytes": lambda xp, u: xp.vecdot(u, u),
     "can_cast": lambda xp, u: xp.asarray(xp.can_cast(u.dtype, xp.int16)),
     "result_type": lambda xp, u: xp.zeros(1, dtype=xp.result_type(u, xp.int16, 1)),
 }

@@ -569,7 +569,7 @@ def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return x.unbind(axis)
 
 
-def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
+def expand_dims(x: Tensor, /, axis: int) -> Tensor:
     """With a new dim of size 1."""
     return x.unsqueeze(axis)
 
@@ -655,7 +655,8 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     """The sums of products along a dim, which has one size in both."""
     if x1.size(axis) != x2.size(axis):
         raise ShapeError(f"vecdot: the shapes {x1.shape} and {x2.shape} differ along dim {axis}")
-    return sum(x1 * x2, axis=axis)
+    products = x1 * x2
+    return sum(products, axis=axis, dtype=products.dtype)
 
 
 Tensor.namespace = sys.modules[__name__]

@@ -18,6 +18,7 @@ import tracemalloc
 import zipfile
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -170,8 +171,15 @@ def test_files_of_other_tools_load(tmp_path: Path) -> None:
 def test_dtypes_of_other_tools_are_named(tmp_path: Path, code: str, size: int) -> None:
     path = tmp_path / "theirs.safetensors"
     path.write_bytes(file_of({"rnn.weight": entry(code, [3], 0, 3 * size)}, bytes(3 * size)))
-    with pytest.raises(CheckpointError, match=rf"'rnn.weight' is {code}; convert .*float32"):
+    words = rf"'rnn.weight' is {code}; convert .*float32"
+    if code == "C64" and safetensors_version() < (0, 6):  # which does not know it
+        words = "InvalidHeaderDeserialization"
+    with pytest.raises(CheckpointError, match=words):
         load_file(path)
+
+
+def safetensors_version() -> tuple[int, ...]:
+    return tuple(int(part) for part in version("safetensors").split(".")[:2])
 
 
 def halves_in(path: Path, code: str) -> np.ndarray:

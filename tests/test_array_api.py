@@ -113,6 +113,9 @@ FORMS = {
     "tensordot of none": lambda xp, v: xp.tensordot(v, v, axes=0),
     "vecdot": lambda xp, a: xp.vecdot(a, a[:1], axis=-1),
     "vecdot of bytes": lambda xp, u: xp.vecdot(u, u),
+    "cumulative_sum of bytes": lambda xp, u: xp.cumulative_sum(u, include_initial=True),
+    "cumulative_sum of a dim": lambda xp, a: xp.cumulative_sum(a, axis=0, dtype=xp.float32),
+    "cumulative_sum of ints": lambda xp, i: xp.cumulative_sum(i[0, ...], include_initial=True),
     "can_cast": lambda xp, u: xp.asarray(xp.can_cast(u.dtype, xp.int16)),
     "result_type": lambda xp, u: xp.zeros(1, dtype=xp.result_type(u, xp.int16, 1)),
 }

@@ -410,7 +410,7 @@ def _cumulative(
     out = function(x, axis, dtype=x.dtype)
     if not include_initial:
         return out
-    start = creation.full_like(x.narrow(axis, 0, 0).sum(axis, True), first)
+    start = creation.full_like(x.narrow(axis, 0, 0).sum(axis, True), first, x.dtype)
     return ops.concat([start, out], axis=axis)
 
 

@@ -105,16 +105,18 @@ class Tensor(Selection):
 
     @data.setter
     def data(self, value: Any) -> None:
+        is_tensor = isinstance(value, Value)
+        if is_tensor and value.array is self.array and value.version is self.version:
+            return  # by an operator, as in x.data -= y: changed already, and counted
         check_view(self, "data")
-        if not isinstance(value, Value):
+        if not is_tensor:
             array = np.asarray(value) if isinstance(value, np.generic) else value
             if type(array) is not type(self.array) or array.dtype != self.dtype:
                 got = f"got {described(array)}, expected a Tensor or an array of {self.dtype}"
                 raise DTypeError(f"data: {got}; use .to(), .float(), or .data.fill_() of a number")
             value = wrap(array)
-        if value.array is not self.array or value.version is not self.version:  # not by `-=`
-            self._check_data(value)
-            replace_array(self, value.array, value.version)
+        self._check_data(value)
+        replace_array(self, value.array, value.version)
 
     def _check_data(self, value: Any) -> None:
         """Raise if a Tensor cannot take the place of this one's memory."""

@@ -287,6 +287,8 @@ def test_a_view_that_is_out_of_date_takes_no_data():
     with pytest.raises(GraphError, match="data: this view's memory was changed"):
         view.data = tg.zeros(1, dtype="float64")
     assert view.tolist() == [3]
+    view.data += 1.0  # an operator assigns what is there already
+    assert (view.tolist(), x.tolist()) == ([4], [4, 6])
 
 
 # ---------------------------------------------------------------- other shapes, dtypes, devices

@@ -94,6 +94,8 @@ class Optimizer:
 
     ``params`` is an iterable of tensors, or of dicts, each a group with options of its own and its
     tensors under ``"params"``.
+
+    ``maximize``, which all that are here take, climbs instead: a step is made with -g for g.
     """
 
     rules: ClassVar[Rules] = {}  # of the options that are not numbers of at least 0

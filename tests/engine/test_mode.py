@@ -485,6 +485,17 @@ def test_a_set_grad_enabled_that_is_entered_later_or_elsewhere():
     with later:
         assert not records()
     assert records()
+    with tg.no_grad():
+        with later:
+            pass
+        assert not records()  # not what it was when it was made
+    shared = tg.set_grad_enabled(False)
+    with shared:
+        pass
+    with tg.no_grad():
+        with shared:
+            pass
+        assert not records()
     shared = tg.set_grad_enabled(False)
 
     def elsewhere():

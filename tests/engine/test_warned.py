@@ -29,6 +29,10 @@ FORWARD = {
     "square": (lambda: big.square(), "overflow encountered in square"),
     "power": (lambda: big**2.5, "overflow encountered in power"),
     "exp": (lambda: big.exp(), "overflow encountered in exp"),
+    "exp, where NumPy ignores the underflow": (
+        lambda: tg.tensor([100.0, -100.0]).exp(),
+        "overflow encountered in exp",
+    ),
     "log": (lambda: zero.log(), "divide by zero encountered in log"),
     "log of less": (lambda: one.log(), "invalid value encountered in log"),
     "sqrt": (lambda: tg.sqrt(one), "invalid value encountered in sqrt"),
@@ -61,7 +65,7 @@ def test_a_warning_of_an_op(name):
     if name == "a layer":
         where = line_of(Log.forward) + 1
     else:
-        where = call.__code__.co_firstlineno
+        where = call.__code__.co_firstlineno  # a lambda of one line
     result, found = caught(call)
     assert [str(w.message) for w in found] == [words]
     assert found[0].category is RuntimeWarning

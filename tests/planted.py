@@ -370,7 +370,27 @@ TABLE = {
         ("1) - correction, 0.0)", "1), 0.0)", "Bessel's correction forgotten"),
         ("cut = -shift % max(size, 1)", "cut = shift % max(size, 1)", "rolled the other way"),
         ("return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)",
-         "return self.var(dim, correction, keepdim).sqrt()", "NaN where nothing varies")],
+         "return self.var(dim, correction, keepdim).sqrt()", "NaN where nothing varies"),
+        ("dim, keepdim)._as_total(dtype)", "dim, keepdim)", "a sum of int32 in int64"),
+        ("__array_ufunc__(self", "_array_ufunc_(self", "an array of Tensors, not a Tensor",
+         "test_left_out.py -k array_before")],
+    ("selection.py", "test_methods.py -k 'median or scatter or diag or index or cumprod or pytorch'"): [
+        ("(size - 1) // 2, 1)", "size // 2, 1)", "the upper median"),
+        ("along, side = np.arange(self.shape[0]), self.shape[0] + down + right",
+         "along, side = np.arange(self.shape[0]), self.shape[0] + down", "a matrix too small"),
+        ("    return backend_of(array).array(array)", "    return array",
+         "an index that the user changes later"),
+        ("x + ops.add_at(values", "ops.add_at(values", "added to nothing"),
+        ("step *= 2", "step += 1", "products of too many")],
+    ("array_api.py", "test_array_api.py"): [
+        ("return op(x.unsqueeze(0), 0, False)", "return op(x, None, keepdims)",
+         "reduced along no dims"),
+        ("total if dtype is None else total.to(dtype)", "total", "a dtype that is not kept"),
+        ("out.clone() if copy and shared else out", "out", "a view for a copy"),
+        ("axis=axis, dtype=products.dtype", "axis=axis", "a product of bytes in 64 bits")],
+    ("left_out.py", "test_left_out.py"): [
+        ("_ours or _row.instead", "_row.instead or _ours[:0]", "nothing said of an alias"),
+        ("LEFT_OUT.get(owner, {}).get(name), names)", "None, names)", "the table not read")],
     ("tensor.py", "engine/test_in_place.py"): [
         ("return wrap(self.array, None, self.version)", "return wrap(self.array)",
          "a detached alias counts its changes for itself"),

@@ -252,6 +252,7 @@ INDEXED = {  # what PyTorch gives: each of these raised before
     "var of no correction": (lambda lib, x: x.var(correction=None), 3.5),
     "var of no correction along a dim": (lambda lib, x: x.var(1, correction=None), [1.0, 1.0]),
     "std of no correction": (lambda lib, x: x.std(0, correction=None), [4.5**0.5] * 3),
+    "cumprod of seven": (lambda lib, x: lib.arange(1, 8).cumprod(0), [1, 2, 6, 24, 120, 720, 5040]),
     "cumprod of integers": (
         lambda lib, x: str(x.to(lib.int32).cumprod(0).dtype).split(".")[-1],
         "int64",

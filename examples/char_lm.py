@@ -355,9 +355,21 @@ class Run:
     best: dict | None = None  # step, val_loss and weights of the best validation
 
 
+def check_length(text, options):
+    """Raise if one of the two parts of the text is shorter than a window of all streams."""
+    tail = round(len(text) * options.val_fraction)
+    least = options.batch * options.seq + 1
+    if min(tail, len(text) - tail) < least:
+        parts = f"{len(text) - tail:,} to train on and {tail:,} to validate on"
+        needed = f"--batch {options.batch} --seq {options.seq} needs {least:,} of each"
+        way_out = "take a smaller --batch or --seq, a larger --val-fraction, or a longer text"
+        raise tg.errors.OptionError(f"{options.text} has {parts} characters; {needed}; {way_out}")
+
+
 def read_streams(options):
     """The text in streams: to train on, and to validate on."""
     text = read(options.text, options.encoding)
+    check_length(text, options)
     vocabulary = tg.data.Vocabulary(text)
     streams = tg.data.TextStreams(text, vocabulary, options.batch, options.seq)
     return streams.split(options.val_fraction)

@@ -281,8 +281,9 @@ def linear_forecast(fitted_on, seen):
 WHY = """\
 On clean sines the linear rule wins the next point, without any training: each sine obeys
 x[t + 1] = 2 cos(w) x[t] - x[t - 1], which is linear. Noise (--noise 0.1) or a frequency that
-drifts (--drift 0.3) breaks that rule, and the network, which is not linear, beats it. (Where
-points are dense, as with --seq 50, and there is no noise, it does so further ahead only.)"""
+drifts (--drift 0.3) breaks that rule, and a network that has been trained to the end, which is
+not linear, beats it. (Where points are dense, as with --seq 50, and there is no noise, it does so
+further ahead only.)"""
 
 
 def compare(model, options, log):

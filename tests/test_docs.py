@@ -49,6 +49,6 @@ def test_block_runs(block: str, shown: str | None, tmp_path: Path) -> None:
 
 
 def test_pages_link_to_what_is_there() -> None:
-    for page in PAGES:
+    for page in (*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

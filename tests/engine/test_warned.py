@@ -183,3 +183,9 @@ def test_a_warning_of_another_kind_is_shown_where_it_arises(monkeypatch):
     finally:
         warned.mark(elementwise.__name__)
     assert sys.modules[elementwise.__name__].__warningregistry__ == ()
+
+
+def test_code_without_a_module_is_warned_too():
+    """As that of ``exec`` and ``eval``, whose globals may have no name."""
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in log"):
+        eval("zero.log()", {"zero": zero})

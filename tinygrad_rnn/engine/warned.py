@@ -55,7 +55,8 @@ def _warn(message: str) -> None:
         frame = frame.f_back
     if frame is None:
         return warnings.warn(message, RuntimeWarning, stacklevel=2)
-    place = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")
+    module = frame.f_globals.get("__name__") or "<string>"  # as Python's own warnings have it
+    place = frame.f_code.co_filename, frame.f_lineno, module
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     warnings.warn_explicit(message, RuntimeWarning, *place, registry)
 

@@ -43,8 +43,13 @@ class _Recurrent(Layer):
             setattr(self, name + suffix, made)
         self._names = (*self.__dict__.get("_names", ()), [name + suffix for name in shapes])
 
-    def _check_input(self, input: Any, weight: Tensor, rank: int) -> bool:
-        """Refuse what is neither features of this rank nor ids; returns whether it has a batch dim."""
+    def _check_input(
+        self, input: Any, weight: Tensor, rank: int, state: Any = None, lengths: Any = ()
+    ) -> bool:
+        """Refuse what is neither features of this rank nor ids; returns whether it has a batch dim.
+
+        Where neither a state nor ``lengths`` say that there is a batch, one-hot integers are refused.
+        """
         ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
         rank -= ids
         if not ids and (not isinstance(input, Tensor) or input.dtype != weight.dtype):
@@ -57,6 +62,8 @@ class _Recurrent(Layer):
             raise kind(f"{self._name}: input is {described(input)}, expected {expected}")
         if ids:
             check.in_range(self._name, "input", input, self.input_size)
+            if ndim == rank and lengths is None and shape[-1] == self.input_size:
+                self._check_not_one_hot(input, state, weight)
         elif shape[-1] != self.input_size:
             check.features(self._name, input, "input_size", self.input_size)
         return ndim == rank
@@ -64,7 +71,7 @@ class _Recurrent(Layer):
     def _check_not_one_hot(self, input: Tensor, state: Any, weight: Tensor) -> None:
         """Refuse integers that may be features without a batch, unless the state has a batch."""
         first = state[0] if isinstance(state, tuple | list) and state else state
-        if input.shape[-1] == self.input_size and getattr(first, "ndim", 0) != self.rank:
+        if getattr(first, "ndim", 0) != self.rank:
             check.not_one_hot(self._name, input, weight.dtype)
 
     def _check_state(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> Sequence[Any]:
@@ -119,9 +126,7 @@ class _Cell(_Recurrent):
     def _enter(self, input: Tensor, state: Any) -> Any:
         """What a step takes: the input, the parts of the state, the weights."""
         weights = [getattr(self, name) for name in self._names[0]]
-        lead = input.shape[:1] if self._check_input(input, weights[0], 2) else ()
-        if lead and input.dtype.kind != "f":
-            self._check_not_one_hot(input, state, weights[0])
+        lead = input.shape[:1] if self._check_input(input, weights[0], 2, state, None) else ()
         return [input, *self._check_state(state, lead, weights[0]), *weights]
 
 
@@ -233,9 +238,7 @@ class RNNBase(_Recurrent):
         if isinstance(input, PackedSequence):
             return self._run_packed(input, state, lengths)
         weight = self.weight_ih_l0
-        batched = self._check_input(input, weight, self.rank)
-        if batched and lengths is None and input.dtype.kind != "f":
-            self._check_not_one_hot(input, state, weight)
+        batched = self._check_input(input, weight, self.rank, state, lengths)
         if not batched:
             input = input.unsqueeze(1)
         elif self.batch_first:

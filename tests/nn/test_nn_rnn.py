@@ -112,6 +112,8 @@ def weigh(results, seed):
 def slopes(results, leaves, seed, order=2):
     """First gradients; then these again, recorded, and the gradients of a sum of their squares."""
     total = weigh(results, seed)
+    if not total.requires_grad:  # the outputs of sequences that are all empty
+        return [None] * len(leaves) * (1 if order == 1 else 3)
     first = tg.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
     if order == 1:
         return first

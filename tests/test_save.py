@@ -496,3 +496,12 @@ def test_extra_comes_back_as_it_was(tmp_path):
     found = tg.load_checkpoint(tmp_path / "run").extra
     assert alike(found, extra)
     assert found[2.5][0] is found[0][True]["a"][0]
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "int64", "int32", "uint8", "bool"])
+def test_what_is_loaded_is_of_the_very_dtype(name, tmp_path):
+    dtype = getattr(tg, name)
+    saved = {"t": tg.ones(2, dtype=dtype), "a": np.ones(2, dtype)}
+    tg.save(saved, tmp_path / "x")
+    loaded = tg.load(tmp_path / "x")
+    assert loaded["t"].dtype is loaded["a"].dtype is dtype

@@ -633,6 +633,25 @@ def test_nothing_is_equal_to_none():
     assert x not in [None]
 
 
+NOT_COMPARED = ["a", b"a", {}, {1}, [1.0, 1.0], (1, 1), range(2), object(), np.float32]
+
+
+@pytest.mark.parametrize("other", NOT_COMPARED, ids=repr)
+def test_nothing_is_equal_to_what_is_no_number(other):
+    x = tg.ones(2)
+    assert ((x == other), (other == x)) == (False, False)
+    assert ((x != other), (other != x)) == (True, True)
+    assert other not in [x]
+    assert x not in [other]
+
+
+@pytest.mark.parametrize("other", [1, True, np.float32(1), np.ones(2), tg.ones(2)], ids=repr)
+def test_numbers_arrays_and_tensors_are_compared_element_by_element(other):
+    x = tg.tensor([1.0, 2.0])
+    assert (x == other).tolist() == (other == x).tolist() == [True, False]
+    assert (x != other).tolist() == (other != x).tolist() == [False, True]
+
+
 def test_hashing_is_by_identity():
     x, y = tg.ones(1), tg.ones(1)
     assert len({x, y, x}) == 2
@@ -1011,3 +1030,58 @@ def test_a_format_of_one_element_is_that_of_its_number():
     )
     with pytest.raises(ValueError, match="format code"):
         f"{loss:d}"
+
+
+# ---------------------------------------------------------------- dtypes are the very objects
+
+DTYPES = "float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool".split()
+DTYPES_MADE = {
+    "tensor": lambda d: tg.tensor([1, 0], dtype=d),
+    "tensor by a name": lambda d: tg.tensor([1, 0], dtype=str(d)),
+    "zeros": lambda d: tg.zeros(2, dtype=d),
+    "full": lambda d: tg.full((2,), 1, dtype=d),
+    "eye": lambda d: tg.eye(2, dtype=d),
+    "arange": lambda d: tg.arange(2, dtype=d),
+    "to": lambda d: tg.ones(2).to(d),
+    "new_zeros": lambda d: tg.ones(2, dtype=d).new_zeros(2),
+    "from_numpy": lambda d: tg.from_numpy(np.ones(2, d)),
+    "from_numpy in a given order": lambda d: tg.from_numpy(np.ones(2, d.newbyteorder("="))),
+    "as_tensor of the other order": lambda d: tg.as_tensor(np.ones(2, d.newbyteorder("S"))),
+    "tensor in the other order": lambda d: tg.tensor([1], dtype=d.newbyteorder("S")),
+    "from_dlpack": lambda d: tg.from_dlpack(np.ones(2, d)),
+    "cat": lambda d: tg.cat([tg.ones(1, dtype=d)] * 2),
+    "deepcopy": lambda d: copy.deepcopy(tg.ones(2, dtype=d)),
+}
+
+
+@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("way", DTYPES_MADE)
+def test_a_dtype_is_the_very_object(way, name):
+    dtype = getattr(tg, name)
+    assert DTYPES_MADE[way](dtype).dtype is dtype
+
+
+def test_a_conversion_gives_the_very_dtype():
+    x = tg.tensor([1], dtype="uint8")
+    assert x.long().dtype is tg.int64
+    assert x.int().dtype is tg.int32
+    assert x.float().dtype is tg.float32
+    assert x.double().dtype is tg.float64
+    assert x.bool().dtype is tg.bool
+    assert tg.rand(2).argmax().dtype is tg.int64
+    assert tg.get_default_dtype() is tg.float32
+
+
+def test_layers_and_their_gradients_are_of_the_very_dtype():
+    for dtype in (tg.float32, tg.float64):
+        lstm = tg.nn.LSTM(2, 2).to(dtype)
+        output, _ = lstm(tg.zeros(3, 2, dtype=dtype))
+        output.sum().backward()
+        tensors = [output, *lstm.parameters(), *(p.grad for p in lstm.parameters())]
+        assert all(t.dtype is dtype for t in tensors)
+
+
+def test_an_array_of_an_equal_dtype_is_shared():
+    array = np.ones(2, np.dtype("int64").newbyteorder("="))
+    tg.from_numpy(array)[0] = 7
+    assert array.tolist() == [7, 1]

@@ -15,7 +15,7 @@ _default_dtype = np.dtype("float32")
 
 
 def as_dtype(dtype: Any, name: str) -> Any:
-    """A NumPy dtype that tensors can have."""
+    """A NumPy dtype that tensors can have; the very object that NumPy's name of it gives."""
     try:
         found = np.dtype(dtype)
     except (TypeError, ValueError):
@@ -24,7 +24,7 @@ def as_dtype(dtype: Any, name: str) -> Any:
         known = "float32, float64, an integer type or bool"
         known += ", or a device such as 'cpu'" if name == "to" else ""
         raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}")
-    return found.newbyteorder("=")
+    return np.dtype(found.str[1:])  # without a byte order: newbyteorder makes a new object
 
 
 TYPES = {
@@ -130,7 +130,9 @@ def host_array(data: Any, dtype: Any, name: str) -> np.ndarray:
         dtype = _default_dtype if weak else array.dtype
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
-    made = np.asarray(array, dtype=as_dtype(dtype, name)).view(np.ndarray)
+    kept = as_dtype(dtype, name)
+    made = np.asarray(array, dtype=kept).view(np.ndarray)
+    made = made if made.dtype is kept else made.view(kept)  # equal, but another object
     if made.dtype.kind in "iu" and array.dtype.kind in "iu" and (wrong := made != array).any():
         got = f"the data has {array[wrong][0]}"
         raise OptionError(f"{name}: {got}, which {made.dtype} cannot hold")

@@ -1615,6 +1615,10 @@ x.chunk(0)
     OptionError: chunk: chunks is 0
 x.unbind(3)
     DimError: unbind: dim 3 of a tensor of shape (4, 2, 3)
+x.flip()
+    DTypeError: flip: got no dims, expected them as in flip(0) or flip((0, 1))
+tg.flip(x)
+    DTypeError: flip: got no dims, expected them as in flip(0) or flip((0, 1))
 x.flip(3)
     DimError: flip: dim 3
 x.flip(0, 0)

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
-from numbers import Real
+from numbers import Number, Real
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -66,6 +66,13 @@ def _check_is_dim(name: str, dim: Any) -> None:
 
 def _several(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _compares(value: Any) -> bool:
+    """Whether == compares elements with it; what else there is, such as a str, is just not equal."""
+    if isinstance(value, Value | Number):
+        return True
+    return type(value) in backends or hasattr(type(value), "__array__")
 
 
 def _operand(value: Any) -> Any:
@@ -292,8 +299,8 @@ class Methods(Value):
     def __pow__(self, other: Any) -> Any: return self.pow(other)
     __lt__, __le__, __gt__, __ge__, __neg__, __abs__ = lt, le, gt, ge, neg, abs
     __hash__ = object.__hash__
-    def __eq__(self, x: Operand) -> Any: return NotImplemented if x is None else self.eq(x)
-    def __ne__(self, x: Operand) -> Any: return NotImplemented if x is None else self.ne(x)
+    def __eq__(self, x: Operand) -> Any: return self.eq(x) if _compares(x) else NotImplemented
+    def __ne__(self, x: Operand) -> Any: return self.ne(x) if _compares(x) else NotImplemented
     def __radd__(self, other: Operand) -> Self: return ops.add(other, self)
     def __rsub__(self, other: Operand) -> Self: return ops.subtract(other, self)
     def __rmul__(self, other: Operand) -> Self: return ops.multiply(other, self)
@@ -602,6 +609,8 @@ class Methods(Value):
 
     def flip(self, *axes: Any, dims: Any = None) -> Self:
         """In reverse order along dims."""
+        if not axes and dims is None:
+            raise errors.DTypeError("flip: got no dims, expected them as in flip(0) or flip((0, 1))")
         return ops.flip(self, axes) if (axes := sizes_of("flip", axes, dims)) else self.clone()
 
     def tril(self, diagonal: Int = 0) -> Self:

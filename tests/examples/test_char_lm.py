@@ -859,7 +859,9 @@ def test_a_text_that_is_too_short_names_the_options(tmp_path):
     text = tmp_path / "short.txt"
     text.write_text("a short text. " * 600)
     options = char_lm.parse(["--text", str(text)])
-    with pytest.raises(tg.Error, match=r"7,560 to train on and 840 .* --batch 32 --seq 50 needs 1,601"):
+    with pytest.raises(
+        tg.Error, match=r"7,560 to train on and 840 .* --batch 32 --seq 50 needs 1,601"
+    ):
         char_lm.read_streams(options)
     options.batch, options.seq = 8, 32
     assert len(char_lm.read_streams(options)) == 2

@@ -390,7 +390,8 @@ TABLE = {
         ("axis=axis, dtype=products.dtype", "axis=axis", "a product of bytes in 64 bits")],
     ("left_out.py", "test_left_out.py"): [
         ("_ours or _row.instead", "_row.instead or _ours[:0]", "nothing said of an alias"),
-        ("LEFT_OUT.get(owner, {}).get(name), names)", "None, names)", "the table not read")],
+        ("LEFT_OUT.get(owner, {}).get(name), names,", "None, names,", "the table not read"),
+        ("name in _public(module)", "False", "the other modules not looked through")],
     ("tensor.py", "engine/test_in_place.py"): [
         ("return wrap(self.array, None, self.version)", "return wrap(self.array)",
          "a detached alias counts its changes for itself"),

@@ -83,6 +83,46 @@ def test_a_wrong_name_is_told_the_names_like_it(call, close):
         call()
 
 
+ELSEWHERE = [
+    ("tg", "cross_entropy", "tg.nn.functional.cross_entropy"),
+    ("tg", "one_hot", "tg.nn.functional.one_hot"),
+    ("tg", "Linear", "tg.nn.Linear"),
+    ("tg", "Adam", "tg.optim.Adam"),
+    ("tg", "DataLoader", "tg.utils.data.DataLoader"),
+    ("tg", "Vocabulary", "tg.data.Vocabulary"),
+    ("tg.nn", "Adam", "tg.optim.Adam"),
+    ("tg.nn", "pad_sequence", "tg.nn.utils.rnn.pad_sequence"),
+    ("tg.nn", "xavier_uniform_", "tg.nn.init.xavier_uniform_"),
+    ("tg.nn", "cat", "tg.cat"),
+    ("tg.nn.functional", "LSTM", "tg.nn.LSTM"),
+    ("tg.optim", "StepLR", "tg.optim.lr_scheduler.StepLR"),
+    ("tg.Tensor", "stack", "tg.stack"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "home"), ELSEWHERE)
+def test_a_name_asked_of_the_wrong_owner_is_told_where_it_is(owner, name, home):
+    with pytest.raises(AttributeError) as caught:
+        getattr(found(owner), name)
+    assert str(caught.value) == f"{owner}.{name} is not here; it is {home}"
+    assert callable(reduce(getattr, home.split(".")[1:], tg))
+
+
+ROWS_APART = [
+    ("tg", "finfo", "np.finfo(x.dtype)"),
+    ("tg", "iinfo", "np.iinfo(x.dtype)"),
+    ("tg", "Size", "a tuple: a shape is one"),
+    ("tg", "dtype", "np.dtype: tg.float32 and its kin are NumPy's"),
+    ("tg.Tensor", "half", ".float()"),
+    ("tg.nn.Module", "half", ".float()"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "instead"), ROWS_APART)
+def test_a_name_has_a_way_out_of_its_own(owner, name, instead):
+    assert left_out.LEFT_OUT[owner][name] == instead
+
+
 def test_a_name_like_no_other():
     with pytest.raises(AttributeError, match=r"^tg.qqqqqq is not here; see docs/differences.md$"):
         _ = tg.qqqqqq

@@ -58,27 +58,35 @@ class AttributeMissing(Error, AttributeError):
 
 
 class LeftOut(Error, AttributeError):
-    """A name that is not here: the message says what to write instead, or names close to it.
+    """A name that is not here: the message says what to write instead, or where it is, or what is close.
 
     The message is made when it is read, as hasattr() throws most of these errors away.
     """
 
     def __init__(
-        self, owner: str, name: str, instead: str | None, names: Callable[[], Iterable[str]]
+        self,
+        owner: str,
+        name: str,
+        instead: str | None,
+        names: Callable[[], Iterable[str]],
+        homes: Callable[[], list[str]],
     ) -> None:
         super().__init__(f"{owner} has no {name!r}", name=name)
         self.owner, self.asked = owner, name
-        self.instead, self.names = instead, names
+        self.instead, self.names, self.homes = instead, names, homes
 
     def __str__(self) -> str:
+        lacking = f"{self.owner}.{self.asked} is not here"
         if self.instead is not None:
-            return f"{self.owner}.{self.asked} is not here; instead: {self.instead}"
+            return f"{lacking}; instead: {self.instead}"
+        if homes := self.homes():
+            return f"{lacking}; it is {' or '.join(homes)}"
         from difflib import get_close_matches  # not for those whose names are right
 
         public = [name for name in self.names() if not name.startswith("_")]
         close = ", ".join(get_close_matches(self.asked, public, 3))
         similar = f"; names like it: {close}" if close else ""
-        return f"{self.owner}.{self.asked} is not here{similar}; see docs/differences.md"
+        return f"{lacking}{similar}; see docs/differences.md"
 
     def __reduce__(self) -> Any:
         return AttributeError, (str(self),)

@@ -4,6 +4,7 @@ The modules and Tensor raise from this table when somebody asks for a name that 
 the section "Not here" of docs/differences.md is this table as a page.
 """
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -84,8 +85,11 @@ ROWS = (
     Row("tg", "set_num_threads get_num_threads", "OMP_NUM_THREADS in the environment"),
     Row("tg", "set_printoptions", "np.set_printoptions"),
     Row("tg", "set_float32_matmul_precision", "nothing; products are of full precision"),
-    Row("tg", "Size dtype layout strided memory_format contiguous_format",
-        "tuple, np.dtype; memory is laid out by the engine"),
+    Row("tg", "finfo=np.finfo(x.dtype) iinfo=np.iinfo(x.dtype)"),
+    Row("tg", "Size", "a tuple: a shape is one"),
+    Row("tg", "dtype", "np.dtype: tg.float32 and its kin are NumPy's"),
+    Row("tg", "layout strided memory_format contiguous_format",
+        "nothing; memory is laid out by the engine"),
     Row("tg", "hub multiprocessing profiler package", "Python's own modules, such as cProfile"),
     Row("tg", "onnx", "nothing yet; weights are safetensors files"),
     # ------------------------------------------------------------ tg.Tensor
@@ -96,7 +100,8 @@ ROWS = (
         H=T mH=mT adjoint=mT diagonal=diag register_post_accumulate_grad_hook=register_hook
         is_floating_point=t.dtype.kind=='f'
         element_size=t.dtype.itemsize itemsize=t.dtype.itemsize"""),
-    Row("tg.Tensor", "half=float bfloat16=float short=to(tg.int16) char=to(tg.int8) byte=to(tg.uint8)"),
+    Row("tg.Tensor", "half bfloat16", ".float()"),
+    Row("tg.Tensor", "short=to(tg.int16) char=to(tg.int8) byte=to(tg.uint8)"),
     Row("tg.Tensor", "cfloat cdouble", "two real tensors"),
     Row("tg.Tensor", "to_sparse to_dense coalesce is_sparse", "nothing; all tensors are dense"),
     Row("tg.Tensor", "real imag conj is_complex", "nothing; all tensors are real"),
@@ -152,7 +157,7 @@ ROWS = (
     Row("tg.nn", "LazyLinear UninitializedParameter", "the layer with its sizes"),
     Row("tg.nn", "RNNBase RNNCellBase", "nn.RNN, nn.LSTM, nn.GRU, and cells"),
     Row("tg.nn", "quantized qat", "nothing; weights are float32 or float64"),
-    Row("tg.nn.Module", "half=float bfloat16=float"),
+    Row("tg.nn.Module", "half bfloat16", ".float()"),
     Row("tg.nn.Module", "type", "module.to(dtype)"),
     Row("tg.nn.Module", "compile", "the module itself; a compiler is planned"),
     Row("tg.nn.Module", """register_full_backward_hook register_full_backward_pre_hook
@@ -264,7 +269,27 @@ def error(owner: str, name: str, names: Callable[[], Iterable[str]]) -> Attribut
     """The error for a name that an owner lacks; ``names`` gives those that it has."""
     if name.startswith("__"):  # Python and other libraries ask for protocols
         return AttributeError(f"{owner} has no attribute {name!r}")
-    return LeftOut(owner, name, LEFT_OUT.get(owner, {}).get(name), names)
+    return LeftOut(owner, name, LEFT_OUT.get(owner, {}).get(name), names, lambda: homes_of(name))
+
+
+def homes_of(name: str) -> list[str]:
+    """Where public modules have a name, as in ``tg.nn.functional.one_hot``."""
+    homes = []
+    for owner in [*LEFT_OUT, "tg.data"]:
+        module = sys.modules.get(owner.replace("tg", __package__, 1))
+        if module is not None and name in _public(module):
+            homes.append(f"{owner}.{name}")
+    return homes
+
+
+def _public(module: Any) -> Iterable[str]:
+    """The names that a module has for its users."""
+    names: Iterable[str] | None = vars(module).get("__all__")
+    if names is None:
+        own = vars(module).items()
+        here = [k for k, v in own if getattr(v, "__module__", "") == module.__name__]
+        names = [name for name in here if not name.startswith("_")]
+    return names
 
 
 def getter(owner: str, namespace: dict[str, Any]) -> Callable[[str], Any]:

@@ -197,7 +197,7 @@ TABLE = {
          "initial weights by the wrong size", "nn/test_nn_rnn.py -k initial"),
         ("for names in self._names:\n            self._draw", "for names in [self.__dict__]:\n            self._draw",
          "parameters of the user's drawn anew", "nn/test_nn_rnn.py -k user_adds"),
-        ("if batched and lengths is None and input.dtype", "if False and input.dtype",
+        ("if ndim == rank and lengths is None and shape", "if False and shape",
          "one-hot integers read as ids", "nn/test_nn_rnn.py -k one_hot"),
         ("repacked(packed, output, self.batch_first)", "repacked(packed, output, False)",
          "packed again in another layout", "nn/test_packing.py")],

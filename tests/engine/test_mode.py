@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import inspect
+import sys
 import threading
 
 import pytest
@@ -449,6 +450,22 @@ def test_two_generators_leave_their_blocks_in_another_order(outside):
     assert records() is (not outside)
 
 
+def test_an_object_entered_twice_ends_innermost_first_after_another_block_has_ended():
+    outer, inner = tg.no_grad(), tg.enable_grad()
+
+    def enter_and_leave():
+        outer.__enter__()
+        inner.__enter__()  # it was off before
+        inner.__enter__()  # it was on before
+        outer.__exit__(None, None, None)
+        inner.__exit__(None, None, None)
+        assert records()
+        inner.__exit__(None, None, None)
+        assert not records()
+
+    contextvars.copy_context().run(enter_and_leave)
+
+
 def test_a_block_that_ends_in_another_thread_changes_nothing_there():
     def block():
         with tg.no_grad():
@@ -579,6 +596,48 @@ def test_backward_puts_the_switch_back_after_an_error():
         with pytest.raises(ZeroDivisionError):
             x.sum().backward(create_graph=create)
         assert records()
+
+
+def walked_with_an_interrupt(walk, at):
+    """Walk; raise KeyboardInterrupt where Python runs handlers: a call begins, one in C has ended."""
+    left = at
+
+    def profile(frame, event, arg):
+        nonlocal left
+        if event in ("call", "c_return"):
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+
+    x = tg.tensor([2.0, 3.0], requires_grad=True)
+    y = (x * x).sum()
+    sys.setprofile(profile)
+    try:
+        walk(x, y)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return left <= 0
+
+
+@pytest.mark.parametrize(
+    "walk",
+    [
+        pytest.param(lambda x, y: y.backward(), id="backward"),
+        pytest.param(lambda x, y: y.backward(inputs=[x]), id="inputs"),
+        pytest.param(lambda x, y: tg.autograd.grad(y, x), id="grad"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a generator's end
+def test_ctrl_c_in_a_walk_leaves_the_mode(walk):
+    places = 0
+    while walked_with_an_interrupt(walk, places + 1):
+        left_on = tg.is_grad_enabled()
+        tg.set_grad_enabled(True)
+        assert left_on, f"recording is off after an interrupt at place {places}"
+        places += 1
+    assert places > 20
 
 
 def test_hooks_record_under_create_graph_alone():

@@ -14,7 +14,7 @@ import numpy as np
 from ..backend import backend_of, following
 from ..backend.standard import Part
 from ..errors import GraphError, ShapeError, described
-from .mode import enable_grad, no_grad
+from .mode import recording, switch
 from .node import RETAIN, Node, Value, check_fits, last_change, reshaped, wrap
 from .op import table
 from .warned import telling, was_warning
@@ -275,21 +275,22 @@ def gradients(
     """
     useful = _useful(outputs, inputs, since)
     found: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
-    with (
-        (enable_grad if create else no_grad)(),
-        following() as devices,
-        gathering(create, devices) as pending,
-    ):
-        leaves = walk_back(pending, outputs, cotangents, useful, found, keep, since)
-        for key, entry in leaves.items():
-            if key in useful:
-                found[key] = entry[1:] if since else _finish_leaf(entry, create)
-        grads = []
-        for key in [id(x.node or x) for x in inputs]:
-            g, owned = found.get(key) or (None, True)
-            grads.append(g if owned else _copy(g, create))
-            found[key] = (g, g is None)  # the next one gets a copy
-    return grads
+    before = recording()
+    try:  # no_grad() is Python: Ctrl-C in its __exit__ would leave the mode switched
+        switch(bool(create))
+        with following() as devices, gathering(create, devices) as pending:
+            leaves = walk_back(pending, outputs, cotangents, useful, found, keep, since)
+            for key, entry in leaves.items():
+                if key in useful:
+                    found[key] = entry[1:] if since else _finish_leaf(entry, create)
+            grads = []
+            for key in [id(x.node or x) for x in inputs]:
+                g, owned = found.get(key) or (None, True)
+                grads.append(g if owned else _copy(g, create))
+                found[key] = (g, g is None)  # the next one gets a copy
+        return grads
+    finally:
+        switch(before)
 
 
 def _finish_leaf(entry: list[Any], create: bool) -> tuple[Any, bool]:
@@ -310,29 +311,41 @@ def backward(
 
     With ``inputs`` to theirs alone, be they leaves or not.
     """
-    with (enable_grad if create else no_grad)(), following() as devices:
-        if inputs is None:
-            with gathering(create, devices) as pending:
-                leaves = walk_back(pending, outputs, cotangents, None, {}, keep)
-                # All hooks run before the first gradient is stored: they may raise.
-                finished = [(entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()]
-                _check_held([(leaf, g) for leaf, g, _ in finished], create)
-        else:
-            _check_held([(x, x.array) for x in inputs], create)
-            found = gradients(outputs, cotangents, inputs, keep, create)
-            pairs = zip(inputs, found, strict=True)
-            finished = [(x, g, True) for x, g in pairs if g is not None and not _retains(x)]
-        for leaf, g, owned in finished:
-            if leaf._grad is None:
-                g = g if owned else _copy(g, create)
-                leaf._grad = g if create else wrap(g)
-            elif create:
-                leaf._grad = leaf._grad + g
+    before = recording()
+    try:  # as in `gradients`
+        switch(bool(create))
+        with following() as devices:
+            if inputs is None:
+                with gathering(create, devices) as pending:
+                    leaves = walk_back(pending, outputs, cotangents, None, {}, keep)
+                    # All hooks run before the first gradient is stored: they may raise.
+                    finished = [
+                        (entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()
+                    ]
+                    _check_held([(leaf, g) for leaf, g, _ in finished], create)
             else:
-                if devices is not None:
-                    devices.visit(g)
-                leaf._grad.array += g
-                leaf._grad.version[0] += 1
+                _check_held([(x, x.array) for x in inputs], create)
+                found = gradients(outputs, cotangents, inputs, keep, create)
+                pairs = zip(inputs, found, strict=True)
+                finished = [(x, g, True) for x, g in pairs if g is not None and not _retains(x)]
+            _store(finished, create, devices)
+    finally:
+        switch(before)
+
+
+def _store(finished: Iterable[tuple[Any, Any, bool]], create: bool, devices: Any) -> None:
+    """Add gradients, of which each is owned or not, to ``grad`` of their tensors."""
+    for leaf, g, owned in finished:
+        if leaf._grad is None:
+            g = g if owned else _copy(g, create)
+            leaf._grad = g if create else wrap(g)
+        elif create:
+            leaf._grad = leaf._grad + g
+        else:
+            if devices is not None:
+                devices.visit(g)
+            leaf._grad.array += g
+            leaf._grad.version[0] += 1
 
 
 def _check_held(pairs: Iterable[tuple[Any, Any]], create: bool) -> None:

@@ -429,6 +429,25 @@ def test_two_parameters_in_one_memory_are_an_error(how, together):
     assert len(optimizer.param_groups) == 1
 
 
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+def test_parameters_that_come_to_share_memory_are_an_error_in_the_next_step(kind):
+    one, two = nn.Parameter(np.zeros(3)), nn.Parameter(np.zeros(3))
+    optimizer = kind([one, two], lr=1.0)
+    for step in range(2):
+        for param in (one, two):
+            param.grad = tg.ones_like(param)
+        if step:
+            two.data = one.data
+            with pytest.raises(OptionError, match="parameter 0 .* parameter 1 .* share memory"):
+                optimizer.step()
+        else:
+            optimizer.step()
+    np.testing.assert_allclose(one.numpy(), -1.0, rtol=1e-6)
+    two.data = one.data.clone()
+    optimizer.step()
+    np.testing.assert_allclose([one.numpy(), two.numpy()], -2.0, rtol=1e-6)
+
+
 @pytest.mark.parametrize("how", APART)
 def test_parameters_apart_in_one_memory_are_trained(how):
     params = APART[how](np.zeros((4, 6)))

@@ -113,6 +113,7 @@ class Optimizer:
         self._state: dict[Tensor, Any] = {}  # each one's bundle, its span there, and its kind
         self.has_stepped = False  # or was loaded; a scheduler that steps before it warns
         self._checked: tuple[Any, list[_Plan]] = ([], [])  # values of options, what comes of them
+        self._places: list[int] = []  # where the parameters' arrays were when last checked
         groups = self._listed(params)
         if not groups:
             empty = "params is empty, nothing to train; a generator serves only once"
@@ -236,6 +237,11 @@ class Optimizer:
         values = [[group[key] for key in self._rules] for group in self.param_groups]
         if values != self._checked[0]:  # checks take as long as a small update
             self._checked = values, [self._plan(group) for group in self.param_groups]
+        params = self._params()
+        places = [id(param.array) for param in params]
+        if places != self._places:  # an assignment to .data, say
+            self._check_apart(params)
+            self._places = places
         changes: Changes = []
         cells: list[list[int]] = []  # the counts of changes in place
         moved: dict[Tensor, Any] = {}

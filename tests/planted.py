@@ -77,6 +77,7 @@ TABLE = {
          "engine/test_backward.py -k retain"),
         ("target.version[1] += 1", "pass", "views stay valid after a recorded change")],
     ("engine/mode.py", "engine/test_mode.py"): [
+        ("in reversed(inner):", "in inner:", "blocks that end out of order are turned round"),
         ("        _leave(self)", "        error[0] or _leave(self)",
          "no_grad not restored after an exception"),
         ("entered[0] is not block", "False", "blocks left in another order"),
@@ -257,6 +258,7 @@ TABLE = {
         ("np.argsort(-given, kind=\"stable\")", "np.argsort(given, kind=\"stable\")",
          "the shortest first", "nn/test_packing.py")],
     ("optim/optimizer.py", "optim/test_optimizers.py"): [
+        ("if places != self._places:", "if False:", "memory shared after the optimizer was made"),
         ("cell[0] += 1", "pass", "a step does not count as a change"),
         ("else xp.array(held[0])", "else held[0]", "moments change though the step fails"),
         ("if end > start]", "if end > stop]", "a parameter inside another is not seen")],

@@ -334,3 +334,21 @@ def test_what_the_namespace_copies_keeps_the_history(function):
     (made.sum() * x.sum()).backward()
     times = made.numel() // 2
     assert x.grad.tolist() == [6 * times, 6 * times]
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        pytest.param(lambda value: tg.full((2,), value), id="full"),
+        pytest.param(lambda value: tg.full_like(tg.ones(2), value), id="full_like"),
+        pytest.param(lambda value: tg.ones(2).new_full((2,), value), id="new_full"),
+        pytest.param(lambda value: tg.array_api.full((2,), value), id="array API"),
+    ],
+)
+def test_a_value_to_fill_with_that_requires_grad(fill):
+    value = tg.tensor(3.0, requires_grad=True)
+    with pytest.raises(tg.errors.ExportError, match="full.*requires grad"):
+        fill(value)
+    assert fill(value.detach()).tolist() == [3.0, 3.0]
+    with tg.no_grad():
+        assert fill(value).tolist() == [3.0, 3.0]

@@ -146,6 +146,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 def full(size: Any, fill_value: Any, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """One value everywhere."""
+    check_export("full", fill_value)
     value = host_array(fill_value, dtype, "full")
     if value.ndim:
         raise errors.ShapeError(f"full: fill_value has the shape {value.shape}, expected a number")

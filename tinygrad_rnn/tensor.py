@@ -405,6 +405,7 @@ class Tensor(Selection):
     def new_full(self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> Self:
         """One value in a shape, in this tensor's dtype and place."""
         kind = as_dtype(dtype or self.dtype, "new_full")
+        check_export("new_full", fill_value)
         value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
         check_type("new_full", Real, "a number", fill_value=value)
         made = self._from_host(np.full(sizes_of("new_full", (size,)), value, kind))

@@ -130,53 +130,60 @@ def warm(run):
 
 
 STEPS = [
-    (optim.Adam, 1, {"amsgrad": True, "weight_decay": 0.1}),
-    (optim.SGD, 4, {"momentum": 0.9, "maximize": True}),
-    (optim.RMSprop, 4, {"momentum": 0.9, "centered": True}),
-    (optim.Adagrad, 4, {}),
+    (optim.Adam, {"amsgrad": True, "weight_decay": 0.1}),
+    (optim.SGD, {"momentum": 0.9, "maximize": True}),
+    (optim.RMSprop, {"momentum": 0.9, "centered": True}),
+    (optim.Adagrad, {}),
 ]
 
 
-@pytest.mark.parametrize(("kind", "stride", "options"), STEPS)
+def strides(some):
+    """Every so many places by default, and each of them in the longer run."""
+    return pytest.mark.parametrize("stride", [some, pytest.param(1, marks=pytest.mark.slow)])
+
+
+@strides(7)
+@pytest.mark.parametrize(("kind", "options"), STEPS)
 def test_a_step_is_whole_or_not_at_all(kind, stride, options):
     """The second one and the first one, which makes what the optimizer remembers."""
     first = Run(kind, **options)
     first.backward()
     for make in (lambda: copy.deepcopy(first), warm(Run(kind, **options))):
         found = outcomes(make, lambda run: run.optimizer.step(), [Run.trained], stride=stride)
-        assert found["trained", "before"] > 50
+        assert found["trained", "before"] * stride > 200
         assert found["trained", "after"] or stride > 1
 
 
-@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
+@strides(23)
 def test_a_step_is_whole_at_every_instruction(stride):
     make = warm(Run(optim.SGD, momentum=0.9))
     step = lambda run: run.optimizer.step()
     found = outcomes(make, step, [Run.trained], opcodes=True, stride=stride)
     assert found["places"] * stride > 2000
-    assert found["trained", "after"]
+    assert found["trained", "after"] or stride > 1
 
 
 def test_a_step_elsewhere_than_in_numpy_is_whole(device):
     make = warm(Run(optim.SGD, device, momentum=0.9))
-    found = outcomes(make, lambda run: run.optimizer.step(), [Run.trained], stride=3)
+    found = outcomes(make, lambda run: run.optimizer.step(), [Run.trained], stride=7)
     assert found["trained", "before"]
 
 
-@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)])
+@strides(29)
 def test_a_training_step(stride):
     """Forward, backward, clipping, step and schedule: the gradients alone may be in between."""
     make = warm(Run(weight_decay=0.1))
     found = outcomes(make, Run.step, [Run.trained, Run.scheduled], stride=stride)
     assert found["places"] * stride > 1000
     assert found["trained", "after"]
-    assert found["trained", "before"] > 100
+    assert found["trained", "before"] * stride > 1000
 
 
-def test_gradients_are_clipped_all_or_none():
+@strides(5)
+def test_gradients_are_clipped_all_or_none(stride):
     make = warm(Run())
     for change in (Run.clip, lambda run: nn.utils.clip_grad_value_(run.params, 1e-3)):
-        found = outcomes(make, change, [Run.gradients])
+        found = outcomes(make, change, [Run.gradients], stride=stride)
         assert found["gradients", "before"]
 
 
@@ -201,11 +208,12 @@ def loading():
     return lambda: copy.deepcopy(run), states
 
 
+@strides(13)
 @pytest.mark.parametrize("part", ["rnn", "optimizer", "scheduler"])
-def test_a_state_is_loaded_whole_or_not_at_all(part):
+def test_a_state_is_loaded_whole_or_not_at_all(part, stride):
     make, states = loading()
     change = lambda run: getattr(run, part).load_state_dict(states[part])
-    found = outcomes(make, change, [Run.trained, Run.scheduled], stride=3)
+    found = outcomes(make, change, [Run.trained, Run.scheduled], stride=stride)
     assert found["scheduled" if part == "scheduler" else "trained", "before"]
 
 
@@ -237,7 +245,7 @@ def test_training_goes_on_after_an_interrupt():
     make = warm(Run())
     once = make()
     once.step()
-    for place in range(0, 4000, 40):
+    for place in range(0, 4000, 100):
         run = make()
         before = run.trained(), run.scheduled()
         if not copy_context().run(interrupted, run.step, place):

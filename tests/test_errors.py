@@ -525,7 +525,9 @@ F.binary_cross_entropy(tg.full((2,), NAN), tg.ones(2))
 F.binary_cross_entropy(tg.ones(2), -tg.ones(2))
     OptionError: binary_cross_entropy: target has -1.0 at (0,)
 F.binary_cross_entropy(tg.ones(2), tg.ones(2), tg.ones(3, 2))
-    ShapeError: binary_cross_entropy: loss has shape (3, 2), expected (2,), after weight
+    ShapeError: binary_cross_entropy: weight has shape (3, 2), which does not broadcast to (2,)
+F.binary_cross_entropy(tg.ones(2), tg.ones(2), tg.ones(2, dtype=f64))
+    DTypeError: binary_cross_entropy: weight is float64 of shape (2,), expected float32; use weight.float()
 F.binary_cross_entropy(tg.ones(2), tg.ones(2), reduction="batchmean")
     OptionError: binary_cross_entropy: reduction is 'batchmean'
 F.binary_cross_entropy(tg.zeros(0), tg.zeros(0))
@@ -601,9 +603,9 @@ F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2, 1))
 F.binary_cross_entropy_with_logits(tg.zeros(2), two)
     DTypeError: binary_cross_entropy_with_logits: target is int64 ... expected float32
 F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), tg.ones(3, 2))
-    ShapeError: (3, 2), expected (2,), after weight and pos_weight
+    ShapeError: weight has shape (3, 2), which does not broadcast to (2,)
 F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=tg.ones(2, dtype=f64))
-    DTypeError: float64 of shape (2,), expected float32
+    DTypeError: pos_weight is float64 of shape (2,), expected float32; use pos_weight.float()
 F.binary_cross_entropy_with_logits(tg.zeros(2), tg.zeros(2), pos_weight=[1.0, 2.0])
     DTypeError: pos_weight is list
 F.binary_cross_entropy_with_logits(tg.zeros(0), tg.zeros(0))
@@ -914,7 +916,9 @@ nn.utils.rnn.pad_packed_sequence(packed, total_length=1)
 nn.utils.rnn.pad_packed_sequence(packed, padding_value="a")
     DTypeError: pad_packed_sequence: padding_value is 'a', expected a number
 nn.utils.rnn.pack_sequence([tg.zeros(2, 3), tg.zeros(3, 3)])
-    OptionError: lengths has 2 before 3; enforce_sorted=False
+    OptionError: pack_sequence: lengths has 2 before 3; enforce_sorted=False
+nn.utils.rnn.pack_sequence([])
+    OptionError: pack_sequence: got no tensors, expected at least one
 nn.utils.rnn.pack_sequence([tg.zeros(2, 3), tg.zeros(3, 4)])
     ShapeError: pad_sequence: got the shapes [(2, 3), (3, 4)]
 nn.utils.rnn.unpack_sequence([x])
@@ -1183,7 +1187,7 @@ tg.utils.data.Subset([1], 3)
 tg.utils.data.random_split([1, 2], [1, 2])
     OptionError: random_split: lengths are [1, 2], expected lengths that add up to 2
 tg.utils.data.default_collate([tg.ones(2), tg.ones(3)])
-    ShapeError: default_collate: a sample 1 has shape (3,), the first (2,) ... pad_sequence
+    ShapeError: default_collate: sample 1 has shape (3,), the first (2,) ... pad_sequence
 """
 
 CHECKPOINTS = """

@@ -128,7 +128,7 @@ def _ids_of(name: str, given: Any) -> np.ndarray:
 
 
 def _check_range(name: str, ids: np.ndarray, count: int, places: Any) -> None:
-    """Refuse ids that are not in [0, count); ``places`` are where they stand in the text."""
+    """Raise if ids are not in [0, count); ``places`` are their positions in the text."""
     if (wrong := (ids < 0) | (ids >= count)).any():
         at = places[wrong].min()
         found = f"the id {ids[places == at][0]} at {at}"

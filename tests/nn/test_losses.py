@@ -479,3 +479,10 @@ def test_smoothing_keeps_an_infinite_loss():
     with np.errstate(invalid="ignore"):
         loss = F.cross_entropy(scores, tg.tensor([0]), label_smoothing=0.5)
     assert loss.item() == math.inf
+
+
+def test_classes_as_floats_of_any_width_are_sent_to_long():
+    scores, classes = tg.zeros(4, 3), tg.tensor([0, 1, 2, 0])
+    for target in (classes.float(), classes.double()):
+        with pytest.raises(ValueError, match=r"classes are integers: use target.long\(\)"):
+            F.cross_entropy(scores, target)

@@ -320,6 +320,11 @@ WRONG = [
     (lambda: list(DataLoader(rows(3), sampler=[5])), IndexError, "TensorDataset: index 5 of 3"),
     (lambda: rows(3)[-4], IndexError, "TensorDataset: index -4 of 3 samples"),
     (lambda: Subset([1], [0])[1], IndexError, "Subset: index 1 of 1 samples"),
+    (
+        lambda: list(DataLoader(Subset(rows(3), [0]), sampler=[1])),
+        IndexError,
+        "Subset: index 1 of 1",
+    ),
     (lambda: Subset([1], 3), TypeError, "Subset: indices is int, expected a sequence of integers"),
     (lambda: TensorDataset(tg.ones(2), tg.ones(3)), ValueError, r"\[\(2,\), \(3,\)\]"),
     (lambda: TensorDataset(tg.tensor(1.0)), ValueError, r"\[\(\)\], expected at least one"),
@@ -332,12 +337,14 @@ WRONG = [
     (lambda: random_split([1, 2], 2), TypeError, "lengths is int, expected a list of numbers"),
     (lambda: default_collate([]), ValueError, "the batch is empty"),
     (lambda: default_collate(3), TypeError, "batch is int, expected a list of samples"),
-    (lambda: default_collate([None]), TypeError, "a sample is NoneType, .*collate_fn="),
+    (lambda: default_collate([None]), TypeError, "sample 0 is NoneType, .*collate_fn="),
     (lambda: default_collate([tg.ones(2), tg.ones(3)]), ValueError, "sample 1 has shape .*pad_seq"),
-    (lambda: default_collate([tg.ones(2), 3]), TypeError, "a sample 1 is int, the first float32"),
+    (lambda: default_collate([tg.ones(2), 3]), TypeError, ": sample 1 is int, the first float32"),
     (lambda: default_collate([{"a": 1}, {"b": 1}]), TypeError, r"sample 1 is \['b'\], expected"),
     (lambda: default_collate([(1, 2), (1,)]), ValueError, "sample 1 has 1 parts, expected 2"),
-    (lambda: default_collate([(1, {2}), (1, {3})]), TypeError, "part 1 of a sample is set"),
+    (lambda: default_collate([(1, {2}), (1, {3})]), TypeError, "part 1 of sample 0 is set"),
+    (lambda: default_collate([1, None]), TypeError, "collate: sample 1 is NoneType, the first int"),
+    (lambda: default_collate([(2.5, 0), ("a", 0)]), TypeError, "part 0 of sample 1 is str, the f"),
 ]
 
 

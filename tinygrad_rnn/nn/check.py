@@ -1,4 +1,4 @@
-"""What layers and losses refuse: ``check.ids(...)`` and the like, beyond the checks of `errors`."""
+"""The checks of layers and losses, ``check.ids(...)`` and the like, beyond those of `errors`."""
 
 import sys
 from functools import partial
@@ -19,7 +19,7 @@ _UINT64 = np.dtype("uint64")
 
 
 def not_in_place(name: str, inplace: Any) -> None:
-    """Refuse what only PyTorch can do: nothing comes of it but another memory."""
+    """Raise if ``inplace`` is set: every function here gives a new tensor."""
     if inplace is not False:
         got = f"{name}: inplace is {inplace!r}, expected False"
         raise OptionError(f"{got}; leave it out and take the result: x = layer(x)")
@@ -46,14 +46,14 @@ RULES: dict[str, Any] = {
 
 
 def options(name: str, **given: Any) -> None:
-    """Refuse options that are against their rule; those that have none pass."""
+    """Raise if an option breaks its rule; options without a rule pass."""
     for what, value in given.items():
         if what in RULES:
             RULES[what](name, **{what: value})
 
 
 def tensors(name: str, **given: Any) -> None:
-    """Refuse what is no Tensor; the usual slips are an array, and all that a recurrent layer gives."""
+    """Require Tensors. Common mistakes: an array, or a layer's (output, state) tuple."""
     for what, value in given.items():
         if not isinstance(value, Tensor):
             way = f"tg.as_tensor({what}) makes one"
@@ -65,7 +65,7 @@ def tensors(name: str, **given: Any) -> None:
 
 
 def floats(name: str, input: Any, weight: Tensor | None = None) -> None:
-    """Refuse what is no float tensor, of the weights' dtype if there are some."""
+    """Require a float tensor, of the weights' dtype if there are weights."""
     if not isinstance(input, Tensor):
         tensors(name, input=input)
     if weight is not None and not isinstance(weight, Tensor):
@@ -77,7 +77,7 @@ def floats(name: str, input: Any, weight: Tensor | None = None) -> None:
 
 
 def features(name: str, input: Tensor, what: str, size: int) -> None:
-    """Refuse another number of features than ``size``, which the layer calls ``what``."""
+    """Require ``size`` features, which the layer calls ``what``."""
     if input.shape[-1:] != (size,):
         got = f"{input.shape[-1] if input.ndim else 'no'} features in its last dimension"
         expected = f"{what}={size} (input shape {input.shape})"
@@ -85,21 +85,38 @@ def features(name: str, input: Tensor, what: str, size: int) -> None:
 
 
 def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) -> None:
-    """Refuse tensors of another shape or dtype, but not None; ``why`` ends the message."""
+    """Require None, or tensors of this shape and dtype; ``why`` ends the message."""
     for what, value in given.items():
         if value is None:
             continue
         if not isinstance(value, Tensor):  # before the call: this is done for every step
             tensors(name, **{what: value})
-        if value.dtype != dtype:
-            way = f"use {what}.double()" if dtype == np.float64 else f"use {what}.float()"
-            raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}; {way}")
+        _same_dtype(name, what, value, dtype)
         if value.shape != shape:
             raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
 
 
+def _same_dtype(name: str, what: str, value: Tensor, dtype: Any) -> None:
+    if value.dtype != dtype:
+        way = f"use {what}.double()" if dtype == np.float64 else f"use {what}.float()"
+        raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}; {way}")
+
+
+def broadcasting(name: str, input: Tensor, **given: Any) -> None:
+    """Raise if weights, except None, differ from the input in dtype or do not fit its shape."""
+    for what, value in given.items():
+        if value is None:
+            continue
+        tensors(name, **{what: value})
+        _same_dtype(name, what, value, input.dtype)
+        sizes = zip(reversed(value.shape), reversed(input.shape), strict=False)
+        if value.ndim > input.ndim or any(size not in (1, whole) for size, whole in sizes):
+            got = f"{what} has shape {value.shape}, which does not broadcast to {input.shape}"
+            raise ShapeError(f"{name}: {got}")
+
+
 def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -> None:
-    """Refuse what are no two float tensors of one shape, and a weight of another."""
+    """Require two float tensors, and a weight if there is one, of the same shape."""
     options(name, **given)
     floats(name, input)
     tensors(name, target=target)
@@ -108,7 +125,7 @@ def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -
 
 
 def probabilities(name: str, **given: Any) -> None:
-    """Refuse tensors of numbers that are not from 0 to 1, a NaN too."""
+    """Require numbers from 0 to 1; NaN raises too."""
     for what, value in given.items():
         outside = ~((value >= 0.0) & (value <= 1.0))
         if outside.any():
@@ -119,7 +136,7 @@ def probabilities(name: str, **given: Any) -> None:
 
 
 def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None) -> bool:
-    """Refuse what are no ids in [0, count): the message names the first and its place.
+    """Require ids in [0, count): the message names the first wrong one and its place.
 
     Returns whether all are in [0, count), so that none of those outside is ``ignore``.
     """
@@ -147,7 +164,7 @@ def in_range(name: str, what: str, given: Tensor, count: int, ignore: int | None
 
 
 def not_one_hot(name: str, input: Tensor, dtype: Any) -> None:
-    """Refuse ids in [0, V), (..., V), whose every row is one-hot: these may be features as well."""
+    """Raise if every row of ids (..., V) in [0, V) is one-hot: they may be features instead."""
     if input.numel() and (input.sum(-1) == 1).all():
         float_ = "double()" if dtype == np.float64 else "float()"
         got = f"input is {described(input)}, whose every row is one-hot"
@@ -157,7 +174,7 @@ def not_one_hot(name: str, input: Tensor, dtype: Any) -> None:
 
 
 def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:
-    """The lengths of a batch of sequences as int64; refuses others than B integers from 0 to T."""
+    """The lengths of a batch of sequences as int64; raises unless they are B integers from 0 to T."""
     try:
         found = np.asarray(given.tolist() if isinstance(given, Tensor) else given)
     except ValueError as error:
@@ -173,7 +190,7 @@ def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:
 
 
 def row(name: str, padding_idx: Any, count: int) -> int | None:
-    """The row that padding_idx names, counted from the front; refuses what is no row."""
+    """The row that padding_idx names, counted from the front; raises if there is no such row."""
     if padding_idx is None:
         return None
     integers(name, -count, padding_idx=padding_idx)

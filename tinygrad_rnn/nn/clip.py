@@ -19,7 +19,7 @@ from ..tensor import Tensor
 
 
 def listed(name: str, tensors: Any) -> list[Tensor]:
-    """The tensors as a list; refuses what is none, and an iterator that has nothing left."""
+    """The tensors as a list; raises for a non-Tensor, and for an exhausted iterator."""
     if not isinstance(tensors, list):  # in every step it is one
         check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)

@@ -238,11 +238,10 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check.pair(name, input, target, reduction=reduction)
     weights = {"weight": weight, "pos_weight": pos_weight}
-    check.tensors(name, **{what: given for what, given in weights.items() if given is not None})
+    check.broadcasting(name, input, **weights)
     true = target if pos_weight is None else target * pos_weight
     losses = true * ops.softplus(-input) + (1.0 - target) * ops.softplus(input)
     losses = losses if weight is None else losses * weight
-    check.like(name, ", after weight and pos_weight", input.shape, input.dtype, loss=losses)
     return _reduced(name, losses, reduction)
 
 
@@ -258,11 +257,9 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     check.pair(name, input, target, reduction=reduction)
     check.probabilities(name, input=input, target=target)
+    check.broadcasting(name, input, weight=weight)
     losses = ops.binary_cross_entropy(input, target)
-    if weight is not None:
-        check.tensors(name, weight=weight)
-        losses = losses * weight
-        check.like(name, ", after weight", input.shape, input.dtype, loss=losses)
+    losses = losses if weight is None else losses * weight
     return _reduced(name, losses, reduction)
 
 
@@ -297,7 +294,7 @@ def _shares(target: Tensor, weight: Opt, ignore: int, dtype: Any) -> tuple[Tenso
 
 def _dim_of_classes(name: str, input: Tensor, target: Tensor, weight: Opt, ignore: int,
                     reduction: str, probabilities: bool = False) -> int:  # fmt: skip
-    """Refuse scores, targets and weights that do not fit, and the mean over none that counts."""
+    """The dim of the classes; raises if scores, targets and weights do not fit, or none counts."""
     check.tensors(name, input=input, target=target)
     if not input.ndim or input.dtype.kind != "f":
         raise ShapeError(f"{name}: input is {described(input)}, expected float scores (N, V)")
@@ -306,6 +303,7 @@ def _dim_of_classes(name: str, input: Tensor, target: Tensor, weight: Opt, ignor
     check.like(name, ", of each class", (classes,), input.dtype, weight=weight)
     if probabilities and target.dtype.kind == "f":
         why = ", probabilities as the input; classes are integers: use target.long()"
+        check.like(name, why, input.shape, target.dtype, target=target)  # classes as float64
         check.like(name, why, input.shape, input.dtype, target=target)
         return dim
     if weight is not None and weight.requires_grad:

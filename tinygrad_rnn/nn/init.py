@@ -21,7 +21,7 @@ _GAINS |= {"selu": 0.75, "leaky_relu": math.nan}
 
 
 def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
-    """Refuse what cannot hold initial values, or is no number, before any number is drawn."""
+    """Require a tensor that can hold initial values, and numbers, before any number is drawn."""
     check_type(name, Real, "a number", **numbers)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
         got = described(tensor)

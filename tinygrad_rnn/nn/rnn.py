@@ -46,9 +46,9 @@ class _Recurrent(Layer):
     def _check_input(
         self, input: Any, weight: Tensor, rank: int, state: Any = None, lengths: Any = ()
     ) -> bool:
-        """Refuse what is neither features of this rank nor ids; returns whether it has a batch dim.
+        """Require features of this rank, or ids; returns whether there is a batch dim.
 
-        Where neither a state nor ``lengths`` say that there is a batch, one-hot integers are refused.
+        Where neither a state nor ``lengths`` say that there is a batch, one-hot integers raise.
         """
         ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
         rank -= ids
@@ -69,7 +69,7 @@ class _Recurrent(Layer):
         return ndim == rank
 
     def _check_not_one_hot(self, input: Tensor, state: Any, weight: Tensor) -> None:
-        """Refuse integers that may be features without a batch, unless the state has a batch."""
+        """Raise if integers may be features without a batch, unless the state has a batch."""
         first = state[0] if isinstance(state, tuple | list) and state else state
         if getattr(first, "ndim", 0) != self.rank:
             check.not_one_hot(self._name, input, weight.dtype)

@@ -165,7 +165,7 @@ def _sizes_of(lengths: list[float], total: int) -> list[int]:
 
 # ---------------------------------------------------------------- samples to a batch
 
-_WAY_OUT = "make the batch by a function of your own, collate_fn="
+_WAY_OUT = "pass a custom collate_fn="
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -189,61 +189,74 @@ def default_collate(batch: Sequence[Any]) -> Any:
     samples = list(batch)
     if not samples:
         raise OptionError("default_collate: the batch is empty, expected at least one sample")
-    return _collated(samples, "a sample")
+    return _collated(samples)
 
 
-def _collated(samples: Sequence[Any], what: str) -> Any:
+def _collated(samples: Sequence[Any], part: str = "") -> Any:
+    """The batch; ``part`` begins the name of a sample in messages, as in "part 0 of sample 1"."""
     first = samples[0]
     if isinstance(first, Tensor | np.ndarray | np.generic):
-        return _stacked(samples, what)
-    if isinstance(first, float):
-        return tensor(samples, dtype=np.float64)
-    if isinstance(first, int):
-        return tensor(samples)
+        return _stacked(samples, part)
+    if isinstance(first, int | float):
+        _check_numbers(samples, part)
+        return tensor(samples, dtype=np.float64 if isinstance(first, float) else None)
     if isinstance(first, str | bytes):
         return samples
     if isinstance(first, Mapping):
-        return _collated_dicts(samples, what)
+        return _collated_dicts(samples, part)
     if isinstance(first, Sequence):
-        return _collated_sequences(samples, what)
+        return _collated_sequences(samples, part)
+    got = f"{part}sample 0 is {described(first)}"
     known = "Tensors, arrays, numbers, strings, or dicts, tuples and lists of them"
-    raise DTypeError(f"default_collate: {what} is {described(first)}, expected {known}; {_WAY_OUT}")
+    raise DTypeError(f"default_collate: {got}, expected {known}; {_WAY_OUT}")
 
 
-def _stacked(samples: Sequence[Any], what: str) -> Tensor:
+def _check_numbers(samples: Sequence[Any], part: str) -> None:
+    for place, sample in enumerate(samples):
+        if not isinstance(sample, int | float | np.generic):
+            raise _other_kind(samples, place, part)
+
+
+def _other_kind(samples: Sequence[Any], place: int, part: str) -> DTypeError:
+    got = f"{part}sample {place} is {described(samples[place])}, the first {described(samples[0])}"
+    return DTypeError(f"default_collate: {got}; {_WAY_OUT}")
+
+
+def _stacked(samples: Sequence[Any], part: str) -> Tensor:
     for place, sample in enumerate(samples):
         if not isinstance(sample, Tensor | np.ndarray | np.generic):
-            got = f"{what} {place} is {described(sample)}, the first {described(samples[0])}"
-            raise DTypeError(f"default_collate: {got}; {_WAY_OUT}")
+            raise _other_kind(samples, place, part)
         if sample.shape != samples[0].shape:
-            got = f"{what} {place} has shape {sample.shape}, the first {samples[0].shape}"
+            got = f"{part}sample {place} has shape {sample.shape}, the first {samples[0].shape}"
             way = "to pad sequences, pass a collate_fn= that calls nn.utils.rnn.pad_sequence"
             raise ShapeError(f"default_collate: {got}; {way}")
     return stack([as_tensor(sample) for sample in samples])
 
 
-def _collated_dicts(samples: Sequence[Any], what: str) -> Any:
+def _collated_dicts(samples: Sequence[Any], part: str) -> Any:
     first = samples[0]
     for place, sample in enumerate(samples):
         if not isinstance(sample, Mapping) or sample.keys() != first.keys():
             got = list(sample) if isinstance(sample, Mapping) else described(sample)
             expected = f"a dict with the keys of the first, {list(first)}"
-            raise DTypeError(f"default_collate: {what} {place} is {got}, expected {expected}")
+            raise DTypeError(f"default_collate: {part}sample {place} is {got}, expected {expected}")
     parts = {
-        key: _collated([sample[key] for sample in samples], f"{key!r} of {what}") for key in first
+        key: _collated([sample[key] for sample in samples], f"{key!r} of {part}") for key in first
     }
     return type(first)(parts) if isinstance(first, dict) else parts
 
 
-def _collated_sequences(samples: Sequence[Any], what: str) -> Any:
+def _collated_sequences(samples: Sequence[Any], part: str) -> Any:
     first = samples[0]
     for place, sample in enumerate(samples):
         if not isinstance(sample, Sequence) or len(sample) != len(first):
             got = f"{len(sample)} parts" if isinstance(sample, Sequence) else described(sample)
             expected = f"{len(first)} parts as the first"
-            raise ShapeError(f"default_collate: {what} {place} has {got}, expected {expected}")
+            raise ShapeError(
+                f"default_collate: {part}sample {place} has {got}, expected {expected}"
+            )
     parts = [
-        _collated(column, f"part {place} of {what}")
+        _collated(column, f"part {place} of {part}")
         for place, column in enumerate(zip(*samples, strict=True))
     ]
     return type(first)(*parts) if hasattr(first, "_fields") else parts

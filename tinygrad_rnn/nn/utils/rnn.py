@@ -175,7 +175,13 @@ def pack_padded_sequence(
     >>> packed.data.tolist(), packed.batch_sizes.tolist()
     ([3, 1, 4, 2, 5], [2, 2, 1])
     """
-    name = "pack_padded_sequence"
+    return _pack("pack_padded_sequence", input, lengths, batch_first, enforce_sorted)
+
+
+def _pack(
+    name: str, input: Tensor, lengths: Any, batch_first: bool, enforce_sorted: bool
+) -> PackedSequence:
+    """A padded batch, packed; ``name`` is the function that was called."""
     check.options(name, enforce_sorted=enforce_sorted)
     given = _check_padded(name, batch_first, lengths, input=input)
     grows = np.flatnonzero(given[1:] > given[:-1])
@@ -188,7 +194,7 @@ def pack_padded_sequence(
     packed = PackedSequence(data, as_tensor(layout.sizes))
     if enforce_sorted and given.min(initial=1):
         return packed
-    # Of a sequence without an element the indices alone know.
+    # Only the indices count the sequences of length 0.
     indices = [as_tensor(index, device=input.device) for index in (layout.order, layout.ranks)]
     return packed._replace(sorted_indices=indices[0], unsorted_indices=indices[1])
 
@@ -273,8 +279,10 @@ def pack_sequence(sequences: Iterable[Tensor], enforce_sorted: bool = True) -> P
     ([(2, 5), (4, 5)], (1, 2, 5))
     """
     given = listed("pack_sequence", sequences)
-    padded = pad_sequence(given)
-    return pack_padded_sequence(padded, [len(x) for x in given], enforce_sorted=enforce_sorted)
+    if not given:
+        raise OptionError("pack_sequence: got no tensors, expected at least one")
+    lengths = [len(x) for x in given]
+    return _pack("pack_sequence", pad_sequence(given), lengths, False, enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:

@@ -533,6 +533,6 @@ def test_weights_alone(tmp_path):
     with pytest.raises(tg.CheckpointError, match=r"weight has shape \(4, 3\).*expected \(5, 3\)"):
         three.load_weights(tmp_path / "w")
     tg.save_checkpoint(tmp_path / "c", one)
-    with pytest.raises(tg.CheckpointError, match=r"load_weights: .*c is for tg.load_checkpoint"):
+    with pytest.raises(tg.CheckpointError, match=r"load_weights: .*c' is a checkpoint; tg.load_ch"):
         three.load_weights(tmp_path / "c")
     np.testing.assert_array_equal(three.weight.numpy(), before)

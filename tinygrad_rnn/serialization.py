@@ -168,17 +168,17 @@ def _check_start(start: bytes, size: int) -> None:
 def _zip_of(name: str) -> str:
     """What a zip archive is whose first part has this name, and what to do with it."""
     if name.endswith(".npy"):
-        way = "load it there: model.load_state_dict(dict(numpy.load(path)))"
+        way = "use model.load_state_dict(dict(numpy.load(path)))"
         return f"it is an archive of NumPy, as numpy.savez writes; {way}"
-    way = "load it there, and hand over the state_dict: model.load_state_dict(state_dict)"
-    return f"it is a zip archive, as torch.save writes: {way}"
+    way = "read it by torch.load(path), then model.load_state_dict(state_dict)"
+    return f"it is a zip archive, as torch.save writes; {way}"
 
 
 _SIGNATURES = {
     rb"\x93NUMPY": "an array of NumPy, as numpy.save writes; load it by numpy.load(path)",
     rb"\x89HDF": "an HDF5 file, as Keras writes; read it by h5py",
-    rb"\x80[\x02-\x05]": "a pickle, as torch.save once wrote, which may run any code when it is loaded; where "
-    "you trust it, load it there, and hand over the state_dict: model.load_state_dict(state_dict)",
+    rb"\x80[\x02-\x05]": "a pickle, as torch.save once wrote, which may run any code when it is loaded; if "
+    "you trust it, read it by torch.load(path), then model.load_state_dict(state_dict)",
 }
 
 

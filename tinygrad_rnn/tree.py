@@ -166,11 +166,13 @@ class _Writer:
 
     def _name_of(self, memory: Any, array: np.ndarray, path: Path) -> str:
         """The name of an array in the file, whose values are stored if its memory is new."""
-        place = "/".join(path)
-        name = self.names.setdefault(_key_of(memory), place)
-        if name == place:
-            self.arrays[name] = array
-        return name
+        key = _key_of(memory)
+        if key not in self.names:
+            place = "/".join(path)
+            # safetensors keeps this name for itself; no other place has a tilde there.
+            self.names[key] = "__metadata__~" if place == "__metadata__" else place
+            self.arrays[self.names[key]] = array
+        return self.names[key]
 
 
 def _key_of(array: Any) -> Any:

@@ -261,7 +261,7 @@ class Module:
         self.__dict__[name] = tensor
 
     def _check_name(self, who: str, name: Any) -> None:
-        """Refuse a name under which something could not be found again."""
+        """Require a name under which something can be found again."""
         if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
             expected = "a str that is not empty, without dots, and not in use"
             raise OptionError(f"{who}: the name is {name!r:.80}, expected {expected}")
@@ -570,12 +570,11 @@ class Module:
 
         arrays, header = load_file(path)
         if "checkpoint" in header:
-            raise CheckpointError(
-                f"load_weights: {file_name(path)} is for tg.load_checkpoint(path, model)"
-            )
+            way = "a checkpoint; tg.load_checkpoint(path, model) reads it"
+            raise CheckpointError(f"load_weights: {file_name(path)!r} is {way}")
         if "saved" in header:
-            way = "model.load_state_dict(tg.load(path))"
-            raise CheckpointError(f"load_weights: {file_name(path)} is of tg.save; use {way}")
+            way = "what tg.save wrote; use model.load_state_dict(tg.load(path))"
+            raise CheckpointError(f"load_weights: {file_name(path)!r} is {way}")
         return self.load_state_dict(arrays, strict)
 
     # ------------------------------------------------------------ how it prints
@@ -601,7 +600,7 @@ def _missing(held: Mapping[str, Tensor], given: Mapping[str, Any]) -> list[str]:
 
 
 def _is_data_descriptor(kind: type, name: str) -> bool:
-    """Whether assignment to an attribute goes by what the class has under its name."""
+    """Whether the class has a data descriptor of this name, which then handles assignment."""
     for base in kind.__mro__:
         if name in base.__dict__:
             held = type(base.__dict__[name])

@@ -123,3 +123,13 @@ def test_a_hook_that_raises_leaves_the_module_as_it_was():
             module(tg.ones(1))
     handle.remove()
     assert module(tg.ones(1)).tolist() == [1.0]
+
+
+def test_a_new_hook_takes_no_place_of_one_that_is_there():
+    module, calls = Scaled(), []
+    first = module.register_forward_hook(lambda *given: calls.append("first"))
+    module.register_forward_hook(lambda *given: calls.append("second"))
+    first.remove()
+    module.register_forward_hook(lambda *given: calls.append("third"))
+    module(tg.ones(1))
+    assert calls == ["second", "third"]

@@ -1,6 +1,7 @@
 """PyTorch's names that are not here: each raises AttributeError with what to write instead."""
 
 import copy
+import math
 import pickle
 import re
 from functools import reduce
@@ -267,3 +268,20 @@ def test_an_array_that_is_added_to_becomes_a_tensor():
     array += tg.ones(2)
     assert type(array) is tg.Tensor
     assert before.tolist() == [1.0, 1.0]
+
+
+def test_what_the_table_says_gives_pytorchs_values():
+    """Where another function of a similar name would give other numbers in silence."""
+    names = left_out.LEFT_OUT["tg"]
+    t, a, b = tg.tensor([1.0, math.nan, 3.0]), tg.tensor([-3.0, 3.0, 5.0]), tg.tensor(2.0)
+    found = {"tg": tg, "t": t, "a": a, "b": b, "atol": 1e-8, "rtol": 1e-5}
+    for name, value in {
+        "fmod": [-1.0, 1.0, 1.0],
+        "nansum": 4.0,
+        "nanmean": 2.0,
+        "isclose": [False, False, False],
+    }.items():
+        ways = [names[name], left_out.LEFT_OUT["tg.Tensor"][name]]
+        for way in ways:
+            code = re.split(r"; |, (?=t\[)", way)[0]
+            assert eval(code, {}, found).tolist() == value, code

@@ -22,10 +22,12 @@ class Row(NamedTuple):
     instead: str = ""
 
 
-COPY = "x = x.exp() and so on, or x.copy_(...) under no_grad()"
+CLOSE = "(a - b).abs() <= atol + rtol * b.abs(); allclose of them all"
+COPY = "x = x.exp() and so on, or x.copy_(x.exp()) under no_grad()"
+FMOD = "a - b * tg.div(a, b, rounding_mode='trunc'); remainder has the sign of the divisor"
 HOST = "NumPy's function of t.detach().numpy(); its result has no history"
 LOOP = "a Python loop over the batch and tg.stack, or broadcasting"
-PLAIN = "a few lines over Tensors; docs/adding-an-op.md for a gradient of your own"
+OWN = "your own op over SciPy's or NumPy's function, see docs/adding-an-op.md"
 WINDOWS = "nn.Linear of windows, as in tg.stack([x[:, i : i + k] for i in range(n)])"
 
 # fmt: off
@@ -46,9 +48,10 @@ ROWS = (
     Row("tg", "rand_like randint_like empty_like empty_strided",
         "tg.rand(*t.shape), tg.zeros_like(t)"),
     Row("tg", """clip=clamp absolute=abs negative=neg multiply=mul subtract=sub divide=div
-        true_divide=div fmod=remainder greater=gt greater_equal=ge less=lt less_equal=le
+        true_divide=div greater=gt greater_equal=ge less=lt less_equal=le
         not_equal=ne swapaxes=transpose swapdims=transpose moveaxis=movedim ravel=flatten
         numel=t.numel() t=t.T concatenate=cat argwhere=nonzero count_nonzero=(t!=0).sum()"""),
+    Row("tg", "fmod", FMOD),
     Row("tg", "bitwise_and bitwise_or bitwise_not", "the operators & | ~"),
     Row("tg", "logical_xor bitwise_xor", "a != b of bool tensors"),
     Row("tg", "hstack vstack dstack column_stack", "tg.cat, tg.stack"),
@@ -60,15 +63,17 @@ ROWS = (
         "the sum written out: c + a @ b, c + a * b, a + w * (b - a)"),
     Row("tg", "logaddexp", "tg.stack([a, b]).logsumexp(0)"),
     Row("tg", "log2 log10 exp2 rsqrt", "x.log() / math.log(2), 2.0**x, x.sqrt().reciprocal()"),
-    Row("tg", "tan sinh cosh asin acos atan atan2 hypot", "sin, cos, exp and tanh, combined"),
-    Row("tg", "erf erfc erfinv lgamma digamma polygamma i0", PLAIN),
+    Row("tg", "tan sinh cosh", "sin, cos and exp, combined"),
+    Row("tg", "hypot", "(x.square() + y.square()).sqrt()"),
+    Row("tg", "asin acos atan atan2 erf erfc erfinv lgamma digamma polygamma i0", OWN),
     Row("tg", "trunc fix frac heaviside sgn copysign", "floor, sign, where"),
-    Row("tg", "nan_to_num", "tg.where(t.isnan(), 0.0, t)"),
+    Row("tg", "nan_to_num", "tg.where(t.isnan(), 0.0, t); clamp for infinities"),
     Row("tg", "searchsorted bucketize histc histogram quantile mode kthvalue cov corrcoef", HOST),
-    Row("tg", "nansum nanmean nanmedian", "the function of t.masked_fill(t.isnan(), 0.0)"),
+    Row("tg", "nansum", "t.masked_fill(t.isnan(), 0.0).sum()"),
+    Row("tg", "nanmean nanmedian", "t[~t.isnan()].mean(), t[~t.isnan()].median()"),
     Row("tg", "cummax cummin logcumsumexp", "a loop over t.unbind(dim)"),
     Row("tg", "aminmax var_mean std_mean", "amin and amax, var, std and mean"),
-    Row("tg", "isclose", "(a - b).abs() <= atol + rtol * b.abs(), allclose"),
+    Row("tg", "isclose", CLOSE),
     Row("tg", "diagonal diag_embed block_diag tril_indices triu_indices", "diag, tril, triu, t[i, j]"),
     Row("tg", "repeat_interleave", "t[ids] with an id for each repeat"),
     Row("tg", "index_add index_copy index_put masked_scatter scatter_reduce",
@@ -94,14 +99,18 @@ ROWS = (
     Row("tg", "onnx", "nothing yet; weights are safetensors files"),
     # ------------------------------------------------------------ tg.Tensor
     Row("tg.Tensor", """clip=clamp clip_=clamp_ absolute=abs negative=neg multiply=mul
-        subtract=sub divide=div true_divide=div fmod=remainder swapaxes=transpose
+        subtract=sub divide=div true_divide=div swapaxes=transpose
         swapdims=transpose moveaxis=movedim ravel=flatten nelement=numel argwhere=nonzero
-        count_nonzero=(t!=0).sum() isclose=allclose trace=t.diag().sum()
-        H=T mH=mT adjoint=mT diagonal=diag register_post_accumulate_grad_hook=register_hook
+        count_nonzero=(t!=0).sum() trace=t.diag().sum()
+        H=T mH=mT adjoint=mT diagonal=diag
         is_floating_point=t.dtype.kind=='f'
         element_size=t.dtype.itemsize itemsize=t.dtype.itemsize"""),
     Row("tg.Tensor", "half bfloat16", ".float()"),
     Row("tg.Tensor", "short=to(tg.int16) char=to(tg.int8) byte=to(tg.uint8)"),
+    Row("tg.Tensor", "fmod", FMOD),
+    Row("tg.Tensor", "isclose", CLOSE),
+    Row("tg.Tensor", "register_post_accumulate_grad_hook",
+        "register_hook; its function takes the gradient, before it is added to grad"),
     Row("tg.Tensor", "cfloat cdouble", "two real tensors"),
     Row("tg.Tensor", "to_sparse to_dense coalesce is_sparse", "nothing; all tensors are dense"),
     Row("tg.Tensor", "real imag conj is_complex", "nothing; all tensors are real"),
@@ -121,9 +130,11 @@ ROWS = (
         "the sum written out: c + a @ b, c + a * b, a + w * (b - a)"),
     Row("tg.Tensor", "map_ apply_", "an op on the whole tensor"),
     Row("tg.Tensor", "log2 log10 exp2 rsqrt", "x.log() / math.log(2), 2.0**x, x.sqrt().reciprocal()"),
-    Row("tg.Tensor", "tan sinh cosh asin acos atan atan2 erf erfc lgamma", PLAIN),
+    Row("tg.Tensor", "tan sinh cosh", "sin, cos and exp, combined"),
+    Row("tg.Tensor", "asin acos atan atan2 erf erfc lgamma", OWN),
     Row("tg.Tensor", "inverse det logdet svd qr cholesky quantile mode kthvalue histc", HOST),
-    Row("tg.Tensor", "nansum nanmean", "the function of t.masked_fill(t.isnan(), 0.0)"),
+    Row("tg.Tensor", "nansum", "t.masked_fill(t.isnan(), 0.0).sum()"),
+    Row("tg.Tensor", "nanmean", "t[~t.isnan()].mean()"),
     Row("tg.Tensor", "diag_embed", "t.diag() of each row, and tg.stack"),
     Row("tg.Tensor", "cummax cummin logcumsumexp aminmax", "a loop over t.unbind(dim), amin, amax"),
     Row("tg.Tensor", "repeat_interleave", "t[ids] with an id for each repeat"),
@@ -138,7 +149,7 @@ ROWS = (
     Row("tg.nn", """MultiheadAttention Transformer TransformerEncoder TransformerEncoderLayer
         TransformerDecoder TransformerDecoderLayer""",
         "attention by hand: (q @ k.mT / d**0.5).softmax(-1) @ v, with nn.Linear for q, k, v"),
-    Row("tg.nn", "EmbeddingBag", "nn.Embedding(ids).mean(1)"),
+    Row("tg.nn", "EmbeddingBag", "embedding(ids).mean(1) of an nn.Embedding"),
     Row("tg.nn", "Bilinear", "tg.einsum('bi,oij,bj->bo', x, weight, y)"),
     Row("tg.nn", "Upsample PixelShuffle ConstantPad1d ZeroPad1d ReflectionPad1d",
         "x[ids], reshape, F.pad"),
@@ -151,7 +162,8 @@ ROWS = (
     Row("tg.nn", """CTCLoss TripletMarginLoss CosineEmbeddingLoss MarginRankingLoss
         MultiMarginLoss HingeEmbeddingLoss SoftMarginLoss PoissonNLLLoss GaussianNLLLoss
         MultiLabelSoftMarginLoss AdaptiveLogSoftmaxWithLoss""", "the loss written out over Tensors"),
-    Row("tg.nn", "CosineSimilarity PairwiseDistance", "(x * y).sum(-1), (x - y).norm(dim=-1)"),
+    Row("tg.nn", "CosineSimilarity PairwiseDistance",
+        "(x * y).sum(-1) of normalised x and y, (x - y).norm(dim=-1)"),
     Row("tg.nn", "Buffer", "module.register_buffer(name, tensor)"),
     Row("tg.nn", "DataParallel", "the module itself, on one device"),
     Row("tg.nn", "LazyLinear UninitializedParameter", "the layer with its sizes"),

@@ -30,7 +30,6 @@ from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from .convert import as_dtype
 from .errors import CheckpointError, DTypeError, MissingFile, described, file_name
 from .tree import JSON
 
@@ -235,7 +234,8 @@ def _array_of(name: str, code: str, shape: Sequence[int], data: Any) -> np.ndarr
     flat = np.frombuffer(data, _DTYPES[code])
     if code == "BOOL" and flat.view(np.uint8).max(initial=0) > 1:
         raise ValueError(f"{tensor} is BOOL with bytes other than 0 and 1")
-    return flat.reshape(shape).astype(as_dtype(flat.dtype, "load"))
+    native = np.dtype(flat.dtype.str[1:])  # the very object that NumPy's name of it gives
+    return flat.reshape(shape).astype(native)
 
 
 def _widened(code: str, halves: np.ndarray) -> np.ndarray:

@@ -66,8 +66,10 @@ nn.Stepper(gru)(tg.tensor([1]), tg.zeros(1, 2, 2))
     ShapeError: nn.GRU: hx has shape (1, 2, 2), expected (1, 1, 2)
 nn.Stepper(gru)(tg.zeros(1, 3, dtype=f64))
     DTypeError: nn.GRU: input is float64, expected float32
-nn.Stepper(gru, linear)(tg.zeros(1, 3), tg.zeros(1, 1, 2))
-    ShapeError: linear: input has 2 features
+nn.Stepper(gru, linear)
+    ShapeError: nn.Stepper: head has in_features=3, expected 2, the features rnn gives
+nn.Stepper(lstm, linear)
+    ShapeError: nn.Stepper: head has in_features=3, expected 1, the features rnn gives
 nn.Embedding(0, 2)
     OptionError: nn.Embedding: num_embeddings is 0
 nn.Embedding(2, 0)
@@ -111,7 +113,15 @@ F.dropout(x, generator=np.random.default_rng())
 nn.Sequential(nn.Tanh(), 3)
     DTypeError: nn.Sequential: 1 is int, expected a Module
 nn.Sequential([nn.Tanh()])
-    DTypeError: nn.Sequential: 0 is list
+    DTypeError: nn.Sequential: 0 is list, expected a Module; write nn.Sequential(*layers)
+nn.Sequential((nn.Tanh(), nn.Tanh()))
+    DTypeError: nn.Sequential: 0 is tuple, expected a Module; write nn.Sequential(*layers)
+nn.Sequential(nn.Dropout(), nn.Tanh)
+    DTypeError: nn.Sequential: 1 is the class nn.Tanh; write nn.Tanh()
+sequential.append(nn.Tanh)
+    DTypeError: nn.Sequential: 2 is the class nn.Tanh; write nn.Tanh()
+nn.ModuleDict({"a": nn.Identity})
+    DTypeError: nn.ModuleDict: a is the class nn.Identity; write nn.Identity()
 nn.Sequential(OrderedDict({"a.b": nn.Tanh()}))
     OptionError: nn.Sequential ... 'a.b' ... without dots
 sequential[2]
@@ -147,7 +157,9 @@ nn.ModuleList([nn.Tanh(), 3])
 nn.ModuleList([nn.Tanh()])[1]
     IdError: nn.ModuleList: index 1 of 1 modules
 nn.ModuleList()(x)
-    GraphError: ModuleList: forward is not defined
+    GraphError: nn.ModuleList is not called: loop over it, or use nn.Sequential
+nn.ModuleDict()(x)
+    GraphError: nn.ModuleDict is not called: loop over it, or use nn.Sequential
 nn.ModuleDict({"a": 3})
     DTypeError: nn.ModuleDict: a is int, expected a Module
 nn.ModuleDict({"a.b": nn.Tanh()})
@@ -726,6 +738,16 @@ optim.SGD([weight, 3])
     DTypeError: optim.SGD: parameter 1 is int, expected a Tensor
 optim.SGD(model.named_parameters())
     DTypeError: parameter 0 is tuple
+optim.Adam(model.named_parameters())
+    DTypeError: optim.Adam: parameter 0 is tuple, expected a Tensor; pass model.parameters()
+optim.Adam([{"params": model.named_parameters()}])
+    DTypeError: optim.Adam: parameter 0 is tuple, expected a Tensor; pass model.parameters()
+optim.Adam([{"param": [weight], "lr": 0.1}])
+    DTypeError: optim.Adam: a group is a dict with 'params', got the keys ['param', 'lr']
+optim.Adam([weight], lr=tg.tensor(0.1))
+    DTypeError: optim.Adam: lr is float32 of shape (), expected a number; use .item()
+optim.SGD([weight], momentum=np.array(0.1))
+    DTypeError: optim.SGD: momentum is float64 ndarray of shape (), expected a number; use .item()
 optim.SGD([weight, weight])
     OptionError: optim.SGD: parameter 1 is given twice
 optim.SGD([{"params": [weight]}, {"params": weight}])
@@ -769,7 +791,13 @@ optim.Adam([weight], betas=0.9)
 optim.Adam([weight], betas=(0.9,))
     DTypeError: optim.Adam: betas is (0.9,)
 optim.Adam([weight], betas=(0.9, 1.0))
-    OptionError: optim.Adam: betas[1] is 1.0, expected a number from 0.0 to 0.99999
+    OptionError: optim.Adam: betas[1] is 1.0, expected a number from 0.0 to below 1
+optim.Adam([weight], betas=(0.9, 1.5))
+    OptionError: optim.Adam: betas[1] is 1.5, expected a number from 0.0 to below 1
+optim.lr_scheduler.ReduceLROnPlateau(sgd, factor=1.0)
+    OptionError: ReduceLROnPlateau: factor is 1.0, expected a number from 0.0 to below 1
+optim.lr_scheduler.OneCycleLR(sgd, 0.1, 9, div_factor=0)
+    OptionError: OneCycleLR: div_factor is 0, expected a finite number above 0
 optim.Adam([weight], betas=(-0.1, 0.9))
     OptionError: optim.Adam: betas[0] is -0.1
 optim.Adam([weight], betas=(0.9, NAN))
@@ -777,13 +805,15 @@ optim.Adam([weight], betas=(0.9, NAN))
 optim.Adam([weight], betas=("a", 0.9))
     DTypeError: optim.Adam: betas[0] is 'a'
 adam.add_param_group([weight])
-    DTypeError: optim.Adam: a group is a dict
+    DTypeError: optim.Adam: a group is a dict with 'params', got list
 adam.add_param_group({"params": rnn.weight_ih_l0})
     OptionError: parameter 0 is given twice
 adam.add_param_group({"params": weight, "lr": -1})
     OptionError: optim.Adam: lr is -1
 adam.load_state_dict(3)
     CheckpointError: optim.Adam.load_state_dict: nothing was loaded ... no optimizer's state
+adam.load_state_dict(linear.state_dict())
+    CheckpointError: state: expected 'state' and 'param_groups', got weight, bias
 adam.load_state_dict({})
     CheckpointError: no optimizer's state ... param_groups
 adam.load_state_dict(sgd.state_dict())
@@ -892,7 +922,13 @@ nn.utils.rnn.pad_sequence([tg.zeros(2, 3), tg.zeros(2, 4)])
 nn.utils.rnn.pad_sequence([tg.tensor(1.0)])
     ShapeError: pad_sequence: got the shapes [()]
 nn.utils.rnn.pad_sequence([])
-    OptionError: got no tensors
+    OptionError: pad_sequence: got no sequences, expected at least one
+nn.utils.rnn.pack_sequence([])
+    OptionError: pack_sequence: got no sequences, expected at least one
+nn.utils.rnn.pack_padded_sequence(x, [3, 2, 1, 1])
+    ShapeError: expected 2 integers ... the batch is dim 1 (batch_first=True: dim 0)
+gru(x, lengths=[3, 2, 1, 1])
+    ShapeError: expected 2 integers ... the batch is dim 1 (batch_first=True: dim 0)
 nn.utils.rnn.pad_sequence([[1.0]])
     DTypeError: pad_sequence: number 0 is list
 nn.utils.rnn.pad_sequence([tg.zeros(2)], padding_side="top")
@@ -1196,7 +1232,7 @@ tg.save(model, "/no/such/folder/file")
 tg.save({"a": {1: len}}, "/no/such/folder/file")
     DTypeError: save: 'a/1' is a builtins.builtin_function_or_method ... code is never saved
 tg.save(1, "/no/such/folder/file")
-    MissingFile: cannot save '/no/such/folder/file' ... the folder exists
+    MissingFile: cannot save '/no/such/folder/file': [Errno 2] No such file or directory; check
 tg.save("file", {})
     DTypeError: cannot save: path is dict, expected a str
 tg.load("/no/such/file")

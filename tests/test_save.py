@@ -522,3 +522,35 @@ def test_values_that_a_dict_makes_when_it_is_asked_stay_apart():
             return ((key, [value]) for key, value in super().items())
 
     assert round_trip(Made({key: key for key in "abcd"})) == {key: [key] for key in "abcd"}
+
+
+WRONG_FILES = [
+    (b"", "it is empty"),
+    (b"The quick brown fox.\n", "it looks like text"),
+    (b"a,b\r\n1,2\r\n", "it looks like text"),
+    (b"x", "it looks like text"),
+    ("né pour lire ".encode() * 20, "it looks like text"),
+    (bytes(9) + b"text", "cannot load"),
+    (b"\xff\xfe\x00\x01" * 9, "it is cut short or not a safetensors file"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), WRONG_FILES)
+def test_a_file_of_another_kind_is_named(content, words, tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(content)
+    with pytest.raises(tg.CheckpointError, match=words) as caught:
+        tg.load(path)
+    assert str(path) in str(caught.value)
+
+
+SAVES = [lambda x, path: tg.save(x.state_dict(), path), lambda x, path: x.save_weights(path)]
+
+
+@pytest.mark.parametrize("save", SAVES)
+def test_a_missing_folder_is_told_by_the_path_that_was_given(save, tmp_path):
+    path = tmp_path / "missing" / "mine"
+    with pytest.raises(FileNotFoundError) as caught:
+        save(nn.Linear(1, 1), path)
+    assert str(path) in str(caught.value)
+    assert ".tmp" not in str(caught.value)

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable
-from math import inf, isfinite
+from math import inf, isfinite, nextafter
 from numbers import Integral, Real
+from sys import float_info
 from typing import Any
 
 
@@ -131,10 +132,21 @@ def check_numbers(name: str, low: float = -inf, high: float = inf, **values: Any
     """Refuse values that are not finite numbers from ``low`` to ``high``."""
     for what, value in values.items():
         if type(value) is not float and (type(value) is bool or not isinstance(value, Real)):
+            if hasattr(value, "item"):
+                got = f"{what} is {described(value)}"
+                raise DTypeError(f"{name}: {got}, expected a number; use .item()")
             raise DTypeError(f"{name}: {what} is {value!r}, expected a number")
         if not low <= float(value) <= high or not isfinite(value):
-            within = f"a number from {low} to {high}" if high < inf else f"a finite number >= {low}"
-            raise OptionError(f"{name}: {what} is {value}, expected {within}")
+            raise OptionError(f"{name}: {what} is {value}, expected {_range(low, high)}")
+
+
+def _range(low: float, high: float) -> str:
+    """In words what numbers are within the bounds: the float next to 0 or to 1 leaves that out."""
+    is_above_0 = 0 < low <= float_info.min
+    if high == inf:
+        return "a finite number above 0" if is_above_0 else f"a finite number >= {low}"
+    top = "below 1" if high == nextafter(1.0, 0.0) else f"{high}"
+    return f"a number above 0, to {top}" if is_above_0 else f"a number from {low} to {top}"
 
 
 def check_integers(name: str, low: float = 1, **values: Any) -> None:

@@ -161,7 +161,17 @@ def _check_start(start: bytes, size: int) -> None:
     for signature, kind in _SIGNATURES.items():
         if re.match(signature, start):
             raise ValueError(f"it is {kind}")
+    if not size:
+        raise ValueError("it is empty")
+    if _is_text(start):
+        raise ValueError("it looks like text, not like a safetensors file")
     raise ValueError(f"it is cut short or not a safetensors file: a header of {length} bytes")
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether the first bytes of a file can be printed."""
+    text = start.decode("utf-8", "replace")[:-1]  # the last letter may be cut
+    return all(letter.isprintable() or letter in "\t\r\n" for letter in text)
 
 
 def _zip_of(name: str) -> str:
@@ -346,6 +356,8 @@ def _explained(attempt: str, path: Path, method: str) -> Iterator[str]:
     except (OSError, ValueError, OverflowError, RecursionError, MemoryError, SafetensorError) as e:
         way_out = _WAYS_OUT.get(getattr(e, "errno", 0), "")
         reason = str(e) or "it does not fit into memory"  # MemoryError says nothing itself
+        if isinstance(e, OSError) and e.errno and e.strerror:
+            reason = f"[Errno {e.errno}] {e.strerror}"  # without the name of a temporary file
         kind = MissingFile if isinstance(e, FileNotFoundError) else CheckpointError
         raise kind(f"cannot {attempt} {shown!r}: {reason}{way_out}") from e
 

@@ -642,7 +642,7 @@ CALLS = [
     (
         lambda o: LinearLR(o, 0.0),
         OptionError,
-        "start_factor is 0.0, expected a number from 5e-324 to 1",
+        "start_factor is 0.0, expected a number above 0, to 1",
     ),
     (lambda o: LinearLR(o, 1.5), OptionError, "start_factor is 1.5"),
     (lambda o: LinearLR(o, end_factor=1.5), OptionError, "end_factor is 1.5"),

@@ -182,7 +182,8 @@ def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:
     if found.shape != (batch,) or (found.dtype.kind not in "iu" and batch):
         expected = f"{batch} integers, one for each sequence of the batch"
         got = described(given if isinstance(given, Tensor) else found)
-        raise ShapeError(f"{name}: lengths is {got}, expected {expected}")
+        where = "the batch is dim 1 (batch_first=True: dim 0)"
+        raise ShapeError(f"{name}: lengths is {got}, expected {expected}; {where}")
     if batch and not (found.min() >= 0 and found.max() <= steps):
         got = f"lengths go from {found.min()} to {found.max()}"
         raise OptionError(f"{name}: {got}, expected 0 to T={steps}")

@@ -6,7 +6,15 @@ from itertools import count
 from math import inf
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from ..errors import DTypeError, IdError, NameMissing, check_integers, check_type, described
+from ..errors import (
+    DTypeError,
+    GraphError,
+    IdError,
+    NameMissing,
+    check_integers,
+    check_type,
+    described,
+)
 from ..tensor import Tensor
 from .module import Module, Parameter
 
@@ -38,10 +46,18 @@ class _Container(Module, Generic[Item]):
         for name in [name for name in given if name not in held]:
             self._check_name(self._name, name)
         fresh = {name: self._made(item) for name, item in given.items()}
+        for name, item in fresh.items():
+            if isinstance(item, type) and issubclass(item, Module):
+                got = f"{name} is the class {item._name}"
+                raise DTypeError(f"{self._name}: {got}; write {item._name}()")
         check_type(self._name, self.kind, f"a {self.kind.__name__}", **fresh)
         for name in held if instead else ():
             del self.__dict__[name]
         self.__dict__.update(fresh)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        way = "loop over it, or use nn.Sequential"
+        raise GraphError(f"{self._name} is not called: {way}")
 
     def __len__(self) -> int:
         return len(self._items())
@@ -108,6 +124,9 @@ class Sequential(_List[Module]):
 
     def __init__(self, *modules: Any) -> None:
         super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], list | tuple):
+            expected = "a Module; write nn.Sequential(*layers)"
+            check_type(self._name, Module, expected, **{"0": modules[0]})
         named = len(modules) == 1 and isinstance(modules[0], OrderedDict)
         self._hold(modules[0] if named else _numbered(modules))
 

@@ -6,7 +6,7 @@ from .. import kernels
 from ..backend import backend_of
 from ..engine.mode import no_grad
 from ..engine.node import wrap
-from ..errors import OptionError, check_type
+from ..errors import OptionError, ShapeError, check_type
 from ..tensor import Tensor
 from .layers import Linear
 from .module import Module
@@ -42,6 +42,11 @@ class Stepper:
         check_type("nn.Stepper", Linear | None, "an nn.Linear or None", head=head)
         if rnn.bidirectional:
             raise OptionError("nn.Stepper: rnn is bidirectional, but steps go one way")
+        if head is not None and _is_usual(rnn) and _is_usual(head):
+            size = rnn.proj_size or rnn.hidden_size
+            if head.in_features != size:
+                got = f"head has in_features={head.in_features}"
+                raise ShapeError(f"nn.Stepper: {got}, expected {size}, the features rnn gives")
         self.rnn, self.head = rnn, head
         self._ready: Any = (None, None)  # what the kernel's step was made of, and that step
 

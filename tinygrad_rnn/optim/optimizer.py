@@ -177,7 +177,9 @@ class Optimizer:
     def _grouped(self, param_group: Any) -> dict[str, Any]:
         """A group with all its options, if its tensors can be trained and are not yet."""
         if not isinstance(param_group, dict) or "params" not in param_group:
-            raise DTypeError(f"{self._name}: a group is a dict with 'params', got {param_group!r}")
+            is_dict = isinstance(param_group, dict)
+            got = f"the keys {[*param_group]}" if is_dict else described(param_group)
+            raise DTypeError(f"{self._name}: a group is a dict with 'params', got {got}")
         for key in param_group:
             known = ("params", *self.defaults, "initial_lr")
             check_choice(self._name, known, **{"an option of a group": key})
@@ -185,7 +187,10 @@ class Optimizer:
         params = [given] if isinstance(given, Tensor) else self._listed(given)
         held = set(self._params())
         for place, param in enumerate(params):
-            check_type(self._name, Tensor, "a Tensor", **{f"parameter {place}": param})
+            if not isinstance(param, Tensor):
+                is_named = isinstance(param, tuple) and len(param) == 2
+                expected = "a Tensor" + ("; pass model.parameters()" if is_named else "")
+                check_type(self._name, Tensor, expected, **{f"parameter {place}": param})
             if param.node is not None or param.dtype.kind != "f":
                 wrong = f"parameter {place} is not a float leaf; detach() it first"
                 raise OptionError(f"{self._name}: {wrong}")
@@ -371,6 +376,10 @@ class Optimizer:
 
     def misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
         """What in a ``state_dict`` does not fit this optimizer, a line each."""
+        if isinstance(state_dict, Mapping) and not {"state", "param_groups"} <= {*state_dict}:
+            expected = "expected 'state' and 'param_groups'"
+            got = few(state_dict) or "nothing"
+            return [f"it is no optimizer's state: {expected}, got {got}"]
         try:
             groups, entries = list(state_dict["param_groups"]), self._by_place(state_dict)
             sizes = [len(group["params"]) for group in groups]

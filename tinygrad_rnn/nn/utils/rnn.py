@@ -278,11 +278,17 @@ def pack_sequence(sequences: Iterable[Tensor], enforce_sorted: bool = True) -> P
     >>> [tuple(x.shape) for x in unpack_sequence(output)], h_n.shape
     ([(2, 5), (4, 5)], (1, 2, 5))
     """
-    given = listed("pack_sequence", sequences)
-    if not given:
-        raise OptionError("pack_sequence: got no tensors, expected at least one")
+    given = _sequences("pack_sequence", sequences)
     lengths = [len(x) for x in given]
     return _pack("pack_sequence", pad_sequence(given), lengths, False, enforce_sorted)
+
+
+def _sequences(name: str, given: Any) -> list[Tensor]:
+    """Sequences as a list of one at least."""
+    sequences = listed(name, given)
+    if not sequences:
+        raise OptionError(f"{name}: got no sequences, expected at least one")
+    return sequences
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
@@ -304,7 +310,7 @@ def pad_sequence(sequences: Iterable[Tensor], batch_first: bool = False,
                  padding_value: float = 0.0, padding_side: str = "right") -> Tensor:  # fmt: skip
     """Sequences (T_i, ...) filled up to the longest: (T, B, ...), or (B, T, ...) if batch_first."""
     check.choice("pad_sequence", ("right", "left"), padding_side=padding_side)
-    given = listed("pad_sequence", sequences)
+    given = _sequences("pad_sequence", sequences)
     shapes = [x.shape for x in given]
     if () in shapes or len({shape[1:] for shape in shapes}) > 1:
         raise ShapeError(f"pad_sequence: got the shapes {shapes}, expected the same but for T")

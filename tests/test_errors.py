@@ -1584,7 +1584,7 @@ tg.einsum("ij,jk", tg.ones(2, 3), tg.ones(2, 3))
 tg.einsum("ij", tg.ones(2))
     ShapeError: einsum: 'ij' does not fit
 tg.einsum("i,j", tg.ones(2))
-    ShapeError: einsum: 'i,j' does not fit
+    ShapeError: einsum: 'i,j' names 2 operands, got 1
 tg.einsum("i->j", tg.ones(2))
     OptionError: einsum: 'i->j' is no equation
 tg.einsum(tg.ones(2), "i")
@@ -1643,6 +1643,22 @@ tg.stack([x], 5)
     DimError: stack: dim 5
 tg.stack(x)
     DTypeError: stack: got Tensor
+tg.cat([tg.ones(2, 3), tg.ones(3, 2)])
+    ShapeError: cat: tensor 1 has shape (3, 2), expected (*, 3)
+tg.cat([tg.ones(2, 3), tg.ones(2, 1), tg.ones(3, 2)], -1)
+    ShapeError: cat: tensor 2 has shape (3, 2), expected (2, *)
+tg.cat([tg.ones(2), tg.ones(2, 3)])
+    ShapeError: cat: tensor 1 has shape (2, 3), expected (*,)
+tg.einsum("ij,jk", tg.ones(2, 2))
+    ShapeError: einsum: 'ij,jk' names 2 operands, got 1
+tg.einsum("ij", tg.ones(2, 2), tg.ones(2, 2))
+    ShapeError: einsum: 'ij' names 1 operand, got 2
+linear.weigth
+    NoAttribute: 'Linear' object has no attribute 'weigth'; names like it: weight
+gru.weight_ih_10
+    NoAttribute: names like it: ... weight_ih_l0
+sequential.paramters()
+    NoAttribute: names like it: parameters
 x.split(0)
     OptionError: split: split_size is 0
 x.split([1, 1])
@@ -1910,6 +1926,7 @@ BUILT_IN = {
     "GraphError": RuntimeError,
     "IdError": IndexError,
     "MissingFile": FileNotFoundError,
+    "NoAttribute": AttributeError,
     "ExportError": RuntimeError,
     "NameMissing": KeyError,
     "OptionError": ValueError,

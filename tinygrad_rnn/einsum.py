@@ -53,9 +53,12 @@ def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     """The letters of each operand and of the result; an ellipsis stands for digits of its own."""
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")
-    wide = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=False)]
+    if len(terms) != len(ranks):
+        named = f"{equation!r} names {len(terms)} operand{'s' * (len(terms) > 1)}"
+        raise ShapeError(f"einsum: {named}, got {len(ranks)}")
+    wide = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=True)]
     odd = [n < 0 or (n > 0 and "..." not in t) for t, n in zip(terms, wide, strict=False)]
-    if len(terms) != len(ranks) or any(odd):
+    if any(odd):
         raise ShapeError(f"einsum: {equation!r} does not fit operands of {[*ranks]} dims")
     dots = "0123456789"[: max(wide)]
     once = [c for c in sorted(left) if left.count(c) == 1 and c.isalpha()]

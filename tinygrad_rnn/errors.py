@@ -58,6 +58,23 @@ class AttributeMissing(Error, AttributeError):
     """A module, a parameter or a buffer that is not there."""
 
 
+class NoAttribute(AttributeMissing):
+    """An attribute that an object lacks: the message, made when it is read, has names like it."""
+
+    def __init__(self, kind: str, name: str, names: Callable[[], Iterable[str]]) -> None:
+        super().__init__(f"{kind!r} object has no attribute {name!r}", name=name)
+        self.names = names
+
+    def __str__(self) -> str:
+        from difflib import get_close_matches
+
+        close = ", ".join(get_close_matches(str(self.name), self.names(), 3))
+        return f"{self.args[0]}; names like it: {close}" if close else str(self.args[0])
+
+    def __reduce__(self) -> Any:
+        return AttributeError, (str(self),)
+
+
 class LeftOut(Error, AttributeError):
     """A name that is not here: the message says what to write instead, or where it is, or what is close.
 

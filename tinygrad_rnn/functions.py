@@ -106,7 +106,26 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     _check_several("cat", tensors)
     if 0 in [x.ndim for x in tensors]:
         raise ShapeError("cat: a 0-d tensor has no dim to join along; use stack()")
-    return ops.concat(tensors, axis=dim)
+    try:
+        return ops.concat(tensors, axis=dim)
+    except ShapeError:
+        _check_alike("cat", tensors, dim)
+        raise
+
+
+def _check_alike(name: str, tensors: Sequence[Tensor], dim: int) -> None:
+    """Raise for the first tensor that differs from those before it in another dim."""
+    first = tensors[0].shape
+    for i, x in enumerate(tensors):
+        others = [*x.shape]
+        if len(others) == len(first):
+            others[dim] = first[dim]
+        if tuple(others) != first:
+            sizes: list[Any] = [*first]
+            sizes[dim] = "*"
+            expected = ", ".join(map(str, sizes)) + ("," if len(sizes) == 1 else "")
+            got = f"tensor {i} has shape {x.shape}"
+            raise ShapeError(f"{name}: {got}, expected ({expected})")
 
 
 concat = cat

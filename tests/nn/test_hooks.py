@@ -133,3 +133,27 @@ def test_a_new_hook_takes_no_place_of_one_that_is_there():
     module.register_forward_hook(lambda *given: calls.append("third"))
     module(tg.ones(1))
     assert calls == ["second", "third"]
+
+
+def fails(*given):
+    raise ValueError("it fails")
+
+
+HOOKED = {
+    "forward hook": lambda layer: layer.register_forward_hook(fails),
+    "forward pre-hook": lambda layer: layer.register_forward_pre_hook(fails),
+    "forward pre-hook with kwargs": lambda layer: layer.register_forward_pre_hook(
+        fails, with_kwargs=True
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOOKED)
+def test_an_error_in_a_hook_is_noted_with_its_layer(kind):
+    inner = nn.Linear(3, 2)
+    HOOKED[kind](inner)
+    with pytest.raises(ValueError, match=r"^it fails") as caught:
+        nn.Sequential(inner)(tg.ones(1, 3))
+    (note,) = caught.value.__notes__
+    assert kind.removesuffix(" with kwargs") in note
+    assert "Linear(in_features=3, out_features=2" in note

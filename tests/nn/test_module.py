@@ -806,3 +806,20 @@ def test_the_best_weights_are_restored_from_a_copy(kept):
     for parameter, values in zip(model.parameters(), before, strict=True):
         np.testing.assert_array_equal(parameter.numpy(), values)
         assert parameter.requires_grad
+
+
+def test_an_attribute_that_is_not_there_is_looked_for_when_the_message_is_read(monkeypatch):
+    calls = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda *args: calls.append(args) or [])
+    assert not hasattr(nn.Linear(1, 1), "weigth")
+    assert calls == []
+
+
+def test_an_error_in_a_property_is_told_as_it_is():
+    class Model(nn.Module):
+        @property
+        def size(self):
+            return self.missing
+
+    with pytest.raises(AttributeError, match=r"'Model' object has no attribute 'missing'"):
+        _ = Model().size

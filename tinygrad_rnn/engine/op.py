@@ -181,6 +181,15 @@ _ABOUT_SHAPES = re.compile(
 )
 
 
+# What NumPy says, or a part of it, and what is to be said instead.
+_OUR_WORDS = {
+    "boolean subtract": "bools have no difference; use a != b for where they differ",
+    "boolean negative": "bools have no negative; use ~a for the opposite",
+    "ufunc 'bitwise_": "expected bool or integers",
+    "ufunc 'invert'": "expected bool or integers",
+}
+
+
 def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
     """Raise an error of the array library in terms of the op and its arguments; others as they are.
 
@@ -194,7 +203,9 @@ def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -
         one_device(name, [*arrays, *parts])
     if isinstance(error, Error) or (kind := _kind_of(error)) is None:
         raise error
-    message = f"{name}: {error} (got {', '.join(described(a, '') for a in arrays)})"
+    words = next((ours for text, ours in _OUR_WORDS.items() if text in str(error)), str(error))
+    words = words.replace("newaxis", "-1")  # as NumPy calls it in a shape
+    message = f"{name}: {words} (got {', '.join(described(a, '') for a in arrays)})"
     if "operands could not be broadcast" in str(error) and len(arrays) > 1:
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
         message = f"{name}: the shapes {shapes} cannot be broadcast together"

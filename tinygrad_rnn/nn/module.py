@@ -20,6 +20,7 @@ from ..errors import (
     CheckpointError,
     DTypeError,
     GraphError,
+    NoAttribute,
     OptionError,
     check_type,
     described,
@@ -94,7 +95,13 @@ class Module:
         def __getattr__(self, name: str) -> Any:
             if name in left_out.LEFT_OUT["tg.nn.Module"]:
                 raise left_out.error("tg.nn.Module", name, lambda: dir(type(self)))
-            return object.__getattribute__(self, name)  # raises Python's own error
+            try:
+                return object.__getattribute__(self, name)  # raises what a property raised
+            except AttributeError as error:
+                if error.obj is not self or error.name != name or name.startswith("__"):
+                    raise
+                kind = type(self).__name__
+                raise NoAttribute(kind, name, lambda: dir(self)) from None
 
     _name: ClassVar[str] = "nn.Module"  # for messages
 
@@ -171,17 +178,27 @@ class Module:
         for hook in hooks:
             if not hook.is_before:
                 given = (args, kwargs, output) if hook.with_kwargs else (args, output)
-                new = hook.function(self, *given)
+                new = self._call_hook(hook, *given)
                 output = output if new is None else new
         return output
+
+    def _call_hook(self, hook: _Hook, *given: Any) -> Any:
+        """What a hook returns; an error is told whose hook it came from."""
+        try:
+            return hook.function(self, *given)
+        except Exception as error:
+            kind = "forward pre-hook" if hook.is_before else "forward hook"
+            layer = f"{type(self).__name__}({self.extra_repr()})"
+            error.add_note(f"It was raised by a {kind} of {layer}.")
+            raise
 
     def _call_before(self, hook: _Hook, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The arguments as a hook leaves them."""
         if not hook.with_kwargs:
-            new = hook.function(self, args)
+            new = self._call_hook(hook, args)
             new = args if new is None else new
             return (new if isinstance(new, tuple) else (new,)), kwargs
-        new = hook.function(self, args, kwargs)
+        new = self._call_hook(hook, args, kwargs)
         if new is None:
             return args, kwargs
         if not isinstance(new, tuple) or len(new) != 2:

@@ -22,12 +22,10 @@ VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)  # their names are 
 DIFFERENT = {
     "tg.FloatTensor: data": "a class there",
     "tg.Generator.set_state: state": "its name is not for users there",
-    "tg.Generator: device": "None there, which means cpu",
     "tg.Tensor.requires_grad_: requires_grad": "the stubs say mode, PyTorch's pages what we say",
     "tg.Tensor.std: correction": "None there, which means 1",
     "tg.Tensor.var: correction": "None there, which means 1",
     "tg.Tensor: data": "what a list becomes is for tg.tensor to say",
-    "tg.Tensor: requires_grad": "what a list becomes is for tg.tensor to say",
     "tg.autograd.grad: allow_unused": "None there, which means False",
     "tg.einsum: equation": "any arguments there, in this order",
     "tg.enable_grad: function": "for use as a decorator: by position",

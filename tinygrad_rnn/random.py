@@ -1,6 +1,7 @@
 """Random numbers: generators with a state that can be saved, drawn on the host on every device."""
 
 import os
+import sys
 from functools import partial
 from typing import Any, Self
 from weakref import WeakValueDictionary
@@ -81,8 +82,14 @@ def _renew_all() -> None:
         generator._renew()
 
 
+def _finish_import() -> None:
+    """Before a fork: wait for a thread that imports numpy.random, or its child would for ever."""
+    if "numpy.random" in sys.modules:
+        import numpy.random  # noqa: F401
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(before=_finish_import, after_in_child=_renew_all)
 
 default_generator = Generator()
 manual_seed = default_generator.manual_seed

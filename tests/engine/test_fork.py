@@ -179,3 +179,18 @@ for info in pkgutil.walk_packages(tg.__path__, "tinygrad_rnn."):
 print(found)
 """
     assert run(code) == "[]\n"
+
+
+def test_a_child_draws_though_another_thread_was_importing_numpy_random():
+    """NumPy's generators are imported by the first draw, whose lock a child would find taken."""
+    code = (
+        "import os, signal, sys, threading, warnings\n"
+        "import tinygrad_rnn as tg\n"
+        "warnings.simplefilter('ignore')  # Python warns of forks among threads\n"
+        "thread = threading.Thread(target=lambda: tg.rand(3)); thread.start()\n"
+        "while 'numpy.random' not in sys.modules: pass\n"
+        "if pid := os.fork():\n"
+        "    thread.join(); sys.exit(os.waitpid(pid, 0)[1])\n"
+        "signal.alarm(60); tg.rand(3); os._exit(0)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0

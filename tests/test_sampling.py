@@ -202,8 +202,14 @@ REFUSED = {
     "no classes": (lambda: tg.categorical(tg.zeros(2, 0)), "nothing above -inf"),
     "nothing at all": (lambda: tg.categorical(tg.zeros(0, 0), 0.0), "nothing above -inf"),
     "no weights": (lambda: tg.multinomial(tg.zeros(0, 0), 3, True), "0 weights"),
-    "temperatures": (lambda: tg.categorical(tg.zeros(2), np.ones(2)), "temperature is array"),
-    "a Tensor": (lambda: tg.categorical(tg.zeros(2), tg.ones(())), "temperature is tensor"),
+    "temperatures": (
+        lambda: tg.categorical(tg.zeros(2), np.ones(2)),
+        "temperature is float64 ndarray",
+    ),
+    "a Tensor": (
+        lambda: tg.categorical(tg.zeros(2), tg.ones(())),
+        "temperature is float32 of shape",
+    ),
     "a bool": (lambda: tg.categorical(tg.zeros(2), True), "temperature is True"),
     "no dim": (lambda: tg.categorical(tg.tensor(1.0)), r"expected floats \(..., V\)"),
     "ids": (lambda: tg.categorical(tg.tensor([1, 2])), "int64"),
@@ -216,7 +222,7 @@ REFUSED = {
     "less than none": (lambda: tg.categorical(tg.zeros(2), top_p=-0.1), "top_p is -0.1"),
     "no share": (lambda: tg.categorical(tg.zeros(2), top_p=np.nan), "top_p is nan"),
     "per cent": (lambda: tg.categorical(tg.zeros(2), top_p="90%"), "top_p is '90%'"),
-    "shares": (lambda: tg.categorical(tg.zeros(2), top_p=tg.ones(2)), "top_p is tensor"),
+    "shares": (lambda: tg.categorical(tg.zeros(2), top_p=tg.ones(2)), "top_p is float32 of shape"),
 }
 
 

@@ -60,7 +60,7 @@ def _cotangents(name: str, what: str, outs: Tensors, given: Any, create: bool) -
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
          grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
          allow_unused: bool | None = None, *,
-         materialize_grads: bool = False) -> tuple[Tensor | None, ...]:  # fmt: skip
+         materialize_grads: bool = False) -> tuple[Tensor, ...]:  # fmt: skip
     """The gradients of (the sum of) outputs with respect to inputs, as torch.autograd.grad.
 
     ``grad`` of the leaves stays as it is. Raises GraphError for an input that the outputs do not
@@ -87,7 +87,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
         if g is None and not allow_unused and not materialize_grads:
             way_out = "allow_unused=True gives None for it, materialize_grads=True zeros"
             raise GraphError(f"grad: the outputs do not depend on input {i}; {way_out}")
-    grads = [g if g is None or create_graph else wrap(g) for g in found]
+    # Typed as in PyTorch: a None is for those who allow it.
+    grads: list[Any] = [g if g is None or create_graph else wrap(g) for g in found]
     if materialize_grads:
         pairs = zip(grads, ins, strict=True)
         grads = [zeros_like(x, requires_grad=False) if g is None else g for g, x in pairs]

@@ -27,7 +27,9 @@ def run(*command):
 
 def mypy(*options):
     def flagged(path, tmp_path):
-        (tmp_path / "mypy.ini").write_text(f"[mypy]\nmypy_path = {ROOT}\n", encoding="utf-8")
+        # Errors in the package are its own affair, as where it is installed.
+        text = f"[mypy]\nmypy_path = {ROOT}\n[mypy-tinygrad_rnn.*]\nignore_errors = true\n"
+        (tmp_path / "mypy.ini").write_text(f"{text}[mypy-cupy.*]\nignore_missing_imports = true\n")
         settings = f"--config-file={tmp_path / 'mypy.ini'}", f"--cache-dir={tmp_path / 'cache'}"
         text = run("mypy", *settings, *options, str(path))
         return {

@@ -110,7 +110,7 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
         return out
     flat = out.reshape(steps * batch, gates * hidden)
     if rows.ndim == 1:
-        np.add(weight.take(rows, 1).T, 0 if bias is None else bias, flat)
+        np.add(weight.take(rows.astype(np.intp, copy=False), 1).T, 0 if bias is None else bias, flat)
     else:
         product(rows, transposed(weight, len(rows)), flat)
     # Repeated, as adding few long rows outruns adding many short ones.
@@ -162,7 +162,7 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
         return g_rows.T.dot(one_hot, g_weight)
     # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product with ones.
     order = ids.astype(np.uint16 if count <= 1 << 16 else ids.dtype).argsort(kind="stable")
-    counts = np.bincount(ids)
+    counts = np.bincount(ids.astype(np.intp, copy=False))
     distinct = counts.nonzero()[0]
     every = ones(counts.max().item(), weight.dtype)
     table = empty((count, hidden), weight.dtype)

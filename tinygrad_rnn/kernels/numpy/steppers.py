@@ -29,7 +29,7 @@ def _linear(weight: Array, bias: Maybe, scale: Any = None) -> Step:
 
     def step(x: Array) -> Any:
         if x.dtype.kind != "f":
-            return table().take(x, 0)
+            return table().take(x.astype(np.intp, copy=False), 0)
         z = x.dot(flat)
         return z if bias is None else add(z, bias, z)
 

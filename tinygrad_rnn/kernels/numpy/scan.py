@@ -110,7 +110,9 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
         return out
     flat = out.reshape(steps * batch, gates * hidden)
     if rows.ndim == 1:
-        np.add(weight.take(rows.astype(np.intp, copy=False), 1).T, 0 if bias is None else bias, flat)
+        np.add(
+            weight.take(rows.astype(np.intp, copy=False), 1).T, 0 if bias is None else bias, flat
+        )
     else:
         product(rows, transposed(weight, len(rows)), flat)
     # Repeated, as adding few long rows outruns adding many short ones.

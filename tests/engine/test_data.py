@@ -100,13 +100,22 @@ def test_habits_of_reading():
     assert out.requires_grad
 
 
-def test_a_state_is_cut_off_by_data():
-    rnn = nn.RNN(2, 3)
-    h, x = None, tg.randn(4, 1, 2)
+@pytest.mark.parametrize("cut", [lambda h: h.data, lambda h: h.detach()], ids=["data", "detach"])
+def test_a_state_is_cut_off_between_windows(cut):
+    """Each window's gradient is that of the window alone, begun with the state's values."""
+    tg.manual_seed(0)
+    rnn, x, h = nn.RNN(2, 3), tg.randn(4, 1, 2), None
     for _ in range(3):
-        out, h = rnn(x, h)
+        start = None if h is None else tg.from_numpy(h.numpy().copy())
+        rnn.zero_grad()
+        out, last = rnn(x, h)
         out.sum().backward()
-        h = h.data
+        found = rnn.weight_hh_l0.grad.clone()
+        rnn.zero_grad()
+        rnn(x, start)[0].sum().backward()
+        assert found.equal(rnn.weight_hh_l0.grad)
+        h = cut(last)
+        assert h.is_leaf and not h.requires_grad
 
 
 def test_shadow_weights_as_people_keep_them():

@@ -70,5 +70,7 @@ def test_wrong_uses_are_flagged(checker, tmp_path):
     assert {flagged[number] for number in flagged.keys() - wrong} == set()
 
 
-def test_the_typical_program_runs(tmp_path):
+def test_the_typical_program_runs(tmp_path, capsys):
     typical.main(tmp_path)
+    assert len(capsys.readouterr().out.splitlines()) > 3
+    assert {path.name for path in tmp_path.iterdir()} >= {"model.safetensors"}

@@ -47,6 +47,7 @@ from .engine.node import (
 # fmt: on
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
+from .engine.warned import watched
 from .errors import DTypeError, GraphError, OptionError, ShapeError
 
 # isort: split
@@ -578,7 +579,7 @@ class Tensor(Selection):
         arrays, _, xp = enter(name, (self, value))  # refuses a view that is out of date
         place = index_of(name, index)
         try:
-            xp.assign(self.array, place, arrays[1])
+            watched(name, xp.assign, self.array, place, arrays[1])
         except Exception as error:
             refuse(name, arrays, error, place)
             raise

@@ -10,13 +10,26 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
+from tinygrad_rnn import nn, optim
 from tinygrad_rnn.autograd import grad, op
 from tinygrad_rnn.engine import warned
 
 big = tg.tensor([1e38], requires_grad=True)
 zero = tg.tensor([0.0], requires_grad=True)
 one = tg.tensor([-1.0], requires_grad=True)
+huge = tg.full((4,), 3e38)
+wide = tg.full((512, 512), 1e38)
+infinite = tg.full((2,), np.inf)
+
+
+def layer_of(kind):
+    layer = kind(1, 2)
+    for parameter in layer.parameters():
+        nn.init.constant_(parameter, 1e38)
+    return layer
+
+
+LAYERS = {"rnn": layer_of(nn.RNN), "lstm": layer_of(nn.LSTM), "gru": layer_of(nn.GRU)}
 
 
 def line_of(function):
@@ -44,6 +57,31 @@ FORWARD = {
         lambda: nn.functional.mse_loss(tg.tensor([3e38]), tg.tensor([-3e38])),
         "overflow encountered in mse",
     ),
+}
+
+
+FORWARD |= {
+    "sum": (lambda: huge.sum(), "overflow encountered in sum"),
+    "mean": (lambda: huge.mean(), "overflow encountered in mean"),
+    "cumsum": (lambda: huge.cumsum(0), "overflow encountered in cumulative_sum"),
+    "float": (lambda: huge.double().square().float(), "overflow encountered in astype"),
+    "long": (lambda: tg.tensor([np.nan]).long(), "invalid value encountered in astype"),
+    "softmax": (lambda: infinite.softmax(0), "invalid value encountered in softmax"),
+    "matmul": (lambda: huge[None] @ huge[:, None], "overflow encountered in matmul"),
+    "matmul on threads": (lambda: wide @ wide, "overflow encountered in matmul"),
+    "linear": (lambda: nn.functional.linear(huge, huge[None]), "overflow encountered in linear"),
+    "cross entropy": (
+        lambda: nn.functional.cross_entropy(infinite, tg.tensor(0)),
+        "invalid value encountered in cross_entropy",
+    ),
+    "an assignment": (
+        lambda: tg.zeros(2).copy_(huge[:2].double().square()),
+        "overflow encountered in copy_",
+    ),
+    **{
+        name: (lambda name=name: LAYERS[name](huge[:, None])[0], f"overflow encountered in {name}")
+        for name in ("rnn", "lstm", "gru")
+    },
 }
 
 
@@ -85,6 +123,21 @@ BACKWARD = {
         0.0,
         "overflow encountered in the gradient of multiply",
     ),
+}
+
+
+BACKWARD |= {
+    "an expanded tensor": (
+        lambda x: (x.expand(4) * 3e38).sum(),
+        1.0,
+        "overflow encountered in the gradient of broadcast_to",
+    ),
+    "a linear layer": (
+        lambda x: nn.functional.linear(x[None], tg.tensor([[3e38]])) * 1e10,
+        0.0,
+        "overflow encountered in the gradient of linear",
+    ),
+    "a cast": (lambda x: x.double() * 1e300, 0.0, "overflow encountered in the gradient of astype"),
 }
 
 
@@ -181,7 +234,7 @@ def test_a_warning_of_another_kind_is_shown_where_it_arises(monkeypatch):
             assert result.item() == 1
             assert [(str(w.message), w.filename) for w in found] == [("later", "a row")]
     finally:
-        warned.mark(elementwise.__name__)
+        warned.mark("ops.elementwise")
     assert sys.modules[elementwise.__name__].__warningregistry__ == ()
 
 
@@ -189,3 +242,41 @@ def test_code_without_a_module_is_warned_too():
     """As that of ``exec`` and ``eval``, whose globals may have no name."""
     with pytest.warns(RuntimeWarning, match="divide by zero encountered in log"):
         eval("zero.log()", {"zero": zero})
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+def test_a_warning_of_a_step(kind):
+    """It is at the line of step(), and the step is made once."""
+
+    def trained(rate):
+        parameter = nn.Parameter(tg.ones(2))
+        parameter.grad = tg.tensor([3e38, 1.0])
+        optimizer = kind([parameter], lr=rate)
+        _, found = caught(optimizer.step)
+        state = optimizer.state_dict()["state"][0]
+        return parameter, state, found
+
+    call = lambda: trained(1e30)
+    parameter, state, found = call()
+    assert {str(w.message) for w in found} == {
+        f"overflow encountered in optim.{kind.__name__}.step"
+    }
+    assert {w.filename for w in found} == {__file__}
+    with np.errstate(all="ignore"):
+        again, state_again, silent = call()
+    assert silent == []
+    np.testing.assert_array_equal(parameter.detach().numpy(), again.detach().numpy())
+    assert {k: str(v) for k, v in state.items()} == {k: str(v) for k, v in state_again.items()}
+
+
+def test_a_warning_of_a_stepper():
+    step = nn.Stepper(LAYERS["rnn"])
+    with np.errstate(all="ignore"):
+        _, state = step(huge[:1], None)
+    with np.errstate(all="ignore"):
+        expected, _ = step(huge[:1], state)
+    call = lambda: step(huge[:1], state)
+    (output, _), found = caught(call)
+    assert [str(w.message) for w in found] == ["overflow encountered in nn.Stepper"]
+    assert (found[0].filename, found[0].lineno) == (__file__, call.__code__.co_firstlineno)
+    np.testing.assert_array_equal(output.numpy(), expected.numpy())

@@ -2,12 +2,11 @@
 
 import builtins
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from . import threads
+from .arithmetic import *
 from .pool import SMALL, clear, empty
 from .standard import complete
 
@@ -16,8 +15,7 @@ Array = np.ndarray
 free = clear  # the pool's blocks that nobody uses
 from_host = to_host = lambda x: x
 getitem = lambda x, index: x[complete(index)]
-assign = lambda x, index, values: x.__setitem__(complete(index), values)
-_add, _max, _or = namespace.add.reduce, namespace.maximum.reduce, namespace.logical_or.reduce
+_or: Any = np.logical_or.reduce
 
 
 def array(x: Any) -> np.ndarray:
@@ -64,43 +62,10 @@ def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     np.add.at(out.reshape(-1), (first + np.arange(size)).reshape(-1), values.reshape(-1))
 
 
-def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The product of two matrices, in recycled memory."""
-    return threads.product(x, y, empty((x.shape[0], y.shape[1]), x.dtype))
-
-
-def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The product of matrices, or of stacks of them, without a thread of BLAS that then waits."""
-    if x.ndim > 1 and y.ndim == 2 and x.dtype == y.dtype:
-        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        return product(rows, y).reshape(*x.shape[:-1], y.shape[1])
-    with threads.one_thread():
-        return np.matmul(x, y)
-
-
 def join(arrays: list[np.ndarray]) -> np.ndarray:
     """Arrays of one dtype, flattened, end to end, in recycled memory."""
     size = builtins.sum([a.size for a in arrays])
     return np.concatenate(arrays, None, empty((size,), arrays[0].dtype))
-
-
-@lru_cache(16)
-def ones(count: int, dtype: np.dtype) -> np.ndarray:
-    """A vector of ones, the same one each time: not to be written to."""
-    vector = np.ones(count, dtype)
-    vector.flags.writeable = False
-    return vector
-
-
-def row_sum(x: np.ndarray) -> np.ndarray:
-    """The sum of the rows of a matrix: a product with ones outruns a reduction."""
-    with threads.one_thread():
-        return ones(len(x), x.dtype).dot(x)
-
-
-def squares(arrays: list[np.ndarray]) -> Any:
-    """The sum of the squares of all elements, as a Python number."""
-    return builtins.sum([(flat := x.reshape(-1)).dot(flat).item() for x in arrays])
 
 
 # The standard's functions that NumPy wraps in Python, without the wrapping: microseconds a call.
@@ -108,17 +73,6 @@ def squares(arrays: list[np.ndarray]) -> Any:
 reshape = lambda x, shape: x.reshape(shape)
 permute_dims = lambda x, axes: x.transpose(axes)
 matrix_transpose = lambda x: x.mT
-astype = lambda x, dtype: x.astype(dtype)
 zeros_like = lambda x: np.zeros(x.shape, x.dtype)
 ones_like = lambda x: np.ones(x.shape, x.dtype)
-cumulative_sum = lambda x, axis=None: np.cumsum(x, axis)  # NumPy has that name since 2.1
-largest = lambda x: x.item(x.argmax())  # a reduction of all elements takes three times as long
-max = lambda x, axis=None, keepdims=False: _max(x, axis, None, None, keepdims)
-sum = lambda x, axis=None, keepdims=False: _add(x, axis, None, None, keepdims)
 any = lambda x, axis=None, keepdims=False: _or(x, axis, None, None, keepdims)
-
-
-def mean(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> np.ndarray:
-    """The mean over dims, of floats."""
-    total = _add(x, axis, None, None, keepdims)
-    return total / (x.size // builtins.max(total.size, 1))

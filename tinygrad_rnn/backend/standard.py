@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .part import Part
+
 __all__ = ["add_at", "aliases", "array", "assign", "getitem", "join", "product", "put", "scatter"]
 __all__ += ["exp_difference", "largest", "row_sum", "sigmoid", "squares", "winners"]
 
@@ -177,25 +179,3 @@ def scatter(xp: Any, values: Array, shape: Shape, index: Any) -> Array:
 def add_at(xp: Any, values: Array, shape: Shape, index: Any) -> Any:
     """As ``scatter``, but not yet written out where an index without arrays names one part."""
     return xp.scatter(values, shape, index) if has_arrays(index) else Part(xp, values, shape, index)
-
-
-class Part:
-    """A gradient that is 0 but in one part of an array, not yet written out.
-
-    The slices of a sequence, taken one by one, each have one as large as the sequence: written out
-    and added up they would cost time that grows with the square of its length.
-    """
-
-    __slots__ = ("index", "shape", "values", "xp")
-
-    def __init__(self, xp: Any, values: Array, shape: Shape, index: Any) -> None:
-        self.xp, self.values, self.shape, self.index = xp, values, shape, index
-
-    def whole(self) -> Array:
-        """The array, a new one."""
-        return self.xp.scatter(self.values, self.shape, self.index)
-
-    def add_to(self, total: Array) -> None:
-        """Add it to an array, in place."""
-        part = self.xp.getitem(total, self.index)  # a view
-        part += self.values

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, ShapeError
+from .warned import watched
 
 births = itertools.count().__next__  # the number of the next node
 
@@ -208,7 +209,7 @@ def assign(target: Value, result: Value, name: str) -> None:
     if recorded:
         check_no_leaf(target, name)
     check_fits(target, result, name)
-    backend_of(target.array).assign(target.array, ..., result.array)
+    watched(name, backend_of(target.array).assign, target.array, ..., result.array)
     count_change(target.version, name)
     if recorded:
         target.version[1] += 1

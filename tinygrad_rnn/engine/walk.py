@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..backend import backend_of, following
-from ..backend.standard import Part
+from ..backend.part import Part
 from ..errors import GraphError, ShapeError, described
 from .mode import recording, switch
 from .node import RETAIN, Node, Value, check_fits, last_change, reshaped, wrap
@@ -166,7 +166,13 @@ def walk_back(
             try:
                 for i, grad in enumerate(grads):
                     if grad is not None:
-                        pending.add(parents[i], grad, plan.owned)
+                        try:
+                            pending.add(parents[i], grad, plan.owned)
+                        except TypeError as error:  # before it has added anything
+                            if not was_warning(error):
+                                raise
+                            add = telling(f"the gradient of {plan.name}", pending.add)
+                            add(parents[i], grad, plan.owned)
                     elif not plan.blanks and parents[i] is not None and (not wanted or wanted[i]):
                         raise ValueError  # a pullback without a return
             except (AttributeError, ValueError):  # from a pullback of a user's own

@@ -2,8 +2,10 @@
 
 NumPy warns at the innermost line of Python, which is a row of the table of ops. A context around
 each op that says otherwise (``np.errstate``) would cost a third of a small op. So the modules of
-the table have a registry of warnings that is none: Python raises TypeError there instead of warning,
-whatever filters are set. Then the op runs once more, this time with such a context.
+the table, and those whose arithmetic it uses, have a registry of warnings that is none: Python raises
+TypeError there instead of warning, whatever filters are set. Then what was called runs once more,
+this time with such a context. Each call of theirs is inside of something that knows this: an op,
+the walk, or :func:`watched`.
 """
 
 import sys
@@ -18,9 +20,10 @@ _NO_REGISTRY = ()  # empty, as unittest replaces those that are not
 _REFUSAL = "'registry' must be a dict or None"  # what Python says then
 
 
-def mark(module: str) -> None:
-    """Let warnings in a module be errors, for what runs its functions to catch."""
-    vars(sys.modules[module])["__warningregistry__"] = _NO_REGISTRY
+def mark(*modules: str) -> None:
+    """Let warnings in modules of the package be errors, for what runs their functions to catch."""
+    for module in modules:
+        vars(sys.modules[f"{_PACKAGE}.{module}"])["__warningregistry__"] = _NO_REGISTRY
 
 
 def was_warning(error: Exception) -> bool:
@@ -30,22 +33,36 @@ def was_warning(error: Exception) -> bool:
 
 def telling(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with NumPy's warnings about its numbers given at the user's line."""
+    kinds: dict[str, None] = {}  # in order; some may come from threads that know no user's line
 
-    def tell(kind: str, flag: int) -> None:
-        _warn(f"{kind} encountered in {what}")
+    def note(kind: str, flag: int) -> None:
+        kinds[kind] = None
 
     def run(*args: Any, **settings: Any) -> Any:
         modes: Any = {kind: "call" if how == "warn" else how for kind, how in np.geterr().items()}
-        with np.errstate(call=tell, **modes):
+        with np.errstate(call=note, **modes):
             try:
-                return function(*args, **settings)
+                result = function(*args, **settings)
             except TypeError as error:
                 if not was_warning(error):
                     raise
                 _unmark(error)  # it is of another kind: let it be shown where it arises
-            return function(*args, **settings)
+                result = function(*args, **settings)
+        for kind in kinds:
+            _warn(f"{kind} encountered in {what}")
+        return result
 
     return run
+
+
+def watched(what: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function, which may run twice, with NumPy's warnings given at the user's line."""
+    try:
+        return function(*args)
+    except TypeError as error:
+        if not was_warning(error):
+            raise
+    return telling(what, function)(*args)
 
 
 def _warn(message: str) -> None:

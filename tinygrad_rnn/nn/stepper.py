@@ -6,6 +6,7 @@ from .. import kernels
 from ..backend import backend_of
 from ..engine.mode import no_grad
 from ..engine.node import wrap
+from ..engine.warned import watched
 from ..errors import OptionError, ShapeError, check_type
 from ..tensor import Tensor
 from .layers import Linear
@@ -68,7 +69,8 @@ class Stepper:
         seen += [rnn, head, *[name for part in self._parts() for name in _seen_by_hand(part)]]
         known, run, *_ = self._ready
         if run is not None and state is not None and seen == known:
-            output, new = run(input.array, [part.array for part in parts])
+            arrays = [part.array for part in parts]
+            output, new = watched("nn.Stepper", run, input.array, arrays)
             state = tuple(map(wrap, new))
             return wrap(output), state if len(state) > 1 else state[0]
         dim = int(rnn.batch_first and bool(lead))

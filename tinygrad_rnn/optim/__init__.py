@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING
 
 from .. import left_out
+from ..engine import warned
 from . import lr_scheduler
 from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from .optimizer import Optimizer
+
+warned.mark("optim.algorithms")
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
 

@@ -21,6 +21,7 @@ from ..creation import as_tensor
 from ..engine.commit import Changes, commit
 from ..engine.mode import enable_grad
 from ..engine.node import check_writable, wrap
+from ..engine.warned import watched
 from ..errors import CheckpointError, DTypeError, Error, OptionError
 
 # isort: split
@@ -247,12 +248,13 @@ class Optimizer:
         if places != self._places:  # an assignment to .data, say
             self._check_apart(params)
             self._places = places
+        name = f"{self._name}.step"
         changes: Changes = []
         cells: list[list[int]] = []  # the counts of changes in place
         moved: dict[Tensor, Any] = {}
         for group, plan in zip(self.param_groups, self._checked[1], strict=True):
             for (*_, done), alike in self._alike(group["params"], plan.names).items():
-                changes += self._changes(plan, alike, done + 1, moved)
+                changes += watched(name, self._changes, plan, alike, done + 1, moved)
                 cells += [entry[0].version for entry in alike]
         if moved:
             changes.append(partial(setattr, self, "_state", self._state | moved))

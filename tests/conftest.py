@@ -1,5 +1,6 @@
 """How the tests run: hypothesis profiles, and a footer that says what was left out."""
 
+import gc
 import os
 import re
 from collections import Counter
@@ -81,6 +82,12 @@ def pytest_runtest_call(item):
         return (yield)
     finally:
         test._hypothesis_internal_use_settings = usual
+
+
+def pytest_collection_finish():
+    """What thousands of tests were collected as is not looked at by each ``gc.collect()`` of theirs."""
+    gc.collect()
+    gc.freeze()
 
 
 OPTIONAL = ("slow", "gpu", "parity", "document")

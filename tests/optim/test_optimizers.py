@@ -919,18 +919,18 @@ def test_a_long_list_of_what_does_not_fit_is_cut_short():
     """With how many more there are; in each message that lists what it found."""
     params, optimizer = two_groups(optim.Adam)
     state = optimizer.state_dict()
-    state["state"] = {place: {} for place in range(4, 300_004)}
-    many = {f"layer{place}.weight": np.zeros(1) for place in range(300_000)}
+    state["state"] = {place: {} for place in range(4, 30_004)}
+    many = {f"layer{place}.weight": np.zeros(1) for place in range(30_000)}
     wide = {"state": {}, "param_groups": [{"params": []}] * 100_000}
     entry = {"state": {0: dict.fromkeys(many)}, "param_groups": state["param_groups"]}
     entry["state"][0] = dict.fromkeys(many, 0)
     for load, values, more in (
-        (optimizer.load_state_dict, state, "parameter 13 is unexpected; and 299,990 more"),
+        (optimizer.load_state_dict, state, "parameter 13 is unexpected; and 29,990 more"),
         (optimizer.load_state_dict, wide, "0, 0, and 99,990 more"),
-        (optimizer.load_state_dict, entry, "'layer9.weight', and 299,990 more"),
-        (nn.Linear(2, 2).load_state_dict, many, "layer7.weight is unexpected; and 299,992 more"),
+        (optimizer.load_state_dict, entry, "'layer9.weight', and 29,990 more"),
+        (nn.Linear(2, 2).load_state_dict, many, "layer7.weight is unexpected; and 29,992 more"),
         (nn.Linear(2, 2).load_state_dict, {"x" * 10**6: np.zeros(1)}, "xxx..."),
-        (optim.lr_scheduler.StepLR(optimizer, 3).load_state_dict, many, "and 299,9"),
+        (optim.lr_scheduler.StepLR(optimizer, 3).load_state_dict, many, "and 29,9"),
     ):
         with pytest.raises(CheckpointError) as caught:
             load(values)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ PACKAGE = "tinygrad_rnn"
 LIMIT = 180.0  # seconds for the tests of a row
 
 # For a file of the package, with the tests (in tests/, as pytest takes them) that kill its bugs:
-# a piece that occurs once, what takes its place, why it happens, and tests of the row's own.
+# a piece that occurs once (however it is laid out), what takes its place, why it happens, and tests of the row's own.
 # fmt: off
 TABLE = {
     ("engine/walk.py", "engine/test_backward.py"): [
@@ -52,7 +53,7 @@ TABLE = {
         ("if error is not None:  #", "if False:  #", "a walk that failed is not told of",
          "autograd/test_backward_of_several.py")],
     ("engine/op.py", "engine/test_in_place.py"): [
-        ("wrap({value}, node, node.versions[-1][0])", "wrap({value}, node)",
+        ('f"wrap({value}, node, node.versions[-1][0])"', 'f"wrap({value}, node)"',
          "an output changed after a recorded gradient", "engine/test_in_place.py -k second_walk"),
         ("if arg.epoch is not None:", "if False:", "a view that is out of date not checked"),
         ("version = args[0].version", "version = [*args[0].version]", "a view counts for itself"),
@@ -199,7 +200,7 @@ TABLE = {
          "nn/test_nn_rnn.py -k two_directions"),
         ("self._draw_uniform(names, self.hidden_size)", "self._draw_uniform(names, self.input_size)",
          "initial weights by the wrong size", "nn/test_nn_rnn.py -k initial"),
-        ("for names in self._names:\n            self._draw", "for names in [self.__dict__]:\n            self._draw",
+        ("for names in self._names:", "for names in [self.__dict__]:",
          "parameters of the user's drawn anew", "nn/test_nn_rnn.py -k user_adds"),
         ("if ndim == rank and lengths is None and shape", "if False and shape",
          "one-hot integers read as ids", "nn/test_nn_rnn.py -k one_hot"),
@@ -235,7 +236,7 @@ TABLE = {
         ("kept and not (once and id(value) in seen)", "kept", "tied weights doubled"),
         ("        if _is_data_descriptor(type(self), name):", "        if False:",
          "the setter of a property not called"),
-        ("if id(module) not in above:\n                module._apply", "if True:\n                module._apply",
+        ("if id(module) not in above:", "if True:",
          "apply() runs in circles"),
         ("zeros_like(parameter) if keep else None", "None",
          "zero_grad(set_to_none=False) forgets the gradients"),
@@ -414,6 +415,27 @@ TABLE = {
 # fmt: on
 
 
+# A string, a name or a number, an operator; blanks, line ends and comments stand between them.
+TOKEN = re.compile(
+    r"(?P<comment>#[^\n]*)"
+    r'|""".*?"""|"(?:\\.|[^"\\\n])*"'
+    r"|'(?:\\.|[^'\\\n])*'"
+    r"|\w+|->|[-+*/%@&|^<>=!:]=|\*\*|//|<<|>>|[^\s\w]",
+    re.DOTALL,
+)
+
+
+@cache
+def tokens(source):
+    """The tokens of Python, each with where it starts and stops: no layout, no comments."""
+    matches = [match for match in TOKEN.finditer(source) if not match["comment"]]
+    found = [(match[0], match.start(), match.end()) for match in matches]
+    # A comma before a closing bracket comes and goes with the line that it ends.
+    following = [text for text, _, _ in found[1:]] + [""]
+    pairs = zip(found, following, strict=True)
+    return [token for token, after in pairs if token[0] != "," or after not in set(")]}")]
+
+
 class Bug(NamedTuple):
     """A row of the table."""
 
@@ -426,12 +448,26 @@ class Bug(NamedTuple):
     def __str__(self):
         return f"{self.file}: {self.why}"
 
+    def places(self, source):
+        """Where the piece stands in the source: spans of characters, whatever the layout."""
+        wanted = [text for text, _, _ in tokens(self.piece)]
+        given = tokens(source)
+        texts = [text for text, _, _ in given]
+        size = len(wanted)
+        starts = [i for i in range(len(texts)) if texts[i : i + size] == wanted]
+        return [(given[i][1], given[i + size - 1][2]) for i in starts]
+
+    def plant(self, source):
+        """The source with the bug in it."""
+        ((start, stop),) = self.places(source)
+        return source[:start] + self.planted.strip() + source[stop:]
+
     def flaw(self, source):
         """What is wrong with the row itself, given its file's source; "" if nothing is."""
-        if (count := source.count(self.piece)) != 1:
+        if (count := len(self.places(source))) != 1:
             return f"STALE: {self.piece!r} occurs {count} times, expected once"
         try:
-            compile(source.replace(self.piece, self.planted), self.file, "exec")
+            compile(self.plant(source), self.file, "exec")
         except SyntaxError as error:
             return f"STALE: what is planted does not compile: {error}"
         return ""
@@ -480,7 +516,7 @@ def tried(bug):
         source = source_of(bug, folder)
         if flaw := bug.flaw(source):
             return flaw, ""
-        planted = source.replace(bug.piece, bug.planted)
+        planted = bug.plant(source)
         (folder / PACKAGE / bug.file).write_text(planted, encoding="utf-8")
         module = ".".join(Path(PACKAGE, bug.file).with_suffix("").parts).removesuffix(".__init__")
         status, output = run(

@@ -1,13 +1,15 @@
 """This package side by side with PyTorch, torch.compile and JAX: medians and ratios.
 
-    python benchmarks [--parts train sample ...] [--only TEXT] [--threads 1 2] [--out DIR]
+    python benchmarks [--parts train sample ...] [--only TEXT] [--threads 1 2] [--out
+    DIR]
 
-Parts: train, dense (float features instead of ids), forward, cells (a loop over cells, as people write
-it), layers (other layers, alone), sample (one character at batch 1), chain (the cost of an op), T and H
-(time against length and width), memory. A contender that is not installed is named and left out; the
-extra "bench" has all. Before a row is timed all contenders have to compute
-the same. A ratio is the median over the rounds of a contender's time over ours: above 1 ours is
-faster. "products" are the bare matrix products of a row in NumPy.
+Parts: train, dense (float features instead of ids), forward, cells (a loop over cells,
+    as people write it), layers (other layers, alone), sample (one character at batch
+    1), chain (the cost of an op), T and H (time against length and width), memory. A
+    contender that is not installed is named and left out; the extra "bench" has all.
+    Before a row is timed all contenders have to compute the same. A ratio is the median
+    over the rounds of a contender's time over ours: above 1 ours is faster. "products"
+    are the bare matrix products of a row in NumPy.
 """
 
 import argparse
@@ -26,8 +28,24 @@ from turns import Absent, Contender, rounds
 from works import Work, works
 
 MODULES = ("ours", "pytorch", "pytorch compiled", "jaxjit", "products")  # of CONTENDERS
-PARTS = ("train", "dense", "forward", "cells", "layers", "sample", "chain", "T", "H", "memory")
-ALL_THREADS = ("train", "dense", "forward", "sample")  # the parts that more threads may speed up
+PARTS = (
+    "train",
+    "dense",
+    "forward",
+    "cells",
+    "layers",
+    "sample",
+    "chain",
+    "T",
+    "H",
+    "memory",
+)
+ALL_THREADS = (
+    "train",
+    "dense",
+    "forward",
+    "sample",
+)  # the parts that more threads may speed up
 REMEMBERED = ("ours", "PyTorch", "JAX")  # whose memory is measured
 
 
@@ -41,7 +59,11 @@ def arguments() -> argparse.Namespace:
     add("--threads", nargs="+", type=int, default=sorted({1, os.cpu_count() or 1}))
     add("--against", nargs="*", choices=CONTENDERS[1:], default=CONTENDERS[1:])
     add("--seconds", type=float, default=6.0, help="time for each row")
-    add("--out", type=Path, help="a folder for results.json; earlier rows in it are kept")
+    add(
+        "--out",
+        type=Path,
+        help="a folder for results.json; earlier rows in it are kept",
+    )
     return parser.parse_args()
 
 
@@ -51,7 +73,8 @@ def started(
 ) -> Iterator[tuple[dict[str, Contender], dict[str, str]]]:
     """The contenders that are installed, and why the others are not there.
 
-    Whatever happens inside, their processes end: a child that is stopped would wait for ever.
+    Whatever happens inside, their processes end: a child that is stopped would wait for
+    ever.
     """
     there, absent = {}, {}
     with ExitStack() as stack:
@@ -72,7 +95,10 @@ class Refused(Exception):
 
 
 def takes_part(name: str, part: str, work: Work) -> bool:
-    if part in ("cells", "layers"):  # JAX would compile the loop, which is then a layer's
+    if part in (
+        "cells",
+        "layers",
+    ):  # JAX would compile the loop, which is then a layer's
         return name in ("ours", "PyTorch")
     if name == "products":
         return work.kind in ("train", "forward")
@@ -83,7 +109,8 @@ def takes_part(name: str, part: str, work: Work) -> bool:
 def differences(values: dict, expected: dict, steps: int = 1) -> list[str]:
     """What of a contender's first values is not ours to float32 accuracy.
 
-    Sums over many steps gather rounding: from 1,000 steps on the bound grows with their root.
+    Sums over many steps gather rounding: from 1,000 steps on the bound grows with their
+    root.
     """
     import numpy as np
 
@@ -98,13 +125,19 @@ def differences(values: dict, expected: dict, steps: int = 1) -> list[str]:
 
 def measure(work: Work, contenders: dict[str, Contender], seconds: float) -> dict:
     """One row: medians in milliseconds, and ratios."""
-    values = {name: contender.ask("build", work) for name, contender in contenders.items()}
+    values = {
+        name: contender.ask("build", work) for name, contender in contenders.items()
+    }
     for name in values.keys() - {"products"}:
         if wrong := differences(values[name], values["ours"], work.T):
-            raise Refused(f"{work}: {name} does not compute what ours does: {'; '.join(wrong)}")
+            raise Refused(
+                f"{work}: {name} does not compute what ours does: {'; '.join(wrong)}"
+            )
     times = rounds(contenders, seconds)
     ratios = {  # round by round: both saw the same machine
-        name: statistics.median(o / own for o, own in zip(found, times["ours"], strict=True))
+        name: statistics.median(
+            o / own for o, own in zip(found, times["ours"], strict=True)
+        )
         for name, found in times.items()
     }
     return {
@@ -115,23 +148,24 @@ def measure(work: Work, contenders: dict[str, Contender], seconds: float) -> dic
 
 
 def memory(work: Work, names: list[str]) -> dict:
-    """One row: MB at the peak of a few steps beyond the imports, each in a fresh process."""
+    """One row: MB at the peak of a few steps beyond the imports, each in a fresh
+    process.
+    """
     with started([name for name in names if name in REMEMBERED], 1) as (contenders, _):
         found = {name: c.ask("memory", work) for name, c in contenders.items()}
     return {"work": str(work), "sizes": vars(work), "MB": found}
 
 
 class Results:
-    """Rows as they come; with a folder they are also kept there, beside those of earlier runs.
+    """Rows as they come; with a folder they are also kept there, beside those of
+    earlier runs.
 
-    So a run may be taken in pieces: a row that is measured again takes the place of the old one.
-    Rows of another machine, or of other versions, are not kept.
+    So a run may be taken in pieces: a row that is measured again takes the place of the
+    old one. Rows of another machine, or of other versions, are not kept.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        machine = (
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-        )
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         self.folder = folder
         self.found = {"machine": machine, "versions": {}, "rows": [], "memory": []}
         if folder and (file := folder / "results.json").exists():
@@ -140,7 +174,9 @@ class Results:
 
     def began(self, versions: dict[str, str]) -> None:
         known = self.found["versions"]
-        if any(known.get(name, version) != version for name, version in versions.items()):
+        if any(
+            known.get(name, version) != version for name, version in versions.items()
+        ):
             self.found |= {"versions": {}, "rows": [], "memory": []}
         self.found["versions"] |= versions
 
@@ -149,7 +185,9 @@ class Results:
         self.found["date"] = row["date"] = time.strftime("%Y-%m-%d")
         rows = self.found[kind]
         places = [i for i, old in enumerate(rows) if same(old) == same(row)]
-        rows[slice(places[0], places[0] + 1) if places else slice(len(rows), None)] = [row]
+        rows[slice(places[0], places[0] + 1) if places else slice(len(rows), None)] = [
+            row
+        ]
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(self.found, indent=1)
@@ -164,11 +202,18 @@ def measure_part(
     results: Results,
     seconds: float,
 ) -> list[str]:
-    """Measure the rows of one part and print them; returns those that were refused, and why."""
+    """Measure the rows of one part and print them; returns those that were refused, and
+    why.
+    """
     rows, refused = [], []
     for work in todo:
         playing = {n: c for n, c in contenders.items() if takes_part(n, part, work)}
-        about = {"part": part, "threads": threads, "work": str(work), "sizes": vars(work)}
+        about = {
+            "part": part,
+            "threads": threads,
+            "work": str(work),
+            "sizes": vars(work),
+        }
         try:
             rows.append(about | measure(work, playing, seconds))
         except Refused as error:
@@ -190,16 +235,22 @@ def main() -> None:
     print(results.found["machine"])
     for threads in args.threads:
         with started(names, threads) as (contenders, absent):
-            versions = {name: contender.version for name, contender in contenders.items()}
+            versions = {
+                name: contender.version for name, contender in contenders.items()
+            }
             results.began(versions)
             if threads == args.threads[0]:
                 print(", ".join(dict.fromkeys(versions.values())))
                 for name, why in absent.items():
                     print(f"{name} is left out: {why}")
             for part, todo in chosen.items():
-                if part == "memory" or (part not in ALL_THREADS and threads != args.threads[0]):
+                if part == "memory" or (
+                    part not in ALL_THREADS and threads != args.threads[0]
+                ):
                     continue
-                refused += measure_part(part, threads, todo, contenders, results, args.seconds)
+                refused += measure_part(
+                    part, threads, todo, contenders, results, args.seconds
+                )
     rows = [memory(work, names) for work in chosen.get("memory", ())]
     for row in rows:
         results.add("memory", row)

@@ -1,7 +1,9 @@
-"""The works in JAX, as a JAX user writes them: pure functions, ``lax.scan``, the whole step jitted.
+"""The works in JAX, as a JAX user writes them: pure functions, ``lax.scan``, the whole
+step jitted.
 
-What was tried and is the fastest: ids gathered (one-hot rows are slower but for tiny sizes), the
-projection before the scan, weights as (I, G*H), no unrolling, the old parameters' memory donated.
+What was tried and is the fastest: ids gathered (one-hot rows are slower but for tiny
+sizes), the projection before the scan, weights as (I, G*H), no unrolling, the old
+parameters' memory donated.
 """
 
 from functools import partial
@@ -37,9 +39,13 @@ def gru_step(w, h, z):
 
 STEPS = {"RNN": rnn_step, "LSTM": lstm_step, "GRU": gru_step}
 NAMES = {  # ours, and PyTorch's
-    "w_ih": "rnn.weight_ih_l0", "w_hh": "rnn.weight_hh_l0", "b_ih": "rnn.bias_ih_l0",
-    "b_hh": "rnn.bias_hh_l0", "w_out": "head.weight", "b_out": "head.bias",
-}  # fmt: skip
+    "w_ih": "rnn.weight_ih_l0",
+    "w_hh": "rnn.weight_hh_l0",
+    "b_ih": "rnn.bias_ih_l0",
+    "b_hh": "rnn.bias_hh_l0",
+    "w_out": "head.weight",
+    "b_out": "head.bias",
+}
 
 
 def model(work, w, x, state):
@@ -48,7 +54,9 @@ def model(work, w, x, state):
         x = x.swapaxes(0, 1)
     z = (w["w_ih"][x] if work.task == "ids" else x @ w["w_ih"]) + w["b_ih"]
     state, output = jax.lax.scan(partial(STEPS[work.cell], w), state, z)
-    return (output[-1] if work.task == "sine" else output) @ w["w_out"] + w["b_out"], state
+    return (output[-1] if work.task == "sine" else output) @ w["w_out"] + w[
+        "b_out"
+    ], state
 
 
 def loss(work, w, x, y, state):
@@ -65,7 +73,12 @@ def adam(w, g, m, v, count, rate=2e-3):
     m = tree(lambda m, g: 0.9 * m + 0.1 * g, m, g)
     v = tree(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
     a, b = rate / (1 - 0.9**count), (1 - 0.999**count) ** -0.5
-    return tree(lambda w, m, v: w - a * m / (jnp.sqrt(v) * b + 1e-8), w, m, v), m, v, count
+    return (
+        tree(lambda w, m, v: w - a * m / (jnp.sqrt(v) * b + 1e-8), w, m, v),
+        m,
+        v,
+        count,
+    )
 
 
 def clipped(g, limit=5.0):
@@ -81,7 +94,9 @@ def build(work, arrays):
     zeros = jnp.zeros((work.B, work.H), jnp.float32)
     # Each part of a state needs memory of its own, as it is donated.
     state = (zeros, zeros + 0) if work.cell == "LSTM" else zeros
-    return {"train": train, "forward": forward, "sample": sample}[work.kind](work, w, x, y, state)
+    return {"train": train, "forward": forward, "sample": sample}[work.kind](
+        work, w, x, y, state
+    )
 
 
 def train(work, w, x, y, state):

@@ -1,8 +1,10 @@
-"""Memory and time of a training step over a long text: the whole at once, and with recomputation.
+"""Memory and time of a training step over a long text: the whole at once, and with
+recomputation.
 
-Each row runs in a process of its own: peak memory is that of a step (forward and backward) beyond
-what the process held before, by the system's count (resident) and by Python's and NumPy's own
-(allocated, tracemalloc); milliseconds are of the best of a few steps, measured apart.
+Each row runs in a process of its own: peak memory is that of a step (forward and
+backward) beyond what the process held before, by the system's count (resident) and by
+Python's and NumPy's own (allocated, tracemalloc); milliseconds are of the best of a few
+steps, measured apart.
 
 Legend: T time, B batch.
 """
@@ -22,7 +24,9 @@ WAYS = ("whole", "recomputed")
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument(
+        "--steps", type=int, nargs="*", default=[1_000, 10_000, 100_000]
+    )
     parser.add_argument("--batch", type=int, nargs="*", default=[1, 8])
     parser.add_argument("--cell", default="RNN", choices=["RNN", "LSTM", "GRU"])
     parser.add_argument("--hidden", type=int, default=128)
@@ -30,7 +34,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--chunk", type=int, default=None, help="steps in a chunk, sqrt(T) if left out"
     )
-    parser.add_argument("--one", default="", choices=["", *WAYS], help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--one", default="", choices=["", *WAYS], help=argparse.SUPPRESS
+    )
     parser.add_argument("--trace", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -50,13 +56,17 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
 
     def loss(x, y, state=None):
         output, state = rnn(x, state)
-        return F.cross_entropy(head(output).flatten(0, 1), y.flatten(), reduction="sum"), state
+        return F.cross_entropy(
+            head(output).flatten(0, 1), y.flatten(), reduction="sum"
+        ), state
 
     def step():
         if args.one == "whole":
             total, _ = loss(text[:-1], text[1:])
         else:
-            total = sum(checkpoint_sequence(loss, text[:-1], text[1:], chunk=args.chunk)[0])
+            total = sum(
+                checkpoint_sequence(loss, text[:-1], text[1:], chunk=args.chunk)[0]
+            )
         (total / (steps * batch)).backward()
         for parameter in parameters:
             parameter.grad = None
@@ -77,12 +87,30 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
 
 
 def row(args: argparse.Namespace, steps: int, batch: int, way: str) -> dict[str, float]:
-    command = [sys.executable, __file__, "--steps", str(steps), "--batch", str(batch), "--one", way]
-    command += ["--cell", args.cell, "--hidden", str(args.hidden), "--repeats", str(args.repeats)]
+    command = [
+        sys.executable,
+        __file__,
+        "--steps",
+        str(steps),
+        "--batch",
+        str(batch),
+        "--one",
+        way,
+    ]
+    command += [
+        "--cell",
+        args.cell,
+        "--hidden",
+        str(args.hidden),
+        "--repeats",
+        str(args.repeats),
+    ]
     command += [] if args.chunk is None else ["--chunk", str(args.chunk)]
     found: dict[str, float] = {}
     for more in ([], ["--trace"]):
-        done = subprocess.run(command + more, capture_output=True, check=True, encoding="utf-8")
+        done = subprocess.run(
+            command + more, capture_output=True, check=True, encoding="utf-8"
+        )
         found |= json.loads(done.stdout)
     return found
 
@@ -102,7 +130,8 @@ def main() -> None:
         for batch in args.batch:
             one, two = (row(args, steps, batch, way) for way in WAYS)
             shown = [
-                f"{r['resident']:.1f}, {r['allocated']:.1f}, {r['time']:.0f}" for r in (one, two)
+                f"{r['resident']:.1f}, {r['allocated']:.1f}, {r['time']:.0f}"
+                for r in (one, two)
             ]
             print(
                 f"| {steps:,} | {batch} | {shown[0]} | {shown[1]} "

@@ -34,7 +34,9 @@ class Model(nn.Module):
         scores, state = self(x, state)
         if self.sine:
             return F.mse_loss(scores, y), None
-        return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), y.reshape(-1)), state
+        return F.cross_entropy(
+            scores.reshape(-1, scores.shape[-1]), y.reshape(-1)
+        ), state
 
 
 def detached(state):
@@ -52,7 +54,9 @@ def build(work, arrays):
     if work.kind == "layer":
         return layer(work, x, y, {name: tg.from_numpy(a) for name, a in arrays.items()})
     model = Model(work, {name: tg.from_numpy(a) for name, a in arrays.items()})
-    return {"train": train, "forward": forward, "sample": sample}[work.kind](model, x, y)
+    return {"train": train, "forward": forward, "sample": sample}[work.kind](
+        model, x, y
+    )
 
 
 def train(model, x, y):

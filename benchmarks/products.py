@@ -1,6 +1,8 @@
-"""The matrix products that a work cannot do without, alone, in NumPy: what no framework takes away.
+"""The matrix products that a work cannot do without, alone, in NumPy: what no framework
+takes away.
 
-Recurrence, head, and their gradients; with float features the projection and its gradient too.
+Recurrence, head, and their gradients; with float features the projection and its
+gradient too.
 """
 
 import numpy as np
@@ -14,11 +16,17 @@ def build(work, arrays):
     made = lambda *shape: random.standard_normal(shape, np.float32)
     rows, steps = GATES[work.cell] * work.H, work.T
     count = work.B * (1 if work.task == "sine" else steps)  # what the head sees
-    w_ih, w_hh, head = made(rows, work.V), made(rows, work.H), made(work.outputs, work.H)
+    w_ih, w_hh, head = (
+        made(rows, work.V),
+        made(rows, work.H),
+        made(work.outputs, work.H),
+    )
     state, sums, back = made(work.B, work.H), made(work.B, rows), made(work.B, work.H)
     x, gates, hidden = (made(steps * work.B, n) for n in (work.V, rows, work.H))
     seen, scores = hidden[:count], made(count, work.outputs)
-    out = {name: np.empty_like(a) for name, a in (("x", gates), ("ih", w_ih), ("hh", w_hh))}
+    out = {
+        name: np.empty_like(a) for name, a in (("x", gates), ("ih", w_ih), ("hh", w_hh))
+    }
     out |= {name: np.empty_like(a) for name, a in (("head", head), ("seen", seen))}
     projects = work.task != "ids"
 

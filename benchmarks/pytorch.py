@@ -1,4 +1,6 @@
-"""The works in PyTorch, as its documentation writes them: eager, or through ``torch.compile``."""
+"""The works in PyTorch, as its documentation writes them: eager, or through
+``torch.compile``.
+"""
 
 import os
 
@@ -40,7 +42,9 @@ class Model(nn.Module):
         scores, state = self(x, state)
         if self.sine:
             return F.mse_loss(scores, y), None
-        return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), y.reshape(-1)), state
+        return F.cross_entropy(
+            scores.reshape(-1, scores.shape[-1]), y.reshape(-1)
+        ), state
 
 
 def detached(state):
@@ -56,9 +60,13 @@ def build(work, arrays, compiled=""):
         return chain(through)
     x, y = torch.from_numpy(arrays.pop("x")), torch.from_numpy(arrays.pop("y"))
     if work.kind == "layer":
-        return layer(work, x, y, {name: torch.from_numpy(a) for name, a in arrays.items()})
+        return layer(
+            work, x, y, {name: torch.from_numpy(a) for name, a in arrays.items()}
+        )
     model = Model(work, {name: torch.from_numpy(a) for name, a in arrays.items()})
-    return {"train": train, "forward": forward, "sample": sample}[work.kind](model, x, y, through)
+    return {"train": train, "forward": forward, "sample": sample}[work.kind](
+        model, x, y, through
+    )
 
 
 def train(model, x, y, through):

@@ -2,8 +2,9 @@
 
     python benchmarks/report.py DIR    # where `python benchmarks --out DIR` has written
 
-On the page a block from ``<!-- NAME -->`` to ``<!-- end -->`` is replaced by what NAME is: a part
-and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (where another is faster), ``chart``.
+On the page a block from ``<!-- NAME -->`` to ``<!-- end -->`` is replaced by what NAME
+is: a part and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (where
+another is faster), ``chart``.
 """
 
 import json
@@ -15,12 +16,16 @@ BLOCK = re.compile("<!-- (.*?) -->\n.*?<!-- end -->", re.S)
 DOCS = Path(__file__).parent.parent / "docs"
 CONTENDERS = ("ours", "PyTorch", "torch.compile", "JAX", "products")
 COLOURS = dict(
-    zip(CONTENDERS, ("#d62728", "#1f77b4", "#17becf", "#2ca02c", "#999999"), strict=True)
+    zip(
+        CONTENDERS, ("#d62728", "#1f77b4", "#17becf", "#2ca02c", "#999999"), strict=True
+    )
 )
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+    return "\n".join(
+        f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)
+    )
 
 
 def table(rows: list[dict]) -> str:
@@ -67,14 +72,21 @@ def chart(rows: list[dict], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     cells = list(dict.fromkeys(row["sizes"]["cell"] for row in rows))
-    figure, axes = plt.subplots(2, len(cells), figsize=(9, 5), sharey="row", squeeze=False)
+    figure, axes = plt.subplots(
+        2, len(cells), figsize=(9, 5), sharey="row", squeeze=False
+    )
     for line, part in zip(axes, ("T", "H"), strict=True):
         for ax, cell in zip(line, cells, strict=True):
-            chosen = [r for r in rows if r["part"] == part and r["sizes"]["cell"] == cell]
+            chosen = [
+                r for r in rows if r["part"] == part and r["sizes"]["cell"] == cell
+            ]
             for name in CONTENDERS:
-                points = [(r["sizes"][part], r["ms"][name]) for r in chosen if name in r["ms"]]
+                points = [
+                    (r["sizes"][part], r["ms"][name]) for r in chosen if name in r["ms"]
+                ]
                 if points:
-                    # Against T the time of one of the T steps, so that a straight line is level.
+                    # Against T the time of one of the T steps, so that a straight line
+                    # is level.
                     ys = [ms / (t if part == "T" else 1) for t, ms in points]
                     xs = [x for x, _ in points]
                     ax.loglog(xs, ys, "o-", ms=3, lw=1, color=COLOURS[name], label=name)
@@ -94,7 +106,9 @@ def blocks(results: dict, docs: Path) -> dict[str, str]:
         chosen = [r for r in rows if (r["part"], r["threads"]) == (part, threads)]
         found[f"{part} {threads}"] = table(chosen)
     versions = ", ".join(dict.fromkeys(results["versions"].values()))
-    found["machine"] = f"Measured on {results['date']}: {results['machine']}; {versions}."
+    found["machine"] = (
+        f"Measured on {results['date']}: {results['machine']}; {versions}."
+    )
     found["losses"] = losses(rows)
     if results["memory"]:
         found["memory"] = memory_table(results["memory"])
@@ -109,7 +123,9 @@ def fill(results: dict, docs: Path = DOCS) -> None:
     """Put the figures into the page."""
     page = docs / "benchmarks.md"
     found = blocks(results, docs)
-    put = lambda m: f"<!-- {m[1]} -->\n{found[m[1]]}\n<!-- end -->" if m[1] in found else m[0]
+    put = lambda m: (
+        f"<!-- {m[1]} -->\n{found[m[1]]}\n<!-- end -->" if m[1] in found else m[0]
+    )
     text = BLOCK.sub(put, page.read_text(encoding="utf-8"))
     page.write_text(text, encoding="utf-8")
 

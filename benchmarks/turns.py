@@ -1,9 +1,10 @@
 """Contenders in processes of their own, which take turns.
 
-A library reads how many threads it may use when it is loaded, and its idle threads may wait in a
-busy loop: in one process with others it would be measured with their settings and would share its
-cores with their threads. So each has a child process, driven by a pipe; the operating system stops
-all but the one whose turn it is. One thread means one core: a child may run on that alone.
+A library reads how many threads it may use when it is loaded, and its idle threads may
+wait in a busy loop: in one process with others it would be measured with their settings
+and would share its cores with their threads. So each has a child process, driven by a
+pipe; the operating system stops all but the one whose turn it is. One thread means one
+core: a child may run on that alone.
 """
 
 import importlib
@@ -26,7 +27,9 @@ class Contender:
     def __init__(self, module: str, threads: int) -> None:
         context = multiprocessing.get_context("spawn")  # a fresh interpreter
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=serve, args=(other, module, threads), daemon=True)
+        self.process = context.Process(
+            target=serve, args=(other, module, threads), daemon=True
+        )
         self.process.start()
         other.close()
         try:
@@ -40,7 +43,9 @@ class Contender:
         try:
             found = self.pipe.recv()
         except EOFError:
-            raise RuntimeError(f"the child ended, exit code {self.process.exitcode}") from None
+            raise RuntimeError(
+                f"the child ended, exit code {self.process.exitcode}"
+            ) from None
         if isinstance(found, Exception):
             raise found
         return found
@@ -66,7 +71,9 @@ class Contender:
 def serve(pipe, module: str, threads: int) -> None:
     """The child's loop."""
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(threads)  # read when a library is loaded, so before that
+        os.environ[variable] = str(
+            threads
+        )  # read when a library is loaded, so before that
     if hasattr(os, "sched_setaffinity"):  # JAX can be held to one core in no other way
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     try:
@@ -133,7 +140,9 @@ def peak() -> float:
     """The most memory this process has had, in MB."""
     status = Path("/proc/self/status")
     if status.exists():  # what getrusage says starts, on Linux, from the parent's
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        (line,) = [
+            line for line in status.read_text().splitlines() if line.startswith("VmHWM")
+        ]
         return int(line.split()[1]) / 1e3
     import resource
 

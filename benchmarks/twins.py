@@ -1,10 +1,12 @@
-"""The same character model trained here and in PyTorch: same start, same windows, same steps.
+"""The same character model trained here and in PyTorch: same start, same windows, same
+steps.
 
-    python benchmarks/twins.py --text FILE [--steps 2000] [--hidden 256] [--batch 64] [--seq 64]
+    python benchmarks/twins.py --text FILE [--steps 2000] [--hidden 256] [--batch 64]
+    [--seq 64]
 
-A tanh RNN reads one-hot characters, Adam 2e-3, gradients clipped at norm 5, the state carried from
-window to window; the last tenth of the text is for validation. Prints the losses side by side, in
-nats per character. Needs PyTorch (the extra "parity").
+A tanh RNN reads one-hot characters, Adam 2e-3, gradients clipped at norm 5, the state
+carried from window to window; the last tenth of the text is for validation. Prints the
+losses side by side, in nats per character. Needs PyTorch (the extra "parity").
 """
 
 import argparse
@@ -39,8 +41,12 @@ class Theirs(torch.nn.Module):
         self.head = torch.nn.Linear(hidden, vocabulary)
 
     def loss(self, x: torch.Tensor, y: torch.Tensor, state: torch.Tensor | None):
-        output, state = self.rnn(torch.nn.functional.one_hot(x, self.vocabulary).float(), state)
-        loss = torch.nn.functional.cross_entropy(self.head(output).flatten(0, 1), y.flatten())
+        output, state = self.rnn(
+            torch.nn.functional.one_hot(x, self.vocabulary).float(), state
+        )
+        loss = torch.nn.functional.cross_entropy(
+            self.head(output).flatten(0, 1), y.flatten()
+        )
         return loss, state
 
 
@@ -71,7 +77,10 @@ def main() -> None:
     ours = Ours(len(vocabulary), options.hidden)
     theirs = Theirs(len(vocabulary), options.hidden)
     theirs.load_state_dict(
-        {name: torch.from_numpy(t.numpy().copy()) for name, t in ours.state_dict().items()}
+        {
+            name: torch.from_numpy(t.numpy().copy())
+            for name, t in ours.state_dict().items()
+        }
     )
     our_adam = optim.Adam(ours.parameters(), lr=2e-3)
     their_adam = torch.optim.Adam(theirs.parameters(), lr=2e-3)
@@ -79,7 +88,9 @@ def main() -> None:
     seconds = np.zeros(2)
     convert = lambda t: torch.from_numpy(t.numpy())
 
-    print("| step | ours, train | PyTorch, train | ours, validation | PyTorch, validation |")
+    print(
+        "| step | ours, train | PyTorch, train | ours, validation | PyTorch, validation |"
+    )
     print("|---|---|---|---|---|")
     for step in range(1, options.steps + 1):
         x, y, first = train.next_batch()
@@ -109,9 +120,14 @@ def main() -> None:
                 validation(ours, windows, lambda t: t, tg.no_grad),
                 validation(theirs, windows, convert, torch.no_grad),
             )
-            print(f"| {step} | {' | '.join(f'{loss:.4f}' for loss in found)} |", flush=True)
+            print(
+                f"| {step} | {' | '.join(f'{loss:.4f}' for loss in found)} |",
+                flush=True,
+            )
     gap = abs(found[2] - found[3])
-    print(f"\nvalidation: {gap:.4f} nats apart, {found[2] / math.log(2):.3f} bits per character")
+    print(
+        f"\nvalidation: {gap:.4f} nats apart, {found[2] / math.log(2):.3f} bits per character"
+    )
     print(f"training: {seconds[0]:.1f} s here, {seconds[1]:.1f} s in PyTorch")
 
 

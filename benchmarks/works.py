@@ -11,7 +11,11 @@ GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 SIZES = [(65, 128, 32, 50), (65, 256, 64, 64), (28, 32, 1, 25), (87, 512, 100, 100)]
 SINE = (1, 16, 100, 10)
 LOOPS = [(16, 16, 8, 50), (65, 128, 32, 50)]  # of cells
-ALONE = [("LayerNorm", 128, 32, 30), ("LayerNorm", 256, 64, 100), ("LayerNorm", 512, 32, 1)]
+ALONE = [
+    ("LayerNorm", 128, 32, 30),
+    ("LayerNorm", 256, 64, 100),
+    ("LayerNorm", 512, 32, 1),
+]
 ALONE += [("Embedding", 64, 32, 30), ("Embedding", 64, 100, 100)]  # H, B, T
 WORDS = 5_000  # of the embedding
 T_CURVE = (10, 30, 100, 300, 1000, 3000, 10_000)
@@ -20,7 +24,8 @@ H_CURVE = (64, 128, 256, 512, 1024)
 
 @dataclass(frozen=True)
 class Work:
-    """``kind`` train, forward, sample, layer or chain; ``task`` ids, dense, cells or sine.
+    """``kind`` train, forward, sample, layer or chain; ``task`` ids, dense, cells or
+    sine.
 
     A layer, which stands in place of the cell, is one alone, forward and backward.
     """
@@ -38,9 +43,17 @@ class Work:
             return "chain of 1,000 ops on 16 numbers, forward and backward"
         if self.kind == "layer":
             return f"nn.{self.cell} of {self.T} x {self.B} x {self.H}, forward and backward"
-        names = {"dense": ", float input", "sine": ", sine task", "cells": ", a loop over cells"}
+        names = {
+            "dense": ", float input",
+            "sine": ", sine task",
+            "cells": ", a loop over cells",
+        }
         task = names.get(self.task, "")
-        sizes = (self.V, self.H) if self.kind == "sample" else (self.V, self.H, self.B, self.T)
+        sizes = (
+            (self.V, self.H)
+            if self.kind == "sample"
+            else (self.V, self.H, self.B, self.T)
+        )
         return f"{self.kind}, {self.cell} {', '.join(map(str, sizes))}{task}"
 
     @property
@@ -81,7 +94,9 @@ def works(part: str) -> Iterator[Work]:
 
 
 def arrays(work: Work) -> dict:
-    """Parameters by PyTorch's names, input ``x`` and target ``y``; the same in every process."""
+    """Parameters by PyTorch's names, input ``x`` and target ``y``; the same in every
+    process.
+    """
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -89,7 +104,11 @@ def arrays(work: Work) -> dict:
         y = random.standard_normal((work.T, work.B, work.H), np.float32)
         if work.cell == "Embedding":
             weight = random.standard_normal((work.V, work.H), np.float32)
-            return {"weight": weight, "x": random.integers(work.V, size=y.shape[:2]), "y": y}
+            return {
+                "weight": weight,
+                "x": random.integers(work.V, size=y.shape[:2]),
+                "y": y,
+            }
         weight, bias = random.standard_normal((2, work.H), np.float32)
         return {"weight": weight, "bias": bias, "x": y[::-1].copy(), "y": y}
     rows, bound = GATES[work.cell] * work.H, work.H**-0.5
@@ -101,7 +120,9 @@ def arrays(work: Work) -> dict:
         "head.weight": (work.outputs, work.H),
         "head.bias": (work.outputs,),
     }
-    made = {name: random.uniform(-bound, bound, shape) for name, shape in shapes.items()}
+    made = {
+        name: random.uniform(-bound, bound, shape) for name, shape in shapes.items()
+    }
     if work.task == "sine":
         made["x"], made["y"] = (
             random.standard_normal(s) for s in ((work.B, work.T, 1), (work.B, 1))

@@ -9,7 +9,8 @@
 
 Read it from top to bottom: settings, data, model, sampling and scoring, a run and its
 checkpoint, training, what is shown, the three commands.
-Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per character.
+Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per
+    character.
 """
 
 import argparse
@@ -67,21 +68,38 @@ def number(kind, low, high=math.inf):
 
 COUNT, POSITIVE = number(int, 1), number(float, 0)
 TEXT = "FILE|python-docs|hello"
-SCHEDULE = "shape of the learning rate: step divides it by 10 at 1/2 and at 3/4 of the steps"
+SCHEDULE = (
+    "shape of the learning rate: step divides it by 10 at 1/2 and at 3/4 of the steps"
+)
 
 
 def add_model_options(add):
     add("--cell", default="rnn", choices=("rnn", "lstm", "gru"), help="kind of layer")
     add("--hidden", type=COUNT, default=128, help="size of the state")
     add("--layers", type=COUNT, default=1, help="how many layers are stacked")
-    add("--dropout", type=number(float, 0, 1), default=0.0, help="share of each layer's output")
+    add(
+        "--dropout",
+        type=number(float, 0, 1),
+        default=0.0,
+        help="share of each layer's output",
+    )
 
 
 def add_data_options(add):
     add("--text", default="python-docs", metavar=TEXT, help="what to learn")
     add("--encoding", default="utf-8", help="of the text file")
-    add("--val-fraction", type=number(float, 0, 1), default=0.1, help="its tail, to validate on")
-    add("--batch", type=COUNT, default=32, help="streams of the text that are read side by side")
+    add(
+        "--val-fraction",
+        type=number(float, 0, 1),
+        default=0.1,
+        help="its tail, to validate on",
+    )
+    add(
+        "--batch",
+        type=COUNT,
+        default=32,
+        help="streams of the text that are read side by side",
+    )
     add("--seq", type=COUNT, default=50, help="characters that gradients flow through")
     add(
         "--reset",
@@ -95,21 +113,75 @@ def add_data_options(add):
 def add_training_options(add):
     add("--steps", type=COUNT, default=8000, help="in total, also when resuming")
     add("--lr", type=POSITIVE, default=2e-3, help="learning rate of Adam")
-    add("--lr-schedule", default="constant", choices=("constant", "cosine", "step"), help=SCHEDULE)
-    add("--warmup", type=number(int, 0), default=0, metavar="STEPS", help="of a rising rate")
-    add("--clip", type=POSITIVE, default=5.0, help="largest norm of gradients, 0 for any")
-    add("--seed", type=number(int, 0), default=0, help="of initial values, dropout and resets")
+    add(
+        "--lr-schedule",
+        default="constant",
+        choices=("constant", "cosine", "step"),
+        help=SCHEDULE,
+    )
+    add(
+        "--warmup",
+        type=number(int, 0),
+        default=0,
+        metavar="STEPS",
+        help="of a rising rate",
+    )
+    add(
+        "--clip",
+        type=POSITIVE,
+        default=5.0,
+        help="largest norm of gradients, 0 for any",
+    )
+    add(
+        "--seed",
+        type=number(int, 0),
+        default=0,
+        help="of initial values, dropout and resets",
+    )
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="where to compute")
 
 
 def add_output_options(add):
-    add("--checkpoint", type=Path, metavar="PATH", help="where to save, at every validation")
-    add("--resume", action="store_true", help="go on from the checkpoint, with its settings")
-    add("--init-from", type=Path, metavar="PATH", help="begin with the weights of a checkpoint")
-    add("--keep-best", action="store_true", help="keep the best weights in the checkpoint too")
-    add("--val-every", type=COUNT, default=500, metavar="STEPS", help="how often to validate")
-    add("--out", type=Path, metavar="DIR", help="for the loss curve and the written text")
-    add("--json", action="store_true", help="one JSON object a line, at every validation")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="PATH",
+        help="where to save, at every validation",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint, with its settings",
+    )
+    add(
+        "--init-from",
+        type=Path,
+        metavar="PATH",
+        help="begin with the weights of a checkpoint",
+    )
+    add(
+        "--keep-best",
+        action="store_true",
+        help="keep the best weights in the checkpoint too",
+    )
+    add(
+        "--val-every",
+        type=COUNT,
+        default=500,
+        metavar="STEPS",
+        help="how often to validate",
+    )
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="for the loss curve and the written text",
+    )
+    add(
+        "--json",
+        action="store_true",
+        help="one JSON object a line, at every validation",
+    )
 
 
 def add_sample_options(add):
@@ -125,7 +197,11 @@ def add_sample_options(add):
         metavar="P",
         help="draw from the fewest that have this share of the probability",
     )
-    add("--seed", type=number(int, 0), help="of what is drawn; another one each time if left out")
+    add(
+        "--seed",
+        type=number(int, 0),
+        help="of what is drawn; another one each time if left out",
+    )
 
 
 def add_score_options(add):
@@ -151,7 +227,9 @@ def parse(argv, saved=None):
     ):
         add_options(train.add_argument_group(title).add_argument)
     train.set_defaults(**saved or {})
-    sample = commands.add_parser("sample", help="write text with a trained model", **shown)
+    sample = commands.add_parser(
+        "sample", help="write text with a trained model", **shown
+    )
     add_sample_options(sample.add_argument)
     score = commands.add_parser(
         "score", help="how much each character of a text surprises", **shown
@@ -171,7 +249,9 @@ def check_together(options, error):
     if options.keep_best and not options.checkpoint:
         error("--keep-best needs --checkpoint PATH, the file to keep them in")
     if options.resume and options.init_from:
-        error("--init-from begins a new run, --resume goes on with an old one: leave one out")
+        error(
+            "--init-from begins a new run, --resume goes on with an old one: leave one out"
+        )
 
 
 def complete(argv, options):
@@ -189,7 +269,9 @@ def complete(argv, options):
     for name in fixed:
         if (value := getattr(options, name)) != settings[name]:
             option = f"--{name.replace('_', '-')}"
-            raise tg.Error(f"{option} {value}: the run in {path} has {settings[name]}; {way_out}")
+            raise tg.Error(
+                f"{option} {value}: the run in {path} has {settings[name]}; {way_out}"
+            )
     return options
 
 
@@ -227,7 +309,9 @@ def refuse_overwriting(options):
     given = [(name, path) for name, path in files.items() if path]
     for (name, path), (other, other_path) in itertools.combinations(given, 2):
         if {name, other} != {"--init-from", "--text"} and same_file(path, other_path):
-            raise tg.Error(f"{name} and {other} are one file, {str(path)!r}: choose another path")
+            raise tg.Error(
+                f"{name} and {other} are one file, {str(path)!r}: choose another path"
+            )
 
 
 # ---------------------------------------------------------------- model
@@ -260,8 +344,8 @@ def loss_of(logits, y):
 def forget(state, share):
     """The state, each stream's set to zero with this probability.
 
-    A text that is read as a few long streams begins only once. Without this the model would
-    never learn what to do at a beginning, where validation and sampling start.
+    A text that is read as a few long streams begins only once. Without this the model
+    would never learn what to do at a beginning, where validation and sampling start.
     """
     if state is None or share == 0:
         return state
@@ -316,7 +400,13 @@ def surprises(model, ids):
     return bits
 
 
-COLOURS = {8: "1;97;41", 4: "31", 2: "33", 1: "39", 0: "2"}  # from so many bits on: ANSI code
+COLOURS = {
+    8: "1;97;41",
+    4: "31",
+    2: "33",
+    1: "39",
+    0: "2",
+}  # from so many bits on: ANSI code
 
 
 def coloured(text, bits):
@@ -330,7 +420,9 @@ def print_surprises(text, bits):
     pairs = list(zip(text, [None, *bits], strict=True))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         print("bits:", *(coloured(f"{limit}+", limit) for limit in COLOURS))
-        print(*(coloured(character, value or 0.0) for character, value in pairs), sep="")
+        print(
+            *(coloured(character, value or 0.0) for character, value in pairs), sep=""
+        )
     else:
         for character, value in pairs:
             print(json.dumps({"character": character, "bits": value}))
@@ -356,14 +448,20 @@ class Run:
 
 
 def check_length(text, options):
-    """Raise if one of the two parts of the text is shorter than a window of all streams."""
+    """Raise if one of the two parts of the text is shorter than a window of all
+    streams.
+    """
     tail = round(len(text) * options.val_fraction)
     least = options.batch * options.seq + 1
     if min(tail, len(text) - tail) < least:
         parts = f"{len(text) - tail:,} to train on and {tail:,} to validate on"
         needed = f"--batch {options.batch} --seq {options.seq} needs {least:,} of each"
-        way_out = "take a smaller --batch or --seq, a larger --val-fraction, or a longer text"
-        raise tg.errors.OptionError(f"{options.text} has {parts} characters; {needed}; {way_out}")
+        way_out = (
+            "take a smaller --batch or --seq, a larger --val-fraction, or a longer text"
+        )
+        raise tg.errors.OptionError(
+            f"{options.text} has {parts} characters; {needed}; {way_out}"
+        )
 
 
 def read_streams(options):
@@ -414,7 +512,11 @@ def save(run):
         if settings[name] not in (None, "hello", "python-docs"):
             settings[name] = os.path.abspath(settings[name])
     extra = {"settings": settings, "characters": run.streams.vocabulary.characters}
-    extra |= {"streams": run.streams.state_dict(), "state": run.state, "recent": run.recent}
+    extra |= {
+        "streams": run.streams.state_dict(),
+        "state": run.state,
+        "recent": run.recent,
+    }
     extra |= {"curve": run.curve, "best": run.best}
     path = run.options.checkpoint
     tg.save_checkpoint(path, run.model, run.optimizer, step=run.step, extra=extra)
@@ -439,7 +541,9 @@ def resumed_streams(options):
 
 def restore(run):
     """Go on from the checkpoint, bit for bit as if the run had not stopped."""
-    run.step, extra = tg.load_checkpoint(run.options.checkpoint, run.model, run.optimizer)
+    run.step, extra = tg.load_checkpoint(
+        run.options.checkpoint, run.model, run.optimizer
+    )
     run.recent, run.curve, run.best = extra["recent"], extra["curve"], extra.get("best")
     state, device = extra["state"], run.options.device
     if isinstance(state, tuple):  # an LSTM has two parts
@@ -512,7 +616,9 @@ def look(run):
     val_loss = validate(run.model, run.val_streams)
     run.curve.append([run.step, mean(run.recent), val_loss])
     if run.options.keep_best and (run.best is None or val_loss < run.best["val_loss"]):
-        weights = {name: value.clone() for name, value in run.model.state_dict().items()}
+        weights = {
+            name: value.clone() for name, value in run.model.state_dict().items()
+        }
         run.best = {"step": run.step, "val_loss": val_loss, "weights": weights}
 
 
@@ -528,7 +634,11 @@ def train(run, say, interrupt):
         interrupted = interrupt.is_set()  # once: a signal between two looks is not lost
         if interrupted and options.checkpoint:
             save(run)  # whoever presses Ctrl-C again does not wait for the validation
-        if run.step % options.val_every == 0 or run.step == options.steps or interrupted:
+        if (
+            run.step % options.val_every == 0
+            or run.step == options.steps
+            or interrupted
+        ):
             speed = progress.speed(run)
             look(run)
             report(run, speed, say)
@@ -585,7 +695,9 @@ class Progress:
         self.window = run.options.batch * run.options.seq  # characters in a step
         self.bar = None
         if tqdm:
-            self.bar = tqdm(total=self.total, initial=run.step, unit="step", disable=None)
+            self.bar = tqdm(
+                total=self.total, initial=run.step, unit="step", disable=None
+            )
         self.restart(run)
 
     def restart(self, run):
@@ -603,7 +715,9 @@ class Progress:
         elif clock() - self.said >= 10:
             self.said = clock()
             left = (self.total - run.step) * self.window / self.speed(run)
-            self.say(f"step {run.step}/{self.total}: loss {loss:.3f}, {left:.0f} s to go")
+            self.say(
+                f"step {run.step}/{self.total}: loss {loss:.3f}, {left:.0f} s to go"
+            )
 
     def close(self):
         if self.bar is not None:
@@ -637,7 +751,9 @@ def perplexity(nats):
 
 def show_sample(run, length, say):
     seed = run.options.seed + run.step
-    written = sample(run.model, run.streams.vocabulary, "", length, seed, temperature=0.8)
+    written = sample(
+        run.model, run.streams.vocabulary, "", length, seed, temperature=0.8
+    )
     say(f"\nAt step {run.step} it writes (seed {seed}):\n{written}\n")
     return written
 
@@ -650,9 +766,16 @@ def draw(run, path, say):
     options = run.options
     figure = Figure(figsize=(7, 4), layout="tight")
     title = f"{options.cell.upper()} of {options.hidden} learns to spell: {Path(options.text).name}"
-    axes = figure.add_subplot(title=title, xlabel="step", ylabel="loss (nats per character)")
-    for place, style, label in ((1, "-", "training, mean of 100 steps"), (2, "o-", "validation")):
-        points = [(point[0], point[place]) for point in run.curve if point[place] is not None]
+    axes = figure.add_subplot(
+        title=title, xlabel="step", ylabel="loss (nats per character)"
+    )
+    for place, style, label in (
+        (1, "-", "training, mean of 100 steps"),
+        (2, "o-", "validation"),
+    ):
+        points = [
+            (point[0], point[place]) for point in run.curve if point[place] is not None
+        ]
         axes.plot(*zip(*points, strict=True), style, markersize=3, label=label)
     bits = (lambda nats: nats / math.log(2), lambda bits: bits * math.log(2))
     axes.secondary_yaxis("right", functions=bits).set_ylabel("bits per character")
@@ -670,7 +793,9 @@ def run_train(options):
     refuse_overwriting(options)
     for folder in (options.out, path and path.parent):
         if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)  # what cannot be written fails now
+            Path(folder).mkdir(
+                parents=True, exist_ok=True
+            )  # what cannot be written fails now
     if options.resume:
         run, _ = new_run(options, resumed_streams(options))
         restore(run)
@@ -682,7 +807,9 @@ def run_train(options):
         if path and path.is_file():
             set_aside(path, say)
         if path:
-            save(run)  # what cannot be written fails now, not after the first validation
+            save(
+                run
+            )  # what cannot be written fails now, not after the first validation
         if news:
             say(f"{options.init_from}: {news}")
     introduce(run, say)
@@ -703,10 +830,14 @@ def finish(run, say):
         draw(run, folder / "loss.png", say)
     if run.best:
         best = f"{run.best['val_loss']:.3f} nats, at step {run.best['step']}"
-        say(f"The best validation was {best}; sample and score take these weights by --best")
+        say(
+            f"The best validation was {best}; sample and score take these weights by --best"
+        )
     script, path = shlex.quote(sys.argv[0]), shlex.quote(str(run.options.checkpoint))
     if not run.options.checkpoint:
-        say("Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text")
+        say(
+            "Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text"
+        )
     elif run.step < run.options.steps:
         say(f"Go on: python {script} --checkpoint {path} --resume")
     else:
@@ -730,13 +861,19 @@ def run_score(options):
     if bits:
         average = sum(bits) / len(bits)
         nats = average * math.log(2)
-        each = f"{average:.3f} bits = {nats:.3f} nats, perplexity {perplexity(nats):.1f}"
-        print(f"{len(bits):,} characters after the first, each: {each}", file=sys.stderr)
+        each = (
+            f"{average:.3f} bits = {nats:.3f} nats, perplexity {perplexity(nats):.1f}"
+        )
+        print(
+            f"{len(bits):,} characters after the first, each: {each}", file=sys.stderr
+        )
 
 
 def main(argv):
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a terminal may lack a character of the text
+        stream.reconfigure(
+            errors="replace"
+        )  # a terminal may lack a character of the text
     options = parse(argv)
     try:
         if options.command == "sample":

@@ -1,17 +1,19 @@
-"""Predict sine waves: first the next point, then whole periods, fed on their own forecast.
+"""Predict sine waves: first the next point, then whole periods, fed on their own
+forecast.
 
     python examples/sine.py
     python examples/sine.py --out out               draws the losses and three forecasts
     python examples/sine.py --noise 0.1             where a linear model no longer wins
     python examples/sine.py --seq 50 --cell lstm --checkpoint forecaster.safetensors
 
-The first part is the run of a tutorial: a vanilla RNN reads L points of a wave and says where the
-next one will be. Fed on its own output it soon leaves the wave, as it has never seen its own
-mistakes. So the second part trains a forecaster on just that: it reads L points, goes on by
-itself, and its loss is that of all that it foretold.
+The first part is the run of a tutorial: a vanilla RNN reads L points of a wave and says
+where the next one will be. Fed on its own output it soon leaves the wave, as it has
+never seen its own mistakes. So the second part trains a forecaster on just that: it
+reads L points, goes on by itself, and its loss is that of all that it foretold.
 
-Read it from top to bottom: waves, the tutorial's run, the forecaster, its training, what the
-others reach, pictures. Legend: N waves, L points that are seen, P points in a patch, H hidden.
+Read it from top to bottom: waves, the tutorial's run, the forecaster, its training,
+what the others reach, pictures. Legend: N waves, L points that are seen, P points in a
+patch, H hidden.
 """
 
 import argparse
@@ -34,15 +36,20 @@ SLOWEST, FASTEST = 0.5, 2.0  # turns in L points, as tg.data.sine_waves has them
 def random_frequencies(points, count, options, generator):
     """The frequency of each wave at each point: (points, N).
 
-    Where it drifts, its logarithm takes a random walk between the two ends, which reflect it;
-    ``options.drift`` is how far it comes in L points (a standard deviation).
+    Where it drifts, its logarithm takes a random walk between the two ends, which
+    reflect it; ``options.drift`` is how far it comes in L points (a standard
+    deviation).
     """
     low, width = math.log(SLOWEST), math.log(FASTEST / SLOWEST)
     settings = {"dtype": tg.float64, "generator": generator}
     start = SLOWEST + (FASTEST - SLOWEST) * tg.rand(count, **settings).numpy()
     if not options.drift:
         return np.broadcast_to(start, (points, count))
-    steps = tg.randn(points, count, **settings).numpy() * options.drift / math.sqrt(options.seq)
+    steps = (
+        tg.randn(points, count, **settings).numpy()
+        * options.drift
+        / math.sqrt(options.seq)
+    )
     place = (np.log(start) - low + np.cumsum(steps, axis=0)) % (2 * width)
     return np.exp(low + np.minimum(place, 2 * width - place))
 
@@ -81,7 +88,9 @@ def run_tutorial(options, log):
     model = SineRNN(options.hidden).to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     criterion, losses = nn.MSELoss(), []
-    log.say(f"The next point: {len(X)} waves of {options.seq} points, {described(model)}")
+    log.say(
+        f"The next point: {len(X)} waves of {options.seq} points, {described(model)}"
+    )
     for epoch in range(options.epochs):
         optimizer.zero_grad()
         loss = criterion(model(X), y)
@@ -96,19 +105,25 @@ def run_tutorial(options, log):
 
 @tg.no_grad()
 def test_tutorial(model, options, log):
-    """A turn from 0 to 2 pi in L + 1 points: all but the last are seen, the last is to come."""
+    """A turn from 0 to 2 pi in L + 1 points: all but the last are seen, the last is to
+    come.
+    """
     angles = np.linspace(0, 2 * math.pi, options.seq + 1)
     seen = tg.tensor(np.sin(angles[:-1]).astype(np.float32).reshape(1, -1, 1))
     predicted = model(seen.to(device=options.device)).item()
     actual = math.sin(2 * math.pi)
     error = abs(predicted - actual)
-    log.say(f"the end of a turn, sin(2 pi) = 0: predicted {predicted:.4f}, error {error:.4f}")
+    log.say(
+        f"the end of a turn, sin(2 pi) = 0: predicted {predicted:.4f}, error {error:.4f}"
+    )
     log.write(predicted=predicted, actual=actual, error=error)
 
 
 @tg.no_grad()
 def forecast_by_tutorial(model, seen, points, options):
-    """The points (points, N) after those that are seen (L, N), each from the L before it."""
+    """The points (points, N) after those that are seen (L, N), each from the L before
+    it.
+    """
     x = tg.tensor(seen.astype(np.float32)).to(device=options.device)
     for _ in range(points):
         following = model(x[-options.seq :].T.unsqueeze(-1))  # (N, 1)
@@ -120,10 +135,12 @@ def forecast_by_tutorial(model, seen, points, options):
 
 
 class Forecaster(nn.Module):
-    """Reads patches (S, N, P) of waves, then its own forecasts: (S + ahead - 1, N, P) patches.
+    """Reads patches (S, N, P) of waves, then its own forecasts: (S + ahead - 1, N, P)
+    patches.
 
-    Patch number i of the result is the forecast of patch i + 1. A patch is a tenth of the points
-    that are seen, so that a period has the same number of steps however dense the points are.
+    Patch number i of the result is the forecast of patch i + 1. A patch is a tenth of
+    the points that are seen, so that a period has the same number of steps however
+    dense the points are.
     """
 
     def __init__(self, cell, hidden, patch):
@@ -204,7 +221,9 @@ def restore(model, optimizer, options):
         raise tg.Error(f"{options.checkpoint} is not a checkpoint of sine.py")
     for name, value in extra["forecaster"].items():
         if getattr(options, name) != value:
-            wrong = f"--{name} {getattr(options, name)}: {options.checkpoint} has {value}"
+            wrong = (
+                f"--{name} {getattr(options, name)}: {options.checkpoint} has {value}"
+            )
             raise tg.Error(f"{wrong}; give the same, or another --checkpoint")
     step, extra = tg.load_checkpoint(options.checkpoint, model, optimizer)
     return step, extra["losses"]
@@ -240,27 +259,36 @@ def root_mean_square(x):
 
 
 def count_kept(foretell, options, count=100):
-    """How many unseen waves have their amplitude still in the fifth free-running period.
+    """How many unseen waves have their amplitude still in the fifth free-running
+    period.
 
-    ``foretell(seen, points)`` is the points to come; that of a clean wave should have the wave's
-    root mean square, within 20 %.
+    ``foretell(seen, points)`` is the points to come; that of a clean wave should have
+    the wave's root mean square, within 20 %.
     """
     length, generator = options.seq, tg.Generator().manual_seed(options.seed + 1)
     after = math.ceil(5 * length / SLOWEST)
-    clean, observed, frequencies = random_waves(length + after, count, options, generator)
+    clean, observed, frequencies = random_waves(
+        length + after, count, options, generator
+    )
     foretold, to_come, kept = foretell(observed[:length], after), clean[length:], 0
     for i in range(count):
         period = length / frequencies[length, i]
         fifth = slice(round(4 * period), round(5 * period))
-        ratio = root_mean_square(foretold[fifth, i]) / root_mean_square(to_come[fifth, i])
+        ratio = root_mean_square(foretold[fifth, i]) / root_mean_square(
+            to_come[fifth, i]
+        )
         kept += abs(ratio - 1) <= 0.2
     return kept
 
 
 def report_kept(tutorial, model, options, log):
     if options.drift:
-        return log.say("A forecast of least squared error fades where a frequency drifts.")
-    before = count_kept(lambda *args: forecast_by_tutorial(tutorial, *args, options), options)
+        return log.say(
+            "A forecast of least squared error fades where a frequency drifts."
+        )
+    before = count_kept(
+        lambda *args: forecast_by_tutorial(tutorial, *args, options), options
+    )
     kept = count_kept(lambda *args: forecast(model, *args, options), options)
     log.say(
         f"{kept} of 100 unseen waves keep their root mean square within 20 % in the fifth "
@@ -270,9 +298,13 @@ def report_kept(tutorial, model, options, log):
 
 
 def linear_forecast(fitted_on, seen):
-    """Linear autoregression: least squares of the L points to come on the L that are seen."""
+    """Linear autoregression: least squares of the L points to come on the L that are
+    seen.
+    """
     length = len(seen)
-    with_constant = lambda x: np.concatenate([x, np.ones((1, x.shape[1]))]).T  # (N, L + 1)
+    with_constant = lambda x: (
+        np.concatenate([x, np.ones((1, x.shape[1]))]).T
+    )  # (N, L + 1)
     known = with_constant(fitted_on[:length])
     weights, *_ = np.linalg.lstsq(known, fitted_on[length:].T)
     return (with_constant(seen) @ weights).T
@@ -287,7 +319,9 @@ further ahead only.)"""
 
 
 def compare(model, options, log):
-    """Held-out errors: of repeating the last value, of the linear rule, of the forecaster."""
+    """Held-out errors: of repeating the last value, of the linear rule, of the
+    forecaster.
+    """
     length, generator = options.seq, tg.Generator().manual_seed(options.seed + 2)
     _, fitted_on, _ = random_waves(2 * length, 4000, options, generator)
     _, held_out, _ = random_waves(2 * length, 1000, options, generator)
@@ -297,7 +331,9 @@ def compare(model, options, log):
         "linear autoregression": linear_forecast(fitted_on, seen),
         f"this {options.cell.upper()}": forecast(model, seen, length, options),
     }
-    log.say(f"{'held-out error (root mean square)':36} next point   next {length} points")
+    log.say(
+        f"{'held-out error (root mean square)':36} next point   next {length} points"
+    )
     for name, foretold in forecasts.items():
         first = root_mean_square(foretold[0] - to_come[0])
         every = root_mean_square(foretold - to_come)
@@ -343,7 +379,9 @@ def plot_forecasts(figure, tutorial, model, options):
         axes.set_ylim(-1.6, 1.6)
     all_axes[0].set_title(f"Five periods, foretold from {length} points")
     all_axes[-1].set_xlabel("point")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4
+    )
 
 
 def plot_losses(figure, tutorial_losses, losses):
@@ -384,7 +422,9 @@ def run(options):
     log = Log(options.json)
     for folder in (options.out, options.checkpoint and options.checkpoint.parent):
         if folder:
-            folder.mkdir(parents=True, exist_ok=True)  # what cannot be written fails now
+            folder.mkdir(
+                parents=True, exist_ok=True
+            )  # what cannot be written fails now
     tutorial, tutorial_losses = run_tutorial(options, log)
     test_tutorial(tutorial, options, log)
     model, losses = train_forecaster(options, log)
@@ -410,15 +450,45 @@ def parse(argv):
     add = parser.add_argument
     add("--epochs", type=at_least(1), default=200, help="of the tutorial's run")
     add("--steps", type=at_least(1), default=700, help="of the forecaster's training")
-    add("--cell", default="gru", choices=("rnn", "lstm", "gru"), help="of the forecaster")
-    add("--hidden", type=at_least(1), default=16, help="size of the state, the forecaster's twice")
+    add(
+        "--cell",
+        default="gru",
+        choices=("rnn", "lstm", "gru"),
+        help="of the forecaster",
+    )
+    add(
+        "--hidden",
+        type=at_least(1),
+        default=16,
+        help="size of the state, the forecaster's twice",
+    )
     add("--seq", type=at_least(1), default=10, help="points that are seen")
-    add("--lr", type=at_least(0, float), default=5e-3, help="of the forecaster's training")
-    add("--noise", type=at_least(0, float), default=0.0, help="standard deviation of each point")
-    add("--drift", type=at_least(0, float), default=0.0, help="of the frequency's logarithm")
+    add(
+        "--lr",
+        type=at_least(0, float),
+        default=5e-3,
+        help="of the forecaster's training",
+    )
+    add(
+        "--noise",
+        type=at_least(0, float),
+        default=0.0,
+        help="standard deviation of each point",
+    )
+    add(
+        "--drift",
+        type=at_least(0, float),
+        default=0.0,
+        help="of the frequency's logarithm",
+    )
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N")
     add("--seed", type=int, default=0)
-    add("--checkpoint", type=Path, metavar="PATH", help="keeps the forecaster, to go on from")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="PATH",
+        help="keeps the forecaster, to go on from",
+    )
     add("--out", type=Path, metavar="DIR", help="for a picture of losses and forecasts")
     add("--json", action="store_true", help="one JSON object a line")
     return parser, parser.parse_args(argv)

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tinygrad_rnn.backend import register
 
-# Chosen by HYPOTHESIS_PROFILE; by itself "ci" where CI=true, else "dev". Deadlines are off, as a
-# shared machine is slow at times for no fault of a test.
+# Chosen by HYPOTHESIS_PROFILE; by itself "ci" where CI=true, else "dev". Deadlines are
+# off, as a shared machine is slow at times for no fault of a test.
 _COMMON = {
     "deadline": None,
     "print_blob": True,
@@ -21,7 +21,10 @@ _COMMON = {
 }
 settings.register_profile("dev", max_examples=25, **_COMMON)
 settings.register_profile("ci", max_examples=50, derandomize=True, **_COMMON)
-_FIND = (Phase.explicit, Phase.generate)  # as "dev", for those who ask only whether a test fails
+_FIND = (
+    Phase.explicit,
+    Phase.generate,
+)  # as "dev", for those who ask only whether a test fails
 settings.register_profile("planted", max_examples=25, phases=_FIND, **_COMMON)
 settings.register_profile("ops", max_examples=200, derandomize=True, **_COMMON)
 settings.register_profile("thorough", max_examples=5000, **_COMMON)
@@ -34,7 +37,8 @@ def _profile():
 
 settings.load_profile(_profile())
 
-# A machine with a GPU needs CuPy, NumPy, pytest and hypothesis: files that ask for more are left out.
+# A machine with a GPU needs CuPy, NumPy, pytest and hypothesis: files that ask for more
+# are left out.
 MISSING = {
     m
     for m in ("array_api_compat", "array_api_strict", "mpmath", "safetensors")
@@ -46,21 +50,28 @@ for _path in Path(__file__).parent.rglob("*.py") if MISSING else ():
         r"^(?:import|from) (\w+)", _path.read_text(encoding="utf-8"), re.MULTILINE
     )
     if MISSING & {*_imports}:
-        LEFT_OUT[str(_path)] = f"{_path.name}: {', '.join(MISSING & {*_imports})} is not installed"
-# Programs that import PyTorch, and wrong uses for type checkers: never imported as modules.
+        LEFT_OUT[str(_path)] = (
+            f"{_path.name}: {', '.join(MISSING & {*_imports})} is not installed"
+        )
+# Programs that import PyTorch, and wrong uses for type checkers: never imported as
+# modules.
 collect_ignore = ["ports/programs", "typed/wrong.py", *LEFT_OUT]
 
 DEVICES = ["cpu", "strict", pytest.param("cuda", marks=pytest.mark.gpu)]
 try:
     from backend import strict  # array-api-strict in a GPU library's place
 except ImportError:
-    DEVICES[1] = pytest.param("strict", marks=pytest.mark.skip(reason="no array-api-strict"))
+    DEVICES[1] = pytest.param(
+        "strict", marks=pytest.mark.skip(reason="no array-api-strict")
+    )
 else:
     strict.BACKEND = register("strict", strict)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--document", metavar="PATH", help="the tutorial that -m document runs")
+    parser.addoption(
+        "--document", metavar="PATH", help="the tutorial that -m document runs"
+    )
 
 
 def pytest_generate_tests(metafunc):
@@ -71,13 +82,17 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Elsewhere than on the CPU a fifth of the examples is enough: it is the same code that runs."""
+    """Elsewhere than on the CPU a fifth of the examples is enough: it is the same code
+    that runs.
+    """
     test = getattr(item, "obj", None)
     usual = getattr(test, "_hypothesis_internal_use_settings", None)
     params = item.callspec.params if hasattr(item, "callspec") else {}
     if usual is None or params.get("device", "cpu") == "cpu":
         return (yield)
-    test._hypothesis_internal_use_settings = settings(usual, max_examples=usual.max_examples // 5)
+    test._hypothesis_internal_use_settings = settings(
+        usual, max_examples=usual.max_examples // 5
+    )
     try:
         return (yield)
     finally:
@@ -85,7 +100,9 @@ def pytest_runtest_call(item):
 
 
 def pytest_collection_finish():
-    """What thousands of tests were collected as is not looked at by each ``gc.collect()`` of theirs."""
+    """What thousands of tests were collected as is not looked at by each
+    ``gc.collect()`` of theirs.
+    """
     gc.collect()
     gc.freeze()
 
@@ -114,7 +131,9 @@ def pytest_terminal_summary(terminalreporter):
         return
     terminalreporter.section("left out", sep="-")
     for marker, count in sorted(_left_out.items()):
-        how = f"run them with -m {marker}" if marker in OPTIONAL else "deselected by name"
+        how = (
+            f"run them with -m {marker}" if marker in OPTIONAL else "deselected by name"
+        )
         terminalreporter.write_line(f"{count} {marker} tests were left out: {how}")
     for reason in LEFT_OUT.values():
         terminalreporter.write_line(f"left out: {reason}")

@@ -1,7 +1,9 @@
-"""The table of the tests of `methods` and `functions`: how to draw a call, and what NumPy says.
+"""The table of the tests of `methods` and `functions`: how to draw a call, and what
+NumPy says.
 
-Names and arguments are PyTorch's, so a call is the same there: `test_methods_parity.py` makes it.
-Functions that are a line over one op are in `ops/rows.py`; here is what is made of several.
+Names and arguments are PyTorch's, so a call is the same there: `test_methods_parity.py`
+makes it. Functions that are a line over one op are in `ops/rows.py`; here is what is
+made of several.
 """
 
 import math
@@ -17,7 +19,9 @@ def case(name, draw, value):
 
 
 def one(domain, **settings):
-    """One array of at least a dim, and a dim of it, given by ``draw(d, ndim)`` for each setting."""
+    """One array of at least a dim, and a dim of it, given by ``draw(d, ndim)`` for each
+    setting.
+    """
 
     def draw(d):
         shape = tuple(n or 2 for n in d.shape(min_dims=1))
@@ -67,29 +71,46 @@ case("prod", one(_zero_among, dim=some_dim, keepdim=flag), _prod)
 case("cumsum", one(real, dim=some_dim), lambda x, dim: np.cumsum(x, dim))
 case(
     "norm",
-    one(apart, p=choice("fro", 1, 2, 3, 0.5, 0, -1, math.inf, -math.inf), dim=dims_or_none, keepdim=flag),
+    one(
+        apart,
+        p=choice("fro", 1, 2, 3, 0.5, 0, -1, math.inf, -math.inf),
+        dim=dims_or_none,
+        keepdim=flag,
+    ),
     _norm,
-)  # fmt: skip
+)
 case("sort", one(apart, dim=some_dim, descending=flag), _sorted)
-case("argsort", one(apart, dim=some_dim, descending=flag), lambda x, **s: _sorted(x, **s)[1])
+case(
+    "argsort",
+    one(apart, dim=some_dim, descending=flag),
+    lambda x, **s: _sorted(x, **s)[1],
+)
 case("topk", one(apart, k=choice(0, 1), dim=some_dim, largest=flag), _topk)
 _spread = one(apart, dim=dims_or_none, correction=choice(0, 1), keepdim=flag)
 case(
     "var",
     _spread,
-    lambda x, dim, correction, keepdim: np.var(x, dim, ddof=correction, keepdims=keepdim),
+    lambda x, dim, correction, keepdim: np.var(
+        x, dim, ddof=correction, keepdims=keepdim
+    ),
 )
 case(
     "std",
     _spread,
-    lambda x, dim, correction, keepdim: np.std(x, dim, ddof=correction, keepdims=keepdim),
+    lambda x, dim, correction, keepdim: np.std(
+        x, dim, ddof=correction, keepdims=keepdim
+    ),
 )
 case(
     "roll",
     one(real, shifts=shift, dims=dim_or_none),
     lambda x, shifts, dims: np.roll(x, shifts, dims),
 )
-case("flip", one(real, dims=lambda d, n: (d.integer(-n, n - 1),)), lambda x, dims: np.flip(x, dims))
+case(
+    "flip",
+    one(real, dims=lambda d, n: (d.integer(-n, n - 1),)),
+    lambda x, dims: np.flip(x, dims),
+)
 
 
 def _tile(d):
@@ -165,7 +186,11 @@ def _masked(d):
     return [d.array(one, real)], {"mask": d.rng.integers(0, 2, two).astype(bool)}
 
 
-case("masked_select", _masked, lambda x, mask: np.broadcast_arrays(x, mask)[0][mask | (x != x)])
+case(
+    "masked_select",
+    _masked,
+    lambda x, mask: np.broadcast_arrays(x, mask)[0][mask | (x != x)],
+)
 
 
 def _diag(d):
@@ -191,7 +216,9 @@ def _filled(d):
 
 def _numpy_fill(x, value, dim, index):
     hit = np.isin(np.arange(x.shape[dim]), index)
-    return np.where(hit.reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)]), value, x)
+    return np.where(
+        hit.reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)]), value, x
+    )
 
 
 case("index_fill", _filled, _numpy_fill)
@@ -275,10 +302,26 @@ def _numpy_found(x, as_tuple):
 case("nonzero", _found, _numpy_found)
 
 EQUATIONS = (
-    "ij->ji", "ii->i", "ii", "i,i", "i,j", "ij,jk", "bij,bjk->bik", "ij,ij->", "ij,j->i", "i,i,i->i",
-    "iij,jk,kl->il", "ij,kj,lj->ikl", "...ij,...jk->...ik", "...i->...", "i...,j...->ij...", "ab,bc->ac",
-    "aab,bc->ac", "ij->", "ij,k->k",
-)  # fmt: skip
+    "ij->ji",
+    "ii->i",
+    "ii",
+    "i,i",
+    "i,j",
+    "ij,jk",
+    "bij,bjk->bik",
+    "ij,ij->",
+    "ij,j->i",
+    "i,i,i->i",
+    "iij,jk,kl->il",
+    "ij,kj,lj->ikl",
+    "...ij,...jk->...ik",
+    "...i->...",
+    "i...,j...->ij...",
+    "ab,bc->ac",
+    "aab,bc->ac",
+    "ij->",
+    "ij,k->k",
+)
 
 
 def _einsum(d):

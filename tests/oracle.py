@@ -1,4 +1,6 @@
-"""What derivatives should be: by a complex step, exact to the last digit, and by differences."""
+"""What derivatives should be: by a complex step, exact to the last digit, and by
+differences.
+"""
 
 import numpy as np
 
@@ -19,7 +21,9 @@ def outputs_of(value):
 
 
 def paired(outputs, cotangents):
-    """The sum over outputs of <cotangent, output>; a cotangent of None leaves an output out."""
+    """The sum over outputs of <cotangent, output>; a cotangent of None leaves an output
+    out.
+    """
     return sum(
         (u * out).sum()
         for u, out in zip(cotangents, outputs_of(outputs), strict=True)
@@ -34,7 +38,8 @@ def complex_step(function, arrays, wrt, cotangents):
         gradient = np.zeros(arrays[argument].shape)
         for place in np.ndindex(gradient.shape):
             moved = [
-                a.astype(complex) if a is not None and a.dtype.kind == "f" else a for a in arrays
+                a.astype(complex) if a is not None and a.dtype.kind == "f" else a
+                for a in arrays
             ]
             moved[argument][place] += STEP * 1j
             gradient[place] = np.imag(paired(function(*moved), cotangents)) / STEP
@@ -54,17 +59,23 @@ def difference(function, arrays, directions, step=1e-4):
 
 
 def tensors(arrays, wrt=(), device="cpu"):
-    """Tensors on the very memory of the arrays (on the CPU); those of ``wrt`` ask for gradients."""
-    out = [tg.from_numpy(a).to(device) if isinstance(a, np.ndarray) else a for a in arrays]
+    """Tensors on the very memory of the arrays (on the CPU); those of ``wrt`` ask for
+    gradients.
+    """
+    out = [
+        tg.from_numpy(a).to(device) if isinstance(a, np.ndarray) else a for a in arrays
+    ]
     for i in wrt:
         out[i].requires_grad_()
     return out
 
 
 def gradients(function, arrays, wrt, cotangents, create_graph=False, device="cpu"):
-    """The engine's gradients of <cotangents, function(*arrays)>, as arrays; zeros where None.
+    """The engine's gradients of <cotangents, function(*arrays)>, as arrays; zeros where
+    None.
 
-    An output may depend on none of the arguments: the first cell of an LSTM not on W_hr.
+    An output may depend on none of the arguments: the first cell of an LSTM not on
+    W_hr.
     """
     given = tensors(arrays, wrt, device)
     chosen = [
@@ -90,10 +101,16 @@ def gradients(function, arrays, wrt, cotangents, create_graph=False, device="cpu
 def assert_close(actual, expected, rtol=1e-10, atol=None, what=""):
     """Close as a whole: relative to the largest number in it (and to 1)."""
     actual, expected = np.asarray(actual), np.asarray(expected)
-    assert actual.shape == expected.shape, f"{what}: {actual.shape} is not {expected.shape}"
+    assert actual.shape == expected.shape, (
+        f"{what}: {actual.shape} is not {expected.shape}"
+    )
     scale = max(1.0, np.abs(expected).max(initial=0.0))
     np.testing.assert_allclose(
-        actual, expected, rtol=0, atol=rtol * scale if atol is None else atol, err_msg=what
+        actual,
+        expected,
+        rtol=0,
+        atol=rtol * scale if atol is None else atol,
+        err_msg=what,
     )
 
 
@@ -111,7 +128,9 @@ def derivatives(library, tensor, op, args, wrt, us, vs):
     inputs = [given[i] for i in wrt]
     how = {"create_graph": True, "allow_unused": True}
     first = library.autograd.grad(outputs, inputs, [tensor(u) for u in us], **how)
-    terms = [(g * tensor(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
+    terms = [
+        (g * tensor(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None
+    ]
     total = sum(terms[1:], terms[0]) if terms else None
     if total is None or not total.requires_grad:
         return outputs, first, [None] * len(inputs)
@@ -122,7 +141,11 @@ def assert_all_close(ours, theirs, tolerance):
     for one, two in zip(ours, theirs, strict=True):
         if one is None or two is None:  # one of them did not see that it is 0
             known = two if one is None else one
-            largest = 0.0 if known is None else np.abs(known.detach().cpu().numpy()).max(initial=0)
+            largest = (
+                0.0
+                if known is None
+                else np.abs(known.detach().cpu().numpy()).max(initial=0)
+            )
             assert largest <= tolerance
             continue
         one, two = one.numpy(), two.numpy(force=True)

@@ -433,7 +433,9 @@ def tokens(source):
     # A comma before a closing bracket comes and goes with the line that it ends.
     following = [text for text, _, _ in found[1:]] + [""]
     pairs = zip(found, following, strict=True)
-    return [token for token, after in pairs if token[0] != "," or after not in set(")]}")]
+    return [
+        token for token, after in pairs if token[0] != "," or after not in set(")]}")
+    ]
 
 
 class Bug(NamedTuple):
@@ -495,8 +497,13 @@ def copied(folder):
 
 def run(folder, *command):
     """Python with that copy of the package in front of all others: its status, and what it says."""
-    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment["HYPOTHESIS_PROFILE"] = "planted"  # the default one, but failures are not shrunk
+    environment = os.environ | {
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    environment["HYPOTHESIS_PROFILE"] = (
+        "planted"  # the default one, but failures are not shrunk
+    )
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder, env=environment, timeout=LIMIT, text=True, encoding="utf-8", errors="replace",
@@ -518,15 +525,21 @@ def tried(bug):
             return flaw, ""
         planted = bug.plant(source)
         (folder / PACKAGE / bug.file).write_text(planted, encoding="utf-8")
-        module = ".".join(Path(PACKAGE, bug.file).with_suffix("").parts).removesuffix(".__init__")
+        module = ".".join(Path(PACKAGE, bug.file).with_suffix("").parts).removesuffix(
+            ".__init__"
+        )
         status, output = run(
-            folder, "-c", f"import sys, {module} as _; print(sys.modules[{module!r}].__file__)"
+            folder,
+            "-c",
+            f"import sys, {module} as _; print(sys.modules[{module!r}].__file__)",
         )
         if status or output.strip() != str(folder / PACKAGE / bug.file):
             return f"NOT IMPORTED: {output.strip()[-200:]}", ""
         path, *options = shlex.split(bug.tests)
         try:
-            status, output = run(folder, "-m", "pytest", "-x", "-q", f"tests/{path}", *options)
+            status, output = run(
+                folder, "-m", "pytest", "-x", "-q", f"tests/{path}", *options
+            )
         except subprocess.TimeoutExpired:
             return "killed", f"no end after {LIMIT:.0f} s"
         if status == 1 and (found := failing(output)):
@@ -545,7 +558,9 @@ def idle_ones(killers):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Plant bugs, and see that the tests notice.")
+    parser = argparse.ArgumentParser(
+        description="Plant bugs, and see that the tests notice."
+    )
     parser.add_argument("--only", default="", help="rows in which this text stands")
     parser.add_argument("--jobs", type=int, default=1, help="how many rows at a time")
     args = parser.parse_args()
@@ -560,7 +575,9 @@ def main():
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(one, chosen))
     idle = idle_ones({by for _, by in found.values() if by.startswith("tests/")})
-    killed = [bug for bug, (what, by) in found.items() if what == "killed" and by not in idle]
+    killed = [
+        bug for bug, (what, by) in found.items() if what == "killed" and by not in idle
+    ]
     for bug, (what, by) in found.items():
         if bug not in killed:
             print(f"NOT KILLED: {bug} ({f'{by} fails without it too' if by else what})")

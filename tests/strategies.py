@@ -1,7 +1,8 @@
-"""Random arrays for the tests: hypothesis draws shapes, layouts and a seed, NumPy the numbers.
+"""Random arrays for the tests: hypothesis draws shapes, layouts and a seed, NumPy the
+numbers.
 
-The numbers keep clear of kinks and ties by construction, see the domains below, so that a difference
-quotient is meaningful wherever it is taken.
+The numbers keep clear of kinks and ties by construction, see the domains below, so that
+a difference quotient is meaningful wherever it is taken.
 """
 
 from functools import cache
@@ -47,11 +48,17 @@ def apart(rng, shape):
 
 def between(rng, shape):
     """Away from integers, and from their halves."""
-    return rng.integers(-3, 3, shape) + rng.choice([0.0, 0.5], shape) + rng.uniform(0.1, 0.4, shape)
+    return (
+        rng.integers(-3, 3, shape)
+        + rng.choice([0.0, 0.5], shape)
+        + rng.uniform(0.1, 0.4, shape)
+    )
 
 
 def lattice(place):
-    """Domains of which no two, of different places, come closer than 0.2: for two that compare."""
+    """Domains of which no two, of different places, come closer than 0.2: for two that
+    compare.
+    """
 
     def domain(rng, shape):
         return rng.integers(-2, 3, shape) + 0.25 * place + rng.uniform(0.0, 0.05, shape)
@@ -95,8 +102,8 @@ SHAPES += [(0,), (2, 0), (0, 3), (2, 0, 3), (0, 2, 1), (3, 1, 0)]
 class Draw:
     """What a row of the tests draws its arguments with.
 
-    Shapes and settings are hypothesis's, so that it can shrink them; numbers and layouts come from a
-    seed, as each draw costs as much as an op.
+    Shapes and settings are hypothesis's, so that it can shrink them; numbers and
+    layouts come from a seed, as each draw costs as much as an op.
     """
 
     def __init__(self, draw):
@@ -139,7 +146,9 @@ class Draw:
         """A float64 array in some layout; stride 0 where its values need not differ."""
         layouts = LAYOUTS if domain is apart else (*LAYOUTS, "repeated")
         array = np.asarray(domain(self.rng, shape), np.float64).reshape(shape)
-        return laid_out(array, layouts[self.rng.integers(0, len(layouts))], self.chance())
+        return laid_out(
+            array, layouts[self.rng.integers(0, len(layouts))], self.chance()
+        )
 
     def axis(self, ndim, tuples=True, none=True):
         """One axis, several, or None for all; from either end."""
@@ -155,7 +164,9 @@ class Draw:
         return tuple(a - ndim if self.chance() else a for a in axes)
 
     def index(self, shape):
-        """What may stand between brackets, with arrays where a user has Tensors or lists."""
+        """What may stand between brackets, with arrays where a user has Tensors or
+        lists.
+        """
         kinds = self.one_of("basic", "arrays", "mixed", "mask")
         if kinds == "mask":  # over the first dims
             dims = self.integer(0, len(shape))
@@ -168,12 +179,22 @@ class Draw:
         length = self.rng.integers(0, 4)
         parts = []
         for size in shape[: self.integer(0, len(shape))]:
-            kind = choices[kinds][self.rng.integers(0, len(choices[kinds]))] if size else "slice"
+            kind = (
+                choices[kinds][self.rng.integers(0, len(choices[kinds]))]
+                if size
+                else "slice"
+            )
             if kind == "slice":
-                start, stop = (int(n) for n in self.rng.integers(-size - 1, size + 2, 2))
+                start, stop = (
+                    int(n) for n in self.rng.integers(-size - 1, size + 2, 2)
+                )
                 step = int(self.rng.choice([1, 1, 2, -1, -2]))
                 parts.append(
-                    slice(start if self.chance() else None, stop if self.chance() else None, step)
+                    slice(
+                        start if self.chance() else None,
+                        stop if self.chance() else None,
+                        step,
+                    )
                 )
             elif kind == "int":
                 parts.append(int(self.rng.integers(-size, size)))
@@ -183,11 +204,17 @@ class Draw:
                 parts.append(self.rng.integers(low, size, length).astype(dtype))
         extra = self.rng.choice(["nothing", "newaxis", "ellipsis"])
         if extra != "nothing":
-            place = self.rng.integers(0, len(parts) + 1) if extra == "newaxis" else len(parts)
+            place = (
+                self.rng.integers(0, len(parts) + 1)
+                if extra == "newaxis"
+                else len(parts)
+            )
             parts.insert(place, None if extra == "newaxis" else ...)
         return parts[0] if len(parts) == 1 and self.chance() else tuple(parts)
 
 
 @cache
 def _shapes(min_dims, max_dims):
-    return st.sampled_from([shape for shape in SHAPES if min_dims <= len(shape) <= max_dims])
+    return st.sampled_from(
+        [shape for shape in SHAPES if min_dims <= len(shape) <= max_dims]
+    )

@@ -1,4 +1,5 @@
-"""The public surface as plain data: every name that users and other people's code may call.
+"""The public surface as plain data: every name that users and other people's code may
+call.
 
 By section of the page that pins the surface, and in it by where the names stand.
 """
@@ -24,8 +25,12 @@ FUNCTIONS = """
     floor round any all argsort logical_and logical_or logical_not eq ne lt le gt ge isnan isinf
     isfinite allclose
 """
-NO_METHODS = {"cat", "concat", "einsum", "stack"}  # of the functions; PyTorch has none either
-# fmt: off
+NO_METHODS = {
+    "cat",
+    "concat",
+    "einsum",
+    "stack",
+}  # of the functions; PyTorch has none either
 SURFACE: dict[str, dict[str, str]] = {
     "tg: tensors": {
         "tg": """
@@ -113,7 +118,8 @@ IN_WORDS: dict[str, str] = {
         equal new_full new_ones new_zeros repeat t
         bernoulli_ detach_ expand_as is_cuda masked_fill_ new new_empty normal_ uniform_ view_as
     """,
-    # One base class, and the one that others than us raise nowhere; then PyTorch's rule.
+    # One base class, and the one that others than us raise nowhere; then PyTorch's
+    # rule.
     "tg": "Error CheckpointError long double float int inference_mode randn_like equal",
     "tg.nn": "ELU LeakyReLU LogSigmoid ParameterDict SiLU Softplus",
     "tg.nn.Module": """
@@ -131,13 +137,15 @@ IN_WORDS: dict[str, str] = {
     "tg.data.Vocabulary": "__len__",
     "tg.data.TextStreams": f"__iter__ __len__ next_batch split {LOADING}",
 }
-# fmt: on
 
 
 def names():
     """All pairs of owner and name, each once, as ``("tg.nn", "Linear")``."""
     groups = [pair for owners in SURFACE.values() for pair in owners.items()]
-    groups += [("tg.Tensor", " ".join(set(FUNCTIONS.split()) - NO_METHODS)), *IN_WORDS.items()]
+    groups += [
+        ("tg.Tensor", " ".join(set(FUNCTIONS.split()) - NO_METHODS)),
+        *IN_WORDS.items(),
+    ]
     return sorted({(owner, name) for owner, text in groups for name in text.split()})
 
 
@@ -155,9 +163,20 @@ def exists(owner: str, name: str) -> bool:
 
 
 def parameters(thing: Any) -> dict[str, inspect.Parameter]:
-    """Those of a call, without ``self``; none of what users do not call, or is not of Python."""
+    """Those of a call, without ``self``; none of what users do not call, or is not of
+    Python.
+    """
     is_error = inspect.isclass(thing) and issubclass(thing, Exception)
-    if not callable(thing) or is_error or inspect.isbuiltin(thing) or isinstance(thing, np.dtype):
+    if (
+        not callable(thing)
+        or is_error
+        or inspect.isbuiltin(thing)
+        or isinstance(thing, np.dtype)
+    ):
         return {}
     signature = inspect.signature(thing)
-    return {name: p for name, p in signature.parameters.items() if name not in ("self", "cls")}
+    return {
+        name: p
+        for name, p in signature.parameters.items()
+        if name not in ("self", "cls")
+    }

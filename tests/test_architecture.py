@@ -14,15 +14,19 @@ import tinygrad_rnn
 
 ROOT = Path(tinygrad_rnn.__file__).parent
 FILES = {
-    ".".join(("tinygrad_rnn", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
-        ".__init__"
-    ): path
+    ".".join(
+        ("tinygrad_rnn", *path.relative_to(ROOT).with_suffix("").parts)
+    ).removesuffix(".__init__"): path
     for path in sorted(ROOT.rglob("*.py"))
 }
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+TREES = {
+    name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()
+}
 
-# Lowest first; what stands together may import each other, as long as no circle comes of it.
+# Lowest first; what stands together may import each other, as long as no circle comes
+# of it.
 LAYERS = (
+    ("types",),
     ("errors",),
     ("left_out",),
     ("tree",),
@@ -44,7 +48,9 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 
 def imports(name, tree, nested=True):
-    """The modules that a module imports, by full name; with ``nested`` inside functions too."""
+    """The modules that a module imports, by full name; with ``nested`` inside functions
+    too.
+    """
     package = name if FILES[name].name == "__init__.py" else name.rpartition(".")[0]
     stack, found = [tree], set()
     while stack:
@@ -52,8 +58,12 @@ def imports(name, tree, nested=True):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            for alias in node.names:  # `from . import x` names a module, `from .x import y` none
+            base = importlib.util.resolve_name(
+                "." * node.level + (node.module or ""), package
+            )
+            for alias in (
+                node.names
+            ):  # `from . import x` names a module, `from .x import y` none
                 inner = f"{base}.{alias.name}"
                 found.add(inner if inner in FILES else base)
         if nested or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -62,7 +72,9 @@ def imports(name, tree, nested=True):
 
 
 def part(name):
-    """The part of the house that a module of the package belongs to; None for the front door."""
+    """The part of the house that a module of the package belongs to; None for the front
+    door.
+    """
     return name.split(".")[1] if "." in name else None
 
 
@@ -79,7 +91,9 @@ def test_every_module_has_its_place():
 
 
 def test_imports_are_found():
-    """The reader of imports sees the forms that are in use: a blind one would pass everything."""
+    """The reader of imports sees the forms that are in use: a blind one would pass
+    everything.
+    """
     assert ("tinygrad_rnn.nn.rnn", "tinygrad_rnn.nn.functional") in INNER
     assert ("tinygrad_rnn.nn.rnn", "tinygrad_rnn.nn.utils.rnn") in INNER
     assert ("tinygrad_rnn.nn.layers", "tinygrad_rnn.creation") in INNER
@@ -97,7 +111,9 @@ def test_imports_point_one_way():
 
 
 def test_imports_run_in_no_circle():
-    """Among what runs when a module is imported; raises CycleError, which names the circle."""
+    """Among what runs when a module is imported; raises CycleError, which names the
+    circle.
+    """
     graph = {
         name: {
             target
@@ -111,7 +127,9 @@ def test_imports_run_in_no_circle():
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_only_the_gpus_files_import_cupy(name):
-    outside = {target.split(".")[0] for target in imports(name, TREES[name], nested=False)}
+    outside = {
+        target.split(".")[0] for target in imports(name, TREES[name], nested=False)
+    }
     if not name.startswith(("tinygrad_rnn.backend.cupy", "tinygrad_rnn.kernels.cuda")):
         assert not outside & {"cupy", "cupyx"}
     assert not outside & {"torch", "safetensors", "tqdm", "matplotlib"}
@@ -125,7 +143,17 @@ def test_nothing_pickles(name):
 
 # ---------------------------------------------------------------- what an import brings along
 
-HEAVY = ("safetensors", "tqdm", "matplotlib", "cupy", "torch", "scipy", "json", "asyncio", "ast")
+HEAVY = (
+    "safetensors",
+    "tqdm",
+    "matplotlib",
+    "cupy",
+    "torch",
+    "scipy",
+    "json",
+    "asyncio",
+    "ast",
+)
 
 
 def python(code, **environment):

@@ -1,4 +1,6 @@
-"""The array API standard's call forms on Tensors: what NumPy gives for the same call, and slopes."""
+"""The array API standard's call forms on Tensors: what NumPy gives for the same call,
+and slopes.
+"""
 
 import inspect
 
@@ -44,7 +46,9 @@ FORMS = {
     "arange backwards of floats": lambda xp: xp.arange(-1.0, step=2, dtype=xp.float64),
     "arange of a float": lambda xp: xp.arange(2.5, dtype=xp.float64),
     "linspace": lambda xp: xp.linspace(0, 1, num=5, dtype=xp.float64),
-    "linspace without its end": lambda xp: xp.linspace(0, 1, 5, endpoint=False, dtype=xp.float64),
+    "linspace without its end": lambda xp: xp.linspace(
+        0, 1, 5, endpoint=False, dtype=xp.float64
+    ),
     "meshgrid": lambda xp, v: xp.meshgrid(v, v[:2], v[:1]),
     "meshgrid ij": lambda xp, v: xp.meshgrid(v, v[:2], v[:1], indexing="ij"),
     "meshgrid of one": lambda xp, v: xp.meshgrid(v),
@@ -79,7 +83,9 @@ FORMS = {
     "argsort": lambda xp, i: xp.argsort(i, axis=1, stable=True),
     "nonzero": lambda xp, b: xp.nonzero(b),
     "searchsorted": lambda xp, v: xp.searchsorted(xp.sort(v), v + 0.5, side="right"),
-    "searchsorted by a sorter": lambda xp, v: xp.searchsorted(v, v, sorter=xp.argsort(v)),
+    "searchsorted by a sorter": lambda xp, v: xp.searchsorted(
+        v, v, sorter=xp.argsort(v)
+    ),
     "unique_all": lambda xp, i: tuple(xp.unique_all(i)),
     "unique_all of nothing": lambda xp, i: tuple(xp.unique_all(i[:0, ...])),
     "unique_counts": lambda xp, i: tuple(xp.unique_counts(i)),
@@ -87,7 +93,9 @@ FORMS = {
     "unique_values": lambda xp, i: xp.sort(xp.unique_values(i)),
     "take": lambda xp, v: xp.take(v, xp.asarray([2, 0])),
     "take of a dim": lambda xp, a: xp.take(a, xp.asarray([2, 0]), axis=1),
-    "take_along_axis": lambda xp, a: xp.take_along_axis(a, xp.argsort(a, axis=0), axis=0),
+    "take_along_axis": lambda xp, a: xp.take_along_axis(
+        a, xp.argsort(a, axis=0), axis=0
+    ),
     "broadcast_arrays": lambda xp, a: list(xp.broadcast_arrays(a, a[:1], a[:, :1])),
     "broadcast_to": lambda xp, a: xp.broadcast_to(a[:1], shape=(4, 3)),
     "concat": lambda xp, a: xp.concat((a, a), axis=-1),
@@ -114,8 +122,12 @@ FORMS = {
     "vecdot": lambda xp, a: xp.vecdot(a, a[:1], axis=-1),
     "vecdot of bytes": lambda xp, u: xp.vecdot(u, u),
     "cumulative_sum of bytes": lambda xp, u: xp.cumulative_sum(u, include_initial=True),
-    "cumulative_sum of a dim": lambda xp, a: xp.cumulative_sum(a, axis=0, dtype=xp.float32),
-    "cumulative_sum of ints": lambda xp, i: xp.cumulative_sum(i[0, ...], include_initial=True),
+    "cumulative_sum of a dim": lambda xp, a: xp.cumulative_sum(
+        a, axis=0, dtype=xp.float32
+    ),
+    "cumulative_sum of ints": lambda xp, i: xp.cumulative_sum(
+        i[0, ...], include_initial=True
+    ),
     "can_cast": lambda xp, u: xp.asarray(xp.can_cast(u.dtype, xp.int16)),
     "result_type": lambda xp, u: xp.zeros(1, dtype=xp.result_type(u, xp.int16, 1)),
 }
@@ -129,12 +141,17 @@ def call(name, namespace, tensor):
 
 
 def plain(found):
-    return [np.asarray(x) for x in (found if isinstance(found, (tuple, list)) else [found])]
+    return [
+        np.asarray(x) for x in (found if isinstance(found, (tuple, list)) else [found])
+    ]
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_a_call_gives_what_numpy_gives(name):
-    found, wanted = call(name, xp, tg.tensor), call(name, array_api_compat.numpy, np.array)
+    found, wanted = (
+        call(name, xp, tg.tensor),
+        call(name, array_api_compat.numpy, np.array),
+    )
     parts = found if isinstance(found, (tuple, list)) else [found]
     assert all(isinstance(part, tg.Tensor) for part in parts)
     for one, two in zip(plain(found), plain(wanted), strict=True):
@@ -158,7 +175,9 @@ def test_along_no_dims_nothing_is_reduced(name, data):
     np.testing.assert_array_equal(out.detach().numpy(), wanted.get(name, array))
     if out.requires_grad:
         out.sum().backward()
-        assert_close(x.grad.numpy(), np.full(array.shape, 0.0 if name in ("var", "std") else 1.0))
+        assert_close(
+            x.grad.numpy(), np.full(array.shape, 0.0 if name in ("var", "std") else 1.0)
+        )
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "amax", "var"])
@@ -171,12 +190,18 @@ DIFFERENTIABLE = {
     "prod": lambda xp, x: xp.prod(x, axis=(0, -1)),
     "clip by tensors": lambda xp, x: xp.clip(x, x * 0.0 - 0.3, x * 0.0 + 0.9),
     "cumulative_sum": lambda xp, x: xp.cumulative_sum(x, axis=1, include_initial=True),
-    "cumulative_prod": lambda xp, x: xp.cumulative_prod(x, axis=0, include_initial=True),
+    "cumulative_prod": lambda xp, x: xp.cumulative_prod(
+        x, axis=0, include_initial=True
+    ),
     "diff": lambda xp, x: xp.diff(x, axis=0, prepend=x[:1], n=2),
     "tensordot": lambda xp, x: xp.tensordot(x, x, axes=((0,), (0,))),
     "repeat": lambda xp, x: xp.repeat(x, 3, axis=1),
-    "meshgrid": lambda xp, x: xp.meshgrid(x[0], x[:, 0])[0] * xp.meshgrid(x[0], x[:, 0])[1],
-    "take_along_axis": lambda xp, x: xp.take_along_axis(x, xp.argsort(x, axis=1), axis=1),
+    "meshgrid": lambda xp, x: (
+        xp.meshgrid(x[0], x[:, 0])[0] * xp.meshgrid(x[0], x[:, 0])[1]
+    ),
+    "take_along_axis": lambda xp, x: xp.take_along_axis(
+        x, xp.argsort(x, axis=1), axis=1
+    ),
     "asarray": lambda xp, x: xp.asarray(x) * xp.astype(x, xp.float64),
     "linspace": lambda xp, x: x * xp.linspace(0, 1, x.shape[1], dtype=xp.float64),
     "unstack": lambda xp, x: xp.stack([row * i for i, row in enumerate(xp.unstack(x))]),
@@ -192,7 +217,9 @@ def test_what_is_differentiable_has_the_right_slope(name, data):
     u, v = real(d.rng, out.shape), real(d.rng, array.shape)
     (slope,) = gradients(lambda x: function(xp, x), [array], [0], [u])
     moved = lambda x: (function(xp, tg.tensor(x)).numpy() * u).sum()
-    assert_close((slope * v).sum(), difference(moved, [array], [v], step=1e-5), rtol=1e-6)
+    assert_close(
+        (slope * v).sum(), difference(moved, [array], [v], step=1e-5), rtol=1e-6
+    )
 
 
 def test_what_the_namespace_can_do():
@@ -208,8 +235,14 @@ def test_what_the_namespace_can_do():
     numbers = {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
     assert info.dtypes().keys() == numbers | {"bool", "float32", "float64"}
     assert info.dtypes(kind="real floating").keys() == {"float32", "float64"}
-    assert info.dtypes(kind="unsigned integer").keys() == {n for n in numbers if n[0] == "u"}
-    assert info.dtypes(kind=("bool", "real floating")).keys() == {"bool", "float32", "float64"}
+    assert info.dtypes(kind="unsigned integer").keys() == {
+        n for n in numbers if n[0] == "u"
+    }
+    assert info.dtypes(kind=("bool", "real floating")).keys() == {
+        "bool",
+        "float32",
+        "float64",
+    }
     assert info.dtypes(kind="complex floating") == {}
     for name, dtype in info.dtypes().items():
         assert getattr(xp, name) == dtype == np.dtype(name)
@@ -233,7 +266,11 @@ def test_signatures_are_those_that_help_shows():
 
 
 WRONG = {
-    "squeeze": (lambda x: xp.squeeze(x, 0), ValueError, r"squeeze: dim 0 of .* \(2, 3\) is not 1"),
+    "squeeze": (
+        lambda x: xp.squeeze(x, 0),
+        ValueError,
+        r"squeeze: dim 0 of .* \(2, 3\) is not 1",
+    ),
     "cumulative_sum": (
         lambda x: xp.cumulative_sum(x),
         ValueError,
@@ -242,8 +279,16 @@ WRONG = {
     "take": (lambda x: xp.take(x, tg.tensor([0])), ValueError, "take: axis is None"),
     "nonzero": (lambda x: xp.nonzero(x[0, 0]), ValueError, "nonzero: got a 0-d tensor"),
     "unstack": (lambda x: xp.unstack(x[0, 0]), ValueError, "unstack: got a 0-d tensor"),
-    "meshgrid": (lambda x: xp.meshgrid(x[0], indexing="yx"), ValueError, "meshgrid: indexing is"),
-    "meshgrid of arrays": (lambda x: xp.meshgrid([1.0]), TypeError, "meshgrid: number 0 is list"),
+    "meshgrid": (
+        lambda x: xp.meshgrid(x[0], indexing="yx"),
+        ValueError,
+        "meshgrid: indexing is",
+    ),
+    "meshgrid of arrays": (
+        lambda x: xp.meshgrid([1.0]),
+        TypeError,
+        "meshgrid: number 0 is list",
+    ),
     "searchsorted": (
         lambda x: xp.searchsorted(x[0], x[0], side="middle"),
         ValueError,
@@ -259,15 +304,31 @@ WRONG = {
         ValueError,
         r"broadcast_arrays: the shapes \(2, 3\) and \(3, 2\) do not broadcast",
     ),
-    "eye": (lambda x: xp.eye(2, k=0.5), TypeError, "eye: k is 0.5, expected an integer"),
-    "arange": (lambda x: xp.arange(0, 3, 0), ValueError, "arange: from 0 to 3, but step is 0"),
-    "tensordot": (lambda x: xp.tensordot(x, x, axes=((2,), (0,))), IndexError, "tensordot: dim 2"),
+    "eye": (
+        lambda x: xp.eye(2, k=0.5),
+        TypeError,
+        "eye: k is 0.5, expected an integer",
+    ),
+    "arange": (
+        lambda x: xp.arange(0, 3, 0),
+        ValueError,
+        "arange: from 0 to 3, but step is 0",
+    ),
+    "tensordot": (
+        lambda x: xp.tensordot(x, x, axes=((2,), (0,))),
+        IndexError,
+        "tensordot: dim 2",
+    ),
     "vecdot": (
         lambda x: xp.vecdot(x, x[:, :1]),
         ValueError,
         r"vecdot: the shapes \(2, 3\) and \(2, 1\) differ along dim -1",
     ),
-    "diff": (lambda x: xp.diff(x, n=-1), ValueError, "diff: n is -1, expected at least 0"),
+    "diff": (
+        lambda x: xp.diff(x, n=-1),
+        ValueError,
+        "diff: n is -1, expected at least 0",
+    ),
 }
 
 
@@ -293,7 +354,9 @@ def test_where_a_copy_is_made():
 def test_scikit_learn_dispatches_to_the_namespace(monkeypatch):
     """It scores and scales Tensors by their own functions."""
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
-    sklearn = pytest.importorskip("sklearn", reason="needs scikit-learn, which is no dependency")
+    sklearn = pytest.importorskip(
+        "sklearn", reason="needs scikit-learn, which is no dependency"
+    )
     metrics = pytest.importorskip("sklearn.metrics")
     x, y = tg.randn(20, dtype=tg.float64), tg.randn(20, dtype=tg.float64)
     with sklearn.config_context(array_api_dispatch=True):

@@ -1,4 +1,6 @@
-"""Checkpoints: a run that stopped goes on bit for bit; what does not fit changes nothing."""
+"""Checkpoints: a run that stopped goes on bit for bit; what does not fit changes
+nothing.
+"""
 
 import copy
 import hashlib
@@ -20,7 +22,10 @@ from tinygrad_rnn.backend import find
 from tinygrad_rnn.random import default_generator
 from tinygrad_rnn.tree import Held, flatten
 
-TEXT = "to be, or not to be, that is the question: whether 'tis nobler in the mind to suffer " * 6
+TEXT = (
+    "to be, or not to be, that is the question: whether 'tis nobler in the mind to suffer "
+    * 6
+)
 
 
 class Model(nn.Module):
@@ -37,9 +42,13 @@ class Model(nn.Module):
 
 
 class Run:
-    """A training run with all that a checkpoint has to carry: dropout, data, a carried state."""
+    """A training run with all that a checkpoint has to carry: dropout, data, a carried
+    state.
+    """
 
-    def __init__(self, make=optim.Adam, seed=0, schedule=lambda optimizer: None, **model):
+    def __init__(
+        self, make=optim.Adam, seed=0, schedule=lambda optimizer: None, **model
+    ):
         tg.manual_seed(seed)
         vocabulary = tg.data.Vocabulary(TEXT)
         self.streams = tg.data.TextStreams(TEXT, vocabulary, batch_size=4, seq_len=9)
@@ -76,7 +85,9 @@ class Run:
         tg.save_checkpoint(path, *parts, step=self.count, extra=extra)
 
     def load(self, path):
-        self.count, extra = tg.load_checkpoint(path, self.model, self.optimizer, self.scheduler)
+        self.count, extra = tg.load_checkpoint(
+            path, self.model, self.optimizer, self.scheduler
+        )
         self.streams.load_state_dict(extra["streams"])
         self.state = extra["state"]
         self.generator.set_state(extra["generator"])
@@ -95,11 +106,17 @@ class Run:
 
 MAKERS = {
     "adam": optim.Adam,
-    "amsgrad": lambda params, lr: optim.Adam(params, lr=lr, amsgrad=True, weight_decay=0.01),
+    "amsgrad": lambda params, lr: optim.Adam(
+        params, lr=lr, amsgrad=True, weight_decay=0.01
+    ),
     "sgd": optim.SGD,
-    "momentum": lambda params, lr: optim.SGD(params, lr=lr, momentum=0.9, nesterov=True),
+    "momentum": lambda params, lr: optim.SGD(
+        params, lr=lr, momentum=0.9, nesterov=True
+    ),
     "adamw": optim.AdamW,
-    "rmsprop": lambda params, lr: optim.RMSprop(params, lr, momentum=0.9, centered=True),
+    "rmsprop": lambda params, lr: optim.RMSprop(
+        params, lr, momentum=0.9, centered=True
+    ),
     "adagrad": lambda params, lr: optim.Adagrad(params, lr, 0.01, 0.0, 0.1),
 }
 
@@ -115,9 +132,13 @@ SCHEDULES = {
     "cosine": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, np.int64(6), 1e-3),
     "linear": lambda o: optim.lr_scheduler.LinearLR(o, 0.1, total_iters=12),
     "lambda": lambda o: optim.lr_scheduler.LambdaLR(o, lambda step: 1.0 / (1 + step)),
-    "plateau": lambda o: optim.lr_scheduler.ReduceLROnPlateau(o, "max", 0.5, 1, min_lr=(1e-4,)),
+    "plateau": lambda o: optim.lr_scheduler.ReduceLROnPlateau(
+        o, "max", 0.5, 1, min_lr=(1e-4,)
+    ),
     "multistep": lambda o: optim.lr_scheduler.MultiStepLR(o, np.array([3, 9])),
-    "cycle": lambda o: optim.lr_scheduler.OneCycleLR(o, np.float64(0.1), total_steps=40),
+    "cycle": lambda o: optim.lr_scheduler.OneCycleLR(
+        o, np.float64(0.1), total_steps=40
+    ),
     "sequential": lambda o: sequence(optim.lr_scheduler, o),
 }
 RUNS = [(maker, None, stop) for maker in MAKERS for stop in (1, 7, 20)]
@@ -144,7 +165,9 @@ def test_resumed_is_uninterrupted(tmp_path, maker, schedule, stop):
 
 
 def test_the_schedule_alone_may_be_new(tmp_path):
-    """An optimizer that was scheduled goes on without a schedule, and the other way round."""
+    """An optimizer that was scheduled goes on without a schedule, and the other way
+    round.
+    """
     for first, second in [(None, "step"), ("step", None)]:
         run = Run(schedule=SCHEDULES.get(first, lambda optimizer: None))
         run.step()
@@ -178,7 +201,10 @@ def start(cell, path, total, every):
         [sys.executable, "-c", code, str(path), str(total), str(every), cell],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONHASHSEED": str(np.random.default_rng().integers(1000))},
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": str(np.random.default_rng().integers(1000)),
+        },
     )
 
 
@@ -189,13 +215,17 @@ CELLS = ["RNN", "LSTM", "GRU"]
 def test_a_new_process_goes_on(tmp_path, cell):
     whole = start(cell, tmp_path / "whole", 30, 1000).communicate()[0].split()[-1]
     start(cell, tmp_path / "parts", 13, 13).communicate()
-    assert start(cell, tmp_path / "parts", 30, 1000).communicate()[0].split()[-1] == whole
+    assert (
+        start(cell, tmp_path / "parts", 30, 1000).communicate()[0].split()[-1] == whole
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_killed_at_random_points(tmp_path, cell):
-    """SIGKILL at 20 random points of a run that saves after every step; then it finishes."""
+    """SIGKILL at 20 random points of a run that saves after every step; then it
+    finishes.
+    """
     whole = start(cell, tmp_path / "whole", 400, 1000).communicate()[0].split()[-1]
     random = np.random.default_rng()
     for _ in range(20):
@@ -204,7 +234,9 @@ def test_killed_at_random_points(tmp_path, cell):
         time.sleep(random.uniform(0.0, 0.3))
         run.send_signal(signal.SIGKILL)
         run.communicate()
-    assert start(cell, tmp_path / "killed", 400, 1).communicate()[0].split()[-1] == whole
+    assert (
+        start(cell, tmp_path / "killed", 400, 1).communicate()[0].split()[-1] == whole
+    )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed"]
 
 
@@ -214,7 +246,9 @@ def test_other_tools_open_it(tmp_path):
     run.save(tmp_path / "run")
     with safe_open(tmp_path / "run", "numpy") as file:
         for name, tensor in run.model.state_dict().items():
-            np.testing.assert_array_equal(file.get_tensor(f"model/{name}"), tensor.numpy())
+            np.testing.assert_array_equal(
+                file.get_tensor(f"model/{name}"), tensor.numpy()
+            )
 
 
 def test_without_a_model_it_tells_what_is_needed(tmp_path):
@@ -243,7 +277,11 @@ def broken(name, tmp_path):
         other = Run(hidden=5)
         other.step()
         other.save(path)
-        return path, ["rnn.weight_ih_l0 has shape (5,", "head.weight has shape", "exp_avg"]
+        return path, [
+            "rnn.weight_ih_l0 has shape (5,",
+            "head.weight has shape",
+            "exp_avg",
+        ]
     if name == "fewer layers":
         other = Run(layers=1)
         other.step()
@@ -265,7 +303,10 @@ def broken(name, tmp_path):
         return path, ["it has no scheduler"]
     if name == "another schedule":
         Run(schedule=SCHEDULES["cosine"]).save(path)
-        return path, ["scheduler: 'T_max' is missing or unexpected", "'step_size' is missing"]
+        return path, [
+            "scheduler: 'T_max' is missing or unexpected",
+            "'step_size' is missing",
+        ]
     if name == "more groups":
         other = Run(schedule=SCHEDULES["step"])
         other.model.more = nn.Parameter(np.ones(1))
@@ -273,7 +314,10 @@ def broken(name, tmp_path):
         other.optimizer.step()
         other.scheduler.step()
         other.save(path)
-        return path, ["expected [10]", "length of base_lrs, one for each group, is 2, expected 1"]
+        return path, [
+            "expected [10]",
+            "length of base_lrs, one for each group, is 2, expected 1",
+        ]
     if name == "damaged":
         run = Run()
         run.save(path)
@@ -330,7 +374,10 @@ def replaced_head(model):
 
 STRANGERS = {
     "of another model": lambda: (Model(3), optim.Adam(Model(3).parameters())),
-    "of a copy": lambda: (Model(3), optim.SGD(copy.deepcopy(Model(3)).parameters(), lr=0.1)),
+    "of a copy": lambda: (
+        Model(3),
+        optim.SGD(copy.deepcopy(Model(3)).parameters(), lr=0.1),
+    ),
     "of a layer that was replaced": lambda: replaced_head(Model(3)),
     "of more than the model": lambda: (
         (m := Model(3)),
@@ -338,7 +385,9 @@ STRANGERS = {
     ),
     "of another group": lambda: (
         (m := Model(3)),
-        optim.Adam([{"params": m.parameters()}, {"params": nn.Linear(1, 1).parameters()}]),
+        optim.Adam(
+            [{"params": m.parameters()}, {"params": nn.Linear(1, 1).parameters()}]
+        ),
     ),
 }
 
@@ -349,7 +398,9 @@ def test_an_optimizer_of_something_else_is_refused(tmp_path, name):
     tg.save_checkpoint(tmp_path / "run", model)
     for call in (tg.save_checkpoint, tg.load_checkpoint):
         words = rf"{call.__name__}: \d+ of the \d+ tensors that optimizer trains are not in model"
-        with pytest.raises(tg.CheckpointError, match=rf"^{words} .*ModuleList\(models\)"):
+        with pytest.raises(
+            tg.CheckpointError, match=rf"^{words} .*ModuleList\(models\)"
+        ):
             call(tmp_path / "run", model, optimizer)
     assert tg.load_checkpoint(tmp_path / "run", model).step == 0
 
@@ -388,9 +439,13 @@ def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
     other = Run(seed=1, schedule=SCHEDULES["step"])
     other.step()
     before = other.digest(), other.scheduler.state_dict()
-    monkeypatch.setattr(find("cpu"), "join", lambda arrays: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr(
+        find("cpu"), "join", lambda arrays: (_ for _ in ()).throw(MemoryError)
+    )
     with pytest.raises(MemoryError):
-        tg.load_checkpoint(tmp_path / "run", other.model, other.optimizer, other.scheduler)
+        tg.load_checkpoint(
+            tmp_path / "run", other.model, other.optimizer, other.scheduler
+        )
     assert (other.digest(), other.scheduler.state_dict()) == before
 
 
@@ -448,10 +503,16 @@ def held(value):
 
 
 @pytest.mark.parametrize(
-    "skip", [pytest.param(0, marks=pytest.mark.slow, id="each line"), pytest.param(5, id="a sixth")]
+    "skip",
+    [
+        pytest.param(0, marks=pytest.mark.slow, id="each line"),
+        pytest.param(5, id="a sixth"),
+    ],
 )
 def test_no_memory_somewhere_leaves_all_old_or_all_new(tmp_path, skip):
-    """Wherever memory runs out, a run is never half of one checkpoint and half of another."""
+    """Wherever memory runs out, a run is never half of one checkpoint and half of
+    another.
+    """
     new, old = small_run(0, 1), small_run(1, 3)
     states, paths = {}, {"new": tmp_path / "new", "old": tmp_path / "old"}
     for name, run in (("new", new), ("old", old)):
@@ -482,10 +543,14 @@ def test_a_random_state_that_is_none_leaves_a_model_alone(tmp_path, monkeypatch)
     with pytest.raises(tg.CheckpointError, match="random: set_state"):
         tg.load_checkpoint(tmp_path / "c", model)
     assert model.weight.tolist() == before
-    assert tg.load_checkpoint(tmp_path / "c").step == 4  # nothing is put back: to look at
+    assert (
+        tg.load_checkpoint(tmp_path / "c").step == 4
+    )  # nothing is put back: to look at
 
 
-@pytest.mark.parametrize("extra", [object(), {(1, 2): 2}, {"f": len}, {"z": 1j}, {"m": Model}])
+@pytest.mark.parametrize(
+    "extra", [object(), {(1, 2): 2}, {"f": len}, {"z": 1j}, {"m": Model}]
+)
 def test_extra_that_no_file_can_hold(tmp_path, extra):
     with pytest.raises(TypeError, match="^save_checkpoint: 'extra"):
         tg.save_checkpoint(tmp_path / "c", nn.Linear(1, 1), extra=extra)
@@ -496,29 +561,47 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
     model = nn.Linear(1, 1)
     optimizer = optim.Adam(model.parameters(), lr=np.float64(0.1))
     tg.save_checkpoint(
-        tmp_path / "c", model, optimizer, step=np.int64(3), extra={"loss": np.float32(0.5)}
+        tmp_path / "c",
+        model,
+        optimizer,
+        step=np.int64(3),
+        extra={"loss": np.float32(0.5)},
     )
     assert tg.load_checkpoint(tmp_path / "c", model, optimizer) == (3, {"loss": 0.5})
     with pytest.raises(TypeError, match="step"):
         tg.save_checkpoint(tmp_path / "c", model, step="x")
-    for path, given in ((tmp_path / "c", model.state_dict()), (model, str(tmp_path / "c"))):
-        with pytest.raises(TypeError, match=r"expected a Module: save_checkpoint\(path, model\)"):
+    for path, given in (
+        (tmp_path / "c", model.state_dict()),
+        (model, str(tmp_path / "c")),
+    ):
+        with pytest.raises(
+            TypeError, match=r"expected a Module: save_checkpoint\(path, model\)"
+        ):
             tg.save_checkpoint(path, given)
-    with pytest.raises(TypeError, match="scheduler is int, expected an LRScheduler or None"):
+    with pytest.raises(
+        TypeError, match="scheduler is int, expected an LRScheduler or None"
+    ):
         tg.save_checkpoint(tmp_path / "c", model, optimizer, 3)
-    with pytest.raises(TypeError, match="load_checkpoint: model is Adam, expected a Module"):
+    with pytest.raises(
+        TypeError, match="load_checkpoint: model is Adam, expected a Module"
+    ):
         tg.load_checkpoint(tmp_path / "c", optimizer, model)
 
 
 def test_a_model_of_nothing_and_dicts_of_other_kinds(tmp_path):
-    """A model without layers is not None; dicts come back as they were, the odd ones as plain ones."""
+    """A model without layers is not None; dicts come back as they were, the odd ones as
+    plain ones.
+    """
     extra = OrderedDict(best=OrderedDict(nn.Linear(1, 2).state_dict()))
     extra["counts"] = defaultdict(int, {3: 4, None: 5})
     tg.save_checkpoint(tmp_path / "c", nn.Sequential(), extra=extra)
     _, found = tg.load_checkpoint(tmp_path / "c", nn.Sequential())
     assert type(found) is type(found["best"]) is OrderedDict
     assert list(found["best"]) == ["weight", "bias"]
-    assert all(np.array_equal(found["best"][name], extra["best"][name]) for name in found["best"])
+    assert all(
+        np.array_equal(found["best"][name], extra["best"][name])
+        for name in found["best"]
+    )
     assert found["counts"] == {3: 4, None: 5}
 
 
@@ -530,9 +613,13 @@ def test_weights_alone(tmp_path):
     np.testing.assert_array_equal(one.weight.numpy(), two.weight.numpy())
     three = nn.Linear(3, 5)
     before = three.weight.numpy().copy()
-    with pytest.raises(tg.CheckpointError, match=r"weight has shape \(4, 3\).*expected \(5, 3\)"):
+    with pytest.raises(
+        tg.CheckpointError, match=r"weight has shape \(4, 3\).*expected \(5, 3\)"
+    ):
         three.load_weights(tmp_path / "w")
     tg.save_checkpoint(tmp_path / "c", one)
-    with pytest.raises(tg.CheckpointError, match=r"load_weights: .*c' is a checkpoint; tg.load_ch"):
+    with pytest.raises(
+        tg.CheckpointError, match=r"load_weights: .*c' is a checkpoint; tg.load_ch"
+    ):
         three.load_weights(tmp_path / "c")
     np.testing.assert_array_equal(three.weight.numpy(), before)

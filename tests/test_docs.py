@@ -22,14 +22,23 @@ NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
 def same_print(printed: str, shown: str) -> None:
     """The same words; numbers may differ a little from machine to machine."""
     assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown), printed
-    for found, expected in zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True):
+    for found, expected in zip(
+        NUMBER.findall(printed), NUMBER.findall(shown), strict=True
+    ):
         rounding = 0.0 if "e" in expected else 0.06
-        assert float(found) == pytest.approx(float(expected), rel=0.2, abs=rounding), printed
+        assert float(found) == pytest.approx(float(expected), rel=0.2, abs=rounding), (
+            printed
+        )
 
 
 def test_prints_that_differ_are_told_apart() -> None:
     same_print("loss 0.50 at 1.0e-08", "loss 0.52 at 1.1e-08")
-    for other in ("loss 0.70 at 1.0e-08", "loss 0.50 at 1.0e-07", "Loss 0.50 at 1.0e-08", "loss"):
+    for other in (
+        "loss 0.70 at 1.0e-08",
+        "loss 0.50 at 1.0e-07",
+        "Loss 0.50 at 1.0e-08",
+        "loss",
+    ):
         with pytest.raises(AssertionError):
             same_print("loss 0.50 at 1.0e-08", other)
 
@@ -37,7 +46,10 @@ def test_prints_that_differ_are_told_apart() -> None:
 @pytest.mark.parametrize(("block", "shown"), BLOCKS)
 def test_block_runs(block: str, shown: str | None, tmp_path: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", block],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0, run.stderr
     if shown is not None:

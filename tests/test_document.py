@@ -1,9 +1,12 @@
-"""The tutorial that this package answers runs on it: its blocks of Python, with us for PyTorch.
+"""The tutorial that this package answers runs on it: its blocks of Python, with us for
+PyTorch.
 
-It is not part of this repository: ``pytest -m document --document rnn-fundamentals.md`` runs it.
+It is not part of this repository: ``pytest -m document --document rnn-fundamentals.md``
+runs it.
 
-Changed are the lines that import PyTorch, and the document's own slips: classes that are models but
-not derived from ``nn.Module``. Everything else, the training too, runs as it stands there.
+Changed are the lines that import PyTorch, and the document's own slips: classes that
+are models but not derived from ``nn.Module``. Everything else, the training too, runs
+as it stands there.
 """
 
 import ast
@@ -39,14 +42,22 @@ def blocks(document: Path) -> list[str]:
 def ours(code: str) -> str:
     """The code with us where it imports PyTorch."""
     code = re.sub(r"^(\s*import) torch$", r"\1 tinygrad_rnn as torch", code, flags=re.M)
-    return re.sub(r"^(\s*(?:import|from)) torch\b(?=[. ])", r"\1 tinygrad_rnn", code, flags=re.M)
+    return re.sub(
+        r"^(\s*(?:import|from)) torch\b(?=[. ])", r"\1 tinygrad_rnn", code, flags=re.M
+    )
 
 
 def derived(code: str) -> tuple[str, int]:
-    """The code with ``nn.Module`` as the base of the classes that hold layers and have none."""
+    """The code with ``nn.Module`` as the base of the classes that hold layers and have
+    none.
+    """
     lines, count = code.splitlines(), 0
     for node in ast.parse(code).body:
-        if isinstance(node, ast.ClassDef) and not node.bases and "nn." in ast.unparse(node):
+        if (
+            isinstance(node, ast.ClassDef)
+            and not node.bases
+            and "nn." in ast.unparse(node)
+        ):
             lines[node.lineno - 1] = f"class {node.name}(nn.Module):"
             count += 1
     return "\n".join(lines), count
@@ -55,7 +66,12 @@ def derived(code: str) -> tuple[str, int]:
 def run(code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", NO_SCREEN + code],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "template", "PYTHONUTF8": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "MPLBACKEND": "template",
+            "PYTHONUTF8": "1",
+        },
         capture_output=True,
         encoding="utf-8",
     )

@@ -1,4 +1,6 @@
-"""einsum against NumPy's, every equation of the table of methods with sizes that tell the dims apart."""
+"""einsum against NumPy's, every equation of the table of methods with sizes that tell
+the dims apart.
+"""
 
 import numpy as np
 import pytest
@@ -8,7 +10,11 @@ from strategies import real
 
 import tinygrad_rnn as tg
 
-MORE = ("kiilj->jlk", "ijkji->k", "iii,i")  # diagonals, and letters on every side of them
+MORE = (
+    "kiilj->jlk",
+    "ijkji->k",
+    "iii,i",
+)  # diagonals, and letters on every side of them
 
 
 @pytest.mark.parametrize("equation", [*EQUATIONS, *MORE])
@@ -27,5 +33,7 @@ def test_an_equation(equation):
     assert_close(found.numpy(), value(*arrays), 1e-12)
     u, wrt = real(rng, found.shape), range(len(arrays))
     expected = complex_step(value, arrays, wrt, [np.asarray(u)])
-    for one, two in zip(gradients(ours, arrays, wrt, [np.asarray(u)]), expected, strict=True):
+    for one, two in zip(
+        gradients(ours, arrays, wrt, [np.asarray(u)]), expected, strict=True
+    ):
         assert_close(one, two, 1e-12)

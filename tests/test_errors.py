@@ -1,6 +1,8 @@
-"""Wrong calls: what is raised, the words that the message must have, and that nothing changed.
+"""Wrong calls: what is raised, the words that the message must have, and that nothing
+changed.
 
-Each row is a call and below it the error. The calls are about the things that a `World` holds.
+Each row is a call and below it the error. The calls are about the things that a `World`
+holds.
 """
 
 import functools
@@ -1935,19 +1937,26 @@ BUILT_IN = {
 
 
 class Here:
-    """The package, but what makes tensors makes them on one device, unless told otherwise."""
+    """The package, but what makes tensors makes them on one device, unless told
+    otherwise.
+    """
 
     def __init__(self, device):
         self._device = device
 
     def __getattr__(self, name):
         thing = getattr(tg, name)
-        placed = inspect.isfunction(thing) and "device" in inspect.signature(thing).parameters
+        placed = (
+            inspect.isfunction(thing)
+            and "device" in inspect.signature(thing).parameters
+        )
         return functools.partial(thing, device=self._device) if placed else thing
 
 
 class World:
-    """Something of everything, in the midst of training, for wrong calls to leave as it is."""
+    """Something of everything, in the midst of training, for wrong calls to leave as it
+    is.
+    """
 
     def __init__(self, device):
         self.tg = tg = Here(device)
@@ -1993,7 +2002,10 @@ class World:
         return [
             [(host(t).tobytes(), t.shape, str(t.dtype), t.version[0]) for t in tensors],
             [(t.requires_grad, t.is_leaf) for t in (*params, self.x)],
-            [[(name, host(v).tobytes()) for name, v in entry.items()] for entry in kept],
+            [
+                [(name, host(v).tobytes()) for name, v in entry.items()]
+                for entry in kept
+            ],
             [state["param_groups"] for state in states],
             [sorted(module.__dict__) for module in self.model.modules()],
             [module.training for module in self.model.modules()],
@@ -2007,7 +2019,11 @@ class World:
 
 def host(value):
     """An array of NumPy, of a Tensor wherever it is."""
-    return value.detach().cpu().numpy() if isinstance(value, tg.Tensor) else np.asarray(value)
+    return (
+        value.detach().cpu().numpy()
+        if isinstance(value, tg.Tensor)
+        else np.asarray(value)
+    )
 
 
 def state_of(optimizer, **entry):
@@ -2051,7 +2067,9 @@ UNCHANGED = {}  # by device: a world that the last wrong call left as it was, an
 
 
 def unchanged_world(device):
-    """A world and what is in it: that of the last wrong call, unless that changed something."""
+    """A world and what is in it: that of the last wrong call, unless that changed
+    something.
+    """
     if device not in UNCHANGED:
         world = World(device)
         drawn = tg.random.default_generator.get_state()
@@ -2072,7 +2090,8 @@ def test_wrong_call(call, error, words, device):
     assert isinstance(caught.value, tg.Error)
     wanted = ".*".join(re.escape(part) for part in words.split(" ... "))
     if not (device == "strict" and call in ("two.add_(1.5)", "two.div_(2)")):
-        # There the library itself refuses integers with floats: the standard does not mix them.
+        # There the library itself refuses integers with floats: the standard does not
+        # mix them.
         assert re.search(wanted, str(caught.value), re.DOTALL)
     assert world.everything() == before
     UNCHANGED[device] = world, before, drawn
@@ -2085,7 +2104,9 @@ def test_the_tables_are_read_to_the_end():
 
 
 def callables():
-    """The public ones that take something, by owner and name; operators have no name to call."""
+    """The public ones that take something, by owner and name; operators have no name to
+    call.
+    """
     for owner, name in surface.names():
         thing = getattr(surface.found(owner), name)
         if not name.startswith("__") and surface.parameters(thing):
@@ -2098,8 +2119,8 @@ def test_each_public_callable_is_called_wrongly():
     assert not [f"{owner}.{name}" for owner, name in callables() if name not in called]
 
 
-# What the functions of the top level take beside the tensor and the dim, and those with a dim that
-# names no single dim of the first tensor.
+# What the functions of the top level take beside the tensor and the dim, and those with
+# a dim that names no single dim of the first tensor.
 OTHERS = {
     "chunk": {"chunks": 2},
     "gather": {"index": tg.zeros(2, 3, dtype=tg.int64)},
@@ -2120,7 +2141,8 @@ TAKE_DIMS = [
     (name, key)
     for name in tg.functions.__all__
     for key in ("dim", "dims", "dim0", "start_dim", "source")
-    if key in inspect.signature(getattr(tg, name)).parameters and (name, key) != ("tile", "dims")
+    if key in inspect.signature(getattr(tg, name)).parameters
+    and (name, key) != ("tile", "dims")
 ]
 
 
@@ -2129,7 +2151,9 @@ TAKE_DIMS = [
 def test_a_wrong_dim_is_told_by_the_function_that_was_called(name, key, wrong):
     function = getattr(tg, name)
     first = tg.ones(2, 3) if name not in ("cat", "concat", "stack") else [tg.ones(2, 3)]
-    with pytest.raises((errors.DimError, errors.DTypeError), match=rf"^{function.__name__}: "):
+    with pytest.raises(
+        (errors.DimError, errors.DTypeError), match=rf"^{function.__name__}: "
+    ):
         function(first, **{key: wrong}, **OTHERS.get(name, {}))
     if hasattr(tg.Tensor, name):
         with pytest.raises((errors.DimError, errors.DTypeError), match=rf"^{name}: "):

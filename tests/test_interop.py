@@ -1,4 +1,6 @@
-"""Tensors among other libraries' arrays: the array API standard, DLPack, NumPy's protocols."""
+"""Tensors among other libraries' arrays: the array API standard, DLPack, NumPy's
+protocols.
+"""
 
 import copy
 
@@ -14,7 +16,9 @@ import tinygrad_rnn as tg
 
 
 def namespace(*arrays):
-    """As libraries written for the standard ask; NumPy's own lacks some of its names in 2.0."""
+    """As libraries written for the standard ask; NumPy's own lacks some of its names in
+    2.0.
+    """
     (found,) = {array_api_compat.array_namespace(array) for array in arrays}
     return found
 
@@ -45,7 +49,9 @@ def rearranged(x):
     rows = xp.take(x, xp.asarray([1, 0]), axis=0)
     places = xp.argsort(rows, axis=1)
     ordered = xp.take_along_axis(rows, places, axis=1)
-    return xp.squeeze(xp.expand_dims(xp.cumulative_sum(ordered, axis=0), axis=0), axis=0)
+    return xp.squeeze(
+        xp.expand_dims(xp.cumulative_sum(ordered, axis=0), axis=0), axis=0
+    )
 
 
 def measured(x):
@@ -54,7 +60,12 @@ def measured(x):
     counts = xp.astype(xp.isfinite(x), xp.int64)
     assert xp.isdtype(xp.result_type(x, counts), "real floating")
     halves = xp.unstack(xp.reshape(xp.tile(x, (1, 2)), (2, *x.shape)), axis=0)
-    return length + xp.sum(counts, axis=-1) + xp.prod(halves[0], axis=-1) + xp.var(x, axis=-1)
+    return (
+        length
+        + xp.sum(counts, axis=-1)
+        + xp.prod(halves[0], axis=-1)
+        + xp.var(x, axis=-1)
+    )
 
 
 @given(st.data())
@@ -62,11 +73,18 @@ def test_code_written_for_the_standard_runs_on_tensors(data):
     d = Draw(data.draw)
     shape = tuple(d.integer(2, 4) for _ in range(2))
     arrays = [np.array(real(d.rng, shape)) for _ in range(3)]
-    for function, count in ((standardised, 1), (attention, 3), (rearranged, 1), (measured, 1)):
+    for function, count in (
+        (standardised, 1),
+        (attention, 3),
+        (rearranged, 1),
+        (measured, 1),
+    ):
         more = (d.integer(0, 1),) if function is standardised else ()
         ours = function(*[tg.tensor(a) for a in arrays[:count]], *more)
         assert isinstance(ours, tg.Tensor)
-        assert_close(ours.numpy(), function(*arrays[:count], *more), what=function.__name__)
+        assert_close(
+            ours.numpy(), function(*arrays[:count], *more), what=function.__name__
+        )
 
 
 def test_and_can_be_differentiated():
@@ -85,7 +103,9 @@ def test_array_api_compat_finds_the_namespace():
 
 
 def test_the_namespace_has_the_standards_names():
-    """All names of the standard of which we have the function; call forms are used above."""
+    """All names of the standard of which we have the function; call forms are used
+    above.
+    """
     missing = """
         e inf nan newaxis pi bool int32 int64 float32 float64 arange asarray empty empty_like eye
         from_dlpack full full_like linspace ones ones_like tril triu zeros zeros_like astype can_cast
@@ -112,7 +132,9 @@ def test_numpy_shares_memory_by_dlpack():
     array = np.from_dlpack(x)
     x[0] = 5.0
     assert array.tolist() == [5, 2]
-    assert array.flags.writeable == np.from_dlpack(np.ones(2)).flags.writeable  # NumPy's own rule
+    assert (
+        array.flags.writeable == np.from_dlpack(np.ones(2)).flags.writeable
+    )  # NumPy's own rule
 
 
 def test_what_comes_by_dlpack_shares_memory():
@@ -183,7 +205,9 @@ def test_jax_takes_and_gives_by_dlpack():
 
 
 def test_what_has_no_dlpack():
-    with pytest.raises(TypeError, match="from_dlpack: got list, which has no __dlpack__"):
+    with pytest.raises(
+        TypeError, match="from_dlpack: got list, which has no __dlpack__"
+    ):
         tg.from_dlpack([1.0])
     with pytest.raises(TypeError, match="from_dlpack: got the dtype"):
         tg.from_dlpack(np.zeros(2, np.complex64))
@@ -224,7 +248,9 @@ LOSING = {
 @pytest.mark.parametrize("name", LOSING)
 def test_a_conversion_that_would_lose_a_gradient_raises_while_recording(name):
     w = tg.tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(tg.errors.ExportError, match=r"requires grad.*tg\.stack.*x\.detach\(\)"):
+    with pytest.raises(
+        tg.errors.ExportError, match=r"requires grad.*tg\.stack.*x\.detach\(\)"
+    ):
         LOSING[name](w)
     with tg.no_grad():
         LOSING[name](w)
@@ -235,7 +261,9 @@ def test_the_error_is_what_callers_of_the_protocols_expect():
     error = tg.errors.ExportError
     assert issubclass(error, RuntimeError)  # as PyTorch's, of __array__
     assert issubclass(error, BufferError)  # the standard's, of __dlpack__
-    assert not issubclass(error, TypeError | ValueError)  # which others take for "no array at all"
+    assert not issubclass(
+        error, TypeError | ValueError
+    )  # which others take for "no array at all"
 
 
 def test_explicit_ways_out_work_while_recording():
@@ -261,12 +289,16 @@ def test_pytorch_gets_no_tensor_that_requires_grad():
 
 def test_a_plot_of_what_records_says_detach():
     y = tg.tensor([1.0, 2.0], requires_grad=True) * 2.0
-    with pytest.raises(tg.errors.GraphError, match=r"x\.detach\(\)\.numpy\(\) for what draws it"):
+    with pytest.raises(
+        tg.errors.GraphError, match=r"x\.detach\(\)\.numpy\(\) for what draws it"
+    ):
         copy.copy(y)  # which is what matplotlib does first
 
 
 @pytest.mark.parity  # where matplotlib is installed too
-@pytest.mark.parametrize("name", ["plot", "scatter", "bar", "hist", "imshow", "fill_between"])
+@pytest.mark.parametrize(
+    "name", ["plot", "scatter", "bar", "hist", "imshow", "fill_between"]
+)
 def test_matplotlib_draws_what_is_detached(name):
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
@@ -290,7 +322,9 @@ def test_asarray_keeps_the_history(copy, dtype):
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     for one in (x, x * 1.0):
         if copy is False and dtype:
-            with pytest.raises(ValueError, match="asarray: copy=False, but .*float32 of shape"):
+            with pytest.raises(
+                ValueError, match="asarray: copy=False, but .*float32 of shape"
+            ):
                 tg.array_api.asarray(one, dtype=dtype, copy=copy)
             continue
         x.grad = None

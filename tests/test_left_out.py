@@ -1,4 +1,6 @@
-"""PyTorch's names that are not here: each raises AttributeError with what to write instead."""
+"""PyTorch's names that are not here: each raises AttributeError with what to write
+instead.
+"""
 
 import copy
 import math
@@ -65,7 +67,13 @@ def test_the_table_is_of_names_that_pytorch_has(owner):
 
 def test_every_module_that_users_meet_has_the_table():
     owners = "tg tg.nn tg.nn.functional tg.nn.init tg.nn.utils tg.nn.utils.rnn tg.optim tg.autograd"
-    owners = {*owners.split(), "tg.optim.lr_scheduler", "tg.utils.data", "tg.cuda", "tg.utils"}
+    owners = {
+        *owners.split(),
+        "tg.optim.lr_scheduler",
+        "tg.utils.data",
+        "tg.cuda",
+        "tg.utils",
+    }
     assert {*left_out.LEFT_OUT} == owners | {"tg.Tensor", "tg.nn.Module"}
 
 
@@ -80,7 +88,9 @@ def test_every_module_that_users_meet_has_the_table():
     ],
 )
 def test_a_wrong_name_is_told_the_names_like_it(call, close):
-    with pytest.raises(AttributeError, match=rf"is not here; names like it: .*\b{close}\b"):
+    with pytest.raises(
+        AttributeError, match=rf"is not here; names like it: .*\b{close}\b"
+    ):
         call()
 
 
@@ -125,14 +135,18 @@ def test_a_name_has_a_way_out_of_its_own(owner, name, instead):
 
 
 def test_a_name_like_no_other():
-    with pytest.raises(AttributeError, match=r"^tg.qqqqqq is not here; see docs/differences.md$"):
+    with pytest.raises(
+        AttributeError, match=r"^tg.qqqqqq is not here; see docs/differences.md$"
+    ):
         _ = tg.qqqqqq
 
 
 def test_the_message_is_made_when_it_is_read(monkeypatch):
     """As hasattr() asks for many names that are not there."""
     calls = []
-    monkeypatch.setattr("difflib.get_close_matches", lambda *args: calls.append(args) or [])
+    monkeypatch.setattr(
+        "difflib.get_close_matches", lambda *args: calls.append(args) or []
+    )
     assert not hasattr(tg.ones(1), "iloc")
     assert not hasattr(tg.nn, "iloc")
     assert calls == []
@@ -148,7 +162,12 @@ def test_the_error_can_be_copied_and_pickled():
 
 def test_protocols_are_not_disturbed():
     x = tg.tensor([1.0, 2.0])
-    for name in ("__array_interface__", "__array_function__", "__torch_function__", "_repr_html_"):
+    for name in (
+        "__array_interface__",
+        "__array_function__",
+        "__torch_function__",
+        "_repr_html_",
+    ):
         assert not hasattr(x, name)
     with pytest.raises(AttributeError, match="__torch_function__"):
         _ = x.__torch_function__
@@ -157,7 +176,9 @@ def test_protocols_are_not_disturbed():
 
 
 def test_the_page_has_the_table():
-    section = re.search(r"^## Not here\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
+    section = re.search(
+        r"^## Not here\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S
+    )
     assert section is not None
     assert left_out.page() in section[1]
 
@@ -174,14 +195,29 @@ CALLS = [
     (lambda t: t.softmax(axis=0), "softmax: got axis=, use dim="),
     (lambda t: t.unsqueeze(axis=0), "unsqueeze: got axis=, use dim="),
     (lambda t: tg.stack([t], axis=0), "stack: got axis=, use dim="),
-    (lambda t: tg.nn.functional.log_softmax(t, axis=0), "log_softmax: got axis=, use dim="),
+    (
+        lambda t: tg.nn.functional.log_softmax(t, axis=0),
+        "log_softmax: got axis=, use dim=",
+    ),
     (lambda t: t.permute(axes=(1, 0)), "permute: got axes=, use dims="),
-    (lambda t: t.var(unbiased=False), "var: got unbiased=, use correction=1 or correction=0"),
+    (
+        lambda t: t.var(unbiased=False),
+        "var: got unbiased=, use correction=1 or correction=0",
+    ),
     (lambda t: t.std(ddof=0), "std: got ddof=, use correction="),
-    (lambda t: t.add(t, alpha=2), "add: got alpha=, use a product, as in x + alpha * y"),
-    (lambda t: t.add_(t, alpha=2), "add_: got alpha=, use a product, as in x + alpha * y"),
+    (
+        lambda t: t.add(t, alpha=2),
+        "add: got alpha=, use a product, as in x + alpha * y",
+    ),
+    (
+        lambda t: t.add_(t, alpha=2),
+        "add_: got alpha=, use a product, as in x + alpha * y",
+    ),
     (lambda t: tg.exp(t, out=t), "exp: got out=, use y = f(x), as all functions"),
-    (lambda t: t.flatten(first=1), "flatten: got first=; the arguments are start_dim, end_dim"),
+    (
+        lambda t: t.flatten(first=1),
+        "flatten: got first=; the arguments are start_dim, end_dim",
+    ),
 ]
 
 
@@ -194,7 +230,9 @@ def test_an_argument_of_another_name_is_told_ours(call, words):
 
 
 def test_a_type_error_from_inside_is_not_taken_for_a_wrong_argument():
-    with pytest.raises(TypeError, match="^scatter: src is NoneType, expected a Tensor or a number"):
+    with pytest.raises(
+        TypeError, match="^scatter: src is NoneType, expected a Tensor or a number"
+    ):
         tg.ones(2).scatter(0, tg.tensor([0]))
 
 
@@ -209,10 +247,18 @@ def test_numpys_functions_of_arrays_name_the_method(name):
 
 @pytest.mark.parametrize(
     ("name", "ours"),
-    [("exp", "exp"), ("sqrt", "sqrt"), ("tanh", "tanh"), ("absolute", "abs"), ("rint", "round")],
+    [
+        ("exp", "exp"),
+        ("sqrt", "sqrt"),
+        ("tanh", "tanh"),
+        ("absolute", "abs"),
+        ("rint", "round"),
+    ],
 )
 def test_numpys_ufuncs_name_the_method(name, ours):
-    with pytest.raises(TypeError, match=rf"np.{name}: got a Tensor.*; use t.{ours}\(\)"):
+    with pytest.raises(
+        TypeError, match=rf"np.{name}: got a Tensor.*; use t.{ours}\(\)"
+    ):
         getattr(np, name)(tg.ones(2, requires_grad=True))
 
 
@@ -259,7 +305,9 @@ def test_an_array_before_a_tensor_gives_a_tensor(symbol, seed, scalar):
     t = tg.tensor(other, requires_grad=True)
     result = operator(first, t)
     assert type(result) is tg.Tensor
-    np.testing.assert_allclose(result.detach().numpy(), operator(first, other), rtol=1e-15)
+    np.testing.assert_allclose(
+        result.detach().numpy(), operator(first, other), rtol=1e-15
+    )
     assert result.requires_grad == (symbol in ("+", "-", "*", "/", "%", "**", "@"))
 
 
@@ -273,7 +321,11 @@ def test_an_array_that_is_added_to_becomes_a_tensor():
 def test_what_the_table_says_gives_pytorchs_values():
     """Where another function of a similar name would give other numbers in silence."""
     names = left_out.LEFT_OUT["tg"]
-    t, a, b = tg.tensor([1.0, math.nan, 3.0]), tg.tensor([-3.0, 3.0, 5.0]), tg.tensor(2.0)
+    t, a, b = (
+        tg.tensor([1.0, math.nan, 3.0]),
+        tg.tensor([-3.0, 3.0, 5.0]),
+        tg.tensor(2.0),
+    )
     found = {"tg": tg, "t": t, "a": a, "b": b, "atol": 1e-8, "rtol": 1e-5}
     for name, value in {
         "fmod": [-1.0, 1.0, 1.0],

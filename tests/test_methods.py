@@ -18,7 +18,9 @@ from tinygrad_rnn.methods import named
 
 def call(library, tensor, name, settings):
     """The function of the top level with the drawn settings, of tensors."""
-    given = {k: tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items()}
+    given = {
+        k: tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items()
+    }
     if "equation" in given:
         equation = given.pop("equation")
         return lambda *xs: getattr(library, name)(equation, *xs, **given)
@@ -33,12 +35,16 @@ def drawn(name, data):
     d = Draw(data.draw)
     arrays, settings = CASES[name][0](d)
     if name in ("var", "std"):  # of one number, less one, it is 0 / 0
-        count = arrays[0].size // max(np.sum(arrays[0], settings["dim"], keepdims=True).size, 1)
+        count = arrays[0].size // max(
+            np.sum(arrays[0], settings["dim"], keepdims=True).size, 1
+        )
         d.keep(count > 1)
     return d, arrays, settings
 
 
-@pytest.mark.parametrize("call", [tg.softmax, tg.nn.functional.softmax, tg.Tensor.softmax])
+@pytest.mark.parametrize(
+    "call", [tg.softmax, tg.nn.functional.softmax, tg.Tensor.softmax]
+)
 def test_pythons_own_messages_name_the_function_and_no_class_of_ours(call):
     with pytest.raises(TypeError, match=r"^softmax\(\) missing .* 'dim'$"):
         call(tg.ones(2))
@@ -64,7 +70,9 @@ def test_value_and_gradient(name, data, device):
     slopes = gradients(first, arrays, range(len(arrays)), [u], device=device)
     along = sum((g * v).sum() for g, v in zip(slopes, directions, strict=True))
     moved = lambda *xs: (outputs_of(numpys(*xs, **settings))[0] * u).sum()
-    assert_close(along, difference(moved, arrays, directions, step=1e-5), rtol=1e-6, what=name)
+    assert_close(
+        along, difference(moved, arrays, directions, step=1e-5), rtol=1e-6, what=name
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -74,9 +82,17 @@ def test_every_function_is_a_method_too(name):
 
 def test_of_0d_tensors():
     x = tg.tensor(3.0)
-    assert x.sort(0).values.item() == x.topk(1).values.item() == x.cumsum(-1).item() == 3
+    assert (
+        x.sort(0).values.item() == x.topk(1).values.item() == x.cumsum(-1).item() == 3
+    )
     assert x.argsort().item() == x.sort().indices.item() == 0
-    assert x.prod().item() == x.prod(0).item() == x.norm().item() == x.max(0).values.item() == 3
+    assert (
+        x.prod().item()
+        == x.prod(0).item()
+        == x.norm().item()
+        == x.max(0).values.item()
+        == 3
+    )
 
 
 def test_a_choice_between_numbers_is_made_where_the_condition_is(device):
@@ -138,14 +154,18 @@ def test_norms_of_every_size(p, exponents, double, seed):
     """Each row of its own size: squares of these are no float32."""
     rng = np.random.default_rng(seed)
     size = 10.0 ** ((6 if double else 1) * np.array(exponents))[:, None]
-    values = rng.choice([-1, 1], (len(size), 4)) * rng.uniform(0.5, 2, (len(size), 4)) * size
+    values = (
+        rng.choice([-1, 1], (len(size), 4)) * rng.uniform(0.5, 2, (len(size), 4)) * size
+    )
     x = tg.tensor(values.astype("f8" if double else "f4"), requires_grad=True)
     found = x.norm(p, dim=1)
     found.sum().backward()
     expected, slope = wide_norm(x.numpy(), 2 if p == "fro" else p, 1)
     tolerance = 1e-13 if double else 5e-6
     np.testing.assert_allclose(found.detach().numpy(), expected, rtol=tolerance)
-    np.testing.assert_allclose(x.grad.numpy(), slope * np.sign(values), rtol=20 * tolerance)
+    np.testing.assert_allclose(
+        x.grad.numpy(), slope * np.sign(values), rtol=20 * tolerance
+    )
 
 
 @given(scale=st.sampled_from([1e-9, 1e-3, 1.0, 1e3, 1e9]), seed=st.integers(0, 2**32))
@@ -169,11 +189,15 @@ def test_the_second_derivative_of_a_norm(scale):
     (found,) = tg.autograd.grad((grad * tg.tensor(v.astype("f4"))).sum(), x)
     n = np.linalg.norm(values)
     expected = (v - values / n * (values @ v) / n) / n
-    np.testing.assert_allclose(found.numpy().astype("f8") * scale, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        found.numpy().astype("f8") * scale, expected, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_norms_of_what_is_not_finite():
-    rows = tg.tensor([[math.inf, 1.0], [1e-30, -math.inf], [math.nan, 1e30], [0.0, 0.0]])
+    rows = tg.tensor(
+        [[math.inf, 1.0], [1e-30, -math.inf], [math.nan, 1e30], [0.0, 0.0]]
+    )
     assert rows.norm(dim=1).tolist()[:2] == [math.inf, math.inf]
     assert rows.norm(dim=1).isnan().tolist() == [False, False, True, False]
     assert math.isnan(rows.norm().item())
@@ -194,11 +218,23 @@ def test_the_norm_of_a_negative_p_is_0_where_an_element_is():
 
 
 INDEXED = {  # what PyTorch gives: each of these raised before
-    "index_select of 0-d": (lambda lib, x: x[0, 0].index_select(0, lib.tensor([0])), 7.0),
-    "index_select of 0-d by 0-d": (lambda lib, x: x[0, 0].index_select(0, lib.tensor(0)), 7.0),
-    "index_select by 0-d": (lambda lib, x: x.index_select(1, lib.tensor(2)), [[9.0], [12.0]]),
+    "index_select of 0-d": (
+        lambda lib, x: x[0, 0].index_select(0, lib.tensor([0])),
+        7.0,
+    ),
+    "index_select of 0-d by 0-d": (
+        lambda lib, x: x[0, 0].index_select(0, lib.tensor(0)),
+        7.0,
+    ),
+    "index_select by 0-d": (
+        lambda lib, x: x.index_select(1, lib.tensor(2)),
+        [[9.0], [12.0]],
+    ),
     "gather of 0-d": (lambda lib, x: x[0, 0].gather(0, lib.tensor([0])), [7.0]),
-    "gather of 0-d twice": (lambda lib, x: x[0, 0].gather(0, lib.tensor([0, 0])), [7.0, 7.0]),
+    "gather of 0-d twice": (
+        lambda lib, x: x[0, 0].gather(0, lib.tensor([0, 0])),
+        [7.0, 7.0],
+    ),
     "gather by 0-d": (lambda lib, x: x[0].gather(0, lib.tensor(1)), 8.0),
     "take_along_dim, index repeated": (
         lambda lib, x: x.take_along_dim(lib.tensor([[2]]), 1),
@@ -236,23 +272,33 @@ INDEXED = {  # what PyTorch gives: each of these raised before
         [[0, 3], [2, 1]],
     ),
     "where unique rows are": (
-        lambda lib, x: lib.unique(lib.tensor([[2, 1], [0, 3], [2, 1]]), return_inverse=True, dim=0)[
-            1
-        ],
+        lambda lib, x: lib.unique(
+            lib.tensor([[2, 1], [0, 3], [2, 1]]), return_inverse=True, dim=0
+        )[1],
         [1, 0, 1],
     ),
     "NaNs are distinct": (
-        lambda lib, x: lib.unique(lib.tensor([math.nan, 1.0, math.nan]), return_counts=True)[1],
+        lambda lib, x: lib.unique(
+            lib.tensor([math.nan, 1.0, math.nan]), return_counts=True
+        )[1],
         [1, 1, 1],
     ),
     "bincount by float32": (
-        lambda lib, x: str(lib.bincount(lib.tensor([1]), lib.ones(1)).dtype).split(".")[-1],
+        lambda lib, x: str(lib.bincount(lib.tensor([1]), lib.ones(1)).dtype).split(".")[
+            -1
+        ],
         "float32",
     ),
     "var of no correction": (lambda lib, x: x.var(correction=None), 3.5),
-    "var of no correction along a dim": (lambda lib, x: x.var(1, correction=None), [1.0, 1.0]),
+    "var of no correction along a dim": (
+        lambda lib, x: x.var(1, correction=None),
+        [1.0, 1.0],
+    ),
     "std of no correction": (lambda lib, x: x.std(0, correction=None), [4.5**0.5] * 3),
-    "cumprod of seven": (lambda lib, x: lib.arange(1, 8).cumprod(0), [1, 2, 6, 24, 120, 720, 5040]),
+    "cumprod of seven": (
+        lambda lib, x: lib.arange(1, 8).cumprod(0),
+        [1, 2, 6, 24, 120, 720, 5040],
+    ),
     "cumprod of integers": (
         lambda lib, x: str(x.to(lib.int32).cumprod(0).dtype).split(".")[-1],
         "int64",
@@ -261,13 +307,17 @@ INDEXED = {  # what PyTorch gives: each of these raised before
 
 
 @pytest.mark.parametrize("name", INDEXED)
-@pytest.mark.parametrize("library", ["tg", pytest.param("torch", marks=pytest.mark.parity)])
+@pytest.mark.parametrize(
+    "library", ["tg", pytest.param("torch", marks=pytest.mark.parity)]
+)
 def test_what_pytorch_gives(name, library):
     lib = tg if library == "tg" else pytest.importorskip("torch")
     call, wanted = INDEXED[name]
     found = call(lib, lib.arange(7.0, 13.0, dtype=lib.float64).reshape(2, 3))
     found = found if isinstance(found, str) else found.tolist()
-    assert found == (pytest.approx(wanted, rel=1e-14) if isinstance(wanted, float) else wanted)
+    assert found == (
+        pytest.approx(wanted, rel=1e-14) if isinstance(wanted, float) else wanted
+    )
 
 
 TOTALS = {  # a total of integers has the dtype that was asked for, and wraps around there
@@ -283,7 +333,9 @@ TOTALS = {  # a total of integers has the dtype that was asked for, and wraps ar
 
 
 @pytest.mark.parametrize("name", TOTALS)
-@pytest.mark.parametrize("library", ["tg", pytest.param("torch", marks=pytest.mark.parity)])
+@pytest.mark.parametrize(
+    "library", ["tg", pytest.param("torch", marks=pytest.mark.parity)]
+)
 def test_totals_have_the_dtype_asked_for(name, library):
     """As PyTorch's: by itself a total of integers, of any width, and of bools is int64."""
     lib = tg if library == "tg" else pytest.importorskip("torch")
@@ -291,7 +343,9 @@ def test_totals_have_the_dtype_asked_for(name, library):
     functions |= {"cumsum": np.cumsum, "cumprod": np.cumprod}
     values = np.array([3, 100, 0, 2][: 0 if name == "prod of nothing" else 4])
     dtypes = [None, "bool", "uint8", "int8", "int32", "int64", "float64"]
-    for kind, asked in itertools.product(["int64", "int32", "uint8", "bool", "float32"], dtypes):
+    for kind, asked in itertools.product(
+        ["int64", "int32", "uint8", "bool", "float32"], dtypes
+    ):
         dtype = asked or ("float32" if kind == "float32" else "int64")
         if (name == "mean" and "float" not in dtype) or (
             name in ("cumsum", "cumprod") and dtype == "bool"
@@ -302,7 +356,10 @@ def test_totals_have_the_dtype_asked_for(name, library):
         wanted = values.astype(kind).astype(dtype)
         wanted = functions[name.split()[0]](wanted, dtype=dtype, axis=0)
         assert str(found.dtype).split(".")[-1] == dtype, (kind, asked)
-        assert np.array(found.tolist()).astype(dtype).flatten().tolist() == wanted.ravel().tolist()
+        assert (
+            np.array(found.tolist()).astype(dtype).flatten().tolist()
+            == wanted.ravel().tolist()
+        )
 
 
 def test_what_is_written_twice_has_the_gradient_of_the_last():
@@ -317,7 +374,11 @@ def test_what_is_written_twice_has_the_gradient_of_the_last():
 def test_an_index_that_changes_later_changes_no_gradient():
     x, src = tg.zeros(3, requires_grad=True), tg.ones(1, requires_grad=True)
     index = tg.tensor([0])
-    out = x.scatter(0, index, src) + x.scatter_add(0, index, src) + x.index_fill(0, index, 1.0)
+    out = (
+        x.scatter(0, index, src)
+        + x.scatter_add(0, index, src)
+        + x.index_fill(0, index, 1.0)
+    )
     index += 2
     out.sum().backward()
     assert x.grad.tolist() == [1.0, 3.0, 3.0]
@@ -326,19 +387,37 @@ def test_an_index_that_changes_later_changes_no_gradient():
 @pytest.mark.parametrize("name", ["unique", "bincount", "nonzero"])
 def test_places_and_counts_have_no_gradient(name):
     x = tg.tensor([1.0, 2.0], requires_grad=True)
-    found = tg.bincount(tg.tensor([0, 1]), x) if name == "bincount" else getattr(x, name)()
+    found = (
+        tg.bincount(tg.tensor([0, 1]), x) if name == "bincount" else getattr(x, name)()
+    )
     assert not found.requires_grad
 
 
 WRONG = {
     "norm": (lambda x: x.norm("nuc"), TypeError, "norm: p is 'nuc'"),
-    "topk too many": (lambda x: x.topk(4), ValueError, "topk: k is 4, expected at most 3"),
+    "topk too many": (
+        lambda x: x.topk(4),
+        ValueError,
+        "topk: k is 4, expected at most 3",
+    ),
     "topk of half": (lambda x: x.topk(1.5), TypeError, "topk: k is 1.5"),
     "mm": (lambda x: x.mm(x[0]), ValueError, r"mm: got the shapes \(2, 3\) and \(3,\)"),
-    "bmm": (lambda x: x.reshape(2, 1, 3).bmm(tg.ones(1, 3, 1)), ValueError, "bmm: got the shapes"),
-    "mv of a list": (lambda x: x.mv([1, 2, 3]), TypeError, "mv: other is list, expected a Tensor"),
+    "bmm": (
+        lambda x: x.reshape(2, 1, 3).bmm(tg.ones(1, 3, 1)),
+        ValueError,
+        "bmm: got the shapes",
+    ),
+    "mv of a list": (
+        lambda x: x.mv([1, 2, 3]),
+        TypeError,
+        "mv: other is list, expected a Tensor",
+    ),
     "outer": (lambda x: x.outer(x), ValueError, "outer: got the shapes"),
-    "gather": (lambda x: x.gather(0, tg.tensor([0])), ValueError, "gather: index has shape"),
+    "gather": (
+        lambda x: x.gather(0, tg.tensor([0])),
+        ValueError,
+        "gather: index has shape",
+    ),
     "masked_select": (
         lambda x: x.masked_select(tg.tensor([1, 0, 1])),
         TypeError,
@@ -349,9 +428,21 @@ WRONG = {
         ValueError,
         "masked_select: ",
     ),
-    "median of nothing": (lambda x: x[:0].median(), ValueError, "median: nothing in a tensor"),
-    "median along nothing": (lambda x: x[:0].median(0), ValueError, "median: nothing along dim 0"),
-    "diag": (lambda x: x.reshape(1, 2, 3).diag(), ValueError, r"diag: got the shape \(1, 2, 3\)"),
+    "median of nothing": (
+        lambda x: x[:0].median(),
+        ValueError,
+        "median: nothing in a tensor",
+    ),
+    "median along nothing": (
+        lambda x: x[:0].median(0),
+        ValueError,
+        "median: nothing along dim 0",
+    ),
+    "diag": (
+        lambda x: x.reshape(1, 2, 3).diag(),
+        ValueError,
+        r"diag: got the shape \(1, 2, 3\)",
+    ),
     "diag of a half": (lambda x: x.diag(0.5), TypeError, "diag: diagonal is 0.5"),
     "cumprod": (lambda x: x.cumprod(2), IndexError, "cumprod: dim 2"),
     "bincount of floats": (
@@ -359,7 +450,11 @@ WRONG = {
         TypeError,
         "bincount: input is float32 .*, expected integers; use .long()",
     ),
-    "bincount of a matrix": (lambda x: x.long().bincount(), ValueError, "bincount: input is int64"),
+    "bincount of a matrix": (
+        lambda x: x.long().bincount(),
+        ValueError,
+        "bincount: input is int64",
+    ),
     "bincount below 0": (
         lambda x: tg.bincount(tg.tensor([1, -2])),
         ValueError,
@@ -406,14 +501,26 @@ WRONG = {
         TypeError,
         "scatter: src is NoneType, expected a Tensor or a number",
     ),
-    "scatter too far": (lambda x: x.scatter(0, tg.tensor([[2]]), 1.0), IndexError, "scatter: "),
+    "scatter too far": (
+        lambda x: x.scatter(0, tg.tensor([[2]]), 1.0),
+        IndexError,
+        "scatter: ",
+    ),
     "scatter_add of a number": (
         lambda x: x.scatter_add(0, tg.tensor([[0]]), 1.0),
         TypeError,
         "scatter_add: src is float, expected a Tensor",
     ),
-    "gather too far": (lambda x: x.gather(0, tg.tensor([[2]])), IndexError, "gather: index 2"),
-    "gather of 0-d": (lambda x: x[0, 0].gather(0, tg.tensor(1)), tg.Error, "gather: index 1"),
+    "gather too far": (
+        lambda x: x.gather(0, tg.tensor([[2]])),
+        IndexError,
+        "gather: index 2",
+    ),
+    "gather of 0-d": (
+        lambda x: x[0, 0].gather(0, tg.tensor(1)),
+        tg.Error,
+        "gather: index 1",
+    ),
     "index_select": (
         lambda x: x.index_select(0, tg.tensor([[1]])),
         ValueError,
@@ -434,14 +541,26 @@ WRONG = {
         ValueError,
         r"take_along_dim: the shapes \(2, 3\) and \(3, 1\) do not broadcast",
     ),
-    "narrow of 0-d": (lambda x: x[0, 0].narrow(0, 0, 1), tg.Error, "narrow: too many indices"),
+    "narrow of 0-d": (
+        lambda x: x[0, 0].narrow(0, 0, 1),
+        tg.Error,
+        "narrow: too many indices",
+    ),
     "split of 0-d": (lambda x: x[0, 0].split(1), tg.Error, "split: too many indices"),
     "roll of 0-d": (lambda x: x[0, 0].roll(1, 0), tg.Error, "roll: too many indices"),
-    "an array of sizes": (lambda x: x.reshape(np.array([3, 2])), tg.Error, "reshape: got"),
+    "an array of sizes": (
+        lambda x: x.reshape(np.array([3, 2])),
+        tg.Error,
+        "reshape: got",
+    ),
     "roll": (lambda x: x.roll((1, 2), 0), ValueError, "roll: got 2 shifts for 1 dims"),
     "tril": (lambda x: x[0].tril(), ValueError, r"tril: got the shape \(3,\)"),
     "tile": (lambda x: x.tile(-1), ValueError, "tile: dims is -1, expected at least 0"),
-    "einsum of a rank": (lambda x: tg.einsum("i->i", x), ValueError, "einsum: 'i->i' does not fit"),
+    "einsum of a rank": (
+        lambda x: tg.einsum("i->i", x),
+        ValueError,
+        "einsum: 'i->i' does not fit",
+    ),
     "einsum of a size": (
         lambda x: tg.einsum("ij,ji", x, x),
         ValueError,
@@ -452,9 +571,21 @@ WRONG = {
         ValueError,
         "einsum: 'ij,jk->ik' names 2 operands, got 1",
     ),
-    "einsum to what": (lambda x: tg.einsum("ij->k", x), ValueError, "einsum: .* is no equation"),
-    "einsum twice": (lambda x: tg.einsum("ij->ii", x), ValueError, "einsum: .* is no equation"),
-    "einsum of digits": (lambda x: tg.einsum("i1->i", x), ValueError, "einsum: .* is no equation"),
+    "einsum to what": (
+        lambda x: tg.einsum("ij->k", x),
+        ValueError,
+        "einsum: .* is no equation",
+    ),
+    "einsum twice": (
+        lambda x: tg.einsum("ij->ii", x),
+        ValueError,
+        "einsum: .* is no equation",
+    ),
+    "einsum of digits": (
+        lambda x: tg.einsum("i1->i", x),
+        ValueError,
+        "einsum: .* is no equation",
+    ),
     "einsum of a number": (
         lambda x: tg.einsum("ij,", x, 2.0),
         TypeError,
@@ -474,7 +605,9 @@ def test_a_wrong_call(name):
     assert isinstance(caught.value, tg.Error)
 
 
-@pytest.mark.parametrize("error", [KeyError("a: b"), MemoryError("a: b"), AttributeError("a: b")])
+@pytest.mark.parametrize(
+    "error", [KeyError("a: b"), MemoryError("a: b"), AttributeError("a: b")]
+)
 def test_errors_that_are_not_about_the_call_stay_as_they_are(error):
     def total(x):
         raise error
@@ -496,7 +629,12 @@ def test_functions_take_input_by_name():
 
 
 def test_dtypes_under_their_other_names():
-    assert (tg.float, tg.double, tg.int, tg.long) == ("float32", "float64", "int32", "int64")
+    assert (tg.float, tg.double, tg.int, tg.long) == (
+        "float32",
+        "float64",
+        "int32",
+        "int64",
+    )
     assert tg.zeros(2, dtype=tg.long).dtype == tg.int64
 
 
@@ -504,16 +642,25 @@ def test_dtypes_under_their_other_names():
 def test_repeat_is_tile_of_all_dims(data):
     d = Draw(data.draw)
     shape = d.shape()
-    x, times = tg.tensor(d.array(shape, real)), [d.integer(0, 2) for _ in range(len(shape) + 1)]
+    x, times = (
+        tg.tensor(d.array(shape, real)),
+        [d.integer(0, 2) for _ in range(len(shape) + 1)],
+    )
     np.testing.assert_array_equal(x.repeat(*times).numpy(), np.tile(x.numpy(), times))
-    np.testing.assert_array_equal(x.repeat(times[1:]).numpy(), np.tile(x.numpy(), times[1:]))
+    np.testing.assert_array_equal(
+        x.repeat(times[1:]).numpy(), np.tile(x.numpy(), times[1:])
+    )
     with pytest.raises(ShapeError, match="repeat: got 0 sizes, expected 2"):
         tg.ones(2, 2).repeat()
 
 
 def test_t():
     x = tg.ones(2, 3, requires_grad=True)
-    assert (x.t().shape, tg.ones(3).t().shape, tg.tensor(1.0).t().shape) == ((3, 2), (3,), ())
+    assert (x.t().shape, tg.ones(3).t().shape, tg.tensor(1.0).t().shape) == (
+        (3, 2),
+        (3,),
+        (),
+    )
     (x.t() * tg.arange(6.0).reshape(3, 2)).sum().backward()
     assert x.grad.tolist() == [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]
     with pytest.raises(ShapeError, match=r"t: got the shape \(1, 1, 1\)"):
@@ -547,7 +694,9 @@ def test_new_tensors_are_like_the_one_that_is_asked(device):
 
 def test_randn_like_draws_what_randn_draws(device):
     x = tg.zeros(2, 3, dtype="float64", device=device)
-    found = tg.randn_like(x, generator=tg.Generator().manual_seed(3), requires_grad=True)
+    found = tg.randn_like(
+        x, generator=tg.Generator().manual_seed(3), requires_grad=True
+    )
     wanted = tg.randn(2, 3, dtype="float64", generator=tg.Generator().manual_seed(3))
     assert found.cpu().tolist() == wanted.tolist()
     assert (found.device, found.requires_grad) == (x.device, True)

@@ -1,4 +1,6 @@
-"""The functions made of several ops against PyTorch's: value, first and second gradient."""
+"""The functions made of several ops against PyTorch's: value, first and second
+gradient.
+"""
 
 import numpy as np
 import pytest
@@ -23,7 +25,10 @@ def test_function(name, data):
     other = settings
     if settings.get("p") == "fro" and np.size(settings["dim"]) > 2:  # refused there
         other = settings | {"p": 2}
-    functions = [call(tg, tg.tensor, name, settings), call(torch, torch.tensor, name, other)]
+    functions = [
+        call(tg, tg.tensor, name, settings),
+        call(torch, torch.tensor, name, other),
+    ]
     values, ours, theirs = [], *functions
     for library, function in ((tg, ours), (torch, theirs)):
         made = function(*[library.tensor(a) for a in arrays])
@@ -37,7 +42,9 @@ def test_function(name, data):
         lambda *xs: (lambda y: y[0] if isinstance(y, tuple) else y)(function(*xs))
     )
     found, wanted = (
-        derivatives(library, library.tensor, first(f), arrays, range(len(arrays)), us, vs)
+        derivatives(
+            library, library.tensor, first(f), arrays, range(len(arrays)), us, vs
+        )
         for library, f in ((tg, ours), (torch, theirs))
     )
     for one, two in zip(found, wanted, strict=True):

@@ -12,4 +12,9 @@ def test_every_row_can_be_planted():
 
 
 def test_there_are_enough_and_no_two_are_one():
-    assert len({(bug.file, bug.piece) for bug in BUGS}) == len({*map(str, BUGS)}) == len(BUGS) >= 60
+    assert (
+        len({(bug.file, bug.piece) for bug in BUGS})
+        == len({*map(str, BUGS)})
+        == len(BUGS)
+        >= 60
+    )

@@ -1,4 +1,6 @@
-"""Generators: NumPy's numbers for a seed, and a state that goes on where it stood; what is drawn."""
+"""Generators: NumPy's numbers for a seed, and a state that goes on where it stood; what
+is drawn.
+"""
 
 import numpy as np
 import pytest
@@ -26,7 +28,9 @@ def test_a_state_goes_on_where_it_stood(seed, drawn):
     one, two = tg.Generator().manual_seed(seed), tg.Generator()
     host("test", one).integers(0, 9, drawn, np.int32)
     assert two.set_state(one.get_state()) is two
-    assert host("test", one).bit_generator.state == host("test", two).bit_generator.state
+    assert (
+        host("test", one).bit_generator.state == host("test", two).bit_generator.state
+    )
     assert one.get_state().tolist() == two.get_state().tolist()
 
 
@@ -52,7 +56,9 @@ def test_the_default_generator():
     "arguments", [((5, (200,)), {}), ((5,), {"size": (200,)}), ((0, 5, (200,)), {})]
 )
 def test_the_forms_of_randint(arguments):
-    drawn = tg.randint(*arguments[0], **arguments[1], generator=tg.Generator().manual_seed(1))
+    drawn = tg.randint(
+        *arguments[0], **arguments[1], generator=tg.Generator().manual_seed(1)
+    )
     assert drawn.shape == (200,)
     assert drawn.dtype == tg.int64
     assert set(drawn.tolist()) == set(range(5))

@@ -31,17 +31,27 @@ def test_categorical_draws_in_proportion(temperature, top_k):
     weights = np.exp(logits / temperature)
     weights[np.argsort(-logits)[top_k or 3 :]] = 0
     many = tg.tensor(np.tile(logits + 700.0, (4000, 1)))
-    near(shares(lambda n: tg.categorical(many, temperature, top_k, generator=generator())), weights)
+    near(
+        shares(
+            lambda n: tg.categorical(many, temperature, top_k, generator=generator())
+        ),
+        weights,
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0])
 @pytest.mark.parametrize("size", [1e17, -1e300])
 def test_categorical_draws_in_proportion_among_large_numbers(temperature, size):
     many = tg.tensor(np.tile([size, size, -1.7e308], (4000, 1)))
-    near(shares(lambda n: tg.categorical(many, temperature, generator=generator())), [1, 1, 0])
+    near(
+        shares(lambda n: tg.categorical(many, temperature, generator=generator())),
+        [1, 1, 0],
+    )
 
 
-@pytest.mark.parametrize("weights", [[1.0, 2.0, 3.0], [0.0, 5e-324, 1e-323], [1e308, 1e308, 1e308]])
+@pytest.mark.parametrize(
+    "weights", [[1.0, 2.0, 3.0], [0.0, 5e-324, 1e-323], [1e308, 1e308, 1e308]]
+)
 def test_multinomial_draws_in_proportion(weights):
     x = tg.tensor(np.array(weights))
     draw = lambda n: tg.multinomial(x, n, replacement=True, generator=generator())
@@ -56,13 +66,17 @@ def test_multinomial_draws_in_proportion(weights):
     top_k=st.none() | st.integers(1, 8),
     dtype=st.sampled_from(["float32", "float64"]),
 )
-def test_categorical_draws_what_may_be_drawn(shape, classes, seed, temperature, top_k, dtype):
+def test_categorical_draws_what_may_be_drawn(
+    shape, classes, seed, temperature, top_k, dtype
+):
     rng = np.random.default_rng(seed)
     x = rng.integers(-3, 4, (*shape, classes)).astype(dtype) * 1e3
     x[rng.random(x.shape) < 0.3] = -np.inf
     x[..., seed % classes] = 0.0
     before = x.copy()
-    drawn = tg.categorical(tg.from_numpy(x), temperature, top_k, generator=generator(seed))
+    drawn = tg.categorical(
+        tg.from_numpy(x), temperature, top_k, generator=generator(seed)
+    )
     assert drawn.shape == shape
     assert drawn.dtype == tg.int64
     assert np.array_equal(x, before)
@@ -75,7 +89,9 @@ def test_categorical_draws_what_may_be_drawn(shape, classes, seed, temperature, 
 
 
 def nucleus(logits, top_p):
-    """The ids that may be drawn, one by one from the likeliest down; ties of the last included."""
+    """The ids that may be drawn, one by one from the likeliest down; ties of the last
+    included.
+    """
     order = sorted(range(len(logits)), key=lambda i: -logits[i])
     weights = [math.exp(logits[i] - logits[order[0]]) for i in order]
     kept, sum_so_far = 1, weights[0]
@@ -88,11 +104,20 @@ def nucleus(logits, top_p):
 
 @pytest.mark.parametrize(
     ("top_p", "weights"),
-    [(0.0, [0, 6, 0]), (0.59, [0, 6, 0]), (0.61, [3, 6, 0]), (0.91, [3, 6, 1]), (1.0, [3, 6, 1])],
+    [
+        (0.0, [0, 6, 0]),
+        (0.59, [0, 6, 0]),
+        (0.61, [3, 6, 0]),
+        (0.91, [3, 6, 1]),
+        (1.0, [3, 6, 1]),
+    ],
 )
 def test_top_p_draws_in_proportion_from_the_nucleus(top_p, weights):
     many = tg.tensor(np.tile(np.log([0.3, 0.6, 0.1]), (4000, 1)))
-    near(shares(lambda n: tg.categorical(many, top_p=top_p, generator=generator())), weights)
+    near(
+        shares(lambda n: tg.categorical(many, top_p=top_p, generator=generator())),
+        weights,
+    )
 
 
 @given(
@@ -124,16 +149,23 @@ def test_top_p_counts_what_top_k_left():
 
 
 def test_top_p_of_1_changes_nothing():
-    logits = tg.tensor(np.append(np.full(40, -40.0), 0.0))  # whose small ones rounding loses
+    logits = tg.tensor(
+        np.append(np.full(40, -40.0), 0.0)
+    )  # whose small ones rounding loses
     for x in (logits, tg.randn(50, 9, generator=generator(1)), tg.zeros(0, 3)):
-        drawn = [tg.categorical(x, top_p=p, generator=generator(2)) for p in (None, 1.0, 1)]
+        drawn = [
+            tg.categorical(x, top_p=p, generator=generator(2)) for p in (None, 1.0, 1)
+        ]
         assert drawn[0].tolist() == drawn[1].tolist() == drawn[2].tolist()
 
 
 def test_temperature_0_takes_the_likeliest_whatever_top_p():
     logits = tg.randn(50, 9, generator=generator(1))
     for top_p in (0.0, 0.5, 1.0):
-        assert tg.categorical(logits, 0.0, top_p=top_p).tolist() == logits.argmax(1).tolist()
+        assert (
+            tg.categorical(logits, 0.0, top_p=top_p).tolist()
+            == logits.argmax(1).tolist()
+        )
 
 
 @given(seed=st.integers(0, 999), classes=st.integers(1, 9))
@@ -142,7 +174,9 @@ def test_categorical_is_multinomial_of_softmax(seed, classes):
     drawn = tg.categorical(logits, generator=generator(seed))
     assert (
         drawn.tolist()
-        == tg.multinomial(logits.softmax(1), 1, generator=generator(seed))[:, 0].tolist()
+        == tg.multinomial(logits.softmax(1), 1, generator=generator(seed))[
+            :, 0
+        ].tolist()
     )
 
 
@@ -157,7 +191,10 @@ def test_multinomial_without_replacement_draws_no_weight_of_zero():
 def test_categorical_draws_each_row_by_itself():
     logits = tg.eye(5) * 1e4
     assert tg.categorical(logits.reshape(5, 1, 5)).tolist() == [[0], [1], [2], [3], [4]]
-    again = [tg.categorical(tg.zeros(50, 9), generator=generator(3)).tolist() for _ in range(2)]
+    again = [
+        tg.categorical(tg.zeros(50, 9), generator=generator(3)).tolist()
+        for _ in range(2)
+    ]
     assert again[0] == again[1]
     assert len(set(again[0])) > 3
 
@@ -188,19 +225,35 @@ def test_rounding_never_leads_beyond_the_last_id(monkeypatch):
 
 def test_what_weighs_nothing_is_never_drawn(monkeypatch):
     gives(monkeypatch, 0.0)  # where the first weights are 0
-    assert tg.multinomial(tg.tensor([0.0, 0.0, 1.0, 1.0]), 3, True).tolist() == [2, 2, 2]
+    assert tg.multinomial(tg.tensor([0.0, 0.0, 1.0, 1.0]), 3, True).tolist() == [
+        2,
+        2,
+        2,
+    ]
     assert tg.multinomial(tg.tensor([0.0, 0.0, 1.0, 2.0]), 1).item() == 3
     assert tg.categorical(tg.tensor([-np.inf, 0.0, 0.0])).item() == 1
     gives(monkeypatch, LAST)
-    assert tg.multinomial(tg.tensor([0.0, 1.0, 0.3, 0.0, 0.0]), 2, True).tolist() == [2, 2]
+    assert tg.multinomial(tg.tensor([0.0, 1.0, 0.3, 0.0, 0.0]), 2, True).tolist() == [
+        2,
+        2,
+    ]
 
 
 REFUSED = {
-    "a NaN": (lambda: tg.categorical(tg.tensor([0.0, np.nan])), "did the training diverge"),
+    "a NaN": (
+        lambda: tg.categorical(tg.tensor([0.0, np.nan])),
+        "did the training diverge",
+    ),
     "an infinity": (lambda: tg.categorical(tg.tensor([0.0, np.inf])), "infinity"),
-    "nothing to draw": (lambda: tg.categorical(tg.full((2, 2), -np.inf)), "nothing above -inf"),
+    "nothing to draw": (
+        lambda: tg.categorical(tg.full((2, 2), -np.inf)),
+        "nothing above -inf",
+    ),
     "no classes": (lambda: tg.categorical(tg.zeros(2, 0)), "nothing above -inf"),
-    "nothing at all": (lambda: tg.categorical(tg.zeros(0, 0), 0.0), "nothing above -inf"),
+    "nothing at all": (
+        lambda: tg.categorical(tg.zeros(0, 0), 0.0),
+        "nothing above -inf",
+    ),
     "no weights": (lambda: tg.multinomial(tg.zeros(0, 0), 3, True), "0 weights"),
     "temperatures": (
         lambda: tg.categorical(tg.zeros(2), np.ones(2)),
@@ -218,11 +271,20 @@ REFUSED = {
     "no number": (lambda: tg.categorical(tg.zeros(2), "hot"), "temperature is 'hot'"),
     "none of them": (lambda: tg.categorical(tg.zeros(2), 1.0, 0), "top_k is 0"),
     "half a class": (lambda: tg.categorical(tg.zeros(2), 1.0, 1.5), "top_k is 1.5"),
-    "more than all": (lambda: tg.categorical(tg.zeros(2), top_p=1.5), "top_p is 1.5, .* 0.0 to 1"),
-    "less than none": (lambda: tg.categorical(tg.zeros(2), top_p=-0.1), "top_p is -0.1"),
+    "more than all": (
+        lambda: tg.categorical(tg.zeros(2), top_p=1.5),
+        "top_p is 1.5, .* 0.0 to 1",
+    ),
+    "less than none": (
+        lambda: tg.categorical(tg.zeros(2), top_p=-0.1),
+        "top_p is -0.1",
+    ),
     "no share": (lambda: tg.categorical(tg.zeros(2), top_p=np.nan), "top_p is nan"),
     "per cent": (lambda: tg.categorical(tg.zeros(2), top_p="90%"), "top_p is '90%'"),
-    "shares": (lambda: tg.categorical(tg.zeros(2), top_p=tg.ones(2)), "top_p is float32 of shape"),
+    "shares": (
+        lambda: tg.categorical(tg.zeros(2), top_p=tg.ones(2)),
+        "top_p is float32 of shape",
+    ),
 }
 
 

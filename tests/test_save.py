@@ -1,4 +1,6 @@
-"""tg.save and tg.load: values come back as they were; files of others, and of older versions."""
+"""tg.save and tg.load: values come back as they were; files of others, and of older
+versions.
+"""
 
 import io
 import math
@@ -29,7 +31,11 @@ def alike(a, b):
         same_kind = isinstance(b, tg.Tensor) and a.requires_grad == b.requires_grad
         return same_kind and same(a.detach().numpy(), b.detach().numpy())
     if isinstance(a, dict):
-        return type(a) is type(b) and same(list(a), list(b)) and alike([*a.values()], [*b.values()])
+        return (
+            type(a) is type(b)
+            and same(list(a), list(b))
+            and alike([*a.values()], [*b.values()])
+        )
     if isinstance(a, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(alike, a, b))
     return same(a, b)
@@ -186,10 +192,15 @@ def test_other_views_come_back_with_their_own_values(view):
 
 def test_whether_a_gradient_is_wanted_is_kept_and_histories_are_not():
     x = tg.ones(2, requires_grad=True)
-    found = round_trip({"leaf": x, "plain": tg.ones(2), "made": x * 2.0, "p": nn.Parameter(x)})
+    found = round_trip(
+        {"leaf": x, "plain": tg.ones(2), "made": x * 2.0, "p": nn.Parameter(x)}
+    )
     assert {name: part.requires_grad for name, part in found.items()} == {
-        "leaf": True, "plain": False, "made": False, "p": True
-    }  # fmt: skip
+        "leaf": True,
+        "plain": False,
+        "made": False,
+        "p": True,
+    }
     assert found["made"].tolist() == [2.0, 2.0]
     assert all(part.is_leaf and part.grad is None for part in found.values())
 
@@ -202,7 +213,10 @@ def test_files_that_are_open(tmp_path):
     path = tmp_path / "open"
     with open(path, "wb") as file:
         tg.save(state, file)
-    assert path.read_bytes() == (tg.save(state, tmp_path / "p"), (tmp_path / "p").read_bytes())[1]
+    assert (
+        path.read_bytes()
+        == (tg.save(state, tmp_path / "p"), (tmp_path / "p").read_bytes())[1]
+    )
     for buffering in (0, -1):
         with open(path, "rb", buffering) as file:
             assert alike(tg.load(file), state)
@@ -248,7 +262,9 @@ def test_map_location_is_a_device(device):
     found = round_trip({"x": x, "y": [x.detach()]}, map_location=device)
     assert found["x"].device == found["y"][0].device == x.device
     for wrong in ({"cuda:0": "cpu"}, lambda storage, place: storage):
-        with pytest.raises(DTypeError, match="map_location is .*, expected a device such as"):
+        with pytest.raises(
+            DTypeError, match="map_location is .*, expected a device such as"
+        ):
             round_trip(x, map_location=wrong)
 
 
@@ -256,7 +272,10 @@ def test_files_of_other_tools_are_dicts_of_tensors(tmp_path):
     theirs = {"b": np.arange(3, dtype=np.int16), "a": np.ones((2, 2), np.float16)}
     safetensors.numpy.save_file(theirs, tmp_path / "theirs")
     found = tg.load(tmp_path / "theirs")
-    assert {name: str(t.dtype) for name, t in found.items()} == {"a": "float32", "b": "int16"}
+    assert {name: str(t.dtype) for name, t in found.items()} == {
+        "a": "float32",
+        "b": "int16",
+    }
     assert alike(found["a"], tg.ones(2, 2))
     nn.Linear(2, 3).save_weights(tmp_path / "weights")
     assert sorted(tg.load(tmp_path / "weights")) == ["bias", "weight"]
@@ -270,7 +289,9 @@ def test_half_weights_load_into_a_model(tmp_path):
     safetensors.numpy.save_file(halves, tmp_path / "halves")
     model = nn.Linear(3, 1)
     model.load_weights(tmp_path / "halves")
-    assert np.array_equal(model.weight.detach().numpy(), halves["weight"].astype(np.float32))
+    assert np.array_equal(
+        model.weight.detach().numpy(), halves["weight"].astype(np.float32)
+    )
 
 
 # ---------------------------------------------------------------- what is refused
@@ -284,7 +305,10 @@ REFUSED = [
     (nn.Linear(2, 3), r"^save: obj is a .*Linear, .*; save its \.state_dict\(\)$"),
     ({"model": Step()}, r"^save: 'model' is a .*Step, .*; save its \.state_dict\(\)$"),
     ([optim.SGD([tg.ones(1)], lr=1.0)], r"^save: '0' is a .*SGD, .*\.state_dict\(\)$"),
-    (optim.lr_scheduler.StepLR(optim.SGD([tg.ones(1)], lr=1.0), 2), r"StepLR.*\.state_dict\(\)$"),
+    (
+        optim.lr_scheduler.StepLR(optim.SGD([tg.ones(1)], lr=1.0), 2),
+        r"StepLR.*\.state_dict\(\)$",
+    ),
     ({"g": tg.Generator()}, r"'g' is a .*Generator, .*; save its \.get_state\(\)$"),
     ({"f": math.sin}, r"'f' is a .*; code is never saved$"),
     ({"f": Step}, r"'f' is a builtins.type, .*code is never saved$"),
@@ -297,7 +321,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("value", "words"), REFUSED, ids=[words for _, words in REFUSED])
+@pytest.mark.parametrize(
+    ("value", "words"), REFUSED, ids=[words for _, words in REFUSED]
+)
 def test_what_no_file_can_hold_is_named(tmp_path, value, words):
     path = tmp_path / "file"
     tg.save(1, path)
@@ -310,14 +336,42 @@ def test_what_no_file_can_hold_is_named(tmp_path, value, words):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda p: tg.save("x", {}), TypeError, "cannot save: path is dict, expected a str.*write"),
-        (lambda p: tg.load(3), TypeError, "cannot load: path is int, expected a str, .*read"),
-        (lambda p: tg.save(1, io.StringIO()), TypeError, "a file of text.*open it by .*'wb'"),
-        (lambda p: tg.load(io.StringIO()), TypeError, "a file of text.*open it by .*'rb'"),
+        (
+            lambda p: tg.save("x", {}),
+            TypeError,
+            "cannot save: path is dict, expected a str.*write",
+        ),
+        (
+            lambda p: tg.load(3),
+            TypeError,
+            "cannot load: path is int, expected a str, .*read",
+        ),
+        (
+            lambda p: tg.save(1, io.StringIO()),
+            TypeError,
+            "a file of text.*open it by .*'wb'",
+        ),
+        (
+            lambda p: tg.load(io.StringIO()),
+            TypeError,
+            "a file of text.*open it by .*'rb'",
+        ),
         (lambda p: tg.load(io.BytesIO()), ValueError, r"'BytesIO': .*file.seek\(0\)"),
-        (lambda p: tg.load(p / "no"), FileNotFoundError, "cannot load .*check the name"),
-        (lambda p: tg.load(p / "no", weights_only=3), TypeError, "load: weights_only is int"),
-        (lambda p: tg.load(p / "no", map_location=3), TypeError, "load: map_location is int"),
+        (
+            lambda p: tg.load(p / "no"),
+            FileNotFoundError,
+            "cannot load .*check the name",
+        ),
+        (
+            lambda p: tg.load(p / "no", weights_only=3),
+            TypeError,
+            "load: weights_only is int",
+        ),
+        (
+            lambda p: tg.load(p / "no", map_location=3),
+            TypeError,
+            "load: map_location is int",
+        ),
         (lambda p: tg.load(p / "no", "cuda:99"), ValueError, "'cuda:99'"),
         (lambda p: tg.save(1, p), ValueError, "it is a folder"),
     ],
@@ -335,10 +389,22 @@ def test_each_reader_says_whose_a_file_is(tmp_path):
     tg.save_checkpoint(run, model)
     model.save_weights(weights)
     for call, words in (
-        (lambda: tg.load(run), r"'.*run': it is a checkpoint; tg.load_checkpoint\(path, model\)"),
-        (lambda: tg.load_checkpoint(saved, model), r"holds what tg.save wrote; tg.load\(path\)"),
-        (lambda: tg.load_checkpoint(weights, model), r"but no checkpoint; model.load_weights"),
-        (lambda: model.load_weights(saved), r"model.load_state_dict\(tg.load\(path\)\)"),
+        (
+            lambda: tg.load(run),
+            r"'.*run': it is a checkpoint; tg.load_checkpoint\(path, model\)",
+        ),
+        (
+            lambda: tg.load_checkpoint(saved, model),
+            r"holds what tg.save wrote; tg.load\(path\)",
+        ),
+        (
+            lambda: tg.load_checkpoint(weights, model),
+            r"but no checkpoint; model.load_weights",
+        ),
+        (
+            lambda: model.load_weights(saved),
+            r"model.load_state_dict\(tg.load\(path\)\)",
+        ),
         (lambda: model.load_weights(run), r"is a checkpoint; tg.load_checkpoint"),
     ):
         with pytest.raises(tg.CheckpointError, match=words):
@@ -359,11 +425,26 @@ def zip_of(name):
 
 
 OTHER_KINDS = {
-    "npz": (bytes_of(lambda f: np.savez(f, w=np.ones(9))), r"numpy.savez.*dict\(numpy.load\(path"),
-    "npz, small": (bytes_of(lambda f: np.savez_compressed(f, w=np.ones(9))), r"numpy.savez writes"),
-    "npy": (bytes_of(lambda f: np.save(f, np.ones(9))), r"numpy.save writes; .*numpy.load\(path\)"),
-    "torch": (zip_of("archive/data.pkl"), r"as torch.save writes.*load_state_dict\(state_dict\)"),
-    "old torch": (pickle.dumps({"w": [1.0] * 9}, 2), r"a pickle, as torch.save once wrote, .*code"),
+    "npz": (
+        bytes_of(lambda f: np.savez(f, w=np.ones(9))),
+        r"numpy.savez.*dict\(numpy.load\(path",
+    ),
+    "npz, small": (
+        bytes_of(lambda f: np.savez_compressed(f, w=np.ones(9))),
+        r"numpy.savez writes",
+    ),
+    "npy": (
+        bytes_of(lambda f: np.save(f, np.ones(9))),
+        r"numpy.save writes; .*numpy.load\(path\)",
+    ),
+    "torch": (
+        zip_of("archive/data.pkl"),
+        r"as torch.save writes.*load_state_dict\(state_dict\)",
+    ),
+    "old torch": (
+        pickle.dumps({"w": [1.0] * 9}, 2),
+        r"a pickle, as torch.save once wrote, .*code",
+    ),
     "pickle": (pickle.dumps({"w": [1.0] * 9}), r"a pickle"),
     "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(99), r"HDF5 file, as Keras"),
 }
@@ -384,7 +465,9 @@ def test_files_of_another_kind_say_what_they_are(tmp_path, kind):
 
 def test_what_the_message_about_an_archive_of_numpy_says_works(tmp_path):
     model, other = nn.Linear(2, 3), nn.Linear(2, 3)
-    np.savez(tmp_path / "w.npz", **{k: t.numpy() for k, t in model.state_dict().items()})
+    np.savez(
+        tmp_path / "w.npz", **{k: t.numpy() for k, t in model.state_dict().items()}
+    )
     other.load_state_dict(dict(np.load(tmp_path / "w.npz")))
     assert alike(other.state_dict(), model.state_dict())
 
@@ -475,7 +558,9 @@ def test_a_checkpoint_of_version_0_1_loads_and_goes_on():
 def test_a_newer_version_says_to_update(tmp_path):
     tg.save([1], tmp_path / "file")
     content = (tmp_path / "file").read_bytes()
-    (tmp_path / "file").write_bytes(content.replace(b"tinygrad_rnn/2 ", b"tinygrad_rnn/3 "))
+    (tmp_path / "file").write_bytes(
+        content.replace(b"tinygrad_rnn/2 ", b"tinygrad_rnn/3 ")
+    )
     with pytest.raises(
         tg.CheckpointError, match="version 3; .* reads 1 and 2: update tinygrad_rnn"
     ):
@@ -498,7 +583,9 @@ def test_extra_comes_back_as_it_was(tmp_path):
     assert found[2.5][0] is found[0][True]["a"][0]
 
 
-@pytest.mark.parametrize("name", ["float32", "float64", "int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "name", ["float32", "float64", "int64", "int32", "uint8", "bool"]
+)
 def test_what_is_loaded_is_of_the_very_dtype(name, tmp_path):
     dtype = getattr(tg, name)
     saved = {"t": tg.ones(2, dtype=dtype), "a": np.ones(2, dtype)}
@@ -521,7 +608,9 @@ def test_values_that_a_dict_makes_when_it_is_asked_stay_apart():
         def items(self):
             return ((key, [value]) for key, value in super().items())
 
-    assert round_trip(Made({key: key for key in "abcd"})) == {key: [key] for key in "abcd"}
+    assert round_trip(Made({key: key for key in "abcd"})) == {
+        key: [key] for key in "abcd"
+    }
 
 
 WRONG_FILES = [
@@ -544,7 +633,10 @@ def test_a_file_of_another_kind_is_named(content, words, tmp_path):
     assert str(path) in str(caught.value)
 
 
-SAVES = [lambda x, path: tg.save(x.state_dict(), path), lambda x, path: x.save_weights(path)]
+SAVES = [
+    lambda x, path: tg.save(x.state_dict(), path),
+    lambda x, path: x.save_weights(path),
+]
 
 
 @pytest.mark.parametrize("save", SAVES)

@@ -1,4 +1,6 @@
-"""Files that cross over to PyTorch and back, and where torch.save keeps what is the same."""
+"""Files that cross over to PyTorch and back, and where torch.save keeps what is the
+same.
+"""
 
 import io
 
@@ -33,12 +35,15 @@ def test_save_model_drops_a_tied_weight_and_it_loads(tmp_path, dtype):
     assert ours.d.weight is ours.e.weight
     assert ours.e.weight.tolist() == theirs.e.weight.float().tolist()
     assert {name: t.tolist() for name, t in tg.load(path).items()} == {
-        name: t.float().tolist() for name, t in safetensors_torch.load_file(path).items()
+        name: t.float().tolist()
+        for name, t in safetensors_torch.load_file(path).items()
     }
 
 
 def test_a_weight_that_is_missing_with_its_tie_is_said(tmp_path):
-    with pytest.raises(tg.CheckpointError, match=r"e.weight is missing; d.weight is missing"):
+    with pytest.raises(
+        tg.CheckpointError, match=r"e.weight is missing; d.weight is missing"
+    ):
         tied(nn).load_state_dict({})
 
 
@@ -50,7 +55,9 @@ def test_what_torch_save_wrote_is_named(tmp_path):
     ):
         path = tmp_path / "model.pt"
         torch.save(state, path, **how)
-        with pytest.raises(tg.CheckpointError, match=words or "a pickle, as torch.save once wrote"):
+        with pytest.raises(
+            tg.CheckpointError, match=words or "a pickle, as torch.save once wrote"
+        ):
             nn.Linear(2, 3).load_weights(path)
 
 

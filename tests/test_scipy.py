@@ -1,6 +1,8 @@
-"""SciPy's functions of Tensors: what runs has the right gradient, and what cannot have one raises.
+"""SciPy's functions of Tensors: what runs has the right gradient, and what cannot have
+one raises.
 
-SciPy takes other libraries' arrays where SCIPY_ARRAY_API=1 is set before it is imported. It is no
+SciPy takes other libraries' arrays where SCIPY_ARRAY_API=1 is set before it is
+imported. It is no
 dependency: without it these tests are skipped.
 """
 
@@ -15,7 +17,9 @@ from oracle import difference
 import tinygrad_rnn as tg
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
-special = pytest.importorskip("scipy.special", reason="needs SciPy, which is no dependency")
+special = pytest.importorskip(
+    "scipy.special", reason="needs SciPy, which is no dependency"
+)
 stats = pytest.importorskip("scipy.stats", reason="needs SciPy, which is no dependency")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -75,7 +79,9 @@ def samples(count):
 
 
 def outcome(function, arrays):
-    """What becomes of a gradient: "right", "wrong", "none" where there is no history, or "raises"."""
+    """What becomes of a gradient: "right", "wrong", "none" where there is no history,
+    or "raises".
+    """
     given = [tg.tensor(array, requires_grad=True) for array in arrays]
     first = lambda out: out[0] if isinstance(out, tuple | list) else out
     try:
@@ -122,10 +128,14 @@ def test_without_a_gradient_what_scipy_computes_itself_runs(call):
 @pytest.mark.slow
 @pytest.mark.parametrize("module", [special, stats])
 def test_no_gradient_of_any_function_is_wrong(module):
-    """Of one or two vectors; what has no history is of ranks, counts, modes or constants."""
+    """Of one or two vectors; what has no history is of ranks, counts, modes or
+    constants.
+    """
     found = {}
     functions = {n: getattr(module, n) for n in module.__all__}
-    functions = {n: f for n, f in functions.items() if callable(f) and not inspect.isclass(f)}
+    functions = {
+        n: f for n, f in functions.items() if callable(f) and not inspect.isclass(f)
+    }
     for name, function in functions.items():
         for count in (1, 2):
             with warnings.catch_warnings():

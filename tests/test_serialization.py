@@ -1,4 +1,6 @@
-"""Files: what goes in comes out bit for bit, a crash costs nothing, every damage is seen."""
+"""Files: what goes in comes out bit for bit, a crash costs nothing, every damage is
+seen.
+"""
 
 import errno
 import gzip
@@ -87,7 +89,9 @@ def target(tmp_path: Path) -> Path:
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-numbers = st.none() | st.booleans() | st.integers() | st.text(max_size=8)  # surrogates among them
+numbers = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+)  # surrogates among them
 headers = st.dictionaries(
     st.text(max_size=8),
     st.recursive(
@@ -106,28 +110,39 @@ layouts: list[Callable[[Any], Any]] = [
     lambda a: a[..., ::2] if a.ndim else a,
     lambda a: np.broadcast_to(a, (3, *a.shape)),
     lambda a: a.astype(a.dtype.newbyteorder(">")),
-    lambda a: np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1) if a.size else a,  # not aligned
+    lambda a: (
+        np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1) if a.size else a
+    ),  # not aligned
 ]
 
 
 @given(
-    st.dictionaries(texts.filter(lambda name: name != "__metadata__"), arrays, max_size=4),
+    st.dictionaries(
+        texts.filter(lambda name: name != "__metadata__"), arrays, max_size=4
+    ),
     headers,
     st.sampled_from(layouts),
 )
 @settings(deadline=None)
 def test_a_file_gives_back_what_went_in(
-    folder: Path, plain: dict[str, Any], header: dict[str, Any], layout: Callable[[Any], Any]
+    folder: Path,
+    plain: dict[str, Any],
+    header: dict[str, Any],
+    layout: Callable[[Any], Any],
 ) -> None:
     path = folder / "round.safetensors"
     given_ = {name: layout(array) for name, array in plain.items()}
     save_file(path, given_, header)
     got, got_header = load_file(path)
-    assert same(got, {n: a.astype(a.dtype.newbyteorder("="), "C") for n, a in given_.items()})
+    assert same(
+        got, {n: a.astype(a.dtype.newbyteorder("="), "C") for n, a in given_.items()}
+    )
     assert same(got_header, header)
     for array in got.values():
         flags = array.flags
-        assert flags.writeable and flags.owndata and flags.aligned and flags.c_contiguous
+        assert (
+            flags.writeable and flags.owndata and flags.aligned and flags.c_contiguous
+        )
     assert os.listdir(folder) == [path.name]
 
 
@@ -150,7 +165,9 @@ def test_other_tools_can_open_it_and_check_it(target: Path) -> None:
         assert sorted(file.keys()) == ["on", "w"]
         assert same(file.get_tensor("w"), OLD["w"])
     line, document = metadata["tinygrad_rnn"].split("\n", 1)
-    assert line == "tinygrad_rnn/2 sha256:" + hashlib.sha256(document.encode()).hexdigest()
+    assert (
+        line == "tinygrad_rnn/2 sha256:" + hashlib.sha256(document.encode()).hexdigest()
+    )
     w = hashlib.sha256(b"F32 [2, 3]\n" + OLD["w"].tobytes()).hexdigest()
     on = hashlib.sha256(b"BOOL [2]\n\x01\x00").hexdigest()
     assert json.loads(document) == {"header": {"step": 1}, "sha256": {"w": w, "on": on}}
@@ -162,7 +179,10 @@ def test_files_of_other_tools_load(tmp_path: Path) -> None:
     for metadata in (None, {}, {"format": "pt", "about": "tinygrad_rnn/1"}):
         safetensors.numpy.save_file(theirs, path, metadata)
         got, header = load_file(path)
-        assert same(dict(sorted(got.items())), dict(sorted(theirs.items()))) and header == {}
+        assert (
+            same(dict(sorted(got.items())), dict(sorted(theirs.items())))
+            and header == {}
+        )
     path.write_bytes(file_of({"__metadata__": None}))
     assert load_file(path) == ({}, {})
 
@@ -170,7 +190,9 @@ def test_files_of_other_tools_load(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("code", "size"), [("F8_E4M3", 1), ("F8_E5M2", 1), ("C64", 8)])
 def test_dtypes_of_other_tools_are_named(tmp_path: Path, code: str, size: int) -> None:
     path = tmp_path / "theirs.safetensors"
-    path.write_bytes(file_of({"rnn.weight": entry(code, [3], 0, 3 * size)}, bytes(3 * size)))
+    path.write_bytes(
+        file_of({"rnn.weight": entry(code, [3], 0, 3 * size)}, bytes(3 * size))
+    )
     words = rf"'rnn.weight' is {code}; convert .*float32"
     if code == "C64" and safetensors_version() < (0, 6):  # which does not know it
         words = "InvalidHeaderDeserialization"
@@ -191,7 +213,9 @@ def halves_in(path: Path, code: str) -> np.ndarray:
 
 
 def test_float16_is_widened(tmp_path: Path) -> None:
-    """By the definition of IEEE 754's binary16: sign, 5 bits of exponent, 10 of fraction."""
+    """By the definition of IEEE 754's binary16: sign, 5 bits of exponent, 10 of
+    fraction.
+    """
     got = halves_in(tmp_path / "halves", "F16")
     assert (got.shape, got.dtype) == ((256, 256), np.float32)
     for bits, value in enumerate(got.ravel().tolist()):
@@ -199,9 +223,14 @@ def test_float16_is_widened(tmp_path: Path) -> None:
         if exponent == 31 and fraction:
             assert math.isnan(value)
             continue
-        size = math.inf if exponent == 31 else math.ldexp(1024 + fraction, exponent - 25)
+        size = (
+            math.inf if exponent == 31 else math.ldexp(1024 + fraction, exponent - 25)
+        )
         size = size if exponent else math.ldexp(fraction, -24)
-        assert value == math.copysign(size, -sign) and math.copysign(1, value) == 1 - 2 * sign
+        assert (
+            value == math.copysign(size, -sign)
+            and math.copysign(1, value) == 1 - 2 * sign
+        )
 
 
 def test_bfloat16_is_widened(tmp_path: Path) -> None:
@@ -213,7 +242,9 @@ def test_bfloat16_is_widened(tmp_path: Path) -> None:
 
 
 def test_importing_the_package_does_not_import_safetensors() -> None:
-    run_python("import sys, tinygrad_rnn.serialization; assert 'safetensors' not in sys.modules")
+    run_python(
+        "import sys, tinygrad_rnn.serialization; assert 'safetensors' not in sys.modules"
+    )
 
 
 # -------------------------------------------------------------------------------------------- trees
@@ -223,7 +254,21 @@ any_float = st.integers(0, 2**64 - 1).map(
     lambda bits: struct.unpack("d", struct.pack("Q", bits))[0]
 )
 keys = st.text(max_size=5) | st.sampled_from(
-    ["$", "$$", "$array", "$$array", "$tuple", "$int", "$float", "a/b", "a~1b", "~", "/", "", "0"]
+    [
+        "$",
+        "$$",
+        "$array",
+        "$$array",
+        "$tuple",
+        "$int",
+        "$float",
+        "a/b",
+        "a~1b",
+        "~",
+        "/",
+        "",
+        "0",
+    ]
 )
 scalars = st.sampled_from([*DTYPES, "float16"]).flatmap(
     lambda dtype: hnp.arrays(dtype, ()).map(lambda a: a[()])
@@ -259,10 +304,23 @@ def test_a_tree_comes_back_bit_for_bit(tree: Any) -> None:
 
 def test_a_tree_comes_back_from_a_file(tmp_path: Path) -> None:
     tree = {
-        "model": {"rnn.weight_hh_l0": np.eye(3, dtype=np.float32), "a/b": [np.array(-0.0)]},
+        "model": {
+            "rnn.weight_hh_l0": np.eye(3, dtype=np.float32),
+            "a/b": [np.array(-0.0)],
+        },
         "a": {"b": np.array(1)},
-        "optimizer": {"betas": (0.9, 0.999), "lr": 5e-324, "best": math.inf, "state": {"0": None}},
-        "random": {"state": 2**128 - 159, "bits": 10**5000, "low": -(2**53), "high": 2**53 - 1},
+        "optimizer": {
+            "betas": (0.9, 0.999),
+            "lr": 5e-324,
+            "best": math.inf,
+            "state": {"0": None},
+        },
+        "random": {
+            "state": 2**128 - 159,
+            "bits": 10**5000,
+            "low": -(2**53),
+            "high": 2**53 - 1,
+        },
         "$array": "no array",
     }
     json_tree, leaves = flatten(tree)
@@ -277,7 +335,20 @@ def test_no_two_arrays_get_one_name() -> None:
     tree = {key: {key: np.array(i), "b": np.array(-i)} for i, key in enumerate(alike)}
     assert len(flatten(tree)[1]) == 2 * len(alike)
     assert len(flatten({key: np.zeros(1) for key in alike[:4]})[1]) == 4
-    keys = [0, "0", "0~", "0~0", None, "None", True, "True", 1.5, np.float32(0.1), 0.1, math.nan]
+    keys = [
+        0,
+        "0",
+        "0~",
+        "0~0",
+        None,
+        "None",
+        True,
+        "True",
+        1.5,
+        np.float32(0.1),
+        0.1,
+        math.nan,
+    ]
     tree = {key: np.array(i) for i, key in enumerate([*keys, float("nan")])}
     json_tree, leaves = flatten(tree)
     assert len(leaves) == len(tree) == 13
@@ -301,14 +372,23 @@ cycle.append(cycle)
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        ({"a": [0, np.complex64(1)]}, r"'a/1' is a NumPy scalar of complex64, expected .*float64"),
+        (
+            {"a": [0, np.complex64(1)]},
+            r"'a/1' is a NumPy scalar of complex64, expected .*float64",
+        ),
         ({"a": [0, np.datetime64(1, "s")]}, r"'a/1' is a NumPy scalar of datetime64"),
         ({"a": {"b": 1j}}, r"'a/b' is a builtins.complex"),
         ({"a": bytearray()}, r"'a' is a builtins.bytearray"),
         ({"a": Pair(1, 2)}, r"'a' is a .*Pair, expected .*; tuple\(\.\.\.\) makes one"),
-        ({"a": len}, r"'a' is a builtins.builtin_function_or_method.*code is never saved"),
+        (
+            {"a": len},
+            r"'a' is a builtins.builtin_function_or_method.*code is never saved",
+        ),
         ({0: {"b": 1j}}, r"'0/b' is a builtins.complex"),
-        ({"a": {(1, 2): 2}}, r"'a' has the key \(1, 2\), expected a str, int, float, bool or None"),
+        (
+            {"a": {(1, 2): 2}},
+            r"'a' has the key \(1, 2\), expected a str, int, float, bool or None",
+        ),
         ({b"a": 2}, r"the tree has the key b'a'"),
         ({np.str_("a"): 2}, r"'a' is a NumPy scalar of <U1"),
         ({"a": {1}}, r"'a' is a builtins.set"),
@@ -418,7 +498,10 @@ def test_json_that_flatten_did_not_write(tree: Any) -> None:
         (np.array(["a"]), r"<U1"),
         (np.array([None]), r"object"),
         (np.zeros(2, "f4,f4"), r"'f0'"),
-        (np.float32(1), r"cannot save 'w': it is a float32 of float32, expected a numpy.ndarray"),
+        (
+            np.float32(1),
+            r"cannot save 'w': it is a float32 of float32, expected a numpy.ndarray",
+        ),
         (np.ma.masked_array([1.0]), r"MaskedArray"),
         ([1.0], r"cannot save 'w': it is a list of no dtype"),
     ],
@@ -446,7 +529,9 @@ def test_arrays_that_the_format_cannot_hold(target: Path, bad: Any, words: str) 
     ],
 )
 def test_headers_that_json_would_change(target: Path, bad: Any) -> None:
-    with pytest.raises(DTypeError, match=r"save_file: the header is not JSON .*flatten"):
+    with pytest.raises(
+        DTypeError, match=r"save_file: the header is not JSON .*flatten"
+    ):
         save_file(target, OLD, bad)
     assert_untouched(target)
 
@@ -497,7 +582,9 @@ def test_targets_that_cannot_be_written(
     assert_untouched(target)
 
 
-def test_a_read_only_file_is_left_alone(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_file_is_left_alone(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target.chmod(0o444)
     if os.access(target, os.W_OK):  # root may write to anything
         monkeypatch.setattr(os, "access", lambda path, mode: False)
@@ -559,18 +646,41 @@ failures: list[tuple[Any, str, Any, type[BaseException], str]] = [
     (os, "replace", fail, CheckpointError, "No space left on device; free some space"),
     (os, "chmod", fail, CheckpointError, "No space left on device; free some space"),
     (os, "open", fail, CheckpointError, "No space left on device; free some space"),
-    (serialization, "open", open_full, CheckpointError, "No space left on device; free"),
+    (
+        serialization,
+        "open",
+        open_full,
+        CheckpointError,
+        "No space left on device; free",
+    ),
     (os, "fsync", interrupt, KeyboardInterrupt, ""),
     (os, "replace", interrupt, KeyboardInterrupt, ""),
-    (serialization, "_parse", out_of_memory, CheckpointError, "does not fit into memory"),
-    (safetensors.numpy, "save", out_of_memory, CheckpointError, "does not fit into memory"),
+    (
+        serialization,
+        "_parse",
+        out_of_memory,
+        CheckpointError,
+        "does not fit into memory",
+    ),
+    (
+        safetensors.numpy,
+        "save",
+        out_of_memory,
+        CheckpointError,
+        "does not fit into memory",
+    ),
     (safetensors.numpy, "save", lambda *args: b"", CheckpointError, "deserializing"),
 ]
 
 
 @pytest.mark.parametrize(("module", "name", "failure", "error", "words"), failures)
 def test_a_failure_leaves_the_old_file_and_nothing_else(
-    target: Path, module: Any, name: str, failure: Any, error: type[BaseException], words: str
+    target: Path,
+    module: Any,
+    name: str,
+    failure: Any,
+    error: type[BaseException],
+    words: str,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, name, failure, raising=False)
@@ -583,7 +693,9 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
 def test_a_real_limit_of_the_system_in_the_middle_of_a_write(target: Path) -> None:
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))  # Python ignores SIGXFSZ
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (5000, limits[1])
+    )  # Python ignores SIGXFSZ
     try:
         with pytest.raises(CheckpointError, match="File too large"):
             save_file(target, NEW, {})
@@ -680,7 +792,9 @@ def test_only_what_killed_processes_left_of_this_target_is_swept(target: Path) -
     assert len(os.listdir(target.parent)) == len(others) + 4
 
 
-def test_a_live_writer_is_not_swept(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_writer_is_not_swept(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fsync = os.fsync
     waiting, go_on = threading.Event(), threading.Event()
 
@@ -691,7 +805,9 @@ def test_a_live_writer_is_not_swept(target: Path, monkeypatch: pytest.MonkeyPatc
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", slow)
-    writer = threading.Thread(target=save_file, args=(target, NEW, {"from": "the slow one"}))
+    writer = threading.Thread(
+        target=save_file, args=(target, NEW, {"from": "the slow one"})
+    )
     writer.start()
     assert waiting.wait(60)
     save_file(target, OLD, {"from": "the quick one"})
@@ -724,7 +840,9 @@ def test_many_writers_of_one_file(target: Path) -> None:
     assert os.listdir(target.parent) == [target.name]
 
 
-def test_swept_between_creation_and_lock(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_swept_between_creation_and_lock(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fcntl = pytest.importorskip("fcntl")
     flock = fcntl.flock
     swept: list[str] = []
@@ -755,7 +873,9 @@ def test_where_nothing_can_be_locked_nothing_is_swept(
 def test_the_branches_of_windows(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace = os.replace
     monkeypatch.setattr(serialization, "sys", SimpleNamespace(platform="win32"))
-    monkeypatch.setattr(os, "replace", lambda a, b: replace(a, b) if not open_here(a) else fail())
+    monkeypatch.setattr(
+        os, "replace", lambda a, b: replace(a, b) if not open_here(a) else fail()
+    )
     target.with_name(".model.safetensors.0123456789abcdef.tmp").write_bytes(b"half")
     save_file(target, NEW, {})
     assert same(load_file(target)[0], NEW)
@@ -764,7 +884,9 @@ def test_the_branches_of_windows(target: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def open_here(path: str) -> bool:
     links = Path("/proc/self/fd")
-    return links.exists() and any(os.path.realpath(link) == path for link in links.iterdir())
+    return links.exists() and any(
+        os.path.realpath(link) == path for link in links.iterdir()
+    )
 
 
 # -------------------------------------------------------------------------------- SIGKILL in a save
@@ -774,7 +896,12 @@ def run_python(script: str, *args: Any, **variables: str) -> str:
     root = Path(tinygrad_rnn.__file__).parents[1]
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(root), "OPENBLAS_NUM_THREADS": "1", **variables},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(root),
+            "OPENBLAS_NUM_THREADS": "1",
+            **variables,
+        },
         check=True,
         capture_output=True,
         text=True,
@@ -824,7 +951,9 @@ assert os.listdir(folder) == [os.path.basename(target)]
 print(strays)
 """
 
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork and SIGKILL")
+needs_fork = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="needs os.fork and SIGKILL"
+)
 
 
 @needs_fork
@@ -889,12 +1018,16 @@ def entry(dtype: Any, shape: Any, *offsets: Any, **more: Any) -> dict[str, Any]:
     return {"dtype": dtype, "shape": shape, "data_offsets": list(offsets), **more}
 
 
-def ours(document: Any, tensors: Any = None, data: bytes = b"", line: str | None = None) -> bytes:
+def ours(
+    document: Any, tensors: Any = None, data: bytes = b"", line: str | None = None
+) -> bytes:
     """A file with our metadata and a right digest of it."""
     text = document if isinstance(document, str) else json.dumps(document)
     if line is None:
         line = f"tinygrad_rnn/1 sha256:{hashlib.sha256(text.encode()).hexdigest()}\n"
-    return file_of({"__metadata__": {"tinygrad_rnn": line + text}, **(tensors or {})}, data)
+    return file_of(
+        {"__metadata__": {"tinygrad_rnn": line + text}, **(tensors or {})}, data
+    )
 
 
 class Bomb:
@@ -921,7 +1054,17 @@ def pickles() -> Iterator[bytes]:
 
 
 def layouts_of_others() -> Iterator[bytes]:
-    yield from (b"", b"\0", bytes(7), bytes(8), bytes(9), bytes(4096), b"\xff" * 4096, b"{}", b"\n")
+    yield from (
+        b"",
+        b"\0",
+        bytes(7),
+        bytes(8),
+        bytes(9),
+        bytes(4096),
+        b"\xff" * 4096,
+        b"{}",
+        b"\n",
+    )
     yield from (
         b"#!/bin/sh\nrm -rf /\n",
         b"<!DOCTYPE html><html>404</html>",
@@ -944,7 +1087,10 @@ def layouts_of_others() -> Iterator[bytes]:
         2**64 - 1,
     ):
         yield struct.pack("<Q", length) + b"{}"
-        yield struct.pack("<Q", length) + b'{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}x'
+        yield (
+            struct.pack("<Q", length)
+            + b'{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}x'
+        )
 
 
 def headers_of_others() -> Iterator[bytes]:
@@ -991,7 +1137,9 @@ def headers_of_others() -> Iterator[bytes]:
             + b"[" * 5000
             + b"]" * 5000
             + b"}}",
-            b'{"a":{"dtype":"U8","shape":[1' + b"0" * 5000 + b'],"data_offsets":[0,0]}}',
+            b'{"a":{"dtype":"U8","shape":[1'
+            + b"0" * 5000
+            + b'],"data_offsets":[0,0]}}',
             b'{"a":{"dtype":"U8","shape":[1e400],"data_offsets":[0,0]}}',
             b'{"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}}',
             b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1,"x":2}}',
@@ -1054,7 +1202,13 @@ def tensors_of_others() -> Iterator[bytes]:
         {"shape": [2], "data_offsets": [0, 8]},
     ):
         yield file_of({"w": bad}, bytes(8))
-    for huge in ([0, 2**62], [2**63 - 1, 0], [0, 2**62, 8], [2**64 - 1, 0], [0] + [1] * 64):
+    for huge in (
+        [0, 2**62],
+        [2**63 - 1, 0],
+        [0, 2**62, 8],
+        [2**64 - 1, 0],
+        [0] + [1] * 64,
+    ):
         yield file_of({"w": entry("F32", huge, 0, 0)})
     yield file_of({"w": w}, bytes(7))
     yield file_of({"w": w}, bytes(9))
@@ -1068,7 +1222,9 @@ def tensors_of_others() -> Iterator[bytes]:
     yield file_of({"w": w, "v": entry("U8", [2], 2, 4)}, bytes(8))
     twice = f'"w":{json.dumps(w)}'.encode()
     yield file_of(b"{" + twice + b"," + twice + b"}", bytes(8))
-    yield file_of(b"{" + twice + b"," + twice.replace(b"0, 8", b"8, 16") + b"}", bytes(16))
+    yield file_of(
+        b"{" + twice + b"," + twice.replace(b"0, 8", b"8, 16") + b"}", bytes(16)
+    )
     for byte in (2, 3, 127, 128, 255):
         yield file_of({"w": entry("BOOL", [3], 0, 3)}, bytes([1, byte, 0]))
 
@@ -1170,7 +1326,11 @@ def refused(path: Path) -> str:
 
 @pytest.mark.parametrize(
     "content",
-    [pytest.param(c, id=f"{f}-{i}") for f, cs in HOSTILE.items() for i, c in enumerate(cs)],
+    [
+        pytest.param(c, id=f"{f}-{i}")
+        for f, cs in HOSTILE.items()
+        for i, c in enumerate(cs)
+    ],
 )
 def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "hostile.safetensors"
@@ -1183,7 +1343,8 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # Twice the file; where it is nearly all metadata, that is also text and Python objects.
+    # Twice the file; where it is nearly all metadata, that is also text and Python
+    # objects.
     assert peak < 2 * len(content) + 2 * min(header, len(content)) + 50_000
 
 
@@ -1193,7 +1354,9 @@ def test_a_download_that_stopped_early_is_said_to_be_cut_short(target: Path) -> 
 
 
 def test_there_are_300_different_hostile_files() -> None:
-    assert len({content for contents in HOSTILE.values() for content in contents}) >= 300
+    assert (
+        len({content for contents in HOSTILE.values() for content in contents}) >= 300
+    )
 
 
 def test_pickles_are_refused_and_nothing_runs(
@@ -1201,7 +1364,11 @@ def test_pickles_are_refused_and_nothing_runs(
 ) -> None:
     monkeypatch.setenv("PYTEST_BOMB", str(tmp_path / "exploded"))
     for content in pickles():
-        for hidden in (content, struct.pack("<Q", len(content)) + content, file_of({}, content)):
+        for hidden in (
+            content,
+            struct.pack("<Q", len(content)) + content,
+            file_of({}, content),
+        ):
             (tmp_path / "hostile.safetensors").write_bytes(hidden)
             refused(tmp_path / "hostile.safetensors")
     assert os.listdir(tmp_path) == ["hostile.safetensors"]
@@ -1254,7 +1421,9 @@ def test_damage_is_an_error_or_no_damage(folder: Path, data: st.DataObject) -> N
 
 def test_loading_takes_about_twice_the_file(tmp_path: Path) -> None:
     path = tmp_path / "big"
-    save_file(path, {"w": np.zeros(500_000), "v": np.zeros((2, 500_000), np.float32)}, {})
+    save_file(
+        path, {"w": np.zeros(500_000), "v": np.zeros((2, 500_000), np.float32)}, {}
+    )
     tracemalloc.start()
     try:
         load_file(path)

@@ -14,7 +14,9 @@ def listed(wrong):
 
 
 def test_every_name_exists():
-    missing = [f"{owner}.{name}" for owner, name in names() if (owner, name) not in HERE]
+    missing = [
+        f"{owner}.{name}" for owner, name in names() if (owner, name) not in HERE
+    ]
     assert not missing, listed(missing)
 
 
@@ -26,9 +28,15 @@ def test_every_name_is_documented():
         thing = getattr(holder, name)
         if isinstance(thing, np.dtype) or name.startswith("__"):
             continue  # dtypes are NumPy's; operators are Python's
-        doc = vars(thing).get("__doc__") if inspect.isclass(thing) else inspect.getdoc(thing)
+        doc = (
+            vars(thing).get("__doc__")
+            if inspect.isclass(thing)
+            else inspect.getdoc(thing)
+        )
         if callable(thing) or inspect.ismodule(thing) or isinstance(thing, property):
-            documented = bool(doc) and not inspect.isbuiltin(thing)  # Python's words, not ours
+            documented = bool(doc) and not inspect.isbuiltin(
+                thing
+            )  # Python's words, not ours
         else:
             documented = re.search(rf"\b{name}\b", inspect.getdoc(holder) or "")
         if not documented:

@@ -1,4 +1,6 @@
-"""What PyTorch has too is called as there: every argument of ours under its name and default."""
+"""What PyTorch has too is called as there: every argument of ours under its name and
+default.
+"""
 
 import ast
 import functools
@@ -17,8 +19,9 @@ NONE = Parameter.empty
 POSITIONAL = Parameter.POSITIONAL_OR_KEYWORD
 VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)  # their names are free
 
-# What differs on purpose, and why. Beyond these, every argument of ours is PyTorch's. The first
-# argument of functions that are methods too is called self here, input there: give it by position.
+# What differs on purpose, and why. Beyond these, every argument of ours is PyTorch's.
+# The first argument of functions that are methods too is called self here, input there:
+# give it by position.
 DIFFERENT = {
     "tg.FloatTensor: data": "a class there",
     "tg.Generator.set_state: state": "its name is not for users there",
@@ -64,21 +67,30 @@ DIFFERENT = {
 
 @functools.cache
 def stubs(module):
-    """The overloads of every function in a file of stubs, of methods as ``Class.method``."""
+    """The overloads of every function in a file of stubs, of methods as
+    ``Class.method``.
+    """
     torch = pytest.importorskip("torch")
     tree = ast.parse((Path(torch.__file__).parent / module).read_text(encoding="utf-8"))
     overloads = {}
-    classes = [("", tree), *((f"{c.name}.", c) for c in tree.body if isinstance(c, ast.ClassDef))]
+    classes = [
+        ("", tree),
+        *((f"{c.name}.", c) for c in tree.body if isinstance(c, ast.ClassDef)),
+    ]
     for prefix, scope in classes:
         for node in scope.body:
             if isinstance(node, ast.FunctionDef):
-                overloads.setdefault(prefix + node.name, []).append(arguments(node.args))
+                overloads.setdefault(prefix + node.name, []).append(
+                    arguments(node.args)
+                )
     return overloads
 
 
 def arguments(args):
     """The parameters of a call in a file of stubs."""
-    defaults = [NONE] * (len(args.posonlyargs + args.args) - len(args.defaults)) + args.defaults
+    defaults = [NONE] * (
+        len(args.posonlyargs + args.args) - len(args.defaults)
+    ) + args.defaults
     parts = [
         (POSITIONAL, zip(args.posonlyargs + args.args, defaults, strict=True)),
         (Parameter.KEYWORD_ONLY, zip(args.kwonlyargs, args.kw_defaults, strict=True)),
@@ -100,7 +112,9 @@ def default_of(node):
 
 
 def theirs(owner, name):
-    """The ways in which PyTorch's thing of this name can be called, None where there is none."""
+    """The ways in which PyTorch's thing of this name can be called, None where there is
+    none.
+    """
     torch = pytest.importorskip("torch")
     path = owner.replace("tg", "torch", 1)
     try:
@@ -123,7 +137,9 @@ def theirs(owner, name):
             ("_C/__init__.pyi", f"{owner.split('.')[-1]}.{name}"),
             ("nn/functional.pyi", name),
         ]
-        kept = {"tg": [0, 3], "tg.Tensor": [1], "tg.nn.functional": [2, 5, 0]}.get(owner, [4])
+        kept = {"tg": [0, 3], "tg.Tensor": [1], "tg.nn.functional": [2, 5, 0]}.get(
+            owner, [4]
+        )
         for file, key in (places[i] for i in kept):
             if key in stubs(file):
                 return stubs(file)[key]
@@ -143,7 +159,9 @@ def shared():
 
 def test_methods_are_those_that_pytorch_has():
     torch = pytest.importorskip("torch")
-    assert {name for name in FUNCTIONS.split() if not hasattr(torch.Tensor, name)} == NO_METHODS
+    assert {
+        name for name in FUNCTIONS.split() if not hasattr(torch.Tensor, name)
+    } == NO_METHODS
 
 
 def test_arguments_are_pytorchs():
@@ -154,7 +172,9 @@ def test_arguments_are_pytorchs():
         seen |= {f"{owner}.{name}: {key}" for key in ours}
         for key in known:
             defaults = [call[key].default for call in calls if key in call]
-            if ours[key].kind not in VARIADIC and not agrees(ours[key].default, defaults, calls):
+            if ours[key].kind not in VARIADIC and not agrees(
+                ours[key].default, defaults, calls
+            ):
                 there = defaults or [list(call) for call in calls]
                 wrong.append(f"{owner}.{name}: {ours[key]} there {there}")
         if calls and not any(in_order(ours, call) for call in calls):
@@ -169,13 +189,17 @@ def test_arguments_are_pytorchs():
 
 def in_order(ours, theirs):
     """Whether what both take by position stands in the same order."""
-    by_position = [{k for k, p in call.items() if p.kind is POSITIONAL} for call in (ours, theirs)]
+    by_position = [
+        {k for k, p in call.items() if p.kind is POSITIONAL} for call in (ours, theirs)
+    ]
     both = by_position[0] & by_position[1]
     return [k for k in ours if k in both] == [k for k in theirs if k in both]
 
 
 def agrees(ours, defaults, calls):
-    """Whether a default is PyTorch's, or says "left out" where another overload is without it."""
+    """Whether a default is PyTorch's, or says "left out" where another overload is
+    without it.
+    """
     if ours in defaults or UNKNOWN in defaults or (ours is None and () in defaults):
         return True
     left_out = len(defaults) < len(calls) or NONE in defaults

@@ -1,4 +1,6 @@
-"""Tensors as a user meets them: made, shown, indexed, combined with numbers and with NumPy."""
+"""Tensors as a user meets them: made, shown, indexed, combined with numbers and with
+NumPy.
+"""
 
 import copy
 import pickle
@@ -10,7 +12,14 @@ from hypothesis import strategies as st
 from strategies import Draw, real
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.errors import DimError, DTypeError, GraphError, IdError, OptionError, ShapeError
+from tinygrad_rnn.errors import (
+    DimError,
+    DTypeError,
+    GraphError,
+    IdError,
+    OptionError,
+    ShapeError,
+)
 
 # ---------------------------------------------------------------- creation
 
@@ -29,13 +38,19 @@ CREATED = {
     "an int": (lambda: tg.tensor(3), np.array(3, i8)),
     "a bool": (lambda: tg.tensor(True), np.array(True)),
     "a list of floats": (lambda: tg.tensor([1.0, 2]), np.array([1, 2], f4)),
-    "a list of ints": (lambda: tg.tensor([[1, 2], [3, 4]]), np.array([[1, 2], [3, 4]], i8)),
+    "a list of ints": (
+        lambda: tg.tensor([[1, 2], [3, 4]]),
+        np.array([[1, 2], [3, 4]], i8),
+    ),
     "nothing": (lambda: tg.tensor([]), np.array([], f4)),
     "a float64 array": (lambda: tg.tensor(np.ones(2)), np.ones(2)),
     "an int32 array": (lambda: tg.tensor(np.ones(2, i4)), np.ones(2, i4)),
     "a float64 scalar of NumPy": (lambda: tg.tensor(np.float64(1.0)), np.array(1.0)),
     "a tensor": (lambda: tg.tensor(tg.ones(2, dtype=f8)), np.ones(2)),
-    "tensors in a list": (lambda: tg.tensor([tg.tensor(1.0), 2.0]), np.array([1, 2], f4)),
+    "tensors in a list": (
+        lambda: tg.tensor([tg.tensor(1.0), 2.0]),
+        np.array([1, 2], f4),
+    ),
     "a dtype": (lambda: tg.tensor([1, 2], dtype=tg.float64), np.array([1.0, 2.0])),
     "a dtype by name": (lambda: tg.tensor([1.7], dtype="int32"), np.array([1], i4)),
     "big-endian": (lambda: tg.tensor(np.ones(2, ">f8")), np.ones(2)),
@@ -45,7 +60,10 @@ CREATED = {
     "LongTensor": (lambda: tg.LongTensor(tg.ones(2)), np.ones(2, np.int64)),
     "BoolTensor": (lambda: tg.BoolTensor([0, 2]), np.array([False, True])),
     "zeros": (lambda: tg.zeros(2, 3), np.zeros((2, 3), f4)),
-    "zeros of a tuple": (lambda: tg.zeros((2, 3), dtype=tg.int64), np.zeros((2, 3), i8)),
+    "zeros of a tuple": (
+        lambda: tg.zeros((2, 3), dtype=tg.int64),
+        np.zeros((2, 3), i8),
+    ),
     "zeros of no dims": (lambda: tg.zeros(()), np.zeros((), f4)),
     "ones": (lambda: tg.ones(0, 2), np.ones((0, 2), f4)),
     "full": (lambda: tg.full((2,), 7), np.full(2, 7, i8)),
@@ -69,7 +87,11 @@ def test_created(name):
 
 def test_tensor_copies_and_the_others_share():
     array = np.zeros(2)
-    copied, shared, same_memory = tg.tensor(array), tg.as_tensor(array), tg.from_numpy(array)
+    copied, shared, same_memory = (
+        tg.tensor(array),
+        tg.as_tensor(array),
+        tg.from_numpy(array),
+    )
     array[0] = 1.0
     assert copied.tolist() == [0, 0]
     assert shared.tolist() == same_memory.tolist() == [1, 0]
@@ -82,7 +104,9 @@ def test_a_copy_of_what_records_has_no_history_and_says_so():
     x = tg.ones(2, requires_grad=True)
     for make in (tg.tensor, tg.ones(1).new_tensor):
         for one in (x, x * 2.0):
-            with pytest.warns(UserWarning, match=r"no history; use x\.clone\(\)") as caught:
+            with pytest.warns(
+                UserWarning, match=r"no history; use x\.clone\(\)"
+            ) as caught:
                 copied = make(one)
             assert caught[0].filename == __file__
             assert not copied.requires_grad
@@ -118,7 +142,9 @@ def test_the_default_dtype():
         assert tg.tensor([1]).dtype == i8
     finally:
         tg.set_default_dtype(tg.float32)
-    with pytest.raises(DTypeError, match="set_default_dtype: .*expected float32 or float64"):
+    with pytest.raises(
+        DTypeError, match="set_default_dtype: .*expected float32 or float64"
+    ):
         tg.set_default_dtype(tg.int64)
 
 
@@ -204,16 +230,26 @@ def test_python_and_numpy_scalars_are_weak(symbol, dtype, x, data):
     function = OPERATORS[symbol]
     x = np.array(x).astype(dtype)
     number = data.draw(st.sampled_from([True, 2, 1.5]))
-    kinds = {bool: [np.bool_], int: [np.int64, np.int8], float: [np.float64, np.float32]}
+    kinds = {
+        bool: [np.bool_],
+        int: [np.int64, np.int8],
+        float: [np.float64, np.float32],
+    }
     for scalar in (number, *[kind(number) for kind in kinds[type(number)]]):
         for swap in (False, True):
             try:
                 expected = function(number, x) if swap else function(x, number)
             except TypeError:
                 with pytest.raises(DTypeError):
-                    function(scalar, tg.tensor(x)) if swap else function(tg.tensor(x), scalar)
+                    function(scalar, tg.tensor(x)) if swap else function(
+                        tg.tensor(x), scalar
+                    )
                 continue
-            found = function(scalar, tg.tensor(x)) if swap else function(tg.tensor(x), scalar)
+            found = (
+                function(scalar, tg.tensor(x))
+                if swap
+                else function(tg.tensor(x), scalar)
+            )
             same(found, np.asarray(expected))
 
 
@@ -266,11 +302,19 @@ def test_nothing_turns_float64_unasked():
 
 def test_conversions():
     x = tg.tensor([0.0, 1.7, -1.7])
-    for name, dtype in {"float": f4, "double": f8, "long": i8, "int": i4, "bool": np.bool_}.items():
+    for name, dtype in {
+        "float": f4,
+        "double": f8,
+        "long": i8,
+        "int": i4,
+        "bool": np.bool_,
+    }.items():
         same(getattr(x, name)(), x.numpy().astype(dtype))
         same(x.to(dtype), x.numpy().astype(dtype))
         same(x.to(dtype=dtype), x.numpy().astype(dtype))
-    assert x.to("cpu") is x.float() is x.to(tg.zeros(1)) is x.cpu() is x.to("cpu", f4) is x
+    assert (
+        x.to("cpu") is x.float() is x.to(tg.zeros(1)) is x.cpu() is x.to("cpu", f4) is x
+    )
     assert x.to(tg.zeros(1, dtype=f8)).dtype == f8
     w = tg.ones(2, requires_grad=True)
     w.double().sum().backward()
@@ -298,11 +342,17 @@ def with_tensors(d, index):
     if isinstance(index, tuple):
         return tuple(with_tensors(d, part) for part in index)
     if isinstance(index, np.ndarray):
-        return tg.tensor(index) if d.chance() or not index.size * index.ndim else index.tolist()
+        return (
+            tg.tensor(index)
+            if d.chance() or not index.size * index.ndim
+            else index.tolist()
+        )
     return tg.tensor(index) if isinstance(index, int) and d.chance() else index
 
 
-@pytest.mark.parametrize("place", [lambda i: i, lambda i: (slice(0, 2), i), lambda i: (i, 1)])
+@pytest.mark.parametrize(
+    "place", [lambda i: i, lambda i: (slice(0, 2), i), lambda i: (i, 1)]
+)
 @pytest.mark.parametrize("make", [np.array, tg.tensor])
 def test_an_index_may_change_before_the_walk_back(place, make):
     index = make([0, 1])
@@ -450,7 +500,10 @@ def test_cutting_and_joining(data):
         picked = [0, size - 1, 0]
         same(x.index_select(dim, tg.tensor(picked)), array.take(picked, dim))
         order = np.argsort(array, dim)
-        same(x.take_along_dim(tg.tensor(order), dim), np.take_along_axis(array, order, dim))
+        same(
+            x.take_along_dim(tg.tensor(order), dim),
+            np.take_along_axis(array, order, dim),
+        )
     place = d.integer(-array.ndim - 1, array.ndim)
     same(tg.stack([x, x], place), np.stack([array, array], place))
 
@@ -524,7 +577,13 @@ def test_reflected_operators():
     for symbol, function in OPERATORS.items():
         if symbol in "&|":
             continue
-        for other in (3.0, 3, np.float32(3), np.array([3.0, 5.0], f4), np.array(3.0, f4)):
+        for other in (
+            3.0,
+            3,
+            np.float32(3),
+            np.array([3.0, 5.0], f4),
+            np.array(3.0, f4),
+        ):
             same(
                 function(other, x),
                 np.asarray(function(other if np.ndim(other) else 3.0, array)).astype(
@@ -587,11 +646,15 @@ def test_copies():
         assert again.grad.tolist() == [3, 3]
         assert not np.shares_memory(again.numpy(), x.numpy())
         assert not np.shares_memory(again.grad.numpy(), x.grad.numpy())
-    x.data = np.ones((3, 1), np.float32)  # what is in grad fits no more: it is copied as it is
+    x.data = np.ones(
+        (3, 1), np.float32
+    )  # what is in grad fits no more: it is copied as it is
     assert copy.deepcopy(x).grad.shape == x.grad.shape != x.shape
     pair = copy.deepcopy([x, x])
     assert pair[0] is pair[1]
-    with pytest.raises(GraphError, match=r"deepcopy: only leaves.*detach\(\)\.clone\(\)"):
+    with pytest.raises(
+        GraphError, match=r"deepcopy: only leaves.*detach\(\)\.clone\(\)"
+    ):
         copy.deepcopy(x * 2.0)
     with pytest.raises(GraphError, match="only leaves"):
         copy.copy(x * 2.0)
@@ -645,7 +708,9 @@ def test_nothing_is_equal_to_what_is_no_number(other):
     assert x not in [other]
 
 
-@pytest.mark.parametrize("other", [1, True, np.float32(1), np.ones(2), tg.ones(2)], ids=repr)
+@pytest.mark.parametrize(
+    "other", [1, True, np.float32(1), np.ones(2), tg.ones(2)], ids=repr
+)
 def test_numbers_arrays_and_tensors_are_compared_element_by_element(other):
     x = tg.tensor([1.0, 2.0])
     assert (x == other).tolist() == (other == x).tolist() == [True, False]
@@ -671,8 +736,12 @@ REPRESENTATIONS = {
     "tensor([1.], dtype=float64, requires_grad=True)": lambda: tg.ones(
         1, dtype=f8, requires_grad=True
     ),
-    "tensor([2.], dtype=float32, grad_fn=<multiply>)": lambda: tg.ones(1, requires_grad=True) * 2.0,
-    "tensor([[1, 2],\n        [3, 4]], dtype=int64)": lambda: tg.tensor([[1, 2], [3, 4]]),
+    "tensor([2.], dtype=float32, grad_fn=<multiply>)": lambda: (
+        tg.ones(1, requires_grad=True) * 2.0
+    ),
+    "tensor([[1, 2],\n        [3, 4]], dtype=int64)": lambda: tg.tensor(
+        [[1, 2], [3, 4]]
+    ),
     "tensor([ True, False], dtype=bool)": lambda: tg.tensor([True, False]),
 }
 
@@ -716,20 +785,36 @@ def test_allclose():
 # ---------------------------------------------------------------- wrong calls
 
 WRONG = {
-    "ragged": (lambda x: tg.tensor([[1], [2, 3]]), ShapeError, "tensor: the data is ragged"),
+    "ragged": (
+        lambda x: tg.tensor([[1], [2, 3]]),
+        ShapeError,
+        "tensor: the data is ragged",
+    ),
     "text": (
         lambda x: tg.tensor("abc"),
         DTypeError,
         "tensor: the data is of <U3, expected numbers",
     ),
-    "objects": (lambda x: tg.tensor([None]), DTypeError, "tensor: the data is of object"),
-    "complex": (lambda x: tg.tensor([1j]), DTypeError, "tensor: the data is of complex128"),
+    "objects": (
+        lambda x: tg.tensor([None]),
+        DTypeError,
+        "tensor: the data is of object",
+    ),
+    "complex": (
+        lambda x: tg.tensor([1j]),
+        DTypeError,
+        "tensor: the data is of complex128",
+    ),
     "float16": (
         lambda x: tg.tensor([1.0], dtype="float16"),
         DTypeError,
         "expected float32, float64",
     ),
-    "an unknown dtype": (lambda x: tg.zeros(2, dtype="real"), DTypeError, "got the dtype 'real'"),
+    "an unknown dtype": (
+        lambda x: tg.zeros(2, dtype="real"),
+        DTypeError,
+        "got the dtype 'real'",
+    ),
     "an unknown device": (
         lambda x: tg.zeros(2, device="tpu"),
         OptionError,
@@ -745,14 +830,46 @@ WRONG = {
         DTypeError,
         "matmul: other is float64 MaskedArray",
     ),
-    "a negative size": (lambda x: tg.zeros(-1), ShapeError, r"zeros: got the shape \(-1,\)"),
-    "a float size": (lambda x: tg.zeros(1.5), DTypeError, "zeros: got .*expected integers"),
-    "arange by 0": (lambda x: tg.arange(0, 3, 0), OptionError, "arange: .*but step is 0"),
-    "linspace of -1": (lambda x: tg.linspace(0, 1, -1), OptionError, "linspace: steps is -1"),
-    "rand of ints": (lambda x: tg.rand(2, dtype=i8), DTypeError, "rand: got the dtype int64"),
-    "an empty range": (lambda x: tg.randint(3, 3, (2,)), OptionError, "randint: from 3 to 3"),
-    "a seed of text": (lambda x: tg.manual_seed("a"), DTypeError, "manual_seed: seed is 'a'"),
-    "a negative seed": (lambda x: tg.manual_seed(-1), OptionError, "manual_seed: seed is -1"),
+    "a negative size": (
+        lambda x: tg.zeros(-1),
+        ShapeError,
+        r"zeros: got the shape \(-1,\)",
+    ),
+    "a float size": (
+        lambda x: tg.zeros(1.5),
+        DTypeError,
+        "zeros: got .*expected integers",
+    ),
+    "arange by 0": (
+        lambda x: tg.arange(0, 3, 0),
+        OptionError,
+        "arange: .*but step is 0",
+    ),
+    "linspace of -1": (
+        lambda x: tg.linspace(0, 1, -1),
+        OptionError,
+        "linspace: steps is -1",
+    ),
+    "rand of ints": (
+        lambda x: tg.rand(2, dtype=i8),
+        DTypeError,
+        "rand: got the dtype int64",
+    ),
+    "an empty range": (
+        lambda x: tg.randint(3, 3, (2,)),
+        OptionError,
+        "randint: from 3 to 3",
+    ),
+    "a seed of text": (
+        lambda x: tg.manual_seed("a"),
+        DTypeError,
+        "manual_seed: seed is 'a'",
+    ),
+    "a negative seed": (
+        lambda x: tg.manual_seed(-1),
+        OptionError,
+        "manual_seed: seed is -1",
+    ),
     "a generator of NumPy": (
         lambda x: tg.rand(2, generator=np.random.default_rng()),
         DTypeError,
@@ -778,24 +895,52 @@ WRONG = {
         OptionError,
         "1 weights are above",
     ),
-    "no weights at all": (lambda x: tg.multinomial(tg.zeros(0), 1), OptionError, "0 weights"),
-    "no weights": (lambda x: tg.multinomial(tg.zeros(2), 1), OptionError, "0 weights are above 0"),
+    "no weights at all": (
+        lambda x: tg.multinomial(tg.zeros(0), 1),
+        OptionError,
+        "0 weights",
+    ),
+    "no weights": (
+        lambda x: tg.multinomial(tg.zeros(2), 1),
+        OptionError,
+        "0 weights are above 0",
+    ),
     "weights that are ints": (
         lambda x: tg.multinomial(tg.tensor([1, 2]), 1),
         ShapeError,
         "input is int64",
     ),
-    "item of many": (lambda x: x.item(), ShapeError, r"item: got shape \(2, 3\), .*tolist\(\)"),
+    "item of many": (
+        lambda x: x.item(),
+        ShapeError,
+        r"item: got shape \(2, 3\), .*tolist\(\)",
+    ),
     "float of many": (lambda x: float(x), ShapeError, "item: got shape"),
     "int of many": (lambda x: int(x), ShapeError, "item: got shape"),
-    "bool of many": (lambda x: bool(x), ShapeError, r"bool: .*neither true nor false.*any\(\)"),
+    "bool of many": (
+        lambda x: bool(x),
+        ShapeError,
+        r"bool: .*neither true nor false.*any\(\)",
+    ),
     "bool of none": (lambda x: bool(tg.zeros(0)), ShapeError, "bool: "),
     "if": (lambda x: 1 if x > 0 else 2, ShapeError, "bool: "),
     "chained comparison": (lambda x: 0 < x < 1, ShapeError, "bool: "),
-    "len of 0-d": (lambda x: len(tg.tensor(1.0)), DTypeError, "len: a 0-d tensor has no length"),
+    "len of 0-d": (
+        lambda x: len(tg.tensor(1.0)),
+        DTypeError,
+        "len: a 0-d tensor has no length",
+    ),
     "iterating 0-d": (lambda x: list(tg.tensor(1.0)), DTypeError, "0-d"),
-    "a float as an index": (lambda x: [1, 2][tg.tensor(1.0)], DTypeError, "index: got a float32"),
-    "a vector as an index": (lambda x: [1, 2][tg.tensor([1, 0])], DTypeError, "index: got a int64"),
+    "a float as an index": (
+        lambda x: [1, 2][tg.tensor(1.0)],
+        DTypeError,
+        "index: got a float32",
+    ),
+    "a vector as an index": (
+        lambda x: [1, 2][tg.tensor([1, 0])],
+        DTypeError,
+        "index: got a int64",
+    ),
     "reshape": (
         lambda x: x.reshape(4),
         ShapeError,
@@ -803,7 +948,11 @@ WRONG = {
     ),
     "reshape with two -1": (lambda x: x.reshape(-1, -1), ShapeError, "reshape: "),
     "reshape with -2": (lambda x: x.reshape(-2, 3), ShapeError, "reshape: "),
-    "reshape of nothing": (lambda x: tg.zeros(0, 2).reshape(0, -1), ShapeError, "reshape: "),
+    "reshape of nothing": (
+        lambda x: tg.zeros(0, 2).reshape(0, -1),
+        ShapeError,
+        "reshape: ",
+    ),
     "reshape to floats": (
         lambda x: x.reshape(2.0, 3.0),
         DTypeError,
@@ -816,19 +965,39 @@ WRONG = {
     ),
     "a dim too small": (lambda x: x.mean(-3), DimError, "mean: dim -3"),
     "a dim twice": (lambda x: x.sum((0, -2)), DimError, "sum: dim .*names a dim twice"),
-    "a dim of text": (lambda x: x.sum("a"), DTypeError, "sum: dim is 'a', expected an integer"),
+    "a dim of text": (
+        lambda x: x.sum("a"),
+        DTypeError,
+        "sum: dim is 'a', expected an integer",
+    ),
     "a dim of floats": (lambda x: x.softmax(1.0), DTypeError, "softmax: dim is 1.0"),
     "size": (lambda x: x.size(5), DimError, "size: dim 5"),
     "transpose": (lambda x: x.transpose(0, 2), DimError, "transpose: dim 2"),
-    "permute": (lambda x: x.permute(0, 0), DimError, r"permute: dim \(0, 0\) names a dim twice"),
-    "permute too few": (lambda x: x.permute(0), ShapeError, r"permute: axes don.t match"),
+    "permute": (
+        lambda x: x.permute(0, 0),
+        DimError,
+        r"permute: dim \(0, 0\) names a dim twice",
+    ),
+    "permute too few": (
+        lambda x: x.permute(0),
+        ShapeError,
+        r"permute: axes don.t match",
+    ),
     "movedim": (lambda x: x.movedim((0, 1), (0,)), DimError, "movedim: "),
-    "flatten": (lambda x: x.flatten(1, 0), DimError, "flatten: start_dim 1 comes after end_dim 0"),
+    "flatten": (
+        lambda x: x.flatten(1, 0),
+        DimError,
+        "flatten: start_dim 1 comes after end_dim 0",
+    ),
     "flip": (lambda x: x.flip(2), DimError, "flip: dim 2"),
     "unsqueeze": (lambda x: x.unsqueeze(3), DimError, "unsqueeze: dim 3"),
     "squeeze": (lambda x: x.squeeze(2), DimError, "squeeze: dim 2"),
     "expand": (lambda x: x.expand(4, 3), ShapeError, r"(expand|broadcast_to): "),
-    "expand to fewer": (lambda x: x.expand(3), ShapeError, r"expand: .*does not expand to \(3,\)"),
+    "expand to fewer": (
+        lambda x: x.expand(3),
+        ShapeError,
+        r"expand: .*does not expand to \(3,\)",
+    ),
     "expand by -1 in front": (lambda x: x.expand(-1, 2, 3), ShapeError, "expand: "),
     "broadcast_to": (lambda x: x.broadcast_to(2, 4), ShapeError, "broadcast_to: "),
     "split by 0": (lambda x: x.split(0), OptionError, "split: split_size is 0"),
@@ -838,7 +1007,11 @@ WRONG = {
         r"split: the sizes \[1, 2\] do not add up to 2",
     ),
     "chunk by 0": (lambda x: x.chunk(0), OptionError, "chunk: chunks is 0"),
-    "narrow": (lambda x: x.narrow(0, 1, 2), IdError, "narrow: 1 to 3 of a dim of size 2"),
+    "narrow": (
+        lambda x: x.narrow(0, 1, 2),
+        IdError,
+        "narrow: 1 to 3 of a dim of size 2",
+    ),
     "select": (lambda x: x.select(1, 3), IdError, "index 3 is out of bounds"),
     "index_select": (
         lambda x: x.index_select(0, tg.tensor([2])),
@@ -857,20 +1030,44 @@ WRONG = {
         r"cat: tensor 1 has shape \(3,\), expected \(\*, 3\)",
     ),
     "cat of a dim": (lambda x: tg.cat([x, x], 2), DimError, "cat: dim 2"),
-    "stack of shapes": (lambda x: tg.stack([x, x.T]), ShapeError, "stack: tensor 1 has shape"),
-    "stack of nothing": (lambda x: tg.stack([]), OptionError, "(cat|stack): got no tensors"),
-    "matmul": (lambda x: x @ x, ShapeError, r"matmul: the shapes \(2, 3\) and \(2, 3\) do not fit"),
+    "stack of shapes": (
+        lambda x: tg.stack([x, x.T]),
+        ShapeError,
+        "stack: tensor 1 has shape",
+    ),
+    "stack of nothing": (
+        lambda x: tg.stack([]),
+        OptionError,
+        "(cat|stack): got no tensors",
+    ),
+    "matmul": (
+        lambda x: x @ x,
+        ShapeError,
+        r"matmul: the shapes \(2, 3\) and \(2, 3\) do not fit",
+    ),
     "matmul of a list": (
         lambda x: x @ ([tg.ones((), requires_grad=True)] * 3),
         DTypeError,
         "matmul: other is list, expected a Tensor",
     ),
     "matmul of 0-d": (lambda x: x @ tg.tensor(1.0), ShapeError, "matmul: the shapes"),
-    "mean of ints": (lambda x: tg.arange(3).mean(), DTypeError, r"mean: got a int64.*\.float\(\)"),
-    "clamp to nothing": (lambda x: x.clamp(), OptionError, "clamp: min and max are both None"),
+    "mean of ints": (
+        lambda x: tg.arange(3).mean(),
+        DTypeError,
+        r"mean: got a int64.*\.float\(\)",
+    ),
+    "clamp to nothing": (
+        lambda x: x.clamp(),
+        OptionError,
+        "clamp: min and max are both None",
+    ),
     "to what": (lambda x: x.to(memory_format=1), DTypeError, "to: got memory_format"),
     "to nowhere": (lambda x: x.to("cuda:7"), OptionError, "device: got 'cuda:7'"),
-    "to no dtype": (lambda x: x.to("complex64"), DTypeError, "to: got the dtype 'complex64'"),
+    "to no dtype": (
+        lambda x: x.to("complex64"),
+        DTypeError,
+        "to: got the dtype 'complex64'",
+    ),
     "negative powers of ints": (
         lambda x: tg.arange(3) ** -1,
         OptionError,
@@ -894,7 +1091,9 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_call(name):
-    """The error is of this package, is the built-in one that a caller expects, and says what came."""
+    """The error is of this package, is the built-in one that a caller expects, and says
+    what came.
+    """
     call, kind, words = WRONG[name]
     x = tg.arange(6).float().reshape(2, 3)
     with pytest.raises(kind, match=words) as caught:
@@ -918,7 +1117,9 @@ def test_pickling_is_not_offered_silently_broken():
 @pytest.mark.parametrize("join", [tg.cat, tg.stack])
 def test_joining_takes_a_list_of_tensors(join):
     x = tg.ones(2)
-    with pytest.raises(TypeError, match=r"expected the tensors in a list: \w+\(\[a, b\], dim\)"):
+    with pytest.raises(
+        TypeError, match=r"expected the tensors in a list: \w+\(\[a, b\], dim\)"
+    ):
         join(x, x)
     with pytest.raises(TypeError, match="number 1 is list, expected a Tensor"):
         join([x, [1.0]])
@@ -955,7 +1156,12 @@ TYPES = {
 @pytest.mark.parametrize("name", ["Tensor", *TYPES])
 def test_constructors_copy_into_their_dtype(name):
     make, dtype = getattr(tg, name), TYPES.get(name, "float32")
-    for array in (np.ones(3), np.ones((2, 3), "i4"), np.ones(2, "f4"), np.ones((0, 2), bool)):
+    for array in (
+        np.ones(3),
+        np.ones((2, 3), "i4"),
+        np.ones(2, "f4"),
+        np.ones((0, 2), bool),
+    ):
         for x in (make(array), make(tg.tensor(array)), make(array.tolist())):
             assert (x.dtype, x.requires_grad, x.device) == (dtype, False, "cpu")
             assert type(x) is tg.Tensor
@@ -976,11 +1182,14 @@ def test_the_constructor_of_tensors_makes_the_default_dtype():
         tg.set_default_dtype(f4)
 
 
-@pytest.mark.parametrize("sizes", [(2, 3), (4,), (2.0,), (np.int64(2),), (True,), ([1.0], [2.0])])
+@pytest.mark.parametrize(
+    "sizes", [(2, 3), (4,), (2.0,), (np.int64(2),), (True,), ([1.0], [2.0])]
+)
 @pytest.mark.parametrize("name", ["Tensor", *TYPES])
 def test_constructors_take_no_sizes_and_no_number(name, sizes):
     with pytest.raises(
-        DTypeError, match=rf"^{name}: got \(.*tg\.empty\(2, 3(, dtype=tg\.\w+)?\) for sizes"
+        DTypeError,
+        match=rf"^{name}: got \(.*tg\.empty\(2, 3(, dtype=tg\.\w+)?\) for sizes",
     ):
         getattr(tg, name)(*sizes)
 
@@ -1022,7 +1231,9 @@ def test_a_gradient_is_deleted():
 @pytest.mark.parametrize("spec", [".3f", "10", ">20", "d"])
 @pytest.mark.parametrize("shape", [(1,), (3,), (1, 1), (0,)])
 def test_a_format_of_several_elements_says_what_to_write(shape, spec):
-    with pytest.raises(TypeError, match=r"^format: '.*' of a tensor of shape .*\.item\(\).*tolist"):
+    with pytest.raises(
+        TypeError, match=r"^format: '.*' of a tensor of shape .*\.item\(\).*tolist"
+    ):
         format(tg.ones(*shape), spec)
     assert f"{tg.ones(*shape)}" == repr(tg.ones(*shape))
 
@@ -1038,7 +1249,9 @@ def test_a_format_of_one_element_is_that_of_its_number():
 
 # ---------------------------------------------------------------- dtypes are the very objects
 
-DTYPES = "float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool".split()
+DTYPES = (
+    "float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool".split()
+)
 DTYPES_MADE = {
     "tensor": lambda d: tg.tensor([1, 0], dtype=d),
     "tensor by a name": lambda d: tg.tensor([1, 0], dtype=str(d)),
@@ -1049,8 +1262,12 @@ DTYPES_MADE = {
     "to": lambda d: tg.ones(2).to(d),
     "new_zeros": lambda d: tg.ones(2, dtype=d).new_zeros(2),
     "from_numpy": lambda d: tg.from_numpy(np.ones(2, d)),
-    "from_numpy in a given order": lambda d: tg.from_numpy(np.ones(2, d.newbyteorder("="))),
-    "as_tensor of the other order": lambda d: tg.as_tensor(np.ones(2, d.newbyteorder("S"))),
+    "from_numpy in a given order": lambda d: tg.from_numpy(
+        np.ones(2, d.newbyteorder("="))
+    ),
+    "as_tensor of the other order": lambda d: tg.as_tensor(
+        np.ones(2, d.newbyteorder("S"))
+    ),
     "tensor in the other order": lambda d: tg.tensor([1], dtype=d.newbyteorder("S")),
     "from_dlpack": lambda d: tg.from_dlpack(np.ones(2, d)),
     "cat": lambda d: tg.cat([tg.ones(1, dtype=d)] * 2),

@@ -1,4 +1,6 @@
-"""Methods of tensors that PyTorch's users have in their fingers: fills in place, `new`, `detach_`."""
+"""Methods of tensors that PyTorch's users have in their fingers: fills in place, `new`,
+`detach_`.
+"""
 
 import numpy as np
 import pytest
@@ -37,11 +39,18 @@ def test_a_fill_draws_from_its_generator_into_the_memory(name, device):
     assert FILLS[name](x).cpu().tolist() == first
 
 
-@pytest.mark.parametrize(("name", "mean", "std"), [
-    ("uniform_", 0.5, 5 / 12**0.5), ("normal_", -1.0, 0.5), ("bernoulli_", 0.3, 0.21**0.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "mean", "std"),
+    [
+        ("uniform_", 0.5, 5 / 12**0.5),
+        ("normal_", -1.0, 0.5),
+        ("bernoulli_", 0.3, 0.21**0.5),
+    ],
+)
 def test_a_fill_has_the_moments_of_its_distribution(name, mean, std):
-    drawn = FILLS[name](tg.zeros(20_000, dtype="float64"), generator=tg.Generator()).numpy()
+    drawn = FILLS[name](
+        tg.zeros(20_000, dtype="float64"), generator=tg.Generator()
+    ).numpy()
     assert drawn.mean() == pytest.approx(mean, abs=4 * std / 20_000**0.5)
     assert drawn.std() == pytest.approx(std, rel=0.03)
 
@@ -68,7 +77,9 @@ def test_bernoulli_is_one_where_a_uniform_number_is_below_p(p, seed):
 @pytest.mark.parametrize("name", FILLS)
 def test_a_fill_is_a_change_in_place_as_any_other(name):
     w = tg.ones(3, requires_grad=True)
-    with pytest.raises(GraphError, match="a leaf that requires grad cannot be changed in place"):
+    with pytest.raises(
+        GraphError, match="a leaf that requires grad cannot be changed in place"
+    ):
         FILLS[name](w)
     loss = (w * w).sum()
     FILLS[name](w.data)
@@ -115,7 +126,11 @@ def test_new_takes_sizes_or_data():
         (weight.new(tg.tensor([6])), [6.0]),
         (weight.new_empty(2), [0.0, 0.0]),
     ]:
-        assert (made.tolist(), made.dtype, made.requires_grad) == (value, "float64", False)
+        assert (made.tolist(), made.dtype, made.requires_grad) == (
+            value,
+            "float64",
+            False,
+        )
 
 
 def test_detach_in_place_leaves_the_graph():

@@ -1,4 +1,6 @@
-"""Tensors' constructors, types and ``.data`` as PyTorch's users type them, run by both libraries."""
+"""Tensors' constructors, types and ``.data`` as PyTorch's users type them, run by both
+libraries.
+"""
 
 import numpy as np
 import pytest

@@ -1,8 +1,10 @@
-"""The array API standard's names and call forms over Tensors: what ``__array_namespace__`` gives.
+"""The array API standard's names and call forms over Tensors: what
+``__array_namespace__`` gives.
 
-Code that asks an array for its namespace runs on Tensors, and can be differentiated. Most names are
-the ops themselves, whose forms are the standard's; the rest stands here. docs/array-api.md says
-what of the standard (https://data-apis.org/array-api) is left out, and why.
+Code that asks an array for its namespace runs on Tensors, and can be differentiated.
+Most names are the ops themselves, whose forms are the standard's; the rest stands here.
+docs/array-api.md says what of the standard (https://data-apis.org/array-api) is left
+out, and why.
 """
 
 # mypy: disable-error-code="assignment,no-redef"
@@ -21,22 +23,74 @@ from numpy import isdtype
 from . import creation, functions, ops
 from .backend import backend_of, backends, find
 from .engine.op import check_axis, check_dim
-from .errors import OptionError, ShapeError, check_choice, check_integers, check_type, described
+from .errors import (
+    OptionError,
+    ShapeError,
+    check_choice,
+    check_integers,
+    check_type,
+    described,
+)
 
-# fmt: off
 from .ops import (
-    abs, add, bitwise_and, bitwise_invert, bitwise_or, broadcast_to, ceil, cos, divide, equal, exp,
-    expm1, floor, floor_divide, greater, greater_equal, isfinite, isinf, isnan, less, less_equal,
-    log, log1p, logical_and, logical_not, logical_or, matrix_transpose, maximum, minimum, multiply,
-    negative, not_equal, permute_dims, reciprocal, remainder, round, sign, sin, sqrt, square,
-    subtract, tanh,
+    abs,
+    add,
+    bitwise_and,
+    bitwise_invert,
+    bitwise_or,
+    broadcast_to,
+    ceil,
+    cos,
+    divide,
+    equal,
+    exp,
+    expm1,
+    floor,
+    floor_divide,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    matrix_transpose,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    permute_dims,
+    reciprocal,
+    remainder,
+    round,
+    sign,
+    sin,
+    sqrt,
+    square,
+    subtract,
+    tanh,
 )
 from .tensor import (
-    Tensor, bool_, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32,
+    Tensor,
+    bool_,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
     uint64,
 )
 
-# fmt: on
 
 __array_api_version__ = "2024.12"
 
@@ -56,7 +110,11 @@ class Info:
 
     def capabilities(self) -> dict[str, Any]:
         """Results whose shape depends on values, such as ``x[mask]``, are there."""
-        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
+        return {
+            "boolean indexing": True,
+            "data-dependent shapes": True,
+            "max dimensions": 64,
+        }
 
     def default_device(self) -> str:
         """Where tensors are made."""
@@ -69,9 +127,25 @@ class Info:
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, Any]:
         """The dtypes of a kind, of several kinds, or all, by name."""
-        known = (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64)
+        known = (
+            bool_,
+            int8,
+            int16,
+            int32,
+            int64,
+            uint8,
+            uint16,
+            uint32,
+            uint64,
+            float32,
+            float64,
+        )
         kinds = kind if isinstance(kind, tuple) or kind is None else (kind,)
-        return {dtype.name: dtype for dtype in known if kinds is None or isdtype(dtype, kinds)}
+        return {
+            dtype.name: dtype
+            for dtype in known
+            if kinds is None or isdtype(dtype, kinds)
+        }
 
     def devices(self) -> list[str]:
         """The CPU, and the GPUs that CuPy finds."""
@@ -138,11 +212,13 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
 # ---------------------------------------------------------------- creation
 
 
-def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None) -> Tensor:
+def asarray(
+    obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
+) -> Tensor:
     """A Tensor of an array, numbers or nested lists; a Tensor keeps its history.
 
-    Memory is shared where it can be, with ``copy=True`` never; with ``copy=False`` an error says
-    where it cannot be.
+    Memory is shared where it can be, with ``copy=True`` never; with ``copy=False`` an
+    error says where it cannot be.
     """
     out = creation.as_tensor(obj, dtype, device)
     is_shared = out is obj or _shares_memory(out, obj)
@@ -156,7 +232,10 @@ def _shares_memory(x: Tensor, obj: Any) -> builtins.bool:
     """Whether a Tensor that was made of an array shows its memory."""
     if isinstance(obj, np.ndarray):
         return obj.dtype == x.dtype and x.device == "cpu"
-    return type(obj) in backends and (obj.dtype, backend_of(obj)) == (x.dtype, backend_of(x.array))
+    return type(obj) in backends and (obj.dtype, backend_of(obj)) == (
+        x.dtype,
+        backend_of(x.array),
+    )
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: Flag | None = None) -> Tensor:
@@ -183,7 +262,9 @@ def empty(shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
     return creation.empty(shape, dtype=dtype, device=device)
 
 
-def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+def full(
+    shape: Shape, fill_value: Any, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """One value everywhere."""
     return creation.full(shape, fill_value, dtype, device)
 
@@ -203,13 +284,21 @@ def empty_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor
     return creation.zeros_like(x, dtype, device)
 
 
-def full_like(x: Tensor, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+def full_like(
+    x: Tensor, /, fill_value: Any, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """One value in another tensor's shape, dtype and place."""
     return creation.full_like(x, fill_value, dtype, device)
 
 
 def eye(
-    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: Any = None,
+    device: Any = None,
 ) -> Tensor:
     """Ones on a diagonal, the main one or the k-th above it."""
     check_integers("eye", -np.inf, k=k)
@@ -220,9 +309,14 @@ def eye(
 
 
 def arange(
-    start: float, /, stop: float | None = None, step: float = 1, *,
-    dtype: Any = None, device: Any = None,
-) -> Tensor:  # fmt: skip
+    start: float,
+    /,
+    stop: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+) -> Tensor:
     """The numbers from start up to, without, stop; none where they lie the other way."""
     first, last = (0, start) if stop is None else (start, stop)
     if (last - first) * step < 0:
@@ -233,9 +327,15 @@ def arange(
 
 
 def linspace(
-    start: float, stop: float, /, num: int, *,
-    dtype: Any = None, device: Any = None, endpoint: Flag = True,
-) -> Tensor:  # fmt: skip
+    start: float,
+    stop: float,
+    /,
+    num: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    endpoint: Flag = True,
+) -> Tensor:
     """``num`` evenly spaced numbers from start to stop, which may be left out."""
     if endpoint:
         return creation.linspace(start, stop, num, dtype, device)
@@ -243,9 +343,16 @@ def linspace(
 
 
 def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
-    """Vectors, each repeated along the dims of the others; with ``xy`` the first two exchanged."""
+    """Vectors, each repeated along the dims of the others; with ``xy`` the first two
+    exchanged.
+    """
     check_choice("meshgrid", ("xy", "ij"), indexing=indexing)
-    check_type("meshgrid", Tensor, "a Tensor", **{f"number {i}": x for i, x in enumerate(arrays)})
+    check_type(
+        "meshgrid",
+        Tensor,
+        "a Tensor",
+        **{f"number {i}": x for i, x in enumerate(arrays)},
+    )
     count, swap = len(arrays), indexing == "xy" and len(arrays) > 1
     order = [1, 0, *range(2, count)] if swap else range(count)
     placed = [
@@ -265,7 +372,9 @@ def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
     return x.triu(k)
 
 
-def astype(x: Tensor, dtype: Any, /, *, copy: Flag = True, device: Any = None) -> Tensor:
+def astype(
+    x: Tensor, dtype: Any, /, *, copy: Flag = True, device: Any = None
+) -> Tensor:
     """The elements in another dtype."""
     out = x.to(dtype=dtype, device=device)
     return out.clone() if copy and out is x else out
@@ -311,32 +420,45 @@ def where(condition: Tensor, x1: Any, x2: Any, /) -> Tensor:
 
 
 def _reduce(op: Callable[..., Any], x: Tensor, axis: Axis, keepdims: Flag) -> Tensor:
-    """An op along dims, of all for None; along no dims, ``()``, of each element by itself."""
+    """An op along dims, of all for None; along no dims, ``()``, of each element by
+    itself.
+    """
     if axis == ():
         return op(x.unsqueeze(0), 0, False)
     return op(x, axis, keepdims)
 
 
 def _as_summed(x: Tensor, dtype: Any) -> Tensor:
-    """The elements in the dtype of their sum: of integers the widest one, unless it is given."""
+    """The elements in the dtype of their sum: of integers the widest one, unless it is
+    given.
+    """
     return x.to(_KINDS.get(x.dtype.kind, x.dtype) if dtype is None else dtype)
 
 
-def sum(x: Tensor, /, *, axis: Axis = None, dtype: Any = None, keepdims: Flag = False) -> Tensor:
+def sum(
+    x: Tensor, /, *, axis: Axis = None, dtype: Any = None, keepdims: Flag = False
+) -> Tensor:
     """The sum, of all or along dims."""
     total = _reduce(ops.sum, x if dtype is None else x.to(dtype), axis, keepdims)
     return total if dtype is None else total.to(dtype)
 
 
-def prod(x: Tensor, /, *, axis: Axis = None, dtype: Any = None, keepdims: Flag = False) -> Tensor:
+def prod(
+    x: Tensor, /, *, axis: Axis = None, dtype: Any = None, keepdims: Flag = False
+) -> Tensor:
     """The product, of all or along dims."""
     x, shape = _as_summed(x, dtype), x.shape
     axes = check_axis("prod", axis, shape) if axis != () else ()
-    axes = range(x.ndim) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    axes = (
+        range(x.ndim) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    )
     rest = [i for i in range(x.ndim) if i not in axes]
-    rows = x.permute([*axes, *rest]).reshape([math.prod([shape[i] for i in axes]),
-                                              *[shape[i] for i in rest]])  # fmt: skip
-    sizes = [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
+    rows = x.permute([*axes, *rest]).reshape(
+        [math.prod([shape[i] for i in axes]), *[shape[i] for i in rest]]
+    )
+    sizes = [
+        1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes
+    ]
     return rows.prod(0, dtype=x.dtype).reshape(sizes)
 
 
@@ -394,15 +516,23 @@ def argmin(x: Tensor, /, *, axis: int | None = None, keepdims: Flag = False) -> 
     return _argument(ops.argmin, x, axis, keepdims)
 
 
-def _argument(op: Callable[..., Any], x: Tensor, axis: int | None, keepdims: Flag) -> Tensor:
+def _argument(
+    op: Callable[..., Any], x: Tensor, axis: int | None, keepdims: Flag
+) -> Tensor:
     return op(x, axis, keepdims)
 
 
 def _cumulative(
-    function: Callable[..., Tensor], first: int, x: Tensor, axis: int | None, dtype: Any,
+    function: Callable[..., Tensor],
+    first: int,
+    x: Tensor,
+    axis: int | None,
+    dtype: Any,
     include_initial: Flag,
-) -> Tensor:  # fmt: skip
-    """Sums or products of the first elements along a dim, from ``first`` on if that is included."""
+) -> Tensor:
+    """Sums or products of the first elements along a dim, from ``first`` on if that is
+    included.
+    """
     if axis is None and x.ndim > 1:
         raise OptionError(f"{function.__name__}: axis is None, but x has {x.ndim} dims")
     axis = check_dim(function.__name__, 0 if axis is None else axis, x.shape)
@@ -415,30 +545,48 @@ def _cumulative(
 
 
 def cumulative_sum(
-    x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: Flag = False
+    x: Tensor,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: Flag = False,
 ) -> Tensor:
     """The sums of the first 1, 2, ... elements along a dim."""
     return _cumulative(Tensor.cumsum, 0, x, axis, dtype, include_initial)
 
 
 def cumulative_prod(
-    x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: Flag = False
+    x: Tensor,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: Flag = False,
 ) -> Tensor:
     """The products of the first 1, 2, ... elements along a dim."""
     return _cumulative(Tensor.cumprod, 1, x, axis, dtype, include_initial)
 
 
 def diff(
-    x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None,
+    x: Tensor,
+    /,
+    *,
+    axis: int = -1,
+    n: int = 1,
+    prepend: Tensor | None = None,
     append: Tensor | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """The n-th differences of neighbours along a dim."""
     check_integers("diff", 0, n=n)
     parts = [part for part in (prepend, x, append) if part is not None]
     out = ops.concat(parts, axis=axis) if len(parts) > 1 else x
     for _ in range(n):
         size = builtins.max(out.size(axis) - 1, 0)
-        later, earlier = out.narrow(axis, out.size(axis) - size, size), out.narrow(axis, 0, size)
+        later, earlier = (
+            out.narrow(axis, out.size(axis) - size, size),
+            out.narrow(axis, 0, size),
+        )
         out = not_equal(later, earlier) if out.dtype == bool_ else later - earlier
     return out
 
@@ -453,7 +601,9 @@ def argsort(
     return x.argsort(axis, descending)
 
 
-def sort(x: Tensor, /, *, axis: int = -1, descending: Flag = False, stable: Flag = True) -> Tensor:
+def sort(
+    x: Tensor, /, *, axis: int = -1, descending: Flag = False, stable: Flag = True
+) -> Tensor:
     """The elements in order along a dim."""
     return x.sort(axis, descending).values
 
@@ -546,7 +696,9 @@ def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
         shape = np.broadcast_shapes(*[x.shape for x in arrays])
     except ValueError:
         got = " and ".join(str(x.shape) for x in arrays)
-        raise ShapeError(f"broadcast_arrays: the shapes {got} do not broadcast") from None
+        raise ShapeError(
+            f"broadcast_arrays: the shapes {got} do not broadcast"
+        ) from None
     return [x if x.shape == shape else broadcast_to(x, shape) for x in arrays]
 
 
@@ -578,7 +730,9 @@ def squeeze(x: Tensor, /, axis: int | tuple[int, ...]) -> Tensor:
     """Without dims of size 1."""
     dims = axis if isinstance(axis, tuple) else (axis,)
     if long := [dim for dim in dims if x.size(dim) != 1]:
-        raise ShapeError(f"squeeze: dim {long[0]} of a tensor of shape {x.shape} is not 1")
+        raise ShapeError(
+            f"squeeze: dim {long[0]} of a tensor of shape {x.shape} is not 1"
+        )
     return x.squeeze(axis)
 
 
@@ -594,7 +748,9 @@ def moveaxis(
     return x.movedim(source, destination)
 
 
-def reshape(x: Tensor, /, shape: tuple[int, ...], *, copy: Flag | None = None) -> Tensor:
+def reshape(
+    x: Tensor, /, shape: tuple[int, ...], *, copy: Flag | None = None
+) -> Tensor:
     """The same elements in another shape."""
     out = x.reshape(shape)
     if copy is None:
@@ -606,7 +762,11 @@ def reshape(x: Tensor, /, shape: tuple[int, ...], *, copy: Flag | None = None) -
 
 
 def roll(
-    x: Tensor, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None
+    x: Tensor,
+    /,
+    shift: int | tuple[int, ...],
+    *,
+    axis: int | tuple[int, ...] | None = None,
 ) -> Tensor:
     """Moved along dims, around the end; without dims, in the order of the elements."""
     if isinstance(axis, tuple) and not isinstance(shift, tuple):
@@ -621,7 +781,9 @@ def tile(x: Tensor, repetitions: tuple[int, ...], /) -> Tensor:
 
 def repeat(x: Tensor, repeats: Any, /, *, axis: int | None = None) -> Tensor:
     """Each element, or each slice along a dim, repeated so many times."""
-    x, dim = (x.flatten(), 0) if axis is None else (x, check_dim("repeat", axis, x.shape))
+    x, dim = (
+        (x.flatten(), 0) if axis is None else (x, check_dim("repeat", axis, x.shape))
+    )
     counts = repeats.cpu().numpy() if isinstance(repeats, Tensor) else repeats
     places = np.repeat(np.arange(x.size(dim)), counts)
     return x.index_select(dim, creation.tensor(places, device=x.device))
@@ -636,12 +798,19 @@ def matmul(x1: Tensor, x2: Tensor, /) -> Tensor:
 
 
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: Any = 2) -> Tensor:
-    """Sums of products over dims: the last of one and the first of the other, or those named."""
+    """Sums of products over dims: the last of one and the first of the other, or those
+    named.
+    """
     if isinstance(axes, int):
         axes = (range(x1.ndim - axes, x1.ndim), range(axes))
-    one, two = ([check_dim("tensordot", d, x.shape) for d in dims]
-                for x, dims in zip((x1, x2), axes, strict=True))  # fmt: skip
-    free = [[i for i in range(x.ndim) if i not in dims] for x, dims in ((x1, one), (x2, two))]
+    one, two = (
+        [check_dim("tensordot", d, x.shape) for d in dims]
+        for x, dims in zip((x1, x2), axes, strict=True)
+    )
+    free = [
+        [i for i in range(x.ndim) if i not in dims]
+        for x, dims in ((x1, one), (x2, two))
+    ]
     sizes = [x.shape[i] for x, kept in zip((x1, x2), free, strict=True) for i in kept]
     summed = math.prod([x1.shape[i] for i in one])
     rows = math.prod([x1.shape[i] for i in free[0]])
@@ -654,7 +823,9 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: Any = 2) -> Tensor:
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     """The sums of products along a dim, which has one size in both."""
     if x1.size(axis) != x2.size(axis):
-        raise ShapeError(f"vecdot: the shapes {x1.shape} and {x2.shape} differ along dim {axis}")
+        raise ShapeError(
+            f"vecdot: the shapes {x1.shape} and {x2.shape} differ along dim {axis}"
+        )
     products = x1 * x2
     return sum(products, axis=axis, dtype=products.dtype)
 

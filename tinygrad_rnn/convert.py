@@ -1,4 +1,6 @@
-"""What users give, as arrays: numbers, nested lists, arrays and Tensors, and names of dtypes."""
+"""What users give, as arrays: numbers, nested lists, arrays and Tensors, and names of
+dtypes.
+"""
 
 import warnings
 from numbers import Real
@@ -15,16 +17,25 @@ _default_dtype = np.dtype("float32")
 
 
 def as_dtype(dtype: Any, name: str) -> Any:
-    """A NumPy dtype that tensors can have; the very object that NumPy's name of it gives."""
+    """A NumPy dtype that tensors can have; the very object that NumPy's name of it
+    gives.
+    """
     try:
         found = np.dtype(dtype)
     except (TypeError, ValueError):
         found = None
-    if found is None or found.kind not in "biuf" or found == np.float16 or found.itemsize > 8:
+    if (
+        found is None
+        or found.kind not in "biuf"
+        or found == np.float16
+        or found.itemsize > 8
+    ):
         known = "float32, float64, an integer type or bool"
         known += ", or a device such as 'cpu'" if name == "to" else ""
         raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}")
-    return np.dtype(found.str[1:])  # without a byte order: newbyteorder makes a new object
+    return np.dtype(
+        found.str[1:]
+    )  # without a byte order: newbyteorder makes a new object
 
 
 TYPES = {
@@ -49,7 +60,9 @@ def type_name(dtype: np.dtype) -> str:
 
 
 def dtype_of_type(kind: Any) -> Any:
-    """The dtype that a name such as ``torch.FloatTensor``, or a constructor's, stands for."""
+    """The dtype that a name such as ``torch.FloatTensor``, or a constructor's, stands
+    for.
+    """
     name = getattr(kind, "__name__", kind) if callable(kind) else kind
     return TYPES.get(name.rpartition(".")[2], kind) if isinstance(name, str) else kind
 
@@ -74,7 +87,9 @@ def float_dtype(dtype: Any, name: str) -> np.dtype:
 
 
 def check_export(name: str, value: Any) -> None:
-    """Raise where a tensor's history would be lost because another library asks for its array."""
+    """Raise where a tensor's history would be lost because another library asks for its
+    array.
+    """
     if isinstance(value, Value) and value.needs_grad and is_grad_enabled():
         raise ExportError(
             f"{name}: this tensor requires grad, and its gradient would be lost here; join Tensors "
@@ -109,31 +124,44 @@ def on_host(value: Any, name: str = "tensor") -> Any:
 
 
 def index_of(name: str, index: Any, kept: bool = False) -> Any:
-    """What stands between brackets, with arrays for Tensors and for sequences among its parts.
+    """What stands between brackets, with arrays for Tensors and for sequences among its
+    parts.
 
-    An index that is ``kept`` will be needed again: its arrays are copies, as the user may change
-    his own.
+    An index that is ``kept`` will be needed again: its arrays are copies, as the user
+    may change his own.
     """
     if isinstance(index, tuple):
-        return tuple([index_of(name, list(p) if type(p) is tuple else p, kept) for p in index])
-    if index is None or isinstance(index, (int, slice)):  # a bool is a mask of no dims: a copy
+        return tuple(
+            [index_of(name, list(p) if type(p) is tuple else p, kept) for p in index]
+        )
+    if index is None or isinstance(
+        index, (int, slice)
+    ):  # a bool is a mask of no dims: a copy
         return np.asarray(index) if isinstance(index, bool) else index
     array = array_of(index, name)
     return backend_of(array).array(array) if kept and type(array) in backends else array
 
 
 def host_array(data: Any, dtype: Any, name: str) -> np.ndarray:
-    """A NumPy array of what the user gave, of a dtype that tensors can have; shared if possible."""
+    """A NumPy array of what the user gave, of a dtype that tensors can have; shared if
+    possible.
+    """
     array = np.asarray(on_host(data, name))
     if dtype is None:
-        weak = not hasattr(data, "__array__") and (array.dtype == np.float64 or not array.size)
+        weak = not hasattr(data, "__array__") and (
+            array.dtype == np.float64 or not array.size
+        )
         dtype = _default_dtype if weak else array.dtype
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
     kept = as_dtype(dtype, name)
     made = np.asarray(array, dtype=kept).view(np.ndarray)
     made = made if made.dtype is kept else made.view(kept)  # equal, but another object
-    if made.dtype.kind in "iu" and array.dtype.kind in "iu" and (wrong := made != array).any():
+    if (
+        made.dtype.kind in "iu"
+        and array.dtype.kind in "iu"
+        and (wrong := made != array).any()
+    ):
         got = f"the data has {array[wrong][0]}"
         raise OptionError(f"{name}: {got}, which {made.dtype} cannot hold")
     return made
@@ -146,13 +174,17 @@ def copied(name: str, data: Any, dtype: Any) -> np.ndarray:
     """
     if isinstance(data, Value) and data.needs_grad and is_grad_enabled():
         lost = f"{name}: the copy of a tensor that requires grad has no history"
-        way = "use x.clone() to keep its gradient, x.detach().clone() to leave the graph"
+        way = (
+            "use x.clone() to keep its gradient, x.detach().clone() to leave the graph"
+        )
         warnings.warn(f"{lost}; {way}", stacklevel=3)
     return np.array(host_array(data, dtype, name), order="C")
 
 
 def constructed(name: str, data: tuple[Any, ...], dtype: Any) -> np.ndarray:
-    """A copy of what was given to one of PyTorch's constructors: one list, array or Tensor."""
+    """A copy of what was given to one of PyTorch's constructors: one list, array or
+    Tensor.
+    """
     if len(data) > 1 or (data and isinstance(data[0], Real)):
         got = ", ".join(map(repr, data))
         kind = "" if dtype == np.float32 else f", dtype=tg.{np.dtype(dtype)}"

@@ -24,7 +24,9 @@ def synchronize(device: Any = None) -> None:
     """Wait until all work on a GPU, the first one if none is named, is done."""
     named = device if isinstance(device, str) else f"cuda:{device or 0}"
     if named.partition(":")[0] != "cuda":
-        raise OptionError(f"cuda.synchronize: device is {named!r}, expected 'cuda' or 'cuda:N'")
+        raise OptionError(
+            f"cuda.synchronize: device is {named!r}, expected 'cuda' or 'cuda:N'"
+        )
     find(named).synchronize()
 
 

@@ -1,6 +1,7 @@
 """Data for the examples and for a first model of your own: text as ids, and sine waves.
 
-Legend: T tokens (characters, bytes or words) or time, B batch (streams), V distinct tokens.
+Legend: T tokens (characters, bytes or words) or time, B batch (streams), V distinct
+    tokens.
 """
 
 import os
@@ -35,17 +36,21 @@ def read_text(path: Text, encoding: str = "utf-8") -> str:
 
     Raises:
         MissingFile: It is not there; a FileNotFoundError.
-        OptionError: It cannot be read, is empty, or is not of this encoding: at which byte; or
-            there is no such encoding.
+        OptionError: It cannot be read, is empty, or is not of this encoding: at which
+            byte; or there is no such encoding.
     """
-    errors.check_type("read_text", str | os.PathLike, "a str or a pathlib.Path", path=path)
+    errors.check_type(
+        "read_text", str | os.PathLike, "a str or a pathlib.Path", path=path
+    )
     errors.check_type("read_text", str, "the name of an encoding", encoding=encoding)
     raw = _bytes_of(path)
     try:
         text = raw.decode(encoding)
     except LookupError:
         known = "expected one that Python knows, such as 'utf-8', 'utf-16' or 'latin-1'"
-        raise errors.OptionError(f"read_text: encoding is {encoding!r}, {known}") from None
+        raise errors.OptionError(
+            f"read_text: encoding is {encoding!r}, {known}"
+        ) from None
     except UnicodeError as error:
         wrong = f"{str(path)!r} is not {encoding.upper()}: {_wrong_byte(error)}"
         way_out = f"pass its encoding=, such as {_guessed(raw)!r}"
@@ -61,7 +66,11 @@ def _bytes_of(path: Text) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        kind = errors.MissingFile if isinstance(error, FileNotFoundError) else errors.OptionError
+        kind = (
+            errors.MissingFile
+            if isinstance(error, FileNotFoundError)
+            else errors.OptionError
+        )
         raise kind(f"read_text: cannot read {str(path)!r}: {error.strerror}") from None
 
 
@@ -88,7 +97,9 @@ def _text_of(name: str, given: Any, kind: type = str) -> Any:
         return read_text(given) if kind is str else _bytes_of(given)
     if isinstance(given, str):
         _warn_of_a_path(name, given)
-    text = given if isinstance(given, str | bytes | bytearray) else _words_of(name, given)
+    text = (
+        given if isinstance(given, str | bytes | bytearray) else _words_of(name, given)
+    )
     if not text:
         raise errors.OptionError(f"{name}: the text is empty")
     return text
@@ -96,9 +107,13 @@ def _text_of(name: str, given: Any, kind: type = str) -> Any:
 
 def _words_of(name: str, given: Any) -> list[str]:
     """The words of an iterable of str; those of a set, which has no order, are sorted."""
-    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Tensor | Mapping):
+    if not isinstance(given, Iterable) or isinstance(
+        given, str | bytes | Tensor | Mapping
+    ):
         expected = "a str, bytes, or words in a list, as text.split() gives"
-        raise errors.DTypeError(f"{name}: text is {errors.described(given)}, expected {expected}")
+        raise errors.DTypeError(
+            f"{name}: text is {errors.described(given)}, expected {expected}"
+        )
     words = list(given)
     if not all(isinstance(word, str) for word in words):
         place = [isinstance(word, str) for word in words].index(False)
@@ -123,7 +138,9 @@ def _ids_of(name: str, given: Any) -> np.ndarray:
         raise errors.DTypeError(f"{name}: ids are {ids.dtype}, expected integers")
     if ids.ndim > 1:
         way_out = "of time-major windows (T, B), a column is a text: ids[:, 0]"
-        raise errors.ShapeError(f"{name}: ids have shape {ids.shape}, expected (N,); {way_out}")
+        raise errors.ShapeError(
+            f"{name}: ids have shape {ids.shape}, expected (N,); {way_out}"
+        )
     return ids.reshape(-1)
 
 
@@ -144,10 +161,12 @@ class Vocabulary:
     Args:
         text_or_file: Says what the tokens are.
 
-            * a str, or a ``pathlib.Path`` to a UTF-8 file: its characters, sorted; they are also
+            * a str, or a ``pathlib.Path`` to a UTF-8 file: its characters, sorted; they
+            are also
               ``vocabulary.characters``, a str
             * bytes: its bytes, sorted; ``bytes(range(256))`` has them all
-            * an iterable of words: the words, each where it comes first; those of a set, sorted
+            * an iterable of words: the words, each where it comes first; those of a
+            set, sorted
 
     Raises:
         OptionError: The text is empty.
@@ -208,7 +227,9 @@ class Vocabulary:
         return wrap(self.narrow_ids(text).astype(np.int64))
 
     def narrow_ids(self, text: Any) -> np.ndarray:
-        """The ids in the narrowest unsigned dtype, one byte each up to 255 tokens: (T,)."""
+        """The ids in the narrowest unsigned dtype, one byte each up to 255 tokens:
+        (T,).
+        """
         text = self._checked(text)
         try:
             ids = map(self._ids.__getitem__, text)
@@ -218,7 +239,9 @@ class Vocabulary:
             around = text[max(place - 10, 0) : place + 10]
             wrong = f"{error.args[0]!r} at position {place} (in {around!r})"
             known = f"one of the {len(self)} {self.unit} of this vocabulary"
-            raise errors.OptionError(f"Vocabulary.encode: {wrong} is not {known}") from None
+            raise errors.OptionError(
+                f"Vocabulary.encode: {wrong} is not {known}"
+            ) from None
 
     def _checked(self, text: Any) -> Any:
         """The text, if it is of this vocabulary's kind."""
@@ -227,7 +250,9 @@ class Vocabulary:
             errors.check_type(name, str, "a str", text=text)
             return text
         if self.unit == "bytes":
-            errors.check_type(name, bytes | bytearray, "bytes: text.encode()", text=text)
+            errors.check_type(
+                name, bytes | bytearray, "bytes: text.encode()", text=text
+            )
             return bytes(text)
         return _words_of(name, text)
 
@@ -249,7 +274,9 @@ class Vocabulary:
 
 
 class _Parts(tuple[Any, ...]):
-    """A tuple that says what it has where a statement unpacks it into another number of names."""
+    """A tuple that says what it has where a statement unpacks it into another number of
+    names.
+    """
 
     __slots__ = ()
     meant: str  # how to unpack it, said by a subclass
@@ -264,9 +291,11 @@ class _Parts(tuple[Any, ...]):
 
 
 def _names_filled_by(frame: FrameType) -> int | None:
-    """How many names the statement that runs in a frame unpacks into; None if it does not unpack.
+    """How many names the statement that runs in a frame unpacks into; None if it does
+    not unpack.
 
-    Python has nobody to ask but the statement's own instruction: UNPACK_SEQUENCE and the count.
+    Python has nobody to ask but the statement's own instruction: UNPACK_SEQUENCE and
+    the count.
     """
     code, at = frame.f_code.co_code, frame.f_lasti
     return code[at + 1] if code[at] == opmap.get("UNPACK_SEQUENCE") else None
@@ -289,28 +318,31 @@ class _Batch(_Parts):
 
 
 class TextStreams:
-    """A text cut into B contiguous streams, read window by window: for truncated backpropagation.
+    """A text cut into B contiguous streams, read window by window: for truncated
+    backpropagation.
 
-    Windows are pairs ``(x, y)`` of ids, time-major, int64 (T, B): y is x one token further.
-    A column of the next window goes on where that column of this one ends, so a hidden state
-    carries over from window to window. The first ``len(streams) * T * B + 1`` tokens are used,
-    which leaves out less than one window at the end.
+    Windows are pairs ``(x, y)`` of ids, time-major, int64 (T, B): y is x one token
+    further. A column of the next window goes on where that column of this one ends, so
+    a hidden state carries over from window to window. The first ``len(streams) * T * B
+    + 1`` tokens are used, which leaves out less than one window at the end.
 
-    ``for x, y in streams`` is one pass from the first window to the last. ``next_batch()`` goes
-    round and round, and where it stands is in ``state_dict()``.
+    ``for x, y in streams`` is one pass from the first window to the last.
+    ``next_batch()`` goes round and round, and where it stands is in ``state_dict()``.
 
     Args:
-        text_or_file: A str is the text itself, a ``pathlib.Path`` a UTF-8 file (read as bytes for
-            a vocabulary of bytes); bytes or words where those are the tokens. Or ids (N,), an
-            integer array, so that a ``numpy.memmap`` serves what is larger than memory: these are
-            looked at when a window is drawn, which raises IdError for an id not in [0, V).
-        vocabulary: The Vocabulary. Of ids, anything whose ``len()`` is V, as a tokenizer.
+        text_or_file: A str is the text itself, a ``pathlib.Path`` a UTF-8 file (read as
+            bytes for a vocabulary of bytes); bytes or words where those are the tokens.
+            Or ids (N,), an integer array, so that a ``numpy.memmap`` serves what is
+            larger than memory: these are looked at when a window is drawn, which raises
+            IdError for an id not in [0, V).
+        vocabulary: The Vocabulary. Of ids, anything whose ``len()`` is V, as a
+            tokenizer.
         batch_size: B, how many streams.
         seq_len: T, how many tokens of each in a window.
 
     Raises:
-        OptionError: The text is shorter than one window, the vocabulary does not cover it, or it
-            cannot be read.
+        OptionError: The text is shorter than one window, the vocabulary does not cover
+            it, or it cannot be read.
 
     >>> text = "the cat sat on the mat, the cat sat on the hat"
     >>> vocabulary = Vocabulary(text)
@@ -323,12 +355,18 @@ class TextStreams:
     """
 
     def __init__(
-        self, text_or_file: Text | Any, vocabulary: Vocabulary | Any, batch_size: int, seq_len: int
+        self,
+        text_or_file: Text | Any,
+        vocabulary: Vocabulary | Any,
+        batch_size: int,
+        seq_len: int,
     ) -> None:
         has_ids = isinstance(text_or_file, Tensor | np.ndarray)
         if not has_ids or not hasattr(type(vocabulary), "__len__"):
             expected = "a tg.data.Vocabulary; of ids, anything that has a len()"
-            errors.check_type("TextStreams", Vocabulary, expected, vocabulary=vocabulary)
+            errors.check_type(
+                "TextStreams", Vocabulary, expected, vocabulary=vocabulary
+            )
         errors.check_integers("TextStreams", batch_size=batch_size, seq_len=seq_len)
         self.vocabulary = vocabulary
         self.batch_size, self.seq_len = int(batch_size), int(seq_len)
@@ -349,7 +387,9 @@ class TextStreams:
     def _check_length(self, part: str, count: int, hint: str = "") -> None:
         least = self.batch_size * self.seq_len + 1
         if count < least:
-            cut = f"{self.batch_size} streams of seq_len={self.seq_len}, and 1 to predict"
+            cut = (
+                f"{self.batch_size} streams of seq_len={self.seq_len}, and 1 to predict"
+            )
             way_out = f"take a longer text, or a smaller batch_size or seq_len{hint}"
             wrong = f"{part} has {count} {self._unit}, expected at least {least}: {cut}"
             raise errors.OptionError(f"TextStreams: {wrong}; {way_out}")
@@ -359,7 +399,9 @@ class TextStreams:
         return (len(self.ids) - 1) // (self.batch_size * self.seq_len)
 
     def __repr__(self) -> str:
-        cut = f"batch_size={self.batch_size}, seq_len={self.seq_len}: {len(self)} windows"
+        cut = (
+            f"batch_size={self.batch_size}, seq_len={self.seq_len}: {len(self)} windows"
+        )
         return f"TextStreams({len(self.ids)} {self._unit}, {cut})"
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -367,10 +409,14 @@ class TextStreams:
 
     def _window(self, number: int) -> tuple[Tensor, Tensor]:
         first = np.arange(self.batch_size) * len(self) + number  # in windows
-        places = first * self.seq_len + np.arange(self.seq_len + 1)[:, None]  # (T + 1, B)
+        places = (
+            first * self.seq_len + np.arange(self.seq_len + 1)[:, None]
+        )  # (T + 1, B)
         ids = self.ids[places]  # of a memory-mapped file only this is read
         _check_range("TextStreams", ids, len(self.vocabulary), places)
-        return _Window((wrap(ids[:-1].astype(np.int64)), wrap(ids[1:].astype(np.int64))))
+        return _Window(
+            (wrap(ids[:-1].astype(np.int64)), wrap(ids[1:].astype(np.int64)))
+        )
 
     def next_batch(self) -> tuple[Tensor, Tensor, bool]:
         """The next window ``(x, y)``, and whether it is the first of a pass.
@@ -388,7 +434,8 @@ class TextStreams:
         return _Batch((*window, number == 0))
 
     def split(self, val_fraction: float) -> tuple["TextStreams", "TextStreams"]:
-        """The text in two, to train on and to validate on: its tail of that share is the second.
+        """The text in two, to train on and to validate on: its tail of that share is
+        the second.
 
         Raises OptionError if either is shorter than one window.
         """
@@ -396,7 +443,9 @@ class TextStreams:
         cut = len(self.ids) - round(len(self.ids) * val_fraction)
         parts = {"training": self.ids[:cut], "validation": self.ids[cut:]}
         for part, ids in parts.items():
-            self._check_length(f"with val_fraction={val_fraction} the {part} part", len(ids))
+            self._check_length(
+                f"with val_fraction={val_fraction} the {part} part", len(ids)
+            )
         settings = self.vocabulary, self.batch_size, self.seq_len
         train, val = (TextStreams(ids, *settings) for ids in parts.values())
         return train, val
@@ -404,13 +453,20 @@ class TextStreams:
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> dict[str, int]:
-        """Where ``next_batch`` stands, and what tells that it is this text in these streams."""
-        cut = {"drawn": self._drawn, "batch_size": self.batch_size, "seq_len": self.seq_len}
+        """Where ``next_batch`` stands, and what tells that it is this text in these
+        streams.
+        """
+        cut = {
+            "drawn": self._drawn,
+            "batch_size": self.batch_size,
+            "seq_len": self.seq_len,
+        }
         return {**cut, "characters": len(self.ids), "crc32": self._crc32}
 
     @property
     def _crc32(self) -> int:
-        # Not a cached_property: Python 3.11's has a lock, which a forked child may find taken.
+        # Not a cached_property: Python 3.11's has a lock, which a forked child may find
+        # taken.
         if "_checksum" not in vars(self):
             self._checksum = crc32(np.ascontiguousarray(self.ids).data)
         return self._checksum
@@ -418,15 +474,28 @@ class TextStreams:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from where a ``state_dict`` stands.
 
-        Raises CheckpointError, and changes nothing, if it is of another text or other streams.
+        Raises CheckpointError, and changes nothing, if it is of another text or other
+        streams.
         """
         name = "TextStreams.load_state_dict"
-        errors.check_type(name, Mapping, "what state_dict() gave", state_dict=state_dict)
+        errors.check_type(
+            name, Mapping, "what state_dict() gave", state_dict=state_dict
+        )
         own, given = self.state_dict(), dict(state_dict)
-        if given.keys() != own.keys() or type(given["drawn"]) is not int or given["drawn"] < 0:
-            raise errors.CheckpointError(f"{name}: {given!r:.100} is no state of TextStreams")
+        if (
+            given.keys() != own.keys()
+            or type(given["drawn"]) is not int
+            or given["drawn"] < 0
+        ):
+            raise errors.CheckpointError(
+                f"{name}: {given!r:.100} is no state of TextStreams"
+            )
         own["drawn"] = given["drawn"]
-        if wrong := [f"{k} is {given[k]} there, {v} here" for k, v in own.items() if given[k] != v]:
+        if wrong := [
+            f"{k} is {given[k]} there, {v} here"
+            for k, v in own.items()
+            if given[k] != v
+        ]:
             other = f"of another text or other streams: {'; '.join(wrong)}"
             raise errors.CheckpointError(f"{name}: {other}; {self._way_out(given)}")
         self._drawn = given["drawn"]
@@ -441,12 +510,17 @@ class TextStreams:
         return f"make the streams with {cut}, or leave this call out to begin the text anew"
 
 
-def sine_waves(num_sequences: int = 1000, sequence_length: int = 20,
-               generator: Generator | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Pieces of sine waves X (N, L, 1), and of each the next point y (N,), in the default dtype.
+def sine_waves(
+    num_sequences: int = 1000,
+    sequence_length: int = 20,
+    generator: Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Pieces of sine waves X (N, L, 1), and of each the next point y (N,), in the
+    default dtype.
 
-    Each piece is sin over L + 1 evenly spaced points of [s, s + 2 pi f], the last of which is y,
-    with a start s uniform in [0, 4 pi) and a frequency f uniform in [0.5, 2).
+    Each piece is sin over L + 1 evenly spaced points of [s, s + 2 pi f], the last of
+    which is y, with a start s uniform in [0, 4 pi) and a frequency f uniform in [0.5,
+    2).
 
     >>> X, y = sine_waves(100, 10)
     >>> X.shape, y.shape
@@ -455,8 +529,12 @@ def sine_waves(num_sequences: int = 1000, sequence_length: int = 20,
     counts = {"num_sequences": num_sequences, "sequence_length": sequence_length}
     errors.check_integers("sine_waves", **counts)
     start, frequency = (
-        host("sine_waves", generator).uniform((0, 0.5), (4 * np.pi, 2), (num_sequences, 2)).T
+        host("sine_waves", generator)
+        .uniform((0, 0.5), (4 * np.pi, 2), (num_sequences, 2))
+        .T
     )
-    angles = start + 2 * np.pi * frequency * np.linspace(0, 1, sequence_length + 1)[:, None]
+    angles = (
+        start + 2 * np.pi * frequency * np.linspace(0, 1, sequence_length + 1)[:, None]
+    )
     waves = np.sin(angles.T).astype(get_default_dtype())
     return wrap(waves[:, :-1, None].copy()), wrap(waves[:, -1].copy())

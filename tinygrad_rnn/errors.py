@@ -1,4 +1,6 @@
-"""The errors that this package raises: each is also the built-in error that a caller expects."""
+"""The errors that this package raises: each is also the built-in error that a caller
+expects.
+"""
 
 import os
 from collections.abc import Callable, Iterable
@@ -9,7 +11,9 @@ from typing import Any
 
 
 class Error(Exception):
-    """Base of every error raised by tinygrad_rnn on purpose: ``except tg.Error`` catches them all."""
+    """Base of every error raised by tinygrad_rnn on purpose: ``except tg.Error``
+    catches them all.
+    """
 
 
 class ShapeError(Error, ValueError):
@@ -33,7 +37,9 @@ class GraphError(Error, RuntimeError):
 
 
 class ExportError(GraphError, BufferError):
-    """A tensor that requires grad, where another library's array would lose its gradient."""
+    """A tensor that requires grad, where another library's array would lose its
+    gradient.
+    """
 
 
 class CheckpointError(Error, ValueError):
@@ -45,7 +51,9 @@ class MissingFile(CheckpointError, OptionError, FileNotFoundError):
 
 
 class DimError(Error, IndexError, ValueError):
-    """A dim that the tensor does not have; both built-in errors, as NumPy's AxisError is."""
+    """A dim that the tensor does not have; both built-in errors, as NumPy's AxisError
+    is.
+    """
 
 
 class NameMissing(IdError, KeyError):
@@ -59,9 +67,13 @@ class AttributeMissing(Error, AttributeError):
 
 
 class NoAttribute(AttributeMissing):
-    """An attribute that an object lacks: the message, made when it is read, has names like it."""
+    """An attribute that an object lacks: the message, made when it is read, has names
+    like it.
+    """
 
-    def __init__(self, kind: str, name: str, names: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self, kind: str, name: str, names: Callable[[], Iterable[str]]
+    ) -> None:
         super().__init__(f"{kind!r} object has no attribute {name!r}", name=name)
         self.names = names
 
@@ -76,7 +88,8 @@ class NoAttribute(AttributeMissing):
 
 
 class LeftOut(Error, AttributeError):
-    """A name that is not here: the message says what to write instead, or where it is, or what is close.
+    """A name that is not here: the message says what to write instead, or where it is,
+    or what is close.
 
     The message is made when it is read, as hasattr() throws most of these errors away.
     """
@@ -114,8 +127,14 @@ class LeftOut(Error, AttributeError):
 
 
 def described(value: Any, kind: str | None = None) -> str:
-    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else with its type's name."""
-    if hasattr(value, "dtype") and hasattr(value, "shape") and not isinstance(value, type):
+    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else with its
+    type's name.
+    """
+    if (
+        hasattr(value, "dtype")
+        and hasattr(value, "shape")
+        and not isinstance(value, type)
+    ):
         if kind is None:
             kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
         return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
@@ -123,7 +142,9 @@ def described(value: Any, kind: str | None = None) -> str:
 
 
 def few(items: Iterable[Any], between: str = ", ", most: int = 10) -> str:
-    """The first items of a list that may be long, for a message, and how many more there are."""
+    """The first items of a list that may be long, for a message, and how many more
+    there are.
+    """
     listed = [str(item) for item in items]
     shown = [item if len(item) <= 300 else f"{item[:300]}..." for item in listed[:most]]
     if len(listed) > most:
@@ -139,31 +160,45 @@ def file_name(path: Any) -> str:
 
 
 def check_type(name: str, kinds: Any, expected: str, /, **values: Any) -> None:
-    """Refuse values that are not of one of the types; ``expected`` says them, and the way out."""
+    """Refuse values that are not of one of the types; ``expected`` says them, and the
+    way out.
+    """
     for what, value in values.items():
         if not isinstance(value, kinds):
-            raise DTypeError(f"{name}: {what} is {described(value)}, expected {expected}")
+            raise DTypeError(
+                f"{name}: {what} is {described(value)}, expected {expected}"
+            )
 
 
-def check_numbers(name: str, low: float = -inf, high: float = inf, **values: Any) -> None:
+def check_numbers(
+    name: str, low: float = -inf, high: float = inf, **values: Any
+) -> None:
     """Refuse values that are not finite numbers from ``low`` to ``high``."""
     for what, value in values.items():
-        if type(value) is not float and (type(value) is bool or not isinstance(value, Real)):
+        if type(value) is not float and (
+            type(value) is bool or not isinstance(value, Real)
+        ):
             if hasattr(value, "item"):
                 got = f"{what} is {described(value)}"
                 raise DTypeError(f"{name}: {got}, expected a number; use .item()")
             raise DTypeError(f"{name}: {what} is {value!r}, expected a number")
         if not low <= float(value) <= high or not isfinite(value):
-            raise OptionError(f"{name}: {what} is {value}, expected {_range(low, high)}")
+            raise OptionError(
+                f"{name}: {what} is {value}, expected {_range(low, high)}"
+            )
 
 
 def _range(low: float, high: float) -> str:
-    """In words what numbers are within the bounds: the float next to 0 or to 1 leaves that out."""
+    """In words what numbers are within the bounds: the float next to 0 or to 1 leaves
+    that out.
+    """
     is_above_0 = 0 < low <= float_info.min
     if high == inf:
         return "a finite number above 0" if is_above_0 else f"a finite number >= {low}"
     top = "below 1" if high == nextafter(1.0, 0.0) else f"{high}"
-    return f"a number above 0, to {top}" if is_above_0 else f"a number from {low} to {top}"
+    return (
+        f"a number above 0, to {top}" if is_above_0 else f"a number from {low} to {top}"
+    )
 
 
 def check_integers(name: str, low: float = 1, **values: Any) -> None:
@@ -179,7 +214,9 @@ def check_integers(name: str, low: float = 1, **values: Any) -> None:
 def check_choice(name: str, choices: tuple[Any, ...], **values: Any) -> None:
     """Refuse values that are not among the choices."""
     for what, value in values.items():
-        if not isinstance(value, str | int) or value not in choices:  # an array is in nothing
+        if (
+            not isinstance(value, str | int) or value not in choices
+        ):  # an array is in nothing
             got = described(value) if hasattr(value, "shape") else repr(value)
             expected = " or ".join(map(repr, choices))
             raise OptionError(f"{name}: {what} is {got}, expected {expected}")

@@ -1,7 +1,8 @@
-"""PyTorch's functions of tensors, as methods: a line, or a few, each over the table of ops.
+"""PyTorch's functions of tensors, as methods: a line, or a few, each over the table of
+ops.
 
-`functions` lists those that stand at the top level too. What the table itself checks (dims, shapes
-that do not fit) is not checked again here.
+`functions` lists those that stand at the top level too. What the table itself checks
+(dims, shapes that do not fit) is not checked again here.
 """
 
 import itertools
@@ -53,12 +54,16 @@ def mask_of(name: str, what: str, mask: Any) -> Any:
     """A mask, which has to be bool, as everywhere in PyTorch."""
     if "bool" not in str(getattr(mask, "dtype", "")):
         got = errors.described(mask)
-        raise errors.DTypeError(f"{name}: {what} is {got}, expected bool; compare, as in x > 0")
+        raise errors.DTypeError(
+            f"{name}: {what} is {got}, expected bool; compare, as in x > 0"
+        )
     return mask
 
 
 def _check_is_dim(name: str, dim: Any) -> None:
-    """Raise if max or min got another tensor, which PyTorch's functions of these names take."""
+    """Raise if max or min got another tensor, which PyTorch's functions of these names
+    take.
+    """
     if isinstance(dim, Value):
         got = f"dim is {errors.described(dim)}, expected an integer"
         raise errors.DTypeError(f"{name}: {got}; of two tensors it is {name}imum(a, b)")
@@ -69,7 +74,9 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _compares(value: Any) -> bool:
-    """Whether == compares elements with it; what else there is, such as a str, is just not equal."""
+    """Whether == compares elements with it; what else there is, such as a str, is just
+    not equal.
+    """
     if isinstance(value, Value | Number):
         return True
     return type(value) in backends or hasattr(type(value), "__array__")
@@ -83,7 +90,9 @@ def _operand(value: Any) -> Any:
 
 
 def check_call(function: Any, settings: dict[str, Any], error: Exception) -> None:
-    """Raise if the error is Python's for arguments that do not fit; say what to write instead."""
+    """Raise if the error is Python's for arguments that do not fit; say what to write
+    instead.
+    """
     if error.__traceback__ is None or error.__traceback__.tb_next is not None:
         return  # raised inside of the function
     name, code = function.__name__, function.__code__
@@ -91,16 +100,26 @@ def check_call(function: Any, settings: dict[str, Any], error: Exception) -> Non
     wrong = next((key for key in settings if key not in known), None)
     if wrong is None:
         raise errors.DTypeError(str(error)) from None
-    if settings.get("out", error) is None:  # np.mean(t) calls t.mean(axis=None, out=None)
-        raise errors.DTypeError(f"{name}: np.{name} does not take a Tensor; use t.{name}()")
+    if (
+        settings.get("out", error) is None
+    ):  # np.mean(t) calls t.mean(axis=None, out=None)
+        raise errors.DTypeError(
+            f"{name}: np.{name} does not take a Tensor; use t.{name}()"
+        )
     way = left_out.instead_of_argument(wrong)
     message = f"{name}: got {wrong}=" + (f", use {way}" if way else "")
-    expected = f"the arguments are {', '.join(known)}" if known else "expected no other argument"
+    expected = (
+        f"the arguments are {', '.join(known)}"
+        if known
+        else "expected no other argument"
+    )
     raise errors.DTypeError(f"{message}; {expected}") from None
 
 
 def named(method: F) -> F:
-    """The function, whose errors name it and not what it is made of; nothing is asked beforehand."""
+    """The function, whose errors name it and not what it is made of; nothing is asked
+    beforehand.
+    """
 
     @wraps(method)
     def function(*args: Any, **settings: Any) -> Any:
@@ -126,11 +145,12 @@ def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any
 
 
 def _norm_scale(x: Any, p: float, dim: Dim) -> Any:
-    """What to divide by before powers are taken, so that none leaves the range of the dtype.
+    """What to divide by before powers are taken, so that none leaves the range of the
+    dtype.
 
-    That is exactly 1, which changes no bit, where the element that counts most is of usual size;
-    else it is that size. Usual sizes are those of which the powers in the first two derivatives,
-    |x|^(p - 2) and (sum |x|^p)^(1/p - 2), are within range, too.
+    That is exactly 1, which changes no bit, where the element that counts most is of
+    usual size; else it is that size. Usual sizes are those of which the powers in the
+    first two derivatives, |x|^(p - 2) and (sum |x|^p)^(1/p - 2), are within range, too.
     """
     if x.dtype.kind != "f" or not x.numel():
         return 1
@@ -145,7 +165,8 @@ def _norm_scale(x: Any, p: float, dim: Dim) -> Any:
     return ops.where(ops.equal(top, top.clamp(low, high)), 1.0, top)
 
 
-# The operators of NumPy's arrays by the ufunc that they call, and what a Tensor on their right does.
+# The operators of NumPy's arrays by the ufunc that they call, and what a Tensor on
+# their right does.
 _REFLECTED = {
     "add": "__radd__",
     "subtract": "__rsub__",
@@ -183,70 +204,205 @@ _OURS = {
 }
 
 
-# fmt: off
 class Methods(Value):
     """What can be done with a tensor: the names, arguments and results of PyTorch."""
 
     __slots__ = ()
 
     @property
-    def shape(self) -> tuple[Int, ...]: "The sizes of its dims."; return self.array.shape
+    def shape(self) -> tuple[Int, ...]:
+        "The sizes of its dims."
+        return self.array.shape
+
     @property
-    def ndim(self) -> Int: "The number of its dims."; return len(self.array.shape)
+    def ndim(self) -> Int:
+        "The number of its dims."
+        return len(self.array.shape)
+
     @property
     def dtype(self) -> Any:
         """The type of its elements, a NumPy dtype on every device."""
         found = self.array.dtype
         return found if isinstance(found, np.dtype) else numpy_dtype(found)
+
     @property
-    def T(self) -> Self: "The dims in reverse order."; return self.permute(*range(self.ndim)[::-1])
+    def T(self) -> Self:
+        "The dims in reverse order."
+        return self.permute(*range(self.ndim)[::-1])
+
     @property
-    def mT(self) -> Self: "The last two dims exchanged."; return self.transpose(-1, -2)
-    def dim(self) -> Int: "The number of dims."; return self.ndim
-    def numel(self) -> Int: "The number of elements."; return math.prod(self.shape)
+    def mT(self) -> Self:
+        "The last two dims exchanged."
+        return self.transpose(-1, -2)
+
+    def dim(self) -> Int:
+        "The number of dims."
+        return self.ndim
+
+    def numel(self) -> Int:
+        "The number of elements."
+        return math.prod(self.shape)
+
     def size(self, dim: Int | None = None) -> Any:
         """The shape, or the size of one dim."""
-        return self.shape if dim is None else (self.shape or (1,))[check_dim("size", dim, self.shape)]
+        return (
+            self.shape
+            if dim is None
+            else (self.shape or (1,))[check_dim("size", dim, self.shape)]
+        )
 
     # ------------------------------------------------------------ elementwise: a line each
-    def add(self, other: Operand) -> Self: "x + other."; return ops.add(self, other)
-    def sub(self, other: Operand) -> Self: "x - other."; return ops.subtract(self, other)
-    def mul(self, other: Operand) -> Self: "x * other."; return ops.multiply(self, other)
-    def maximum(self, other: Operand) -> Self: "The larger one."; return ops.maximum(self, other)
-    def minimum(self, other: Operand) -> Self: "The smaller one."; return ops.minimum(self, other)
-    def remainder(self, other: Operand) -> Self: "x % other."; return ops.remainder(self, other)
-    def floor_divide(self, other: Any) -> Self: "x // other."; return ops.floor_divide(self, other)
-    def eq(self, other: Operand) -> Self: "x == other."; return ops.equal(self, other)
-    def ne(self, other: Operand) -> Self: "x != other."; return ops.not_equal(self, other)
-    def lt(self, other: Operand) -> Self: "x < other."; return ops.less(self, other)
-    def le(self, other: Operand) -> Self: "x <= other."; return ops.less_equal(self, other)
-    def gt(self, other: Operand) -> Self: "x > other."; return ops.greater(self, other)
-    def ge(self, other: Operand) -> Self: "x >= other."; return ops.greater_equal(self, other)
-    def logical_and(self, other: Operand) -> Self: "Both."; return ops.logical_and(self, other)
-    def logical_or(self, other: Operand) -> Self: "Either."; return ops.logical_or(self, other)
-    def abs(self) -> Self: "|x|."; return ops.abs(self)
-    def neg(self) -> Self: "-x."; return ops.negative(self)
-    def sign(self) -> Self: "-1, 0 or 1."; return ops.sign(self)
-    def square(self) -> Self: "x * x."; return ops.square(self)
-    def sqrt(self) -> Self: "The square root."; return ops.sqrt(self)
-    def reciprocal(self) -> Self: "1 / x."; return ops.reciprocal(self)
-    def exp(self) -> Self: "e^x."; return ops.exp(self)
-    def expm1(self) -> Self: "e^x - 1, exact near 0."; return ops.expm1(self)
-    def log(self) -> Self: "The natural logarithm."; return ops.log(self)
-    def log1p(self) -> Self: "log(1 + x), exact near 0."; return ops.log1p(self)
-    def sin(self) -> Self: "The sine, of radians."; return ops.sin(self)
-    def cos(self) -> Self: "The cosine, of radians."; return ops.cos(self)
-    def tanh(self) -> Self: "The hyperbolic tangent."; return ops.tanh(self)
-    def sigmoid(self) -> Self: "1 / (1 + e^-x)."; return ops.sigmoid(self)
-    def relu(self) -> Self: "max(x, 0)."; return ops.relu(self)
-    def floor(self) -> Self: "Rounded down."; return ops.floor(self)
-    def ceil(self) -> Self: "Rounded up."; return ops.ceil(self)
-    def round(self) -> Self: "Rounded to even at a half."; return ops.round(self)
-    def isnan(self) -> Self: "Where NaN."; return ops.isnan(self)
-    def isinf(self) -> Self: "Where infinite."; return ops.isinf(self)
-    def isfinite(self) -> Self: "Where neither NaN nor infinite."; return ops.isfinite(self)
-    def logical_not(self) -> Self: "Where 0 or false."; return ops.logical_not(self)
-    def clone(self) -> Self: "A copy, in the graph."; return ops.clone(self)
+    def add(self, other: Operand) -> Self:
+        "x + other."
+        return ops.add(self, other)
+
+    def sub(self, other: Operand) -> Self:
+        "x - other."
+        return ops.subtract(self, other)
+
+    def mul(self, other: Operand) -> Self:
+        "x * other."
+        return ops.multiply(self, other)
+
+    def maximum(self, other: Operand) -> Self:
+        "The larger one."
+        return ops.maximum(self, other)
+
+    def minimum(self, other: Operand) -> Self:
+        "The smaller one."
+        return ops.minimum(self, other)
+
+    def remainder(self, other: Operand) -> Self:
+        "x % other."
+        return ops.remainder(self, other)
+
+    def floor_divide(self, other: Any) -> Self:
+        "x // other."
+        return ops.floor_divide(self, other)
+
+    def eq(self, other: Operand) -> Self:
+        "x == other."
+        return ops.equal(self, other)
+
+    def ne(self, other: Operand) -> Self:
+        "x != other."
+        return ops.not_equal(self, other)
+
+    def lt(self, other: Operand) -> Self:
+        "x < other."
+        return ops.less(self, other)
+
+    def le(self, other: Operand) -> Self:
+        "x <= other."
+        return ops.less_equal(self, other)
+
+    def gt(self, other: Operand) -> Self:
+        "x > other."
+        return ops.greater(self, other)
+
+    def ge(self, other: Operand) -> Self:
+        "x >= other."
+        return ops.greater_equal(self, other)
+
+    def logical_and(self, other: Operand) -> Self:
+        "Both."
+        return ops.logical_and(self, other)
+
+    def logical_or(self, other: Operand) -> Self:
+        "Either."
+        return ops.logical_or(self, other)
+
+    def abs(self) -> Self:
+        "|x|."
+        return ops.abs(self)
+
+    def neg(self) -> Self:
+        "-x."
+        return ops.negative(self)
+
+    def sign(self) -> Self:
+        "-1, 0 or 1."
+        return ops.sign(self)
+
+    def square(self) -> Self:
+        "x * x."
+        return ops.square(self)
+
+    def sqrt(self) -> Self:
+        "The square root."
+        return ops.sqrt(self)
+
+    def reciprocal(self) -> Self:
+        "1 / x."
+        return ops.reciprocal(self)
+
+    def exp(self) -> Self:
+        "e^x."
+        return ops.exp(self)
+
+    def expm1(self) -> Self:
+        "e^x - 1, exact near 0."
+        return ops.expm1(self)
+
+    def log(self) -> Self:
+        "The natural logarithm."
+        return ops.log(self)
+
+    def log1p(self) -> Self:
+        "log(1 + x), exact near 0."
+        return ops.log1p(self)
+
+    def sin(self) -> Self:
+        "The sine, of radians."
+        return ops.sin(self)
+
+    def cos(self) -> Self:
+        "The cosine, of radians."
+        return ops.cos(self)
+
+    def tanh(self) -> Self:
+        "The hyperbolic tangent."
+        return ops.tanh(self)
+
+    def sigmoid(self) -> Self:
+        "1 / (1 + e^-x)."
+        return ops.sigmoid(self)
+
+    def relu(self) -> Self:
+        "max(x, 0)."
+        return ops.relu(self)
+
+    def floor(self) -> Self:
+        "Rounded down."
+        return ops.floor(self)
+
+    def ceil(self) -> Self:
+        "Rounded up."
+        return ops.ceil(self)
+
+    def round(self) -> Self:
+        "Rounded to even at a half."
+        return ops.round(self)
+
+    def isnan(self) -> Self:
+        "Where NaN."
+        return ops.isnan(self)
+
+    def isinf(self) -> Self:
+        "Where infinite."
+        return ops.isinf(self)
+
+    def isfinite(self) -> Self:
+        "Where neither NaN nor infinite."
+        return ops.isfinite(self)
+
+    def logical_not(self) -> Self:
+        "Where 0 or false."
+        return ops.logical_not(self)
+
+    def clone(self) -> Self:
+        "A copy, in the graph."
+        return ops.clone(self)
 
     def div(self, other: Operand, *, rounding_mode: str | None = None) -> Self:
         """x / other; as it is, rounded down (``"floor"``) or towards 0 (``"trunc"``)."""
@@ -263,14 +419,22 @@ class Methods(Value):
         """x ** exponent."""
         if isinstance(exponent, np.generic):
             exponent = exponent.item()
-        return (ops.power if isinstance(exponent, Int | Float) else ops.pow)(self, exponent)
+        return (ops.power if isinstance(exponent, Int | Float) else ops.pow)(
+            self, exponent
+        )
 
     def clamp(self, min: Any = None, max: Any = None) -> Self:
         """No smaller than ``min``, no larger than ``max``: numbers, or None."""
         if min is None and max is None:
-            raise errors.OptionError("clamp: min and max are both None, expected at least one")
-        if not isinstance(min, Int | Float | None) or not isinstance(max, Int | Float | None):
-            errors.check_type("clamp", Real | None, "a number, or None", min=min, max=max)
+            raise errors.OptionError(
+                "clamp: min and max are both None, expected at least one"
+            )
+        if not isinstance(min, Int | Float | None) or not isinstance(
+            max, Int | Float | None
+        ):
+            errors.check_type(
+                "clamp", Real | None, "a number, or None", min=min, max=max
+            )
         return ops.clip(self, min, max)
 
     def where(self, condition: Any, other: Operand) -> Self:
@@ -293,43 +457,92 @@ class Methods(Value):
         return ops.where(mask_of("masked_fill", "mask", mask), value, self)
 
     __add__, __sub__, __mul__ = add, sub, mul
-    def __truediv__(self, other: Operand) -> Self: return ops.divide(self, other)
-    def __floordiv__(self, other: Any) -> Any: return ops.floor_divide(self, other)
-    def __mod__(self, other: Any) -> Any: return ops.remainder(self, other)
-    def __pow__(self, other: Any) -> Any: return self.pow(other)
+
+    def __truediv__(self, other: Operand) -> Self:
+        return ops.divide(self, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return ops.floor_divide(self, other)
+
+    def __mod__(self, other: Any) -> Any:
+        return ops.remainder(self, other)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.pow(other)
+
     __lt__, __le__, __gt__, __ge__, __neg__, __abs__ = lt, le, gt, ge, neg, abs
     __hash__ = object.__hash__
-    def __eq__(self, x: Operand) -> Any: return self.eq(x) if _compares(x) else NotImplemented
-    def __ne__(self, x: Operand) -> Any: return self.ne(x) if _compares(x) else NotImplemented
-    def __radd__(self, other: Operand) -> Self: return ops.add(other, self)
-    def __rsub__(self, other: Operand) -> Self: return ops.subtract(other, self)
-    def __rmul__(self, other: Operand) -> Self: return ops.multiply(other, self)
-    def __rtruediv__(self, other: Operand) -> Self: return ops.divide(other, self)
-    def __rfloordiv__(self, other: Operand) -> Self: return ops.floor_divide(other, self)
-    def __rmod__(self, other: Operand) -> Self: return ops.remainder(other, self)
-    def __and__(self, other: Operand) -> Self: return ops.bitwise_and(self, other)
-    def __rand__(self, other: Operand) -> Self: return ops.bitwise_and(other, self)
-    def __or__(self, other: Operand) -> Self: return ops.bitwise_or(self, other)
-    def __ror__(self, other: Operand) -> Self: return ops.bitwise_or(other, self)
-    def __invert__(self) -> Self: return ops.bitwise_invert(self)
-    def __pos__(self) -> Self: return self
+
+    def __eq__(self, x: Operand) -> Any:
+        return self.eq(x) if _compares(x) else NotImplemented
+
+    def __ne__(self, x: Operand) -> Any:
+        return self.ne(x) if _compares(x) else NotImplemented
+
+    def __radd__(self, other: Operand) -> Self:
+        return ops.add(other, self)
+
+    def __rsub__(self, other: Operand) -> Self:
+        return ops.subtract(other, self)
+
+    def __rmul__(self, other: Operand) -> Self:
+        return ops.multiply(other, self)
+
+    def __rtruediv__(self, other: Operand) -> Self:
+        return ops.divide(other, self)
+
+    def __rfloordiv__(self, other: Operand) -> Self:
+        return ops.floor_divide(other, self)
+
+    def __rmod__(self, other: Operand) -> Self:
+        return ops.remainder(other, self)
+
+    def __and__(self, other: Operand) -> Self:
+        return ops.bitwise_and(self, other)
+
+    def __rand__(self, other: Operand) -> Self:
+        return ops.bitwise_and(other, self)
+
+    def __or__(self, other: Operand) -> Self:
+        return ops.bitwise_or(self, other)
+
+    def __ror__(self, other: Operand) -> Self:
+        return ops.bitwise_or(other, self)
+
+    def __invert__(self) -> Self:
+        return ops.bitwise_invert(self)
+
+    def __pos__(self) -> Self:
+        return self
 
     def __rpow__(self, base: Operand) -> Self:
         """base ** x; a number becomes a tensor of the dtype that it has next to x."""
         zeros = ops.zeros_like(self)
         return ops.pow(ops.astype(ops.equal(zeros, zeros), self.dtype) * base, self)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, **settings: Any
+    ) -> Any:
         """``array + tensor`` as a Tensor; of ``np.exp(tensor)`` and its kin an error."""
         reflected = _REFLECTED.get(ufunc.__name__)
         mixed = len(inputs) == 2 and not isinstance(inputs[0], Methods)
-        plain = all(out is inputs[0] for out in settings.pop("out", ())) and not settings
+        plain = (
+            all(out is inputs[0] for out in settings.pop("out", ())) and not settings
+        )
         if method == "__call__" and reflected is not None and mixed and plain:
-            return getattr(inputs[1], reflected)(inputs[0])  # array + tensor, or array += tensor
+            return getattr(inputs[1], reflected)(
+                inputs[0]
+            )  # array + tensor, or array += tensor
         name = f"np.{ufunc.__name__}"
         ours = _OURS.get(ufunc.__name__, ufunc.__name__)
-        way = f"t.{ours}()" if hasattr(Methods, ours) else "tg's functions, or t.detach().numpy()"
-        raise errors.DTypeError(f"{name}: got a Tensor, which NumPy's functions lose; use {way}")
+        way = (
+            f"t.{ours}()"
+            if hasattr(Methods, ours)
+            else "tg's functions, or t.detach().numpy()"
+        )
+        raise errors.DTypeError(
+            f"{name}: got a Tensor, which NumPy's functions lose; use {way}"
+        )
 
     def _from_host(self, array: np.ndarray) -> Any:
         """A NumPy array as a tensor on this one's device."""
@@ -337,11 +550,19 @@ class Methods(Value):
 
     # ------------------------------------------------------------ reductions
 
-    def to(self, *args: Any, **kwargs: Any) -> Self: raise NotImplementedError  # Tensor says how
-    def __getitem__(self, index: Any) -> Self: raise NotImplementedError  # likewise
-    def _as(self, dtype: Any) -> Self: return self if dtype is None else self.to(dtype)
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        raise NotImplementedError  # Tensor says how
+
+    def __getitem__(self, index: Any) -> Self:
+        raise NotImplementedError  # likewise
+
+    def _as(self, dtype: Any) -> Self:
+        return self if dtype is None else self.to(dtype)
+
     def _as_total(self, dtype: Any) -> Self:
-        """A total in the dtype asked for; by itself one of unsigned integers is int64, as in PyTorch."""
+        """A total in the dtype asked for; by itself one of unsigned integers is int64,
+        as in PyTorch.
+        """
         return self._as("int64" if dtype is None and self.dtype.kind == "u" else dtype)
 
     def sum(self, dim: Dim = None, keepdim: Bool = False, dtype: Any = None) -> Self:
@@ -352,7 +573,9 @@ class Methods(Value):
         """The mean, of all or along dims; floats only."""
         return ops.mean(self._as(dtype), dim, keepdim)
 
-    def prod(self, dim: Int | None = None, keepdim: Bool = False, dtype: Any = None) -> Self:
+    def prod(
+        self, dim: Int | None = None, keepdim: Bool = False, dtype: Any = None
+    ) -> Self:
         """The product, of all or along a dim."""
         x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
         if whole := dim is None or not self.ndim:
@@ -363,21 +586,33 @@ class Methods(Value):
         x = x if n else (ops.sum(x, dim, True) + 1)._as_total(dtype)
         return x if keepdim and not whole else x.squeeze(dim)
 
-    def var(self, dim: Dim = None, correction: Float | None = 1, keepdim: Bool = False) -> Self:
+    def var(
+        self, dim: Dim = None, correction: Float | None = 1, keepdim: Bool = False
+    ) -> Self:
         """The variance, divided by the count less ``correction`` (None is 1)."""
         correction = 1 if correction is None else correction
         errors.check_numbers("var", correction=correction)
         total = (self - self.mean(dim, keepdim=True)).square().sum(dim, keepdim)
         return total / max(self.numel() / max(total.numel(), 1) - correction, 0.0)
 
-    def std(self, dim: Dim = None, correction: Float | None = 1, keepdim: Bool = False) -> Self:
-        """The standard deviation: the root of ``var``; its gradient is 0 where nothing varies."""
+    def std(
+        self, dim: Dim = None, correction: Float | None = 1, keepdim: Bool = False
+    ) -> Self:
+        """The standard deviation: the root of ``var``; its gradient is 0 where nothing
+        varies.
+        """
         return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)
 
     def norm(self, p: Any = "fro", dim: Dim = None, keepdim: Bool = False) -> Self:
-        """(sum |x|^p)^(1/p), the root of the sum of squares by default; p may be inf, -inf or 0."""
+        """(sum |x|^p)^(1/p), the root of the sum of squares by default; p may be inf,
+        -inf or 0.
+        """
         if p in (math.inf, -math.inf):
-            return self.abs().amax(dim, keepdim) if p > 0 else self.abs().amin(dim, keepdim)
+            return (
+                self.abs().amax(dim, keepdim)
+                if p > 0
+                else self.abs().amin(dim, keepdim)
+            )
         if p == 0:
             return self.abs().sign().sum(dim, keepdim)
         if p not in ("fro", 2):
@@ -390,7 +625,9 @@ class Methods(Value):
         else:
             at_zero = 0.0 if power > 0 else math.inf
             powers = _off_zero(x.abs(), lambda size: ops.power(size, power), at_zero)
-        root = _off_zero(powers.sum(dim, keepdim), lambda total: ops.power(total, 1 / power))
+        root = _off_zero(
+            powers.sum(dim, keepdim), lambda total: ops.power(total, 1 / power)
+        )
         return root if type(scale) is int else root * scale.reshape(root.shape)
 
     def max(self, dim: Int | None = None, keepdim: Bool = False) -> Any:
@@ -439,8 +676,14 @@ class Methods(Value):
         """log(sum(e^x)), without overflow."""
         return ops.logsumexp(self, dim, keepdim)
 
-    def softmax(self, dim: Int) -> Self: "e^x / sum(e^x) along dim."; return ops.softmax(self, dim)
-    def log_softmax(self, dim: Int) -> Self: "log softmax(x)."; return ops.log_softmax(self, dim)
+    def softmax(self, dim: Int) -> Self:
+        "e^x / sum(e^x) along dim."
+        return ops.softmax(self, dim)
+
+    def log_softmax(self, dim: Int) -> Self:
+        "log softmax(x)."
+        return ops.log_softmax(self, dim)
+
     def cumsum(self, dim: Int, dtype: Any = None) -> Self:
         """The sums of the first 1, 2, ... elements along a dim."""
         x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
@@ -448,30 +691,50 @@ class Methods(Value):
 
     # ------------------------------------------------------------ order
 
-    def argsort(self, dim: Int = -1, descending: Bool = False, stable: Bool = False) -> Self:
-        """The places of the elements in order; equal ones stay in the order that they have."""
+    def argsort(
+        self, dim: Int = -1, descending: Bool = False, stable: Bool = False
+    ) -> Self:
+        """The places of the elements in order; equal ones stay in the order that they
+        have.
+        """
         return ops.argsort(self, dim, descending)
 
-    def sort(self, dim: Int = -1, descending: Bool = False, stable: Bool = False) -> Sorted:
+    def sort(
+        self, dim: Int = -1, descending: Bool = False, stable: Bool = False
+    ) -> Sorted:
         """``(values, indices)`` in order along a dim; always stable."""
         return self._chosen(self.argsort(dim, descending), dim, True)
 
-    def topk(self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True) -> Sorted:
+    def topk(
+        self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True
+    ) -> Sorted:
         """``(values, indices)`` of the k largest, or smallest, along a dim, in order."""
         errors.check_integers("topk", 0, k=k)
         places = self.argsort(dim, largest)
         if k > (size := self.size(dim)):
-            raise errors.OptionError(f"topk: k is {k}, expected at most {size}, the dim's")
-        return self._chosen(places.narrow(dim, 0, k) if self.ndim else places, dim, True)
+            raise errors.OptionError(
+                f"topk: k is {k}, expected at most {size}, the dim's"
+            )
+        return self._chosen(
+            places.narrow(dim, 0, k) if self.ndim else places, dim, True
+        )
 
     # ------------------------------------------------------------ products
 
     def matmul(self, other: Operand) -> Self:
-        """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
+        """The matrix product, with NumPy's rules for vectors and for stacks of
+        matrices.
+        """
         y: Any = other if isinstance(other, Value) else _operand(other)
-        if not self.ndim or not y.ndim or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        if (
+            not self.ndim
+            or not y.ndim
+            or self.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]
+        ):
             rule = "the last dim of the first is summed with the last but one of the second"
-            raise ShapeError(f"matmul: the shapes {self.shape} and {y.shape} do not fit: {rule}")
+            raise ShapeError(
+                f"matmul: the shapes {self.shape} and {y.shape} do not fit: {rule}"
+            )
         left = self if self.ndim > 1 else self.unsqueeze(0)
         out = ops.matmul(left, y if y.ndim > 1 else y.unsqueeze(1))
         out = out.squeeze(-2) if self.ndim == 1 else out
@@ -485,15 +748,30 @@ class Methods(Value):
             raise ShapeError(f"{name}: got the shapes {got}; matmul() takes others")
         return other
 
-    def mm(self, mat2: Any) -> Self: "(M, K) @ (K, N)."; return self @ self._fit("mm", mat2, 2, 2)
-    def bmm(self, mat2: Any) -> Self: "B times mm."; return self @ self._fit("bmm", mat2, 3, 3)
-    def mv(self, vec: Any) -> Self: "(M, K) @ (K,)."; return self @ self._fit("mv", vec, 2, 1)
-    def dot(self, tensor: Any) -> Self: "(K,) @ (K,)."; return self @ self._fit("dot", tensor, 1, 1)
+    def mm(self, mat2: Any) -> Self:
+        "(M, K) @ (K, N)."
+        return self @ self._fit("mm", mat2, 2, 2)
+
+    def bmm(self, mat2: Any) -> Self:
+        "B times mm."
+        return self @ self._fit("bmm", mat2, 3, 3)
+
+    def mv(self, vec: Any) -> Self:
+        "(M, K) @ (K,)."
+        return self @ self._fit("mv", vec, 2, 1)
+
+    def dot(self, tensor: Any) -> Self:
+        "(K,) @ (K,)."
+        return self @ self._fit("dot", tensor, 1, 1)
+
     def outer(self, vec2: Any) -> Self:
         """(M,), (N,) to the products of all pairs, (M, N)."""
         return self._fit("outer", vec2, 1, 1) * self.unsqueeze(-1)
+
     __matmul__ = matmul
-    def __rmatmul__(self, other: Operand) -> Any: return _operand(other).matmul(self)
+
+    def __rmatmul__(self, other: Operand) -> Any:
+        return _operand(other).matmul(self)
 
     # ------------------------------------------------------------ shape
 
@@ -504,13 +782,19 @@ class Methods(Value):
             raise ShapeError(f"reshape: got the sizes {sizes}, expected none below -1")
         return ops.reshape(self, sizes)
 
-    def view(self, *shape: Any) -> Self: "As :meth:`reshape`."; return self.reshape(*shape)
+    def view(self, *shape: Any) -> Self:
+        "As :meth:`reshape`."
+        return self.reshape(*shape)
 
     def flatten(self, start_dim: Int = 0, end_dim: Int = -1) -> Self:
         """The dims from ``start_dim`` to ``end_dim`` as one."""
-        first, last = (check_dim("flatten", d, self.shape) for d in (start_dim, end_dim))
+        first, last = (
+            check_dim("flatten", d, self.shape) for d in (start_dim, end_dim)
+        )
         if first > last:
-            raise errors.DimError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+            raise errors.DimError(
+                f"flatten: start_dim {start_dim} comes after end_dim {end_dim}"
+            )
         joined = math.prod(self.shape[first : last + 1])
         return self.reshape(*self.shape[:first], joined, *self.shape[last + 1 :])
 
@@ -518,7 +802,9 @@ class Methods(Value):
         """Without its dims of size 1, or without those named, if they are of size 1."""
         dims = range(self.ndim) if dim is None else _several(dim)
         chosen = [check_dim("squeeze", d, self.shape) for d in dims]
-        return self.reshape([n for i, n in enumerate(self.shape) if n != 1 or i not in chosen])
+        return self.reshape(
+            [n for i, n in enumerate(self.shape) if n != 1 or i not in chosen]
+        )
 
     def unsqueeze(self, dim: Int) -> Self:
         """With a new dim of size 1 at ``dim``."""
@@ -541,7 +827,9 @@ class Methods(Value):
     def t(self) -> Self:
         """The dims of a matrix exchanged; a vector, a number as they are."""
         if self.ndim > 2:
-            raise ShapeError(f"t: got the shape {self.shape}, expected at most 2 dims; use mT")
+            raise ShapeError(
+                f"t: got the shape {self.shape}, expected at most 2 dims; use mT"
+            )
         return self.T
 
     def movedim(self, source: Any, destination: Any) -> Self:
@@ -549,7 +837,9 @@ class Methods(Value):
         both = _several(source), _several(destination)
         taken, placed = (check_axis("movedim", dims, self.shape) or () for dims in both)
         if len(taken) != len(placed):
-            raise errors.DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
+            raise errors.DimError(
+                f"movedim: {source!r} cannot be moved to {destination!r}"
+            )
         order = [i for i in range(self.ndim) if i not in taken]
         for place, axis in sorted(zip(placed, taken, strict=True)):
             order.insert(place, axis)
@@ -574,8 +864,12 @@ class Methods(Value):
         wanted = sizes_of("expand", sizes)
         lead = len(wanted) - self.ndim
         if lead < 0 or -1 in wanted[:lead]:
-            raise ShapeError(f"expand: the shape {self.shape} does not expand to {wanted}")
-        kept = [o if n == -1 else n for o, n in zip(self.shape, wanted[lead:], strict=True)]
+            raise ShapeError(
+                f"expand: the shape {self.shape} does not expand to {wanted}"
+            )
+        kept = [
+            o if n == -1 else n for o, n in zip(self.shape, wanted[lead:], strict=True)
+        ]
         return ops.broadcast_to(self, (*wanted[:lead], *kept))
 
     def tile(self, *times: Any, dims: Any = None) -> Self:
@@ -591,7 +885,9 @@ class Methods(Value):
         """As :meth:`tile`, with a number for each dim at least."""
         times = sizes_of("repeat", repeats)
         if len(times) < self.ndim:
-            raise ShapeError(f"repeat: got {len(times)} sizes, expected {self.ndim} at least")
+            raise ShapeError(
+                f"repeat: got {len(times)} sizes, expected {self.ndim} at least"
+            )
         return self.tile(times)
 
     def roll(self, shifts: Any, dims: Any = None) -> Self:
@@ -600,18 +896,28 @@ class Methods(Value):
             return self.flatten().roll(shifts, 0).reshape(self.shape)
         steps, places, x = _several(shifts), _several(dims), self
         if len(steps) != len(places):
-            raise errors.DimError(f"roll: got {len(steps)} shifts for {len(places)} dims")
+            raise errors.DimError(
+                f"roll: got {len(steps)} shifts for {len(places)} dims"
+            )
         for shift, dim in zip(steps, places, strict=True):
             size = x.size(dim)
             cut = -shift % max(size, 1)
-            x = ops.concat([x.narrow(dim, cut, size - cut), x.narrow(dim, 0, cut)], axis=dim)
+            x = ops.concat(
+                [x.narrow(dim, cut, size - cut), x.narrow(dim, 0, cut)], axis=dim
+            )
         return x
 
     def flip(self, *axes: Any, dims: Any = None) -> Self:
         """In reverse order along dims."""
         if not axes and dims is None:
-            raise errors.DTypeError("flip: got no dims, expected them as in flip(0) or flip((0, 1))")
-        return ops.flip(self, axes) if (axes := sizes_of("flip", axes, dims)) else self.clone()
+            raise errors.DTypeError(
+                "flip: got no dims, expected them as in flip(0) or flip((0, 1))"
+            )
+        return (
+            ops.flip(self, axes)
+            if (axes := sizes_of("flip", axes, dims))
+            else self.clone()
+        )
 
     def tril(self, diagonal: Int = 0) -> Self:
         """0 above a diagonal of the last two dims."""
@@ -623,8 +929,12 @@ class Methods(Value):
 
     def _below(self, name: str, diagonal: Int) -> Any:
         if self.ndim < 2:
-            raise ShapeError(f"{name}: got the shape {self.shape}, expected at least 2 dims")
-        return self._from_host(np.tri(self.shape[-2], self.shape[-1], diagonal, np.bool_))
+            raise ShapeError(
+                f"{name}: got the shape {self.shape}, expected at least 2 dims"
+            )
+        return self._from_host(
+            np.tri(self.shape[-2], self.shape[-1], diagonal, np.bool_)
+        )
 
     # ------------------------------------------------------------ parts
 
@@ -633,11 +943,15 @@ class Methods(Value):
         total = self.size(dim)
         if isinstance(split_size, Int):
             errors.check_integers("split", split_size=split_size)
-            sizes = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
+            sizes = [
+                min(split_size, total - i) for i in range(0, max(total, 1), split_size)
+            ]
         elif sum(sizes := list(split_size)) != total or min(sizes, default=0) < 0:
             raise ShapeError(f"split: the sizes {sizes} do not add up to {total}")
         ends = itertools.accumulate(sizes)
-        return tuple([self.narrow(dim, end - n, n) for end, n in zip(ends, sizes, strict=True)])
+        return tuple(
+            [self.narrow(dim, end - n, n) for end, n in zip(ends, sizes, strict=True)]
+        )
 
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Self, ...]:
         """At most ``chunks`` pieces of equal size, the last one perhaps smaller."""
@@ -652,7 +966,9 @@ class Methods(Value):
         """``length`` slices of a dim, from ``start`` on."""
         dim, size = check_dim("narrow", dim, self.shape), self.size(dim)
         if not 0 <= start <= start + length <= size:
-            raise errors.IdError(f"narrow: {start} to {start + length} of a dim of size {size}")
+            raise errors.IdError(
+                f"narrow: {start} to {start + length} of a dim of size {size}"
+            )
         return self[(slice(None),) * dim + (slice(start, start + length),)]
 
     def select(self, dim: Int, index: Int) -> Self:
@@ -661,7 +977,9 @@ class Methods(Value):
 
     def index_select(self, dim: Int, index: Any) -> Self:
         """The slices of a dim that a 1-d (or 0-d) integer tensor names."""
-        errors.check_type("index_select", (Value, *backends, list), "a Tensor", index=index)
+        errors.check_type(
+            "index_select", (Value, *backends, list), "a Tensor", index=index
+        )
         if getattr(index, "ndim", 1) > 1:
             raise ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
         dim = check_dim("index_select", dim, self.shape)
@@ -669,12 +987,18 @@ class Methods(Value):
         if self.ndim:
             return self[(slice(None),) * dim + (index,)]
         if len(index) != 1:
-            raise ShapeError(f"index_select: {len(index)} of a 0-d tensor, which has 1 element")
+            raise ShapeError(
+                f"index_select: {len(index)} of a 0-d tensor, which has 1 element"
+            )
         return self.reshape(1)[index].reshape(())
 
     def take_along_dim(self, indices: Any, dim: Int | None = None) -> Self:
-        """Elements named by their place along one dim; in the other dims the two are broadcast."""
-        errors.check_type("take_along_dim", (Value, *backends), "a Tensor", indices=indices)
+        """Elements named by their place along one dim; in the other dims the two are
+        broadcast.
+        """
+        errors.check_type(
+            "take_along_dim", (Value, *backends), "a Tensor", indices=indices
+        )
         if dim is None:
             return self.flatten().gather(0, indices.reshape(-1))
         dim = check_dim("take_along_dim", dim, self.shape)
@@ -688,24 +1012,33 @@ class Methods(Value):
             common = np.broadcast_shapes(one, two)
         except ValueError:
             got = f"{self.shape} and {tuple(indices.shape)}"
-            raise ShapeError(f"take_along_dim: the shapes {got} do not broadcast") from None
+            raise ShapeError(
+                f"take_along_dim: the shapes {got} do not broadcast"
+            ) from None
         sizes = [(*common[:dim], x.shape[dim], *common[dim:]) for x in (self, indices)]
         return self.expand(sizes[0]).gather(dim, ops.broadcast_to(indices, sizes[1]))
 
     def gather(self, dim: Int, index: Any) -> Self:
-        """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of ``index``."""
+        """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on; in the shape of
+        ``index``.
+        """
         dim = check_dim("gather", dim, self.shape)
-        errors.check_type("gather", (Value, *backends), "a Tensor of indices", index=index)
+        errors.check_type(
+            "gather", (Value, *backends), "a Tensor of indices", index=index
+        )
         if max(index.ndim, 1) != max(self.ndim, 1):
-            raise ShapeError(f"gather: index has shape {index.shape}, expected {self.ndim} dims")
+            raise ShapeError(
+                f"gather: index has shape {index.shape}, expected {self.ndim} dims"
+            )
         x = self if self.ndim else self.reshape(1)
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
         return x[(*grid[:dim], index, *grid[dim + 1 :])]
 
 
-# Errors name the function that the user called: not our class (in Python's own messages), nor what
-# the function is made of. Operators name the op, and so do functions that are an op of one tensor,
-# as to ask them would cost them a tenth of their time.
+# Errors name the function that the user called: not our class (in Python's own
+# messages), nor what the function is made of. Operators name the op, and so do
+# functions that are an op of one tensor, as to ask them would cost them a tenth of
+# their time.
 for name, method in list(vars(Methods).items()):
     if name[0] != "_" and callable(method):
         method.__qualname__ = method.__name__

@@ -1,4 +1,6 @@
-"""Random numbers: generators with a state that can be saved, drawn on the host on every device."""
+"""Random numbers: generators with a state that can be saved, drawn on the host on every
+device.
+"""
 
 import os
 import sys
@@ -13,11 +15,14 @@ from .engine.commit import Changes
 from .engine.node import Value, wrap
 from .errors import DTypeError, check_integers, check_type
 
-_generators: WeakValueDictionary[int, "Generator"] = WeakValueDictionary()  # all that there are
+_generators: WeakValueDictionary[int, "Generator"] = (
+    WeakValueDictionary()
+)  # all that there are
 
 
 class Generator:
-    """A source of random numbers, PCG64, as torch.Generator: the same seed gives the same numbers.
+    """A source of random numbers, PCG64, as torch.Generator: the same seed gives the
+    same numbers.
 
     >>> g = Generator().manual_seed(0)
     >>> state = g.get_state()
@@ -35,7 +40,9 @@ class Generator:
     def numpy(self) -> "np.random.Generator":
         """NumPy's generator; made when first used, as numpy.random is slow to import."""
         made = vars(self).get("_numpy")
-        if made is None:  # of two threads that come here at once, both get the first one's
+        if (
+            made is None
+        ):  # of two threads that come here at once, both get the first one's
             new = np.random.Generator(np.random.PCG64(0))
             made = vars(self).setdefault("_numpy", new)
         return made
@@ -56,8 +63,13 @@ class Generator:
     def set_state(self, state: Any) -> "Generator":
         """Go on from a state that :meth:`get_state` gave."""
         array = state.array if isinstance(state, Value) else None
-        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != ((6,), np.int64):
-            raise DTypeError("set_state: expected the int64 tensor of 6 that get_state() gives")
+        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (
+            (6,),
+            np.int64,
+        ):
+            raise DTypeError(
+                "set_state: expected the int64 tensor of 6 that get_state() gives"
+            )
         a, b, c, d, has, half = map(int, array.view(np.uint64))
         words = {"state": a << 64 | b, "inc": c << 64 | d}
         source: Any = self.numpy.bit_generator
@@ -77,13 +89,17 @@ class Generator:
 
 
 def _renew_all() -> None:
-    """In a forked child: a thread that it does not have may hold the lock of a generator."""
+    """In a forked child: a thread that it does not have may hold the lock of a
+    generator.
+    """
     for generator in list(_generators.values()):
         generator._renew()
 
 
 def _finish_import() -> None:
-    """Before a fork: wait for a thread that imports numpy.random, or its child would for ever."""
+    """Before a fork: wait for a thread that imports numpy.random, or its child would
+    for ever.
+    """
     if "numpy.random" in sys.modules:
         import numpy.random  # noqa: F401
 
@@ -96,7 +112,9 @@ manual_seed = default_generator.manual_seed
 
 
 def host(name: str, generator: Generator | None) -> "np.random.Generator":
-    """NumPy's generator behind ours, or behind the default one; ``name`` is who asks for it."""
+    """NumPy's generator behind ours, or behind the default one; ``name`` is who asks
+    for it.
+    """
     if generator is None:
         return default_generator.numpy
     check_type(name, Generator, "a tg.Generator", generator=generator)

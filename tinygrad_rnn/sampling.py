@@ -1,4 +1,6 @@
-"""Drawing ids: by weights, or by the scores that a model gives. On the host, on every device."""
+"""Drawing ids: by weights, or by the scores that a model gives. On the host, on every
+device.
+"""
 
 from math import inf, isfinite, prod
 from typing import Any
@@ -7,7 +9,14 @@ import numpy as np
 
 from .backend import backend_of
 from .engine.node import wrap
-from .errors import OptionError, ShapeError, check_integers, check_numbers, check_type, described
+from .errors import (
+    OptionError,
+    ShapeError,
+    check_integers,
+    check_numbers,
+    check_type,
+    described,
+)
 from .random import Generator, host
 from .tensor import Tensor
 
@@ -31,11 +40,14 @@ def _rows(name: str, what: str, given: Any) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _clocks(name: str, shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
-    """Logarithms of exponential times. Less those of weights they are a race that goes by weight.
+def _clocks(
+    name: str, shape: tuple[int, ...], generator: Generator | None
+) -> np.ndarray:
+    """Logarithms of exponential times. Less those of weights they are a race that goes
+    by weight.
 
-    The first is a draw in proportion to the weights, the first k are k without replacement:
-    Efraimidis and Spirakis 2006.
+    The first is a draw in proportion to the weights, the first k are k without
+    replacement: Efraimidis and Spirakis 2006.
     """
     clocks = host(name, generator).standard_exponential(shape)
     clocks += 1e-300  # none stands at 0, and no other changes
@@ -43,9 +55,13 @@ def _clocks(name: str, shape: tuple[int, ...], generator: Generator | None) -> n
 
 
 def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.ndarray:
-    """``count`` ids a row, with replacement, (N, count), in proportion to weights (N, V)."""
+    """``count`` ids a row, with replacement, (N, count), in proportion to weights (N,
+    V).
+    """
     totals = np.add.accumulate(weights, 1)
-    points = host("multinomial", generator).random((len(weights), count)) * totals[:, -1:]
+    points = (
+        host("multinomial", generator).random((len(weights), count)) * totals[:, -1:]
+    )
     # Up to the last but one: a point that rounding brings to the end is the last one's.
     pairs = zip(totals[:, :-1], points, strict=True)
     found = [total.searchsorted(point, "right") for total, point in pairs]
@@ -53,13 +69,17 @@ def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.n
 
 
 def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *,
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
     generator: Generator | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Draw ids in proportion to weights: (V,) to (num_samples,), or (B, V) row by row.
 
-    The weights need not add up to 1. Raises OptionError for negative or non-finite ones, for a row
-    of zeros, and for more samples without replacement than there are weights above 0.
+    The weights need not add up to 1. Raises OptionError for negative or non-finite
+    ones, for a row of zeros, and for more samples without replacement than there are
+    weights above 0.
 
     >>> import tinygrad_rnn as tg
     >>> multinomial(tg.tensor([0.0, 1.0]), 1).item()
@@ -67,12 +87,19 @@ def multinomial(
     """
     rows = _rows("multinomial", "input", input)
     if input.ndim > 2:
-        raise ShapeError(f"multinomial: input is {described(input)}, expected (V,) or (B, V)")
+        raise ShapeError(
+            f"multinomial: input is {described(input)}, expected (V,) or (B, V)"
+        )
     top = _most(rows, 1, None, None, True, 0.0)
     tops = top.ravel().tolist()
-    if not (_least(rows, None, None, None, False, 0.0) >= 0.0 and max(tops, default=0.0) < inf):
+    if not (
+        _least(rows, None, None, None, False, 0.0) >= 0.0
+        and max(tops, default=0.0) < inf
+    ):
         way = "of logits, tg.categorical draws"  # a NaN comes here too
-        raise OptionError(f"multinomial: the weights must be finite and not negative; {way}")
+        raise OptionError(
+            f"multinomial: the weights must be finite and not negative; {way}"
+        )
     check_integers("multinomial", num_samples=num_samples)
     check_type("multinomial", bool, "True or False", replacement=replacement)
     needed = 1 if replacement else num_samples
@@ -102,10 +129,11 @@ def _keep_top_k(rows: np.ndarray, top_k: int) -> None:
 
 
 def _keep_top_p(rows: np.ndarray, top_p: float) -> None:
-    """Put -inf below the nucleus: the fewest ids whose probabilities add up to ``top_p``.
+    """Put -inf below the nucleus: the fewest ids whose probabilities add up to
+    ``top_p``.
 
-    An id stays while those before it, from the likeliest down, add up to less than ``top_p``
-    (Holtzman et al. 2020, section 3.1).
+    An id stays while those before it, from the likeliest down, add up to less than
+    ``top_p`` (Holtzman et al. 2020, section 3.1).
     """
     ordered = np.sort(rows, 1)[:, ::-1]
     weights = np.exp(ordered - ordered[:, :1])
@@ -127,19 +155,23 @@ def categorical(
 
     Args:
         logits: floats; a logit of -inf is never drawn.
-        temperature: below 1 prefers the likely ids, above 1 the unlikely; 0 takes the likeliest.
+        temperature: below 1 prefers the likely ids, above 1 the unlikely; 0 takes the
+            likeliest.
         top_k: draw only from the k highest logits.
-        top_p: then draw only from the nucleus, the fewest ids whose probabilities add up to at
-            least this share of 1 (Holtzman et al. 2020, arXiv:1904.09751).
-        generator: where the random numbers come from; the default generator if it is None.
+        top_p: then draw only from the nucleus, the fewest ids whose probabilities add
+            up to at least this share of 1 (Holtzman et al. 2020, arXiv:1904.09751).
+        generator: where the random numbers come from; the default generator if it is
+            None.
 
-    With ``top_k`` and with ``top_p``, ids that tie with the last one that is kept are kept too.
+    With ``top_k`` and with ``top_p``, ids that tie with the last one that is kept are
+    kept too.
 
     Shape:
         (..., V) to (...).
 
     Raises:
-        OptionError: for logits that are NaN or inf, or all -inf, and for options out of range.
+        OptionError: for logits that are NaN or inf, or all -inf, and for options out of
+            range.
 
     >>> import tinygrad_rnn as tg
     >>> categorical(tg.tensor([[0.0, 99.0], [99.0, 0.0]])).tolist()
@@ -161,7 +193,9 @@ def categorical(
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
     if top_k is not None:
-        _keep_top_k(rows, int(top_k))  # minus one of NumPy's unsigned ones is a large number
+        _keep_top_k(
+            rows, int(top_k)
+        )  # minus one of NumPy's unsigned ones is a large number
     # Next to large numbers the clocks would be lost.
     if temperature not in (0.0, 1.0) or max(map(abs, top), default=0.0) > 1e6:
         with np.errstate(over="ignore"):
@@ -172,5 +206,7 @@ def categorical(
             _keep_top_p(rows, top_p)
         rows -= _clocks("categorical", rows.shape, generator)
         best = rows.argmax(1)
-    out: Tensor = wrap(backend_of(logits.array).from_host(best.reshape(logits.shape[:-1])))
+    out: Tensor = wrap(
+        backend_of(logits.array).from_host(best.reshape(logits.shape[:-1]))
+    )
     return out

@@ -1,7 +1,7 @@
 """Elements by mask, by order and by index: PyTorch's functions for it, as methods.
 
-Composites over the table of ops and over `methods`; `functions` lists them at the top level.
-What depends on values alone (places, counts, distinct values) has no gradient.
+Composites over the table of ops and over `methods`; `functions` lists them at the top
+level. What depends on values alone (places, counts, distinct values) has no gradient.
 """
 
 from typing import Any, Self
@@ -30,7 +30,9 @@ def _as_ranked(like: Any, x: Any) -> Any:
 
 
 def _copied(index: Any) -> Any:
-    """A copy of an index's array: the graph keeps it, and the user may change the original."""
+    """A copy of an index's array: the graph keeps it, and the user may change the
+    original.
+    """
     array = index.array if isinstance(index, Value) else index
     return backend_of(array).array(array)
 
@@ -41,13 +43,19 @@ def _check_integers_in(name: str, **tensors: Any) -> None:
     for what, x in tensors.items():
         if numpy_dtype(x.dtype).kind not in "iu":
             got = errors.described(x)
-            raise errors.DTypeError(f"{name}: {what} is {got}, expected integers; use .long()")
+            raise errors.DTypeError(
+                f"{name}: {what} is {got}, expected integers; use .long()"
+            )
 
 
 def _check_source(name: str, src: Any, target: Any) -> Any:
-    """What is written: a number, or a tensor of the target's dtype, with at least one dim."""
+    """What is written: a number, or a tensor of the target's dtype, with at least one
+    dim.
+    """
     if not isinstance(src, Methods):
-        errors.check_type(name, int | float | np.generic, "a Tensor or a number", src=src)
+        errors.check_type(
+            name, int | float | np.generic, "a Tensor or a number", src=src
+        )
         return src
     if src.dtype != target.dtype:
         got = f"src is {src.dtype}, expected {target.dtype}"
@@ -70,13 +78,16 @@ class Selection(Methods):
 
     @named
     def masked_select(self, mask: Any) -> Self:
-        """The elements where ``mask`` is true, as a vector; the two are broadcast together.
+        """The elements where ``mask`` is true, as a vector; the two are broadcast
+        together.
 
         >>> from tinygrad_rnn import tensor
         >>> tensor([1, 2, 3]).masked_select(tensor([True, False, True])).tolist()
         [1, 3]
         """
-        shape = np.broadcast_shapes(self.shape, mask_of("masked_select", "mask", mask).shape)
+        shape = np.broadcast_shapes(
+            self.shape, mask_of("masked_select", "mask", mask).shape
+        )
         return self.broadcast_to(shape)[ops.broadcast_to(mask, shape)]
 
     @named
@@ -84,8 +95,8 @@ class Selection(Methods):
         """The places of the elements that are not 0, in order.
 
         Returns:
-            ``(N, ndim)`` int64, a row for each; with ``as_tuple`` a vector for each dim instead,
-            which indexes the tensor: ``x[x.nonzero(as_tuple=True)]``.
+            ``(N, ndim)`` int64, a row for each; with ``as_tuple`` a vector for each dim
+            instead, which indexes the tensor: ``x[x.nonzero(as_tuple=True)]``.
         """
         errors.check_type("nonzero", bool, "True or False", as_tuple=as_tuple)
         if not as_tuple:
@@ -106,7 +117,9 @@ class Selection(Methods):
             return ops.median(self)
         dim, x = check_dim("median", dim, self.shape), _as_vector(self)
         if not (size := x.size(dim)):
-            raise ShapeError(f"median: nothing along dim {dim} of a tensor of shape {self.shape}")
+            raise ShapeError(
+                f"median: nothing along dim {dim} of a tensor of shape {self.shape}"
+            )
         middle = x.argsort(dim).narrow(dim, (size - 1) // 2, 1)
         unknown = x.isnan()
         first = unknown.to("int64").argmax(dim, True)
@@ -121,11 +134,13 @@ class Selection(Methods):
         return_counts: Bool = False,
         dim: Int | None = None,
     ) -> Any:
-        """The distinct elements in order, or the distinct slices along a dim; no gradient.
+        """The distinct elements in order, or the distinct slices along a dim; no
+        gradient.
 
         Args:
             sorted: the result is always sorted.
-            return_inverse: also where each element stands in the result, in the input's shape.
+            return_inverse: also where each element stands in the result, in the input's
+                shape.
             return_counts: also how often each one occurs.
 
         Returns:
@@ -134,7 +149,9 @@ class Selection(Methods):
         axis = None if dim is None else check_dim("unique", dim, self.shape)
         array = backend_of(self.array).to_host(self.array)
         # The inverse has another shape in NumPy 2.0 than in later ones.
-        values, inverse, counts = np.unique(array, False, True, True, axis, equal_nan=False)
+        values, inverse, counts = np.unique(
+            array, False, True, True, axis, equal_nan=False
+        )
         inverse = inverse.reshape(self.shape if axis is None else -1)
         parts = [values] + [inverse] * return_inverse + [counts] * return_counts
         found = tuple([self._from_host(part) for part in parts])
@@ -142,7 +159,8 @@ class Selection(Methods):
 
     @named
     def bincount(self, weights: Any = None, minlength: Int = 0) -> Self:
-        """How often each integer from 0 on occurs in a vector, or the sums of its ``weights``.
+        """How often each integer from 0 on occurs in a vector, or the sums of its
+        ``weights``.
 
         No gradient. Without weights int64; with weights float64, or float32 of float32.
         """
@@ -151,7 +169,9 @@ class Selection(Methods):
         counted = backend_of(self.array).to_host(self.array)
         if counted.ndim != 1 or (counted.size and counted.min() < 0):
             got = f"{errors.described(self)}, smallest {counted.min(initial=0)}"
-            raise ShapeError(f"bincount: input is {got}, expected a vector of integers >= 0")
+            raise ShapeError(
+                f"bincount: input is {got}, expected a vector of integers >= 0"
+            )
         if weights is None:
             return self._from_host(np.bincount(counted, minlength=minlength))
         errors.check_type("bincount", (Value, *backends), "a Tensor", weights=weights)
@@ -168,7 +188,8 @@ class Selection(Methods):
     def cumprod(self, dim: Int, dtype: Any = None) -> Self:
         """The products of the first 1, 2, ... elements along a dim.
 
-        By doubling (Hillis and Steele, 1986), so gradients are exact where an element is 0.
+        By doubling (Hillis and Steele, 1986), so gradients are exact where an element
+        is 0.
         """
         whole = dtype is None and self.dtype.kind in "biu"
         x: Any = self._as("int64" if whole else dtype)
@@ -202,12 +223,16 @@ class Selection(Methods):
 
     @named
     def index_fill(self, dim: Int, index: Any, value: Any) -> Self:
-        """A copy with ``value``, a number or a 0-d tensor, in the slices of a dim that are named."""
+        """A copy with ``value``, a number or a 0-d tensor, in the slices of a dim that
+        are named.
+        """
         dim = check_dim("index_fill", dim, self.shape)
         _check_integers_in("index_fill", index=index)
         if index.ndim > 1 or getattr(value, "ndim", 0):
             got = f"{errors.described(index)} and value is {errors.described(value)}"
-            raise ShapeError(f"index_fill: index is {got}, expected a vector and a number")
+            raise ShapeError(
+                f"index_fill: index is {got}, expected a vector and a number"
+            )
         place = (slice(None),) * dim + (_copied(_as_vector(index)),)
         return _as_ranked(self, ops.put(_as_vector(self), value, place))
 
@@ -220,7 +245,8 @@ class Selection(Methods):
             index: integers, of no more elements than ``src`` in any dim.
             src: a tensor of the same dtype, or a number (or give it as ``value``).
 
-        Where ``index`` names a place twice the last element stays, and has the gradient.
+        Where ``index`` names a place twice the last element stays, and has the
+        gradient.
         """
         given = value if src is None else src
         x, place, values = self._places("scatter", dim, index, given)
@@ -238,19 +264,29 @@ class Selection(Methods):
         x, place, values = self._places("scatter_add", dim, index, src)
         return _as_ranked(self, x + ops.add_at(values, x.shape, place))
 
-    def _places(self, name: str, dim: Int, index: Any, src: Any) -> tuple[Any, Place, Any]:
+    def _places(
+        self, name: str, dim: Int, index: Any, src: Any
+    ) -> tuple[Any, Place, Any]:
         """This tensor, the index for `put` and the values, each with at least one dim."""
         dim = check_dim(name, dim, self.shape)
         _check_integers_in(name, index=index)
-        x, index, src = _as_vector(self), _as_vector(index), _check_source(name, src, self)
+        x, index, src = (
+            _as_vector(self),
+            _as_vector(index),
+            _check_source(name, src, self),
+        )
         if 0 in index.shape:  # PyTorch takes an empty index of any shape
             index = index.reshape((0,) * x.ndim)
         limits: list[Any] = [(*x.shape[:dim], np.inf, *x.shape[dim + 1 :])]
         limits += [src.shape] if isinstance(src, Methods) else []
         if not all(_is_within(index.shape, most) for most in limits):
             got = f"index {tuple(index.shape)}, src {getattr(src, 'shape', 'a number')}"
-            rule = f"an index no larger than src, nor than input in dims other than {dim}"
-            raise ShapeError(f"{name}: input has shape {self.shape}, {got}; expected {rule}")
+            rule = (
+                f"an index no larger than src, nor than input in dims other than {dim}"
+            )
+            raise ShapeError(
+                f"{name}: input has shape {self.shape}, {got}; expected {rule}"
+            )
         if isinstance(src, Methods):
             src = ops.getitem(src, tuple(map(slice, index.shape)))
         grid = np.ogrid[tuple(map(slice, index.shape))]

@@ -1,4 +1,6 @@
-"""Tensor: an array, its gradient and its place in the graph; what it can do is in `methods`."""
+"""Tensor: an array, its gradient and its place in the graph; what it can do is in
+`methods`.
+"""
 
 import weakref
 from collections.abc import Callable, Iterator
@@ -26,8 +28,6 @@ from .convert import (
     type_name,
 )
 from .engine.mode import is_grad_enabled
-
-# fmt: off
 from .engine.node import (
     RETAIN,
     Node,
@@ -43,8 +43,6 @@ from .engine.node import (
     take_over,
     wrap,
 )
-
-# fmt: on
 from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .engine.warned import watched
@@ -57,7 +55,9 @@ from .random import Generator, host
 from .selection import Selection
 
 float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
-int8, int16, uint8, uint16, uint32, uint64 = map(np.dtype, ("i1", "i2", "u1", "u2", "u4", "u8"))
+int8, int16, uint8, uint16, uint32, uint64 = map(
+    np.dtype, ("i1", "i2", "u1", "u2", "u4", "u8")
+)
 
 
 class Tensor(Selection):
@@ -90,10 +90,10 @@ class Tensor(Selection):
     def data(self) -> "Tensor":
         """The same memory outside of the graph, as :meth:`detach`; also to be assigned.
 
-        A change that is made through it is not recorded, but counted, as is an assignment: a later
-        backward that needs the old values raises GraphError. A Tensor that is assigned shares its
-        memory from then on; shape, dtype and device may be others if this one is a leaf. An array
-        must have this tensor's dtype.
+        A change that is made through it is not recorded, but counted, as is an
+        assignment: a later backward that needs the old values raises GraphError. A
+        Tensor that is assigned shares its memory from then on; shape, dtype and device
+        may be others if this one is a leaf. An array must have this tensor's dtype.
 
         >>> import tinygrad_rnn as tg
         >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -114,7 +114,9 @@ class Tensor(Selection):
             array = np.asarray(value) if isinstance(value, np.generic) else value
             if type(array) is not type(self.array) or array.dtype != self.dtype:
                 got = f"got {described(array)}, expected a Tensor or an array of {self.dtype}"
-                raise DTypeError(f"data: {got}; use .to(), .float(), or .data.fill_() of a number")
+                raise DTypeError(
+                    f"data: {got}; use .to(), .float(), or .data.fill_() of a number"
+                )
             value = wrap(array)
         self._check_data(value)
         replace_array(self, value.array, value.version)
@@ -123,22 +125,32 @@ class Tensor(Selection):
         """Raise if a Tensor cannot take the place of this one's memory."""
         old, new = (backend_of(x.array).name for x in (self, value))
         if self.needs_grad and value.dtype.kind != "f":
-            raise DTypeError(f"data: got {described(value)}, expected floats, as it requires grad")
+            raise DTypeError(
+                f"data: got {described(value)}, expected floats, as it requires grad"
+            )
         if self.node is not None and (value.dtype, new) != (self.dtype, old):
             got = f"got {value.dtype} on {new}, expected {self.dtype} on {old}"
             raise DTypeError(f"data: {got}: only a leaf can change them; use .to()")
         if self.node is not None and value.shape != self.shape:
             got = f"got shape {value.shape}, expected {self.shape}"
-            raise ShapeError(f"data: {got}: only a leaf can change it; use .detach() first")
+            raise ShapeError(
+                f"data: {got}: only a leaf can change it; use .detach() first"
+            )
 
-    # fmt: off
     @property
-    def requires_grad(self) -> Bool: "Whether backward() gives it a gradient."; return self.needs_grad
+    def requires_grad(self) -> Bool:
+        "Whether backward() gives it a gradient."
+        return self.needs_grad
+
     @requires_grad.setter
-    def requires_grad(self, value: Bool) -> None: self.requires_grad_(value)
+    def requires_grad(self, value: Bool) -> None:
+        self.requires_grad_(value)
+
     @property
-    def grad(self) -> Any: "What backward() has left here, None before."; return self._grad
-    # fmt: on
+    def grad(self) -> Any:
+        "What backward() has left here, None before."
+        return self._grad
+
     @grad.setter
     def grad(self, value: Any) -> None:
         if value is not None:  # as it is most of the time: zero_grad()
@@ -149,18 +161,29 @@ class Tensor(Selection):
                 raise kind(f"grad: got {described(value)}, expected {described(self)}")
         self._grad = value
 
-    # fmt: off
     @grad.deleter
-    def grad(self) -> None: self._grad = None
+    def grad(self) -> None:
+        self._grad = None
+
     @property
-    def device(self) -> device: "Where it lives."; return device(backend_of(self.array).name)
+    def device(self) -> device:
+        "Where it lives."
+        return device(backend_of(self.array).name)
+
     @property
-    def is_cuda(self) -> Bool: "Whether it lives on a GPU."; return self.device.type == "cuda"
+    def is_cuda(self) -> Bool:
+        "Whether it lives on a GPU."
+        return self.device.type == "cuda"
+
     @property
-    def is_leaf(self) -> Bool: "Whether no recorded operation made it."; return self.node is None
+    def is_leaf(self) -> Bool:
+        "Whether no recorded operation made it."
+        return self.node is None
+
     @property
-    def grad_fn(self) -> Node | None: "The recorded operation that made it."; return self.node
-    # fmt: on
+    def grad_fn(self) -> Node | None:
+        "The recorded operation that made it."
+        return self.node
 
     def __repr__(self) -> str:
         values = np.array2string(on_host(self), separator=", ", prefix="tensor(")
@@ -179,29 +202,41 @@ class Tensor(Selection):
     def numpy(self) -> np.ndarray:
         """The array itself, memory shared; of a tensor on the CPU."""
         if self.device != "cpu":
-            raise DTypeError(f"numpy: this tensor is on {self.device}; copy it by .cpu() first")
+            raise DTypeError(
+                f"numpy: this tensor is on {self.device}; copy it by .cpu() first"
+            )
         return self.array
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray:
         check_export("conversion to a NumPy array", self)
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    # fmt: off
-    def tolist(self) -> Any: "Nested lists of Python numbers."; return on_host(self).tolist()
-    def __dlpack_device__(self) -> Any: return self.array.__dlpack_device__()
-    def __array_namespace__(self, *, api_version: Any = None) -> Any: return self.namespace
-    # fmt: on
+    def tolist(self) -> Any:
+        "Nested lists of Python numbers."
+        return on_host(self).tolist()
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def __array_namespace__(self, *, api_version: Any = None) -> Any:
+        return self.namespace
 
     def __dlpack__(
-        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
         copy: Bool | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         check_export("conversion by DLPack", self)
         how = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
         how = {name: value for name, value in how.items() if value is not None}
         try:
             return self.array.__dlpack__(stream=stream, **how)
-        except TypeError:  # NumPy 2.0 knows none of these: the first version has no more to say
+        except (
+            TypeError
+        ):  # NumPy 2.0 knows none of these: the first version has no more to say
             if copy or dl_device not in (None, self.__dlpack_device__()):
                 raise
             return self.array.__dlpack__(stream=stream)
@@ -209,7 +244,9 @@ class Tensor(Selection):
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
         if self.array.size != 1:
-            raise ShapeError(f"item: got shape {self.shape}, expected one element; use tolist()")
+            raise ShapeError(
+                f"item: got shape {self.shape}, expected one element; use tolist()"
+            )
         return on_host(self).item()
 
     def detach(self) -> Self:
@@ -229,11 +266,15 @@ class Tensor(Selection):
 
     def __len__(self) -> Int:
         if not self.ndim:
-            raise DTypeError("len: a 0-d tensor has no length, and nothing to iterate over")
+            raise DTypeError(
+                "len: a 0-d tensor has no length, and nothing to iterate over"
+            )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Self]:
-        return (self[i] for i in range(len(self)))  # lazily: a change makes later views anew
+        return (
+            self[i] for i in range(len(self))
+        )  # lazily: a change makes later views anew
 
     def __bool__(self) -> Bool:
         if self.numel() != 1:
@@ -246,26 +287,36 @@ class Tensor(Selection):
             raise DTypeError(f"index: got a {described(self)}, expected a 0-d integer")
         return Int(self)
 
-    # fmt: off
-    def __contains__(self, item: Any) -> Bool: return Bool(self.eq(item).any())
-    def __float__(self) -> Float: return Float(self.item())
-    def __int__(self) -> Int: return Int(self.item())
-    def __copy__(self) -> Self: return self.__deepcopy__({})
-    # fmt: on
+    def __contains__(self, item: Any) -> Bool:
+        return Bool(self.eq(item).any())
+
+    def __float__(self) -> Float:
+        return Float(self.item())
+
+    def __int__(self) -> Int:
+        return Int(self.item())
+
+    def __copy__(self) -> Self:
+        return self.__deepcopy__({})
 
     def __format__(self, spec: str) -> str:
         if not spec:
             return repr(self)
         if self.ndim:
             way = "use .item() for one element, .tolist() for several"
-            raise DTypeError(f"format: {spec!r} of a tensor of shape {self.shape}: {way}")
+            raise DTypeError(
+                f"format: {spec!r} of a tensor of shape {self.shape}: {way}"
+            )
         return format(self.item(), spec)
 
     def __getstate__(self) -> Any:
         if self.node is not None:
             raise GraphError("pickle: only leaves can be pickled; use x.detach()")
         state: Any = object.__getstate__(self)  # attributes, slots
-        return state[0], state[1] | {"source": None, "epoch": None}  # a view, on its own
+        return state[0], state[1] | {
+            "source": None,
+            "epoch": None,
+        }  # a view, on its own
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Self:
         if self.node is not None:
@@ -275,7 +326,9 @@ class Tensor(Selection):
         out._hold(backend_of(self.array).array(self.array))
         out.needs_grad = self.needs_grad
         memo[id(self)] = out
-        out._grad = None if self._grad is None else self._grad.detach().clone()  # fit or not
+        out._grad = (
+            None if self._grad is None else self._grad.detach().clone()
+        )  # fit or not
         return out
 
     # ------------------------------------------------------------ gradients
@@ -284,22 +337,29 @@ class Tensor(Selection):
         """Ask for its gradient, or no longer; floats only."""
         check_type("requires_grad_", Bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
-            raise DTypeError(f"requires_grad: got a {self.dtype} tensor, expected floats: .float()")
+            raise DTypeError(
+                f"requires_grad: got a {self.dtype} tensor, expected floats: .float()"
+            )
         if not requires_grad and self.node is not None:
-            raise GraphError("requires_grad_: only for leaves; use detach() to leave the graph")
+            raise GraphError(
+                "requires_grad_: only for leaves; use detach() to leave the graph"
+            )
         self.needs_grad = requires_grad
         return self
 
     def backward(
-        self, gradient: "Tensor | None" = None, retain_graph: Bool | None = None,
-        create_graph: Bool = False, inputs: Any = None,
-    ) -> None:  # fmt: skip
+        self,
+        gradient: "Tensor | None" = None,
+        retain_graph: Bool | None = None,
+        create_graph: Bool = False,
+        inputs: Any = None,
+    ) -> None:
         """Add the gradient of this tensor to ``grad`` of every leaf it was made from.
 
-        ``gradient`` is its own cotangent, needed unless it has one element. ``retain_graph`` keeps
-        the graph for another walk, as ``create_graph`` does, which records this one for a further
-        derivative. With ``inputs``, a Tensor or several, only their ``grad`` is added to, be they
-        leaves or not.
+        ``gradient`` is its own cotangent, needed unless it has one element.
+        ``retain_graph`` keeps the graph for another walk, as ``create_graph`` does,
+        which records this one for a further derivative. With ``inputs``, a Tensor or
+        several, only their ``grad`` is added to, be they leaves or not.
 
         Raises GraphError for a graph that was walked before, or was not recorded.
         """
@@ -342,8 +402,12 @@ class Tensor(Selection):
         flags = getattr(self.array, "flags", None)
         return self if flags is None or flags.c_contiguous else self.clone()
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, **others: Any) -> Self:
-        """Another dtype, another device, or those of another tensor; itself if nothing changes."""
+    def to(
+        self, *args: Any, dtype: Any = None, device: Any = None, **others: Any
+    ) -> Self:
+        """Another dtype, another device, or those of another tensor; itself if nothing
+        changes.
+        """
         if others:
             raise DTypeError(f"to: got {', '.join(others)}, expected dtype or device")
         for arg in args:
@@ -365,7 +429,8 @@ class Tensor(Selection):
         return self.to(other)
 
     def type(self, dtype: Any = None) -> Any:
-        """In another dtype; without one, PyTorch's name of its own, such as ``torch.FloatTensor``.
+        """In another dtype; without one, PyTorch's name of its own, such as
+        ``torch.FloatTensor``.
 
         ``dtype`` may also be such a name, or a constructor such as ``tg.LongTensor``.
         """
@@ -377,33 +442,54 @@ class Tensor(Selection):
     def to_device(self, device: Any, /, *, stream: Any = None) -> Self:
         """On another device, as the array API names it; ``stream`` has to be None."""
         check_type("to_device", NoneType, "None", stream=stream)
-        check_type("to_device", str, "the name of a device, such as 'cpu'", device=device)
+        check_type(
+            "to_device", str, "the name of a device, such as 'cpu'", device=device
+        )
         return self.to(device=device)
 
     def cuda(self, device: Any = None) -> Self:
         """On a GPU: the first one, or that of a number or a name."""
         return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
 
-    # fmt: off
-    def cpu(self) -> Self: "On the CPU."; return self.to("cpu")
-    def float(self) -> Self: "As float32."; return self.to(float32)
-    def double(self) -> Self: "As float64."; return self.to(float64)
-    def long(self) -> Self: "As int64."; return self.to(int64)
-    def int(self) -> Self: "As int32."; return self.to(int32)
-    def bool(self) -> Self: "As bool: true where not 0."; return self.to(bool_)
+    def cpu(self) -> Self:
+        "On the CPU."
+        return self.to("cpu")
 
-    # fmt: on
+    def float(self) -> Self:
+        "As float32."
+        return self.to(float32)
+
+    def double(self) -> Self:
+        "As float64."
+        return self.to(float64)
+
+    def long(self) -> Self:
+        "As int64."
+        return self.to(int64)
+
+    def int(self) -> Self:
+        "As int32."
+        return self.to(int32)
+
+    def bool(self) -> Self:
+        "As bool: true where not 0."
+        return self.to(bool_)
 
     def new_tensor(
-        self, data: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False
+        self,
+        data: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Bool = False,
     ) -> Self:
         """A copy of data, in this tensor's dtype and place."""
         kind = self.dtype if dtype is None else dtype
         made = self._from_host(copied("new_tensor", data, kind)).to(device=device)
         return made.requires_grad_() if requires_grad else made
 
-    # fmt: off
-    def new_full(self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> Self:
+    def new_full(
+        self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None
+    ) -> Self:
         """One value in a shape, in this tensor's dtype and place."""
         kind = as_dtype(dtype or self.dtype, "new_full")
         check_export("new_full", fill_value)
@@ -411,8 +497,6 @@ class Tensor(Selection):
         check_type("new_full", Real, "a number", fill_value=value)
         made = self._from_host(np.full(sizes_of("new_full", (size,)), value, kind))
         return made.to(device=device)
-
-    # fmt: on
 
     def new(self, *data: Any) -> Self:
         """A tensor of this dtype and place: of a list or an array, or zeros in a shape."""
@@ -437,7 +521,9 @@ class Tensor(Selection):
     # ------------------------------------------------------------ in place
 
     def _into(self, name: str, op: Any, *args: Any) -> Self:
-        """Write what an op makes of this tensor into its memory; of a copy, if the op saves it."""
+        """Write what an op makes of this tensor into its memory; of a copy, if the op
+        saves it.
+        """
         result = op(self, *args)
         refused = self.node is None and self.requires_grad  # by `assign`: a leaf
         saved = result.node.versions if result.node is not None and not refused else ()
@@ -447,7 +533,9 @@ class Tensor(Selection):
         return self._become(name, result)
 
     def _base(self) -> "Tensor | None":
-        """What this view was taken from, if that is still held, with the memory that it had."""
+        """What this view was taken from, if that is still held, with the memory that it
+        had.
+        """
         if self.source is None:
             return None
         reference, _, array = self.source
@@ -455,19 +543,24 @@ class Tensor(Selection):
         return base if base is not None and base.array is array else None
 
     def _check_owner(self, name: str) -> None:
-        """Refuse a view that is out of date, or was taken under no_grad of what records."""
+        """Refuse a view that is out of date, or was taken under no_grad of what
+        records.
+        """
         check_view(self, name)
         owner: Tensor | None = self
         while owner is not None and not owner.requires_grad:
             owner = owner._base()
         if owner is not None and owner is not self and is_grad_enabled():
             way = "take it again while recording, or change it under no_grad()"
-            raise GraphError(f"{name}: this view was taken under no_grad() of what records; {way}")
+            raise GraphError(
+                f"{name}: this view was taken under no_grad() of what records; {way}"
+            )
 
     def _become(self, name: str, result: Any) -> Self:
         """Write a result into this tensor's memory; recorded if it is.
 
-        Of a view, a recorded change is one of what it was taken from; then the view is taken anew.
+        Of a view, a recorded change is one of what it was taken from; then the view is
+        taken anew.
         """
         self._check_owner(name)
         if self.epoch is None or result.node is None:
@@ -477,28 +570,58 @@ class Tensor(Selection):
         base, index = self._base(), self.source and self.source[1]
         if base is None or index is None:
             way = "assign to the tensor it was taken from, as in x[0, 1] = value, or use a clone()"
-            raise GraphError(f"{name}: this view cannot be changed in place while recording; {way}")
+            raise GraphError(
+                f"{name}: this view cannot be changed in place while recording; {way}"
+            )
         base._become(name, ops.put(base, result, index))
         fresh = ops.getitem(base, index)
         take_over(self, fresh.node)
         self.epoch = fresh.epoch
         return self
 
-    # fmt: off
-    def add_(self, other: Any) -> Self: "x + other."; return self._into("add_", ops.add, other)
-    def sub_(self, other: Any) -> Self: "x - other."; return self._into("sub_", ops.subtract, other)
-    def mul_(self, other: Any) -> Self: "x * other."; return self._into("mul_", ops.multiply, other)
-    def div_(self, other: Any) -> Self: "x / other."; return self._into("div_", ops.divide, other)
-    def fill_(self, value: Float) -> Self: "One value."; return self._write("fill_", ..., value)
-    def zero_(self) -> Self: "0 everywhere."; return self.fill_(0)
-    def __setitem__(self, index: Any, value: Any) -> None: self._write("assignment", index, value)
+    def add_(self, other: Any) -> Self:
+        "x + other."
+        return self._into("add_", ops.add, other)
+
+    def sub_(self, other: Any) -> Self:
+        "x - other."
+        return self._into("sub_", ops.subtract, other)
+
+    def mul_(self, other: Any) -> Self:
+        "x * other."
+        return self._into("mul_", ops.multiply, other)
+
+    def div_(self, other: Any) -> Self:
+        "x / other."
+        return self._into("div_", ops.divide, other)
+
+    def fill_(self, value: Float) -> Self:
+        "One value."
+        return self._write("fill_", ..., value)
+
+    def zero_(self) -> Self:
+        "0 everywhere."
+        return self.fill_(0)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._write("assignment", index, value)
+
     __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
-    def __ifloordiv__(self, other: Any) -> Self: return self._into("//=", ops.floor_divide, other)
-    def __imod__(self, other: Any) -> Self: return self._into("%=", ops.remainder, other)
-    def __ipow__(self, other: Any) -> Self: return self._into("**=", type(self).pow, other)
-    def __iand__(self, other: Any) -> Self: return self._into("&=", ops.bitwise_and, other)
-    def __ior__(self, other: Any) -> Self: return self._into("|=", ops.bitwise_or, other)
-    # fmt: on
+
+    def __ifloordiv__(self, other: Any) -> Self:
+        return self._into("//=", ops.floor_divide, other)
+
+    def __imod__(self, other: Any) -> Self:
+        return self._into("%=", ops.remainder, other)
+
+    def __ipow__(self, other: Any) -> Self:
+        return self._into("**=", type(self).pow, other)
+
+    def __iand__(self, other: Any) -> Self:
+        return self._into("&=", ops.bitwise_and, other)
+
+    def __ior__(self, other: Any) -> Self:
+        return self._into("|=", ops.bitwise_or, other)
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """In place, no smaller than ``min``, no larger than ``max``."""
@@ -532,10 +655,14 @@ class Tensor(Selection):
         self._check_fill("normal_", "f")
         check_numbers("normal_", mean=mean)
         check_numbers("normal_", 0.0, std=std)
-        return self._fill_with("normal_", host("normal_", generator).normal(mean, std, self.shape))
+        return self._fill_with(
+            "normal_", host("normal_", generator).normal(mean, std, self.shape)
+        )
 
     def bernoulli_(self, p: Any = 0.5, generator: Generator | None = None) -> Self:
-        """In place, 1 with probability ``p``, a number or a tensor that broadcasts, else 0."""
+        """In place, 1 with probability ``p``, a number or a tensor that broadcasts,
+        else 0.
+        """
         self._check_fill("bernoulli_", "biuf")
         odds = p if isinstance(p, Tensor) else wrap(np.asarray(p))
         if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
@@ -568,7 +695,9 @@ class Tensor(Selection):
         listed = isinstance(value, (list, tuple))
         value = array_of(value, name) if listed else value
         kind = numpy_dtype(getattr(value, "dtype", float32)).kind
-        if kind not in "biuf" or isinstance(value, str | bytes | None):  # NumPy makes numbers of it
+        if kind not in "biuf" or isinstance(
+            value, str | bytes | None
+        ):  # NumPy makes numbers of it
             raise DTypeError(f"{name}: got {described(value)}, expected numbers")
         value = self._from_host(value) if listed else value
         recorded = self.needs_grad or (isinstance(value, Value) and value.needs_grad)
@@ -624,10 +753,14 @@ def cotangent(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
             raise GraphError(f"{name}: got {got}, expected one element; {way}")
         return wrap(backend_of(output.array).ones_like(output.array))
     if not isinstance(gradient, Tensor):
-        raise DTypeError(f"{name}: gradient is a {type(gradient).__name__}, expected a Tensor")
+        raise DTypeError(
+            f"{name}: gradient is a {type(gradient).__name__}, expected a Tensor"
+        )
     one_device(name, (output.array, gradient.array))
     if gradient.shape != output.shape:
-        raise ShapeError(f"{name}: gradient has shape {gradient.shape}, expected {output.shape}")
+        raise ShapeError(
+            f"{name}: gradient has shape {gradient.shape}, expected {output.shape}"
+        )
     return gradient
 
 
@@ -645,7 +778,16 @@ class Handle(partial[Any]):
 
 
 # As in `methods`.
-for name in ["add_", "sub_", "mul_", "div_", "clamp_", "fill_", "copy_", "masked_fill_"]:
+for name in [
+    "add_",
+    "sub_",
+    "mul_",
+    "div_",
+    "clamp_",
+    "fill_",
+    "copy_",
+    "masked_fill_",
+]:
     setattr(Tensor, name, named(vars(Tensor)[name]))
 for name in ["bernoulli_", "new", "new_empty", "new_full"]:
     setattr(Tensor, name, named(vars(Tensor)[name]))

@@ -1,21 +1,29 @@
 """Values as JSON and named arrays, and back: what `serialization` writes to a file.
 
-**A tree** of dicts, lists, tuples, None, bool, int, float, str, bytes, NumPy's scalars and arrays,
-and Tensors becomes JSON and named arrays by `flatten`. JSON stands for itself; for what it has no words,
-there is an object with one key that starts with a dollar sign:
+**A tree** of dicts, lists, tuples, None, bool, int, float, str, bytes, NumPy's scalars
+and arrays, and Tensors becomes JSON and named arrays by `flatten`. JSON stands for
+itself; for what it has no words, there is an object with one key that starts with a
+dollar sign:
 
-* ``{"$array": "model/0/weight"}``: an array, by its name: the keys and indices that lead to it,
-  joined by slashes; inside a key ``~`` is ``~0`` and ``/`` is ``~1``, as in RFC 6901. A key that is
-  not a str has its text there, and tildes behind it where that text is taken
-* ``{"$tensor": name}``: a Tensor; ``{"$leaf": name}``: one that requires grad. Two of one name
+* ``{"$array": "model/0/weight"}``: an array, by its name: the keys and indices that
+lead to it,
+  joined by slashes; inside a key ``~`` is ``~0`` and ``/`` is ``~1``, as in RFC 6901. A
+  key that is not a str has its text there, and tildes behind it where that text is
+  taken
+* ``{"$tensor": name}``: a Tensor; ``{"$leaf": name}``: one that requires grad. Two of
+one name
   share their memory
-* ``{"$same": "a/0"}``: once more the array, Tensor, list or dict that was at that place before
+* ``{"$same": "a/0"}``: once more the array, Tensor, list or dict that was at that place
+before
 * ``{"$tuple": [0.9, 0.999]}``: a tuple
-* ``{"$dict": [[0, "a"], [null, "b"]]}``: a dict with keys that are not all str: pairs in its order
+* ``{"$dict": [[0, "a"], [null, "b"]]}``: a dict with keys that are not all str: pairs
+in its order
 * ``{"$ordered": {...}}``: an OrderedDict, of the dict inside
-* ``{"$scalar": ["float32", "0000003f"]}``: a NumPy scalar: its dtype, its bytes from the lowest on
+* ``{"$scalar": ["float32", "0000003f"]}``: a NumPy scalar: its dtype, its bytes from
+the lowest on
 * ``{"$bytes": "68656c6c6f"}``: bytes
-* ``{"$int": "0x20000000000000"}``: an int from 2**53 on, which many readers of JSON would round
+* ``{"$int": "0x20000000000000"}``: an int from 2**53 on, which many readers of JSON
+would round
 * ``{"$float": "7ff0000000000000"}``: inf, -inf or a nan, as the 64 bits of IEEE 754
 
 A key of the user's own that starts with a dollar sign gets a second one in front.
@@ -30,16 +38,28 @@ import numpy as np
 
 from .errors import CheckpointError, DTypeError
 
-JSON: TypeAlias = Any  # None, bool, int, float, str, or lists and dicts with string keys of these
+JSON: TypeAlias = (
+    Any  # None, bool, int, float, str, or lists and dicts with string keys of these
+)
 Path: TypeAlias = tuple[str, ...]  # the parts of a place: keys, escaped, and indices
 
 _DEPTH = 100  # of a tree: far above any real state, far below Python's recursion limit
 _NODES = "a dict, list, tuple, None, bool, int, float, str, bytes, NumPy scalar, ndarray or Tensor"
 _KEYS = "a str, int, float, bool or None"
 _SCALARS = (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float16", "float32", "float64",
-)  # fmt: skip
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+)
 
 
 class Held(NamedTuple):
@@ -56,11 +76,12 @@ def flatten(
     name: str = "flatten",
     root: str = "the tree",
 ) -> tuple[JSON, dict[str, np.ndarray]]:
-    """A tree as JSON, and its arrays by name; `unflatten` makes the same tree of them, bit for bit.
+    """A tree as JSON, and its arrays by name; `unflatten` makes the same tree of them,
+    bit for bit.
 
-    An array, Tensor, list or dict that the tree holds twice comes back as one; arrays and Tensors
-    that are the same memory, seen in the same way, come back sharing it. A dict of another class
-    than OrderedDict comes back as a plain one.
+    An array, Tensor, list or dict that the tree holds twice comes back as one; arrays
+    and Tensors that are the same memory, seen in the same way, come back sharing it. A
+    dict of another class than OrderedDict comes back as a plain one.
 
     Args:
         tree: The values.
@@ -81,10 +102,14 @@ def flatten(
 class _Writer:
     """What `flatten` has made so far."""
 
-    def __init__(self, held_by: Callable[[Any], Held | None], name: str, root: str) -> None:
+    def __init__(
+        self, held_by: Callable[[Any], Held | None], name: str, root: str
+    ) -> None:
         self.held_by, self.name, self.root = held_by, name, root
         self.arrays: dict[str, np.ndarray] = {}
-        self.seen: dict[int, tuple[str, Any]] = {}  # places of objects, by id; and the objects
+        self.seen: dict[
+            int, tuple[str, Any]
+        ] = {}  # places of objects, by id; and the objects
         self.names: dict[Any, str] = {}  # of arrays, by their memory
 
     def node_of(self, value: Any, path: Path) -> JSON:
@@ -94,7 +119,11 @@ class _Writer:
         if kind is int:
             return value if abs(value) < 2**53 else {"$int": hex(value)}
         if kind is float:
-            return value if np.isfinite(value) else {"$float": np.array(value, ">f8").data.hex()}
+            return (
+                value
+                if np.isfinite(value)
+                else {"$float": np.array(value, ">f8").data.hex()}
+            )
         if kind is bytes:
             return {"$bytes": value.hex()}
         if isinstance(value, np.generic):
@@ -129,11 +158,15 @@ class _Writer:
 
     def _check_depth(self, path: Path) -> None:
         if len(path) == _DEPTH:
-            raise DTypeError(f"{self._place(path)} lies {_DEPTH} deep; does it contain itself?")
+            raise DTypeError(
+                f"{self._place(path)} lies {_DEPTH} deep; does it contain itself?"
+            )
 
     def _list(self, values: Iterable[Any], path: Path) -> list[JSON]:
         self._check_depth(path)
-        return [self.node_of(item, (*path, str(index))) for index, item in enumerate(values)]
+        return [
+            self.node_of(item, (*path, str(index))) for index, item in enumerate(values)
+        ]
 
     def _dict(self, values: dict[Any, Any], path: Path) -> JSON:
         self._check_depth(path)
@@ -152,7 +185,9 @@ class _Writer:
     def _key(self, key: Any, path: Path) -> JSON:
         plain = key is None or type(key) in (bool, int, float, str)
         if not plain and not isinstance(key, np.generic):
-            raise DTypeError(f"{self._place(path)} has the key {key!r:.80}, expected {_KEYS}")
+            raise DTypeError(
+                f"{self._place(path)} has the key {key!r:.80}, expected {_KEYS}"
+            )
         return self.node_of(key, (*path, str(key)))
 
     def _scalar(self, value: np.generic, path: Path) -> JSON:
@@ -162,10 +197,17 @@ class _Writer:
             raise DTypeError(
                 f"{self._place(path)} is {came}, expected one of {', '.join(_SCALARS)}"
             )
-        return {"$scalar": [name, value.astype(value.dtype.newbyteorder("<")).tobytes().hex()]}
+        return {
+            "$scalar": [
+                name,
+                value.astype(value.dtype.newbyteorder("<")).tobytes().hex(),
+            ]
+        }
 
     def _name_of(self, memory: Any, array: np.ndarray, path: Path) -> str:
-        """The name of an array in the file, whose values are stored if its memory is new."""
+        """The name of an array in the file, whose values are stored if its memory is
+        new.
+        """
         key = _key_of(memory)
         if key not in self.names:
             place = "/".join(path)
@@ -224,15 +266,17 @@ def _escaped(key: str) -> str:
 
 
 def unflatten(
-    json_tree: JSON, arrays: Mapping[str, Any], tensor_of: Callable[[str, bool], Any] | None = None
+    json_tree: JSON,
+    arrays: Mapping[str, Any],
+    tensor_of: Callable[[str, bool], Any] | None = None,
 ) -> Any:
     """The tree that `flatten` took apart.
 
     Args:
         json_tree: The JSON.
         arrays: The arrays by name.
-        tensor_of: Makes the Tensor of a name, which requires grad or does not; by default the
-            array stands in its place.
+        tensor_of: Makes the Tensor of a name, which requires grad or does not; by
+            default the array stands in its place.
 
     Raises:
         CheckpointError: `flatten` cannot have written this.
@@ -253,12 +297,18 @@ class _Reader:
             raise CheckpointError(f"{_shown(path)} lies more than {_DEPTH} deep")
         if not isinstance(node, dict | list):
             return node
-        value = self._list(node, path) if isinstance(node, list) else self._of_dict(node, path)
+        value = (
+            self._list(node, path)
+            if isinstance(node, list)
+            else self._of_dict(node, path)
+        )
         self.made["/".join(path)] = value
         return value
 
     def _list(self, nodes: list[JSON], path: Path) -> list[Any]:
-        return [self.value_of(item, (*path, str(index))) for index, item in enumerate(nodes)]
+        return [
+            self.value_of(item, (*path, str(index))) for index, item in enumerate(nodes)
+        ]
 
     def _of_dict(self, node: dict[str, JSON], path: Path) -> Any:
         if any(re.match(r"\$(?!\$)", key) for key in node):
@@ -266,7 +316,9 @@ class _Reader:
         keys = [key.removeprefix("$") for key in node]
         return self._dict(zip(keys, node.values(), strict=True), keys, path)
 
-    def _dict(self, items: Iterable[Any], keys: list[Any], path: Path) -> dict[Any, Any]:
+    def _dict(
+        self, items: Iterable[Any], keys: list[Any], path: Path
+    ) -> dict[Any, Any]:
         places = zip(items, _parts_of(keys), strict=True)
         return {key: self.value_of(item, (*path, part)) for (key, item), part in places}
 
@@ -277,7 +329,9 @@ class _Reader:
                 return self.arrays[name]
             case [("$tensor", str(name))] if name in self.arrays:
                 return self.tensor_of(name, False)
-            case [("$leaf", str(name))] if name in self.arrays and _is_float(self.arrays[name]):
+            case [("$leaf", str(name))] if name in self.arrays and _is_float(
+                self.arrays[name]
+            ):
                 return self.tensor_of(name, True)
             case [("$same", str(place))] if place in self.made:
                 return self.made[place]
@@ -285,7 +339,9 @@ class _Reader:
                 return tuple(self._list(items, path))
             case [("$dict", list(pairs))]:
                 keys = self._keys(pairs, path)
-                return self._dict([(k, p[1]) for k, p in zip(keys, pairs, strict=True)], keys, path)
+                return self._dict(
+                    [(k, p[1]) for k, p in zip(keys, pairs, strict=True)], keys, path
+                )
             case [("$ordered", dict(inner))] if "$ordered" not in inner:
                 value = self._of_dict(inner, path)
                 if type(value) is dict:

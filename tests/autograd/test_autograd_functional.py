@@ -1,4 +1,6 @@
-"""autograd.functional: against derivatives by hand and by differences; PyTorch's in the parity tests."""
+"""autograd.functional: against derivatives by hand and by differences; PyTorch's in the
+parity tests.
+"""
 
 import numpy as np
 import pytest
@@ -20,13 +22,21 @@ def draw(rng, *shape, requires_grad=False):
 
 
 def function(weights):
-    """Of any number of inputs of any shape: two outputs, (2, 2) and (), that mix everything."""
+    """Of any number of inputs of any shape: two outputs, (2, 2) and (), that mix
+    everything.
+    """
 
     def call(*xs):
         total = sum(
-            ((x * w).sum().tanh() + (x**3 * w).sum() for x, w in zip(xs, weights, strict=True)), 0.0
+            (
+                (x * w).sum().tanh() + (x**3 * w).sum()
+                for x, w in zip(xs, weights, strict=True)
+            ),
+            0.0,
         )
-        return tg.stack([total, total.exp(), total * total, total.sin()]).reshape(2, 2), total**2
+        return tg.stack([total, total.exp(), total * total, total.sin()]).reshape(
+            2, 2
+        ), total**2
 
     return call
 
@@ -42,7 +52,10 @@ def test_the_products_agree_with_the_jacobian(shapes, seed):
         [out.shape + x.shape for x in xs] for out in us
     ]
     flat = [
-        [part.numpy().reshape(u.numel(), x.numel()) for part, x in zip(row, xs, strict=True)]
+        [
+            part.numpy().reshape(u.numel(), x.numel())
+            for part, x in zip(row, xs, strict=True)
+        ]
         for row, u in zip(rows, us, strict=True)
     ]
     matrix = np.block([[*row] for row in flat])
@@ -57,7 +70,9 @@ def test_the_products_agree_with_the_jacobian(shapes, seed):
     assert not any(t.requires_grad for t in (*outputs, *pulled, *pushed))
 
     eps = 1e-6
-    moved = [call(*(x + v * s for x, v in zip(xs, vs, strict=True))) for s in (eps, -eps)]
+    moved = [
+        call(*(x + v * s for x, v in zip(xs, vs, strict=True))) for s in (eps, -eps)
+    ]
     slope = np.concatenate(
         [(a - b).numpy().ravel() / (2 * eps) for a, b in zip(*moved, strict=True)]
     )
@@ -72,7 +87,10 @@ def test_the_hessian(shapes, seed):
     blocks = hessian(call, xs)
     matrix = np.block(
         [
-            [part.numpy().reshape(a.numel(), b.numel()) for part, b in zip(row, xs, strict=True)]
+            [
+                part.numpy().reshape(a.numel(), b.numel())
+                for part, b in zip(row, xs, strict=True)
+            ]
             for row, a in zip(blocks, xs, strict=True)
         ]
     )
@@ -80,10 +98,13 @@ def test_the_hessian(shapes, seed):
     v = np.concatenate([t.numpy().ravel() for t in vs])
     value, products = hvp(call, xs, vs)
     assert value.item() == call(*xs).item()
-    assert_close(np.concatenate([g.numpy().ravel() for g in products]), matrix @ v, 1e-12)
+    assert_close(
+        np.concatenate([g.numpy().ravel() for g in products]), matrix @ v, 1e-12
+    )
     eps = 1e-6
     ends = [
-        vjp(call, tuple(x + v * s for x, v in zip(xs, vs, strict=True)))[1] for s in (eps, -eps)
+        vjp(call, tuple(x + v * s for x, v in zip(xs, vs, strict=True)))[1]
+        for s in (eps, -eps)
     ]
     slope = np.concatenate(
         [(a - b).numpy().ravel() / (2 * eps) for a, b in zip(*ends, strict=True)]
@@ -128,7 +149,10 @@ def test_what_does_not_matter_gives_zeros():
     assert not rows[0][1].any()
     assert not rows[1][0].any()
     assert rows[0][1].dtype == "float32"
-    assert [g.tolist() for g in vjp(lambda x, y: x.sum(), (x, y))[1]] == [[1, 1], [0, 0, 0]]
+    assert [g.tolist() for g in vjp(lambda x, y: x.sum(), (x, y))[1]] == [
+        [1, 1],
+        [0, 0, 0],
+    ]
     assert hvp(lambda x, y: x.sum(), (x, y), (x, y))[1][0].tolist() == [0, 0]
     assert jvp(lambda x, y: y.detach() * 1.0, (x, y), (x, y))[1].tolist() == [0, 0, 0]
     assert not hessian(lambda x: x.sum(), x).any()
@@ -144,10 +168,22 @@ def test_create_graph():
     call = lambda x: (x**4).sum()
     a, b = x.numpy(), v.numpy()
     cases = {
-        "vjp": (lambda: vjp(lambda x: x**4, x, v, create_graph=True)[1], 12 * a**2 * b, 4 * a**3),
-        "jvp": (lambda: jvp(lambda x: x**4, x, v, create_graph=True)[1], 12 * a**2 * b, 4 * a**3),
+        "vjp": (
+            lambda: vjp(lambda x: x**4, x, v, create_graph=True)[1],
+            12 * a**2 * b,
+            4 * a**3,
+        ),
+        "jvp": (
+            lambda: jvp(lambda x: x**4, x, v, create_graph=True)[1],
+            12 * a**2 * b,
+            4 * a**3,
+        ),
         "hvp": (lambda: hvp(call, x, v, create_graph=True)[1], 24 * a * b, 12 * a**2),
-        "jacobian": (lambda: jacobian(lambda x: x**4, x, True).sum(1) * v, 12 * a**2 * b, 4 * a**3),
+        "jacobian": (
+            lambda: jacobian(lambda x: x**4, x, True).sum(1) * v,
+            12 * a**2 * b,
+            4 * a**3,
+        ),
         "hessian": (lambda: hessian(call, x, True).sum(1) * v, 24 * a * b, 12 * a**2),
     }
     for name, (run, by_x, by_v) in cases.items():
@@ -181,14 +217,18 @@ def test_inside_no_grad():
 
 @pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
 def test_through_a_layer(cell):
-    """A Hessian-vector product through time, as the slope of the gradient along the vector."""
+    """A Hessian-vector product through time, as the slope of the gradient along the
+    vector.
+    """
     tg.manual_seed(0)
     rnn, x = cell(2, 3).double(), tg.randn(4, 2, 2, dtype="float64")
     w = rnn.weight_hh_l0
     base, v = w.detach().clone(), tg.randn(*w.shape, dtype="float64")
 
     def loss(w_hh):
-        rnn.__dict__["weight_hh_l0"] = w_hh  # one that has a history, which is no parameter
+        rnn.__dict__["weight_hh_l0"] = (
+            w_hh  # one that has a history, which is no parameter
+        )
         return rnn(x)[0].square().sum()
 
     product = hvp(loss, base, v)[1].numpy()
@@ -204,20 +244,37 @@ def test_through_a_layer(cell):
 X = tg.tensor([1.0, 2.0], dtype="float64")
 Y = tg.tensor([3.0], dtype="float64")
 STRICT = {
-    "vjp, an input": (lambda s: vjp(lambda x, y: x.sum(), (X, Y), strict=s), "vjp: .*input 1"),
+    "vjp, an input": (
+        lambda s: vjp(lambda x, y: x.sum(), (X, Y), strict=s),
+        "vjp: .*input 1",
+    ),
     "vjp, an output": (
         lambda s: vjp(lambda x: (x.sum(), X.sum()), X, (Y[0], Y[0]), strict=s),
         "vjp: .*output 1",
     ),
     "vjp, linear": (
-        lambda s: vjp(lambda x: x.sum() * 2.0, X.detach().requires_grad_(), None, True, s),
+        lambda s: vjp(
+            lambda x: x.sum() * 2.0, X.detach().requires_grad_(), None, True, s
+        ),
         "vjp: .*input 0",
     ),
-    "jvp, an input": (lambda s: jvp(lambda x, y: x, (X, Y), (X, Y), strict=s), "jvp: .*input 1"),
-    "jvp, an output": (lambda s: jvp(lambda x: (x, X), X, X, strict=s), "jvp: .*output 1"),
+    "jvp, an input": (
+        lambda s: jvp(lambda x, y: x, (X, Y), (X, Y), strict=s),
+        "jvp: .*input 1",
+    ),
+    "jvp, an output": (
+        lambda s: jvp(lambda x: (x, X), X, X, strict=s),
+        "jvp: .*output 1",
+    ),
     "hvp, linear": (lambda s: hvp(lambda x: x.sum(), X, X, strict=s), "hvp: .*input 0"),
-    "jacobian": (lambda s: jacobian(lambda x, y: x, (X, Y), strict=s), "jacobian: .*input 1"),
-    "hessian": (lambda s: hessian(lambda x: x.sum(), X, strict=s), "hessian: .*input 0"),
+    "jacobian": (
+        lambda s: jacobian(lambda x, y: x, (X, Y), strict=s),
+        "jacobian: .*input 1",
+    ),
+    "hessian": (
+        lambda s: hessian(lambda x: x.sum(), X, strict=s),
+        "hessian: .*input 0",
+    ),
     "hessian, apart": (
         lambda s: hessian(lambda x, y: (x**2).sum() + (y**3).sum(), (X, Y), strict=s),
         "jacobian: .*input 1",
@@ -245,13 +302,21 @@ REFUSED = {
         r"jacobian: inputs\[1\] is float, expected a Tensor",
     ),
     "no inputs": (lambda: jvp(lambda: X, ()), GraphError, "jvp: got no inputs"),
-    "integers": (lambda: hvp(lambda x: x.sum(), tg.arange(2)), DTypeError, "expected floats"),
+    "integers": (
+        lambda: hvp(lambda x: x.sum(), tg.arange(2)),
+        DTypeError,
+        "expected floats",
+    ),
     "an output that is none": (
         lambda: hessian(lambda x: 3.0, X),
         DTypeError,
         "hessian: the output is float, expected a Tensor",
     ),
-    "no vector": (lambda: vjp(lambda x: x, X), ShapeError, r"vjp: the output .*, or a v of"),
+    "no vector": (
+        lambda: vjp(lambda x: x, X),
+        ShapeError,
+        r"vjp: the output .*, or a v of",
+    ),
     "too few vectors": (
         lambda: jvp(lambda x, y: x, (X, Y), X),
         ShapeError,
@@ -262,9 +327,17 @@ REFUSED = {
         ShapeError,
         r"hvp: v .*\[\(1,\)\], expected \[\(2,\)\]",
     ),
-    "a vector that is a list": (lambda: vjp(lambda x: x, X, [1.0, 2.0]), DTypeError, r"v\[0\] is"),
+    "a vector that is a list": (
+        lambda: vjp(lambda x: x, X, [1.0, 2.0]),
+        DTypeError,
+        r"v\[0\] is",
+    ),
     "hessian of several": (lambda: hessian(lambda x: x, X), ShapeError, "hessian: "),
-    "hvp of several": (lambda: hvp(lambda x: (x.sum(), x.sum()), X, X), ShapeError, "hvp: "),
+    "hvp of several": (
+        lambda: hvp(lambda x: (x.sum(), x.sum()), X, X),
+        ShapeError,
+        "hvp: ",
+    ),
 }
 
 

@@ -12,7 +12,9 @@ from tinygrad_rnn.autograd import functional
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity
 
-SHAPES = st.sampled_from([(), (1,), (3,), (2, 3), (2, 1, 2)])  # PyTorch fails for empty ones
+SHAPES = st.sampled_from(
+    [(), (1,), (3,), (2, 3), (2, 1, 2)]
+)  # PyTorch fails for empty ones
 
 
 def library(create):
@@ -33,7 +35,9 @@ def library(create):
 
 
 ours = library(
-    lambda shape: tg.ones(shape, dtype="float64") if shape else tg.ones((), dtype="float64")
+    lambda shape: (
+        tg.ones(shape, dtype="float64") if shape else tg.ones((), dtype="float64")
+    )
 )
 theirs = library(lambda shape: torch.ones(shape, dtype=torch.float64))
 
@@ -52,7 +56,11 @@ def compare(mine, other, what):
 
 
 def flat(result):
-    return [result] if not isinstance(result, tuple) else [t for part in result for t in flat(part)]
+    return (
+        [result]
+        if not isinstance(result, tuple)
+        else [t for part in result for t in flat(part)]
+    )
 
 
 @pytest.mark.parametrize("name", ["vjp", "jvp", "hvp", "jacobian", "hessian"])
@@ -72,7 +80,11 @@ def test_equal(name, shapes, wrapped, create, seed):
     found = []
     for make, function, space in (
         (lambda a: tg.tensor(a, requires_grad=True), ours(single), functional),
-        (lambda a: torch.tensor(a, requires_grad=True), theirs(single), torch.autograd.functional),
+        (
+            lambda a: torch.tensor(a, requires_grad=True),
+            theirs(single),
+            torch.autograd.functional,
+        ),
     ):
         xs, vs = tuple(map(make, arrays)), tuple(map(make, vectors))
         given = xs[0] if len(xs) == 1 and not wrapped else xs
@@ -84,7 +96,9 @@ def test_equal(name, shapes, wrapped, create, seed):
         if create:
             total = sum((t * t).sum() for t in flat(result))
             grad = tg.autograd.grad if space is functional else torch.autograd.grad
-            slopes = grad(total, [*xs, *vs] if len(args) == 3 else xs, allow_unused=True)
+            slopes = grad(
+                total, [*xs, *vs] if len(args) == 3 else xs, allow_unused=True
+            )
         found.append((result, slopes))
     (mine, my_slopes), (other, their_slopes) = found
     compare(mine, other, name)

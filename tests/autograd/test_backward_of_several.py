@@ -1,4 +1,6 @@
-"""autograd.backward, backward(inputs=), materialize_grads: PyTorch's ways to ask for gradients."""
+"""autograd.backward, backward(inputs=), materialize_grads: PyTorch's ways to ask for
+gradients.
+"""
 
 import numpy as np
 import pytest
@@ -26,7 +28,10 @@ def test_the_gradients_of_several_outputs_are_added_in_one_walk():
     x, ran = leaf(1.0, 2.0), []
     y = x * 3.0
     y.register_hook(lambda g: ran.append(g.tolist()))
-    assert backward([(y * y).sum(), y, y.sum()], [None, tg.tensor([1.0, 10.0]), None]) is None
+    assert (
+        backward([(y * y).sum(), y, y.sum()], [None, tg.tensor([1.0, 10.0]), None])
+        is None
+    )
     assert ran == [[8, 23]]
     assert lists(x) == [[24, 69]]
     with pytest.raises(GraphError, match="already walked"):
@@ -55,8 +60,18 @@ def test_nothing_is_added_where_one_of_several_is_wrong():
     x = leaf(1.0, 2.0)
     for tensors, cotangents, kind, words in (
         ([x.sum(), x * 1.0], None, GraphError, "backward: got an output of shape"),
-        ([x.sum()], [None, None], GraphError, "backward: got 2 grad_tensors, expected 1"),
-        ([x.sum(), tg.ones(1)], None, GraphError, "backward: this tensor does not require grad"),
+        (
+            [x.sum()],
+            [None, None],
+            GraphError,
+            "backward: got 2 grad_tensors, expected 1",
+        ),
+        (
+            [x.sum(), tg.ones(1)],
+            None,
+            GraphError,
+            "backward: this tensor does not require grad",
+        ),
         ([x.sum(), x * 1.0], [None, tg.ones(3)], ShapeError, "gradient has shape"),
         ([], None, GraphError, "backward: got no tensors"),
         (3.0, None, TypeError, "backward: tensors is float"),
@@ -71,7 +86,9 @@ def test_nothing_is_added_where_one_of_several_is_wrong():
 
 @given(st.sets(st.integers(0, 3), min_size=1), st.booleans(), st.booleans())
 def test_only_the_inputs_asked_for_get_a_gradient(asked, create, twice):
-    """Leaves or not: what each gets is what `grad` gives, and the others' stay as they were."""
+    """Leaves or not: what each gets is what `grad` gives, and the others' stay as they
+    were.
+    """
     a, b = leaf(1.0, 2.0), leaf(3.0, 5.0)
     c = a * b
     d = c + a
@@ -148,14 +165,18 @@ def test_inputs_that_cannot_be():
 def test_zeros_for_inputs_that_play_no_part():
     x, y = leaf(1.0, 2.0), tg.ones(3, requires_grad=True)
     for create in (False, True):
-        first, second = grad((x * x).sum(), [x, y], create_graph=create, materialize_grads=True)
+        first, second = grad(
+            (x * x).sum(), [x, y], create_graph=create, materialize_grads=True
+        )
         assert first.tolist() == [2, 4]
         assert (second.tolist(), second.dtype) == ([0, 0, 0], tg.float32)
         assert not second.requires_grad
     for unused in (None, True):
         found = grad(x.sum(), y, allow_unused=unused, materialize_grads=True)
         assert found[0].tolist() == [0, 0, 0]
-    with pytest.raises(OptionError, match="grad: allow_unused is False with materialize_grads=Tr"):
+    with pytest.raises(
+        OptionError, match="grad: allow_unused is False with materialize_grads=Tr"
+    ):
         grad(x.sum(), y, allow_unused=False, materialize_grads=True)
     with pytest.raises(GraphError, match="materialize_grads=True zeros"):
         grad(x.sum(), y, allow_unused=False)
@@ -163,7 +184,9 @@ def test_zeros_for_inputs_that_play_no_part():
 
 @given(st.integers(1, 4), st.integers(1, 3))
 def test_the_gradients_of_a_model_in_parts_are_those_of_the_whole(parts, layers):
-    """Shards of its parameters one after the other; and cut at the state between two layers."""
+    """Shards of its parameters one after the other; and cut at the state between two
+    layers.
+    """
     tg.manual_seed(parts)
     model = nn.Sequential(*[nn.Linear(3, 3).double() for _ in range(layers)])
     parameters = list(model.parameters())
@@ -172,7 +195,9 @@ def test_the_gradients_of_a_model_in_parts_are_those_of_the_whole(parts, layers)
     loss, found = model(x).tanh().sum(), []
     for i in range(parts):
         if shard := parameters[i::parts]:
-            found += zip(parameters[i::parts], grad(loss, shard, retain_graph=True), strict=True)
+            found += zip(
+                parameters[i::parts], grad(loss, shard, retain_graph=True), strict=True
+            )
     found = {id(p): g for p, g in found}
     for p, g in zip(parameters, whole, strict=True):
         np.testing.assert_array_equal(found[id(p)].numpy(), g.numpy())

@@ -1,4 +1,6 @@
-"""gradcheck and gradgradcheck: they pass what is right, and tell where what is wrong is wrong."""
+"""gradcheck and gradgradcheck: they pass what is right, and tell where what is wrong is
+wrong.
+"""
 
 import numpy as np
 import pytest
@@ -66,11 +68,20 @@ def test_functions(name, check):
 
 
 def test_inputs_of_every_kind():
-    """Those that record, those that do not, others than Tensors, the same one twice, and views."""
+    """Those that record, those that do not, others than Tensors, the same one twice,
+    and views.
+    """
     x, fixed = leaf(2, 2), tg.ones(2, 2)
     function = lambda a, b, n, c: (a**n * b).sum() * c.sum()
     base = leaf(4) * 1.0
-    for other in (x, base[1:3], base.reshape(2, 2), leaf(3, 2)[::-2].T, leaf(), leaf(2, 0)):
+    for other in (
+        x,
+        base[1:3],
+        base.reshape(2, 2),
+        leaf(3, 2)[::-2].T,
+        leaf(),
+        leaf(2, 0),
+    ):
         assert gradcheck(function, (x, fixed, 3, other))
         assert gradgradcheck(function, (x, fixed, 3, other))
 
@@ -93,7 +104,9 @@ def test_the_random_numbers_of_others_stay_theirs():
 def test_gradients_of_the_outputs_may_be_given():
     x, u = leaf(3), leaf(3, seed=2)
     assert gradgradcheck(lambda x: x**3, x, u)
-    with pytest.raises(DTypeError, match=r"gradgradcheck: input 1 is float32.*\.double\(\)"):
+    with pytest.raises(
+        DTypeError, match=r"gradgradcheck: input 1 is float32.*\.double\(\)"
+    ):
         gradgradcheck(lambda x: x**3, x, tg.ones(3))
 
 
@@ -116,8 +129,16 @@ def test_an_array_where_a_tensor_is_wanted_is_told_apart():
 
 WRONG = {
     "a factor": (lambda g, y, xp: 2.0 * g * xp.tanh(y), of_y, "input 0 at"),
-    "a sign": (of_x, lambda g, x, y, xp: -g * x * (1.0 - xp.tanh(y) ** 2), "input 1 at"),
-    "squared": (of_x, lambda g, x, y, xp: g * g * x * (1.0 - xp.tanh(y) ** 2), "not linear"),
+    "a sign": (
+        of_x,
+        lambda g, x, y, xp: -g * x * (1.0 - xp.tanh(y) ** 2),
+        "input 1 at",
+    ),
+    "squared": (
+        of_x,
+        lambda g, x, y, xp: g * g * x * (1.0 - xp.tanh(y) ** 2),
+        "not linear",
+    ),
     "not linear": (lambda g, y, xp: xp.abs(g) * xp.tanh(y), of_y, "not linear"),
     "nothing": (of_x, None, r"input 1 at .*analytic 0\.0"),
     "a NaN": (lambda g, y, xp: g * float("nan"), of_y, "input 0 at .*analytic nan"),
@@ -126,7 +147,11 @@ WRONG = {
         of_y,
         r"input 0 at \(2, 1\): analytic nan",
     ),
-    "in one place": (lambda g, y, x, xp: _spoilt(g * xp.tanh(y)), of_y, r"input 0 at \(2, 1\)"),
+    "in one place": (
+        lambda g, y, x, xp: _spoilt(g * xp.tanh(y)),
+        of_y,
+        r"input 0 at \(2, 1\)",
+    ),
     "shifted": (lambda g, y, xp: xp.flip(g * xp.tanh(y), axis=0), of_y, "input 0 at"),
 }
 
@@ -220,7 +245,12 @@ def test_a_fused_op(check):
 
 
 APART = {
-    "the forward": (composite, shifted, backward, r"composite: output 0 at \(.*by its composite "),
+    "the forward": (
+        composite,
+        shifted,
+        backward,
+        r"composite: output 0 at \(.*by its composite ",
+    ),
     "the composite": (
         lambda x, scale, /, power=1.0: composite(x, scale, power + 1e-2),
         forward,
@@ -260,7 +290,9 @@ def test_a_fused_op_that_is_not_its_composite(name, inside):
     """Also where it is one of several ops, and its output one of several."""
     *parts, words = APART[name]
     fused = FusedOp(*parts)
-    function = (lambda x, scale: [x, x + fused(x * 2.0, scale)[0].exp()]) if inside else fused
+    function = (
+        (lambda x, scale: [x, x + fused(x * 2.0, scale)[0].exp()]) if inside else fused
+    )
     inputs = leaf(3, 2), leaf(2, seed=1)
     with pytest.raises(GraphError, match=words):
         gradcheck(function, inputs)
@@ -282,7 +314,9 @@ def test_tolerances():
     assert gradcheck(kink, (x * 1e-6).detach().requires_grad_(), eps=1e-9, atol=1.0)
     noisy = declared(lambda g, y, xp: g * xp.tanh(y) * 1.0001, of_y)
     assert gradcheck(noisy, (x, leaf(3, seed=1).detach()))
-    assert not gradcheck(noisy, (x, leaf(3)), rtol=1e-6, atol=1e-8, raise_exception=False)
+    assert not gradcheck(
+        noisy, (x, leaf(3)), rtol=1e-6, atol=1e-8, raise_exception=False
+    )
 
 
 # ---------------------------------------------------------------- what is refused
@@ -298,8 +332,16 @@ REFUSED = {
         DTypeError,
         r"gradgradcheck: input 1 is float32.*\.double\(\)",
     ),
-    "none": (lambda: gradcheck(tg.tanh, tg.ones(2)), OptionError, "no input requires grad"),
-    "nothing": (lambda: gradcheck(lambda: 1, ()), OptionError, "no input requires grad"),
+    "none": (
+        lambda: gradcheck(tg.tanh, tg.ones(2)),
+        OptionError,
+        "no input requires grad",
+    ),
+    "nothing": (
+        lambda: gradcheck(lambda: 1, ()),
+        OptionError,
+        "no input requires grad",
+    ),
     "an expanded tensor": (
         lambda: gradcheck(tg.tanh, leaf(1).expand(3)),
         GraphError,
@@ -317,12 +359,16 @@ def test_refused(name):
 
 def test_a_random_function_is_told_from_a_wrong_gradient():
     dropout, x = tg.nn.Dropout(0.5), leaf(20)
-    with pytest.raises(OptionError, match=r"gradcheck: fn gives another result .*\.eval\(\)"):
+    with pytest.raises(
+        OptionError, match=r"gradcheck: fn gives another result .*\.eval\(\)"
+    ):
         gradcheck(dropout, x)
     assert gradcheck(dropout.eval(), x)
     with pytest.raises(OptionError, match="gradgradcheck: fn gives another result"):
         gradgradcheck(lambda x: x**3 * tg.rand(20, dtype="float64"), x)
-    assert gradcheck(lambda x: x * np.nan, x, raise_exception=False) is False  # but not random
+    assert (
+        gradcheck(lambda x: x * np.nan, x, raise_exception=False) is False
+    )  # but not random
 
 
 def test_an_error_of_the_function_leaves_its_inputs_alone():
@@ -348,7 +394,9 @@ def test_under_no_grad_it_checks_all_the_same():
         assert gradgradcheck(lambda x: x**3, x)
         broken = declared(lambda g, y, xp: g * y, None)
         assert not gradcheck(broken, (x, leaf(3).detach()), raise_exception=False)
-        wrong = lambda x: x.detach() * x * x  # its first derivative is wrong, and so is the second
+        wrong = lambda x: (
+            x.detach() * x * x
+        )  # its first derivative is wrong, and so is the second
         assert not gradgradcheck(wrong, x, raise_exception=False)
 
 

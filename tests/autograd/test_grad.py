@@ -57,7 +57,9 @@ def test_the_same_input_twice(create_graph):
     found = grad((y * y).sum(), [x, y, x, y], create_graph=create_graph)
     assert all(g.tolist() == [2, 4] for g in found)
     for i, g in enumerate(found):
-        assert not any(np.shares_memory(g.numpy(), other.numpy()) for other in found[:i])
+        assert not any(
+            np.shares_memory(g.numpy(), other.numpy()) for other in found[:i]
+        )
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
@@ -67,7 +69,9 @@ def test_gradients_share_no_memory_with_the_cotangent(create_graph):
     found = grad(x + y, [x, y, x], u, create_graph=create_graph)
     held = [u, *found]
     for i, one in enumerate(held):
-        assert not any(np.shares_memory(one.numpy(), other.numpy()) for other in held[:i])
+        assert not any(
+            np.shares_memory(one.numpy(), other.numpy()) for other in held[:i]
+        )
 
 
 def test_several_outputs():
@@ -88,7 +92,9 @@ def test_one_cotangent_may_come_without_a_list():
 
 def test_unused_inputs():
     x, y = leaf(1.0), leaf(2.0)
-    with pytest.raises(GraphError, match=r"do not depend on input 1.*allow_unused=True"):
+    with pytest.raises(
+        GraphError, match=r"do not depend on input 1.*allow_unused=True"
+    ):
         grad((x * 2.0).sum(), [x, y])
     found = grad((x * 2.0).sum(), [x, y], allow_unused=True)
     assert found[0].tolist() == [2]
@@ -215,13 +221,21 @@ REFUSED = {
         GraphError,
         "got 2 grad_outputs, expected 1",
     ),
-    "a cotangent's shape": (lambda x: grad(x * 2.0, x, tg.ones(3)), ShapeError, r"expected \(2,\)"),
+    "a cotangent's shape": (
+        lambda x: grad(x * 2.0, x, tg.ones(3)),
+        ShapeError,
+        r"expected \(2,\)",
+    ),
     "a cotangent's type": (
         lambda x: grad(x * 2.0, x, [1.0]),
         DTypeError,
         "float, expected a Tensor",
     ),
-    "no inputs": (lambda x: grad(x.sum(), []), (GraphError, ValueError), "grad: .*inputs"),
+    "no inputs": (
+        lambda x: grad(x.sum(), []),
+        (GraphError, ValueError),
+        "grad: .*inputs",
+    ),
     "no outputs": (lambda x: grad([], x), (GraphError, ValueError), "grad: .*outputs"),
     "an input that is an array": (
         lambda x: grad(x.sum(), np.ones(2)),
@@ -282,7 +296,9 @@ def test_third_derivatives_along_random_directions(seed):
         total = expression(*inputs).sum()
         for direction in (u, v)[: order - 1]:
             found = grad(total, inputs, create_graph=True)
-            total = sum((g * tg.tensor(a)).sum() for g, a in zip(found, direction, strict=True))
+            total = sum(
+                (g * tg.tensor(a)).sum() for g, a in zip(found, direction, strict=True)
+            )
         return [g.numpy() for g in grad(total, inputs)]
 
     for order in (1, 2, 3):
@@ -293,7 +309,9 @@ def test_third_derivatives_along_random_directions(seed):
             if order == 1:
                 return expression(*[tg.tensor(a) for a in numbers]).sum().item()
             found = derivative(numbers, order - 1)
-            return sum((g * a).sum() for g, a in zip(found, (u, v)[order - 2], strict=True))
+            return sum(
+                (g * a).sum() for g, a in zip(found, (u, v)[order - 2], strict=True)
+            )
 
         assert_close(actual, difference(lower, arrays, d), 1e-7)
 
@@ -315,7 +333,9 @@ def test_third_derivatives_of_a_scan():
         return (second.numpy() ** 2).sum()
 
     base, direction = w.numpy().copy(), rng.normal(size=(2, 2))
-    assert_close((third * direction).sum(), difference(lower, [base], [direction], 1e-3), 1e-8)
+    assert_close(
+        (third * direction).sum(), difference(lower, [base], [direction], 1e-3), 1e-8
+    )
 
 
 def test_a_second_gradient_with_respect_to_the_cotangent():
@@ -327,7 +347,10 @@ def test_a_second_gradient_with_respect_to_the_cotangent():
 
 def test_shared_weights_through_fused_ops_twice():
     """Their gradients meet at one leaf, while the walk is recorded."""
-    w, x = tg.randn(3, 3, dtype="float64", requires_grad=True), tg.randn(2, 3, dtype="float64")
+    w, x = (
+        tg.randn(3, 3, dtype="float64", requires_grad=True),
+        tg.randn(2, 3, dtype="float64"),
+    )
 
     def value(w):
         return nn.functional.linear(nn.functional.linear(x, w), w).tanh().sum()
@@ -340,7 +363,9 @@ def test_shared_weights_through_fused_ops_twice():
     (gg,) = grad((g * g).sum(), w)
     direction = np.random.default_rng(0).normal(size=(3, 3))
     assert_close(
-        (gg.numpy() * direction).sum(), difference(slope, [w.numpy()], [direction], 1e-3), 1e-8
+        (gg.numpy() * direction).sum(),
+        difference(slope, [w.numpy()], [direction], 1e-3),
+        1e-8,
     )
 
 

@@ -1,4 +1,6 @@
-"""A user declares an op as the package declares its own, and is told at once what is wrong."""
+"""A user declares an op as the package declares its own, and is told at once what is
+wrong.
+"""
 
 import numpy as np
 import pytest
@@ -31,7 +33,9 @@ def test_an_op_of_ones_own():
     x, u = np.array([-1.0, 0.5, 2.0]), np.array([1.0, -2.0, 0.5])
     (found,) = gradients(call, [x], [0], [u])
     assert_close(found, complex_step(value, [x], [0], [u])[0], 1e-14)
-    (first,) = grad(call(t := tg.tensor(x, requires_grad=True)), t, tg.tensor(u), create_graph=True)
+    (first,) = grad(
+        call(t := tg.tensor(x, requires_grad=True)), t, tg.tensor(u), create_graph=True
+    )
     slope = lambda x: gradients(call, [x], [0], [u])[0].sum()
     assert_close(grad(first.sum(), t)[0].numpy() @ x, difference(slope, [x], [x]), 1e-9)
     assert swish.__doc__ == "x sigmoid(beta x)."
@@ -169,7 +173,9 @@ def test_a_wrong_declaration_raises_at_import(name):
 
     call, words = WRONG[name]
     with pytest.raises(DTypeError, match=words):
-        call(example) if name != "a misspelt name" else example.vjp(lambda g, z: g, None)
+        call(example) if name != "a misspelt name" else example.vjp(
+            lambda g, z: g, None
+        )
 
 
 def test_a_forward_whose_arrays_are_not_positional_is_refused():
@@ -222,12 +228,18 @@ def test_a_fused_op_of_ones_own(hypot, used):
         out, difference = hypot(x, y)
         if not used[1]:
             return out * used[0]
-        return difference * used[1] if not used[0] else out * used[0] + difference * used[1]
+        return (
+            difference * used[1]
+            if not used[0]
+            else out * used[0] + difference * used[1]
+        )
 
     u = np.array([1.0, -2.0])
     wanted = complex_step(value, [a, b], [0, 1], [u])
     for create in (False, True):
-        for found, exact in zip(gradients(call, [a, b], [0, 1], [u], create), wanted, strict=True):
+        for found, exact in zip(
+            gradients(call, [a, b], [0, 1], [u], create), wanted, strict=True
+        ):
             assert_close(found, exact, 1e-14)
     x, y = leaf(3.0, 1.0), leaf(4.0, 2.0)
     first = grad(call(x, y).sum(), x, create_graph=True)[0]
@@ -273,7 +285,10 @@ def test_outputs_that_the_backward_reads_are_watched():
 
     def backward(xp, grads, needs, inputs, outputs, workspace):
         g, h = grads
-        return ((0.0 if g is None else g * outputs[0]) + (0.0 if h is None else h * outputs[1]),)
+        return (
+            (0.0 if g is None else g * outputs[0])
+            + (0.0 if h is None else h * outputs[1]),
+        )
 
     fused = FusedOp(_twice_exp, forward, backward, reads_outputs=True)
     x = leaf(1.0)
@@ -294,7 +309,9 @@ def test_an_optional_array():
         return (x * scale if b is None else x * scale + b,), None
 
     def backward(xp, grads, needs, inputs, outputs, workspace, scale):
-        return grads[0] * scale if needs[0] else None, grads[0] * 1.0 if needs[1] else None
+        return grads[0] * scale if needs[0] else None, grads[0] * 1.0 if needs[
+            1
+        ] else None
 
     affine = FusedOp(_affine, forward, backward)
     x, b = leaf(2.0), leaf(3.0)
@@ -307,7 +324,9 @@ def test_an_optional_array():
     for create in (False, True):
         found = grad(affine(x, b, 5.0).sum(), [x, b], create_graph=create)
         assert [g.tolist() for g in found] == [[5], [1]]
-    with pytest.raises(DTypeError, match="affine: missing .*'x'; the arguments are x, b"):
+    with pytest.raises(
+        DTypeError, match="affine: missing .*'x'; the arguments are x, b"
+    ):
         affine()
 
 
@@ -328,13 +347,23 @@ def test_errors_of_ones_own_are_not_touched():
         raise how(words)
 
     for call in (refuses, FusedOp(_fused, forward)):
-        for how in (DTypeError, KeyError, TypeError, ValueError, IndexError, OverflowError, Own):
+        for how in (
+            DTypeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            OverflowError,
+            Own,
+        ):
             with pytest.raises(how) as error:
                 call(leaf(1.0), how)
             assert type(error.value) is how
             assert error.value.args == ("no",)
             name = refuses.name if call is refuses else "fused"
-            note = f"It was raised by the forward of {name} (got float64 of shape (1,))."
+            note = (
+                f"It was raised by the forward of {name} (got float64 of shape (1,))."
+            )
             wanted = [] if how is DTypeError else [note]
             assert getattr(error.value, "__notes__", []) == wanted
         with pytest.raises(Own):
@@ -350,11 +379,17 @@ def test_errors_of_the_library_about_shapes_are_said_in_terms_of_the_op(fused):
         return x * y + x.matmul(y)
 
     call = (
-        FusedOp(_product, lambda xp, x, y: ((product(xp, x, y),), None)) if fused else op(product)
+        FusedOp(_product, lambda xp, x, y: ((product(xp, x, y),), None))
+        if fused
+        else op(product)
     )
-    with pytest.raises(tg.errors.ShapeError, match=r"product: the shapes \(2, 3\) and \(4, 5\)"):
+    with pytest.raises(
+        tg.errors.ShapeError, match=r"product: the shapes \(2, 3\) and \(4, 5\)"
+    ):
         call(tg.ones(2, 3), tg.ones(4, 5))
-    with pytest.raises(tg.errors.ShapeError, match="product: .*aligned.*got float32 of shape"):
+    with pytest.raises(
+        tg.errors.ShapeError, match="product: .*aligned.*got float32 of shape"
+    ):
         call(tg.ones(2, 3), tg.ones(2, 3))
 
 
@@ -368,7 +403,9 @@ def test_errors_of_the_library_about_shapes_are_said_in_terms_of_the_op(fused):
     ],
 )
 def test_integers_to_a_negative_power_are_no_matter_of_shapes(call):
-    with pytest.raises(tg.errors.OptionError, match=r"pow.*negative integer powers.*\.float\(\)"):
+    with pytest.raises(
+        tg.errors.OptionError, match=r"pow.*negative integer powers.*\.float\(\)"
+    ):
         call()
 
 
@@ -409,9 +446,17 @@ def _view_of_the_second(xp, x, y, /):
 SHARING = {
     "the argument": (_own(_handed_on, lambda g: g), 1, 0),
     "the second argument": (_own(_second, lambda g: g * 0.0, lambda g: g), 2, 1),
-    "a part": (_own(_half, lambda g, x_shape, xp: xp.add_at(g, x_shape, slice(0, 1))), 1, 0),
+    "a part": (
+        _own(_half, lambda g, x_shape, xp: xp.add_at(g, x_shape, slice(0, 1))),
+        1,
+        0,
+    ),
     "another order": (_own(_turned, lambda g, xp: xp.permute_dims(g, (1, 0))), 1, 0),
-    "one of several": (_own(_last, lambda g, xs_shapes: [g * 0.0, g][-len(xs_shapes) :]), 2, 1),
+    "one of several": (
+        _own(_last, lambda g, xs_shapes: [g * 0.0, g][-len(xs_shapes) :]),
+        2,
+        1,
+    ),
     "a view of the second": (
         _own(_view_of_the_second, lambda g: g * 0.0, lambda g: g, view=True),
         2,
@@ -452,13 +497,17 @@ def test_gradcheck_tells_of_a_result_that_shows_an_argument(name):
     args = [tg.rand(2, 2, dtype=tg.float64, requires_grad=True) for _ in range(count)]
     fn = lambda *args: _called(own, list(args))
     for inside in (fn, lambda *args: fn(*[x * 2.0 for x in args])):
-        with pytest.raises(GraphError, match=rf"{own.name}: the result shows the memory of arg"):
+        with pytest.raises(
+            GraphError, match=rf"{own.name}: the result shows the memory of arg"
+        ):
             tg.autograd.gradcheck(inside, args)
         assert not tg.autograd.gradcheck(inside, args, raise_exception=False)
 
 
 def test_a_view_that_says_so_is_one():
-    half = _own(_half, lambda g, x_shape, xp: xp.add_at(g, x_shape, slice(0, 1)), view=True)
+    half = _own(
+        _half, lambda g, x_shape, xp: xp.add_at(g, x_shape, slice(0, 1)), view=True
+    )
     x = tg.rand(2, 2, dtype=tg.float64, requires_grad=True)
     assert np.shares_memory(half(x).numpy(), x.numpy())
     assert tg.autograd.gradcheck(half, x)
@@ -487,16 +536,22 @@ def test_gradcheck_tells_of_a_forward_that_writes_into_its_argument(fused, betwe
         def _two(x, y, /):
             return x * 2.0
 
-        back = lambda xp, grads, needs, inputs, *_: (grads[0] * 2.0, None)[: len(inputs)]
+        back = lambda xp, grads, needs, inputs, *_: (grads[0] * 2.0, None)[
+            : len(inputs)
+        ]
         one = FusedOp(_one, lambda xp, x: ((_writes(xp, x),), None), back)
-        two = FusedOp(_two, lambda xp, x, y: ((_writes_where_nobody_looks(xp, x, y),), None), back)
+        two = FusedOp(
+            _two, lambda xp, x, y: ((_writes_where_nobody_looks(xp, x, y),), None), back
+        )
     scale = 2.0 if between else None
     args = [tg.rand(2, dtype=tg.float64) + 1.0 for _ in range(2)]
     args[0].requires_grad_()
     enter = lambda x: x * scale if between else x
     for own, count, what in ((one, 1, "x"), (two, 2, "y")):
         fn = lambda *args: own(*map(enter, args))
-        with pytest.raises(GraphError, match=f"the forward writes into argument {what}"):
+        with pytest.raises(
+            GraphError, match=f"the forward writes into argument {what}"
+        ):
             tg.autograd.gradcheck(fn, args[:count])
 
 
@@ -511,7 +566,9 @@ def test_gradcheck_tells_of_a_function_that_changes_its_input():
 
 
 def test_gradcheck_tells_of_a_backward_that_writes_into_its_cotangent():
-    """Linear, and equal to the differences that are weighed with what it made of the weights."""
+    """Linear, and equal to the differences that are weighed with what it made of the
+    weights.
+    """
 
     def twice(xp, x, /):
         return x * 2.0
@@ -522,7 +579,9 @@ def test_gradcheck_tells_of_a_backward_that_writes_into_its_cotangent():
 
     own = _own(twice, pullback)
     x = tg.rand(2, dtype=tg.float64, requires_grad=True)
-    with pytest.raises(GraphError, match="the backward writes into the gradient of output 0"):
+    with pytest.raises(
+        GraphError, match="the backward writes into the gradient of output 0"
+    ):
         tg.autograd.gradcheck(own, x)
 
 
@@ -554,11 +613,15 @@ def test_outputs_of_a_fused_op_share_memory_with_nothing(name):
     assert leaf.grad.tolist() == [18, 18]
     if "argument" in name or name == "a view":
         x = tg.ones(2, dtype=tg.float64, requires_grad=True)
-        with pytest.raises(GraphError, match="pair: the result shows the memory of argument x"):
+        with pytest.raises(
+            GraphError, match="pair: the result shows the memory of argument x"
+        ):
             tg.autograd.gradcheck(fused, x)
 
 
-@pytest.mark.parametrize("keep", [lambda e: e, lambda e: (1, [e]), lambda e: {"view": e[...]}])
+@pytest.mark.parametrize(
+    "keep", [lambda e: e, lambda e: (1, [e]), lambda e: {"view": e[...]}]
+)
 def test_a_workspace_that_keeps_an_output_is_watched(keep):
     """Also where the op does not say that its backward reads it."""
 
@@ -614,7 +677,11 @@ FAILS = {
         errors.ShapeError,
         r"scale: the gradient of argument x is float, expected {} of shape \(2, 3\)$",
     ),
-    "an error of the library": (lambda g, k: _raise(ValueError("no")), ValueError, "no"),
+    "an error of the library": (
+        lambda g, k: _raise(ValueError("no")),
+        ValueError,
+        "no",
+    ),
     "an error of its own": (lambda g, k: _raise(KeyError("no")), KeyError, "no"),
     "memory": (lambda g, k: _raise(MemoryError("no")), MemoryError, "no"),
 }
@@ -638,7 +705,11 @@ def test_a_pullback_that_fails_is_named(name, create, fused):
 
         def back(xp, grads, needs, inputs, outputs, workspace):
             x, k = inputs
-            first = pullback(grads[0], k, xp) if name == "another shape" else pullback(grads[0], k)
+            first = (
+                pullback(grads[0], k, xp)
+                if name == "another shape"
+                else pullback(grads[0], k)
+            )
             return first, grads[0] * x
 
         def _scale(x, k, /):
@@ -687,7 +758,9 @@ def test_outputs_that_are_no_tuple_are_refused(forward, got):
 
 
 def test_gradients_of_one_memory_are_told_apart():
-    """A backward may hand its cotangent on, twice: no leaf holds what another one holds."""
+    """A backward may hand its cotangent on, twice: no leaf holds what another one
+    holds.
+    """
 
     def total(x, y, /):
         return x + y
@@ -723,5 +796,7 @@ def test_a_forward_that_gives_no_array_is_told(out):
         return out
 
     kind = type(out).__name__
-    with pytest.raises(tg.Error, match=f"odd: the forward gave {kind}, expected an array"):
+    with pytest.raises(
+        tg.Error, match=f"odd: the forward gave {kind}, expected an array"
+    ):
         odd(tg.ones(2))

@@ -1,9 +1,11 @@
-"""NumPy in CuPy's clothes, on two devices: what runs `tinygrad_rnn.backend.cupy` where there is no GPU.
+"""NumPy in CuPy's clothes, on two devices: what runs `tinygrad_rnn.backend.cupy` where
+there is no GPU.
 
-It has CuPy's manners, good and bad: arrays do not turn into NumPy's, nor take them as operands; work
-has to be done on the device that the arrays are on; indices out of range wrap around; assigning to
-the places in an array has no order, so that is an error here; and flags do not tell what is
-read-only. Names and arguments are those of CuPy 14; what it computes is NumPy's.
+It has CuPy's manners, good and bad: arrays do not turn into NumPy's, nor take them as
+operands; work has to be done on the device that the arrays are on; indices out of range
+wrap around; assigning to the places in an array has no order, so that is an error here;
+and flags do not tell what is read-only. Names and arguments are those of CuPy 14; what
+it computes is NumPy's.
 """
 
 import threading
@@ -51,16 +53,22 @@ class ndarray(np.ndarray):
         return out[0] if out else _on_device(result)
 
     def __array_function__(self, function, types, args, kwargs):
-        raise TypeError(f"Implicit conversion to a NumPy array is not allowed ({function})")
+        raise TypeError(
+            f"Implicit conversion to a NumPy array is not allowed ({function})"
+        )
 
     def __setitem__(self, index, value):
         parts = index if isinstance(index, tuple) else (index,)
-        assert not any(isinstance(p, np.ndarray) for p in parts), "which one stays is undefined"
+        assert not any(isinstance(p, np.ndarray) for p in parts), (
+            "which one stays is undefined"
+        )
         np.asarray(self.view(np.ndarray))[index] = _plain(value)
 
     def __getitem__(self, index):
         parts = index if isinstance(index, tuple) else (index,)
-        assert not any(isinstance(p, np.ndarray) for p in parts), "not checked to be in range"
+        assert not any(isinstance(p, np.ndarray) for p in parts), (
+            "not checked to be in range"
+        )
         return _on_device(self.view(np.ndarray)[index], self.device.id, self)
 
     @property
@@ -70,7 +78,9 @@ class ndarray(np.ndarray):
     @property
     def flags(self):
         flags = super().flags
-        return SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous)
+        return SimpleNamespace(
+            c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous
+        )
 
 
 def _on_device(result, device=None, of=None):
@@ -88,7 +98,9 @@ def _plain(x):
     """NumPy's view of an operand."""
     if isinstance(x, ndarray):
         if x.device.id != _current():
-            raise ValueError(f"Array device must be same as the current device: {x.device.id}")
+            raise ValueError(
+                f"Array device must be same as the current device: {x.device.id}"
+            )
         return x.view(np.ndarray)
     if isinstance(x, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")
@@ -102,7 +114,9 @@ def __getattr__(name):
         return function
 
     def call(*args, **settings):
-        result = function(*map(_plain, args), **{k: _plain(v) for k, v in settings.items()})
+        result = function(
+            *map(_plain, args), **{k: _plain(v) for k, v in settings.items()}
+        )
         x = args[0] if args and isinstance(args[0], ndarray) else None
         shows = x is not None and np.may_share_memory(result, x.view(np.ndarray))
         return _on_device(result, None, x if shows else None)

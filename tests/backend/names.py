@@ -11,6 +11,9 @@ def asked_of_backends():
     found = set()
     for path in Path(tinygrad_rnn.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "xp":
+            if (
+                isinstance(node, ast.Attribute)
+                and getattr(node.value, "id", "") == "xp"
+            ):
                 found.add(node.attr)
     return found - {"Array", "here", "kind", "name", "to_device", "vjp"}

@@ -1,10 +1,11 @@
-"""A stand-in for a GPU's array library: array-api-strict, on a device that is not its default one.
+"""A stand-in for a GPU's array library: array-api-strict, on a device that is not its
+default one.
 
-Like CuPy it refuses what would quietly go through the host: conversion to NumPy, NumPy's arrays and
-scalars as operands, lists. Beyond that it has the array API's names and nothing else (no einsum, no
-``add.at``, no ``out=``), no assignment by arrays, makes arrays on the device that it is told only,
-and has dtypes of its own. So what runs here asks of a library what the standard promises, and the
-backend's own few functions.
+Like CuPy it refuses what would quietly go through the host: conversion to NumPy,
+NumPy's arrays and scalars as operands, lists. Beyond that it has the array API's names
+and nothing else (no einsum, no ``add.at``, no ``out=``), no assignment by arrays, makes
+arrays on the device that it is told only, and has dtypes of its own. So what runs here
+asks of a library what the standard promises, and the backend's own few functions.
 """
 
 import array_api_strict as namespace
@@ -48,8 +49,8 @@ def aliases(out, x):
     return np.may_share_memory(out._array, x._array)
 
 
-# Slices out of bounds, and values of another dtype: CuPy takes these as NumPy does, the standard does
-# not say.
+# Slices out of bounds, and values of another dtype: CuPy takes these as NumPy does, the
+# standard does not say.
 
 
 def getitem(x, index):

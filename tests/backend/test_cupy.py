@@ -1,4 +1,6 @@
-"""CuPy's backend without a GPU: what it says where it cannot run, and on two devices that are none."""
+"""CuPy's backend without a GPU: what it says where it cannot run, and on two devices
+that are none.
+"""
 
 import importlib
 import json
@@ -53,10 +55,18 @@ def test_devices_have_numbers(gpus):
     assert x.array.device.id == 1
     assert tg.zeros(2).cuda().device == "cuda:0"
     assert tg.zeros(2).cuda(1).device == "cuda:1"
-    assert (x + 1).device == x.clone().device == x[0].device == tg.ones_like(x).device == "cuda:1"
+    assert (
+        (x + 1).device
+        == x.clone().device
+        == x[0].device
+        == tg.ones_like(x).device
+        == "cuda:1"
+    )
     assert tg.as_tensor(x.array).device == "cuda:1"
     assert tg.as_tensor(x.array).array is x.array
-    with pytest.raises(tg.Error, match="'cuda:2', expected one of .*'cuda:0', 'cuda:1'"):
+    with pytest.raises(
+        tg.Error, match="'cuda:2', expected one of .*'cuda:0', 'cuda:1'"
+    ):
         tg.zeros(2, device="cuda:2")
 
 
@@ -69,7 +79,11 @@ def test_synchronize_waits_for_the_device_named(gpus):
 
 def test_two_gpus_do_not_mix(gpus):
     x, y = tg.ones(2, device="cuda:0"), tg.ones(2, device="cuda:1")
-    for call in (lambda: x + y, lambda: x.copy_(y[0]) + y, lambda: F.linear(x, y.reshape(1, 2))):
+    for call in (
+        lambda: x + y,
+        lambda: x.copy_(y[0]) + y,
+        lambda: F.linear(x, y.reshape(1, 2)),
+    ):
         with pytest.raises(TypeError, match=r"cuda:0 and cuda:1; .*\.to\('cuda:0'\)"):
             call()
     with pytest.raises(TypeError, match="cuda:0 and cpu"):
@@ -122,7 +136,9 @@ def test_training_on_the_second_gpu(gpus, cell):
         losses[device] = []
         for _ in range(3):
             optimizer.zero_grad()
-            loss = F.cross_entropy(model(ids, [5, 3]), targets, ignore_index=2, label_smoothing=0.1)
+            loss = F.cross_entropy(
+                model(ids, [5, 3]), targets, ignore_index=2, label_smoothing=0.1
+            )
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), 0.5)
             optimizer.step()
@@ -140,14 +156,20 @@ def test_indices_are_checked_and_repeated_ones_added_up(gpus):
         x.detach()[ids.to(x.device)[0]] = tg.arange(9.0, device=x.device).reshape(3, 3)
         grads.append(x.grad.cpu().numpy())
     assert_close(grads[1], grads[0], 1e-6)
-    assert_close(x.detach().cpu().numpy(), table.detach().numpy(), 0)  # the last one stays
+    assert_close(
+        x.detach().cpu().numpy(), table.detach().numpy(), 0
+    )  # the last one stays
     for index in ([5], [-6], [0, 5]):
-        with pytest.raises(IndexError, match=r"getitem: index (5|-6) is out of bounds .* size 5"):
+        with pytest.raises(
+            IndexError, match=r"getitem: index (5|-6) is out of bounds .* size 5"
+        ):
             x[tg.tensor(index, device=x.device)]
         with pytest.raises(IndexError, match="is out of bounds"):
             x.detach()[tg.tensor(index, device=x.device)] = 0.0
     for mask in (x.detach() > 0, x.detach()[:, 0] > 0):
-        assert_close(x[mask].detach().cpu().numpy(), table[mask.cpu()].detach().numpy(), 0)
+        assert_close(
+            x[mask].detach().cpu().numpy(), table[mask.cpu()].detach().numpy(), 0
+        )
 
 
 def test_what_is_expanded_is_read_only(gpus):
@@ -183,7 +205,9 @@ def test_clipping_on_both_gpus_at_once(gpus, kind):
             params = [tg.zeros(2, 2, device=place) for place in places]
             for p in params:
                 p.grad = (tg.randn(2, 2, dtype="float64") * scale).float().to(p.device)
-            norms.append(nn.utils.clip_grad_norm_(params, 0.5 * scale, kind).item() / scale)
+            norms.append(
+                nn.utils.clip_grad_norm_(params, 0.5 * scale, kind).item() / scale
+            )
             norms += [p.grad.cpu().double().abs().max().item() / scale for p in params]
         assert_close(norms[4:], norms[:4], 1e-5)
 
@@ -196,7 +220,10 @@ def test_anomalies_are_found_on_the_second_gpu(gpus):
     ):
         with tg.autograd.detect_anomaly():
             (x.clamp(min=0.0) * 1.0).sqrt().sum().backward()
-    with np.errstate(divide="ignore"), pytest.raises(tg.Error, match="an infinity in the result"):
+    with (
+        np.errstate(divide="ignore"),
+        pytest.raises(tg.Error, match="an infinity in the result"),
+    ):
         with tg.autograd.detect_anomaly():
             x.log()
 
@@ -241,7 +268,10 @@ def test_memory_that_runs_out_is_freed_and_asked_for_again(gpus, monkeypatch):
 @pytest.mark.parametrize(
     ("cupy", "words"),
     [
-        ("raise ImportError('libcuda.so.1: no such file')", "importing CuPy failed: libcuda.so.1"),
+        (
+            "raise ImportError('libcuda.so.1: no such file')",
+            "importing CuPy failed: libcuda.so.1",
+        ),
         ("raise RuntimeError('two of them')", "importing CuPy failed: two of them"),
         (
             "__version__ = '14.9'\ndef zeros(n): raise RuntimeError('no driver')",
@@ -313,5 +343,7 @@ def test_cupy_has_every_name_that_is_asked_of_it():
 def test_it_is_imported_when_asked_for():
     assert importlib.util.find_spec("tinygrad_rnn.backend.cupy") is not None
     code = "import sys, tinygrad_rnn as tg; tg.zeros(2).cpu(); print('cupy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "False\n"

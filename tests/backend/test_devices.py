@@ -1,4 +1,6 @@
-"""Layers, losses, optimizers and training on every device give what they give on the CPU."""
+"""Layers, losses, optimizers and training on every device give what they give on the
+CPU.
+"""
 
 import copy
 import math
@@ -22,7 +24,9 @@ def host(x):
 
 def flat(out):
     """The tensors in what a layer returns."""
-    return [out] if isinstance(out, tg.Tensor) else [x for part in out for x in flat(part)]
+    return (
+        [out] if isinstance(out, tg.Tensor) else [x for part in out for x in flat(part)]
+    )
 
 
 def assert_same(module, inputs, device, tolerance=1e-12, **settings):
@@ -30,7 +34,9 @@ def assert_same(module, inputs, device, tolerance=1e-12, **settings):
     twin = copy.deepcopy(module).to(device)
     results = []
     for layer, place in ((module, "cpu"), (twin, device)):
-        given = [x.detach().to(place) if isinstance(x, tg.Tensor) else x for x in inputs]
+        given = [
+            x.detach().to(place) if isinstance(x, tg.Tensor) else x for x in inputs
+        ]
         floats = [x for x in given if isinstance(x, tg.Tensor) and x.dtype.kind == "f"]
         for x in floats:
             x.requires_grad_()
@@ -54,21 +60,36 @@ def features(*shape):
 
 LAYERS = {
     "Linear": lambda: (nn.Linear(3, 2), [features(4, 3)]),
-    "Embedding": lambda: (nn.Embedding(5, 3, padding_idx=1), [tg.tensor([[1, 4, 4], [0, 1, 4]])]),
+    "Embedding": lambda: (
+        nn.Embedding(5, 3, padding_idx=1),
+        [tg.tensor([[1, 4, 4], [0, 1, 4]])],
+    ),
     "LayerNorm": lambda: (nn.LayerNorm((2, 3)), [features(4, 2, 3)]),
     "Dropout": lambda: (nn.Dropout(0.5), [features(4, 3)]),
-    "Sequential": lambda: (nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.ReLU()), [features(2, 3)]),
+    "Sequential": lambda: (
+        nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.ReLU()),
+        [features(2, 3)],
+    ),
     "Softmax": lambda: (nn.Softmax(-1), [features(4, 3)]),
     "LogSoftmax": lambda: (nn.LogSoftmax(0), [features(4, 3)]),
     "Sigmoid": lambda: (nn.Sigmoid(), [features(4, 3)]),
     "Flatten": lambda: (nn.Flatten(), [features(2, 2, 3)]),
     "Identity": lambda: (nn.Identity(), [features(2)]),
-    "RNNCell": lambda: (nn.RNNCell(3, 2, nonlinearity="relu"), [features(4, 3), features(4, 2)]),
+    "RNNCell": lambda: (
+        nn.RNNCell(3, 2, nonlinearity="relu"),
+        [features(4, 3), features(4, 2)],
+    ),
     "RNNCell of ids": lambda: (nn.RNNCell(3, 2), [tg.tensor([2, 0, 2])]),
     "LSTMCell": lambda: (nn.LSTMCell(3, 2), [features(4, 3)]),
     "GRUCell": lambda: (nn.GRUCell(3, 2, bias=False), [features(3)]),
-    "RNN": lambda: (nn.RNN(3, 2, 2, bidirectional=True), [features(4, 2, 3), features(4, 2, 2)]),
-    "RNN of ids": lambda: (nn.RNN(3, 2, nonlinearity="relu"), [tg.tensor([[2, 0], [1, 1]])]),
+    "RNN": lambda: (
+        nn.RNN(3, 2, 2, bidirectional=True),
+        [features(4, 2, 3), features(4, 2, 2)],
+    ),
+    "RNN of ids": lambda: (
+        nn.RNN(3, 2, nonlinearity="relu"),
+        [tg.tensor([[2, 0], [1, 1]])],
+    ),
     "RNN with dropout": lambda: (nn.RNN(3, 2, 2, dropout=0.5), [features(4, 2, 3)]),
     "LSTM": lambda: (nn.LSTM(3, 4, batch_first=True, proj_size=2), [features(2, 3, 3)]),
     "GRU": lambda: (nn.GRU(3, 2, bidirectional=True), [features(3, 3)]),
@@ -105,7 +126,11 @@ def losses():
         "cross entropy, narrow": (F.cross_entropy, (x, classes.to("int16")), {}),
         "cross entropy of shares": (F.cross_entropy, (x, shares), {}),
         "nll": (F.nll_loss, (x.log_softmax(1), classes), of_classes),
-        "bce": (F.binary_cross_entropy_with_logits, (x, y.sigmoid()), {"pos_weight": w}),
+        "bce": (
+            F.binary_cross_entropy_with_logits,
+            (x, y.sigmoid()),
+            {"pos_weight": w},
+        ),
     }
     functions = {
         "leaky_relu": (F.leaky_relu, (x,), {}),
@@ -127,9 +152,16 @@ def test_function(name, device):
     class Function(nn.Module):
         def forward(self, *given):
             place = given[0].device
-            moved = {k: v.to(place) if isinstance(v, tg.Tensor) else v for k, v in settings.items()}
+            moved = {
+                k: v.to(place) if isinstance(v, tg.Tensor) else v
+                for k, v in settings.items()
+            }
             out = function(*given, **moved)
-            return out if isinstance(out, tg.Tensor) and out.dtype.kind == "f" else out.double()
+            return (
+                out
+                if isinstance(out, tg.Tensor) and out.dtype.kind == "f"
+                else out.double()
+            )
 
     assert_same(Function(), list(inputs), device)
 
@@ -141,7 +173,9 @@ def test_one_hot(device):
 
 
 OPTIMIZERS = {
-    "SGD": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "SGD": lambda p: optim.SGD(
+        p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1
+    ),
     "Adam": lambda p: optim.Adam(p, lr=0.1, amsgrad=True, weight_decay=0.1),
     "AdamW": lambda p: optim.AdamW(p, lr=0.1),
     "RMSprop": lambda p: optim.RMSprop(p, lr=0.1, momentum=0.5, centered=True),
@@ -166,7 +200,10 @@ def test_optimizer(name, device):
             if step == 2:
                 state = optimizer.state_dict()
                 assert {
-                    v.device for e in state["state"].values() for k, v in e.items() if k != "step"
+                    v.device
+                    for e in state["state"].values()
+                    for k, v in e.items()
+                    if k != "step"
                 }
                 optimizer = OPTIMIZERS[name](params)
                 optimizer.load_state_dict(state)
@@ -203,7 +240,8 @@ def test_clipping(kind, scale, device):
     with pytest.raises(tg.Error, match="number 1"):
         nn.utils.clip_grad_norm_(params, 0.1)
     assert all(
-        np.array_equal(host(p.grad), b, equal_nan=True) for p, b in zip(params, before, strict=True)
+        np.array_equal(host(p.grad), b, equal_nan=True)
+        for p, b in zip(params, before, strict=True)
     )
 
 
@@ -308,7 +346,11 @@ def test_what_is_made_on_a_device_is_what_is_made_on_the_host(device):
         one = make()
         tg.manual_seed(4)
         two = make(device=device)
-        assert (two.device, two.dtype, two.requires_grad) == (name, one.dtype, one.requires_grad)
+        assert (two.device, two.dtype, two.requires_grad) == (
+            name,
+            one.dtype,
+            one.requires_grad,
+        )
         assert two.tolist() == one.tolist()
         assert tg.zeros_like(two).device == tg.full_like(two, 3).device == name
         assert two.is_leaf
@@ -331,7 +373,11 @@ def test_a_module_moves_whole_and_in_place(device):
     assert {t.device for t in model.state_dict().values()} == {find(device).name}
     assert {p.grad.device for p in model.parameters()} == {find(device).name}
     model.double()
-    assert (model[1].steps.dtype, weight.dtype, weight.grad.dtype) == (tg.int64, "f8", "f8")
+    assert (model[1].steps.dtype, weight.dtype, weight.grad.dtype) == (
+        tg.int64,
+        "f8",
+        "f8",
+    )
     model.to("cpu", dtype="float32")
     for p, b in zip(model.parameters(), before, strict=True):
         assert np.array_equal(p.detach().numpy(), b)
@@ -400,10 +446,15 @@ def test_what_stands_on_two_devices_does_not_meet(device):
         "backward": lambda: (y * 1).requires_grad_().clone().backward(x),
     }
     for call in calls.values():
-        with pytest.raises(TypeError, match=rf"(cpu and {name}|{name} and cpu); move .*\.to\('"):
+        with pytest.raises(
+            TypeError, match=rf"(cpu and {name}|{name} and cpu); move .*\.to\('"
+        ):
             call()
     assert x.tolist() == y.tolist() == [[1, 1], [1, 1]]
-    assert y.copy_(x * 3).tolist() == [[3, 3], [3, 3]]  # a copy is meant to move, as in PyTorch
+    assert y.copy_(x * 3).tolist() == [
+        [3, 3],
+        [3, 3],
+    ]  # a copy is meant to move, as in PyTorch
 
 
 # ---------------------------------------------------------------- indices
@@ -413,7 +464,12 @@ def test_indices_out_of_range_are_refused(device):
     x = tg.arange(6.0, device=device).reshape(3, 2)
     for index in ([3], [-4], [0, 1, 9]):
         ids = tg.tensor(index, device=device)
-        for read in (lambda: x[ids], lambda: x[ids, 0], lambda: x[index], lambda: x[:, ids]):
+        for read in (
+            lambda: x[ids],
+            lambda: x[ids, 0],
+            lambda: x[index],
+            lambda: x[:, ids],
+        ):
             with pytest.raises(IndexError, match="out of bounds"):
                 read()
         with pytest.raises(IndexError, match="out of bounds"):
@@ -442,7 +498,9 @@ def test_indices_may_be_of_the_host(device):
     ]
     for index in indices:
         plain = tuple(index) if isinstance(index, tuple) else list(index)
-        assert_close(host(x[index]), y[index if isinstance(index, np.ndarray) else plain])
+        assert_close(
+            host(x[index]), y[index if isinstance(index, np.ndarray) else plain]
+        )
     x[[1, 2]] = [[7.0, 8.0, 9.0], [1.0, 2.0, 3.0]]
     x[0, 1:] = [5, 6]
     x[x > 8] = -1.0
@@ -505,7 +563,10 @@ ELSEWHERE = {
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_ids_on_another_device_are_told(name, recorded, device):
     """Of a tensor on the CPU; ids on the CPU serve everywhere, as in PyTorch."""
-    x, ids = tg.ones(2, 2, requires_grad=recorded) * 3.0, tg.tensor([1, 0], device=device)
+    x, ids = (
+        tg.ones(2, 2, requires_grad=recorded) * 3.0,
+        tg.tensor([1, 0], device=device),
+    )
     if device != "cpu":
         words = r": the arguments are on two devices, cpu and \w+.*; move one of them with \.to\("
         with pytest.raises(tg.errors.DTypeError, match=words):
@@ -517,7 +578,9 @@ def test_ids_on_another_device_are_told(name, recorded, device):
 def test_a_gradient_on_another_device_is_told(device):
     x = tg.ones(2)
     if device != "cpu":
-        with pytest.raises(tg.errors.DTypeError, match="grad: the arguments are on two devices"):
+        with pytest.raises(
+            tg.errors.DTypeError, match="grad: the arguments are on two devices"
+        ):
             x.grad = tg.ones(2, device=device)
         assert x.grad is None
     x.grad = tg.ones(2, device=device).cpu()

@@ -34,7 +34,9 @@ def clean():
 
 @given(
     shape=st.lists(st.integers(0, 40), max_size=4).map(tuple),
-    dtype=st.sampled_from([np.float32, np.float64, np.int64, np.bool_, np.dtype("f4"), "f8"]),
+    dtype=st.sampled_from(
+        [np.float32, np.float64, np.int64, np.bool_, np.dtype("f4"), "f8"]
+    ),
 )
 def test_is_like_numpys_empty(shape, dtype):
     x, y = pool.empty(shape, dtype), np.empty(shape, dtype)
@@ -59,7 +61,9 @@ def test_a_dropped_block_is_used_again():
     del x
     assert held_bytes() == 64 << 10
     assert address(pool.empty((128, 64), np.float64)) == place
-    assert address(pool.empty((1, 63, 250), np.float32)) == place, "nearly as large: the same size"
+    assert address(pool.empty((1, 63, 250), np.float32)) == place, (
+        "nearly as large: the same size"
+    )
 
 
 def test_arrays_alive_at_a_time_are_disjoint():
@@ -88,7 +92,9 @@ def test_what_a_large_step_had_in_use_is_kept_and_not_more_than_twice_that(monke
     monkeypatch.setattr(pool, "KEPT", 0)
     places = set()
     for _ in range(3):
-        arrays = [pool.empty((n, 256), np.float32) for n in (64, 128, 192, 256)]  # 640 KiB
+        arrays = [
+            pool.empty((n, 256), np.float32) for n in (64, 128, 192, 256)
+        ]  # 640 KiB
         places |= {address(x) for x in arrays}
         del arrays
         assert held_bytes() == 640 << 10
@@ -208,7 +214,11 @@ def test_threads_do_not_share_what_they_hold():
 
 def run(code):
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
@@ -231,7 +241,9 @@ def test_interpreter_shuts_down_in_silence():
     )
 
 
-@pytest.mark.skipif(not hasattr(ctypes, "pythonapi") or sys.platform == "win32", reason="no fork")
+@pytest.mark.skipif(
+    not hasattr(ctypes, "pythonapi") or sys.platform == "win32", reason="no fork"
+)
 def test_a_forked_child_has_a_pool_of_its_own():
     out = run(
         "import os\n"
@@ -251,7 +263,9 @@ def test_a_forked_child_has_a_pool_of_its_own():
 
 
 class Pool(RuleBasedStateMachine):
-    """Arrays, views and views of views come and go in any order; all keep what was written."""
+    """Arrays, views and views of views come and go in any order; all keep what was
+    written.
+    """
 
     def __init__(self):
         super().__init__()
@@ -267,7 +281,10 @@ class Pool(RuleBasedStateMachine):
         self.alive.append((x, self.number))
 
     @precondition(lambda self: self.alive)
-    @rule(index=st.integers(0, 99), view=st.sampled_from(["slice", "reshape", "strided", "memory"]))
+    @rule(
+        index=st.integers(0, 99),
+        view=st.sampled_from(["slice", "reshape", "strided", "memory"]),
+    )
     def show(self, index, view):
         x, number = self.alive[index % len(self.alive)]
         if view == "slice":

@@ -39,7 +39,9 @@ def test_a_library_is_found_by_device_and_by_array():
     assert type(x.array) is Array
     assert backend.backend_of(x.array) is made
     assert (x.device, x.device.type, x.device.index) == ("mine", "mine", None)
-    with pytest.raises(tg.Error, match=r"got 'mine:1', expected one of 'cpu', .*'mine'"):
+    with pytest.raises(
+        tg.Error, match=r"got 'mine:1', expected one of 'cpu', .*'mine'"
+    ):
         tg.zeros(2, device="mine:1")
 
 
@@ -68,7 +70,9 @@ def test_what_is_needed_is_told():
 
 
 def test_the_page_names_all_that_is_asked_for():
-    page = (Path(__file__).parents[2] / "docs" / "adding-a-backend.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "adding-a-backend.md").read_text(
+        encoding="utf-8"
+    )
     named = set(re.findall(r"`(\w+)", page))
     asked = {n for n in asked_of_backends() if not re.fullmatch(r"(int|float)\d+", n)}
     assert len(asked) > 50
@@ -78,5 +82,7 @@ def test_the_page_names_all_that_is_asked_for():
 
 
 def test_an_array_of_nobody():
-    with pytest.raises(tg.Error, match="expected an array of a known library, got <class 'list'>"):
+    with pytest.raises(
+        tg.Error, match="expected an array of a known library, got <class 'list'>"
+    ):
         backend.backend_of([1.0])

@@ -1,4 +1,6 @@
-"""What a backend need not have, on the stand-in: reading, writing and adding by index as NumPy does."""
+"""What a backend need not have, on the stand-in: reading, writing and adding by index
+as NumPy does.
+"""
 
 import numpy as np
 import pytest
@@ -45,12 +47,19 @@ def test_any_index(xp, data):
 
 
 @given(
-    count=st.integers(0, 70), rows=st.integers(1, 4), width=st.integers(0, 2), seed=st.integers()
+    count=st.integers(0, 70),
+    rows=st.integers(1, 4),
+    width=st.integers(0, 2),
+    seed=st.integers(),
 )
 def test_many_of_few_rows(xp, count, rows, width, seed):
-    """Sums of many values for one place, in the same order each time; the last one stays."""
+    """Sums of many values for one place, in the same order each time; the last one
+    stays.
+    """
     rng = np.random.default_rng(abs(seed))
-    ids = rng.integers(-rows, rows, count).astype(rng.choice(["int8", "int32", "int64"]))
+    ids = rng.integers(-rows, rows, count).astype(
+        rng.choice(["int8", "int32", "int64"])
+    )
     values = rng.standard_normal((count, width))
     shape, there = (rows, width), xp.from_host(values)
     sums = xp.to_host(xp.scatter(there, shape, xp.from_host(ids)))
@@ -58,10 +67,14 @@ def test_many_of_few_rows(xp, count, rows, width, seed):
     again = xp.scatter(there, shape, (xp.from_host(ids),))
     assert xp.to_host(again).tobytes() == sums.tobytes()
     zeros = xp.zeros(shape, there.dtype)
-    assert_close(xp.to_host(xp.put(zeros, there, xp.from_host(ids))), last(values, shape, ids), 0)
+    assert_close(
+        xp.to_host(xp.put(zeros, there, xp.from_host(ids))), last(values, shape, ids), 0
+    )
     won = xp.to_host(xp.winners(zeros, xp.from_host(ids)))
     assert won.sum() == len(set(ids % rows)) * width
-    assert_close(np.where(won, values, 0).sum(0), last(values, shape, ids).sum(0), 1e-13)
+    assert_close(
+        np.where(won, values, 0).sum(0), last(values, shape, ids).sum(0), 1e-13
+    )
 
 
 def last(values, shape, ids):
@@ -81,13 +94,17 @@ def test_ids_out_of_range_are_refused_before_anything_is_done(xp, ids):
         lambda: xp.scatter(xp.zeros((*ids.shape, 2), xp.float32), (3, 2), ids),
     )
     for call in calls:
-        with pytest.raises(IndexError, match=r"index (3|-4|99) is out of bounds for axis 0 with"):
+        with pytest.raises(
+            IndexError, match=r"index (3|-4|99) is out of bounds for axis 0 with"
+        ):
             call()
     assert not xp.to_host(x).any()
 
 
 def test_ids_stay_on_the_device(xp, monkeypatch):
-    """The usual gather and scatter cost no transfer, but for the check that they are in range."""
+    """The usual gather and scatter cost no transfer, but for the check that they are in
+    range.
+    """
     x, ids = xp.zeros((5, 2), xp.float32), xp.from_host(np.array([1, 4, 1]))
     for name in ("to_host", "from_host"):
         monkeypatch.setattr(xp, name, None)
@@ -104,7 +121,8 @@ def test_a_part_is_added_where_it_belongs(xp):
         assert type(part) is standard.Part
         part.add_to(total)
         assert_close(
-            xp.to_host(part.whole()), numpy.scatter(np.ones(part.values.shape), (4, 2), index)
+            xp.to_host(part.whole()),
+            numpy.scatter(np.ones(part.values.shape), (4, 2), index),
         )
     assert xp.to_host(total).tolist() == [[1, 2], [2, 3], [2, 2], [2, 2]]
 
@@ -126,7 +144,9 @@ def test_the_names_of_other_libraries_dtypes():
 def test_numbers_of_whole_arrays(xp, data):
     """As NumPy's own file has them, which has a faster way for each."""
     d = Draw(data.draw)
-    x, y = (np.array(d.array((data.draw(st.integers(1, 4)), 3), real)) for _ in range(2))
+    x, y = (
+        np.array(d.array((data.draw(st.integers(1, 4)), 3), real)) for _ in range(2)
+    )
     there, other = xp.from_host(x), xp.from_host(y)
     assert_close(np.asarray(xp.to_host(xp.row_sum(there))), x.sum(0), 1e-13)
     assert_close(numpy.row_sum(x), x.sum(0), 1e-13)

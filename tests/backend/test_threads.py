@@ -1,4 +1,6 @@
-"""BLAS's threads: one inside, as many as before after it; and slices on threads of our own."""
+"""BLAS's threads: one inside, as many as before after it; and slices on threads of our
+own.
+"""
 
 import gc
 import os
@@ -64,7 +66,9 @@ def test_no_product_is_left_to_the_threads_of_blas(functions, name, monkeypatch)
 
 
 def test_python_threads_leave_what_they_found(functions):
-    """However their contexts overlap, at the end there are as many threads as at the beginning."""
+    """However their contexts overlap, at the end there are as many threads as at the
+    beginning.
+    """
     get, _ = functions
 
     def work(seed):
@@ -109,7 +113,11 @@ def test_another_blas_is_left_alone(functions, monkeypatch):
 
 
 @example(rows=50, multiplications=1 << 30, most=3)
-@given(rows=st.integers(0, 200), multiplications=st.integers(0, 1 << 30), most=st.integers(1, 9))
+@given(
+    rows=st.integers(0, 200),
+    multiplications=st.integers(0, 1 << 30),
+    most=st.integers(1, 9),
+)
 def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "_get", lambda: most)
@@ -267,7 +275,9 @@ def test_a_child_has_the_threads_that_its_parents_other_threads_hold():
 
 def test_a_large_product_is_shared_and_the_same(functions, monkeypatch):
     rng, shared, each = np.random.default_rng(0), [], threads.each
-    monkeypatch.setattr(threads, "each", lambda *args: shared.append(args[1]) or each(*args))
+    monkeypatch.setattr(
+        threads, "each", lambda *args: shared.append(args[1]) or each(*args)
+    )
     for m, k, n in ((130, 512, 300), (40, 700, 400)):
         x, y = rng.standard_normal((k, m)).T, rng.standard_normal((k, n))
         assert len(threads.cut(m, x.size * n)) == 2

@@ -1,4 +1,6 @@
-"""The benchmark runs as its page says, and lets no contender in that computes something else."""
+"""The benchmark runs as its page says, and lets no contender in that computes something
+else.
+"""
 
 import json
 import os
@@ -10,7 +12,16 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-MODULES = ("__main__", "ours", "products", "pytorch", "jaxjit", "report", "turns", "works")
+MODULES = (
+    "__main__",
+    "ours",
+    "products",
+    "pytorch",
+    "jaxjit",
+    "report",
+    "turns",
+    "works",
+)
 
 
 @pytest.fixture
@@ -23,29 +34,56 @@ def modules(monkeypatch):
 
 
 def run(*options: object, **env: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(FOLDER), "--seconds", "0", "--threads", "1", *map(str, options)]
+    command = [
+        sys.executable,
+        str(FOLDER),
+        "--seconds",
+        "0",
+        "--threads",
+        "1",
+        *map(str, options),
+    ]
     env = os.environ | env
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
 
 
 def test_command_writes_results_and_page(tmp_path, modules):
-    done = run("--parts", "train", "chain", "memory", "--only", "RNN 28", "--against", "products",
-               "--out", tmp_path)  # fmt: skip
+    done = run(
+        "--parts",
+        "train",
+        "chain",
+        "memory",
+        "--only",
+        "RNN 28",
+        "--against",
+        "products",
+        "--out",
+        tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
     (row,) = results["rows"]
     assert row["work"] == "train, RNN 28, 32, 1, 25" and row["rounds"] == 5
-    assert row["ratio"].keys() == {"products"} and row["ms"].keys() == {"ours", "products"}
+    assert row["ratio"].keys() == {"products"} and row["ms"].keys() == {
+        "ours",
+        "products",
+    }
     assert 0 < results["memory"][0]["MB"]["ours"] < 500
     assert "| train, RNN 28, 32, 1, 25 |" in done.stdout
 
     import report
 
-    before = "a\n<!-- train 1 -->\nold\n<!-- end -->\nb\n<!-- T 1 -->\nstays\n<!-- end -->\n"
+    before = (
+        "a\n<!-- train 1 -->\nold\n<!-- end -->\nb\n<!-- T 1 -->\nstays\n<!-- end -->\n"
+    )
     (tmp_path / "benchmarks.md").write_text(before)
     report.fill(results, tmp_path)
     after = (tmp_path / "benchmarks.md").read_text()
-    assert "old" not in after and "stays" in after and "| train, RNN 28, 32, 1, 25 |" in after
+    assert (
+        "old" not in after
+        and "stays" in after
+        and "| train, RNN 28, 32, 1, 25 |" in after
+    )
     report.fill(results, tmp_path)
     assert (tmp_path / "benchmarks.md").read_text() == after
 
@@ -63,14 +101,20 @@ def test_a_run_may_be_taken_in_pieces(tmp_path):
     again = rows("--parts", "train", "--only", "RNN 28")
     assert again.keys() == second.keys() and again != second
     file = tmp_path / "results.json"
-    file.write_text(file.read_text().replace('"ours": "tinygrad_rnn', '"ours": "tinygrad_rnn 0.0'))
+    file.write_text(
+        file.read_text().replace('"ours": "tinygrad_rnn', '"ours": "tinygrad_rnn 0.0')
+    )
     assert len(rows("--parts", "chain")) == 1, "rows of another version are not kept"
 
 
 def test_missing_contender_is_named(tmp_path):
     (tmp_path / "jax.py").write_text("raise ImportError('no such luck')")
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = run("--parts", "train", "--only", "RNN 28", "--against", "JAX", PYTHONPATH=path)
+    path = os.pathsep.join(
+        [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    done = run(
+        "--parts", "train", "--only", "RNN 28", "--against", "JAX", PYTHONPATH=path
+    )
     assert done.returncode == 0, done.stderr
     assert "JAX is left out: no such luck" in done.stdout
 
@@ -84,12 +128,18 @@ sys.modules |= {"torch": mock, "torch.nn": mock.nn, "torch.nn.functional": mock.
 """
 
 
-@pytest.mark.parametrize("torch", ["raise ZeroDivisionError", MOCKED], ids=["import", "build"])
+@pytest.mark.parametrize(
+    "torch", ["raise ZeroDivisionError", MOCKED], ids=["import", "build"]
+)
 def test_a_run_that_fails_ends(tmp_path, torch):
     """It does not wait for ever for the children that are stopped."""
     (tmp_path / "torch.py").write_text(torch)
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = run("--parts", "train", "--only", "RNN 28", "--against", "PyTorch", PYTHONPATH=path)
+    path = os.pathsep.join(
+        [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    done = run(
+        "--parts", "train", "--only", "RNN 28", "--against", "PyTorch", PYTHONPATH=path
+    )
     assert done.returncode != 0
     assert "ZeroDivisionError" in done.stderr
 
@@ -99,9 +149,14 @@ def test_page_has_a_block_for_every_part(modules):
     from works import works
 
     blocks = set(report.BLOCK.findall((report.DOCS / "benchmarks.md").read_text()))
-    both, one = ("train", "dense", "forward", "sample"), ("cells", "layers", "chain", "T", "H")
+    both, one = (
+        ("train", "dense", "forward", "sample"),
+        ("cells", "layers", "chain", "T", "H"),
+    )
     assert all(list(works(part)) for part in (*both, *one))
-    expected = {f"{part} {n}" for part in both for n in (1, 2)} | {f"{part} 1" for part in one}
+    expected = {f"{part} {n}" for part in both for n in (1, 2)} | {
+        f"{part} 1" for part in one
+    }
     assert blocks == expected | {"machine", "memory", "losses", "chart"}
 
 
@@ -124,14 +179,17 @@ def test_difference_is_seen(modules):
     command = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(command)
     ours = {"loss": np.array(2.0, np.float32), "w": np.ones(3, np.float32)}
-    assert not command.differences({**ours, "loss": np.array(2.00001, np.float32)}, ours)
+    assert not command.differences(
+        {**ours, "loss": np.array(2.00001, np.float32)}, ours
+    )
     for wrong in (ours["w"] * 1.001, np.ones((3, 1), np.float32), ours["w"] * np.nan):
         assert command.differences({**ours, "w": wrong}, ours)
 
 
 @pytest.mark.parity
 @pytest.mark.parametrize(
-    ("part", "only"), [("train", "28, 32, 1,"), ("forward", "sine"), ("sample", "65, 128")]
+    ("part", "only"),
+    [("train", "28, 32, 1,"), ("forward", "sine"), ("sample", "65, 128")],
 )
 def test_pytorch_and_ours_do_the_same_work(part, only, modules):
     done = run("--parts", part, "--only", only, "--against", "PyTorch")

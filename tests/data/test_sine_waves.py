@@ -22,11 +22,15 @@ def test_shapes_and_values(count, length):
 def test_each_is_a_sine_of_a_frequency_in_range():
     length = 400
     X, y = sine_waves(500, length)
-    waves = np.concatenate([X.numpy()[:, :, 0], y.numpy()[:, None]], axis=1).astype(float)
+    waves = np.concatenate([X.numpy()[:, :, 0], y.numpy()[:, None]], axis=1).astype(
+        float
+    )
     # sin(t - d) + sin(t + d) = 2 cos(d) sin(t): one d for all points of a wave.
     middle = waves[:, 1:-1]
     cosine = ((waves[:, :-2] + waves[:, 2:]) * middle).sum(1) / (2 * middle**2).sum(1)
-    assert np.abs(waves[:, :-2] + waves[:, 2:] - 2 * cosine[:, None] * middle).max() < 1e-6
+    assert (
+        np.abs(waves[:, :-2] + waves[:, 2:] - 2 * cosine[:, None] * middle).max() < 1e-6
+    )
     frequencies = np.arccos(cosine) * length / (2 * np.pi)
     assert 0.45 < frequencies.min() < 0.55
     assert 1.95 < frequencies.max() < 2.05

@@ -58,13 +58,18 @@ def test_y_is_x_one_character_further(cut):
 
 
 def same(ours, theirs):
-    return all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(ours, theirs, strict=True))
+    return all(
+        np.array_equal(a.numpy(), b.numpy()) for a, b in zip(ours, theirs, strict=True)
+    )
 
 
 @given(cuts(), st.integers(0, 20), st.integers(0, 20))
 def test_next_batch_goes_round_and_resumes_exactly(cut, before, after):
     text, batch, seq = cut
-    streams, other = TextStreams(text, ALL, batch, seq), TextStreams(text, ALL, batch, seq)
+    streams, other = (
+        TextStreams(text, ALL, batch, seq),
+        TextStreams(text, ALL, batch, seq),
+    )
     one_pass = list(streams)
     for drawn in range(before):
         x, y, first = streams.next_batch()
@@ -72,7 +77,9 @@ def test_next_batch_goes_round_and_resumes_exactly(cut, before, after):
         assert same((x, y), one_pass[drawn % len(one_pass)])
     other.load_state_dict(json.loads(json.dumps(streams.state_dict())))
     for _ in range(after):
-        assert same(next(iter(streams)), one_pass[0])  # a pass beside it changes nothing
+        assert same(
+            next(iter(streams)), one_pass[0]
+        )  # a pass beside it changes nothing
         *ours, ours_first = streams.next_batch()
         *theirs, theirs_first = other.next_batch()
         assert same(ours, theirs)
@@ -86,13 +93,19 @@ def test_split_covers_everything_once(cut, val_fraction):
     streams = TextStreams(text, ALL, batch, seq)
     held_out = round(len(text) * val_fraction)
     if min(held_out, len(text) - held_out) <= batch * seq:
-        with pytest.raises(ValueError, match=r"with val_fraction=.* part has .* expected at least"):
+        with pytest.raises(
+            ValueError, match=r"with val_fraction=.* part has .* expected at least"
+        ):
             streams.split(val_fraction)
         return
     train, val = streams.split(val_fraction)
     assert ALL.decode(np.concatenate([train.ids, val.ids])) == text
     assert len(val.ids) == held_out
-    assert (train.batch_size, train.seq_len) == (val.batch_size, val.seq_len) == (batch, seq)
+    assert (
+        (train.batch_size, train.seq_len)
+        == (val.batch_size, val.seq_len)
+        == (batch, seq)
+    )
     assert len(train) >= 1
     assert len(val) >= 1
 
@@ -132,7 +145,9 @@ def test_streams_of_words_bytes_and_of_ids_of_others(tmp_path):
     train, val = TextStreams(np.arange(40_000, 40_100), Tokenizer(), 2, 5).split(0.2)
     assert train.next_batch()[0][0].tolist() == [40_000, 40_035]
     assert len(val) == 1
-    with pytest.raises(tg.errors.IdError, match=r"the id 50000 at 1 is not in \[0, 50000\)"):
+    with pytest.raises(
+        tg.errors.IdError, match=r"the id 50000 at 1 is not in \[0, 50000\)"
+    ):
         TextStreams(np.array([1, 50_000]), Tokenizer(), 1, 1).next_batch()
 
 
@@ -154,7 +169,12 @@ def one_name(streams):
         pass
 
 
-PAIRS = [three_names, three_names_in_a_comprehension, three_names_of_one_window, one_name]
+PAIRS = [
+    three_names,
+    three_names_in_a_comprehension,
+    three_names_of_one_window,
+    one_name,
+]
 
 
 def two_names(streams):
@@ -188,9 +208,16 @@ def test_windows_are_tuples_however_they_are_taken():
     batch = streams.next_batch()
     x, y, first = batch
     x, *rest = batch
-    assert isinstance(batch, tuple) and len(batch) == 3 and first is True and len(rest) == 2
+    assert (
+        isinstance(batch, tuple)
+        and len(batch) == 3
+        and first is True
+        and len(rest) == 2
+    )
     assert [len(part) for part in zip(*streams, strict=True)] == [4, 4]
-    threads = [threading.Thread(target=lambda: [x for x, y in streams]) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: [x for x, y in streams]) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -228,8 +255,16 @@ def test_windows_are_the_users_own():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (("abc", ALL, 2, 3), ValueError, "has 3 characters, expected at least 7.*pathlib.Path"),
-        (("abc\n", Vocabulary("abc\n"), 2, 3), ValueError, "or a smaller batch_size or seq_len$"),
+        (
+            ("abc", ALL, 2, 3),
+            ValueError,
+            "has 3 characters, expected at least 7.*pathlib.Path",
+        ),
+        (
+            ("abc\n", Vocabulary("abc\n"), 2, 3),
+            ValueError,
+            "or a smaller batch_size or seq_len$",
+        ),
         (("abcx", ALL, 1, 1), ValueError, "'x' at position 3"),
         (("", ALL, 1, 1), ValueError, "empty"),
         (("abc", "abc", 1, 1), TypeError, "vocabulary is str"),
@@ -240,12 +275,28 @@ def test_windows_are_the_users_own():
         ((["abc"], ALL, 1, 1), TypeError, "text is list, expected a str"),
         ((b"abc", ALL, 1, 1), TypeError, "text is bytes, expected a str"),
         (("abc", WORDS, 1, 1), TypeError, r"text is str, .*text.split\(\)"),
-        ((Path("no"), WORDS, 1, 1), TypeError, r"is a path; .*read_text\(path\).split\(\)"),
+        (
+            (Path("no"), WORDS, 1, 1),
+            TypeError,
+            r"is a path; .*read_text\(path\).split\(\)",
+        ),
         ((["the"], WORDS, 1, 1), ValueError, "has 1 words, expected at least 2"),
-        ((np.arange(2), range(9), 2, 3), ValueError, "has 2 tokens, expected at least 7"),
-        ((np.arange(2), 9, 1, 1), TypeError, r"vocabulary is int, .*anything that has a len\(\)"),
+        (
+            (np.arange(2), range(9), 2, 3),
+            ValueError,
+            "has 2 tokens, expected at least 7",
+        ),
+        (
+            (np.arange(2), 9, 1, 1),
+            TypeError,
+            r"vocabulary is int, .*anything that has a len\(\)",
+        ),
         ((["the", "dog"], WORDS, 1, 1), ValueError, "'dog' at position 1"),
-        ((np.zeros((2, 2), int), ALL, 1, 1), ValueError, r"shape \(2, 2\), expected \(N,\)"),
+        (
+            (np.zeros((2, 2), int), ALL, 1, 1),
+            ValueError,
+            r"shape \(2, 2\), expected \(N,\)",
+        ),
         ((np.zeros(9), ALL, 1, 1), TypeError, "float64, expected integers"),
     ],
 )
@@ -264,7 +315,9 @@ def test_ids_out_of_range_are_noticed_when_they_are_drawn(dtype, wrong, cut, dat
     ids = ALL.encode(text).numpy().astype(dtype)
     used = (len(ids) - 1) // (batch * seq) * batch * seq + 1
     at = data.draw(st.integers(0, used - 1))
-    ids[at] = np.array(wrong).astype(dtype)  # an unsigned one shows -1 as its largest number
+    ids[at] = np.array(wrong).astype(
+        dtype
+    )  # an unsigned one shows -1 as its largest number
     streams = TextStreams(ids, ALL, batch, seq)
     length = len(streams) * seq
     for number in range(len(streams)):
@@ -301,7 +354,12 @@ def test_split_refuses_what_is_no_share(val_fraction, error, words):
 @pytest.mark.parametrize(
     ("text", "batch", "seq", "words"),
     [
-        ("abcabcab", 1, 2, "characters is 8 there, 9 here.*; pass the text that it was saved with"),
+        (
+            "abcabcab",
+            1,
+            2,
+            "characters is 8 there, 9 here.*; pass the text that it was saved with",
+        ),
         (
             "abcabcabd",
             1,
@@ -309,8 +367,18 @@ def test_split_refuses_what_is_no_share(val_fraction, error, words):
             "crc32.*; pass the text .*; to go on with another text, leave this call",
         ),
         ("abcabcab", 2, 2, "batch_size .*characters .*; pass the text"),
-        ("abcabcabc", 2, 2, "batch_size is 2 there, 1 here; make .* batch_size=2, seq_len=2, or"),
-        ("abcabcabc", 1, 3, "seq_len is 3 there, 2 here; make the streams with .*seq_len=3"),
+        (
+            "abcabcabc",
+            2,
+            2,
+            "batch_size is 2 there, 1 here; make .* batch_size=2, seq_len=2, or",
+        ),
+        (
+            "abcabcabc",
+            1,
+            3,
+            "seq_len is 3 there, 2 here; make the streams with .*seq_len=3",
+        ),
     ],
 )
 def test_the_position_in_another_text_is_refused(text, batch, seq, words):
@@ -323,7 +391,9 @@ def test_the_position_in_another_text_is_refused(text, batch, seq, words):
     assert streams.state_dict() == before
 
 
-@pytest.mark.parametrize("change", [{"drawn": -1}, {"drawn": 1.0}, {"drawn": None}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change", [{"drawn": -1}, {"drawn": 1.0}, {"drawn": None}, {"more": 1}]
+)
 def test_a_state_that_is_none_is_refused(change):
     streams = TextStreams("abcabcabc", ALL, 1, 2)
     with pytest.raises(tg.CheckpointError, match="no state of TextStreams"):

@@ -1,4 +1,6 @@
-"""Vocabulary and read_text: nothing is lost on the way to ids and back, and what is wrong is named."""
+"""Vocabulary and read_text: nothing is lost on the way to ids and back, and what is
+wrong is named.
+"""
 
 import numpy as np
 import pytest
@@ -29,7 +31,9 @@ def test_characters_are_sorted_distinct_and_enough_to_rebuild(text):
     vocabulary = Vocabulary(text)
     assert list(vocabulary) == sorted(set(text)) == list(vocabulary.characters)
     assert len(vocabulary) == len(set(text))
-    assert vocabulary.encode(vocabulary.characters).tolist() == list(range(len(vocabulary)))
+    assert vocabulary.encode(vocabulary.characters).tolist() == list(
+        range(len(vocabulary))
+    )
     again = Vocabulary(vocabulary.characters)
     assert again.encode(text).tolist() == vocabulary.encode(text).tolist()
 
@@ -65,7 +69,9 @@ def test_in_asks_for_one_character():
 
 def test_decode_of_little():
     vocabulary = Vocabulary("abc")
-    assert vocabulary.decode([]) == vocabulary.decode(tg.tensor([], dtype=tg.int64)) == ""
+    assert (
+        vocabulary.decode([]) == vocabulary.decode(tg.tensor([], dtype=tg.int64)) == ""
+    )
     assert vocabulary.decode(1) == vocabulary.decode(tg.tensor(1)) == "b"
     assert vocabulary.decode([tg.tensor(2), tg.tensor(0)]) == "ca"
 
@@ -93,7 +99,11 @@ def test_decode_refuses(ids, error, words):
         ("", ValueError, "the text is empty"),
         (b"", ValueError, "the text is empty"),
         ([], ValueError, "the text is empty"),
-        (None, TypeError, "text is NoneType, expected a str, bytes, or words in a list"),
+        (
+            None,
+            TypeError,
+            "text is NoneType, expected a str, bytes, or words in a list",
+        ),
         (3, TypeError, "text is int"),
         (["a", 1], TypeError, "word 1 is int, expected a str"),
         ([b"a"], TypeError, "word 0 is bytes"),
@@ -119,7 +129,9 @@ def test_bytes_are_tokens(data):
     vocabulary = Vocabulary(data)
     assert vocabulary.tokens == bytes(sorted(set(data)))
     assert vocabulary.decode(vocabulary.encode(data)) == data
-    assert vocabulary.encode(bytearray(data)).tolist() == vocabulary.encode(data).tolist()
+    assert (
+        vocabulary.encode(bytearray(data)).tolist() == vocabulary.encode(data).tolist()
+    )
     again = Vocabulary(vocabulary.tokens)
     assert again.encode(data).tolist() == vocabulary.encode(data).tolist()
     whole = Vocabulary(bytes(range(256)))
@@ -148,7 +160,9 @@ def test_words_are_tokens(text):
     assert ids.dtype == tg.int64
     assert vocabulary.decode(ids) == text
     assert Vocabulary(list(vocabulary)).encode(iter(text)).tolist() == ids.tolist()
-    assert Vocabulary(np.array(text)).tokens == tuple(str(w) for w in dict.fromkeys(np.array(text)))
+    assert Vocabulary(np.array(text)).tokens == tuple(
+        str(w) for w in dict.fromkeys(np.array(text))
+    )
     assert text[0] in vocabulary
     assert Vocabulary(word for word in text).tokens == vocabulary.tokens
 
@@ -166,7 +180,10 @@ def test_words_of_a_set_are_sorted():
             ["the", "dog", "sat"],
             r"'dog' at position 1 \(in \['the', 'dog', 'sat'\]\) is not one of the",
         ),
-        ("the cat", r"text is str, expected .*words in a list, as text.split\(\) gives"),
+        (
+            "the cat",
+            r"text is str, expected .*words in a list, as text.split\(\) gives",
+        ),
         (b"the cat", "text is bytes"),
         (["the", 3], "word 1 is int, expected a str"),
         ([["the"]], "word 0 is list"),
@@ -193,7 +210,11 @@ def test_a_vocabulary_goes_into_a_checkpoint(tmp_path, source):
 # ---------------------------------------------------------------- files
 
 
-@given(st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text: text != "\ufeff"))
+@given(
+    st.text(st.characters(codec="utf-8"), min_size=1).filter(
+        lambda text: text != "\ufeff"
+    )
+)
 def test_a_file_is_read_as_it_stands(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("texts") / "text"
     path.write_bytes(text.encode())
@@ -209,10 +230,15 @@ def test_a_byte_order_mark_is_dropped(tmp_path, encoding):
     path = tmp_path / "text"
     path.write_bytes("\ufeffa\ufeffb\r\n".encode(encoding))
     text = read_text(path, encoding=encoding)
-    assert text.removeprefix("\ufeff") == "a\ufeffb\r\n"  # two marks, where the codec wrote one
+    assert (
+        text.removeprefix("\ufeff") == "a\ufeffb\r\n"
+    )  # two marks, where the codec wrote one
     path.write_bytes(b"\xef\xbb\xbfab")
     assert Vocabulary(path).characters == "ab"
-    assert "".join(Vocabulary("ab").decode(TextStreams(path, Vocabulary("ab"), 1, 1).ids)) == "ab"
+    assert (
+        "".join(Vocabulary("ab").decode(TextStreams(path, Vocabulary("ab"), 1, 1).ids))
+        == "ab"
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,8 +258,16 @@ def test_a_file_of_another_encoding(tmp_path, encoding):
             r"text' is not UTF-8: byte 0xfc at offset 2 .*'latin-1'",
         ),
         ("grün".encode(), "ascii", r"is not ASCII: byte 0xc3 at offset 2 "),
-        ("grün".encode("utf-16"), "utf-8", r"byte 0xff at offset 0 .*encoding=, such as 'utf-16'"),
-        (b"abc", "utf-16-le", r"is not UTF-16-LE: byte 0x63 at offset 2 \(truncated data\)"),
+        (
+            "grün".encode("utf-16"),
+            "utf-8",
+            r"byte 0xff at offset 0 .*encoding=, such as 'utf-16'",
+        ),
+        (
+            b"abc",
+            "utf-16-le",
+            r"is not UTF-16-LE: byte 0x63 at offset 2 \(truncated data\)",
+        ),
         (b"a\x81", "cp1252", r"is not CP1252: byte 0x81 at offset 1 "),
         (b"abc", "utf-9", r"encoding is 'utf-9', expected one that Python knows"),
         (b"abc", "base64", r"encoding is 'base64', expected one that Python knows"),
@@ -251,7 +285,10 @@ def test_a_file_that_is_not_of_its_encoding(tmp_path, raw, encoding, words):
     ("make", "name"),
     [
         (Vocabulary, "Vocabulary"),
-        (lambda name: TextStreams(name, Vocabulary("inputdaext./"), 1, 1), "TextStreams"),
+        (
+            lambda name: TextStreams(name, Vocabulary("inputdaext./"), 1, 1),
+            "TextStreams",
+        ),
     ],
 )
 @pytest.mark.parametrize("file", ["input.txt", "data/input.txt", "input"])
@@ -261,7 +298,9 @@ def test_a_str_that_names_a_file_is_warned_of(tmp_path, monkeypatch, make, name,
     (tmp_path / "data").mkdir()
     make("data")  # nor is a folder one
     (tmp_path / file).write_text("some text")
-    with pytest.warns(UserWarning, match=rf"^{name}: '{file}' is taken as the text") as caught:
+    with pytest.warns(
+        UserWarning, match=rf"^{name}: '{file}' is taken as the text"
+    ) as caught:
         made = make(file)
     assert f"pathlib.Path({file!r})" in str(caught[0].message)
     assert caught[0].filename == __file__

@@ -51,7 +51,10 @@ fused = FusedOp(fused_nan, _fused_forward, _fused_backward)
 # ---------------------------------------------------------------- forward
 
 FORWARD = {
-    "a NaN": (lambda x: x.log(), r"a NaN in the result of log\(float64 of shape \(3,\)\)"),
+    "a NaN": (
+        lambda x: x.log(),
+        r"a NaN in the result of log\(float64 of shape \(3,\)\)",
+    ),
     "an infinity": (
         lambda x: (x + 1).reciprocal(),
         r"an infinity in the result of reciprocal\(float64 of shape \(3,\)\)",
@@ -61,8 +64,14 @@ FORWARD = {
         r"a NaN in the result of divide\(float64 of shape \(3,\), 0\.0\)",
     ),
     "several": (lambda x: tg.cat([x * 1.0, x / 0.0]), r"result of divide"),
-    "a fused op": (lambda x: fused(x), r"a NaN in the result of fused_nan\(float64 of shape"),
-    "a 0-d result": (lambda x: x.sum() / 0.0 * 0.0, r"result of divide\(float64 of shape \(\), 0"),
+    "a fused op": (
+        lambda x: fused(x),
+        r"a NaN in the result of fused_nan\(float64 of shape",
+    ),
+    "a 0-d result": (
+        lambda x: x.sum() / 0.0 * 0.0,
+        r"result of divide\(float64 of shape \(\), 0",
+    ),
     "what comes in has one": (
         lambda x: tg.tensor([nan, 1.0]) * 2.0,
         r"a NaN in the result of multiply\(.*argument 0 has a NaN",
@@ -137,9 +146,7 @@ def test_backward_names_the_forward_call(create_graph):
     x = leaf(0.0, 1.0)
     with detect_anomaly():
         y = x.sqrt()  # root
-        words = (
-            r"an infinity in a gradient of shape \(2,\) from sqrt\(float64 of shape \(2,\)\) at "
-        )
+        words = r"an infinity in a gradient of shape \(2,\) from sqrt\(float64 of shape \(2,\)\) at "
         with pytest.raises(GraphError, match=words + here("root")):
             y.sum().backward(create_graph=create_graph)
         with pytest.raises(GraphError, match=here("root")):
@@ -150,7 +157,9 @@ def test_backward_names_the_forward_call(create_graph):
 def test_backward_of_a_fused_op():
     with detect_anomaly():
         _, y = fused(leaf(1.0, 2.0))  # fused
-        with pytest.raises(GraphError, match="infinity .* from fused_nan.* at " + here("fused")):
+        with pytest.raises(
+            GraphError, match="infinity .* from fused_nan.* at " + here("fused")
+        ):
             y.sum().backward()
 
 
@@ -166,7 +175,10 @@ def test_a_second_derivative():
 
 def test_the_call_is_not_known_if_it_was_outside():
     y = leaf(0.0).sqrt()
-    with detect_anomaly(), pytest.raises(GraphError, match=r"from sqrt \(.*outside of detect_anom"):
+    with (
+        detect_anomaly(),
+        pytest.raises(GraphError, match=r"from sqrt \(.*outside of detect_anom"),
+    ):
         y.backward()
     with detect_anomaly():
         y = leaf(0.0).sqrt()
@@ -175,7 +187,10 @@ def test_the_call_is_not_known_if_it_was_outside():
 
 def test_a_gradient_that_is_given():
     x = leaf(1.0, 2.0)
-    with detect_anomaly(), pytest.raises(GraphError, match="a NaN in a gradient .* the caller of"):
+    with (
+        detect_anomaly(),
+        pytest.raises(GraphError, match="a NaN in a gradient .* the caller of"),
+    ):
         (x * 2.0).backward(tg.tensor([nan, 1.0]))
 
 
@@ -196,7 +211,10 @@ def test_hooks_are_looked_at():
     x = leaf(1.0, 2.0)
     y = x * 2.0
     y.register_hook(lambda g: tg.full((2,), nan, dtype="float64"))
-    with detect_anomaly(), pytest.raises(GraphError, match="a NaN in a gradient .* from multiply"):
+    with (
+        detect_anomaly(),
+        pytest.raises(GraphError, match="a NaN in a gradient .* from multiply"),
+    ):
         (y * 3.0).sum().backward()
 
 
@@ -204,7 +222,10 @@ def test_what_a_hook_gives_a_slice():
     x = leaf(1.0, 2.0)
     y = x[1:]
     y.register_hook(lambda g: g * inf)
-    with detect_anomaly(), pytest.raises(GraphError, match="an infinity in .* from getitem"):
+    with (
+        detect_anomaly(),
+        pytest.raises(GraphError, match="an infinity in .* from getitem"),
+    ):
         (y * 3.0).sum().backward()
 
 
@@ -215,7 +236,9 @@ def test_inside_of_a_checkpoint():
             lambda x: x.sqrt(),  # checkpointed
             x,
         )
-        with pytest.raises(GraphError, match=r"from sqrt\(.* at " + here("checkpointed")[:-3]):
+        with pytest.raises(
+            GraphError, match=r"from sqrt\(.* at " + here("checkpointed")[:-3]
+        ):
             y.sum().backward()
 
 
@@ -272,12 +295,16 @@ def test_training_goes_on_as_before():
     rnn.zero_grad()
     with detect_anomaly():
         rnn(x)[0].square().sum().backward()
-    assert all(np.array_equal(a, p.grad) for a, p in zip(before, rnn.parameters(), strict=True))
+    assert all(
+        np.array_equal(a, p.grad) for a, p in zip(before, rnn.parameters(), strict=True)
+    )
 
 
 def test_a_cotangent_of_another_dtype():
     """Under create_graph it is converted by an op, before any node is at work."""
     x = tg.ones(2, requires_grad=True)
     with detect_anomaly():
-        (g,) = tg.autograd.grad(x * 2.0, x, tg.ones(2, dtype="float64"), create_graph=True)
+        (g,) = tg.autograd.grad(
+            x * 2.0, x, tg.ones(2, dtype="float64"), create_graph=True
+        )
     assert g.tolist() == [2, 2]

@@ -53,7 +53,9 @@ def test_a_leaf_is_its_own_output():
 
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_gradients_of_leaves_never_share_memory(create_graph):
-    """Not with each other, not with the cotangent, and not with what is kept for other tensors."""
+    """Not with each other, not with the cotangent, and not with what is kept for other
+    tensors.
+    """
     a, b, c = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0, 6.0)
     u = tg.tensor([1.0, -2.0], dtype="float64", requires_grad=create_graph)
     d = a + b
@@ -64,8 +66,12 @@ def test_gradients_of_leaves_never_share_memory(create_graph):
     f.backward(u, create_graph=create_graph)
     held = [t.grad for t in (a, b, c, d, e, f)] + [u, a, b, c]
     for i, one in enumerate(held):
-        assert not any(np.shares_memory(one.numpy(), other.numpy()) for other in held[:i])
-    assert all(t.grad.numpy().reshape(-1).tolist() == [1, -2] for t in (a, b, c, d, e, f))
+        assert not any(
+            np.shares_memory(one.numpy(), other.numpy()) for other in held[:i]
+        )
+    assert all(
+        t.grad.numpy().reshape(-1).tolist() == [1, -2] for t in (a, b, c, d, e, f)
+    )
     with tg.no_grad():
         a.grad.zero_()
     assert b.grad.tolist() == c.grad.tolist() == u.tolist() == [1, -2]
@@ -82,11 +88,15 @@ def test_gradients_share_no_memory_with_what_a_hook_returns(create_graph):
     held = [x.grad, y.grad, fixed]
     assert all(a.tolist() == [3, 4] for a in held)
     for i, one in enumerate(held):
-        assert not any(np.shares_memory(one.numpy(), other.numpy()) for other in held[:i])
+        assert not any(
+            np.shares_memory(one.numpy(), other.numpy()) for other in held[:i]
+        )
 
 
 def test_the_gradient_of_a_part_is_not_added_to_one_that_others_hold():
-    """The sum hands one array to both of its arguments, before that of the slice arrives at one."""
+    """The sum hands one array to both of its arguments, before that of the slice
+    arrives at one.
+    """
     x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
     y = x * 1.0
     part = y[:1]
@@ -102,18 +112,30 @@ def test_gradients_of_a_fused_op_never_share_memory():
     held = [p.grad for p in rnn.parameters()]
     assert held[2].equal(held[3])  # the two biases have equal gradients
     for i, one in enumerate(held):
-        assert not any(np.shares_memory(one.numpy(), other.numpy()) for other in held[:i])
+        assert not any(
+            np.shares_memory(one.numpy(), other.numpy()) for other in held[:i]
+        )
 
 
 @pytest.mark.parametrize(
     ("held", "kind", "words"),
     [
-        (tg.ones(()).expand(2), GraphError, "backward: grad: this tensor's memory is read-only"),
-        (tg.ones(2, dtype="int64"), DTypeError, "backward: grad: a float64 result does not fit"),
+        (
+            tg.ones(()).expand(2),
+            GraphError,
+            "backward: grad: this tensor's memory is read-only",
+        ),
+        (
+            tg.ones(2, dtype="int64"),
+            DTypeError,
+            "backward: grad: a float64 result does not fit",
+        ),
         (tg.ones(2, 2), ShapeError, r"backward: grad: the result has shape \(2,\)"),
     ],
 )
-def test_a_grad_that_cannot_take_a_gradient_is_refused_before_any_does(held, kind, words):
+def test_a_grad_that_cannot_take_a_gradient_is_refused_before_any_does(
+    held, kind, words
+):
     x, y, z = leaf(1, 2), leaf(3, 4), leaf(5, 6)
     y.grad = tg.ones_like(y)
     y.grad.array, held = held.array, y.grad  # an assignment would have refused it
@@ -158,7 +180,9 @@ def test_walking_twice_asks_about_detach():
     x = leaf(1.0, 2.0)
     y = (x * x).sum()
     y.backward()
-    with pytest.raises(GraphError, match=r"already walked.*h = h\.detach\(\).*retain_graph=True"):
+    with pytest.raises(
+        GraphError, match=r"already walked.*h = h\.detach\(\).*retain_graph=True"
+    ):
         y.backward()
     assert x.grad.tolist() == [2, 4]
 
@@ -183,7 +207,9 @@ def test_retain_graph_walks_again_and_again():
     for _ in range(3):
         y.backward(retain_graph=True)
     y.backward()
-    np.testing.assert_allclose(x.grad.numpy(), 4 * np.exp([1, 2]) * np.array([2, 3]), rtol=1e-14)
+    np.testing.assert_allclose(
+        x.grad.numpy(), 4 * np.exp([1, 2]) * np.array([2, 3]), rtol=1e-14
+    )
     with pytest.raises(GraphError):
         y.backward()
 
@@ -208,7 +234,9 @@ def test_a_gradient_may_end_where_another_walk_has_freed_the_graph():
 
 
 def test_a_graph_that_only_saves_shapes_is_refused_too():
-    """Nothing was freed that this walk would need, yet it would be silently wrong to go on."""
+    """Nothing was freed that this walk would need, yet it would be silently wrong to go
+    on.
+    """
     x = leaf(1.0, 2.0)
     y = x.sum()
     y.backward()
@@ -227,8 +255,16 @@ REFUSED = {
         GraphError,
         "backward: .*does not require grad",
     ),
-    "integers": (lambda x: tg.tensor(3).backward(), GraphError, "backward: .*it is of integers"),
-    "detached": (lambda x: x.sum().detach().backward(), GraphError, "does not require grad"),
+    "integers": (
+        lambda x: tg.tensor(3).backward(),
+        GraphError,
+        "backward: .*it is of integers",
+    ),
+    "detached": (
+        lambda x: x.sum().detach().backward(),
+        GraphError,
+        "does not require grad",
+    ),
     "the cotangent's shape": (
         lambda x: (x * 2.0).backward(tg.ones(3)),
         ShapeError,
@@ -429,7 +465,9 @@ def test_retain_grad():
     y = x * x
     y.retain_grad()
     y.retain_grad()  # asked for twice, kept once
-    y.register_hook(lambda g: g * 2.0)  # seen by retain_grad, whenever it was registered
+    y.register_hook(
+        lambda g: g * 2.0
+    )  # seen by retain_grad, whenever it was registered
     z = y * 3.0
     z.sum().backward()
     assert y.grad.tolist() == [6, 6]
@@ -482,7 +520,9 @@ def test_random_graphs_against_paths_counted_by_hand(data):
     x = leaf(1.0)
     tensors, ways = [x], [1]
     for _ in range(count):
-        parts = data.draw(st.lists(st.integers(0, len(tensors) - 1), min_size=1, max_size=3))
+        parts = data.draw(
+            st.lists(st.integers(0, len(tensors) - 1), min_size=1, max_size=3)
+        )
         total = tensors[parts[0]] * 1.0
         for i in parts[1:]:
             total = total + tensors[i]
@@ -496,7 +536,11 @@ def test_an_output_of_a_fused_op_used_alone_and_twice():
     rnn = nn.RNN(2, 3)
     x = tg.randn(4, 2, 2)
     output, h_n = rnn(x)
-    for value in (output[-1].sum(), h_n.sum(), (output[-1] + output[-1] - h_n[0]).sum()):
+    for value in (
+        output[-1].sum(),
+        h_n.sum(),
+        (output[-1] + output[-1] - h_n[0]).sum(),
+    ):
         rnn.weight_hh_l0.grad = None
         value.backward(retain_graph=True)
         if value.is_leaf:

@@ -33,7 +33,9 @@ def instructions(count):
 
 
 def test_one_instruction_makes_all_changes():
-    """However many they are: so no interrupt, nor a second one, can come between two of them."""
+    """However many they are: so no interrupt, nor a second one, can come between two of
+    them.
+    """
     assert instructions(1) == instructions(100) > 0
 
 

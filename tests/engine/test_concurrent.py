@@ -29,10 +29,11 @@ class Model(nn.Module):
 
 
 def training(i, shared):
-    """Train a model of its own, a piece at a time; yields whether the mode is as it has to be.
+    """Train a model of its own, a piece at a time; yields whether the mode is as it has
+    to be.
 
-    Even ones end each step by looking at their loss under no_grad, odd ones run under no_grad and
-    record inside of enable_grad.
+    Even ones end each step by looking at their loss under no_grad, odd ones run under
+    no_grad and record inside of enable_grad.
     """
     outside = i % 2 == 0
     drawn = tg.Generator().manual_seed(i)
@@ -69,7 +70,9 @@ def alone(i, shared):
 
 @pytest.fixture
 def shared():
-    """Weights that everybody reads, and that gather everybody's gradients if they ask for any."""
+    """Weights that everybody reads, and that gather everybody's gradients if they ask
+    for any.
+    """
     return tg.randn(5, 4, generator=tg.Generator().manual_seed(9))
 
 
@@ -135,8 +138,12 @@ def test_eight_tasks_train_as_if_each_were_alone(shared):
 def test_threads_ask_for_gradients_of_weights_that_they_share():
     """`grad` leaves the weights alone, so nothing is lost."""
     weight = tg.randn(5, 5, requires_grad=True, generator=tg.Generator().manual_seed(1))
-    inputs = [tg.randn(5, 5, generator=tg.Generator().manual_seed(i)) for i in range(COUNT)]
-    ask = lambda i: tg.autograd.grad((weight @ inputs[i]).tanh().sum(), weight)[0].numpy()
+    inputs = [
+        tg.randn(5, 5, generator=tg.Generator().manual_seed(i)) for i in range(COUNT)
+    ]
+    ask = lambda i: tg.autograd.grad((weight @ inputs[i]).tanh().sum(), weight)[
+        0
+    ].numpy()
     wanted, found = [ask(i) for i in range(COUNT)], {}
 
     def run(i):
@@ -168,7 +175,9 @@ def test_anomaly_detection_is_the_processs_until_the_last_block_ends():
     with tg.autograd.detect_anomaly():
         pass
     with np.errstate(all="ignore"):
-        with pytest.raises(GraphError, match="detect_anomaly: an infinity in the result of log"):
+        with pytest.raises(
+            GraphError, match="detect_anomaly: an infinity in the result of log"
+        ):
             tg.zeros(1).log()
         leave.set()
         thread.join()

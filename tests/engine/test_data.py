@@ -1,4 +1,6 @@
-"""``x.data`` is the same memory outside of the graph: what is done to it is counted, not recorded."""
+"""``x.data`` is the same memory outside of the graph: what is done to it is counted,
+not recorded.
+"""
 
 import copy
 import gc
@@ -100,9 +102,13 @@ def test_habits_of_reading():
     assert out.requires_grad
 
 
-@pytest.mark.parametrize("cut", [lambda h: h.data, lambda h: h.detach()], ids=["data", "detach"])
+@pytest.mark.parametrize(
+    "cut", [lambda h: h.data, lambda h: h.detach()], ids=["data", "detach"]
+)
 def test_a_state_is_cut_off_between_windows(cut):
-    """Each window's gradient is that of the window alone, begun with the state's values."""
+    """Each window's gradient is that of the window alone, begun with the state's
+    values.
+    """
     tg.manual_seed(0)
     rnn, x, h = nn.RNN(2, 3), tg.randn(4, 1, 2), None
     for _ in range(3):
@@ -207,7 +213,9 @@ NEEDING = {  # functions whose gradient needs the value
 @pytest.mark.parametrize("of_leaf", [True, False])
 @pytest.mark.parametrize("name", NEEDING)
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_backward_that_needs_the_old_values_raises(change, name, of_leaf, create_graph):
+def test_a_backward_that_needs_the_old_values_raises(
+    change, name, of_leaf, create_graph
+):
     first = leaf(3, 4)
     x = first if of_leaf else first * 1.0
     y = NEEDING[name](x).sum()
@@ -258,7 +266,9 @@ def test_a_view_of_the_old_memory_does_not_reach_the_new():
     x = first * 1.0
     view = x[0:1]
     x.data = tg.tensor([5.0, 6.0], dtype="float64")
-    with pytest.raises(GraphError, match="this view cannot be changed in place while recording"):
+    with pytest.raises(
+        GraphError, match="this view cannot be changed in place while recording"
+    ):
         view.mul_(2.0)
     with tg.no_grad():
         view.mul_(2.0)
@@ -271,7 +281,9 @@ def test_a_view_of_the_same_memory_seen_otherwise_does_not_reach_it():
     x = leaf(1, 2, 3, 4) * 1.0
     view = x[0:1]
     x.data = x.data.reshape(2, 2).T.reshape(4)
-    with pytest.raises(GraphError, match="this view cannot be changed in place while recording"):
+    with pytest.raises(
+        GraphError, match="this view cannot be changed in place while recording"
+    ):
         view.mul_(2.0)
     assert x.tolist() == [1, 3, 2, 4]
 
@@ -306,11 +318,17 @@ def test_a_view_that_is_out_of_date_takes_no_data():
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (6,), (2, 1)])
 def test_a_leaf_takes_another_shape_and_older_graphs_raise(shape):
     x = tg.ones(3, requires_grad=True)
-    y, z = ((x + tg.ones(2, 3)).sum() for _ in range(2))  # these need no value, only the shape
+    y, z = (
+        (x + tg.ones(2, 3)).sum() for _ in range(2)
+    )  # these need no value, only the shape
     x.data = tg.full(shape, 2.0)
-    with pytest.raises(GraphError, match="backward: a leaf was given another shape or device"):
+    with pytest.raises(
+        GraphError, match="backward: a leaf was given another shape or device"
+    ):
         y.backward()
-    with pytest.raises(GraphError, match="backward: a leaf was given another shape or device"):
+    with pytest.raises(
+        GraphError, match="backward: a leaf was given another shape or device"
+    ):
         tg.autograd.grad((x * 1.0).sum() + z, x)
     assert x.grad is None
     (x * 3.0).sum().backward()
@@ -350,12 +368,37 @@ def test_integers_take_what_they_are_given():
 @pytest.mark.parametrize(
     ("make", "value", "kind", "words"),
     [
-        (leaf, tg.tensor([1, 2]), DTypeError, "data: got int64 of shape .*, expected floats"),
-        (leaf, np.ones(2, "f4"), DTypeError, "data: got float32 ndarray .*or an array of float64"),
-        (leaf, [1.0, 2.0], DTypeError, "data: got list, expected a Tensor or an array of float64"),
-        (leaf, 1.0, DTypeError, r"data: got float, expected .*\.data\.fill_\(\) of a number"),
+        (
+            leaf,
+            tg.tensor([1, 2]),
+            DTypeError,
+            "data: got int64 of shape .*, expected floats",
+        ),
+        (
+            leaf,
+            np.ones(2, "f4"),
+            DTypeError,
+            "data: got float32 ndarray .*or an array of float64",
+        ),
+        (
+            leaf,
+            [1.0, 2.0],
+            DTypeError,
+            "data: got list, expected a Tensor or an array of float64",
+        ),
+        (
+            leaf,
+            1.0,
+            DTypeError,
+            r"data: got float, expected .*\.data\.fill_\(\) of a number",
+        ),
         (leaf, None, DTypeError, "data: got NoneType, expected a Tensor"),
-        (lambda *v: leaf(*v) * 1.0, tg.ones(2), DTypeError, "float32 on cpu, expected float64"),
+        (
+            lambda *v: leaf(*v) * 1.0,
+            tg.ones(2),
+            DTypeError,
+            "float32 on cpu, expected float64",
+        ),
         (
             lambda *v: leaf(*v) * 1.0,
             tg.ones(3, dtype="float64"),

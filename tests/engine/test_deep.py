@@ -22,7 +22,9 @@ def chain(length):
     for _ in range(length // 2):
         y = (y * 1.0) + 0.0
     forward = time.perf_counter()
-    y.backward(retain_graph=True)  # so that the deletion that follows is one of a whole chain
+    y.backward(
+        retain_graph=True
+    )  # so that the deletion that follows is one of a whole chain
     backward = time.perf_counter()
     del y
     deletion = time.perf_counter()
@@ -31,7 +33,9 @@ def chain(length):
 
 
 def unroll(steps):
-    """Seconds for the forward and the backward of a cell, and for the deletion of its graph."""
+    """Seconds for the forward and the backward of a cell, and for the deletion of its
+    graph.
+    """
     tg.manual_seed(0)
     cell = nn.RNNCell(2, 3)
     inputs = tg.randn(2)
@@ -133,7 +137,9 @@ def test_cat_of_many_pieces_is_linear_work():
 def test_the_slices_of_a_sequence_go_back_in_linear_work(monkeypatch):
     """Each slice's gradient is as large as the sequence, but is not written out."""
     written, whole = [], Part.whole
-    monkeypatch.setattr(Part, "whole", lambda part: written.append(part.shape) or whole(part))
+    monkeypatch.setattr(
+        Part, "whole", lambda part: written.append(part.shape) or whole(part)
+    )
 
     def run(steps):
         x = tg.ones(steps, 8, 4, requires_grad=True)

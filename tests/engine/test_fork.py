@@ -1,4 +1,6 @@
-"""A process with threads forks: the child draws, trains and looks for anomalies like any other."""
+"""A process with threads forks: the child draws, trains and looks for anomalies like
+any other.
+"""
 
 import os
 import subprocess
@@ -63,13 +65,17 @@ def finish():
 
 
 def run(code):
-    done = subprocess.run([sys.executable, "-c", BEGIN + code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + code], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_a_hundred_forks_of_a_process_with_threads():
-    """Every lock that the package knows is held by some thread, and one draws all the time."""
+    """Every lock that the package knows is held by some thread, and one draws all the
+    time.
+    """
     code = """
 def draw():
     while not go.wait(0.0005):
@@ -164,7 +170,9 @@ print(outside, inside)
     assert run(code) == "('True', 0) ('(False, False)', 0)\n"
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="cached_property has no lock any more")
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="cached_property has no lock any more"
+)
 def test_nothing_is_computed_behind_the_lock_of_a_cached_property():
     """Python 3.11 holds one lock for all instances while one of them computes."""
     code = """
@@ -182,7 +190,9 @@ print(found)
 
 
 def test_a_child_draws_though_another_thread_was_importing_numpy_random():
-    """NumPy's generators are imported by the first draw, whose lock a child would find taken."""
+    """NumPy's generators are imported by the first draw, whose lock a child would find
+    taken.
+    """
     code = (
         "import os, signal, sys, threading, warnings\n"
         "import tinygrad_rnn as tg\n"

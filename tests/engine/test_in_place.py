@@ -1,4 +1,6 @@
-"""A value changed in place gives the exact gradient or a clear error, never a silent wrong one."""
+"""A value changed in place gives the exact gradient or a clear error, never a silent
+wrong one.
+"""
 
 import numpy as np
 import pytest
@@ -20,13 +22,21 @@ EXACT = {
     "add_": (lambda x, w: (x * 2.0).add_(w), [2, 2], [1, 1]),
     "sub_": (lambda x, w: (x * 2.0).sub_(w), [2, 2], [-1, -1]),
     "mul_": (lambda x, w: (x + 1.0).mul_(w), [5, 7], [2, 4]),
-    "mul_ by itself": (lambda x, w: _with(x + 0.0, lambda y: y.mul_(y)) + w * 0, [2, 6], [0, 0]),
+    "mul_ by itself": (
+        lambda x, w: _with(x + 0.0, lambda y: y.mul_(y)) + w * 0,
+        [2, 6],
+        [0, 0],
+    ),
     "div_": (lambda x, w: (x + 0.0).div_(w), [1 / 5, 1 / 7], [-1 / 25, -3 / 49]),
     "a number": (lambda x, w: (x * w).add_(1.0).mul_(3.0), [15, 21], [3, 9]),
     "clamp_": (lambda x, w: (x * w).clamp_(max=10.0), [5, 0], [1, 0]),
     "zero_": (lambda x, w: (x * 2.0).zero_().add_(w), [0, 0], [1, 1]),
     "fill_": (lambda x, w: (x * 2.0).fill_(3.0).mul_(w), [0, 0], [3, 3]),
-    "copy_ a constant": (lambda x, w: (x * 2.0).copy_(tg.ones(2)).mul_(w), [0, 0], [1, 1]),
+    "copy_ a constant": (
+        lambda x, w: (x * 2.0).copy_(tg.ones(2)).mul_(w),
+        [0, 0],
+        [1, 1],
+    ),
     "copy_ what records": (lambda x, w: (x * 2.0).copy_(w * x), [5, 7], [1, 3]),
     "copy_ broadcasts": (lambda x, w: (x * 2.0).copy_(w[0]), [0, 0], [2, 0]),
     "copy_ into a constant": (
@@ -36,9 +46,17 @@ EXACT = {
     ),
     "iadd": (lambda x, w: _with(x * 2.0, lambda y: y.__iadd__(w)), [2, 2], [1, 1]),
     "an assigned element": (lambda x, w: _assign(x * 2.0, 0, w[1]), [0, 2], [0, 1]),
-    "an assigned slice": (lambda x, w: _assign(x * 2.0, slice(1, None), w[:1]), [2, 0], [1, 0]),
+    "an assigned slice": (
+        lambda x, w: _assign(x * 2.0, slice(1, None), w[:1]),
+        [2, 0],
+        [1, 0],
+    ),
     "an assigned mask": (lambda x, w: _assign(x * 2.0, x > 2.0, w[0]), [2, 0], [1, 0]),
-    "assigned places, repeated": (lambda x, w: _assign(x * 2.0, [1, 1], w), [2, 0], [0, 1]),
+    "assigned places, repeated": (
+        lambda x, w: _assign(x * 2.0, [1, 1], w),
+        [2, 0],
+        [0, 1],
+    ),
     "an assigned number": (lambda x, w: _assign(x * w, 0, 9.0), [0, 7], [0, 3]),
     "assigned to a constant": (
         lambda x, w: _assign(tg.zeros(2, dtype="float64"), 1, w[0] * x[0]),
@@ -90,7 +108,12 @@ def test_the_object_stays_the_same():
     y = leaf(1.0) * 2.0
     for method in ("add_", "sub_", "mul_", "div_"):
         assert getattr(y, method)(2.0) is y
-    for call in (lambda: y.clamp_(0, 1), y.zero_, lambda: y.fill_(1.0), lambda: y.copy_(y * 2.0)):
+    for call in (
+        lambda: y.clamp_(0, 1),
+        y.zero_,
+        lambda: y.fill_(1.0),
+        lambda: y.copy_(y * 2.0),
+    ):
         assert call() is y
     z = y
     z += 1.0
@@ -119,7 +142,9 @@ SAVED = {
     "what it is a view of": lambda x: _then(
         (x * 1.0), lambda y: y * y, of=lambda y: y.reshape(2, 1)
     ),
-    "its detached alias": lambda x: _then(x * 1.0, lambda y: y * y, of=lambda y: y.detach()),
+    "its detached alias": lambda x: _then(
+        x * 1.0, lambda y: y * y, of=lambda y: y.detach()
+    ),
     "an alias of an alias": lambda x: _then(
         x * 1.0, lambda y: y * y, of=lambda y: y.detach()[1:].T
     ),
@@ -129,14 +154,19 @@ SAVED = {
         tg.ones(2, 2, dtype="float64"), lambda w: nn.functional.linear(x, w)
     ),
     "ids": lambda x: _then(
-        tg.tensor([0, 1]), lambda ids: nn.functional.cross_entropy(tg.stack([x, x]), ids)
+        tg.tensor([0, 1]),
+        lambda ids: nn.functional.cross_entropy(tg.stack([x, x]), ids),
     ),
-    "a condition": lambda x: _then(tg.tensor([True, False]), lambda c: tg.where(c, x * x, x)),
+    "a condition": lambda x: _then(
+        tg.tensor([True, False]), lambda c: tg.where(c, x * x, x)
+    ),
 }
 
 
 def _then(tensor, use, change=None, of=lambda y: y):
-    """Use a tensor, then change it (or what ``change`` makes of it, or an alias) in place."""
+    """Use a tensor, then change it (or what ``change`` makes of it, or an alias) in
+    place.
+    """
     if change is None:
         out = use(tensor)
         target = of(tensor)
@@ -164,7 +194,8 @@ def test_the_error_names_the_op_and_the_way_out():
     z = y.exp() * y
     y.add_(1.0)
     with pytest.raises(
-        GraphError, match=r"needs for its gradient was changed in place .*, by add_\. clone\(\) it"
+        GraphError,
+        match=r"needs for its gradient was changed in place .*, by add_\. clone\(\) it",
     ):
         z.sum().backward()
 
@@ -189,14 +220,18 @@ def test_what_was_changed_between_the_first_and_the_second_derivative():
 def test_the_arguments_of_a_fused_op_between_the_first_and_the_second_derivative():
     x = leaf(0.5, 0.25)
     w = tg.ones(2, 2, dtype="float64")
-    (g,) = tg.autograd.grad(nn.functional.linear(x * x, w).exp().sum(), x, create_graph=True)
+    (g,) = tg.autograd.grad(
+        nn.functional.linear(x * x, w).exp().sum(), x, create_graph=True
+    )
     w.mul_(2.0)
     with pytest.raises(GraphError, match=CHANGED):
         tg.autograd.grad(g.sum(), x)
 
 
 def test_an_index_is_copied():
-    """Between forward and backward a user may go on with his own array, or with his Tensor of ids."""
+    """Between forward and backward a user may go on with his own array, or with his
+    Tensor of ids.
+    """
     for make in (tg.tensor, np.array):
         x, w = leaf(1.0, 2.0, 3.0), leaf(5.0, 7.0)
         ids = make([0, 1])
@@ -220,7 +255,9 @@ def test_a_leaf_cannot_change_while_recording():
         lambda x: x.__iadd__(1.0),
     ):
         x = leaf(1.0, 2.0)
-        with pytest.raises(GraphError, match="a leaf that requires grad cannot.*no_grad"):
+        with pytest.raises(
+            GraphError, match="a leaf that requires grad cannot.*no_grad"
+        ):
             change(x)
         assert x.tolist() == [1, 2]
         with tg.no_grad():
@@ -241,13 +278,21 @@ def test_a_view_of_a_leaf_cannot_change_while_recording():
     assert x.tolist() == [1, 2]
 
 
-@pytest.mark.parametrize("look", [lambda y: y.reshape(2, 1), lambda y: y.T, lambda y: y.T[:1]])
+@pytest.mark.parametrize(
+    "look", [lambda y: y.reshape(2, 1), lambda y: y.T, lambda y: y.T[:1]]
+)
 def test_a_view_by_another_way_than_an_index_cannot_change_while_recording(look):
     x = leaf(1.0, 2.0)
     y = x * 2.0
     view = look(y)
-    for change in (view.zero_, lambda: view.__iadd__(1.0), lambda: view.__setitem__(0, x[0])):
-        with pytest.raises(GraphError, match="this view cannot .*assign to the tensor it was"):
+    for change in (
+        view.zero_,
+        lambda: view.__iadd__(1.0),
+        lambda: view.__setitem__(0, x[0]),
+    ):
+        with pytest.raises(
+            GraphError, match="this view cannot .*assign to the tensor it was"
+        ):
             change()
     assert y.tolist() == [2, 4]
 
@@ -275,7 +320,12 @@ def test_other_views_of_the_base_are_out_of_date_then():
     y = x * 2.0
     view, other = y[:1], y[1:]
     view.add_(1.0)
-    for use in (lambda: other * 1.0, lambda: other.fill_(0.0), other.sum, other.backward):
+    for use in (
+        lambda: other * 1.0,
+        lambda: other.fill_(0.0),
+        other.sum,
+        other.backward,
+    ):
         with pytest.raises(GraphError, match="take the view again"):
             use()
     with tg.no_grad(), pytest.raises(GraphError, match="take the view again"):
@@ -288,7 +338,11 @@ def test_a_view_taken_under_no_grad_of_what_records_cannot_change_while_recordin
     y = x * 2.0
     with tg.no_grad():
         view = y[:1]
-    for change in (lambda: view.fill_(0.0), lambda: view.add_(1.0), lambda: view.copy_(x[:1])):
+    for change in (
+        lambda: view.fill_(0.0),
+        lambda: view.add_(1.0),
+        lambda: view.copy_(x[:1]),
+    ):
         with pytest.raises(GraphError, match="taken under no_grad"):
             change()
     assert y.tolist() == [2, 4]
@@ -334,7 +388,9 @@ def test_views_taken_before_may_have_been_used():
 
 
 def test_a_state_carried_in_a_buffer():
-    """Outputs written into a preallocated tensor, step by step, as many write their loops."""
+    """Outputs written into a preallocated tensor, step by step, as many write their
+    loops.
+    """
     w = leaf(0.5)
     buffer = tg.zeros(4, 1, dtype="float64")
     h = tg.ones(1, dtype="float64")
@@ -342,7 +398,9 @@ def test_a_state_carried_in_a_buffer():
         h = h * w
         buffer[t] = h
     buffer.sum().backward()
-    np.testing.assert_allclose(w.grad.numpy(), [1 + 2 * 0.5 + 3 * 0.25 + 4 * 0.125], rtol=1e-14)
+    np.testing.assert_allclose(
+        w.grad.numpy(), [1 + 2 * 0.5 + 3 * 0.25 + 4 * 0.125], rtol=1e-14
+    )
 
 
 # ---------------------------------------------------------------- what is refused changes nothing
@@ -353,7 +411,11 @@ REFUSED = {
         ShapeError,
         r"add_: .*\(3, 2\), expected \(2,\)",
     ),
-    "ranks": (lambda t: t.add_(tg.ones(3)), ShapeError, r"\(2,\) and \(3,\) cannot be broadcast"),
+    "ranks": (
+        lambda t: t.add_(tg.ones(3)),
+        ShapeError,
+        r"\(2,\) and \(3,\) cannot be broadcast",
+    ),
     "dtype": (
         lambda t: t.add_(0.5) if t.dtype.kind == "i" else tg.arange(2).add_(t),
         DTypeError,
@@ -377,7 +439,9 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name):
     call, kind, words = REFUSED[name]
-    tensor = tg.tensor([1, 2]) if name == "dtype" else tg.tensor([1.0, 2.0], dtype="float64")
+    tensor = (
+        tg.tensor([1, 2]) if name == "dtype" else tg.tensor([1.0, 2.0], dtype="float64")
+    )
     before = list(tensor.version)
     with pytest.raises(kind, match=words):
         call(tensor)
@@ -388,8 +452,16 @@ def test_refused(name):
 def test_read_only_memory_is_refused():
     array = np.ones(2)
     array.flags.writeable = False
-    for tensor in (tg.from_numpy(array), tg.ones(1).expand(2), tg.ones(2).broadcast_to(2, 2)):
-        for change in (lambda t: t.add_(1.0), lambda t: t.zero_(), lambda t: t.__setitem__(0, 2.0)):
+    for tensor in (
+        tg.from_numpy(array),
+        tg.ones(1).expand(2),
+        tg.ones(2).broadcast_to(2, 2),
+    ):
+        for change in (
+            lambda t: t.add_(1.0),
+            lambda t: t.zero_(),
+            lambda t: t.__setitem__(0, 2.0),
+        ):
             with pytest.raises(GraphError, match=r"read-only.*clone\(\)"):
                 change(tensor)
         assert (tensor.numpy() == 1).all()
@@ -408,7 +480,9 @@ def test_integers_take_values_and_no_gradients():
 def test_a_list_of_tensors_that_record_is_refused():
     w, x = leaf(1.0, 2.0), tg.zeros(2, 2, dtype="float64")
     for value in ([w, w], [[w[0], 1.0], [1.0, 2.0]], (w, [1.0, 2.0])):
-        with pytest.raises(ExportError, match=r"assignment: this tensor requires grad.*tg\.stack"):
+        with pytest.raises(
+            ExportError, match=r"assignment: this tensor requires grad.*tg\.stack"
+        ):
             x[...] = value
     with tg.no_grad():
         x[...] = [w, w]
@@ -466,7 +540,9 @@ def test_a_change_between_two_walks_is_noticed(make):
 
 
 def test_a_gradient_that_is_added_to_has_changed():
-    """What is made of ``grad`` while recording notices the next walk, which adds to it in place."""
+    """What is made of ``grad`` while recording notices the next walk, which adds to it
+    in place.
+    """
     x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
     (x * x).sum().backward()
     penalty = (w * x.grad).sum()
@@ -484,9 +560,17 @@ def test_a_parameter_over_a_tensor_sees_its_changes():
 
 
 def test_a_second_walk_sees_what_was_changed_since_the_first():
-    """What a recorded gradient needs is watched as well: arguments of fused ops, and outputs."""
-    x, u, c = tg.ones(1, 2, requires_grad=True), tg.ones(1, 1, requires_grad=True), tg.ones(1, 2)
-    (g,) = tg.autograd.grad(tg.nn.functional.linear(x, c), x, u, create_graph=True)  # u @ c
+    """What a recorded gradient needs is watched as well: arguments of fused ops, and
+    outputs.
+    """
+    x, u, c = (
+        tg.ones(1, 2, requires_grad=True),
+        tg.ones(1, 1, requires_grad=True),
+        tg.ones(1, 2),
+    )
+    (g,) = tg.autograd.grad(
+        tg.nn.functional.linear(x, c), x, u, create_graph=True
+    )  # u @ c
     c.mul_(5.0)
     with pytest.raises(GraphError, match="changed in place"):
         tg.autograd.grad(g.sum(), u)
@@ -505,7 +589,9 @@ def test_a_parameter_that_an_optimizer_changed_is_told_as_one():
     for step in range(2):
         output, state = lstm(tg.ones(2, 1, 3), state)
         if step:
-            with pytest.raises(GraphError, match=r"optimizer's step\(\).*tg.utils.detach\(state\)"):
+            with pytest.raises(
+                GraphError, match=r"optimizer's step\(\).*tg.utils.detach\(state\)"
+            ):
                 output.sum().backward(retain_graph=True)
         else:
             output.sum().backward(retain_graph=True)
@@ -575,7 +661,9 @@ def test_an_optimizers_step_after_an_assignment_is_an_optimizers_step():
     loss = nn.functional.linear(tg.ones(1, 2, requires_grad=True), w).sum()
     w.grad = tg.ones(2, 2)
     optim.SGD([w], lr=0.1).step()
-    with pytest.raises(GraphError, match=r"Was it a parameter, by an optimizer's step\(\)"):
+    with pytest.raises(
+        GraphError, match=r"Was it a parameter, by an optimizer's step\(\)"
+    ):
         loss.backward()
 
 
@@ -585,7 +673,9 @@ def test_another_change_in_place_is_named(name):
     y = x * 1.0
     z = y * y
     getattr(y, name)(tg.ones(2) if name == "copy_" else 2.0)
-    with pytest.raises(GraphError, match=rf"{CHANGED} after the forward pass, by {name}\."):
+    with pytest.raises(
+        GraphError, match=rf"{CHANGED} after the forward pass, by {name}\."
+    ):
         z.sum().backward()
 
 

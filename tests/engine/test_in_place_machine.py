@@ -1,10 +1,12 @@
-"""Random graphs with views, aliases and in-place changes, against a naive engine that cannot be wrong.
+"""Random graphs with views, aliases and in-place changes, against a naive engine that
+cannot be wrong.
 
-The naive engine carries, beside every value, its derivative with respect to all leaves, in memory
-that is shared exactly as the values' memory is: a view of a value has a view of its derivative, an
-in-place change overwrites both, and what is detached shares the value alone, as ``x.data`` does.
-Assigning ``x.data`` replaces the memory of the value, and leaves the derivative. What the real
-engine says must be that derivative, or it must say that it cannot tell.
+The naive engine carries, beside every value, its derivative with respect to all leaves,
+in memory that is shared exactly as the values' memory is: a view of a value has a view
+of its derivative, an in-place change overwrites both, and what is detached shares the
+value alone, as ``x.data`` does. Assigning ``x.data`` replaces the memory of the value,
+and leaves the derivative. What the real engine says must be that derivative, or it must
+say that it cannot tell.
 """
 
 import numpy as np
@@ -40,7 +42,9 @@ class Dual:
             self.slope[...] = other.slope
 
     def fresh(self, recorded, tensor=None):
-        """A result of its own memory, laid out as the tensor's; a constant if nothing is recorded."""
+        """A result of its own memory, laid out as the tensor's; a constant if nothing
+        is recorded.
+        """
         strides = (0,) * self.value.ndim if tensor is None else tensor.numpy().strides
         order = sorted(range(self.value.ndim), key=lambda axis: -strides[axis])
         back = sorted(range(len(order)), key=order.__getitem__)
@@ -50,8 +54,12 @@ class Dual:
 
     def wide(self, shape):
         """Broadcast, the derivative too."""
-        slope = self.slope.reshape((1,) * (len(shape) - self.value.ndim) + self.slope.shape)
-        return Dual(np.broadcast_to(self.value, shape), np.broadcast_to(slope, (*shape, TOTAL)))
+        slope = self.slope.reshape(
+            (1,) * (len(shape) - self.value.ndim) + self.slope.shape
+        )
+        return Dual(
+            np.broadcast_to(self.value, shape), np.broadcast_to(slope, (*shape, TOTAL))
+        )
 
 
 def broadcast(one, other):
@@ -84,7 +92,9 @@ def binary(value, first, second):
 
 
 def viewed(of_value, axes_of_slope=None):
-    """A way to look at memory; ``of_value`` must hold for an array with more dims behind."""
+    """A way to look at memory; ``of_value`` must hold for an array with more dims
+    behind.
+    """
     return lambda x: Dual(of_value(x.value), (axes_of_slope or of_value)(x.slope))
 
 
@@ -92,10 +102,15 @@ one = np.ones_like
 UNARY = {
     "tanh": (lambda x: x.tanh(), pointwise(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
     "sin": (lambda x: x.sin(), pointwise(np.sin, np.cos)),
-    "square": (lambda x: x.square() * 0.25, pointwise(lambda x: x * x / 4, lambda x: x / 2)),
+    "square": (
+        lambda x: x.square() * 0.25,
+        pointwise(lambda x: x * x / 4, lambda x: x / 2),
+    ),
     "sigmoid": (
         lambda x: x.sigmoid(),
-        pointwise(lambda x: 1 / (1 + np.exp(-x)), lambda x: 1 / (2 + np.exp(x) + np.exp(-x))),
+        pointwise(
+            lambda x: 1 / (1 + np.exp(-x)), lambda x: 1 / (2 + np.exp(x) + np.exp(-x))
+        ),
     ),
     "scaled": (lambda x: 0.5 * x, pointwise(lambda x: x / 2, lambda x: one(x) / 2)),
     "clone": (lambda x: x.clone(), pointwise(lambda x: x + 0, one)),
@@ -105,7 +120,9 @@ UNARY = {
     ),
     "flip": (
         lambda x: x.flip(0) if x.ndim else x.clone(),
-        lambda x: Dual(x.value[::-1].copy(), x.slope[::-1].copy()) if x.value.ndim else x,
+        lambda x: (
+            Dual(x.value[::-1].copy(), x.slope[::-1].copy()) if x.value.ndim else x
+        ),
     ),
     "softmax": (
         lambda x: x.reshape(-1).softmax(0),
@@ -120,8 +137,14 @@ def _softmax(value, slope):
 
 
 BINARY = {
-    "add": (lambda x, y: x + y, binary(np.add, lambda x, y: one(x), lambda x, y: one(y))),
-    "sub": (lambda x, y: x - y, binary(np.subtract, lambda x, y: one(x), lambda x, y: -one(y))),
+    "add": (
+        lambda x, y: x + y,
+        binary(np.add, lambda x, y: one(x), lambda x, y: one(y)),
+    ),
+    "sub": (
+        lambda x, y: x - y,
+        binary(np.subtract, lambda x, y: one(x), lambda x, y: -one(y)),
+    ),
     "mul": (lambda x, y: x * y, binary(np.multiply, lambda x, y: y, lambda x, y: x)),
     "where": (
         lambda x, y: tg.where(x > y, x, 0.5 * y),
@@ -135,7 +158,9 @@ BINARY = {
 
 VIEWS = {
     "reshape": viewed(lambda a: a.reshape(-1), lambda a: a.reshape(-1, TOTAL)),
-    "T": viewed(lambda a: a.T, lambda a: a.transpose(*range(a.ndim - 2, -1, -1), a.ndim - 1)),
+    "T": viewed(
+        lambda a: a.T, lambda a: a.transpose(*range(a.ndim - 2, -1, -1), a.ndim - 1)
+    ),
     "first": viewed(lambda a: a[0, ...]),
     "from 1": viewed(lambda a: a[1:]),
     "every other": viewed(lambda a: a[::2]),
@@ -158,7 +183,9 @@ IN_PLACE = {
     "zero_": (lambda x, y: x.zero_(), lambda x, y: Dual(0 * x.value, 0 * x.slope)),
     "clamp_": (
         lambda x, y: x.clamp_(-0.7, 0.7),
-        lambda x, y: pointwise(lambda a: a.clip(-0.7, 0.7), lambda a: 1.0 * (abs(a) <= 0.7))(x),
+        lambda x, y: pointwise(
+            lambda a: a.clip(-0.7, 0.7), lambda a: 1.0 * (abs(a) <= 0.7)
+        )(x),
     ),
 }
 AUGMENTED = {
@@ -185,7 +212,9 @@ STEPS = ["mul_", "assign", "mul_", "assign its own view", *DATA]
 
 
 def change_data(x, how, change):
-    """``change`` applied to ``x.data``; by an operator, as in ``x.data += y``, assigned too."""
+    """``change`` applied to ``x.data``; by an operator, as in ``x.data += y``, assigned
+    too.
+    """
     changed = change(x.data)
     if how in AUGMENTED:
         x.data = changed
@@ -193,7 +222,9 @@ def change_data(x, how, change):
 
 
 pick = st.integers(0, 40)  # from the oldest; the newest for all that are too large
-early = st.one_of(st.integers(0, len(LEAVES)), pick)  # a leaf or a constant as often as not
+early = st.one_of(
+    st.integers(0, len(LEAVES)), pick
+)  # a leaf or a constant as often as not
 recording = st.sampled_from((True, True, True, False))
 
 
@@ -209,9 +240,13 @@ class Machine(RuleBasedStateMachine):
         for shape in LEAVES:
             value = self.rng.uniform(-1.5, 1.5, shape)
             slope = np.zeros((*shape, TOTAL))
-            slope.reshape(-1, TOTAL)[range(value.size), range(start, start + value.size)] = 1
+            slope.reshape(-1, TOTAL)[
+                range(value.size), range(start, start + value.size)
+            ] = 1
             start += value.size
-            self.pairs.append((tg.tensor(value, requires_grad=True), Dual(np.array(value), slope)))
+            self.pairs.append(
+                (tg.tensor(value, requires_grad=True), Dual(np.array(value), slope))
+            )
         self.wrt = [tensor for tensor, _ in self.pairs]
         constant = self.rng.uniform(-1.5, 1.5, (2, 3))
         dual = Dual(constant.copy(), np.zeros((2, 3, TOTAL)))
@@ -294,7 +329,10 @@ class Machine(RuleBasedStateMachine):
             return
         ids = tg.tensor([0, x.shape[0] - 1, 0])
         if (out := self.attempt(record, lambda: x[ids])) is not None:
-            self.keep(out, Dual(dx.value[ids.numpy()], dx.slope[ids.numpy()]).fresh(record, out))
+            self.keep(
+                out,
+                Dual(dx.value[ids.numpy()], dx.slope[ids.numpy()]).fresh(record, out),
+            )
         ids.zero_()
 
     @rule(i=pick, j=pick, record=recording)
@@ -304,7 +342,10 @@ class Machine(RuleBasedStateMachine):
             return
         if (out := self.attempt(record, lambda: tg.cat([x, y]))) is not None:
             value = np.concatenate([dx.value, dy.value])
-            self.keep(out, Dual(value, np.concatenate([dx.slope, dy.slope])).fresh(record, out))
+            self.keep(
+                out,
+                Dual(value, np.concatenate([dx.slope, dy.slope])).fresh(record, out),
+            )
 
     # ------------------------------------------------------------ changes in place
 
@@ -392,10 +433,16 @@ class Machine(RuleBasedStateMachine):
         self.through_data(how, self.pair(i), self.pair(j), record)
 
     @rule(
-        use=st.sampled_from(USES), how=st.sampled_from(DATA), i=early, j=pick, create=st.booleans()
+        use=st.sampled_from(USES),
+        how=st.sampled_from(DATA),
+        i=early,
+        j=pick,
+        create=st.booleans(),
     )
     def change_data_before_the_backward(self, use, how, i, j, create):
-        """What saved a value, its ``.data`` changed, and straight back: where a count would lack."""
+        """What saved a value, its ``.data`` changed, and straight back: where a count
+        would lack.
+        """
         pair = self.pair(i)
         if (used := self.used(use, pair)) is not None:
             self.through_data(how, pair, self.pair(j), False)
@@ -403,7 +450,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(use=st.sampled_from(USES), i=early, j=pick, create=st.booleans())
     def change_what_was_assigned(self, use, i, j, create):
-        """The memory is shared from then on: what saved the one watches changes of the other."""
+        """The memory is shared from then on: what saved the one watches changes of the
+        other.
+        """
         pair, other = self.pair(i), self.pair(j)
         other = self.detached(pair if other[0].shape != pair[0].shape else other)
         self.through_data("assign", pair, other, False)
@@ -415,10 +464,14 @@ class Machine(RuleBasedStateMachine):
         name=st.sampled_from(sorted(VIEWS)),
         i=early,
         j=pick,
-        steps=st.lists(st.tuples(st.booleans(), st.sampled_from(STEPS)), min_size=2, max_size=4),
+        steps=st.lists(
+            st.tuples(st.booleans(), st.sampled_from(STEPS)), min_size=2, max_size=4
+        ),
     )
     def change_data_behind_a_view(self, name, i, j, steps):
-        """A view and what it shows, each changed, and their ``.data`` changed and assigned."""
+        """A view and what it shows, each changed, and their ``.data`` changed and
+        assigned.
+        """
         other, pair = self.pair(j), self.used("tanh", self.pair(i))
         if pair is None or not pair[0].ndim:
             return
@@ -437,7 +490,9 @@ class Machine(RuleBasedStateMachine):
         self.check(*view, False)
 
     def used(self, use, pair):
-        """What an op makes of a tensor while recording, and its dual; None if it cannot."""
+        """What an op makes of a tensor while recording, and its dual; None if it
+        cannot.
+        """
         op, reference = UNARY[use]
         out = self.attempt(True, lambda: op(pair[0]))
         return None if out is None else (out, reference(pair[1]).fresh(True, out))
@@ -453,7 +508,9 @@ class Machine(RuleBasedStateMachine):
         if how in IN_PLACE | AUGMENTED and fits(y.shape, x.shape):
             op, reference = (IN_PLACE | AUGMENTED)[how]
             result = reference(dx, dy).fresh(True)
-            if self.attempt(record, lambda: change_data(x, how, lambda data: op(data, y))):
+            if self.attempt(
+                record, lambda: change_data(x, how, lambda data: op(data, y))
+            ):
                 dx.overwrite(result, False)
         elif how == "item" and x.ndim and x.shape[0] and fits(y.shape, x.shape[1:]):
             value = dy.value.copy()
@@ -474,7 +531,9 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def values_agree(self):
         for tensor, dual in self.pairs:
-            np.testing.assert_allclose(tensor.numpy(), dual.value, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(
+                tensor.numpy(), dual.value, rtol=1e-9, atol=1e-12
+            )
 
     @rule(i=pick, create=st.booleans())
     def gradients_agree(self, i, create):
@@ -490,7 +549,12 @@ class Machine(RuleBasedStateMachine):
         wanted = np.tensordot(u, dual.slope, dual.value.ndim)
         try:
             found = tg.autograd.grad(
-                tensor, self.wrt, tg.tensor(u), True, create_graph=create, allow_unused=True
+                tensor,
+                self.wrt,
+                tg.tensor(u),
+                True,
+                create_graph=create,
+                allow_unused=True,
             )
         except GraphError:
             type(self).refused += 1
@@ -508,10 +572,14 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_random_graphs():
-    often = 4 * settings().max_examples  # a run of the machine costs little, and bugs hide deep
+    often = (
+        4 * settings().max_examples
+    )  # a run of the machine costs little, and bugs hide deep
     run_state_machine_as_test(
         Machine,
-        settings=settings(max_examples=often, stateful_step_count=30, report_multiple_bugs=False),
+        settings=settings(
+            max_examples=often, stateful_step_count=30, report_multiple_bugs=False
+        ),
     )
     # A machine that only ever refuses would prove nothing.
     assert Machine.exact > Machine.refused

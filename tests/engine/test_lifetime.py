@@ -67,7 +67,10 @@ def test_everything_dies_in_backward():
     loss = network(x)[-1]
     watched = Watched(loss)
     loss.backward()
-    assert watched.alive() == [loss, loss.node]  # the graph behind it is gone, though it is held
+    assert watched.alive() == [
+        loss,
+        loss.node,
+    ]  # the graph behind it is gone, though it is held
     del loss
     assert watched.alive() == []
 
@@ -187,9 +190,11 @@ def train(model, optimizer, x, target, steps):
 
 
 def growth(steps):
-    """Bytes that Python's and NumPy's allocators hold more after so many training steps.
+    """Bytes that Python's and NumPy's allocators hold more after so many training
+    steps.
 
-    The collector is off; run here, it finds no cycle, but clears the free lists, which are no leak.
+    The collector is off; run here, it finds no cycle, but clears the free lists, which
+    are no leak.
     """
     tg.manual_seed(0)
     model = {"rnn": nn.RNN(2, 4), "head": nn.Linear(4, 1)}
@@ -210,7 +215,9 @@ def growth(steps):
 
 
 def test_memory_is_flat_over_training_steps():
-    """The interpreter's free lists, which fill again now and then, are no leak: that shows each time."""
+    """The interpreter's free lists, which fill again now and then, are no leak: that
+    shows each time.
+    """
     assert any(growth(300) <= 16 << 10 for _ in range(3))
 
 
@@ -220,7 +227,9 @@ def test_memory_is_flat_over_many_training_steps():
 
 
 def test_references_are_not_counted_up():
-    """What is shared by all, such as None and the plans of ops, would not show in memory."""
+    """What is shared by all, such as None and the plans of ops, would not show in
+    memory.
+    """
     x = tg.ones(3, requires_grad=True)
 
     def step():
@@ -231,7 +240,9 @@ def test_references_are_not_counted_up():
     before = [sys.getrefcount(o) for o in (x, x.array, tg.Tensor, tg.Tensor.tanh)]
     for _ in range(100):
         step()
-    assert [sys.getrefcount(o) for o in (x, x.array, tg.Tensor, tg.Tensor.tanh)] == before
+    assert [
+        sys.getrefcount(o) for o in (x, x.array, tg.Tensor, tg.Tensor.tanh)
+    ] == before
 
 
 def test_nothing_of_a_user_is_handed_out_again():

@@ -1,4 +1,6 @@
-"""Recording modes: each thread and each task has its own, and nothing leaks out of a block."""
+"""Recording modes: each thread and each task has its own, and nothing leaks out of a
+block.
+"""
 
 import asyncio
 import contextvars
@@ -371,7 +373,9 @@ every_shared = pytest.mark.parametrize("name", SHARED)
 
 @every_shared
 def test_one_object_in_two_threads_whose_modes_differ(name):
-    """Each leaves the block in the mode in which it came, whichever of them leaves first."""
+    """Each leaves the block in the mode in which it came, whichever of them leaves
+    first.
+    """
     with tg.set_grad_enabled(True):
         shared = SHARED[name]()
     inside = name == "enable_grad"
@@ -546,7 +550,9 @@ def test_a_copied_context_keeps_its_mode():
 
 
 def test_backward_in_threads():
-    """Graphs of several threads at once: births are one counter, all else is each one's own."""
+    """Graphs of several threads at once: births are one counter, all else is each one's
+    own.
+    """
     wrong = []
 
     def run(k):
@@ -599,7 +605,9 @@ def test_backward_puts_the_switch_back_after_an_error():
 
 
 def walked_with_an_interrupt(walk, at):
-    """Walk; raise KeyboardInterrupt where Python runs handlers: a call begins, one in C has ended."""
+    """Walk; raise KeyboardInterrupt where Python runs handlers: a call begins, one in C
+    has ended.
+    """
     left = at
 
     def profile(frame, event, arg):
@@ -629,7 +637,9 @@ def walked_with_an_interrupt(walk, at):
         pytest.param(lambda x, y: tg.autograd.grad(y, x), id="grad"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a generator's end
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a generator's end
 def test_ctrl_c_in_a_walk_leaves_the_mode(walk):
     places = 0
     while walked_with_an_interrupt(walk, places + 1):

@@ -37,7 +37,10 @@ def line_of(function):
 
 
 FORWARD = {
-    "add": (lambda: tg.tensor([3e38]) + tg.tensor([3e38]), "overflow encountered in add"),
+    "add": (
+        lambda: tg.tensor([3e38]) + tg.tensor([3e38]),
+        "overflow encountered in add",
+    ),
     "multiply": (lambda: big * big, "overflow encountered in multiply"),
     "square": (lambda: big.square(), "overflow encountered in square"),
     "power": (lambda: big**2.5, "overflow encountered in power"),
@@ -50,9 +53,15 @@ FORWARD = {
     "log of less": (lambda: one.log(), "invalid value encountered in log"),
     "sqrt": (lambda: tg.sqrt(one), "invalid value encountered in sqrt"),
     "divide": (lambda: 1.0 / zero, "divide by zero encountered in divide"),
-    "reciprocal": (lambda: zero.reciprocal(), "divide by zero encountered in reciprocal"),
+    "reciprocal": (
+        lambda: zero.reciprocal(),
+        "divide by zero encountered in reciprocal",
+    ),
     "without a graph": (lambda: tg.zeros(2).log(), "divide by zero encountered in log"),
-    "a layer": (lambda: nn.Sequential(Log())(zero), "divide by zero encountered in log"),
+    "a layer": (
+        lambda: nn.Sequential(Log())(zero),
+        "divide by zero encountered in log",
+    ),
     "a loss": (
         lambda: nn.functional.mse_loss(tg.tensor([3e38]), tg.tensor([-3e38])),
         "overflow encountered in mse",
@@ -69,7 +78,10 @@ FORWARD |= {
     "softmax": (lambda: infinite.softmax(0), "invalid value encountered in softmax"),
     "matmul": (lambda: huge[None] @ huge[:, None], "overflow encountered in matmul"),
     "matmul on threads": (lambda: wide @ wide, "overflow encountered in matmul"),
-    "linear": (lambda: nn.functional.linear(huge, huge[None]), "overflow encountered in linear"),
+    "linear": (
+        lambda: nn.functional.linear(huge, huge[None]),
+        "overflow encountered in linear",
+    ),
     "cross entropy": (
         lambda: nn.functional.cross_entropy(infinite, tg.tensor(0)),
         "invalid value encountered in cross_entropy",
@@ -79,7 +91,10 @@ FORWARD |= {
         "overflow encountered in copy_",
     ),
     **{
-        name: (lambda name=name: LAYERS[name](huge[:, None])[0], f"overflow encountered in {name}")
+        name: (
+            lambda name=name: LAYERS[name](huge[:, None])[0],
+            f"overflow encountered in {name}",
+        )
         for name in ("rnn", "lstm", "gru")
     },
 }
@@ -115,9 +130,21 @@ def test_a_warning_of_an_op(name):
 
 
 BACKWARD = {
-    "log": (lambda x: x.log(), 0.0, "divide by zero encountered in the gradient of log"),
-    "sqrt": (lambda x: x.sqrt(), 0.0, "divide by zero encountered in the gradient of sqrt"),
-    "divide": (lambda x: 1.0 / x, 1e-38, "overflow encountered in the gradient of divide"),
+    "log": (
+        lambda x: x.log(),
+        0.0,
+        "divide by zero encountered in the gradient of log",
+    ),
+    "sqrt": (
+        lambda x: x.sqrt(),
+        0.0,
+        "divide by zero encountered in the gradient of sqrt",
+    ),
+    "divide": (
+        lambda x: 1.0 / x,
+        1e-38,
+        "overflow encountered in the gradient of divide",
+    ),
     "multiply": (
         lambda x: x * 1e30 * 1e30,
         0.0,
@@ -137,14 +164,20 @@ BACKWARD |= {
         0.0,
         "overflow encountered in the gradient of linear",
     ),
-    "a cast": (lambda x: x.double() * 1e300, 0.0, "overflow encountered in the gradient of astype"),
+    "a cast": (
+        lambda x: x.double() * 1e300,
+        0.0,
+        "overflow encountered in the gradient of astype",
+    ),
 }
 
 
 @pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("name", BACKWARD)
 def test_a_warning_of_a_gradient(name, create):
-    """At the line of backward(); under create_graph it is the op that the pullback uses."""
+    """At the line of backward(); under create_graph it is the op that the pullback
+    uses.
+    """
     use, value, words = BACKWARD[name]
     x = tg.tensor([value], requires_grad=True)
     with np.errstate(all="ignore"):
@@ -164,7 +197,9 @@ def test_a_warning_of_a_gradient(name, create):
 def test_the_users_filters_and_modes_hold():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(RuntimeWarning, match="overflow encountered in exp") as error:
+        with pytest.raises(
+            RuntimeWarning, match="overflow encountered in exp"
+        ) as error:
             big.exp()
         assert error.value.__context__ is None
         loss = tg.tensor([0.0], requires_grad=True).sqrt()
@@ -199,12 +234,15 @@ def test_a_line_warns_once_unless_asked_for_more():
 
 def test_a_warning_in_a_thread_and_one_that_unittest_looks_for():
     found = []
-    thread = threading.Thread(target=lambda: found.append(caught(lambda: zero.log())[1]))
+    thread = threading.Thread(
+        target=lambda: found.append(caught(lambda: zero.log())[1])
+    )
     thread.start()
     thread.join()
     assert [w.filename for w in found[0]] == [__file__]
     with warnings.catch_warnings():
-        # assertWarns reads an attribute of every imported module, and a module of mpmath's warns when it is read.
+        # assertWarns reads an attribute of every imported module, and a module of
+        # mpmath's warns when it is read.
         warnings.simplefilter("ignore", DeprecationWarning)
         with unittest.TestCase().assertWarns(RuntimeWarning) as told:
             zero.log()
@@ -223,7 +261,9 @@ def test_warnings_of_a_users_own_op_are_at_its_own_line():
 
 
 def test_a_warning_of_another_kind_is_shown_where_it_arises(monkeypatch):
-    """Such as one that a later NumPy has in store: the op works all the same, then and later."""
+    """Such as one that a later NumPy has in store: the op works all the same, then and
+    later.
+    """
     from tinygrad_rnn.ops import elementwise
 
     namespace = vars(elementwise)
@@ -247,7 +287,9 @@ def test_code_without_a_module_is_warned_too():
         eval("zero.log()", {"zero": zero})
 
 
-@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+@pytest.mark.parametrize(
+    "kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad]
+)
 def test_a_warning_of_a_step(kind):
     """It is at the line of step(), and the step is made once."""
 
@@ -269,7 +311,9 @@ def test_a_warning_of_a_step(kind):
         again, state_again, silent = call()
     assert silent == []
     np.testing.assert_array_equal(parameter.detach().numpy(), again.detach().numpy())
-    assert {k: str(v) for k, v in state.items()} == {k: str(v) for k, v in state_again.items()}
+    assert {k: str(v) for k, v in state.items()} == {
+        k: str(v) for k, v in state_again.items()
+    }
 
 
 def test_a_warning_of_a_stepper():
@@ -281,5 +325,8 @@ def test_a_warning_of_a_stepper():
     call = lambda: step(huge[:1], state)
     (output, _), found = caught(call)
     assert [str(w.message) for w in found] == ["overflow encountered in nn.Stepper"]
-    assert (found[0].filename, found[0].lineno) == (__file__, call.__code__.co_firstlineno)
+    assert (found[0].filename, found[0].lineno) == (
+        __file__,
+        call.__code__.co_firstlineno,
+    )
     np.testing.assert_array_equal(output.numpy(), expected.numpy())

@@ -1,4 +1,6 @@
-"""How the tests run the examples: as a user does, and as modules where a process would be slow."""
+"""How the tests run the examples: as a user does, and as modules where a process would
+be slow.
+"""
 
 import importlib.util
 import io
@@ -33,7 +35,9 @@ def run(script, *arguments, **more):
 
 
 def module(script):
-    spec = importlib.util.spec_from_file_location(Path(script).stem + "_example", EXAMPLES / script)
+    spec = importlib.util.spec_from_file_location(
+        Path(script).stem + "_example", EXAMPLES / script
+    )
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     return loaded
@@ -44,8 +48,13 @@ def _text_file():
 
 
 def json_of(main, *arguments):
-    """What ``main`` writes with --json: the objects of its lines, and what it says beside."""
-    with redirect_stdout(_text_file()) as stdout, redirect_stderr(_text_file()) as stderr:
+    """What ``main`` writes with --json: the objects of its lines, and what it says
+    beside.
+    """
+    with (
+        redirect_stdout(_text_file()) as stdout,
+        redirect_stderr(_text_file()) as stderr,
+    ):
         main([*map(str, arguments), "--json"])
     lines, said = (file.buffer.getvalue().decode() for file in (stdout, stderr))
     return [json.loads(line) for line in lines.splitlines()], said

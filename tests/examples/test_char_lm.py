@@ -1,4 +1,5 @@
-"""examples/char_lm.py: it trains, stops, goes on, writes, scores, and says what is wrong.
+"""examples/char_lm.py: it trains, stops, goes on, writes, scores, and says what is
+wrong.
 
 Most tests run its ``main`` inside this process, which is faster than what a user does.
 """
@@ -46,7 +47,9 @@ def state_of(path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "lm.safetensors"
-    lines, _ = train(*TINY, "--steps", 40, "--val-every", 40, "--checkpoint", path, "--lr", 0.02)
+    lines, _ = train(
+        *TINY, "--steps", 40, "--val-every", 40, "--checkpoint", path, "--lr", 0.02
+    )
     return path, lines
 
 
@@ -59,9 +62,7 @@ def test_json_has_one_object_a_line_and_nothing_else(tmp_path):
         assert 1.0 < line["val_loss"] < 4.0
         bits = line["val_loss"] / math.log(2)
         perplexity = math.exp(line["val_loss"])
-        said = (
-            f"validation {line['val_loss']:.3f} nats = {bits:.3f} bits, perplexity {perplexity:.1f}"
-        )
+        said = f"validation {line['val_loss']:.3f} nats = {bits:.3f} bits, perplexity {perplexity:.1f}"
         assert said in stderr
     assert "step 0/25: validation 3." in stderr
     assert "Nothing was kept: --checkpoint PATH" in stderr
@@ -73,7 +74,10 @@ def test_it_learns(cell):
     model = ("--text", "hello", "--hidden", 64, "--lr", 0.01, "--cell", cell)
     lines, stderr = train(*model, "--steps", 150, "--val-every", 75)
     assert lines[-1]["val_loss"] < 0.3  # 0.14; a guess costs 3.0
-    assert "learn by heart. hello small world" in stderr.rpartition("At step 150 it writes")[2]
+    assert (
+        "learn by heart. hello small world"
+        in stderr.rpartition("At step 150 it writes")[2]
+    )
 
 
 def test_no_argument_means_the_documentation_of_python():
@@ -84,8 +88,20 @@ def test_no_argument_means_the_documentation_of_python():
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
-    # Dropout draws from the default generator, and a pass has 9 windows: 20 steps wrap twice.
-    model = ("--text", "hello", "--cell", cell, "--hidden", 6, "--layers", 2, "--dropout", 0.3)
+    # Dropout draws from the default generator, and a pass has 9 windows: 20 steps wrap
+    # twice.
+    model = (
+        "--text",
+        "hello",
+        "--cell",
+        cell,
+        "--hidden",
+        6,
+        "--layers",
+        2,
+        "--dropout",
+        0.3,
+    )
     model += ("--batch", 8, "--seq", 430, "--lr", 0.01, "--seed", 3, "--clip", 0.1)
     model += ("--reset", 0.3, "--keep-best")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -104,11 +120,15 @@ def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 def test_resumed_from_before_the_first_step(tmp_path, cell, monkeypatch):
-    """A run that is killed before its first validation leaves the checkpoint of its start."""
+    """A run that is killed before its first validation leaves the checkpoint of its
+    start.
+    """
     path = tmp_path / "lm"
     monkeypatch.setattr(char_lm.nn.utils, "clip_grad_norm_", lambda *_: sys.exit(9))
     with pytest.raises(SystemExit):
-        char_lm.main([*map(str, TINY), "--cell", cell, "--steps", "3", "--checkpoint", str(path)])
+        char_lm.main(
+            [*map(str, TINY), "--cell", cell, "--steps", "3", "--checkpoint", str(path)]
+        )
     monkeypatch.undo()
     assert tg.load_checkpoint(path).step == 0
     lines, _ = train("--checkpoint", path, "--resume", "--steps", 3)
@@ -136,16 +156,23 @@ def test_gradients_are_clipped():
 
 
 def test_0_clips_nothing():
-    losses = [train(*TINY, "--steps", 9, "--clip", clip)[0][0]["val_loss"] for clip in (0, 1e9)]
+    losses = [
+        train(*TINY, "--steps", 9, "--clip", clip)[0][0]["val_loss"]
+        for clip in (0, 1e9)
+    ]
     assert losses[0] == losses[1]
 
 
-def test_a_run_goes_on_from_another_folder_and_keeps_its_out(tmp_path, monkeypatch, capsys):
+def test_a_run_goes_on_from_another_folder_and_keeps_its_out(
+    tmp_path, monkeypatch, capsys
+):
     (tmp_path / "there").mkdir()
     (tmp_path / "text").write_text("a text of some length. " * 50, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     size = ["--hidden", "4", "--batch", "4", "--seq", "10"]
-    char_lm.main([*size, "--text", "text", "--out", "out", "--steps", "2", "--checkpoint", "lm"])
+    char_lm.main(
+        [*size, "--text", "text", "--out", "out", "--steps", "2", "--checkpoint", "lm"]
+    )
     (tmp_path / "out" / "sample.txt").unlink()
     monkeypatch.chdir(tmp_path / "there")
     char_lm.main(["--checkpoint", "../lm", "--resume", "--steps", "3"])
@@ -207,7 +234,9 @@ def test_ctrl_c_ends_between_two_steps_and_loses_nothing(tmp_path, cell):
 
 
 def test_ctrl_c_saves_before_it_validates(tmp_path, monkeypatch):
-    """So that who presses it twice, in the midst of a long validation, loses nothing either."""
+    """So that who presses it twice, in the midst of a long validation, loses nothing
+    either.
+    """
 
     def pressed_again(model, streams):
         if not pressed:
@@ -221,7 +250,14 @@ def test_ctrl_c_saves_before_it_validates(tmp_path, monkeypatch):
     pressed = []
     monkeypatch.setattr(nn.utils, "clip_grad_norm_", press)
     monkeypatch.setattr(char_lm, "validate", pressed_again)
-    arguments = ["--text", "hello", "--hidden", "8", "--checkpoint", str(tmp_path / "lm")]
+    arguments = [
+        "--text",
+        "hello",
+        "--hidden",
+        "8",
+        "--checkpoint",
+        str(tmp_path / "lm"),
+    ]
     before = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(SystemExit, match="130"):
@@ -241,7 +277,9 @@ def test_out_has_the_curve_and_the_text(tmp_path):
 
 def test_without_tqdm_and_matplotlib_there_are_plain_lines(tmp_path):
     for name in ("tqdm", "matplotlib"):
-        (tmp_path / f"{name}.py").write_text("raise ImportError('left out for a test')\n")
+        (tmp_path / f"{name}.py").write_text(
+            "raise ImportError('left out for a test')\n"
+        )
     arguments = (*TINY, "--steps", 4, "--val-every", 2, "--out", tmp_path / "out")
     done = run("char_lm.py", *arguments, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -258,9 +296,22 @@ def test_a_sample_depends_on_its_options_alone(trained, capsys):
         return capsys.readouterr().out
 
     drawn = sample("--length", 60, "--seed", 5)
-    arguments = ("--checkpoint", trained[0], "--prompt", "hello", "--length", 60, "--seed", 5)
+    arguments = (
+        "--checkpoint",
+        trained[0],
+        "--prompt",
+        "hello",
+        "--length",
+        60,
+        "--seed",
+        5,
+    )
     assert run("char_lm.py", "sample", *arguments).stdout == drawn
-    assert drawn == sample("--length", 60, "--seed", 5) != sample("--length", 60, "--seed", 6)
+    assert (
+        drawn
+        == sample("--length", 60, "--seed", 5)
+        != sample("--length", 60, "--seed", 6)
+    )
     assert drawn.startswith("hello")
     assert len(drawn) == 5 + 60 + 1
     likeliest = sample("--temperature", 0, "--seed", 1)
@@ -295,18 +346,42 @@ def test_a_terminal_that_lacks_a_character_gets_another(tmp_path):
         (["--checkpoint", "{trained}/in/a/file"], "ot a directory"),
         (["trian"], "invalid choice: 'trian'"),
         (["sample"], "required: --checkpoint"),
-        (["sample", "--checkpoint", "{trained}", "--temperature", "-1"], "--temperature: -1 is"),
-        (["sample", "--checkpoint", "{trained}", "--temperature", "nan"], "--temperature: nan is"),
-        (["sample", "--checkpoint", "{trained}", "--top-k", "0"], "--top-k: 0 is not in"),
-        (["sample", "--checkpoint", "{trained}", "--prompt", "hi é"], "'é' at position 3"),
-        (["--resume", "--checkpoint", "{trained}", "--hidden", "9"], "--hidden 9: the run in"),
+        (
+            ["sample", "--checkpoint", "{trained}", "--temperature", "-1"],
+            "--temperature: -1 is",
+        ),
+        (
+            ["sample", "--checkpoint", "{trained}", "--temperature", "nan"],
+            "--temperature: nan is",
+        ),
+        (
+            ["sample", "--checkpoint", "{trained}", "--top-k", "0"],
+            "--top-k: 0 is not in",
+        ),
+        (
+            ["sample", "--checkpoint", "{trained}", "--prompt", "hi é"],
+            "'é' at position 3",
+        ),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--hidden", "9"],
+            "--hidden 9: the run in",
+        ),
         (
             ["--resume", "--checkpoint", "{trained}", "--cell", "gru"],
             "has rnn; leave it out to go on",
         ),
-        (["--resume", "--checkpoint", "{trained}", "--batch", "9"], "--batch 9: the run in"),
-        (["--resume", "--checkpoint", "{trained}", "--layers", "2"], "--layers 2: the run in"),
-        (["--resume", "--checkpoint", "{trained}", "--seq", "9"], "--seq 9: the run in"),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--batch", "9"],
+            "--batch 9: the run in",
+        ),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--layers", "2"],
+            "--layers 2: the run in",
+        ),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--seq", "9"],
+            "--seq 9: the run in",
+        ),
         (
             ["--resume", "--checkpoint", "{trained}", "--text", "python-docs"],
             "has another text than",
@@ -315,22 +390,46 @@ def test_a_terminal_that_lacks_a_character_gets_another(tmp_path):
             ["--resume", "--checkpoint", "{trained}", "--val-fraction", "0.2"],
             "--val-fraction 0.2: the",
         ),
-        (["--resume", "--checkpoint", "{trained}", "--init-from", "x"], "leave one out"),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--init-from", "x"],
+            "leave one out",
+        ),
         (["--keep-best"], "--keep-best needs --checkpoint"),
         (["--lr-schedule", "cosin"], "--lr-schedule: invalid choice"),
         (["--warmup", "-1"], "--warmup: -1 is not in"),
         (["--val-fraction", "1"], "--val-fraction: 1 is not in"),
         (["--val-fraction", "0"], "0 to validate on"),
-        (["--text", "{trained}", "--encoding", "utf-9"], "encoding is 'utf-9', expected"),
+        (
+            ["--text", "{trained}", "--encoding", "utf-9"],
+            "encoding is 'utf-9', expected",
+        ),
         (["--reset", "1.5"], "--reset: 1.5 is not in"),
         (["--init-from", "no such file"], "cannot load 'no such file'"),
-        (["--init-from", "{trained}", "--hidden", "9"], "has 12; leave it out, as weights"),
-        (["sample", "--checkpoint", "{trained}", "--top-p", "1.5"], "top_p is 1.5, expected"),
-        (["sample", "--checkpoint", "{trained}", "--top-p", "-1"], "--top-p: -1 is not in"),
-        (["sample", "--checkpoint", "{trained}", "--best"], "has none; train with --keep-best"),
+        (
+            ["--init-from", "{trained}", "--hidden", "9"],
+            "has 12; leave it out, as weights",
+        ),
+        (
+            ["sample", "--checkpoint", "{trained}", "--top-p", "1.5"],
+            "top_p is 1.5, expected",
+        ),
+        (
+            ["sample", "--checkpoint", "{trained}", "--top-p", "-1"],
+            "--top-p: -1 is not in",
+        ),
+        (
+            ["sample", "--checkpoint", "{trained}", "--best"],
+            "has none; train with --keep-best",
+        ),
         (["score", "--checkpoint", "{trained}"], "required: --text"),
-        (["score", "--checkpoint", "{trained}", "--text", "no such file"], "cannot read 'no such"),
-        (["score", "--checkpoint", "{trained}", "--text", "python-docs"], "is not one of the 20"),
+        (
+            ["score", "--checkpoint", "{trained}", "--text", "no such file"],
+            "cannot read 'no such",
+        ),
+        (
+            ["score", "--checkpoint", "{trained}", "--text", "python-docs"],
+            "is not one of the 20",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_message_and_status_2(arguments, words, trained, capsys):
@@ -353,7 +452,9 @@ def test_an_lstm_writes(tmp_path):
     """Its state has two parts, in a checkpoint too."""
     path = tmp_path / "lm"
     train(*TINY, "--cell", "lstm", "--steps", 3, "--checkpoint", path)
-    written = run("char_lm.py", "sample", "--checkpoint", path, "--prompt", "he", "--length", 5)
+    written = run(
+        "char_lm.py", "sample", "--checkpoint", path, "--prompt", "he", "--length", 5
+    )
     assert written.returncode == 0, written.stderr
     assert len(written.stdout) == 2 + 5 + 1
 
@@ -418,7 +519,9 @@ class TestTheFirstStep:
         state = tuple(tg.ones(3, 2000, 4) * (part + 1.0) for part in range(parts))
         forgotten = char_lm.forget(state if parts == 2 else state[0], 0.3)
         shares = []
-        for part, given in zip(forgotten if parts == 2 else [forgotten], state, strict=True):
+        for part, given in zip(
+            forgotten if parts == 2 else [forgotten], state, strict=True
+        ):
             kept = part.numpy() == given.numpy()
             assert (kept == kept[:1, :, :1]).all()
             assert (part.numpy()[~kept] == 0).all()
@@ -458,7 +561,10 @@ class TestTheLearningRate:
             (("--lr-schedule", "step"), [1.0, 1.0, 0.1, 0.01, 0.01]),
             (("--lr-schedule", "cosine"), [1.0, 0.853553, 0.5, 0.146447, 0.000062]),
             (("--warmup", 4), [0.25, 1.0, 1.0, 1.0, 1.0]),
-            (("--lr-schedule", "cosine", "--warmup", 50), [0.02, 0.52, 1.0, 0.5, 0.000987]),
+            (
+                ("--lr-schedule", "cosine", "--warmup", 50),
+                [0.02, 0.52, 1.0, 0.5, 0.000987],
+            ),
         ],
     )
     def test_at_five_steps_of_a_hundred(self, arguments, expected):
@@ -480,7 +586,17 @@ class TestTheLearningRate:
 
 
 def test_stopped_in_a_schedule_it_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    model = (*SMALL, "--steps", 12, "--lr-schedule", "cosine", "--warmup", 3, "--reset", 0.3)
+    model = (
+        *SMALL,
+        "--steps",
+        12,
+        "--lr-schedule",
+        "cosine",
+        "--warmup",
+        3,
+        "--reset",
+        0.3,
+    )
     call(*model, "--checkpoint", tmp_path / "whole")
     clip, count = nn.utils.clip_grad_norm_, itertools.count(1)
 
@@ -503,7 +619,9 @@ class TestKeepBest:
     def spoilt(self, tmp_path):
         """Its learning rate destroys the model after the best validation."""
         path = tmp_path / "lm"
-        call(*SMALL, "--steps", 6, "--val-every", 6, "--keep-best", "--checkpoint", path)
+        call(
+            *SMALL, "--steps", 6, "--val-every", 6, "--keep-best", "--checkpoint", path
+        )
         more = ("--steps", 12, "--lr", 50, "--clip", 0, "--json")
         call("--resume", "--checkpoint", path, *more)
         return path
@@ -536,7 +654,14 @@ class TestKeepBest:
 def test_a_share_to_validate_on_and_an_encoding(tmp_path, capsys):
     text = "die größte Höhe, süß und schön. " * 40
     (tmp_path / "text").write_bytes(text.encode("latin-1"))
-    data = ("--text", tmp_path / "text", "--encoding", "latin-1", "--val-fraction", 0.25)
+    data = (
+        "--text",
+        tmp_path / "text",
+        "--encoding",
+        "latin-1",
+        "--val-fraction",
+        0.25,
+    )
     model = ("--hidden", 4, "--batch", 4, "--seq", 10, "--checkpoint", tmp_path / "lm")
     call(*data, *model, "--steps", 1)
     assert "1,280 characters, 18 distinct ones" in capsys.readouterr().out
@@ -544,36 +669,58 @@ def test_a_share_to_validate_on_and_an_encoding(tmp_path, capsys):
     call("--resume", "--checkpoint", tmp_path / "lm", "--steps", 2)
     call("score", "--checkpoint", tmp_path / "lm", *data[:4])
     scored = [
-        line["character"] for line in map(json.loads, capsys.readouterr().out.splitlines()[-1280:])
+        line["character"]
+        for line in map(json.loads, capsys.readouterr().out.splitlines()[-1280:])
     ]
     assert "".join(scored) == text
 
 
 class TestInitFrom:
     def test_shared_characters_keep_their_weights(self, tmp_path, trained, capsys):
-        (tmp_path / "text").write_text("Zwei Wörter: hello world! " * 50, encoding="utf-8")
+        (tmp_path / "text").write_text(
+            "Zwei Wörter: hello world! " * 50, encoding="utf-8"
+        )
         new = ("--text", tmp_path / "text", "--checkpoint", tmp_path / "new", "--lr", 0)
         call("--init-from", trained[0], *new, "--steps", 1, "--batch", 2, "--seed", 5)
         said = f"{trained[0]}: 10 characters keep their weights, 5 begin anew, 10 are left out"
         assert said in capsys.readouterr().out
-        (model, chars), (old, old_chars) = map(char_lm.load_model, (tmp_path / "new", trained[0]))
-        assert np.array_equal(model.rnn.weight_hh_l0.numpy(), old.rnn.weight_hh_l0.numpy())
+        (model, chars), (old, old_chars) = map(
+            char_lm.load_model, (tmp_path / "new", trained[0])
+        )
+        assert np.array_equal(
+            model.rnn.weight_hh_l0.numpy(), old.rnn.weight_hh_l0.numpy()
+        )
         kept = 0
         for character in chars:
             i = chars.encode(character).item()
             if character in old_chars:
                 j = old_chars.encode(character).item()
-                assert (model.rnn.weight_ih_l0[:, i] == old.rnn.weight_ih_l0[:, j]).all()
+                assert (
+                    model.rnn.weight_ih_l0[:, i] == old.rnn.weight_ih_l0[:, j]
+                ).all()
                 assert (model.head.weight[i] == old.head.weight[j]).all()
                 assert model.head.bias[i] == old.head.bias[j]
                 kept += 1
             else:
                 column = model.rnn.weight_ih_l0[:, i].detach().numpy()
-                assert not (column[:, None] == old.rnn.weight_ih_l0.numpy()).all(0).any()
+                assert (
+                    not (column[:, None] == old.rnn.weight_ih_l0.numpy()).all(0).any()
+                )
         assert kept == 10
 
     def test_it_begins_where_the_other_model_stands(self, tmp_path, trained, capsys):
-        call("--init-from", trained[0], "--text", "hello", "--steps", 1, "--batch", 8, "--seq", 10)
+        call(
+            "--init-from",
+            trained[0],
+            "--text",
+            "hello",
+            "--steps",
+            1,
+            "--batch",
+            8,
+            "--seq",
+            10,
+        )
         said = capsys.readouterr().out
         loss = re.search(r"step 0/1: validation (\S+) nats", said)[1]
         assert float(loss) == pytest.approx(trained[1][-1]["val_loss"], abs=1e-3)
@@ -614,17 +761,22 @@ class TestScore:
         call("score", "--checkpoint", trained[0], "--text", text)
         captured = capsys.readouterr()
         lines = [json.loads(line) for line in captured.out.splitlines()]
-        assert "".join(line["character"] for line in lines) == text.read_text(encoding="utf-8")
+        assert "".join(line["character"] for line in lines) == text.read_text(
+            encoding="utf-8"
+        )
         model, vocabulary = char_lm.load_model(trained[0])
         ids = vocabulary.encode(text.read_text(encoding="utf-8"))
         logits, _ = model(ids[:-1])
         chances = logits.softmax(-1).take_along_dim(ids[1:, None], 1)[:, 0]
         expected = -np.log2(chances.detach().numpy())
         assert lines[0]["bits"] is None
-        assert [line["bits"] for line in lines[1:]] == pytest.approx(expected.tolist(), rel=1e-4)
+        assert [line["bits"] for line in lines[1:]] == pytest.approx(
+            expected.tolist(), rel=1e-4
+        )
         average = expected.mean()
         said = re.search(
-            r"2,719 characters after the first, each: (\S+) bits .* perplexity (\S+)", captured.err
+            r"2,719 characters after the first, each: (\S+) bits .* perplexity (\S+)",
+            captured.err,
         )
         assert float(said[1]) == pytest.approx(average, abs=1e-3)
         assert float(said[2]) == pytest.approx(2**average, abs=0.1)
@@ -657,8 +809,12 @@ class TestScore:
         call("score", "--checkpoint", trained[0], "--text", text)
         assert len(json_lines(capsys)) == 2720
 
-    def test_what_surprises_more_has_another_colour_and_nothing_steers_the_terminal(self):
-        colours = [char_lm.coloured("x", bits) for bits in (0, 0.9, 1, 2, 4, 8, 99, math.inf)]
+    def test_what_surprises_more_has_another_colour_and_nothing_steers_the_terminal(
+        self,
+    ):
+        colours = [
+            char_lm.coloured("x", bits) for bits in (0, 0.9, 1, 2, 4, 8, 99, math.inf)
+        ]
         assert len(set(colours)) == 5
         assert char_lm.coloured("\x1b", 0.0) == "\x1b[2m\\x1b\x1b[0m"
         assert char_lm.coloured("\n", 0.0).endswith("\\n\x1b[0m\n")
@@ -680,7 +836,9 @@ class TestTheCurve:
     def test_its_picture_has_titles_and_every_point(self, tmp_path, monkeypatch):
         figure = pytest.importorskip("matplotlib.figure")
         drawn = []
-        monkeypatch.setattr(figure.Figure, "savefig", lambda self, path: drawn.append(self))
+        monkeypatch.setattr(
+            figure.Figure, "savefig", lambda self, path: drawn.append(self)
+        )
         call(*SMALL, "--steps", 60, "--val-every", 30, "--out", tmp_path)
         (axes,) = drawn[0].axes
         assert axes.get_title() == "RNN of 6 learns to spell: hello"
@@ -700,12 +858,16 @@ class TestProgress:
         monkeypatch.setattr(char_lm, "clock", lambda: next(seconds))
 
     @pytest.mark.parametrize("bar", [True, False])
-    def test_without_a_terminal_there_is_a_line_every_ten_seconds(self, bar, monkeypatch, capsys):
+    def test_without_a_terminal_there_is_a_line_every_ten_seconds(
+        self, bar, monkeypatch, capsys
+    ):
         if not bar:
             monkeypatch.setattr(char_lm, "tqdm", None)
         call(*SMALL, "--steps", 40, "--val-every", 40, "--json")
         captured = capsys.readouterr()
-        said = re.findall(r"^step (\d+)/40: loss \d\.\d{3}, (\d+) s to go$", captured.err, re.M)
+        said = re.findall(
+            r"^step (\d+)/40: loss \d\.\d{3}, (\d+) s to go$", captured.err, re.M
+        )
         assert 4 <= len(said) <= 10  # the clock ticks once or a few times a step
         assert len(captured.out.splitlines()) == 1
 
@@ -727,7 +889,9 @@ class TestProgress:
 
         monkeypatch.setattr(char_lm, "tqdm", Bar)
         call(*SMALL, "--steps", 30)
-        assert [(bar.settings, bar.count) for bar in bars] == [((30, 0, "step", None), 30)]
+        assert [(bar.settings, bar.count) for bar in bars] == [
+            ((30, 0, "step", None), 30)
+        ]
         assert "s to go" not in capsys.readouterr().out
 
 
@@ -747,7 +911,9 @@ class TestNothingIsOverwritten:
         assert stdout == ""
         assert tree() == before
 
-    @pytest.mark.parametrize("link", ["the path", "another path", "symlink", "hard link"])
+    @pytest.mark.parametrize(
+        "link", ["the path", "another path", "symlink", "hard link"]
+    )
     def test_the_text_by_any_path(self, link, tmp_path, capsys, monkeypatch):
         text, other = tmp_path / "text", tmp_path / "other"
         text.write_text(self.TEXT, encoding="utf-8")
@@ -767,13 +933,23 @@ class TestNothingIsOverwritten:
         for name in ("sample.txt", "loss.png"):
             text = tmp_path / name
             text.write_text(self.TEXT, encoding="utf-8")
-            self.refused(tmp_path, capsys, "of --out", "--text", text, "--out", tmp_path)
+            self.refused(
+                tmp_path, capsys, "of --out", "--text", text, "--out", tmp_path
+            )
 
     def test_the_checkpoint_by_what_out_holds(self, tmp_path, capsys):
         path = tmp_path / "sample.txt"
         words = "--checkpoint and the sample of --out"
         self.refused(
-            tmp_path, capsys, words, "--text", "hello", "--checkpoint", path, "--out", tmp_path
+            tmp_path,
+            capsys,
+            words,
+            "--text",
+            "hello",
+            "--checkpoint",
+            path,
+            "--out",
+            tmp_path,
         )
 
     def test_the_checkpoint_to_begin_with(self, tmp_path, trained, capsys):
@@ -817,8 +993,19 @@ class TestAnotherText:
     def test_that_moved_is_found_by_its_new_path(self, run, capsys):
         (run / "text").rename(run / "moved")
         error = self.error_of(run, capsys)
-        assert "No such file" in error and "if the text has moved, add --text NEWPATH" in error
-        call("--resume", "--checkpoint", run / "lm", "--steps", 3, "--text", run / "moved")
+        assert (
+            "No such file" in error
+            and "if the text has moved, add --text NEWPATH" in error
+        )
+        call(
+            "--resume",
+            "--checkpoint",
+            run / "lm",
+            "--steps",
+            3,
+            "--text",
+            run / "moved",
+        )
         assert tg.load_checkpoint(run / "lm").step == 3
 
     @pytest.mark.parametrize(
@@ -836,7 +1023,10 @@ class TestAnotherText:
         text.write_text(change(text.read_text(encoding="utf-8")), encoding="utf-8")
         error = self.error_of(run, capsys)
         assert "--text PATH names its own" in error
-        assert f"--init-from {run / 'lm'} --checkpoint NEWPATH goes on with this one" in error
+        assert (
+            f"--init-from {run / 'lm'} --checkpoint NEWPATH goes on with this one"
+            in error
+        )
 
     def test_that_is_in_another_encoding(self, run, capsys):
         error = self.error_of(run, capsys, "--encoding", "utf-16")
@@ -844,14 +1034,20 @@ class TestAnotherText:
 
 
 def test_a_checkpoint_of_the_first_version_goes_on_as_it_began(tmp_path, capsys):
-    """Written at step 6 by the program of version 0.1, whose losses afterwards were these."""
+    """Written at step 6 by the program of version 0.1, whose losses afterwards were
+    these.
+    """
     old = Path(__file__).with_name("char_lm_0.1.safetensors")
     (tmp_path / "lm").write_bytes(old.read_bytes())
     more = ("--steps", 12, "--val-every", 3, "--json")
     call("--resume", "--checkpoint", tmp_path / "lm", *more)
     lines = json_lines(capsys)
-    assert [line["train_loss"] for line in lines] == pytest.approx([2.97512404, 2.94503039])
-    assert [line["val_loss"] for line in lines] == pytest.approx([2.88520093, 2.83895491])
+    assert [line["train_loss"] for line in lines] == pytest.approx(
+        [2.97512404, 2.94503039]
+    )
+    assert [line["val_loss"] for line in lines] == pytest.approx(
+        [2.88520093, 2.83895491]
+    )
     call("sample", "--checkpoint", tmp_path / "lm", "--length", 3)
 
 

@@ -31,9 +31,15 @@ def test_it_learns_the_next_point():
     assert [line["epoch"] for line in epochs] == list(range(200))
     assert epochs[-1]["loss"] < 0.01 < 0.1 < epochs[0]["loss"]  # from 0.49 to 0.0011
     assert list(tested) == ["predicted", "actual", "error"]
-    assert tested["error"] == abs(tested["predicted"] - tested["actual"]) < 0.15  # 0.023
+    assert (
+        tested["error"] == abs(tested["predicted"] - tested["actual"]) < 0.15
+    )  # 0.023
     assert tested["actual"] == pytest.approx(0.0, abs=1e-12)
-    said = [line.partition(":")[0] for line in stderr.splitlines() if line.startswith("epoch")]
+    said = [
+        line.partition(":")[0]
+        for line in stderr.splitlines()
+        if line.startswith("epoch")
+    ]
     assert said == ["epoch 0", "epoch 50", "epoch 100", "epoch 150"]
 
 
@@ -85,7 +91,9 @@ def test_frequencies_drift_within_their_ends(drift):
     _, _, frequencies = sine.random_waves(100, 500, options, generator())
     assert 0.5 <= frequencies.min() and frequencies.max() <= 2.0
     moved = np.diff(np.log(frequencies), axis=0).std() * math.sqrt(20)
-    assert moved == pytest.approx(drift, rel=0.15 if drift < 1 else 0.6)  # ends reflect it
+    assert moved == pytest.approx(
+        drift, rel=0.15 if drift < 1 else 0.6
+    )  # ends reflect it
 
 
 # ---------------------------------------------------------------- forecasts
@@ -127,7 +135,10 @@ def test_a_forecast_is_cut_to_the_points_that_are_wanted():
 def test_the_tutorials_forecast_goes_on_from_the_last_points():
     sum_of_ends = lambda x: x[:, 0] + x[:, -1]
     foretold = sine.forecast_by_tutorial(
-        sum_of_ends, np.array([[1.0, 0.0], [2.0, 1.0], [3.0, 1.0]]), 4, options_of("--seq", 3)
+        sum_of_ends,
+        np.array([[1.0, 0.0], [2.0, 1.0], [3.0, 1.0]]),
+        4,
+        options_of("--seq", 3),
     )
     assert foretold.tolist() == [[4, 1], [6, 2], [9, 3], [13, 4]]
 
@@ -142,7 +153,9 @@ def exact(seen, points):
     return np.array(waves[2:])
 
 
-@pytest.mark.parametrize(("scale", "kept"), [(1, 50), (1.19, 50), (0.81, 50), (1.21, 0), (0.79, 0)])
+@pytest.mark.parametrize(
+    ("scale", "kept"), [(1, 50), (1.19, 50), (0.81, 50), (1.21, 0), (0.79, 0)]
+)
 def test_waves_whose_root_mean_square_stays_are_counted(scale, kept):
     foretell = lambda seen, points: scale * exact(seen, points)
     assert sine.count_kept(foretell, options_of("--seq", 20), count=50) == kept
@@ -151,7 +164,9 @@ def test_waves_whose_root_mean_square_stays_are_counted(scale, kept):
 def test_only_the_fifth_period_counts():
     def foretell(seen, points):
         waves = exact(seen, points)
-        waves[:79] = waves[-1:] = 99.0  # of 2 turns in 20 points the fifth is from point 40 on
+        waves[:79] = waves[-1:] = (
+            99.0  # of 2 turns in 20 points the fifth is from point 40 on
+        )
         return waves
 
     assert 0 < sine.count_kept(foretell, options_of("--seq", 20), count=50) < 50
@@ -218,7 +233,9 @@ def test_out_has_a_picture(tmp_path, monkeypatch):
 
 
 def test_without_matplotlib_there_is_none(tmp_path):
-    (tmp_path / "matplotlib.py").write_text("raise ImportError('left out for a test')\n")
+    (tmp_path / "matplotlib.py").write_text(
+        "raise ImportError('left out for a test')\n"
+    )
     done = run("sine.py", *TINY, "--out", tmp_path / "out", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "matplotlib is not installed" in done.stdout
@@ -253,7 +270,9 @@ class TestCheckpoint:
         assert not [line for line in lines if "step" in line]
         assert lines[-4:] == expected[-4:]
 
-    @pytest.mark.parametrize("other", [("--cell", "rnn"), ("--noise", 0.1), ("--steps", 9)])
+    @pytest.mark.parametrize(
+        "other", [("--cell", "rnn"), ("--noise", 0.1), ("--steps", 9)]
+    )
     def test_one_of_other_settings_is_left_alone(self, other, tmp_path, capsys):
         path = tmp_path / "forecaster"
         lines_of(*self.RUN, "--checkpoint", path)

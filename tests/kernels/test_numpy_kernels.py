@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 from tinygrad_rnn.backend.threads import one_thread
 from tinygrad_rnn.kernels import numpy as kernels
 
-KINDS = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}  # blocks in a weight, parts of the state
+KINDS = {
+    "rnn": (1, 1),
+    "lstm": (4, 2),
+    "gru": (3, 1),
+}  # blocks in a weight, parts of the state
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-# ---- the oracle: one sequence at a time, one step at a time, for real and for complex numbers
+# ---- the oracle: one sequence at a time, one step at a time, for real and for complex
+# numbers
 
 
 def sigmoid(z):
@@ -54,7 +59,10 @@ def loop(kind, inputs, *, reverse, lengths, **settings):
     output = np.zeros((steps, batch, sizes[0]), dtype)
     last = [np.zeros((1, batch, size), dtype) for size in sizes]
     for b in range(batch):
-        state = [np.zeros(n) if h is None else h[0, b] for h, n in zip(first, sizes, strict=True)]
+        state = [
+            np.zeros(n) if h is None else h[0, b]
+            for h, n in zip(first, sizes, strict=True)
+        ]
         times = range(steps if lengths is None else lengths[b])
         for t in reversed(times) if reverse else times:
             z, r = w_ih @ x[t, b], w_hh @ state[0]
@@ -67,7 +75,9 @@ def loop(kind, inputs, *, reverse, lengths, **settings):
 
 
 def slope_along(case, k, direction):
-    """The exact derivative of the sums of cotangent * output, by a complex step: nothing cancels."""
+    """The exact derivative of the sums of cotangent * output, by a complex step:
+    nothing cancels.
+    """
     inputs = [None if a is None else a.copy() for a in case.inputs]
     inputs[k] = inputs[k] + 1e-200j * direction
     with one_thread():  # BLAS's threads cost more than such small products
@@ -98,8 +108,20 @@ def laid_out(rng, x):
 
 
 def make(
-    kind, sizes, seed, *, ids, bias, initial, ends, reverse, projected, relu, cotangents, slices=1
-):  # fmt: skip
+    kind,
+    sizes,
+    seed,
+    *,
+    ids,
+    bias,
+    initial,
+    ends,
+    reverse,
+    projected,
+    relu,
+    cotangents,
+    slices=1,
+):
     (steps, batch, features, hidden), (gates, states) = sizes, KINDS[kind]
     rng = np.random.default_rng(seed)
 
@@ -113,29 +135,44 @@ def make(
     )
     size = 1 + seed % hidden if projected and kind == "lstm" else hidden  # of h
     first = [f(1, batch, n) if initial else None for n in (size, hidden)[:states]]
-    w_hh = laid_out(rng, rng.standard_normal((gates * hidden, size)) / hidden)  # no chaos
+    w_hh = laid_out(
+        rng, rng.standard_normal((gates * hidden, size)) / hidden
+    )  # no chaos
     alone = seed % 5 if bias else -1  # one of two may be missing
     biases = [f(gates * hidden) if bias and alone != k else None for k in range(2)]
     inputs = (x, *first, f(gates * hidden, features), w_hh, *biases)
-    settings_ = {"reverse": reverse, "lengths": rng.integers(0, steps + 1, batch) if ends else None}
+    settings_ = {
+        "reverse": reverse,
+        "lengths": rng.integers(0, steps + 1, batch) if ends else None,
+    }
     if kind == "lstm":
         inputs += (f(size, hidden) if projected else None,)
     elif kind == "rnn":
         settings_["nonlinearity"] = "relu" if relu else "tanh"
     shapes = [(steps, batch, size), (1, batch, size), (1, batch, hidden)][: 1 + states]
-    grads = tuple(f(*shape) if cotangents in (k, "all") else None for k, shape in enumerate(shapes))
+    grads = tuple(
+        f(*shape) if cotangents in (k, "all") else None
+        for k, shape in enumerate(shapes)
+    )
     assert any(g is not None for g in grads)
     needs = tuple(a is not None and a.dtype.kind == "f" for a in inputs)
     return SimpleNamespace(
-        kind=kind, inputs=inputs, settings=settings_, grads=grads, needs=needs, rng=rng,
+        kind=kind,
+        inputs=inputs,
+        settings=settings_,
+        grads=grads,
+        needs=needs,
+        rng=rng,
         slices=slices,
-    )  # fmt: skip
+    )
 
 
 @st.composite
 def cases(draw, kind):
     names = ("ids", "bias", "initial", "ends", "reverse", "projected", "relu")
-    sizes = st.tuples(st.integers(1, 6), st.integers(0, 5), st.integers(1, 4), st.integers(1, 5))
+    sizes = st.tuples(
+        st.integers(1, 6), st.integers(0, 5), st.integers(1, 4), st.integers(1, 5)
+    )
     cotangents = st.sampled_from([*range(1 + KINDS[kind][1]), "all"])
     return make(
         kind,
@@ -149,8 +186,12 @@ def cases(draw, kind):
 
 def forward(case):
     """Of the whole batch at once, or in as many slices as the case says."""
-    parts = np.array_split(np.arange(case.inputs[0].shape[1]), getattr(case, "slices", 1))
-    cut = lambda rows, multiplications: [slice(p[0], p[-1] + 1) for p in parts if p.size] or [None]
+    parts = np.array_split(
+        np.arange(case.inputs[0].shape[1]), getattr(case, "slices", 1)
+    )
+    cut = lambda rows, multiplications: (
+        [slice(p[0], p[-1] + 1) for p in parts if p.size] or [None]
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels.slices, "cut", cut)
         patch.setattr(kernels.slices, "WORTH", 0)
@@ -169,10 +210,14 @@ def backward(case, outputs, workspace, grads=None, needs=None):
 
 
 def close(got, want, rtol=1e-10):
-    """Compared with the largest number of all: a sum cannot be more exact than its terms."""
+    """Compared with the largest number of all: a sum cannot be more exact than its
+    terms.
+    """
     assert got.shape == want.shape
     if want.size:
-        np.testing.assert_allclose(got, want, rtol=0, atol=rtol * max(1, abs(want).max()))
+        np.testing.assert_allclose(
+            got, want, rtol=0, atol=rtol * max(1, abs(want).max())
+        )
 
 
 # ---- the recurrent scans
@@ -180,11 +225,15 @@ def close(got, want, rtol=1e-10):
 
 def check_values(case):
     outputs, _ = forward(case)
-    for out, want in zip(outputs, loop(case.kind, case.inputs, **case.settings), strict=True):
+    for out, want in zip(
+        outputs, loop(case.kind, case.inputs, **case.settings), strict=True
+    ):
         close(out, want)
     assert outputs[0].flags.c_contiguous
     arrays = [a for a in (*outputs, *case.inputs) if a is not None]
-    assert not any(np.shares_memory(a, b) for a in outputs for b in arrays if a is not b)
+    assert not any(
+        np.shares_memory(a, b) for a in outputs for b in arrays if a is not b
+    )
 
 
 def check_gradients(case):
@@ -208,11 +257,17 @@ def check_new_and_repeatable(case):
     values = [a.copy() for a in outputs]
     first = backward(case, outputs, workspace)
     second = backward(case, outputs, workspace)
-    arrays = [a for a in (*first, *second, *case.inputs, *case.grads, *outputs) if a is not None]
+    arrays = [
+        a
+        for a in (*first, *second, *case.inputs, *case.grads, *outputs)
+        if a is not None
+    ]
     assert not any(np.shares_memory(a, b) for a, b in itertools.combinations(arrays, 2))
     for g, again in zip(first, second, strict=True):
         assert g is None or g.tobytes() == again.tobytes()
-    for a, before in zip((*case.inputs, *case.grads, *outputs), (*kept, *values), strict=True):
+    for a, before in zip(
+        (*case.inputs, *case.grads, *outputs), (*kept, *values), strict=True
+    ):
         assert a is None or np.array_equal(a, before)
 
 
@@ -240,13 +295,20 @@ def test_backward_is_linear(kind, data, a, b):
     case = data.draw(cases(kind))
     outputs, workspace = forward(case)
     u = tuple(
-        np.zeros(o.shape) if g is None else g for o, g in zip(outputs, case.grads, strict=True)
+        np.zeros(o.shape) if g is None else g
+        for o, g in zip(outputs, case.grads, strict=True)
     )
     v = tuple(case.rng.standard_normal(o.shape) for o in outputs)
     both = backward(
-        case, outputs, workspace, tuple(a * p + b * q for p, q in zip(u, v, strict=True))
+        case,
+        outputs,
+        workspace,
+        tuple(a * p + b * q for p, q in zip(u, v, strict=True)),
     )
-    of_u, of_v = backward(case, outputs, workspace, u), backward(case, outputs, workspace, v)
+    of_u, of_v = (
+        backward(case, outputs, workspace, u),
+        backward(case, outputs, workspace, v),
+    )
     nothing = backward(case, outputs, workspace, tuple(0 * p for p in u))
     for g, p, q, zero in zip(both, of_u, of_v, nothing, strict=True):
         if g is not None:
@@ -276,11 +338,17 @@ def test_in_float32(kind, data):
     case = data.draw(cases(kind))
     single = SimpleNamespace(**vars(case))
     single.inputs, single.grads = (
-        tuple(a.astype("f4") if a is not None and a.dtype.kind == "f" else a for a in arrays)
+        tuple(
+            a.astype("f4") if a is not None and a.dtype.kind == "f" else a
+            for a in arrays
+        )
         for arrays in (case.inputs, case.grads)
     )
     case.inputs, case.grads = (
-        tuple(a.astype("f8") if a is not None and a.dtype.kind == "f" else a for a in arrays)
+        tuple(
+            a.astype("f8") if a is not None and a.dtype.kind == "f" else a
+            for a in arrays
+        )
         for arrays in (single.inputs, single.grads)
     )
     outputs, workspace = forward(single)
@@ -304,8 +372,16 @@ def test_in_float32(kind, data):
 @pytest.mark.parametrize("ids", [True, False])
 @pytest.mark.parametrize("ends", [True, False])
 def test_sizes_that_take_the_other_ways(kind, sizes, ids, ends):
-    """Large enough for the pool, the table of rows, sorted ids and the copies of weights."""
-    on = {"bias": True, "initial": True, "reverse": False, "relu": False, "projected": ids == ends}
+    """Large enough for the pool, the table of rows, sorted ids and the copies of
+    weights.
+    """
+    on = {
+        "bias": True,
+        "initial": True,
+        "reverse": False,
+        "relu": False,
+        "projected": ids == ends,
+    }
     case = make(kind, sizes, 5, ids=ids, ends=ends, cotangents="all", **on)
     check_values(case)
     check_gradients(case)
@@ -317,7 +393,9 @@ def test_slices_are_asked_for_by_the_work_of_a_step(kind, monkeypatch):
     """Its product with W_hh, as that with W_ih is done for all steps at once."""
     names = ("ids", "bias", "initial", "ends", "reverse", "projected", "relu")
     on, asked = dict.fromkeys(names, False), []
-    monkeypatch.setattr(kernels.slices, "cut", lambda *args: asked.append(args) or [slice(None)])
+    monkeypatch.setattr(
+        kernels.slices, "cut", lambda *args: asked.append(args) or [slice(None)]
+    )
     for features, hidden in ((1, 130), (500, 7)):
         case = make(kind, (2, 64, features, hidden), 0, cotangents="all", **on)
         getattr(kernels, f"{kind}_forward")(*case.inputs, **case.settings)
@@ -349,7 +427,9 @@ def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
     close(outputs[0], want[0])
     close(grads[1 + states][:, used], exact[1 + states])
     assert np.count_nonzero(grads[1 + states].any(0)) <= 100
-    for g, e in zip(grads[2 + states : 5 + states], exact[2 + states : 5 + states], strict=True):
+    for g, e in zip(
+        grads[2 + states : 5 + states], exact[2 + states : 5 + states], strict=True
+    ):
         close(g, e)
 
 
@@ -358,8 +438,16 @@ def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("lengths", [[2, 5, 1, 4], [2, 4, 0, 3], [0, 0, 0, 0]])
 def test_nothing_flows_through_padding(kind, relu, reverse, lengths):
-    on = {"ids": False, "bias": True, "initial": True, "ends": False, "reverse": reverse}
-    case = make(kind, (5, 4, 3, 6), 0, relu=relu, projected=relu, cotangents="all", **on)
+    on = {
+        "ids": False,
+        "bias": True,
+        "initial": True,
+        "ends": False,
+        "reverse": reverse,
+    }
+    case = make(
+        kind, (5, 4, 3, 6), 0, relu=relu, projected=relu, cotangents="all", **on
+    )
     case.settings["lengths"] = np.array(lengths)
     padding = np.arange(5)[:, None] >= case.settings["lengths"]
     x, g_output = case.inputs[0].copy(), case.grads[0].copy()
@@ -378,7 +466,9 @@ def test_nothing_flows_through_padding(kind, relu, reverse, lengths):
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_saturated_gates_are_finite(kind, dtype):
-    """However large the sums: no overflow, no NaN; the gates are 0, 1 or -1, their slopes 0."""
+    """However large the sums: no overflow, no NaN; the gates are 0, 1 or -1, their
+    slopes 0.
+    """
     gates, states = KINDS[kind]
     x = np.array([1e4, -1e4, 1e30, -1e30], dtype).reshape(4, 1, 1)
     weights = [np.ones((gates * 2, 1), dtype), np.ones((gates * 2, 2), dtype)]
@@ -435,7 +525,9 @@ def loss_cases(draw):
     target = rng.integers(0, v, n)
     if draw(st.booleans()):
         target[rng.random(n) < 0.4] = ignore_index
-    x = laid_out(rng, rng.standard_normal((n, v)) * draw(st.sampled_from([0.1, 1.0, 30.0])))
+    x = laid_out(
+        rng, rng.standard_normal((n, v)) * draw(st.sampled_from([0.1, 1.0, 30.0]))
+    )
     weight = laid_out(rng, rng.random(v) + 0.1) if draw(st.booleans()) else None
     chosen = {
         "ignore_index": ignore_index,
@@ -479,7 +571,8 @@ def test_cross_entropy_is_its_definition(case):
 def test_cross_entropy_within_4_ulp(seed, scale):
     """Also of a loss that is tiny, where log(sum(exp)) would round to 0.
 
-    Each x - max(x) is rounded, by half an ULP, before it goes into exp: that comes on top.
+    Each x - max(x) is rounded, by half an ULP, before it goes into exp: that comes on
+    top.
     """
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((8, 5)) * scale
@@ -505,7 +598,9 @@ def test_an_ignored_row_may_hold_anything(label_smoothing):
     (want,), workspace = kernels.cross_entropy_forward(*inputs, **options)
     ask = ((np.ones(()),), (True, False, False), inputs, (want,), workspace)
     assert loss == want
-    np.testing.assert_array_equal(g[::3], kernels.cross_entropy_backward(*ask, **options)[0])
+    np.testing.assert_array_equal(
+        g[::3], kernels.cross_entropy_backward(*ask, **options)[0]
+    )
     assert not g[1:3].any()
 
 
@@ -513,8 +608,16 @@ def test_cross_entropy_of_huge_logits_is_finite():
     x = np.array([[1e4, -1e4, 0], [-1e4, -1e4, -1e4], [1e4, 1e4, 1e4]], np.float32)
     target = np.array([1, 0, 2])
     with np.errstate(all="raise", under="ignore"):
-        (loss,), workspace = kernels.cross_entropy_forward(x, target, None, reduction="none")
-        ask = ((np.ones(3, "f4"),), (True, False, False), (x, target, None), (loss,), workspace)
+        (loss,), workspace = kernels.cross_entropy_forward(
+            x, target, None, reduction="none"
+        )
+        ask = (
+            (np.ones(3, "f4"),),
+            (True, False, False),
+            (x, target, None),
+            (loss,),
+            workspace,
+        )
         g, _, _ = kernels.cross_entropy_backward(*ask, reduction="none")
     np.testing.assert_allclose(loss, [2e4, np.log(3), np.log(3)], rtol=1e-6)
     third = 1 / 3
@@ -550,7 +653,9 @@ adam_options = {
 }
 
 
-@given(st.integers(0, 9), st.integers(0, 2**32 - 1), st.fixed_dictionaries(adam_options))
+@given(
+    st.integers(0, 9), st.integers(0, 2**32 - 1), st.fixed_dictionaries(adam_options)
+)
 def test_adam_is_the_papers(size, seed, options):
     rng = np.random.default_rng(seed)
     p, state = rng.standard_normal(size), [np.zeros(size) for _ in range(3)]
@@ -570,14 +675,22 @@ def test_adam_is_the_papers(size, seed, options):
 def test_adam_of_a_vector_in_pieces(dtype, monkeypatch):
     """Bit for bit what it is in one piece."""
     rng = np.random.default_rng(0)
-    options = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
+    options = {
+        "lr": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.99,
+        "eps": 1e-8,
+        "weight_decay": 0.1,
+    }
     results = []
     for chunk in (1 << 17, 1000):
         monkeypatch.setattr(kernels.optimizer, "CHUNK", chunk)
         rng = np.random.default_rng(0)
         p, g, m = (rng.standard_normal(4321).astype(dtype) for _ in range(3))
         v, top = m * m, m * m
-        kernels.adam_step(p, g, m, v, top, step=3, amsgrad=True, decoupled=False, **options)
+        kernels.adam_step(
+            p, g, m, v, top, step=3, amsgrad=True, decoupled=False, **options
+        )
         results.append([a.tobytes() for a in (p, m, v, top)])
     assert results[0] == results[1]
 
@@ -591,7 +704,9 @@ def test_adam_of_a_vector_in_pieces(dtype, monkeypatch):
 @pytest.mark.parametrize("lengths", [None, [3, 7, 1, 7, 4]])
 @pytest.mark.parametrize("ids", [True, False])
 def test_a_scan_is_pytorchs(kind, bias, lengths, ids):
-    """A bidirectional layer: weights of one direction after the other, outputs side by side."""
+    """A bidirectional layer: weights of one direction after the other, outputs side by
+    side.
+    """
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     kind, _, option = kind.partition(" ")
@@ -606,10 +721,14 @@ def test_a_scan_is_pytorchs(kind, bias, lengths, ids):
         x = torch.eye(6, **double)[torch.randint(0, 6, (7, 5))]
     x.requires_grad_()
     states = KINDS[kind][1]
-    first = [torch.randn(2, 5, n, requires_grad=True, **double) for n in (size, 4)[:states]]
+    first = [
+        torch.randn(2, 5, n, requires_grad=True, **double) for n in (size, 4)[:states]
+    ]
     packed = x
     if lengths is not None:
-        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+        packed = torch.nn.utils.rnn.pack_padded_sequence(
+            x, lengths, enforce_sorted=False
+        )
     output, last = theirs(packed, first[0] if states == 1 else tuple(first))
     if lengths is not None:
         output, _ = torch.nn.utils.rnn.pad_packed_sequence(output, total_length=7)
@@ -674,7 +793,11 @@ def test_cross_entropy_is_pytorchs(reduction, label_smoothing, weighted, ignore_
     theirs = torch.nn.functional.cross_entropy(x, target, weight, **options)
     u = torch.randn_like(theirs)
     theirs.backward(u)
-    inputs = (x.detach().numpy(), target.numpy(), None if weight is None else weight.numpy())
+    inputs = (
+        x.detach().numpy(),
+        target.numpy(),
+        None if weight is None else weight.numpy(),
+    )
     (loss,), workspace = kernels.cross_entropy_forward(*inputs, **options)
     close(loss, theirs.detach().numpy(), 1e-13)
     ask = ((u.numpy(),), (True, False, False), inputs, (loss,), workspace)
@@ -692,7 +815,13 @@ def test_adam_is_pytorchs(amsgrad, decoupled, weight_decay):
     ours, state = p.detach().numpy().copy(), [np.zeros(50) for _ in range(3)]
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam
     optimizer = kind([p], lr=0.01, weight_decay=weight_decay, amsgrad=amsgrad)
-    options = {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": amsgrad}
+    options = {
+        "lr": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+        "amsgrad": amsgrad,
+    }
     for step in range(1, 1001):
         p.grad = torch.randn_like(p) * 10 ** (step % 5 - 3)
         optimizer.step()

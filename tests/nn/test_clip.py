@@ -20,7 +20,9 @@ def parameters(*grads):
     """Parameters with these gradients; None for none."""
     found = []
     for grad in grads:
-        parameter = nn.Parameter(np.zeros(1 if grad is None else grad.shape, np.float32))
+        parameter = nn.Parameter(
+            np.zeros(1 if grad is None else grad.shape, np.float32)
+        )
         if grad is not None:
             parameter = nn.Parameter(np.zeros_like(grad))
             parameter.grad = tg.tensor(grad)
@@ -33,7 +35,9 @@ def norm(arrays, norm_type):
     top = flat.max(initial=0)
     if norm_type == math.inf or not top:
         return float(top)
-    return float(top * ((flat / top) ** norm_type).sum() ** (1 / np.longdouble(norm_type)))
+    return float(
+        top * ((flat / top) ** norm_type).sum() ** (1 / np.longdouble(norm_type))
+    )
 
 
 @given(
@@ -45,7 +49,10 @@ def norm(arrays, norm_type):
 def test_norms_of_every_size(exponents, norm_type, dtype, seed):
     """From 1e-30 to 1e30, together or apart: squares of these are no float32."""
     rng = np.random.default_rng(seed)
-    grads = [(rng.standard_normal(rng.integers(1, 6)) * 10.0**e).astype(dtype) for e in exponents]
+    grads = [
+        (rng.standard_normal(rng.integers(1, 6)) * 10.0**e).astype(dtype)
+        for e in exponents
+    ]
     chosen = parameters(*grads, None)
     expected = norm(grads, norm_type)
     tolerance = {"float32": 3e-6, "float64": 1e-13}[dtype]
@@ -59,7 +66,10 @@ def test_norms_of_every_size(exponents, norm_type, dtype, seed):
     for parameter, grad in zip(chosen, grads, strict=False):
         tiny = np.finfo(dtype).tiny  # products below it have lost digits
         np.testing.assert_allclose(
-            parameter.grad.numpy(), grad.astype(np.float64) * scale, rtol=2 * tolerance, atol=tiny
+            parameter.grad.numpy(),
+            grad.astype(np.float64) * scale,
+            rtol=2 * tolerance,
+            atol=tiny,
         )
     assert chosen[-1].grad is None
 
@@ -76,7 +86,9 @@ def test_squares_that_have_lost_digits(exponent):
     """In float32 they are no zeros yet, but few digits of them are left."""
     grad = (np.arange(1, 8) * 10.0**exponent).astype(np.float32)
     expected = norm([grad], 2)
-    assert get_total_norm([tg.tensor(grad)]).item() == pytest.approx(expected, rel=1e-6, abs=0)
+    assert get_total_norm([tg.tensor(grad)]).item() == pytest.approx(
+        expected, rel=1e-6, abs=0
+    )
 
 
 def test_below_the_limit_nothing_changes():
@@ -128,7 +140,9 @@ def test_get_total_norm_may_refuse_what_is_not_finite():
 
 def test_norms_of_two_dtypes_together():
     grads = [tg.tensor(np.full(3, 1e-30, np.float32)), tg.tensor(np.full(4, 1e-200))]
-    assert get_total_norm(grads).item() == pytest.approx(1e-30 * math.sqrt(3), rel=1e-6, abs=0)
+    assert get_total_norm(grads).item() == pytest.approx(
+        1e-30 * math.sqrt(3), rel=1e-6, abs=0
+    )
     grads[0] = tg.zeros(3)
     assert get_total_norm(grads[::-1]).item() == pytest.approx(2e-200, rel=1e-12, abs=0)
 
@@ -167,7 +181,9 @@ def test_what_is_not_finite_is_named_and_nothing_changes(bad, norm_type, place):
     chosen[place].grad.data[..., 0] = bad
     before = [p.grad.numpy().copy() for p in chosen]
     label = ("weight", "bias", "weight")[place]
-    with pytest.raises(GraphError, match=rf"gradient of {label} \(number {place}, shape") as caught:
+    with pytest.raises(
+        GraphError, match=rf"gradient of {label} \(number {place}, shape"
+    ) as caught:
         clip_grad_norm_(chosen, 1.0, norm_type)
     assert "nothing was changed" in str(caught.value)
     for parameter, grad in zip(chosen, before, strict=True):
@@ -181,11 +197,17 @@ def test_the_message_of_a_nan_sends_to_the_data():
     with pytest.raises(GraphError) as caught:
         clip_grad_norm_(layer.parameters(), 1.0)
     message = str(caught.value)
-    assert "gradient of weight (number 0, shape (1, 2)) has a NaN; nothing was changed" in message
+    assert (
+        "gradient of weight (number 0, shape (1, 2)) has a NaN; nothing was changed"
+        in message
+    )
     assert "NaN in the data and the loss" in message
     assert "tg.autograd.detect_anomaly()" in message
     assert "learning rate" not in message
-    for kind, words in ((math.inf, "lower the learning rate"), (-math.inf, "has an infinity")):
+    for kind, words in (
+        (math.inf, "lower the learning rate"),
+        (-math.inf, "has an infinity"),
+    ):
         layer.weight.grad = tg.tensor([[1.0, kind]])
         with pytest.raises(GraphError, match=words) as caught:
             clip_grad_norm_(layer.parameters(), 1.0)
@@ -232,11 +254,16 @@ def test_a_gradient_that_was_clipped_has_changed():
 
 @given(limit=st.sampled_from([0.0, 0.5, 2.0, math.inf]), seed=seeds)
 def test_clip_by_value(limit, seed):
-    grads = [np.random.default_rng(seed).standard_normal((3, 4)), np.array([np.inf, -np.inf])]
+    grads = [
+        np.random.default_rng(seed).standard_normal((3, 4)),
+        np.array([np.inf, -np.inf]),
+    ]
     chosen = parameters(*grads, None)
     assert clip_grad_value_(chosen, limit) is None
     for parameter, grad in zip(chosen, grads, strict=False):
-        np.testing.assert_array_equal(parameter.grad.numpy(), np.clip(grad, -limit, limit))
+        np.testing.assert_array_equal(
+            parameter.grad.numpy(), np.clip(grad, -limit, limit)
+        )
     assert chosen[-1].grad is None
 
 
@@ -250,7 +277,10 @@ def test_clip_by_value(limit, seed):
 )
 def test_gradient_clipping_is_the_tutorials(max_norm, shapes, seed):
     rng = np.random.default_rng(seed)
-    grads = [None if shape is None else np.asarray(rng.standard_normal(shape)) for shape in shapes]
+    grads = [
+        None if shape is None else np.asarray(rng.standard_normal(shape))
+        for shape in shapes
+    ]
     before = [None if g is None else g.copy() for g in grads]
     clipping = nn.GradientClipping(max_norm)
     assert clipping.last_norm is None

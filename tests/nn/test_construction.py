@@ -10,10 +10,14 @@ from tinygrad_rnn import nn
 from tinygrad_rnn.errors import DTypeError, OptionError
 
 LAYERS = [
-    thing for thing in vars(nn).values() if inspect.isclass(thing) and issubclass(thing, nn.Module)
+    thing
+    for thing in vars(nn).values()
+    if inspect.isclass(thing) and issubclass(thing, nn.Module)
 ]
 MADE_WITH = [
-    layer for layer in LAYERS if type(layer) is not type(nn.Module) and layer is not nn.Identity
+    layer
+    for layer in LAYERS
+    if type(layer) is not type(nn.Module) and layer is not nn.Identity
 ]
 MADE_WITH = [layer for layer in MADE_WITH if type(layer) is type(nn.Linear)]
 
@@ -33,7 +37,9 @@ def test_an_unknown_option_is_told_by_the_layer(layer):
 
 @pytest.mark.parametrize("layer", MADE_WITH)
 def test_too_many_or_too_few_options(layer):
-    with pytest.raises(DTypeError, match=rf"^nn\.{layer.__name__}: too many positional arguments"):
+    with pytest.raises(
+        DTypeError, match=rf"^nn\.{layer.__name__}: too many positional arguments"
+    ):
         layer(*[2] * 20)
     if required(layer):
         with pytest.raises(
@@ -45,7 +51,9 @@ def test_too_many_or_too_few_options(layer):
 @pytest.mark.parametrize("layer", MADE_WITH)
 def test_tensors_go_into_the_call_not_into_the_construction(layer):
     x = tg.ones(2, 3)
-    says = rf"nn\.{layer.__name__}: got a Tensor .* construct it first, then call it: nn\."
+    says = (
+        rf"nn\.{layer.__name__}: got a Tensor .* construct it first, then call it: nn\."
+    )
     with pytest.raises(DTypeError, match=says):
         layer(x, x)
 
@@ -64,7 +72,10 @@ def test_tensors_go_into_the_call_not_into_the_construction(layer):
         (lambda x, y: nn.BCELoss(x, y), "or F.binary_cross_entropy(input, target)"),
         (lambda x, y: nn.L1Loss(x), "nn.L1Loss()(input, target)"),
         (lambda x, y: nn.ReLU(x), "nn.ReLU()(input), or F.relu(input)"),
-        (lambda x, y: nn.Softmax(x), "nn.Softmax(dim)(input), or F.softmax(input, dim)"),
+        (
+            lambda x, y: nn.Softmax(x),
+            "nn.Softmax(dim)(input), or F.softmax(input, dim)",
+        ),
         (lambda x, y: nn.GELU(x), "nn.GELU()(input), or F.gelu(input)"),
         (lambda x, y: nn.Flatten(x), "nn.Flatten()(input)"),
         (lambda x, y: nn.LSTM(x), "nn.LSTM(input_size, hidden_size)(input)"),
@@ -88,7 +99,9 @@ def test_a_users_own_constructor_says_what_python_says():
         def __init__(self, size):
             super().__init__(size, size)
 
-    with pytest.raises(TypeError, match=r"Model.__init__\(\) got an unexpected keyword") as caught:
+    with pytest.raises(
+        TypeError, match=r"Model.__init__\(\) got an unexpected keyword"
+    ) as caught:
         Model(sizes=3)
     assert not isinstance(caught.value, tg.Error)
     with pytest.raises(OptionError, match="nn.Model: in_features is 0"):
@@ -115,7 +128,9 @@ def test_a_users_own_constructor_says_what_python_says():
 def test_in_place_is_refused_with_the_way_out(make):
     make(False)
     for inplace in (True, 1, None):
-        with pytest.raises(OptionError, match="expected False; leave it out and take the result"):
+        with pytest.raises(
+            OptionError, match="expected False; leave it out and take the result"
+        ):
             make(inplace)
 
 
@@ -126,7 +141,10 @@ def test_an_identity_stands_in_for_any_layer():
 
 def test_the_signature_is_that_of_the_constructor():
     """For help() and editors; the type of layers has a call of its own."""
-    assert list(inspect.signature(nn.LSTM).parameters)[:2] == ["input_size", "hidden_size"]
+    assert list(inspect.signature(nn.LSTM).parameters)[:2] == [
+        "input_size",
+        "hidden_size",
+    ]
     assert inspect.signature(nn.Linear).parameters["bias"].annotation is bool
     assert list(inspect.signature(nn.Tanh).parameters) == []
 

@@ -1,4 +1,6 @@
-"""Sequential, ModuleList, ModuleDict: as lists and dicts, and what of them is registered."""
+"""Sequential, ModuleList, ModuleDict: as lists and dicts, and what of them is
+registered.
+"""
 
 import copy
 from collections import OrderedDict
@@ -12,7 +14,10 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.errors import IdError, NameMissing
 
-LISTS = {"Sequential": lambda modules: nn.Sequential(*modules), "ModuleList": nn.ModuleList}
+LISTS = {
+    "Sequential": lambda modules: nn.Sequential(*modules),
+    "ModuleList": nn.ModuleList,
+}
 every_list = pytest.mark.parametrize("kind", LISTS)
 
 
@@ -105,7 +110,11 @@ def test_parts_keep_their_names_or_not_as_in_pytorch():
     assert list(nn.Sequential(*modules)[1::2].state_dict()) == ["1.weight", "3.weight"]
     assert list(nn.ModuleList(modules)[1::2].state_dict()) == ["0.weight", "1.weight"]
     tail = nn.Sequential(*modules)[2:].append(layers(1)[0])
-    assert list(tail.state_dict()) == ["2.weight", "3.weight", "4.weight"]  # none is replaced
+    assert list(tail.state_dict()) == [
+        "2.weight",
+        "3.weight",
+        "4.weight",
+    ]  # none is replaced
 
 
 def test_names_stay_when_modules_are_added_or_replaced():
@@ -150,10 +159,14 @@ def test_a_module_list_is_trained_saved_moved_and_copied():
     twin = copy.deepcopy(model)
     assert twin.heads["b"] is twin.layers[0] and twin.layers[0] is not model.layers[0]
     x = tg.ones(1, 2, dtype=tg.float64)
-    np.testing.assert_array_equal(twin(x, "a").detach().numpy(), model(x, "a").detach().numpy())
+    np.testing.assert_array_equal(
+        twin(x, "a").detach().numpy(), model(x, "a").detach().numpy()
+    )
     model(x, "b").sum().backward()
     assert all(p.grad is None for p in twin.parameters())
-    assert model.heads["a"].weight.grad is None and model.layers[1].weight.grad is not None
+    assert (
+        model.heads["a"].weight.grad is None and model.layers[1].weight.grad is not None
+    )
     assert repr(model).startswith("Deep(\n  (layers): ModuleList(\n    (0): Linear(")
 
 
@@ -172,15 +185,27 @@ def test_a_module_dict_does_as_a_dict_does():
     ours.update([("four", one), ("two", three)])
     ours.update(nn.ModuleDict({"five": two}))
     ours.update(OrderedDict(six=one))
-    assert [*ours.items()] == [("two", three), ("four", one), ("five", two), ("six", one)]
-    assert list(ours.state_dict()) == ["two.weight", "four.weight", "five.weight", "six.weight"]
+    assert [*ours.items()] == [
+        ("two", three),
+        ("four", one),
+        ("five", two),
+        ("six", one),
+    ]
+    assert list(ours.state_dict()) == [
+        "two.weight",
+        "four.weight",
+        "five.weight",
+        "six.weight",
+    ]
     del ours["two"]
     assert not hasattr(ours, "two")
     ours.clear()
     assert len(ours) == 0 and list(ours.state_dict()) == []
     with pytest.raises(KeyError) as caught:
         ours["one"]
-    assert isinstance(caught.value, NameMissing) and str(caught.value).startswith("nn.ModuleDict")
+    assert isinstance(caught.value, NameMissing) and str(caught.value).startswith(
+        "nn.ModuleDict"
+    )
 
 
 @pytest.mark.parametrize("name", ["name", "kinds", "expected", "given"])
@@ -210,7 +235,10 @@ def test_a_module_is_equal_to_itself_alone():
 
 def test_a_list_of_parameters_is_trained():
     parameters = nn.ParameterList([nn.Parameter(tg.ones(2)), tg.zeros(3)])
-    assert [(n, p.shape) for n, p in parameters.named_parameters()] == [("0", (2,)), ("1", (3,))]
+    assert [(n, p.shape) for n, p in parameters.named_parameters()] == [
+        ("0", (2,)),
+        ("1", (3,)),
+    ]
     assert isinstance(parameters[1], nn.Parameter) and parameters[-1] is parameters[1]
     parameters.append(tg.ones(1)).extend([tg.ones(4), nn.Parameter(tg.ones(5))])
     assert [len(p) for p in parameters] == [2, 3, 1, 4, 5]
@@ -235,7 +263,9 @@ def test_a_tensor_shares_its_memory_with_the_parameter_it_becomes():
 
 
 def test_a_dict_of_parameters_is_trained():
-    parameters = nn.ParameterDict({"left": tg.ones(2), "right": nn.Parameter(tg.zeros(3))})
+    parameters = nn.ParameterDict(
+        {"left": tg.ones(2), "right": nn.Parameter(tg.zeros(3))}
+    )
     assert [(n, p.shape) for n, p in parameters.named_parameters()] == [
         ("left", (2,)),
         ("right", (3,)),
@@ -257,6 +287,9 @@ def test_parameters_in_a_model_have_dotted_names():
 
     model = Model()
     assert list(model.state_dict()) == ["scales.0", "scales.1", "named.a"]
-    assert repr(model.named) == "ParameterDict(\n  (a): Parameter, float32 of shape (1,)\n)"
+    assert (
+        repr(model.named)
+        == "ParameterDict(\n  (a): Parameter, float32 of shape (1,)\n)"
+    )
     model.load_state_dict({name: np.full(1, 2.0, "f") for name in model.state_dict()})
     assert model.scales[1].item() == model.named["a"].item() == 2.0

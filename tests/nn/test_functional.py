@@ -1,4 +1,6 @@
-"""nn.functional beyond what layers and losses test: far out, at kinks, padding, normalising."""
+"""nn.functional beyond what layers and losses test: far out, at kinks, padding,
+normalising.
+"""
 
 import inspect
 import math
@@ -55,7 +57,9 @@ ACTIVATIONS = {
 def test_activations(name, shape, seed):
     function, reference = ACTIVATIONS[name]
     x = normal(seed, *shape) * 3
-    np.testing.assert_allclose(function(tg.tensor(x)).numpy(), reference(x), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(
+        function(tg.tensor(x)).numpy(), reference(x), rtol=1e-13, atol=1e-15
+    )
     given_x = tg.tensor(x, requires_grad=True)
     assert tg.autograd.grad(function(given_x).sum(), given_x)[0].shape == tuple(shape)
 
@@ -64,7 +68,12 @@ def test_activations(name, shape, seed):
     ("function", "at", "values", "gradients"),
     [
         (F.leaky_relu, [-2.0, 0.0, 3.0], [-0.02, 0.0, 3.0], [0.01, 0.01, 1.0]),
-        (lambda x: F.leaky_relu(x, 0.0), [-2.0, 0.0, inf], [0.0, 0.0, inf], [0.0, 0.0, 1.0]),
+        (
+            lambda x: F.leaky_relu(x, 0.0),
+            [-2.0, 0.0, inf],
+            [0.0, 0.0, inf],
+            [0.0, 0.0, 1.0],
+        ),
         (F.elu, [-inf, 0.0, 3.0, 1e4], [-1.0, 0.0, 3.0, 1e4], [0.0, 1.0, 1.0, 1.0]),
         (lambda x: F.elu(x, 2.0), [-1e4, 0.0], [-2.0, 0.0], [0.0, 2.0]),
         (F.silu, [-1e4, 0.0, 1e4], [0.0, 0.0, 1e4], [0.0, 0.5, 1.0]),
@@ -74,8 +83,18 @@ def test_activations(name, shape, seed):
             [0.0, 0.0, 0.0, 50.0, 1e30],
             [0.0, 0.0, 0.5, 1.0, 1.0],
         ),
-        (lambda x: F.gelu(x, "tanh"), [-1e4, 0.0, 1e4], [0.0, 0.0, 1e4], [0.0, 0.5, 1.0]),
-        (F.softplus, [-1e4, -inf, 20.5, 1e4], [0.0, 0.0, 20.5, 1e4], [0.0, 0.0, 1.0, 1.0]),
+        (
+            lambda x: F.gelu(x, "tanh"),
+            [-1e4, 0.0, 1e4],
+            [0.0, 0.0, 1e4],
+            [0.0, 0.5, 1.0],
+        ),
+        (
+            F.softplus,
+            [-1e4, -inf, 20.5, 1e4],
+            [0.0, 0.0, 20.5, 1e4],
+            [0.0, 0.0, 1.0, 1.0],
+        ),
         (lambda x: F.softplus(x, 1e3), [-1.0, 1.0], [0.0, 1.0], [0.0, 1.0]),
         (
             lambda x: F.softplus(x, 0.5),
@@ -83,7 +102,12 @@ def test_activations(name, shape, seed):
             [2 * math.log(2), 2 * math.log1p(math.e)],
             [0.5, 1 / (1 + math.exp(-1))],
         ),
-        (F.logsigmoid, [-1e4, -inf, 1e4, inf], [-1e4, -inf, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]),
+        (
+            F.logsigmoid,
+            [-1e4, -inf, 1e4, inf],
+            [-1e4, -inf, 0.0, 0.0],
+            [1.0, 1.0, 0.0, 0.0],
+        ),
     ],
 )
 @pytest.mark.parametrize("dtype", [tg.float32, tg.float64])
@@ -96,13 +120,15 @@ def test_far_out_and_at_kinks(function, at, values, gradients, dtype):
 
 @given(x=st.floats(-700, 700), threshold=st.sampled_from([inf, 20.0]))
 def test_softplus_and_logsigmoid_to_the_last_digits(x, threshold):
-    """Within 4 units in the last place; above its threshold softplus is x, as PyTorch's."""
+    """Within 4 units in the last place; above its threshold softplus is x, as
+    PyTorch's.
+    """
     with mpmath.workdps(50):
         log1p_exp = lambda v: float(mpmath.log1p(mpmath.exp(mpmath.mpf(v))))
         expected = x if x > threshold else log1p_exp(x)
-        assert abs(F.softplus(tg.tensor(np.float64(x)), threshold=threshold).item() - expected) <= (
-            4 * np.spacing(expected)
-        )
+        assert abs(
+            F.softplus(tg.tensor(np.float64(x)), threshold=threshold).item() - expected
+        ) <= (4 * np.spacing(expected))
         expected = log1p_exp(-x)
         found = F.logsigmoid(tg.tensor(np.float64(x))).item()
         assert abs(found + expected) <= 4 * np.spacing(expected)
@@ -125,7 +151,9 @@ def test_layer_norm(lead, last, affine, bias, seed):
         nn.init.normal_(parameter)
     x = normal(seed, *lead, *last)
     axes = tuple(range(-len(last), 0))
-    expected = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 0.1)
+    expected = (x - x.mean(axes, keepdims=True)) / np.sqrt(
+        x.var(axes, keepdims=True) + 0.1
+    )
     if affine:
         expected = expected * layer.weight.numpy() + (layer.bias.numpy() if bias else 0)
     np.testing.assert_allclose(
@@ -136,15 +164,22 @@ def test_layer_norm(lead, last, affine, bias, seed):
 def test_layer_norm_of_large_numbers_with_small_differences():
     x = tg.tensor(np.array([[1e4, 1e4 + 1, 1e4 + 2]], np.float32))
     found = F.layer_norm(x, 3).numpy()
-    np.testing.assert_allclose(found, [[-math.sqrt(1.5), 0.0, math.sqrt(1.5)]], rtol=1e-4)
+    np.testing.assert_allclose(
+        found, [[-math.sqrt(1.5), 0.0, math.sqrt(1.5)]], rtol=1e-4
+    )
 
 
 def test_layer_norm_starts_as_the_plain_one_and_says_so():
     layer = nn.LayerNorm((2, 3))
     assert (layer.weight.numpy() == 1).all() and not layer.bias.numpy().any()
-    assert repr(layer) == "LayerNorm(normalized_shape=(2, 3), eps=1e-05, elementwise_affine=True)"
+    assert (
+        repr(layer)
+        == "LayerNorm(normalized_shape=(2, 3), eps=1e-05, elementwise_affine=True)"
+    )
     x = tg.randn(4, 2, 3)
-    np.testing.assert_array_equal(layer(x).detach().numpy(), F.layer_norm(x, (2, 3)).numpy())
+    np.testing.assert_array_equal(
+        layer(x).detach().numpy(), F.layer_norm(x, (2, 3)).numpy()
+    )
     assert nn.LayerNorm(3).normalized_shape == (3,)
 
 
@@ -160,7 +195,10 @@ def test_layer_norm_starts_as_the_plain_one_and_says_so():
 def test_pad(shape, mode, value, seed):
     rng = np.random.default_rng(seed)
     dims = rng.integers(0, len(shape) + 1)
-    most = [n - 1 if mode == "reflect" else 3 if n or mode == "constant" else 0 for n in shape]
+    most = [
+        n - 1 if mode == "reflect" else 3 if n or mode == "constant" else 0
+        for n in shape
+    ]
     ends = [[int(e) for e in rng.integers(0, max(m, 0) + 1, 2)] for m in most]
     ends = [[0, 0]] * (len(shape) - dims) + ends[len(shape) - dims :]
     pad = [size for end in ends[::-1] for size in end][: 2 * dims]
@@ -172,17 +210,27 @@ def test_pad(shape, mode, value, seed):
     np.testing.assert_array_equal(found.detach().numpy(), expected)
     u = normal(seed + 1, *expected.shape)
     found.backward(tg.tensor(u))
-    places = np.pad(np.arange(x.size).reshape(x.shape), ends, {"replicate": "edge"}.get(mode, mode),
-                    **({"constant_values": -1} if mode == "constant" else {}))  # fmt: skip
+    places = np.pad(
+        np.arange(x.size).reshape(x.shape),
+        ends,
+        {"replicate": "edge"}.get(mode, mode),
+        **({"constant_values": -1} if mode == "constant" else {}),
+    )
     slope = np.zeros(x.size + 1)
     np.add.at(slope, places, u)
-    np.testing.assert_allclose(given_x.grad.numpy(), slope[:-1].reshape(x.shape), rtol=1e-12)
+    np.testing.assert_allclose(
+        given_x.grad.numpy(), slope[:-1].reshape(x.shape), rtol=1e-12
+    )
 
 
 def test_negative_padding_cuts():
     x = tg.tensor(np.arange(20.0).reshape(4, 5))
-    np.testing.assert_array_equal(F.pad(x, (-1, 2, -2, -1)).numpy(), [[11, 12, 13, 14, 0, 0]])
-    np.testing.assert_array_equal(F.pad(x, (-1, 1), "replicate").numpy()[0], [1, 2, 3, 4, 4])
+    np.testing.assert_array_equal(
+        F.pad(x, (-1, 2, -2, -1)).numpy(), [[11, 12, 13, 14, 0, 0]]
+    )
+    np.testing.assert_array_equal(
+        F.pad(x, (-1, 1), "replicate").numpy()[0], [1, 2, 3, 4, 4]
+    )
     assert F.pad(x, (0, -5)).shape == (4, 0)
 
 
@@ -241,14 +289,19 @@ def test_the_names_are_pytorchs_alone():
     """Helpers of layers are not functions for users."""
     wanted = "linear embedding dropout layer_norm softmax log_softmax tanh sigmoid relu leaky_relu"
     wanted += " elu silu softplus logsigmoid one_hot pad mse_loss l1_loss smooth_l1_loss huber_loss"
-    wanted += " cross_entropy nll_loss binary_cross_entropy_with_logits binary_cross_entropy"
+    wanted += (
+        " cross_entropy nll_loss binary_cross_entropy_with_logits binary_cross_entropy"
+    )
     wanted += " kl_div gelu"
     own = [
         name
         for name, thing in vars(F).items()
-        if callable(thing) and not name.startswith("_") and name.islower()
-        and thing.__module__ in (F.__name__, "tinygrad_rnn.tensor", "tinygrad_rnn.methods")
-    ]  # fmt: skip
+        if callable(thing)
+        and not name.startswith("_")
+        and name.islower()
+        and thing.__module__
+        in (F.__name__, "tinygrad_rnn.tensor", "tinygrad_rnn.methods")
+    ]
     assert sorted(own) == sorted(wanted.split())
     assert all(getattr(F, name).__doc__ for name in own)
 

@@ -1,4 +1,6 @@
-"""Losses, activations and the rest of nn.functional against PyTorch: values, two gradients."""
+"""Losses, activations and the rest of nn.functional against PyTorch: values, two
+gradients.
+"""
 
 import numpy as np
 import pytest
@@ -27,10 +29,15 @@ ACTIVATIONS = {
     ),
     "elu": st.fixed_dictionaries({}, optional={"alpha": st.sampled_from([0.5, 2.0])}),
     "silu": st.just({}),
-    "gelu": st.fixed_dictionaries({}, optional={"approximate": st.sampled_from(["none", "tanh"])}),
+    "gelu": st.fixed_dictionaries(
+        {}, optional={"approximate": st.sampled_from(["none", "tanh"])}
+    ),
     "softplus": st.fixed_dictionaries(
         {},
-        optional={"beta": st.sampled_from([0.5, 4.0]), "threshold": st.sampled_from([2.0, 50.0])},
+        optional={
+            "beta": st.sampled_from([0.5, 4.0]),
+            "threshold": st.sampled_from([2.0, 50.0]),
+        },
     ),
     "logsigmoid": st.just({}),
 }
@@ -38,7 +45,13 @@ ACTIVATIONS = {
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @examples
-@given(data=st.data(), shape=shapes, scale=st.sampled_from([1.0, 19.0]), dtype=dtypes, seed=seeds)
+@given(
+    data=st.data(),
+    shape=shapes,
+    scale=st.sampled_from([1.0, 19.0]),
+    dtype=dtypes,
+    seed=seeds,
+)
 def test_activations(torch, name, data, shape, scale, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     x = numbers.of(numbers.kinks(*shape)[1].detach().numpy() * scale)
@@ -57,7 +70,10 @@ def test_activations(torch, name, data, shape, scale, dtype, seed):
 def test_gelu_to_many_digits(torch, size, approximate, seed):
     numbers = Numbers(torch, seed, "float64")
     x = numbers.of(numbers.rng.standard_normal(50) * size)
-    made = [lib.GELU(approximate=approximate)(v) for lib, v in zip((torch.nn, nn), x, strict=True)]
+    made = [
+        lib.GELU(approximate=approximate)(v)
+        for lib, v in zip((torch.nn, nn), x, strict=True)
+    ]
     for order in range(3):
         theirs, ours = (out.detach().numpy() for out in made)
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
@@ -105,16 +121,22 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 @examples
 @given(
-    data=st.data(), shape=full_shapes, reduction=reductions, weighted=flags, dtype=dtypes,
+    data=st.data(),
+    shape=full_shapes,
+    reduction=reductions,
+    weighted=flags,
+    dtype=dtypes,
     seed=seeds,
-)  # fmt: skip
+)
 def test_losses_of_pairs(torch, name, data, shape, reduction, weighted, dtype, seed):
     """Also where the two are equal, or as far apart as makes a kink."""
     numbers = Numbers(torch, seed, "float64" if weighted else dtype)
     layer, options = PAIRS[name]
     options = data.draw(options) | {"reduction": reduction}
     x = numbers.of(np.round(numbers.rng.standard_normal(shape) * 2, 1))
-    apart = numbers.kinks(*shape, at=(0.0, 0.5, -0.5, 1.0, -1.0, 3.0))[1].detach().numpy()
+    apart = (
+        numbers.kinks(*shape, at=(0.0, 0.5, -0.5, 1.0, -1.0, 3.0))[1].detach().numpy()
+    )
     y = numbers.of(x[1].detach().numpy() + apart)
     theirs, ours = (getattr(lib, layer)(**options) for lib in (torch.nn, nn))
     agree(numbers, [theirs(x[0], y[0])], [ours(x[1], y[1])], [x, y])
@@ -135,9 +157,14 @@ def test_losses_of_pairs(torch, name, data, shape, reduction, weighted, dtype, s
 
 @examples
 @given(
-    shape=full_shapes, reduction=reductions, weight=st.none() | st.integers(0, 3),
-    pos_weight=st.none() | st.integers(0, 3), hard=flags, dtype=dtypes, seed=seeds,
-)  # fmt: skip
+    shape=full_shapes,
+    reduction=reductions,
+    weight=st.none() | st.integers(0, 3),
+    pos_weight=st.none() | st.integers(0, 3),
+    hard=flags,
+    dtype=dtypes,
+    seed=seeds,
+)
 def test_binary_cross_entropy_with_logits(
     torch, shape, reduction, weight, pos_weight, hard, dtype, seed
 ):
@@ -148,25 +175,37 @@ def test_binary_cross_entropy_with_logits(
     given = [{"reduction": reduction}, {"reduction": reduction}]
     for name, dims in (("weight", weight), ("pos_weight", pos_weight)):
         if dims is not None:  # the last dims of the shape, some of size 1
-            part = [n if numbers.rng.random() < 0.7 else 1 for n in shape[len(shape) - dims :]]
+            part = [
+                n if numbers.rng.random() < 0.7 else 1
+                for n in shape[len(shape) - dims :]
+            ]
             part = part if dims <= len(shape) else list(shape)
             for side, tensor in zip(
                 given, numbers.of(numbers.rng.random(part) + 0.1, False), strict=True
             ):
                 side[name] = tensor
-    layers = [lib.BCEWithLogitsLoss(**g) for lib, g in zip((torch.nn, nn), given, strict=True)]
+    layers = [
+        lib.BCEWithLogitsLoss(**g) for lib, g in zip((torch.nn, nn), given, strict=True)
+    ]
     assert list(layers[0].state_dict()) == list(layers[1].state_dict())
     agree(numbers, *[[f(a, b)] for f, a, b in zip(layers, x, y, strict=True)], [x, y])
-    functions = [lib.binary_cross_entropy_with_logits for lib in (torch.nn.functional, F)]
+    functions = [
+        lib.binary_cross_entropy_with_logits for lib in (torch.nn.functional, F)
+    ]
     found = [[f(a, b, **g)] for f, a, b, g in zip(functions, x, y, given, strict=True)]
     agree(numbers, *found, [x, y])
 
 
 @examples
 @given(
-    classes=st.integers(1, 4), lead=leads, weighted=flags,
-    ignored=st.sampled_from([-100, -1, 0, 2]), reduction=reductions, dtype=dtypes, seed=seeds,
-)  # fmt: skip
+    classes=st.integers(1, 4),
+    lead=leads,
+    weighted=flags,
+    ignored=st.sampled_from([-100, -1, 0, 2]),
+    reduction=reductions,
+    dtype=dtypes,
+    seed=seeds,
+)
 def test_nll_loss(torch, classes, lead, weighted, ignored, reduction, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     x = numbers.pair(*lead[:1], classes, *lead[1:])
@@ -174,17 +213,32 @@ def test_nll_loss(torch, classes, lead, weighted, ignored, reduction, dtype, see
     values = np.where(numbers.rng.random(lead) < 0.3, ignored, values)
     if (values == ignored).all():
         values, ignored = np.zeros(lead, np.int64), -100
-    weights = numbers.of(numbers.rng.random(classes) + 0.1, False) if weighted else (None, None)
+    weights = (
+        numbers.of(numbers.rng.random(classes) + 0.1, False)
+        if weighted
+        else (None, None)
+    )
     options = {"reduction": reduction, "ignore_index": ignored}
-    theirs, ours = torch.nn.NLLLoss(weights[0], **options), nn.NLLLoss(weights[1], **options)
+    theirs, ours = (
+        torch.nn.NLLLoss(weights[0], **options),
+        nn.NLLLoss(weights[1], **options),
+    )
     assert list(ours.state_dict()) == list(theirs.state_dict())
     found = [[theirs(x[0], torch.tensor(values))], [ours(x[1], tg.tensor(values))]]
     agree(numbers, *found, [x])
 
 
 @examples
-@given(classes=st.integers(1, 4), lead=leads, reduction=reductions, dtype=dtypes, seed=seeds)
-def test_nll_of_log_softmax_is_cross_entropy(torch, classes, lead, reduction, dtype, seed):
+@given(
+    classes=st.integers(1, 4),
+    lead=leads,
+    reduction=reductions,
+    dtype=dtypes,
+    seed=seeds,
+)
+def test_nll_of_log_softmax_is_cross_entropy(
+    torch, classes, lead, reduction, dtype, seed
+):
     numbers = Numbers(torch, seed, dtype)
     x = numbers.pair(*lead[:1], classes, *lead[1:])
     target = numbers.ids(classes, *lead)
@@ -195,15 +249,22 @@ def test_nll_of_log_softmax_is_cross_entropy(torch, classes, lead, reduction, dt
 
 
 @examples
-@given(shape=full_shapes, reduction=reductions, weighted=flags, dtype=dtypes, seed=seeds)
+@given(
+    shape=full_shapes, reduction=reductions, weighted=flags, dtype=dtypes, seed=seeds
+)
 def test_binary_cross_entropy(torch, shape, reduction, weighted, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     x = numbers.of(numbers.rng.uniform(0.01, 0.99, shape))
     target = numbers.of(numbers.rng.random(shape))
-    weight = numbers.of(numbers.rng.random(shape[-1:]) + 0.1, False) if weighted else (None, None)
+    weight = (
+        numbers.of(numbers.rng.random(shape[-1:]) + 0.1, False)
+        if weighted
+        else (None, None)
+    )
     pairs = list(zip(x, target, strict=True))
     layers = [
-        lib.BCELoss(w, reduction=reduction) for lib, w in zip((torch.nn, nn), weight, strict=True)
+        lib.BCELoss(w, reduction=reduction)
+        for lib, w in zip((torch.nn, nn), weight, strict=True)
     ]
     assert list(layers[1].state_dict()) == list(layers[0].state_dict())
     found = [[layer(*pair)] for layer, pair in zip(layers, pairs, strict=True)]
@@ -220,10 +281,15 @@ def test_binary_cross_entropy_of_sure_answers(torch, dtype):
     """A logarithm is at least -100, a slope at most 1e12, which is a float32 there."""
     values = np.array([0.0, 0.0, 1.0, 1.0, 1e-30, 1 - 1e-15], dtype)
     target = np.array([0.0, 1.0, 0.0, 1.0, 0.5, 0.5], dtype)
-    x, y = Numbers(torch, 0, dtype).of(values), Numbers(torch, 0, dtype).of(target, False)
+    x, y = (
+        Numbers(torch, 0, dtype).of(values),
+        Numbers(torch, 0, dtype).of(target, False),
+    )
     theirs = torch.nn.functional.binary_cross_entropy(x[0], y[0], reduction="none")
     ours = F.binary_cross_entropy(x[1], y[1], reduction="none")
-    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-6
+    )
     theirs.sum().backward()
     ours.sum().backward()
     np.testing.assert_allclose(x[1].grad.numpy(), x[0].grad.numpy(), rtol=1e-6)
@@ -247,13 +313,21 @@ def test_kl_div(torch, shape, reduction, log_target, dtype, seed):
     theirs = torch.nn.KLDivLoss(**options)(x[0], target[0])
     agree(numbers, [theirs], [nn.KLDivLoss(**options)(x[1], target[1])], [x, target])
     again = torch.nn.functional.kl_div(x[0], target[0], **options)
-    agree(numbers, [again], [F.kl_div(x[1], target[1], **options)], [x, target], second=False)
+    agree(
+        numbers,
+        [again],
+        [F.kl_div(x[1], target[1], **options)],
+        [x, target],
+        second=False,
+    )
 
 
 def test_kl_div_where_the_target_is_0(torch):
     theirs = torch.tensor([-1.0, -2.0], requires_grad=True)
     ours = tg.tensor([-1.0, -2.0], requires_grad=True)
-    torch.nn.functional.kl_div(theirs, torch.tensor([0.0, 1.0]), reduction="sum").backward()
+    torch.nn.functional.kl_div(
+        theirs, torch.tensor([0.0, 1.0]), reduction="sum"
+    ).backward()
     F.kl_div(ours, tg.tensor([0.0, 1.0]), reduction="sum").backward()
     assert ours.grad.tolist() == theirs.grad.tolist() == [-0.0, -1.0]
 
@@ -263,9 +337,13 @@ def test_kl_div_where_the_target_is_0(torch):
 
 @examples
 @given(
-    lead=st.lists(st.integers(0, 3), max_size=2), last=st.lists(st.integers(1, 3), min_size=1, max_size=2),
-    affine=flags, bias=flags, eps=st.sampled_from([1e-5, 0.1]), seed=seeds,
-)  # fmt: skip
+    lead=st.lists(st.integers(0, 3), max_size=2),
+    last=st.lists(st.integers(1, 3), min_size=1, max_size=2),
+    affine=flags,
+    bias=flags,
+    eps=st.sampled_from([1e-5, 0.1]),
+    seed=seeds,
+)
 def test_layer_norm(torch, lead, last, affine, bias, eps, seed):
     """Numbers that lie close together lose digits: float64 has enough."""
     dtype = "float64"
@@ -290,10 +368,13 @@ def test_layer_norm(torch, lead, last, affine, bias, eps, seed):
 
 @examples
 @given(
-    shape=st.lists(st.integers(0, 4), min_size=1, max_size=4), count=st.integers(0, 4),
-    sizes=st.lists(st.integers(-2, 3), min_size=8, max_size=8), value=st.none() | st.floats(-2, 2),
-    dtype=dtypes, seed=seeds,
-)  # fmt: skip
+    shape=st.lists(st.integers(0, 4), min_size=1, max_size=4),
+    count=st.integers(0, 4),
+    sizes=st.lists(st.integers(-2, 3), min_size=8, max_size=8),
+    value=st.none() | st.floats(-2, 2),
+    dtype=dtypes,
+    seed=seeds,
+)
 def test_pad_with_a_constant(torch, shape, count, sizes, value, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     x, pad = numbers.pair(*shape), tuple(sizes[: 2 * min(count, len(shape))])
@@ -310,15 +391,19 @@ def test_pad_with_a_constant(torch, shape, count, sizes, value, dtype, seed):
 @examples
 @given(
     shape=st.lists(st.integers(1, 4), min_size=2, max_size=5),
-    sizes=st.lists(st.integers(-1, 4), min_size=6, max_size=6), dtype=dtypes, seed=seeds,
-)  # fmt: skip
+    sizes=st.lists(st.integers(-1, 4), min_size=6, max_size=6),
+    dtype=dtypes,
+    seed=seeds,
+)
 def test_pad_with_what_is_there(torch, mode, shape, sizes, dtype, seed):
     """PyTorch pads the last one to three dims of these, ours any."""
     numbers = Numbers(torch, seed, dtype)
     dims = {2: 1, 3: 1, 4: 2, 5: 3}[len(shape)]
     x, pad = numbers.pair(*shape), tuple(sizes[: 2 * dims])
     ends = zip(shape[::-1], pad[::2], pad[1::2], strict=False)
-    assume(all(n + min(a, 0) + min(b, 0) > 0 for n, a, b in ends))  # they refuse some of these
+    assume(
+        all(n + min(a, 0) + min(b, 0) > 0 for n, a, b in ends)
+    )  # they refuse some of these
     try:
         theirs = torch.nn.functional.pad(x[0], pad, mode=mode)
     except RuntimeError:
@@ -329,13 +414,18 @@ def test_pad_with_what_is_there(torch, mode, shape, sizes, dtype, seed):
 
 
 @examples
-@given(shape=st.lists(st.integers(1, 3), min_size=2, max_size=4), dtype=dtypes, seed=seeds)
+@given(
+    shape=st.lists(st.integers(1, 3), min_size=2, max_size=4), dtype=dtypes, seed=seeds
+)
 def test_flatten(torch, shape, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     x = numbers.pair(*shape)
     start = seed % len(shape)
     for options in ({}, {"start_dim": 0}, {"start_dim": start, "end_dim": -1}):
-        found = [[lib.Flatten(**options)(v)] for lib, v in zip((torch.nn, nn), x, strict=True)]
+        found = [
+            [lib.Flatten(**options)(v)]
+            for lib, v in zip((torch.nn, nn), x, strict=True)
+        ]
         agree(numbers, *found, [x])
 
 
@@ -345,9 +435,13 @@ def test_flatten(torch, shape, dtype, seed):
 @examples
 @given(
     lengths=st.lists(st.integers(0, 4), min_size=1, max_size=4),
-    rest=st.lists(st.integers(1, 3), max_size=2), batch_first=flags,
-    side=st.sampled_from(["right", "left"]), value=st.floats(-2, 2), dtype=dtypes, seed=seeds,
-)  # fmt: skip
+    rest=st.lists(st.integers(1, 3), max_size=2),
+    batch_first=flags,
+    side=st.sampled_from(["right", "left"]),
+    value=st.floats(-2, 2),
+    dtype=dtypes,
+    seed=seeds,
+)
 def test_pad_sequence(torch, lengths, rest, batch_first, side, value, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     pairs = [numbers.pair(n, *rest) for n in lengths]

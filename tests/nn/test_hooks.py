@@ -1,4 +1,6 @@
-"""Hooks of modules: when they are called, what they may change, and how they are taken away."""
+"""Hooks of modules: when they are called, what they may change, and how they are taken
+away.
+"""
 
 import copy
 
@@ -26,7 +28,9 @@ def test_they_see_the_module_what_goes_in_and_what_comes_out():
 
 def test_with_kwargs_they_see_these_too():
     module, seen = Scaled(), []
-    module.register_forward_pre_hook(lambda *given: seen.append(given), with_kwargs=True)
+    module.register_forward_pre_hook(
+        lambda *given: seen.append(given), with_kwargs=True
+    )
     module.register_forward_hook(lambda *given: seen.append(given), with_kwargs=True)
     x = tg.ones(2)
     out = module(x, by=2.0)
@@ -35,7 +39,9 @@ def test_with_kwargs_they_see_these_too():
 
 def test_they_may_change_both():
     module, x = Scaled(), tg.ones(2)
-    module.register_forward_pre_hook(lambda module, args: args[0] + 1.0)  # one value, or a tuple
+    module.register_forward_pre_hook(
+        lambda module, args: args[0] + 1.0
+    )  # one value, or a tuple
     module.register_forward_pre_hook(lambda module, args: (args[0] * 3.0,))
     module.register_forward_pre_hook(
         lambda module, args, kwargs: (args, kwargs | {"by": 5.0}), with_kwargs=True
@@ -46,11 +52,17 @@ def test_they_may_change_both():
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=6), st.data())
 def test_their_order_and_their_end(made, data):
-    """In the order of registration, those that were prepended before; a removed one never again."""
+    """In the order of registration, those that were prepended before; a removed one
+    never again.
+    """
     module, calls = Scaled(), []
     expected, handles = {True: [], False: []}, []
     for number, (is_before, prepend) in enumerate(made):
-        register = module.register_forward_pre_hook if is_before else module.register_forward_hook
+        register = (
+            module.register_forward_pre_hook
+            if is_before
+            else module.register_forward_hook
+        )
         hook = lambda *given, number=number: calls.append(number)
         handles.append((number, register(hook, prepend=prepend)))
         line = expected[is_before]
@@ -61,7 +73,10 @@ def test_their_order_and_their_end(made, data):
         handles[number][1].remove()  # once more is no error, as in PyTorch
     module(tg.ones(1))
     assert calls == [
-        n for line in (expected[True], expected[False]) for n in line if n not in removed
+        n
+        for line in (expected[True], expected[False])
+        for n in line
+        if n not in removed
     ]
 
 
@@ -85,7 +100,9 @@ def test_those_of_inner_modules_are_called_in_a_model():
     model, shapes = nn.Sequential(nn.GRU(3, 4), nn.Identity()), []
     for name, module in model.named_modules():
         module.register_forward_hook(
-            lambda module, args, output, name=name: shapes.append((name, output[0].shape))
+            lambda module, args, output, name=name: shapes.append(
+                (name, output[0].shape)
+            )
         )
     model(tg.ones(5, 2, 3))
     assert shapes == [("0", (5, 2, 4)), ("1", (5, 2, 4)), ("", (5, 2, 4))]

@@ -1,4 +1,6 @@
-"""Initial values: their bounds, deviations and shapes, and where their numbers come from."""
+"""Initial values: their bounds, deviations and shapes, and where their numbers come
+from.
+"""
 
 import math
 
@@ -81,7 +83,9 @@ def test_constants():
     np.testing.assert_array_equal(found, 0.1 * np.eye(4))
 
 
-@pytest.mark.parametrize("shape", [(6, 6), (8, 3), (3, 8), (4, 2, 3), (10, 2, 2), (1, 5)])
+@pytest.mark.parametrize(
+    "shape", [(6, 6), (8, 3), (3, 8), (4, 2, 3), (10, 2, 2), (1, 5)]
+)
 def test_orthogonal(shape):
     q = init.orthogonal_(tg.empty(shape, dtype=tg.float64), gain=2.0).numpy()
     q = q.reshape(shape[0], -1) / 2
@@ -97,10 +101,14 @@ def test_orthogonal_prefers_none():
 
 
 def test_identity_keeps_what_the_state_holds():
-    """Le, Jaitly and Hinton's start: with relu and no input a state neither fades nor grows."""
+    """Le, Jaitly and Hinton's start: with relu and no input a state neither fades nor
+    grows.
+    """
     layer = nn.RNN(2, 5, nonlinearity="relu", bias=False)
     init.identity_(layer.weight_hh_l0)
-    h_0 = tg.tensor(np.abs(np.random.default_rng(0).standard_normal((1, 1, 5))).astype(np.float32))
+    h_0 = tg.tensor(
+        np.abs(np.random.default_rng(0).standard_normal((1, 1, 5))).astype(np.float32)
+    )
     h_0.requires_grad_()
     _, h_n = layer(tg.zeros(50, 1, 2), h_0)
     np.testing.assert_array_equal(h_n.detach().numpy(), h_0.numpy())
@@ -128,14 +136,18 @@ def test_numbers_come_from_the_generator(draw):
     )
     np.testing.assert_array_equal(first, second)
     assert (first != third).any()
-    np.testing.assert_array_equal(tg.random.default_generator.get_state().numpy(), state)
+    np.testing.assert_array_equal(
+        tg.random.default_generator.get_state().numpy(), state
+    )
     draw(tg.empty(4, 3))
     assert (tg.random.default_generator.get_state().numpy() != state).any()
 
 
 def test_the_dtype_is_the_tensors_and_the_numbers_are_alike():
     low, high = (
-        init.xavier_normal_(tg.empty(4, 3, dtype=dtype), generator=tg.Generator()).numpy()
+        init.xavier_normal_(
+            tg.empty(4, 3, dtype=dtype), generator=tg.Generator()
+        ).numpy()
         for dtype in (tg.float32, tg.float64)
     )
     assert low.dtype == np.float32

@@ -42,11 +42,17 @@ def test_linear(lead, inputs, outputs, bias, seed):
     u = normal(seed + 1, *lead, outputs)
     out.backward(tg.tensor(u))
     np.testing.assert_allclose(x.grad.numpy(), u @ weight, rtol=1e-12, atol=1e-13)
-    expected = np.einsum("ni,no->oi", x.numpy().reshape(-1, inputs), u.reshape(-1, outputs))
-    np.testing.assert_allclose(layer.weight.grad.numpy(), expected, rtol=1e-12, atol=1e-13)
+    expected = np.einsum(
+        "ni,no->oi", x.numpy().reshape(-1, inputs), u.reshape(-1, outputs)
+    )
+    np.testing.assert_allclose(
+        layer.weight.grad.numpy(), expected, rtol=1e-12, atol=1e-13
+    )
     if bias:
         summed = u.sum(axis=tuple(range(len(lead))))
-        np.testing.assert_allclose(layer.bias.grad.numpy(), summed, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(
+            layer.bias.grad.numpy(), summed, rtol=1e-12, atol=1e-13
+        )
 
 
 def test_linear_starts_within_its_bound():
@@ -60,9 +66,13 @@ def test_linear_starts_within_its_bound():
 def test_float64_does_not_slip_into_a_float32_layer():
     layer = nn.Linear(3, 2)
     before = layer.weight.numpy().copy()
-    with pytest.raises(DTypeError, match=r"input is float64, expected float32.*\.float\(\)"):
+    with pytest.raises(
+        DTypeError, match=r"input is float64, expected float32.*\.float\(\)"
+    ):
         layer(tg.ones(2, 3, dtype=tg.float64))
-    with pytest.raises(DTypeError, match=r"input is float32, expected float64.*\.double\(\)"):
+    with pytest.raises(
+        DTypeError, match=r"input is float32, expected float64.*\.double\(\)"
+    ):
         layer.double()(tg.ones(2, 3))
     np.testing.assert_array_equal(layer.weight.numpy(), before)
 
@@ -95,7 +105,9 @@ def test_embedding(rows, features, padding, lead, dtype, seed):
     np.add.at(expected, ids, u)
     if padding is not None:
         expected[padding] = 0
-    np.testing.assert_allclose(layer.weight.grad.numpy(), expected, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        layer.weight.grad.numpy(), expected, rtol=1e-12, atol=1e-13
+    )
 
 
 def test_many_rows_and_narrow_ids():
@@ -109,7 +121,9 @@ def test_many_rows_and_narrow_ids():
 
 @pytest.mark.parametrize("wrong", [-1, 4])
 def test_embedding_names_the_wrong_id(wrong):
-    with pytest.raises(IdError, match=rf"embedding: input has {wrong} at \(1, 0\), .*\[0, 4\)"):
+    with pytest.raises(
+        IdError, match=rf"embedding: input has {wrong} at \(1, 0\), .*\[0, 4\)"
+    ):
         nn.Embedding(4, 2)(tg.tensor([[0, 3], [wrong, 1]]))
 
 
@@ -141,7 +155,11 @@ def test_the_gradient_of_dropout_is_its_mask():
 
 def test_dropout_at_the_ends_and_in_eval():
     x = tg.tensor(normal(0, 4, 5))
-    for same in (nn.Dropout(0.0)(x), nn.Dropout(0.7).eval()(x), F.dropout(x, 0.7, training=False)):
+    for same in (
+        nn.Dropout(0.0)(x),
+        nn.Dropout(0.7).eval()(x),
+        F.dropout(x, 0.7, training=False),
+    ):
         np.testing.assert_array_equal(same.numpy(), x.numpy())
     nothing = nn.Dropout(1.0)(x)
     assert nothing.dtype == x.dtype
@@ -151,10 +169,15 @@ def test_dropout_at_the_ends_and_in_eval():
 def test_dropout_draws_from_the_generator_it_is_given():
     x = tg.ones(50)
     before = tg.random.default_generator.get_state().numpy()
-    draws = [F.dropout(x, generator=tg.Generator().manual_seed(seed)).numpy() for seed in (1, 1, 2)]
+    draws = [
+        F.dropout(x, generator=tg.Generator().manual_seed(seed)).numpy()
+        for seed in (1, 1, 2)
+    ]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert (draws[0] != draws[2]).any()
-    np.testing.assert_array_equal(tg.random.default_generator.get_state().numpy(), before)
+    np.testing.assert_array_equal(
+        tg.random.default_generator.get_state().numpy(), before
+    )
 
 
 def test_masks_do_not_depend_on_the_dtype():
@@ -195,7 +218,12 @@ def test_a_slice_shares_modules_and_names():
 def test_named_modules_in_order():
     model = nn.Sequential(OrderedDict(body=nn.Linear(2, 3), head=nn.Linear(3, 1)))
     assert model.head is model[1]
-    assert list(model.state_dict()) == ["body.weight", "body.bias", "head.weight", "head.bias"]
+    assert list(model.state_dict()) == [
+        "body.weight",
+        "body.bias",
+        "head.weight",
+        "head.bias",
+    ]
     for name in ("", "a.b", "forward", "training"):
         with pytest.raises(OptionError, match="name"):
             nn.Sequential(OrderedDict({name: nn.Tanh()}))
@@ -227,13 +255,17 @@ def test_activations(layer, reference):
 def test_functions_are_those_of_tensors():
     x = tg.tensor(normal(0, 3, 4))
     for name in ("relu", "sigmoid", "tanh"):
-        np.testing.assert_array_equal(getattr(F, name)(x).numpy(), getattr(x, name)().numpy())
+        np.testing.assert_array_equal(
+            getattr(F, name)(x).numpy(), getattr(x, name)().numpy()
+        )
     for name in ("softmax", "log_softmax"):
         found = getattr(F, name)(x, dim=0).numpy()
         np.testing.assert_array_equal(found, getattr(x, name)(0).numpy())
 
 
-@given(classes=st.integers(1, 5), lead=st.lists(st.integers(0, 3), max_size=3), seed=seeds)
+@given(
+    classes=st.integers(1, 5), lead=st.lists(st.integers(0, 3), max_size=3), seed=seeds
+)
 def test_one_hot(classes, lead, seed):
     ids = np.random.default_rng(seed).integers(0, classes, lead)
     found = F.one_hot(tg.tensor(ids), classes)
@@ -255,10 +287,15 @@ def test_an_embedding_of_a_table():
     assert tg.random.default_generator.get_state().tolist() == before
     assert not frozen.weight.requires_grad and trained.weight.requires_grad
     assert frozen(tg.tensor([2, 0])).tolist() == table[tg.tensor([2, 0])].tolist()
-    assert trained(tg.tensor([3])).tolist() == table[3:].tolist()  # the row is not set to 0
+    assert (
+        trained(tg.tensor([3])).tolist() == table[3:].tolist()
+    )  # the row is not set to 0
     trained(tg.tensor([3, 1])).sum().backward()
     assert trained.weight.grad.tolist() == [[0.0] * 3, [1.0] * 3, [0.0] * 3, [0.0] * 3]
-    assert isinstance(frozen, nn.Embedding) and repr(trained) == "Embedding(4, 3, padding_idx=3)"
+    assert (
+        isinstance(frozen, nn.Embedding)
+        and repr(trained) == "Embedding(4, 3, padding_idx=3)"
+    )
     assert list(frozen.state_dict()) == ["weight"] and not table.requires_grad
     doubles = nn.Embedding.from_pretrained(table.double())
     assert doubles.weight.dtype == tg.float64

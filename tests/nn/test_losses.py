@@ -30,7 +30,9 @@ def log_softmax(x, axis):
 def exact(logits, target):
     """Loss and gradient of one row of logits, to 50 digits."""
     with mpmath.workdps(50):
-        lead = [mpmath.mpf(float(v)) - mpmath.mpf(float(logits[target])) for v in logits]
+        lead = [
+            mpmath.mpf(float(v)) - mpmath.mpf(float(logits[target])) for v in logits
+        ]
         terms = [mpmath.exp(v) for v in lead]
         others = mpmath.fsum(terms[:target] + terms[target + 1 :])
         slopes = [t / (1 + others) for t in terms]
@@ -41,9 +43,15 @@ def exact(logits, target):
 # ---------------------------------------------------------------- digits
 
 
-@given(scale=st.sampled_from([1e-8, 1.0, 10.0, 300.0, 1e4]), classes=st.integers(1, 6), seed=seeds)
+@given(
+    scale=st.sampled_from([1e-8, 1.0, 10.0, 300.0, 1e4]),
+    classes=st.integers(1, 6),
+    seed=seeds,
+)
 def test_cross_entropy_to_the_last_digits(scale, classes, seed):
-    """Within 4 units in the last place, but for what the rounding of x - max(x) does to exp."""
+    """Within 4 units in the last place, but for what the rounding of x - max(x) does to
+    exp.
+    """
     x = tg.tensor(normal(seed, 1, classes) * scale, requires_grad=True)
     target = seed % classes
     loss = F.cross_entropy(x, tg.tensor([target]))
@@ -51,7 +59,9 @@ def test_cross_entropy_to_the_last_digits(scale, classes, seed):
     expected, slopes = exact(x.numpy()[0], target)
     eps = np.finfo(np.float64).eps
     rounding = np.ptp(x.numpy()) * eps / 2
-    assert abs(loss.item() - expected) <= 4 * np.spacing(expected) + rounding * min(1.0, expected)
+    assert abs(loss.item() - expected) <= 4 * np.spacing(expected) + rounding * min(
+        1.0, expected
+    )
     found = x.grad.numpy()[0]
     allowed = np.abs(slopes) * (4 * eps + rounding) + 1e-307
     allowed[target] += 4 * eps  # p - 1, of which p has but its own digits
@@ -71,7 +81,9 @@ def test_far_logits_in_float32(size, smoothing):
     results = []
     for dtype in (tg.float32, tg.float64):
         x = tg.tensor(values, dtype=dtype, requires_grad=True)
-        loss = F.cross_entropy(x, tg.tensor(target), reduction="none", label_smoothing=smoothing)
+        loss = F.cross_entropy(
+            x, tg.tensor(target), reduction="none", label_smoothing=smoothing
+        )
         loss.sum().backward()
         results.append((loss.detach().numpy(), x.grad.numpy()))
     for low, high in zip(*results, strict=True):
@@ -117,10 +129,19 @@ def test_cross_entropy_of_classes(
     hot = (np.arange(classes).reshape(-1, *(1,) * (len(lead) - axis)) == index) * 1.0
     w = weight.reshape(-1, *(1,) * (len(lead) - axis))
     share = (w * hot).sum(axis) * kept
-    losses = -(w * log_p * ((1 - smoothing) * hot + smoothing / classes)).sum(axis) * kept
-    options = {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": ignored}
+    losses = (
+        -(w * log_p * ((1 - smoothing) * hot + smoothing / classes)).sum(axis) * kept
+    )
+    options = {
+        "reduction": reduction,
+        "label_smoothing": smoothing,
+        "ignore_index": ignored,
+    }
     criterion = nn.CrossEntropyLoss(tg.tensor(weight) if weighted else None, **options)
-    given_x, given_target = tg.tensor(x, requires_grad=True), tg.tensor(target.astype(dtype))
+    given_x, given_target = (
+        tg.tensor(x, requires_grad=True),
+        tg.tensor(target.astype(dtype)),
+    )
     if reduction == "mean" and not kept.any():
         with pytest.raises(ShapeError, match="mean over no targets"):
             criterion(given_x, given_target)
@@ -128,10 +149,14 @@ def test_cross_entropy_of_classes(
     loss = criterion(given_x, given_target)
     expected = {"none": losses, "sum": losses.sum()}
     expected["mean"] = losses.sum() / share.sum() if share.sum() else np.nan
-    np.testing.assert_allclose(loss.detach().numpy(), expected[reduction], rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        loss.detach().numpy(), expected[reduction], rtol=1e-12, atol=1e-13
+    )
     u = normal(seed + 1, *loss.shape)
     loss.backward(tg.tensor(u))
-    scale = {"none": u, "sum": u, "mean": u / share.sum() if share.sum() else 0}[reduction]
+    scale = {"none": u, "sum": u, "mean": u / share.sum() if share.sum() else 0}[
+        reduction
+    ]
     parts = w * ((1 - smoothing) * hot + smoothing / classes)
     scale = np.expand_dims(np.broadcast_to(scale, lead) * kept, axis)
     slopes = scale * (np.exp(log_p) * parts.sum(axis, keepdims=True) - parts)
@@ -146,7 +171,9 @@ def test_cross_entropy_of_classes(
     smoothing=st.sampled_from([0.0, 0.2, 1.0]),
     seed=seeds,
 )
-def test_cross_entropy_of_probabilities(classes, lead, weighted, reduction, smoothing, seed):
+def test_cross_entropy_of_probabilities(
+    classes, lead, weighted, reduction, smoothing, seed
+):
     rng = np.random.default_rng(seed)
     axis = min(1, len(lead))
     x = normal(seed, *lead[:1], classes, *lead[1:])
@@ -169,7 +196,9 @@ def test_cross_entropy_of_probabilities(classes, lead, weighted, reduction, smoo
 def test_one_hot_probabilities_are_classes():
     x, target = tg.randn(6, 4), tg.tensor([0, 3, 1, 1, 2, 0])
     soft = F.cross_entropy(x, F.one_hot(target, 4).float())
-    np.testing.assert_allclose(soft.numpy(), F.cross_entropy(x, target).numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        soft.numpy(), F.cross_entropy(x, target).numpy(), rtol=1e-6
+    )
 
 
 def test_the_loss_of_nothing():
@@ -209,10 +238,15 @@ def test_a_loss_records_no_more_than_it_is_asked():
 @given(shape=st.lists(st.integers(1, 4), max_size=3), reduction=reductions, seed=seeds)
 def test_mse(shape, reduction, seed):
     x, y = normal(seed, *shape), normal(seed + 1, *shape)
-    given_x, given_y = tg.tensor(x, requires_grad=True), tg.tensor(y, requires_grad=True)
+    given_x, given_y = (
+        tg.tensor(x, requires_grad=True),
+        tg.tensor(y, requires_grad=True),
+    )
     loss = nn.MSELoss(reduction)(given_x, given_y)
     squares = (x - y) ** 2
-    expected = {"none": squares, "sum": squares.sum(), "mean": squares.mean()}[reduction]
+    expected = {"none": squares, "sum": squares.sum(), "mean": squares.mean()}[
+        reduction
+    ]
     np.testing.assert_allclose(loss.detach().numpy(), expected, rtol=1e-13)
     u = normal(seed + 2, *loss.shape)
     loss.backward(tg.tensor(u))
@@ -236,7 +270,10 @@ DISTANCES = {
     "smooth_l1_loss": (
         nn.SmoothL1Loss,
         {"beta": 0.5},
-        lambda d: (np.where(np.abs(d) < 0.5, d * d, np.abs(d) - 0.25), np.clip(2 * d, -1, 1)),
+        lambda d: (
+            np.where(np.abs(d) < 0.5, d * d, np.abs(d) - 0.25),
+            np.clip(2 * d, -1, 1),
+        ),
     ),
     "huber_loss": (
         nn.HuberLoss,
@@ -254,7 +291,9 @@ DISTANCES = {
 def test_distances(name, shape, reduction, seed):
     layer, options, reference = DISTANCES[name]
     difference = normal(seed, *shape)
-    difference = np.where(np.random.default_rng(seed).random(shape) < 0.2, 0.0, difference)
+    difference = np.where(
+        np.random.default_rng(seed).random(shape) < 0.2, 0.0, difference
+    )
     y = normal(seed + 1, *shape)
     given_x, given_y = (
         tg.tensor(y + difference, requires_grad=True),
@@ -280,7 +319,9 @@ def test_weights_of_elements(name, reduction):
     x, y, weight = (tg.tensor(np.abs(normal(seed, 3, 2))) for seed in range(3))
     function = getattr(F, name)
     losses = function(x, y, reduction="none").numpy() * weight.numpy()
-    mean = losses.mean() if name == "huber_loss" else losses.sum() / weight.numpy().sum()
+    mean = (
+        losses.mean() if name == "huber_loss" else losses.sum() / weight.numpy().sum()
+    )
     expected = {"none": losses, "sum": losses.sum(), "mean": mean}[reduction]
     found = function(x, y, reduction=reduction, weight=weight)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-13)
@@ -316,7 +357,9 @@ def test_binary_cross_entropy_to_the_last_digits(x, target, weight):
     loss.backward()
     with mpmath.workdps(50):
         z, t, w = mpmath.mpf(x), mpmath.mpf(target), mpmath.mpf(weight or 1)
-        expected = w * t * mpmath.log1p(mpmath.exp(-z)) + (1 - t) * mpmath.log1p(mpmath.exp(z))
+        expected = w * t * mpmath.log1p(mpmath.exp(-z)) + (1 - t) * mpmath.log1p(
+            mpmath.exp(z)
+        )
         slope = (1 - t) / (1 + mpmath.exp(-z)) - w * t / (1 + mpmath.exp(z))
         size = (1 - t) / (1 + mpmath.exp(-z)) + w * t / (1 + mpmath.exp(z))
         assert abs(loss.item() - float(expected)) <= 6 * np.spacing(float(expected))
@@ -328,7 +371,9 @@ def test_far_binary_logits_in_float32(size):
     x = tg.tensor([-size, size, 0.0], requires_grad=True)
     loss = nn.BCEWithLogitsLoss(reduction="none")(x, tg.tensor([1.0, 1.0, 0.0]))
     loss.sum().backward()
-    np.testing.assert_allclose(loss.detach().numpy(), [size, 0.0, math.log(2)], 1e-6, 1e-30)
+    np.testing.assert_allclose(
+        loss.detach().numpy(), [size, 0.0, math.log(2)], 1e-6, 1e-30
+    )
     np.testing.assert_allclose(x.grad.numpy(), [-1.0, 0.0, 0.5], atol=1e-30)
 
 
@@ -341,8 +386,12 @@ def test_weights_of_binary_losses_broadcast_to_the_input():
     loss = nn.BCEWithLogitsLoss(weight, "none", pos_weight)
     assert list(loss.state_dict()) == ["weight", "pos_weight"]
     p = 1 / (1 + np.exp(-x.numpy()))
-    expected = -pos_weight.numpy() * y.numpy() * np.log(p) - (1 - y.numpy()) * np.log(1 - p)
-    np.testing.assert_allclose(loss(x, y).numpy(), weight.numpy() * expected, rtol=1e-11)
+    expected = -pos_weight.numpy() * y.numpy() * np.log(p) - (1 - y.numpy()) * np.log(
+        1 - p
+    )
+    np.testing.assert_allclose(
+        loss(x, y).numpy(), weight.numpy() * expected, rtol=1e-11
+    )
 
 
 @given(x=st.floats(1e-30, 1.0), target=st.sampled_from([0.0, 1.0, 0.25]))
@@ -383,11 +432,16 @@ def test_the_divergence_of_two_distributions():
 
 
 @pytest.mark.parametrize(
-    "loss", [nn.MSELoss(), nn.L1Loss(), nn.BCELoss(), nn.BCEWithLogitsLoss(), nn.KLDivLoss()]
+    "loss",
+    [nn.MSELoss(), nn.L1Loss(), nn.BCELoss(), nn.BCEWithLogitsLoss(), nn.KLDivLoss()],
 )
 def test_targets_of_another_dtype_name_the_way_out(loss):
     x = tg.tensor([0.5, 0.5])
-    for target in (tg.tensor([1, 0]), tg.tensor([1.0, 0.0]).double(), tg.tensor([True, False])):
+    for target in (
+        tg.tensor([1, 0]),
+        tg.tensor([1.0, 0.0]).double(),
+        tg.tensor([True, False]),
+    ):
         with pytest.raises(
             DTypeError, match=r"target is .* expected float32; use target.float\(\)"
         ):
@@ -401,17 +455,26 @@ def test_targets_of_another_dtype_name_the_way_out(loss):
 
 
 @given(
-    classes=st.integers(1, 4), lead=leads, weighted=st.booleans(),
-    ignored=st.sampled_from([-100, 0, 1]), reduction=reductions, seed=seeds,
-)  # fmt: skip
-def test_nll_of_log_softmax_is_cross_entropy(classes, lead, weighted, ignored, reduction, seed):
+    classes=st.integers(1, 4),
+    lead=leads,
+    weighted=st.booleans(),
+    ignored=st.sampled_from([-100, 0, 1]),
+    reduction=reductions,
+    seed=seeds,
+)
+def test_nll_of_log_softmax_is_cross_entropy(
+    classes, lead, weighted, ignored, reduction, seed
+):
     rng = np.random.default_rng(seed)
     axis = min(1, len(lead))
     target = np.where(rng.random(lead) < 0.3, ignored, rng.integers(0, classes, lead))
     options = {"ignore_index": ignored, "reduction": reduction}
     options["weight"] = tg.tensor(rng.random(classes) + 0.1) if weighted else None
     found = []
-    for function in (F.cross_entropy, lambda x, *a, **k: F.nll_loss(x.log_softmax(axis), *a, **k)):
+    for function in (
+        F.cross_entropy,
+        lambda x, *a, **k: F.nll_loss(x.log_softmax(axis), *a, **k),
+    ):
         x = tg.tensor(normal(seed, *lead[:1], classes, *lead[1:]), requires_grad=True)
         if reduction == "mean" and (target == ignored).all():
             with pytest.raises(ShapeError, match="mean over no targets"):
@@ -461,7 +524,9 @@ def test_weights_of_losses_are_buffers_that_may_be_replaced():
     loss.weight = None
     assert loss(tg.zeros(1, 2), tg.tensor([0])).item() == pytest.approx(math.log(2))
     loss.reduction = "sum"
-    assert loss(tg.zeros(2, 2), tg.tensor([0, 1])).item() == pytest.approx(2 * math.log(2))
+    assert loss(tg.zeros(2, 2), tg.tensor([0, 1])).item() == pytest.approx(
+        2 * math.log(2)
+    )
 
 
 def test_the_mean_over_padding_alone_is_refused():
@@ -470,7 +535,9 @@ def test_the_mean_over_padding_alone_is_refused():
 
 
 def test_probabilities_have_no_index_to_ignore():
-    with pytest.raises(OptionError, match="ignore_index is 1, but the targets are probabilities"):
+    with pytest.raises(
+        OptionError, match="ignore_index is 1, but the targets are probabilities"
+    ):
         F.cross_entropy(tg.zeros(2, 3), tg.full((2, 3), 1 / 3), ignore_index=1)
 
 
@@ -484,5 +551,7 @@ def test_smoothing_keeps_an_infinite_loss():
 def test_classes_as_floats_of_any_width_are_sent_to_long():
     scores, classes = tg.zeros(4, 3), tg.tensor([0, 1, 2, 0])
     for target in (classes.float(), classes.double()):
-        with pytest.raises(ValueError, match=r"classes are integers: use target.long\(\)"):
+        with pytest.raises(
+            ValueError, match=r"classes are integers: use target.long\(\)"
+        ):
             F.cross_entropy(scores, target)

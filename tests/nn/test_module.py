@@ -32,7 +32,9 @@ class Nest(nn.Module):
         super().__init__()
         self.first = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
         self.gain = nn.Parameter(np.ones(3, np.float32))
-        self.second = nn.Sequential(nn.Sequential(nn.Linear(3, 1, bias=False)), self.first)
+        self.second = nn.Sequential(
+            nn.Sequential(nn.Linear(3, 1, bias=False)), self.first
+        )
 
 
 def values(module):
@@ -121,10 +123,14 @@ def test_a_parameter_replaces_a_plain_attribute():
 
 
 @pytest.mark.parametrize("kind", [list, tuple, lambda items: dict(enumerate(items))])
-@pytest.mark.parametrize("item", [lambda: nn.Linear(1, 1), lambda: nn.Parameter(np.zeros(1))])
+@pytest.mark.parametrize(
+    "item", [lambda: nn.Linear(1, 1), lambda: nn.Parameter(np.zeros(1))]
+)
 def test_a_plain_container_of_modules_earns_a_warning(kind, item):
     module = nn.Module()
-    says = r"Module.layers is a plain .* not registered .* nn.ModuleList or nn.ModuleDict"
+    says = (
+        r"Module.layers is a plain .* not registered .* nn.ModuleList or nn.ModuleDict"
+    )
     with pytest.warns(UserWarning, match=says) as caught:
         module.layers = kind([1, item()])
     assert caught[0].filename == __file__
@@ -147,7 +153,10 @@ def test_without_super_init_nothing_is_lost():
             self.linear = nn.Linear(2, 2)
 
     module = Careless()
-    assert [name for name, _ in module.named_parameters()] == ["linear.weight", "linear.bias"]
+    assert [name for name, _ in module.named_parameters()] == [
+        "linear.weight",
+        "linear.bias",
+    ]
     assert module.training
     assert not module.eval().linear.training
 
@@ -262,7 +271,9 @@ def test_to_is_all_or_nothing_and_counts_only_changes():
     out = tied(tg.tensor([[0, 1]])).sum()
     assert tied.to("cpu").to(tg.zeros(1)).float() is tied
     after = [(t.array, t.version[0]) for t in (*tied.parameters(), *tied.buffers())]
-    assert all(a[0] is b[0] and a[1] == b[1] for a, b in zip(before, after, strict=True))
+    assert all(
+        a[0] is b[0] and a[1] == b[1] for a, b in zip(before, after, strict=True)
+    )
     out.backward()  # nothing has changed
     out = tied(tg.tensor([[0, 1]])).sum()
     tied.double()
@@ -322,7 +333,9 @@ def test_deepcopy_keeps_ties_and_shares_nothing():
     assert twin.head.weight is twin.embedding.weight
     assert not twin.rnn.training
     assert_same(values(twin), values(tied))
-    for (name, a), (_, b) in zip(tied.named_parameters(), twin.named_parameters(), strict=True):
+    for (name, a), (_, b) in zip(
+        tied.named_parameters(), twin.named_parameters(), strict=True
+    ):
         assert a is not b
         assert not np.shares_memory(a.numpy(), b.numpy()), name
         assert not np.shares_memory(a.grad.numpy(), b.grad.numpy()), name
@@ -337,7 +350,9 @@ def test_values_that_break_a_tie_are_refused():
     before = values(tied)
     state = values(Tied())
     state["head.weight"] = state["head.weight"] + 1
-    with pytest.raises(CheckpointError, match=r"head.weight differs from embedding.weight"):
+    with pytest.raises(
+        CheckpointError, match=r"head.weight differs from embedding.weight"
+    ):
         tied.load_state_dict(state)
     assert_same(values(tied), before)
 
@@ -412,9 +427,15 @@ def test_load_takes_nan_as_any_value():
 def test_a_value_that_is_no_array_changes_nothing():
     layer = nn.Linear(2, 2)
     before = values(layer)
-    with pytest.raises(CheckpointError, match="bias is list, which is no array.*x is unexpected"):
+    with pytest.raises(
+        CheckpointError, match="bias is list, which is no array.*x is unexpected"
+    ):
         layer.load_state_dict(
-            {"weight": np.ones((2, 2), np.float32), "bias": [[1], [1, 2]], "x": np.ones(1)}
+            {
+                "weight": np.ones((2, 2), np.float32),
+                "bias": [[1], [1, 2]],
+                "x": np.ones(1),
+            }
         )
     assert_same(values(layer), before)
 
@@ -442,7 +463,9 @@ def test_load_when_memory_runs_out_changes_nothing(monkeypatch):
         except (MemoryError, CheckpointError):
             assert_same(values(model), before)
         else:
-            assert_same(values(model), {name: value + 1 for name, value in before.items()})
+            assert_same(
+                values(model), {name: value + 1 for name, value in before.items()}
+            )
             model.load_state_dict(before)
 
 
@@ -500,16 +523,23 @@ def test_a_list_that_is_filled_later_earns_a_warning_too():
 def test_a_module_that_knows_its_parent():
     parent, child = nn.Module(), nn.Linear(1, 1)
     parent.child, child.parent = child, parent
-    assert [name for name, _ in parent.named_parameters()] == ["child.weight", "child.bias"]
+    assert [name for name, _ in parent.named_parameters()] == [
+        "child.weight",
+        "child.bias",
+    ]
     assert parent.eval().child.training is False
 
 
 @pytest.mark.parametrize(
-    "change", [lambda x: x, lambda x: x[:], lambda x: x.numpy()[:], lambda x: x.view(x.shape)]
+    "change",
+    [lambda x: x, lambda x: x[:], lambda x: x.numpy()[:], lambda x: x.view(x.shape)],
 )
 def test_two_layers_can_be_swapped_by_their_own_state(change):
     model = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
-    state, before = model.state_dict(), {k: v.tolist() for k, v in model.state_dict().items()}
+    state, before = (
+        model.state_dict(),
+        {k: v.tolist() for k, v in model.state_dict().items()},
+    )
     other = {"a": "b", "b": "a"}
     given = {f"{other[k[0]]}{k[1:]}": value for k, value in state.items()}
     model.load_state_dict({k: change(value) for k, value in given.items()})
@@ -575,7 +605,11 @@ def test_what_can_only_be_read_cannot_be_written(value):
     module = WithProperties()
     with pytest.raises(AttributeError):
         module.fixed = value
-    assert module.fixed == 7 and not list(module.parameters()) and not list(module.children())
+    assert (
+        module.fixed == 7
+        and not list(module.parameters())
+        and not list(module.children())
+    )
 
 
 def test_a_property_holds_parameters_and_modules():
@@ -584,14 +618,19 @@ def test_a_property_holds_parameters_and_modules():
     assert [name for name, _ in module.named_parameters()] == ["_rate"]
     module = WithProperties()
     module.rate = nn.Linear(1, 1)
-    assert [name for name, _ in module.named_parameters()] == ["_rate.weight", "_rate.bias"]
+    assert [name for name, _ in module.named_parameters()] == [
+        "_rate.weight",
+        "_rate.bias",
+    ]
 
 
 def test_slots_are_slots():
     module = WithProperties()
     module.slot = 5
     assert module.slot == 5 and "slot" not in vars(module)
-    with pytest.warns(UserWarning, match="WithProperties.slot is in __slots__, so the Parameter"):
+    with pytest.warns(
+        UserWarning, match="WithProperties.slot is in __slots__, so the Parameter"
+    ):
         module.slot = nn.Parameter(tg.ones(2))
     assert not list(module.parameters())
 
@@ -756,7 +795,9 @@ def test_modules_that_know_each_other(number):
     assert len(seen) == len(list(module.modules()))
     assert not any(m.training for m in module.eval().modules())
     module.double().requires_grad_(False).zero_grad()
-    assert all(p.dtype == np.float64 and not p.requires_grad for p in module.parameters())
+    assert all(
+        p.dtype == np.float64 and not p.requires_grad for p in module.parameters()
+    )
     state = module.state_dict()
     assert module.load_state_dict(state) == ([], [])
     assert sorted(copy.deepcopy(module).state_dict()) == sorted(state)
@@ -765,13 +806,18 @@ def test_modules_that_know_each_other(number):
 
 def test_a_shared_module_is_shown_under_each_name():
     shared = nn.Tanh()
-    assert repr(nn.Sequential(shared, shared)) == "Sequential(\n  (0): Tanh()\n  (1): Tanh()\n)"
+    assert (
+        repr(nn.Sequential(shared, shared))
+        == "Sequential(\n  (0): Tanh()\n  (1): Tanh()\n)"
+    )
 
 
 def test_apply_comes_to_a_shared_module_under_each_name():
     """As in PyTorch, children once."""
     shared, seen = nn.Tanh(), []
-    nn.Sequential(nn.Sequential(shared), nn.Sequential(shared), shared, shared).apply(seen.append)
+    nn.Sequential(nn.Sequential(shared), nn.Sequential(shared), shared, shared).apply(
+        seen.append
+    )
     assert seen.count(shared) == 3
 
 
@@ -789,8 +835,12 @@ def test_many_ways_to_a_module_are_walked_once():
     "kept",
     [
         lambda model: copy.deepcopy(model.state_dict()),
-        lambda model: {name: tensor.clone() for name, tensor in model.state_dict().items()},
-        lambda model: {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()},
+        lambda model: {
+            name: tensor.clone() for name, tensor in model.state_dict().items()
+        },
+        lambda model: {
+            name: tensor.numpy().copy() for name, tensor in model.state_dict().items()
+        },
     ],
 )
 def test_the_best_weights_are_restored_from_a_copy(kept):
@@ -801,16 +851,22 @@ def test_the_best_weights_are_restored_from_a_copy(kept):
         for parameter in model.parameters():
             parameter += 1.0
     model.load_state_dict(shared)  # as in PyTorch: they are those of the model
-    assert not any((p.numpy() == b).any() for p, b in zip(model.parameters(), before, strict=True))
+    assert not any(
+        (p.numpy() == b).any() for p, b in zip(model.parameters(), before, strict=True)
+    )
     model.load_state_dict(best)
     for parameter, values in zip(model.parameters(), before, strict=True):
         np.testing.assert_array_equal(parameter.numpy(), values)
         assert parameter.requires_grad
 
 
-def test_an_attribute_that_is_not_there_is_looked_for_when_the_message_is_read(monkeypatch):
+def test_an_attribute_that_is_not_there_is_looked_for_when_the_message_is_read(
+    monkeypatch,
+):
     calls = []
-    monkeypatch.setattr("difflib.get_close_matches", lambda *args: calls.append(args) or [])
+    monkeypatch.setattr(
+        "difflib.get_close_matches", lambda *args: calls.append(args) or []
+    )
     assert not hasattr(nn.Linear(1, 1), "weigth")
     assert calls == []
 
@@ -821,5 +877,7 @@ def test_an_error_in_a_property_is_told_as_it_is():
         def size(self):
             return self.missing
 
-    with pytest.raises(AttributeError, match=r"'Model' object has no attribute 'missing'"):
+    with pytest.raises(
+        AttributeError, match=r"'Model' object has no attribute 'missing'"
+    ):
         _ = Model().size

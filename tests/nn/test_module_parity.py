@@ -1,4 +1,6 @@
-"""Modules against PyTorch: what is found, in which order, what hooks do, and what is saved."""
+"""Modules against PyTorch: what is found, in which order, what hooks do, and what is
+saved.
+"""
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ pytestmark = pytest.mark.parity
 
 
 def nested(lib, ones):
-    """The same model of either library: with what is shared, tied, in lists and in dicts."""
+    """The same model of either library: with what is shared, tied, in lists and in
+    dicts.
+    """
 
     class Inner(lib.Module):
         def __init__(self):
@@ -46,13 +50,22 @@ def names(found):
 
 @given(prefix=st.sampled_from(["", "net", "a.b"]), recurse=flags, once=flags)
 def test_names(models, prefix, recurse, once):
-    """Ours come in the order of assignment, parameters of a module and of those inside it."""
+    """Ours come in the order of assignment, parameters of a module and of those inside
+    it.
+    """
     theirs, ours = models
     for search in ("named_parameters", "named_buffers"):
         found = [names(getattr(m, search)(prefix, recurse, once)) for m in models]
         assert sorted(found[0]) == sorted(found[1])
-    for m, other in ((theirs.layers, ours.layers), (theirs.first, ours.first), (theirs, ours)):
-        found = [names(x.named_modules(prefix=prefix, remove_duplicate=once)) for x in (m, other)]
+    for m, other in (
+        (theirs.layers, ours.layers),
+        (theirs.first, ours.first),
+        (theirs, ours),
+    ):
+        found = [
+            names(x.named_modules(prefix=prefix, remove_duplicate=once))
+            for x in (m, other)
+        ]
         assert found[0] == found[1]
         assert names(m.named_children()) == names(other.named_children())
         assert len(list(m.parameters(recurse))) == len(list(other.parameters(recurse)))
@@ -62,7 +75,9 @@ def test_names(models, prefix, recurse, once):
 def test_what_is_saved(models):
     theirs, ours = (m.state_dict() for m in models)
     assert sorted(theirs) == sorted(ours)
-    assert {k: tuple(v.shape) for k, v in theirs.items()} == {k: v.shape for k, v in ours.items()}
+    assert {k: tuple(v.shape) for k, v in theirs.items()} == {
+        k: v.shape for k, v in ours.items()
+    }
     models[1].load_state_dict({k: v.numpy() for k, v in theirs.items()})
 
 
@@ -71,7 +86,10 @@ def test_by_dotted_names(models):
         found = [m.get_submodule(name) for m in models]
         assert type(found[0]).__name__ == type(found[1]).__name__
     for name in ("first.linear.weight", "scales.1", "by_name.x"):
-        assert tuple(models[0].get_parameter(name).shape) == models[1].get_parameter(name).shape
+        assert (
+            tuple(models[0].get_parameter(name).shape)
+            == models[1].get_parameter(name).shape
+        )
     for get, name in (
         ("get_submodule", "first.other"),
         ("get_submodule", "scales.0"),
@@ -97,13 +115,21 @@ def test_zero_grad(torch, set_to_none):
         layer(ones(1, 2)).sum().backward()
         layer.bias.grad = None
         layer.zero_grad(set_to_none)
-    found = [[None if p.grad is None else p.grad.tolist() for p in x.parameters()] for x in layers]
+    found = [
+        [None if p.grad is None else p.grad.tolist() for p in x.parameters()]
+        for x in layers
+    ]
     assert found[0] == found[1]
 
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["pre", "post"]), flags, flags, st.sampled_from([None, 1, 2])),
+        st.tuples(
+            st.sampled_from(["pre", "post"]),
+            flags,
+            flags,
+            st.sampled_from([None, 1, 2]),
+        ),
         max_size=5,
     )
 )
@@ -126,14 +152,21 @@ def test_hooks(torch, made):
                 if kind == "post":
                     return rest[-1] * change
                 new = (args[0] + change,)
-                return (new, {"by": change}) if with_kwargs else new[0] if change == 1 else new
+                return (
+                    (new, {"by": change})
+                    if with_kwargs
+                    else new[0]
+                    if change == 1
+                    else new
+                )
 
             return call
 
         for number, (kind, prepend, with_kwargs, change) in enumerate(made):
             register = {
-                "pre": module.register_forward_pre_hook, "post": module.register_forward_hook
-            }[kind]  # fmt: skip
+                "pre": module.register_forward_pre_hook,
+                "post": module.register_forward_hook,
+            }[kind]
             given_hook = hook(number, kind, with_kwargs, change)
             register(given_hook, prepend=prepend, with_kwargs=with_kwargs)
         results.append((module(ones(2), by=0.5).tolist(), calls))
@@ -147,4 +180,7 @@ def test_tables_of_ones_own(torch):
     for layer, ids in ((theirs, torch.tensor([1, 2, 2])), (ours, tg.tensor([1, 2, 2]))):
         (layer(ids) ** 2).sum().backward()
     np.testing.assert_array_equal(ours.weight.grad.numpy(), theirs.weight.grad.numpy())
-    assert torch.nn.Embedding.from_pretrained(torch.tensor(values)).weight.requires_grad is False
+    assert (
+        torch.nn.Embedding.from_pretrained(torch.tensor(values)).weight.requires_grad
+        is False
+    )

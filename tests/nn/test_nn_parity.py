@@ -1,4 +1,6 @@
-"""Layers, losses, clipping and whole models against PyTorch: the same names, numbers and gradients."""
+"""Layers, losses, clipping and whole models against PyTorch: the same names, numbers
+and gradients.
+"""
 
 import math
 
@@ -16,7 +18,9 @@ pytestmark = pytest.mark.parity
 
 
 def twins(torch, theirs, ours, dtype):
-    """Ours with their weights, carried over by ``state_dict``, and back again; pairs of leaves."""
+    """Ours with their weights, carried over by ``state_dict``, and back again; pairs of
+    leaves.
+    """
     theirs.to(getattr(torch, dtype))
     ours.to(dtype)
     state = theirs.state_dict()
@@ -29,7 +33,9 @@ def twins(torch, theirs, ours, dtype):
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.zero_()
-    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+    theirs.load_state_dict(
+        {k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()}
+    )
     names = [name for name, _ in theirs.named_parameters()]
     assert names == [name for name, _ in ours.named_parameters()]
     return list(zip(theirs.parameters(), ours.parameters(), strict=True))
@@ -45,7 +51,9 @@ def parts_of(result):
 
 
 def states(numbers, shapes):
-    """Theirs and ours of a state: one tensor, or a tuple of two; and the pairs of leaves."""
+    """Theirs and ours of a state: one tensor, or a tuple of two; and the pairs of
+    leaves.
+    """
     pairs = [numbers.pair(*shape) for shape in shapes]
     if len(pairs) == 1:
         return pairs[0], pairs
@@ -73,14 +81,27 @@ every_kind = pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
     steps=st.integers(1, 5),
     batch=sizes,
     initial=flags,
-    how=st.sampled_from(["features", "features", "lengths", "lengths", "ids", "ids and lengths"]),
+    how=st.sampled_from(
+        ["features", "features", "lengths", "lengths", "ids", "ids and lengths"]
+    ),
     batched=flags,
     dtype=dtypes,
     seed=st.integers(0, 2**32),
 )
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 def test_recurrent(
-    torch, kind, options, relu, proj_size, steps, batch, initial, how, batched, dtype, seed
+    torch,
+    kind,
+    options,
+    relu,
+    proj_size,
+    steps,
+    batch,
+    initial,
+    how,
+    batched,
+    dtype,
+    seed,
 ):
     numbers, hidden = Numbers(torch, seed, dtype), options["hidden_size"]
     if kind == "RNN":
@@ -117,7 +138,12 @@ def test_recurrent(
         found = ours(our_x, state[1], given_lengths)
         agree(numbers, parts_of((out, last)), parts_of(found), leaves)
     else:
-        agree(numbers, parts_of(theirs(x, state[0])), parts_of(ours(our_x, state[1])), leaves)
+        agree(
+            numbers,
+            parts_of(theirs(x, state[0])),
+            parts_of(ours(our_x, state[1])),
+            leaves,
+        )
 
 
 @every_kind
@@ -178,7 +204,10 @@ def test_dropout_does_nothing_in_eval(torch, kind):
 )
 def test_linear(torch, lead, inputs, outputs, bias, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
-    theirs, ours = torch.nn.Linear(inputs, outputs, bias), nn.Linear(inputs, outputs, bias)
+    theirs, ours = (
+        torch.nn.Linear(inputs, outputs, bias),
+        nn.Linear(inputs, outputs, bias),
+    )
     leaves = twins(torch, theirs, ours, dtype)
     x = numbers.pair(*lead, inputs)
     agree(numbers, [theirs(x[0])], [ours(x[1])], [*leaves, x])
@@ -213,9 +242,19 @@ def test_embedding(torch, rows, features, padding, lead, dtype, seed):
     agree(numbers, found[:1], found[1:], leaves)
 
 
-ACTIVATIONS = [(name, {}) for name in "Tanh ReLU Sigmoid Identity SiLU LogSigmoid".split()]
-ACTIVATIONS += [("ELU", {"alpha": 0.5}), ("LeakyReLU", {"negative_slope": 0.2}), ("ELU", {})]
-ACTIVATIONS += [("LeakyReLU", {}), ("Softplus", {}), ("Softplus", {"beta": 2.0, "threshold": 3.0})]
+ACTIVATIONS = [
+    (name, {}) for name in "Tanh ReLU Sigmoid Identity SiLU LogSigmoid".split()
+]
+ACTIVATIONS += [
+    ("ELU", {"alpha": 0.5}),
+    ("LeakyReLU", {"negative_slope": 0.2}),
+    ("ELU", {}),
+]
+ACTIVATIONS += [
+    ("LeakyReLU", {}),
+    ("Softplus", {}),
+    ("Softplus", {"beta": 2.0, "threshold": 3.0}),
+]
 
 
 @pytest.mark.parametrize(("name", "options"), ACTIVATIONS)
@@ -228,7 +267,9 @@ def test_activations(torch, name, options):
 
 def test_sequential_names_and_slices(torch):
     def build(lib):
-        return lib.Sequential(lib.Linear(2, 3), lib.Tanh(), lib.Linear(3, 3), lib.Linear(3, 1))
+        return lib.Sequential(
+            lib.Linear(2, 3), lib.Tanh(), lib.Linear(3, 3), lib.Linear(3, 1)
+        )
 
     theirs, ours = build(torch.nn), build(nn)
     twins(torch, theirs, ours, "float64")
@@ -252,7 +293,16 @@ def test_sequential_names_and_slices(torch):
     seed=st.integers(0, 2**32),
 )
 def test_cross_entropy(
-    torch, classes, lead, weighted, soft, ignored, reduction, label_smoothing, dtype, seed
+    torch,
+    classes,
+    lead,
+    weighted,
+    soft,
+    ignored,
+    reduction,
+    label_smoothing,
+    dtype,
+    seed,
 ):
     numbers = Numbers(torch, seed, dtype)
     shape = (*lead[:1], classes, *lead[1:])
@@ -262,7 +312,10 @@ def test_cross_entropy(
     if soft:
         shares = numbers.rng.dirichlet(np.ones(classes), lead).astype(dtype)
         shares = np.moveaxis(shares, -1, min(1, len(lead)))
-        target = (torch.tensor(shares, requires_grad=True), tg.tensor(shares, requires_grad=True))
+        target = (
+            torch.tensor(shares, requires_grad=True),
+            tg.tensor(shares, requires_grad=True),
+        )
         leaves.append(target)
     else:
         values = numbers.rng.integers(0, classes, lead)
@@ -300,7 +353,9 @@ def test_mse_loss(torch, shape, reduction, dtype, seed):
 # ---------------------------------------------------------------- initial values
 
 
-@pytest.mark.parametrize("name", ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"])
+@pytest.mark.parametrize(
+    "name", ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+)
 def test_calculate_gain(torch, name):
     assert nn.init.calculate_gain(name) == torch.nn.init.calculate_gain(name)
 
@@ -354,12 +409,17 @@ def test_layers_start_alike(torch):
         lambda lib: lib.GRUCell(200, 100),
         lambda lib: lib.Embedding(200, 100),
     ):
-        theirs, ours = dict(build(torch.nn).named_parameters()), build(nn).named_parameters()
+        theirs, ours = (
+            dict(build(torch.nn).named_parameters()),
+            build(nn).named_parameters(),
+        )
         for name, parameter in ours:
             values, reference = parameter.numpy(), theirs[name].detach().numpy()
             assert abs(values.std() / reference.std() - 1) < 0.25, name
             if theirs[name].abs().max() < 1:
-                assert abs(np.abs(values).max() / np.abs(reference).max() - 1) < 0.1, name
+                assert abs(np.abs(values).max() / np.abs(reference).max() - 1) < 0.1, (
+                    name
+                )
 
 
 # ---------------------------------------------------------------- clipping
@@ -376,14 +436,21 @@ def test_layers_start_alike(torch):
 def test_clip_grad_norm(torch, shapes, norm_type, max_norm, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     leaves = [numbers.pair(*shape) for shape in shapes]
-    for theirs, ours in leaves[len(leaves) > 1 and seed % 2 :]:  # one may have no gradient
+    for theirs, ours in leaves[
+        len(leaves) > 1 and seed % 2 :
+    ]:  # one may have no gradient
         values = numbers.rng.standard_normal(ours.shape).astype(dtype)
         theirs.grad, ours.grad = torch.tensor(values), tg.tensor(values)
     tolerance = TOLERANCE[dtype] / 10
     grads = [leaf[1].grad for leaf in leaves if leaf[1].grad is not None]
     total = nn.utils.get_total_norm(grads, norm_type)
     expected = torch.nn.utils.get_total_norm(
-        [leaf[0].grad for leaf in leaves if leaf[0].grad is not None and leaf[0].numel()], norm_type
+        [
+            leaf[0].grad
+            for leaf in leaves
+            if leaf[0].grad is not None and leaf[0].numel()
+        ],
+        norm_type,
     )
     np.testing.assert_allclose(total.item(), expected.item(), rtol=tolerance)
     theirs = torch.nn.utils.clip_grad_norm_(
@@ -395,7 +462,9 @@ def test_clip_grad_norm(torch, shapes, norm_type, max_norm, dtype, seed):
     for a, b in leaves:
         assert (a.grad is None) == (b.grad is None)
         if a.grad is not None:
-            np.testing.assert_allclose(b.grad.numpy(), a.grad.numpy(), rtol=tolerance, atol=1e-30)
+            np.testing.assert_allclose(
+                b.grad.numpy(), a.grad.numpy(), rtol=tolerance, atol=1e-30
+            )
 
 
 def test_clip_grad_value(torch):
@@ -431,7 +500,9 @@ def character_model(lib, kind, vocabulary, hidden):
 
 
 def series_model(lib, hidden):
-    """A layer that reads a series, and a head that guesses what comes after its last point."""
+    """A layer that reads a series, and a head that guesses what comes after its last
+    point.
+    """
 
     class Model(lib.Module):
         def __init__(self):
@@ -466,14 +537,18 @@ def test_the_character_model_learns_alike(torch, kind, ids):
     starts = np.random.default_rng(0).integers(0, len(codes) - steps, (100, 3))
     windows = codes[starts[:, :, None] + np.arange(steps + 1)]  # (100, B, T + 1)
     torch.manual_seed(0)
-    theirs, ours = (character_model(lib, kind, vocabulary, hidden) for lib in (torch.nn, nn))
+    theirs, ours = (
+        character_model(lib, kind, vocabulary, hidden) for lib in (torch.nn, nn)
+    )
     twins(torch, theirs, ours, "float64")
 
     def loss_of_theirs(model, step):
         x = torch.tensor(np.eye(vocabulary)[windows[step, :, :-1]])
         logits, _ = model(x)
         target = torch.tensor(windows[step, :, 1:])
-        return torch.nn.functional.cross_entropy(logits.reshape(-1, vocabulary), target.reshape(-1))
+        return torch.nn.functional.cross_entropy(
+            logits.reshape(-1, vocabulary), target.reshape(-1)
+        )
 
     def loss_of_ours(model, step):
         inner = windows[step, :, :-1]
@@ -481,7 +556,9 @@ def test_the_character_model_learns_alike(torch, kind, ids):
         target = tg.tensor(windows[step, :, 1:])
         return nn.CrossEntropyLoss()(logits.reshape(-1, vocabulary), target.reshape(-1))
 
-    expected = losses(theirs, torch.optim.Adam(theirs.parameters(), lr=0.01), loss_of_theirs)
+    expected = losses(
+        theirs, torch.optim.Adam(theirs.parameters(), lr=0.01), loss_of_theirs
+    )
     found = losses(ours, optim.Adam(ours.parameters(), lr=0.01), loss_of_ours)
     assert expected[-10:].mean() < 0.6 * expected[0]  # it does learn
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
@@ -489,7 +566,10 @@ def test_the_character_model_learns_alike(torch, kind, ids):
 
 def test_the_series_model_learns_alike(torch):
     rng = np.random.default_rng(0)
-    start, frequency = rng.uniform(0, 4 * np.pi, (100, 1)), rng.uniform(0.5, 2.0, (100, 1))
+    start, frequency = (
+        rng.uniform(0, 4 * np.pi, (100, 1)),
+        rng.uniform(0.5, 2.0, (100, 1)),
+    )
     waves = np.sin(start + 2 * np.pi * frequency * np.linspace(0, 1, 11))
     x, y = waves[:, :-1, None], waves[:, -1:]
     torch.manual_seed(0)

@@ -1,4 +1,6 @@
-"""RNN, LSTM, GRU and their cells: the equations, and what holds of each whatever its options."""
+"""RNN, LSTM, GRU and their cells: the equations, and what holds of each whatever its
+options.
+"""
 
 import numpy as np
 import pytest
@@ -50,7 +52,10 @@ def layer_of(options, seed):
     """A float64 layer with weights of size 1: far from linear, unlike the initial ones."""
     layer = build(**options).double()
     layer.load_state_dict(
-        {name: normal(seed + i, *v.shape) for i, (name, v) in enumerate(layer.state_dict().items())}
+        {
+            name: normal(seed + i, *v.shape)
+            for i, (name, v) in enumerate(layer.state_dict().items())
+        }
     )
     return layer
 
@@ -79,11 +84,15 @@ def run(layer, x, state=(), lengths=None):
 
 
 def width(layer):
-    return (getattr(layer, "proj_size", 0) or layer.hidden_size) * (1 + layer.bidirectional)
+    return (getattr(layer, "proj_size", 0) or layer.hidden_size) * (
+        1 + layer.bidirectional
+    )
 
 
 def close(found, expected, tolerance=1e-11):
-    np.testing.assert_allclose(array(found), array(expected), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        array(found), array(expected), rtol=tolerance, atol=tolerance
+    )
 
 
 def all_close(found, expected, tolerance=1e-11):
@@ -110,7 +119,9 @@ def weigh(results, seed):
 
 
 def slopes(results, leaves, seed, order=2):
-    """First gradients; then these again, recorded, and the gradients of a sum of their squares."""
+    """First gradients; then these again, recorded, and the gradients of a sum of their
+    squares.
+    """
     total = weigh(results, seed)
     if not total.requires_grad:  # the outputs of sequences that are all empty
         return [None] * len(leaves) * (1 if order == 1 else 3)
@@ -152,7 +163,9 @@ def apart(z, count):
     ids=flags,
     seed=seeds,
 )
-def test_rnn_cell_is_its_equation(inputs, hidden, bias, nonlinearity, lead, hx, ids, seed):
+def test_rnn_cell_is_its_equation(
+    inputs, hidden, bias, nonlinearity, lead, hx, ids, seed
+):
     cell = nn.RNNCell(inputs, hidden, bias, nonlinearity).double()
     places = plain_ids(np.random.default_rng(seed), inputs, lead)
     x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
@@ -185,12 +198,17 @@ def test_rnn_cell_is_its_equation(inputs, hidden, bias, nonlinearity, lead, hx, 
     ids=flags,
     seed=seeds,
 )
-def test_gated_cells_are_their_equations(kind, inputs, hidden, bias, lead, hx, ids, seed):
+def test_gated_cells_are_their_equations(
+    kind, inputs, hidden, bias, lead, hx, ids, seed
+):
     """The gradients are those of the layers, which this cell makes up: tested there."""
     cell = getattr(nn, kind)(inputs, hidden, bias).double()
     places = plain_ids(np.random.default_rng(seed), inputs, lead)
     x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
-    h, c = (normal(seed + k, *lead, hidden) if hx else np.zeros((*lead, hidden)) for k in (1, 2))
+    h, c = (
+        normal(seed + k, *lead, hidden) if hx else np.zeros((*lead, hidden))
+        for k in (1, 2)
+    )
     w_ih, w_hh, *b = [p.numpy() for p in cell.parameters()]
     b_ih, b_hh = b or (0, 0)
     z, r = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh
@@ -210,7 +228,9 @@ def test_gated_cells_are_their_equations(kind, inputs, hidden, bias, lead, hx, i
 
 
 def step_of(layer, z, r, state, w_hr):
-    """One step in the words of a book, from what comes of the input and what of the state."""
+    """One step in the words of a book, from what comes of the input and what of the
+    state.
+    """
     if isinstance(layer, nn.RNN):
         return [getattr(z + r, layer.nonlinearity)()]
     if isinstance(layer, nn.LSTM):
@@ -224,7 +244,9 @@ def step_of(layer, z, r, state, w_hr):
 
 
 def unrolled(layer, x, state, lengths):
-    """The layer as one reads it in a book: a loop over steps, time first, sequence by sequence."""
+    """The layer as one reads it in a book: a loop over steps, time first, sequence by
+    sequence.
+    """
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     suffixes = ["", "_reverse"] if layer.bidirectional else [""]
     last = []
@@ -246,7 +268,9 @@ def unrolled(layer, x, state, lengths):
                     parts = step_of(layer, z, r, parts, w_hr)
                     outs[t] = parts[0]
                 nothing = tg.zeros_like(parts[0])
-                outputs.append(tg.stack([outs.get(t, nothing) for t in range(x.shape[0])]))
+                outputs.append(
+                    tg.stack([outs.get(t, nothing) for t in range(x.shape[0])])
+                )
                 ends.append(parts)
             sides.append(tg.stack(outputs, 1))
             last.append([tg.stack(part) for part in zip(*ends, strict=True)])
@@ -270,17 +294,23 @@ def test_layer_is_its_cells_unrolled(kind, data, steps, batch, ragged, ids, seed
     lengths = rng.integers(0, steps + 1, batch).tolist() if ragged else None
     places = ids_for(layer, rng, steps, batch)
     features = np.eye(layer.input_size)[places]
-    x = tg.tensor(features if ids else normal(seed, *features.shape), requires_grad=not ids)
+    x = tg.tensor(
+        features if ids else normal(seed, *features.shape), requires_grad=not ids
+    )
     state = [part.requires_grad_() for part in start(layer, (batch,), seed + 9)]
     given_x = tg.tensor(places) if ids else x
-    found = run(layer, given_x.transpose(0, 1) if layer.batch_first else given_x, state, lengths)
+    found = run(
+        layer, given_x.transpose(0, 1) if layer.batch_first else given_x, state, lengths
+    )
     if layer.batch_first:
         found = (found[0].transpose(0, 1), *found[1:])
     expected = unrolled(layer, x, state, lengths)
     all_close(found, expected)
     leaves = [*layer.parameters(), *state, *([] if ids else [x])]
     count = len(found)
-    used = data.draw(st.sampled_from([slice(0, count), *[slice(k, k + 1) for k in range(count)]]))
+    used = data.draw(
+        st.sampled_from([slice(0, count), *[slice(k, k + 1) for k in range(count)]])
+    )
     same_slopes(slopes(found[used], leaves, seed), slopes(expected[used], leaves, seed))
 
 
@@ -294,11 +324,19 @@ def test_two_directions_are_two_layers(kind, data, steps, batch, seed):
     both_ways = {"bidirectional": True, "num_layers": 1, "batch_first": False}
     options_ = data.draw(options(kind, **both_ways))
     both = layer_of(options_, seed)
-    forth, back = (layer_of(options_ | {"bidirectional": False}, seed) for _ in range(2))
+    forth, back = (
+        layer_of(options_ | {"bidirectional": False}, seed) for _ in range(2)
+    )
     state = both.state_dict()
-    forth.load_state_dict({k: v for k, v in state.items() if not k.endswith("_reverse")})
+    forth.load_state_dict(
+        {k: v for k, v in state.items() if not k.endswith("_reverse")}
+    )
     back.load_state_dict(
-        {k.removesuffix("_reverse"): v for k, v in state.items() if k.endswith("_reverse")}
+        {
+            k.removesuffix("_reverse"): v
+            for k, v in state.items()
+            if k.endswith("_reverse")
+        }
     )
     x = tg.tensor(normal(seed, steps, batch, both.input_size))
     parts = start(both, (batch,), seed + 1)
@@ -306,7 +344,9 @@ def test_two_directions_are_two_layers(kind, data, steps, batch, seed):
     ahead, *first_last = run(forth, x, [p[:1] for p in parts])
     behind, *second_last = run(back, x.flip(0), [p[1:] for p in parts])
     close(out, tg.cat([ahead, behind.flip(0)], -1))
-    all_close(last, [tg.cat(pair) for pair in zip(first_last, second_last, strict=True)])
+    all_close(
+        last, [tg.cat(pair) for pair in zip(first_last, second_last, strict=True)]
+    )
 
 
 @every_kind
@@ -342,7 +382,9 @@ def test_padding_is_not_read_and_gets_no_gradient(kind, data, steps, batch, junk
 @every_kind
 @given(data=st.data(), steps=st.integers(1, 4), batch=sizes, seed=seeds)
 def test_each_sequence_is_alone(kind, data, steps, batch, seed):
-    """A batch with lengths is its sequences one by one, each cut at its end, without a batch."""
+    """A batch with lengths is its sequences one by one, each cut at its end, without a
+    batch.
+    """
     layer = layer_of(data.draw(options(kind, batch_first=False)), seed)
     lengths = np.random.default_rng(seed).integers(0, steps + 1, batch)
     x = tg.tensor(normal(seed, steps, batch, layer.input_size))
@@ -364,7 +406,9 @@ def test_each_sequence_is_alone(kind, data, steps, batch, seed):
     seed=seeds,
 )
 def test_windows_with_the_state_carried_on_are_one_run(kind, data, cuts, batch, seed):
-    layer = layer_of(data.draw(options(kind, bidirectional=False, batch_first=False)), seed)
+    layer = layer_of(
+        data.draw(options(kind, bidirectional=False, batch_first=False)), seed
+    )
     x = tg.tensor(normal(seed, sum(cuts), batch, layer.input_size), requires_grad=True)
     whole = run(layer, x)
     pieces, state = [], ()
@@ -407,11 +451,17 @@ def test_without_a_batch_is_a_batch_of_one(kind, data, steps, ids, initial, seed
     state = start(layer, (), seed + 1) if initial else ()
     found = run(layer, x, state)
     at = 0 if layer.batch_first else 1
-    lengths = [steps] if ids else None  # without them, ids (1, 2) below 2 may look one-hot
-    one, *last = run(layer, x.unsqueeze(at), [part.unsqueeze(1) for part in state], lengths)
+    lengths = (
+        [steps] if ids else None
+    )  # without them, ids (1, 2) below 2 may look one-hot
+    one, *last = run(
+        layer, x.unsqueeze(at), [part.unsqueeze(1) for part in state], lengths
+    )
     assert found[0].shape == (steps, width(layer))
     assert [f.shape for f in found[1:]] == [part.shape for part in start(layer, (), 0)]
-    all_close(found, [array(one).squeeze(at), *[array(part).squeeze(1) for part in last]])
+    all_close(
+        found, [array(one).squeeze(at), *[array(part).squeeze(1) for part in last]]
+    )
 
 
 @every_kind
@@ -429,7 +479,9 @@ def test_ids_are_one_hot_rows(kind, data, steps, batch, dtype, seed):
     expected = run(layer, F.one_hot(tg.tensor(ids), layer.input_size).double())
     all_close(found, expected)
     parameters = list(layer.parameters())
-    same_slopes(slopes(found, parameters, seed, 1), slopes(expected, parameters, seed, 1))
+    same_slopes(
+        slopes(found, parameters, seed, 1), slopes(expected, parameters, seed, 1)
+    )
 
 
 @every_kind
@@ -440,7 +492,11 @@ def test_left_out_means_zeros_and_full_length(kind, data, steps, batch, seed):
     x = tg.tensor(normal(seed, *lead, layer.input_size))
     zeros = [tg.zeros_like(part) for part in start(layer, (batch,), 0)]
     plain = run(layer, x)
-    for other in (run(layer, x, zeros), run(layer, x, lengths=[steps] * batch), run(layer, x)):
+    for other in (
+        run(layer, x, zeros),
+        run(layer, x, lengths=[steps] * batch),
+        run(layer, x),
+    ):
         all_equal(plain, other)
 
 
@@ -468,7 +524,9 @@ def test_a_layer_holds_no_state(kind):
     first, second = run(layer, x), run(layer, x)
     all_equal(first, second)
     arrays = [array(a) for a in (*first, *second, x)]
-    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+    assert not any(
+        np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i]
+    )
     np.testing.assert_array_equal(x.numpy(), before)
 
 
@@ -505,7 +563,9 @@ def test_dropout_is_between_layers_only(kind, bidirectional):
     for number, size in enumerate((3, 4 + 4 * bidirectional, 4 + 4 * bidirectional)):
         single = build(kind, input_size=size, **many)
         names = list(single.state_dict())
-        single.load_state_dict({k: state[k.replace("_l0", f"_l{number}")] for k in names})
+        single.load_state_dict(
+            {k: state[k.replace("_l0", f"_l{number}")] for k in names}
+        )
         singles.append(single)
     x = tg.randn(5, 2, 3)
     tg.manual_seed(1)
@@ -564,7 +624,9 @@ def test_names_and_shapes(kind, number, suffix):
 
 def test_names_and_shapes_of_a_projection():
     state = nn.LSTM(3, 4, 2, proj_size=2, bidirectional=True).state_dict()
-    shapes = {name: value.shape for name, value in state.items() if "reverse" not in name}
+    shapes = {
+        name: value.shape for name, value in state.items() if "reverse" not in name
+    }
     assert list(shapes.items()) == [
         ("weight_ih_l0", (16, 3)),
         ("weight_hh_l0", (16, 2)),
@@ -584,7 +646,10 @@ def test_repr_says_what_is_not_usual():
         "LSTM(3, 4, num_layers=2, bias=False, proj_size=2)"
     )
     assert repr(nn.GRU(3, 4)) == "GRU(3, 4)"
-    assert repr(nn.RNNCell(3, 4, nonlinearity="relu")) == "RNNCell(3, 4, nonlinearity='relu')"
+    assert (
+        repr(nn.RNNCell(3, 4, nonlinearity="relu"))
+        == "RNNCell(3, 4, nonlinearity='relu')"
+    )
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "LSTMCell"])
@@ -609,7 +674,9 @@ def test_lengths_of_any_kind(kind, of):
 
 
 def penalty(critic, head, x):
-    """How far the critic's slope at x is from 1, as WGAN-GP has it: Gulrajani, arXiv:1704.00028."""
+    """How far the critic's slope at x is from 1, as WGAN-GP has it: Gulrajani,
+    arXiv:1704.00028.
+    """
     x = x.detach().requires_grad_()
     score = head(critic(x)[0]).mean()
     (slope,) = tg.autograd.grad(score, x, create_graph=True)
@@ -617,7 +684,9 @@ def penalty(critic, head, x):
 
 
 def along(model, directions, function, step):
-    """A function's value with the parameters moved along directions, by differences of 4th order."""
+    """A function's value with the parameters moved along directions, by differences of
+    4th order.
+    """
     before = [p.numpy().copy() for p in model]
 
     def at(t):
@@ -633,15 +702,21 @@ def along(model, directions, function, step):
 @every_kind
 def test_a_gradient_penalty_has_its_gradient(kind):
     rng = np.random.default_rng(0)
-    layer = layer_of({"kind": kind, "input_size": 3, "hidden_size": 4, "num_layers": 2}, 0)
+    layer = layer_of(
+        {"kind": kind, "input_size": 3, "hidden_size": 4, "num_layers": 2}, 0
+    )
     head = nn.Linear(4, 1).double()
     x = tg.tensor(rng.standard_normal((5, 3, 3)))
     parameters = [*layer.parameters(), *head.parameters()]
     found = tg.autograd.grad(penalty(layer, head, x), parameters, allow_unused=True)
-    assert found[-1] is None or not found[-1].numpy().any()  # a bias does not change a slope
+    assert (
+        found[-1] is None or not found[-1].numpy().any()
+    )  # a bias does not change a slope
     directions = [rng.standard_normal(p.shape) for p in parameters]
     exact = sum(
-        (g.numpy() * d).sum() for g, d in zip(found, directions, strict=True) if g is not None
+        (g.numpy() * d).sum()
+        for g, d in zip(found, directions, strict=True)
+        if g is not None
     )
     slope = along(parameters, directions, lambda: penalty(layer, head, x).item(), 2e-4)
     np.testing.assert_allclose(exact, slope, rtol=1e-6)
@@ -651,7 +726,9 @@ def test_a_gradient_penalty_has_its_gradient(kind):
 @pytest.mark.parametrize("lengths", [None, [5, 2, 3], [0, 5, 0]])
 def test_a_hessian_times_a_vector(kind, lengths):
     rng = np.random.default_rng(1)
-    layer = layer_of({"kind": kind, "input_size": 6, "hidden_size": 3, "bidirectional": True}, 1)
+    layer = layer_of(
+        {"kind": kind, "input_size": 6, "hidden_size": 3, "bidirectional": True}, 1
+    )
     ids = tg.tensor(rng.integers(0, 6, (5, 3)))
     parameters = list(layer.parameters())
 
@@ -661,12 +738,18 @@ def test_a_hessian_times_a_vector(kind, lengths):
         return tg.autograd.grad(loss, parameters, create_graph=create_graph)
 
     vector = [rng.standard_normal(p.shape) for p in parameters]
-    slope = sum((g * tg.tensor(v)).sum() for g, v in zip(gradients(True), vector, strict=True))
+    slope = sum(
+        (g * tg.tensor(v)).sum() for g, v in zip(gradients(True), vector, strict=True)
+    )
     product = tg.autograd.grad(slope, parameters)
     for k in range(len(parameters)):
-        expected = along(parameters, vector, lambda k=k: gradients(False)[k].numpy(), 2e-4)
+        expected = along(
+            parameters, vector, lambda k=k: gradients(False)[k].numpy(), 2e-4
+        )
         scale = max(1.0, np.abs(expected).max())
-        np.testing.assert_allclose(product[k].numpy(), expected, rtol=0, atol=1e-8 * scale)
+        np.testing.assert_allclose(
+            product[k].numpy(), expected, rtol=0, atol=1e-8 * scale
+        )
 
 
 @pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"num_layers": 2}])
@@ -695,7 +778,9 @@ def test_a_nonlinearity_that_is_set_later_is_checked(make):
 
 @every_kind
 def test_dropout_between_layers_where_there_is_one_earns_a_warning(kind):
-    with pytest.warns(UserWarning, match=rf"nn.{kind}: dropout=0.5 does nothing") as caught:
+    with pytest.warns(
+        UserWarning, match=rf"nn.{kind}: dropout=0.5 does nothing"
+    ) as caught:
         getattr(nn, kind)(3, 4, dropout=0.5)
     assert caught[0].filename == __file__
 
@@ -737,30 +822,40 @@ def test_one_bias_alone_is_as_if_the_other_were_0(cell, name):
     dtype=st.sampled_from(["i8", "u1"]),
     seed=seeds,
 )
-def test_one_hot_integers_without_a_batch_are_refused(kind, size, steps, first, dtype, seed):
+def test_one_hot_integers_without_a_batch_are_refused(
+    kind, size, steps, first, dtype, seed
+):
     """They would be read as ids of a batch of the size of the vocabulary."""
     layer = build(kind, input_size=size, hidden_size=2, batch_first=first)
     ids = tg.tensor(np.random.default_rng(seed).integers(0, size, steps))
     rows = F.one_hot(ids, size)
     given_rows = tg.tensor(rows.numpy().astype(dtype))
-    with pytest.raises(DTypeError, match=rf"nn\.{kind}: .* one-hot; input.float\(\) are features"):
+    with pytest.raises(
+        DTypeError, match=rf"nn\.{kind}: .* one-hot; input.float\(\) are features"
+    ):
         layer(given_rows)
     expected = run(layer, ids)
     all_close(run(layer, given_rows.float()), expected, 1e-6)
     all_equal(run(layer, given_rows.argmax(-1)), expected)
-    columns = rows.float().unsqueeze(-2).expand(steps, size, size)  # the message's last way out
+    columns = (
+        rows.float().unsqueeze(-2).expand(steps, size, size)
+    )  # the message's last way out
     assert layer(columns)[0].shape == (steps, size, 2)
 
 
 @pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
 def test_a_cell_refuses_one_hot_integers_without_a_batch(kind):
     cell = build(kind, input_size=3, hidden_size=2).double()
-    with pytest.raises(DTypeError, match=rf"nn\.{kind}: .* input.double\(\) are features"):
+    with pytest.raises(
+        DTypeError, match=rf"nn\.{kind}: .* input.double\(\) are features"
+    ):
         cell(F.one_hot(tg.tensor(2), 3))
 
 
 @every_kind
-@pytest.mark.parametrize("rows", [[[0, 1, 1]], [[0, 1, 0], [2, 1, 0]], [[0, 0, 0]], [[1, 1, 1]]])
+@pytest.mark.parametrize(
+    "rows", [[[0, 1, 1]], [[0, 1, 0], [2, 1, 0]], [[0, 0, 0]], [[1, 1, 1]]]
+)
 def test_other_ids_of_a_batch_of_the_vocabularys_size_are_ids(kind, rows):
     layer = build(kind, input_size=3, hidden_size=2)
     ids = tg.tensor(rows)
@@ -771,7 +866,9 @@ def test_other_ids_of_a_batch_of_the_vocabularys_size_are_ids(kind, rows):
 def test_ids_that_look_one_hot_have_a_way_in(kind):
     """As the message says: as features."""
     layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
-    with pytest.raises(DTypeError, match=r"if these are ids, pass F.one_hot\(input, 2\).float\(\)"):
+    with pytest.raises(
+        DTypeError, match=r"if these are ids, pass F.one_hot\(input, 2\).float\(\)"
+    ):
         layer(ids)
     whole = run(layer, F.one_hot(ids, 2).float())
     for b in range(2):
@@ -780,7 +877,9 @@ def test_ids_that_look_one_hot_have_a_way_in(kind):
 
 @every_kind
 def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
-    """Then ids that look one-hot are ids; and a state without a batch says that they are none."""
+    """Then ids that look one-hot are ids; and a state without a batch says that they
+    are none.
+    """
     layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
     state = start(layer.double(), (2,), 0)
     features = F.one_hot(ids, 2).double()
@@ -806,7 +905,9 @@ def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
             for kind in GATES
         ],
         *[
-            lambda kind=kind, **how: build(kind + "Cell", input_size=3, hidden_size=2, **how)
+            lambda kind=kind, **how: build(
+                kind + "Cell", input_size=3, hidden_size=2, **how
+            )
             for kind in GATES
         ],
         lambda **how: nn.Linear(3, 2, **how),
@@ -816,7 +917,11 @@ def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
 )
 def test_weights_are_made_in_a_dtype_on_a_device(make, device):
     found = []
-    for how in ({}, {"dtype": tg.float64, "device": device}, {"dtype": "float32", "device": "cpu"}):
+    for how in (
+        {},
+        {"dtype": tg.float64, "device": device},
+        {"dtype": "float32", "device": "cpu"},
+    ):
         tg.manual_seed(5)
         layer = make(**how)
         found.append({name: value.cpu() for name, value in layer.state_dict().items()})
@@ -832,10 +937,15 @@ def test_weights_are_made_in_a_dtype_on_a_device(make, device):
 def test_what_a_user_adds_is_not_drawn_anew():
     class Scaled(nn.GRU):
         def __init__(self):
-            self.scale = nn.Parameter(tg.full((3,), 7.0))  # before super().__init__(), too
+            self.scale = nn.Parameter(
+                tg.full((3,), 7.0)
+            )  # before super().__init__(), too
             super().__init__(3, 2)
 
     layer = Scaled()
     layer.reset_parameters()
     assert layer.scale.tolist() == [7.0] * 3
-    assert [name for name, _ in layer.named_parameters()][:2] == ["scale", "weight_ih_l0"]
+    assert [name for name, _ in layer.named_parameters()][:2] == [
+        "scale",
+        "weight_ih_l0",
+    ]

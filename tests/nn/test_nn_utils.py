@@ -19,7 +19,9 @@ def test_there_and_back():
     vector_to_parameters(vector.detach(), two.parameters())
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
-        assert b.is_leaf and b.requires_grad and not np.shares_memory(a.numpy(), b.numpy())
+        assert (
+            b.is_leaf and b.requires_grad and not np.shares_memory(a.numpy(), b.numpy())
+        )
 
 
 def test_gradients_flow_through_the_vector():
@@ -45,13 +47,14 @@ def test_a_vector_loaded_after_the_forward_pass_is_noticed():
 )
 def test_pad_sequence(lengths, rest, batch_first, side):
     given_ = [
-        tg.tensor(np.full((n, *rest), i + 1.0), requires_grad=True) for i, n in enumerate(lengths)
+        tg.tensor(np.full((n, *rest), i + 1.0), requires_grad=True)
+        for i, n in enumerate(lengths)
     ]
     out = pad_sequence((x for x in given_), batch_first, -1.0, side)
     steps = max(lengths)
-    assert out.shape == ((len(lengths), steps) if batch_first else (steps, len(lengths))) + tuple(
-        rest
-    )
+    assert out.shape == (
+        (len(lengths), steps) if batch_first else (steps, len(lengths))
+    ) + tuple(rest)
     for i, n in enumerate(lengths):
         column = out[i] if batch_first else out[:, i]
         inside = slice(0, n) if side == "right" else slice(steps - n, steps)
@@ -74,6 +77,8 @@ def test_padded_sequences_go_with_lengths():
 
 def test_a_parameter_that_cannot_be_written_changes_none():
     first, second = tg.ones(2), tg.tensor(np.float32(1.0)).expand(2)
-    with pytest.raises(GraphError, match="vector_to_parameters: a parameter: .*read-only"):
+    with pytest.raises(
+        GraphError, match="vector_to_parameters: a parameter: .*read-only"
+    ):
         nn.utils.vector_to_parameters(tg.zeros(4), [first, second])
     assert first.tolist() == [1.0, 1.0]

@@ -29,12 +29,16 @@ def batches(draw):
     lengths = draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch))
     falls = draw(flags)
     lengths = sorted(lengths, reverse=True) if falls else lengths
-    values = np.random.default_rng(draw(seeds)).standard_normal((steps, batch, features))
+    values = np.random.default_rng(draw(seeds)).standard_normal(
+        (steps, batch, features)
+    )
     return values, lengths, falls
 
 
 def one_by_one(values, lengths):
-    """The elements as they are packed, by the definition: step by step, the longest first."""
+    """The elements as they are packed, by the definition: step by step, the longest
+    first.
+    """
     order = sorted(range(len(lengths)), key=lambda b: -lengths[b])
     return [values[t, b] for t in range(len(values)) for b in order if lengths[b] > t]
 
@@ -89,7 +93,9 @@ def test_gradients_flow_through_both(case):
     flags,
 )
 def test_a_layer_takes_a_packed_batch_as_lengths(kind, case, options, ids, initial):
-    """Its output is packed alike, its states are in the order of the batch, as the first ones."""
+    """Its output is packed alike, its states are in the order of the batch, as the
+    first ones.
+    """
     values, lengths, falls = case
     size = values.shape[2]
     layer = getattr(nn, kind)(size, 3, **options).double()
@@ -99,7 +105,8 @@ def test_a_layer_takes_a_packed_batch_as_lengths(kind, case, options, ids, initi
     if initial:
         rows = options["num_layers"] * (1 + options["bidirectional"])
         parts = [
-            tg.tensor(np.random.default_rng(k).random((rows, len(lengths), 3))) for k in (0, 1)
+            tg.tensor(np.random.default_rng(k).random((rows, len(lengths), 3)))
+            for k in (0, 1)
         ]
         state = tuple(parts) if kind == "LSTM" else parts[0]
     output, last = layer(packed, state)
@@ -117,7 +124,9 @@ def test_a_layer_takes_a_packed_batch_as_lengths(kind, case, options, ids, initi
         for side in zip(*pairs, strict=True)
     ]
     for one, other in [*pairs, *zip(*slopes, strict=True)]:
-        np.testing.assert_allclose(one.detach().numpy(), other.detach().numpy(), atol=1e-12)
+        np.testing.assert_allclose(
+            one.detach().numpy(), other.detach().numpy(), atol=1e-12
+        )
 
 
 def test_sequences_go_in_and_out():
@@ -126,7 +135,9 @@ def test_sequences_go_in_and_out():
     for one, other in zip(unpack_sequence(packed), sequences, strict=True):
         assert one.tolist() == other.tolist()
     padded, lengths = pad_packed_sequence(packed, batch_first=True)
-    for one, other in zip(unpad_sequence(padded, lengths, True), sequences, strict=True):
+    for one, other in zip(
+        unpad_sequence(padded, lengths, True), sequences, strict=True
+    ):
         assert one.tolist() == other.tolist()
 
 
@@ -155,7 +166,9 @@ def test_the_indices_of_the_way_back_are_found():
 
 
 def test_conversions_of_the_data_leave_the_rest():
-    packed = pack_sequence([tg.tensor([1, 2]), tg.tensor([3, 4, 0])], enforce_sorted=False)
+    packed = pack_sequence(
+        [tg.tensor([1, 2]), tg.tensor([3, 4, 0])], enforce_sorted=False
+    )
     assert packed.float().data.dtype == tg.float32
     assert packed.double().data.dtype == packed.to(tg.float64).data.dtype == tg.float64
     assert packed.cpu().batch_sizes.tolist() == packed.batch_sizes.tolist() == [2, 2, 1]
@@ -193,7 +206,9 @@ def test_parts_that_do_not_fit_each_other(parts):
 @pytest.mark.parametrize("kind", ["RNN", "GRU"])
 def test_the_states_old_name_is_taken_with_a_warning(kind):
     layer, x, state = getattr(nn, kind)(3, 2), tg.randn(4, 2, 3), tg.randn(1, 2, 2)
-    with pytest.warns(DeprecationWarning, match=rf"nn\.{kind}: h_0 is called hx now") as caught:
+    with pytest.warns(
+        DeprecationWarning, match=rf"nn\.{kind}: h_0 is called hx now"
+    ) as caught:
         found = layer(x, h_0=state)
     assert caught[0].filename == __file__
     for expected in (layer(x, state), layer(x, hx=state)):

@@ -27,7 +27,9 @@ def test_packing_and_padding(torch, lengths, falls, first, ids, more, seed):
     numbers = Numbers(torch, seed, "float64")
     lead = (len(lengths), max(lengths)) if first else (max(lengths), len(lengths))
     pair = numbers.ids(9, *lead) if ids else numbers.pair(*lead, 2)
-    theirs = theirs_of.pack_padded_sequence(pair[0], torch.tensor(lengths), first, falls)
+    theirs = theirs_of.pack_padded_sequence(
+        pair[0], torch.tensor(lengths), first, falls
+    )
     ours = ours_of.pack_padded_sequence(pair[1], lengths, first, falls)
     same_parts(ours, theirs)
     for total in (None, max(lengths) + more):
@@ -38,9 +40,13 @@ def test_packing_and_padding(torch, lengths, falls, first, ids, more, seed):
     if not ids:
         agree(numbers, [theirs.data], [ours.data], [pair])
     same_parts(ours_of.unpack_sequence(ours), theirs_of.unpack_sequence(theirs))
-    sequences = [x.unbind(0) for x in (pair if first else [x.transpose(0, 1) for x in pair])]
+    sequences = [
+        x.unbind(0) for x in (pair if first else [x.transpose(0, 1) for x in pair])
+    ]
     cut = [[x[:n] for x, n in zip(side, lengths, strict=True)] for side in sequences]
-    same_parts(ours_of.pack_sequence(cut[1], falls), theirs_of.pack_sequence(cut[0], falls))
+    same_parts(
+        ours_of.pack_sequence(cut[1], falls), theirs_of.pack_sequence(cut[0], falls)
+    )
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
@@ -59,7 +65,9 @@ def test_packing_and_padding(torch, lengths, falls, first, ids, more, seed):
     flags,
     st.integers(0, 2**32),
 )
-def test_a_layer_of_packed_sequences(torch, kind, lengths, options, falls, initial, seed):
+def test_a_layer_of_packed_sequences(
+    torch, kind, lengths, options, falls, initial, seed
+):
     numbers = Numbers(torch, seed, "float64")
     theirs = getattr(torch.nn, kind)(**options).double()
     ours = getattr(nn, kind)(**options).double()
@@ -71,14 +79,22 @@ def test_a_layer_of_packed_sequences(torch, kind, lengths, options, falls, initi
     own = ours_of.pack_padded_sequence(x[1], lengths, enforce_sorted=falls)
     rows = options["num_layers"] * (1 + options["bidirectional"])
     shape = (rows, len(lengths), options["hidden_size"])
-    parts = [numbers.pair(*shape) for _ in range(1 + (kind == "LSTM"))] if initial else []
+    parts = (
+        [numbers.pair(*shape) for _ in range(1 + (kind == "LSTM"))] if initial else []
+    )
     states = [None, None]
     if initial:
-        states = [tuple(side) if kind == "LSTM" else side[0] for side in zip(*parts, strict=True)]
+        states = [
+            tuple(side) if kind == "LSTM" else side[0]
+            for side in zip(*parts, strict=True)
+        ]
     found, expected = ours(own, states[1]), theirs(packed, states[0])
     same(found[0].data, expected[0].data, 1e-10)
     same_parts(found[0][1:], expected[0][1:])
-    results = [[out.data, *(last if kind == "LSTM" else [last])] for out, last in (expected, found)]
+    results = [
+        [out.data, *(last if kind == "LSTM" else [last])]
+        for out, last in (expected, found)
+    ]
     leaves = [x, *parts, *zip(theirs.parameters(), ours.parameters(), strict=True)]
     agree(numbers, *results, leaves)
 
@@ -94,8 +110,12 @@ def test_lengths_of_0_are_the_sequences_that_have_steps(torch, kind, bidirection
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     lengths, some = [0, 3, 0, 5, 1], [1, 3, 4]
     x = numbers.pair(5, 5, 3)
-    parts = [numbers.pair(2 * (1 + bidirectional), 5, 4) for _ in range(1 + (kind == "LSTM"))]
-    states = [tuple(side) if kind == "LSTM" else side[0] for side in zip(*parts, strict=True)]
+    parts = [
+        numbers.pair(2 * (1 + bidirectional), 5, 4) for _ in range(1 + (kind == "LSTM"))
+    ]
+    states = [
+        tuple(side) if kind == "LSTM" else side[0] for side in zip(*parts, strict=True)
+    ]
     rnn = torch.nn.utils.rnn
     packed = rnn.pack_padded_sequence(
         x[0][:, some], torch.tensor(lengths)[some], enforce_sorted=False

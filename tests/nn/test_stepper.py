@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import plain_ids
-from test_nn_rnn import all_close, close, every_kind, flags, layer_of, normal, options, seeds, start
+from test_nn_rnn import (
+    all_close,
+    close,
+    every_kind,
+    flags,
+    layer_of,
+    normal,
+    options,
+    seeds,
+    start,
+)
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
@@ -18,7 +28,9 @@ from tinygrad_rnn.kernels import numpy as numpy_kernels
 
 
 def together(rnn, head, x, state):
-    """The outputs of all steps and the last state, of a sequence that has the time first."""
+    """The outputs of all steps and the last state, of a sequence that has the time
+    first.
+    """
     with tg.no_grad():
         if rnn.batch_first and x.ndim > 2 - (x.dtype.kind != "f"):  # has a batch
             output, state = rnn(x.transpose(0, 1), state)
@@ -34,7 +46,9 @@ def parts(state):
 
 @every_kind
 @given(st.data(), seeds, flags, flags, flags, flags)
-def test_it_goes_the_way_of_the_layer(device, kind, data, seed, ids, batched, headed, started):
+def test_it_goes_the_way_of_the_layer(
+    device, kind, data, seed, ids, batched, headed, started
+):
     rnn = layer_of(data.draw(options(kind, bidirectional=False)), seed).to(device)
     bias = data.draw(flags)
     wide = getattr(rnn, "proj_size", 0) or rnn.hidden_size
@@ -57,7 +71,9 @@ def test_it_goes_the_way_of_the_layer(device, kind, data, seed, ids, batched, he
         assert output.dtype == tg.float64 and not output.requires_grad
         close(output.cpu(), expected[t].cpu())
     assert isinstance(state, tuple) == isinstance(last, tuple)
-    all_close([part.cpu() for part in parts(state)], [part.cpu() for part in parts(last)])
+    all_close(
+        [part.cpu() for part in parts(state)], [part.cpu() for part in parts(last)]
+    )
 
 
 def numbers(step, x, state):
@@ -204,7 +220,9 @@ def test_both_directions_are_refused():
 def test_dropout_needs_eval():
     rnn = nn.GRU(3, 4, num_layers=2, dropout=0.5)
     step = nn.Stepper(rnn)
-    with pytest.raises(tg.Error, match=r"nn.Stepper: rnn drops out while training.*eval\(\)"):
+    with pytest.raises(
+        tg.Error, match=r"nn.Stepper: rnn drops out while training.*eval\(\)"
+    ):
         step(tg.tensor([1]))
     rnn.eval()
     step(tg.tensor([1]))
@@ -246,14 +264,21 @@ def test_it_takes_another_head_or_layer():
     step(x, state := step(x)[1])
     louder = Louder(4, 5)
     louder.weight, louder.bias = (head := nn.Linear(4, 5)).weight, head.bias
-    for changes in ({"head": head}, {"head": louder}, {"rnn": nn.RNN(3, 4)}, {"head": None}):
+    for changes in (
+        {"head": head},
+        {"head": louder},
+        {"rnn": nn.RNN(3, 4)},
+        {"head": None},
+    ):
         vars(step).update(changes)
         for _ in range(2):
             expected, last = together(step.rnn, step.head, x.unsqueeze(0), state)
             all_close(step(x, state), (expected[0], last), 1e-5)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
 def test_a_copy_of_a_model_has_a_stepper_of_its_own(copied):
     model, x = nn.Module(), tg.tensor([1, 2])
     model.rnn = nn.GRU(3, 4)
@@ -340,7 +365,9 @@ def test_ids_out_of_range_are_refused_before_the_kernel_runs(kind, wrong):
     step, x = nn.Stepper(getattr(nn, kind)(3, 4)), tg.tensor([1, 2])
     _, state = step(x)
     for _ in range(2):
-        with pytest.raises(IndexError, match=rf"input has {wrong} at \(1,\), expected ids in"):
+        with pytest.raises(
+            IndexError, match=rf"input has {wrong} at \(1,\), expected ids in"
+        ):
             step(tg.tensor([1, wrong]), state)
     with pytest.raises(ValueError, match="state|h_0|hx"):
         step(tg.tensor([1]), state)

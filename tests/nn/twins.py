@@ -29,7 +29,9 @@ class Numbers:
         return theirs, tg.tensor(values, requires_grad=grad)
 
     def kinks(self, *shape, at=(0.0, -0.0, 1.0, -1.0)):
-        """As pair, but a third of the numbers are those where a function may have a kink."""
+        """As pair, but a third of the numbers are those where a function may have a
+        kink.
+        """
         values = self.rng.standard_normal(shape) * 3.0
         chosen = self.rng.choice(at, shape)
         return self.of(np.where(self.rng.random(shape) < 1 / 3, chosen, values))
@@ -69,20 +71,27 @@ def agree(numbers, theirs, ours, leaves, second=True):
     options = {"create_graph": True, "allow_unused": True}
     first_theirs = torch.autograd.grad(total[0], inputs[0], **options)
     first_ours = tg.autograd.grad(total[1], inputs[1], **options)
-    bent = [0.0, 0.0]  # squares of the first gradients, mixed: each depends on everything
+    bent = [
+        0.0,
+        0.0,
+    ]  # squares of the first gradients, mixed: each depends on everything
     for t, o, p in zip(first_theirs, first_ours, plain, strict=True):
         same(o, t, tolerance)
         same(p, t, tolerance)
         if t is not None:
             w = numbers.pair(*t.shape, grad=False)
-            bent = [b + (g * g * w_).sum() for b, g, w_ in zip(bent, (t, o), w, strict=True)]
+            bent = [
+                b + (g * g * w_).sum() for b, g, w_ in zip(bent, (t, o), w, strict=True)
+            ]
     if not second:
         return
     second_theirs = slopes(torch.autograd.grad, bent[0], inputs[0])
     second_ours = slopes(tg.autograd.grad, bent[1], inputs[1])
     for t, o in zip(second_theirs, second_ours, strict=True):
         scale = max(1.0, np.abs(t).max(initial=0.0))
-        np.testing.assert_allclose(o, t, rtol=20 * tolerance, atol=20 * tolerance * scale)
+        np.testing.assert_allclose(
+            o, t, rtol=20 * tolerance, atol=20 * tolerance * scale
+        )
 
 
 def slopes(grad, output, leaves):

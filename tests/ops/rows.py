@@ -28,7 +28,9 @@ class Row:
     op: Any
     case: Callable[..., tuple[tuple, dict]]  # Draw -> (arguments, settings)
     value: Callable[..., Any]  # NumPy's
-    torch: Callable[..., Any]  # (torch, *tensors, **settings); None for a tensor that is no array
+    torch: Callable[
+        ..., Any
+    ]  # (torch, *tensors, **settings); None for a tensor that is no array
     wrt: tuple[int, ...]  # the arguments that have gradients
     scalar: tuple[int, ...] = ()  # the arguments that may be a Python or a NumPy scalar
 
@@ -52,7 +54,9 @@ def package_ops():
         if isinstance(op, Op) and op.forward.__module__.startswith("tinygrad_rnn.")
     }
     for module in vars(ops).values():
-        for value in list(vars(module).values()) if isinstance(module, ModuleType) else [module]:
+        for value in (
+            list(vars(module).values()) if isinstance(module, ModuleType) else [module]
+        ):
             if isinstance(value, FusedOp):
                 found[value.name] = value
     return found
@@ -97,11 +101,19 @@ def reducing(domain, tuples=True, empty=True, none=True, keepdims=True):
     def case(d):
         shape = list(d.shape())
         axis = d.axis(len(shape), tuples, none)
-        axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+        axes = (
+            range(len(shape))
+            if axis is None
+            else (axis,)
+            if isinstance(axis, int)
+            else axis
+        )
         if not empty:
             for a in axes:
                 shape[a] = shape[a] or 2
-        settings = {"axis": axis} | ({"keepdims": d.one_of(False, True)} if keepdims else {})
+        settings = {"axis": axis} | (
+            {"keepdims": d.one_of(False, True)} if keepdims else {}
+        )
         return (d.array(tuple(shape), domain),), settings
 
     return case
@@ -184,7 +196,9 @@ row("log1p", unary(positive), lambda x: np.log(1 + x), lambda torch, x: x.log1p(
 row("sin", unary(real), np.sin, lambda torch, x: x.sin())
 row("cos", unary(real), np.cos, lambda torch, x: x.cos())
 row("tanh", unary(real), lambda x: np.sinh(x) / np.cosh(x), lambda torch, x: x.tanh())
-row("sigmoid", unary(real), lambda x: 1 / (1 + np.exp(-x)), lambda torch, x: x.sigmoid())
+row(
+    "sigmoid", unary(real), lambda x: 1 / (1 + np.exp(-x)), lambda torch, x: x.sigmoid()
+)
 row(
     "softplus",
     unary(real),
@@ -204,8 +218,18 @@ row("normal_cdf", unary(real), normal_cdf, lambda torch, x: torch.special.ndtr(x
 
 # ---------------------------------------------------------------- kinks and choices
 
-row("abs", unary(signed), lambda x: np.where(x.real > 0, x, -x), lambda torch, x: x.abs())
-row("relu", unary(signed), lambda x: np.where(x.real > 0, x, 0), lambda torch, x: x.relu())
+row(
+    "abs",
+    unary(signed),
+    lambda x: np.where(x.real > 0, x, -x),
+    lambda torch, x: x.abs(),
+)
+row(
+    "relu",
+    unary(signed),
+    lambda x: np.where(x.real > 0, x, 0),
+    lambda torch, x: x.relu(),
+)
 row(
     "maximum",
     binary(lattice(0), lattice(2)),
@@ -225,7 +249,9 @@ row(
 
 
 def _clip(d):
-    low, high = d.one_of((-1.0, 1.0), (None, 0.0), (0.0, None), (-2, 1), (-9.0, 9.0), (0.0, 0.0))
+    low, high = d.one_of(
+        (-1.0, 1.0), (None, 0.0), (0.0, None), (-2, 1), (-9.0, 9.0), (0.0, 0.0)
+    )
     return (d.array(d.shape(), lattice(2)),), {"min": low, "max": high}
 
 
@@ -239,7 +265,11 @@ row("clip", _clip, _clip_value, lambda torch, x, min, max: x.clamp(min, max))
 
 def _where(d):
     shapes = d.shapes(3)
-    return (truths(d, shapes[0]), d.array(shapes[1], real), d.array(shapes[2], real)), {}
+    return (
+        truths(d, shapes[0]),
+        d.array(shapes[1], real),
+        d.array(shapes[2], real),
+    ), {}
 
 
 row(
@@ -253,16 +283,29 @@ row(
 
 # ---------------------------------------------------------------- steps
 
-row("sign", unary(signed), lambda x: np.where(x.real > 0, 1.0, -1.0), lambda torch, x: x.sign())
+row(
+    "sign",
+    unary(signed),
+    lambda x: np.where(x.real > 0, 1.0, -1.0),
+    lambda torch, x: x.sign(),
+)
 row("floor", unary(between), lambda x: x - x % 1, lambda torch, x: x.floor(), ())
 row("ceil", unary(between), lambda x: (x - x % 1) + 1, lambda torch, x: x.ceil(), ())
-row("round", unary(between), lambda x: (x + 0.5) - (x + 0.5) % 1, lambda torch, x: x.round(), ())
+row(
+    "round",
+    unary(between),
+    lambda x: (x + 0.5) - (x + 0.5) % 1,
+    lambda torch, x: x.round(),
+    (),
+)
 
 
 def _division(d):
     """Quotients that keep away from integers."""
     first, second = d.shapes(2)
-    y = d.array(second, lambda rng, shape: rng.choice([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], shape))
+    y = d.array(
+        second, lambda rng, shape: rng.choice([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], shape)
+    )
     return (d.array(first, between), y), {}
 
 
@@ -306,21 +349,47 @@ for name, symbol in {
 odd = lambda rng, shape: rng.choice([np.nan, np.inf, -np.inf, 0.0, 1.0], shape)
 row("isnan", unary(odd), lambda x: x != x, lambda torch, x: x.isnan(), ())
 row("isinf", unary(odd), lambda x: np.abs(x) == np.inf, lambda torch, x: x.isinf(), ())
-row("isfinite", unary(odd), lambda x: np.abs(x) < np.inf, lambda torch, x: x.isfinite(), ())
-row("logical_and", logical(2), lambda x, y: x & y, lambda torch, x, y: x.logical_and(y), ())
-row("logical_or", logical(2), lambda x, y: x | y, lambda torch, x, y: x.logical_or(y), ())
+row(
+    "isfinite",
+    unary(odd),
+    lambda x: np.abs(x) < np.inf,
+    lambda torch, x: x.isfinite(),
+    (),
+)
+row(
+    "logical_and",
+    logical(2),
+    lambda x, y: x & y,
+    lambda torch, x, y: x.logical_and(y),
+    (),
+)
+row(
+    "logical_or",
+    logical(2),
+    lambda x, y: x | y,
+    lambda torch, x, y: x.logical_or(y),
+    (),
+)
 row("logical_not", logical(1), lambda x: ~x, lambda torch, x: x.logical_not(), ())
 row("bitwise_and", integers(2), np.bitwise_and, lambda torch, x, y: x & y, ())
 row("bitwise_or", integers(2), np.bitwise_or, lambda torch, x, y: x | y, ())
 row("bitwise_invert", integers(1), lambda x: -x - 1, lambda torch, x: ~x, ())
-row("zeros_like", unary(real), lambda x: x * 0, lambda torch, x: torch.zeros_like(x), ())
+row(
+    "zeros_like", unary(real), lambda x: x * 0, lambda torch, x: torch.zeros_like(x), ()
+)
 
 # ---------------------------------------------------------------- reductions
 
 
 def _kept(x, axis):
     """The array with the reduced axes first, as one; what stands there is reduced."""
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = (
+        tuple(range(x.ndim))
+        if axis is None
+        else (axis,)
+        if isinstance(axis, int)
+        else axis
+    )
     axes = tuple(a % x.ndim for a in axes) if x.ndim else ()
     rest = [a for a in range(x.ndim) if a not in axes]
     rows = int(np.prod([x.shape[a] for a in axes]))
@@ -399,7 +468,9 @@ row(
 
 def _one_axis(d):
     shape = tuple(n or 2 for n in d.shape(min_dims=1))
-    return (d.array(shape, real),), {"axis": d.axis(len(shape), tuples=False, none=False)}
+    return (d.array(shape, real),), {
+        "axis": d.axis(len(shape), tuples=False, none=False)
+    }
 
 
 row(
@@ -431,7 +502,10 @@ _repeating = lambda rng, shape: rng.integers(0, 3, shape).astype(np.float64)
 def _ordered(d):
     shape = d.shape(min_dims=1)
     settings = {"axis": d.axis(len(shape), tuples=False, none=False)}
-    return (d.array(shape, _repeating),), {**settings, "descending": d.draw(st.booleans())}
+    return (d.array(shape, _repeating),), {
+        **settings,
+        "descending": d.draw(st.booleans()),
+    }
 
 
 row(
@@ -443,8 +517,12 @@ row(
 row(
     "argsort",
     _ordered,
-    lambda x, axis, descending: np.argsort(-x if descending else x, axis, kind="stable"),
-    lambda torch, x, axis, descending: x.argsort(dim=axis, descending=descending, stable=True),
+    lambda x, axis, descending: np.argsort(
+        -x if descending else x, axis, kind="stable"
+    ),
+    lambda torch, x, axis, descending: x.argsort(
+        dim=axis, descending=descending, stable=True
+    ),
     (),
 )
 row(
@@ -545,7 +623,9 @@ row(
     "permute_dims",
     _permute,
     lambda x, axes: np.einsum(
-        x, [a % max(x.ndim, 1) for a in range(x.ndim)], [a % max(x.ndim, 1) for a in axes]
+        x,
+        [a % max(x.ndim, 1) for a in range(x.ndim)],
+        [a % max(x.ndim, 1) for a in axes],
     ),
     lambda torch, x, axes: x.permute(axes),
 )
@@ -608,7 +688,9 @@ def _put(d):
     named = _grid(shape, index).shape
     values = d.narrowed(named)
     if d.one_of(False, True) and getattr(index, "dtype", None) != bool:
-        values = (1,) * (len(named) - len(values) + 1) + values  # NumPy allows leading ones
+        values = (1,) * (
+            len(named) - len(values) + 1
+        ) + values  # NumPy allows leading ones
     return (d.array(shape, real), d.array(values, real)), {"index": index}
 
 
@@ -638,7 +720,9 @@ def _put_torch(torch, x, values, index):
 
 def _add_at_value(values, shape, index):
     out = [0.0 * values.sum()] * int(np.prod(shape))
-    for place, value in zip(_grid(shape, index).flatten(), values.flatten(), strict=True):
+    for place, value in zip(
+        _grid(shape, index).flatten(), values.flatten(), strict=True
+    ):
         out[place] = out[place] + value
     return np.array(out, values.dtype).reshape(shape)
 
@@ -730,7 +814,9 @@ row(
 
 def _cross_entropy(d):
     count, classes = d.integer(1, 4), d.integer(1, 4)
-    target = d.rng.integers(0, classes, count).astype(d.one_of("int64", "int32", "uint8", "int16"))
+    target = d.rng.integers(0, classes, count).astype(
+        d.one_of("int64", "int32", "uint8", "int16")
+    )
     ignore = d.one_of(-100, 0, 1)
     if (target == ignore).all():
         ignore = -100
@@ -742,7 +828,9 @@ def _cross_entropy(d):
     }
 
 
-def _cross_entropy_value(logits, target, weight, ignore_index, reduction, label_smoothing):
+def _cross_entropy_value(
+    logits, target, weight, ignore_index, reduction, label_smoothing
+):
     log_p = softmax_parts(logits, 1)[1]
     weight = np.ones(log_p.shape[1]) if weight is None else weight
     losses, total = [], 0.0
@@ -753,7 +841,11 @@ def _cross_entropy_value(logits, target, weight, ignore_index, reduction, label_
         losses.append(kept * ((1 - label_smoothing) * hard + label_smoothing * soft))
         total += kept * weight[wanted]
     out = np.array(losses)
-    return out if reduction == "none" else out.sum() / (total if reduction == "mean" else 1)
+    return (
+        out
+        if reduction == "none"
+        else out.sum() / (total if reduction == "mean" else 1)
+    )
 
 
 row(
@@ -801,14 +893,19 @@ def _layer_norm(d):
     last = shape[d.integer(0, len(shape) - 1) :]
     x, weight, bias = d.array(shape, apart), d.array(last, real), d.array(last, real)
     # Of a single element the variance is 0: a small eps makes much of what rounding leaves.
-    settings = {"shape": last, "eps": 0.1 if np.prod(last) == 1 else d.one_of(1e-5, 0.1)}
+    settings = {
+        "shape": last,
+        "eps": 0.1 if np.prod(last) == 1 else d.one_of(1e-5, 0.1),
+    }
     return (x, d.one_of(weight, None), d.one_of(bias, None)), settings
 
 
 def _layer_norm_value(x, weight, bias, shape, eps):
     dims = tuple(range(-len(shape), 0))
     centred = x - x.mean(dims, keepdims=True)
-    out = centred / np.sqrt((centred**2).mean(dims, keepdims=True) + eps)  # complex steps too
+    out = centred / np.sqrt(
+        (centred**2).mean(dims, keepdims=True) + eps
+    )  # complex steps too
     return out * (1 if weight is None else weight) + (0 if bias is None else bias)
 
 
@@ -873,7 +970,8 @@ def unrolled(step, gates, states=1):
         last = [np.zeros((1, batch, size), kind) for size in sizes]
         for b in range(batch):
             state = [
-                np.zeros(n) if s is None else s[0, b] for n, s in zip(sizes, first, strict=True)
+                np.zeros(n) if s is None else s[0, b]
+                for n, s in zip(sizes, first, strict=True)
             ]
             times = range(steps if lengths is None else lengths[b])
             for t in reversed(times) if reverse else times:
@@ -895,7 +993,13 @@ def layer_of_torch(kind, states=1):
         first, weights = rest[:states], rest[states:]
         if x.ndim == 2:
             x = torch.nn.functional.one_hot(x, weights[0].shape[1]).to(weights[0].dtype)
-        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0")
+        names = (
+            "weight_ih_l0",
+            "weight_hh_l0",
+            "bias_ih_l0",
+            "bias_hh_l0",
+            "weight_hr_l0",
+        )
         biases, weights = weights[2:4], list(weights)
         for i, bias in enumerate(biases):  # one alone PyTorch refuses
             if bias is None and any(b is not None for b in biases):
@@ -933,7 +1037,9 @@ def layer_of_torch(kind, states=1):
             begun = torch.as_tensor(lengths > 0)[:, None]
             output = torch.where(begun, output, 0.0)
             starts = [0.0 if s is None else s for s in first]
-            last = [torch.where(begun, *pair) for pair in zip(last, starts, strict=True)]
+            last = [
+                torch.where(begun, *pair) for pair in zip(last, starts, strict=True)
+            ]
         return (output[..., -size_out:], *(s[-1:] for s in last))
 
     return value
@@ -956,7 +1062,9 @@ def _logistic(z):
 
 def _rnn_step(z, r, h, nonlinearity):
     total = z + r
-    return [np.tanh(total) if nonlinearity == "tanh" else np.where(total.real > 0, total, 0)]
+    return [
+        np.tanh(total) if nonlinearity == "tanh" else np.where(total.real > 0, total, 0)
+    ]
 
 
 def _lstm_step(z, r, h, c, w_hr):

@@ -23,7 +23,9 @@ UNARY = [
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1, 1, 1)])
 def test_any_shape_comes_out_as_an_array_of_it(name, shape):
     x = np.full(shape, 0.5, np.float32)
-    x = tg.from_numpy(x.astype(bool) if name in ("logical_not", "bitwise_invert") else x)
+    x = tg.from_numpy(
+        x.astype(bool) if name in ("logical_not", "bitwise_invert") else x
+    )
     out = getattr(ops, name)(x)
     assert type(out.array) is np.ndarray
     assert out.shape == shape
@@ -47,7 +49,9 @@ def test_sums_of_nothing():
     assert empty.sum(1).tolist() == [0, 0]
     assert empty.all().item() is True
     assert empty.any().item() is False
-    with pytest.raises(ShapeError, match=r"mean: nothing to average in a tensor of shape \(2, 0\)"):
+    with pytest.raises(
+        ShapeError, match=r"mean: nothing to average in a tensor of shape \(2, 0\)"
+    ):
         empty.mean()
     with pytest.raises(ShapeError, match="mean"):
         empty.mean(1)
@@ -57,7 +61,9 @@ def test_sums_of_nothing():
 
 
 @pytest.mark.parametrize("function", ["softmax", "log_softmax"])
-@pytest.mark.parametrize(("shape", "dim"), [((5, 0, 0), 1), ((2, 0), 1), ((0,), 0), ((0, 2), 1)])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((5, 0, 0), 1), ((2, 0), 1), ((0,), 0), ((0, 2), 1)]
+)
 def test_what_is_empty_is_normalised_to_something_empty(function, shape, dim):
     x = tg.zeros(shape, requires_grad=True)
     out = getattr(x, function)(dim)
@@ -77,7 +83,9 @@ def test_the_logarithm_of_the_sum_of_nothing(create_graph):
     assert tg.zeros(0, 2).logsumexp(1).shape == (0,)
 
 
-@pytest.mark.parametrize("reduce", ["sum", "mean", "amax", "amin", "logsumexp", "max", "softmax"])
+@pytest.mark.parametrize(
+    "reduce", ["sum", "mean", "amax", "amin", "logsumexp", "max", "softmax"]
+)
 def test_0_d_takes_the_dims_0_and_minus_1(reduce):
     for dim in (0, -1):
         x = tg.tensor(2.0, dtype="float64", requires_grad=True)
@@ -133,7 +141,9 @@ def test_reading_repeated_places_adds_their_gradients():
 
 def test_a_place_named_from_either_end_is_one_place():
     x = tg.ones(3, 2, requires_grad=True)
-    (x[tg.tensor([2, -1, 0, -3])] * tg.tensor([[1.0], [2.0], [4.0], [8.0]])).sum().backward()
+    (
+        x[tg.tensor([2, -1, 0, -3])] * tg.tensor([[1.0], [2.0], [4.0], [8.0]])
+    ).sum().backward()
     assert x.grad.tolist() == [[12, 12], [0, 0], [3, 3]]
 
 
@@ -145,7 +155,11 @@ def test_a_bool_is_a_mask_of_no_dims(device):
 
 WRONG = {
     "out of range": (lambda x: x[3], IdError, "getitem: index 3 is out of bounds"),
-    "an array out of range": (lambda x: x[tg.tensor([0, 5])], IdError, "getitem: index 5"),
+    "an array out of range": (
+        lambda x: x[tg.tensor([0, 5])],
+        IdError,
+        "getitem: index 5",
+    ),
     "too many": (lambda x: x[0, 0, 0], IdError, "getitem: too many indices"),
     "a float": (lambda x: x[1.0], IdError, "getitem: only integers"),
     "shapes": (
@@ -158,7 +172,11 @@ WRONG = {
         DTypeError,
         "add: expected a Tensor, got float, float",
     ),
-    "one too few": (lambda x: ops.add(x), DTypeError, "add: missing .*'y'; the arguments are x, y"),
+    "one too few": (
+        lambda x: ops.add(x),
+        DTypeError,
+        "add: missing .*'y'; the arguments are x, y",
+    ),
     "one too many": (
         lambda x: ops.add(x, x, x),
         DTypeError,
@@ -169,10 +187,22 @@ WRONG = {
         DTypeError,
         "sum: .* 'dim'; the arguments are x, axis",
     ),
-    "a missing setting": (lambda x: ops.reshape(x), DTypeError, "reshape: missing .*'shape'"),
-    "no list": (lambda x: ops.concat(x), DTypeError, "concat: expected a list or a tuple"),
+    "a missing setting": (
+        lambda x: ops.reshape(x),
+        DTypeError,
+        "reshape: missing .*'shape'",
+    ),
+    "no list": (
+        lambda x: ops.concat(x),
+        DTypeError,
+        "concat: expected a list or a tuple",
+    ),
     "ranks": (lambda x: ops.concat([x, x[0]]), ShapeError, "concat: "),
-    "no such axis": (lambda x: ops.sum(x, axis=2), DimError, "sum: dim 2 of a tensor of shape"),
+    "no such axis": (
+        lambda x: ops.sum(x, axis=2),
+        DimError,
+        "sum: dim 2 of a tensor of shape",
+    ),
     "inner sizes": (lambda x: ops.matmul(x, x), ShapeError, "matmul: "),
     "bits of floats": (lambda x: x & x, DTypeError, "bitwise_and: "),
     "a string": (lambda x: x + "a", DTypeError, "add: "),

@@ -34,13 +34,18 @@ def second_gradients(function, args, wrt, us, vs):
         create_graph=True,
         allow_unused=True,
     )
-    terms = [(g * tg.from_numpy(v)).sum() for g, v in zip(first, vs, strict=True) if g is not None]
+    terms = [
+        (g * tg.from_numpy(v)).sum()
+        for g, v in zip(first, vs, strict=True)
+        if g is not None
+    ]
     total = sum(terms[1:], terms[0]) if terms else outputs[0].detach()
     if not total.requires_grad:
         return [np.zeros(args[i].shape) for i in wrt]
     found = tg.autograd.grad(total, inputs, allow_unused=True)
     return [
-        np.zeros(args[i].shape) if g is None else g.numpy() for i, g in zip(wrt, found, strict=True)
+        np.zeros(args[i].shape) if g is None else g.numpy()
+        for i, g in zip(wrt, found, strict=True)
     ]
 
 
@@ -57,13 +62,17 @@ def test_fused_equals_composite(name, data):
         assert_close(one.numpy(), two.numpy(), 1e-13)
 
     floats = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]
-    wrt = [i for i in floats if d.chance()] or floats  # any of the arguments may need none
+    wrt = [
+        i for i in floats if d.chance()
+    ] or floats  # any of the arguments may need none
     us = [d.array(out.shape, real) for out in wanted]
     if len(us) > 1:
         alone = d.one_of(None, *range(len(us)))
         us = [u if alone in (None, i) else None for i, u in enumerate(us)]
     for one, two in zip(
-        gradients(fused, args, wrt, us), gradients(composite, args, wrt, us), strict=True
+        gradients(fused, args, wrt, us),
+        gradients(composite, args, wrt, us),
+        strict=True,
     ):
         assert_close(one, two, 1e-12)
     vs = [real(d.rng, args[i].shape) for i in wrt]
@@ -105,7 +114,9 @@ def test_the_cases_reach_every_corner(name):
         d.integer = lambda low, high: int(rng.integers(low, high + 1))
         d.keep = lambda condition: None
         args, settings = ROWS[name].case(d)
-        x, h_0, w_ih, w_hh, b_ih, *_ = args if name != "lstm" else (*args[:2], *args[3:])
+        x, h_0, w_ih, w_hh, b_ih, *_ = (
+            args if name != "lstm" else (*args[:2], *args[3:])
+        )
         steps, batch = x.shape[:2]
         hidden = len(w_hh) // {"rnn": 1, "lstm": 4, "gru": 3}[name]
         seen |= {

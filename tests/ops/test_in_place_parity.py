@@ -1,7 +1,9 @@
-"""What becomes of a gradient when the output that it belongs to was changed in place: as in PyTorch.
+"""What becomes of a gradient when the output that it belongs to was changed in place:
+as in PyTorch.
 
-An op may save its output or its arguments for its backward. Where PyTorch's saves the arguments, a
-later change of the output does no harm there, and here it does none either.
+An op may save its output or its arguments for its backward. Where PyTorch's saves the
+arguments, a later change of the output does no harm there, and here it does none
+either.
 """
 
 import numpy as np
@@ -22,8 +24,12 @@ REFUSED = "refused"
 
 
 def gradients(library, function, arrays, wrt, change=False):
-    """Those of the sum of all outputs, if so after these were set to 0; REFUSED if that raises."""
-    leaves = [None if a is None else library.tensor(np.array(a, order="C")) for a in arrays]
+    """Those of the sum of all outputs, if so after these were set to 0; REFUSED if that
+    raises.
+    """
+    leaves = [
+        None if a is None else library.tensor(np.array(a, order="C")) for a in arrays
+    ]
     for i in wrt:
         leaves[i].requires_grad_()
     args = [x * 1.0 if i in wrt else x for i, x in enumerate(leaves)]
@@ -32,7 +38,9 @@ def gradients(library, function, arrays, wrt, change=False):
     with library.no_grad():
         for out in outs if change else ():
             if library is tg:
-                assume(out.array.flags.writeable)  # what is expanded can be changed nowhere
+                assume(
+                    out.array.flags.writeable
+                )  # what is expanded can be changed nowhere
             out.zero_()
     try:
         for out, g in zip(outs, starts, strict=True):
@@ -53,7 +61,8 @@ def assert_as_there(ours, theirs, arrays, wrt):
         assert_all_close(found, gradients(torch, theirs, arrays, wrt), 1e-10)
 
 
-# The layers' outputs are what their backward reads: a copy of each would cost time and memory.
+# The layers' outputs are what their backward reads: a copy of each would cost time and
+# memory.
 LAYERS = {"rnn", "lstm", "gru"}
 OTHERS = LAYERS | {"broadcast_to"}  # which can be changed nowhere
 EVERY = [name for name, row in ROWS.items() if row.wrt != () and name not in OTHERS]

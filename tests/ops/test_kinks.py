@@ -29,9 +29,13 @@ third = 1 / 3
 log2 = 0.6931471805599453
 
 CHOICES = {
-    "abs": Choice(lambda _, x: x.abs(), [[-1.0, 0.0, -0.0, 2.0]], [[-1.0, 0.0, 0.0, 1.0]]),
+    "abs": Choice(
+        lambda _, x: x.abs(), [[-1.0, 0.0, -0.0, 2.0]], [[-1.0, 0.0, 0.0, 1.0]]
+    ),
     "relu": Choice(
-        lambda _, x: x.relu(), [[-1.0, 0.0, -0.0, 2.0, inf, nan]], [[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]
+        lambda _, x: x.relu(),
+        [[-1.0, 0.0, -0.0, 2.0, inf, nan]],
+        [[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]],
     ),
     "sign": Choice(lambda _, x: x.sign(), [[-1.0, 0.0, 2.0]], [[0.0, 0.0, 0.0]]),
     "maximum": Choice(
@@ -45,16 +49,28 @@ CHOICES = {
         [[1.0, 0.5, 0.0, 0.5, 1.0, 1.0], [0.0, 0.5, 1.0, 0.5, 1.0, 1.0]],
     ),
     "clamp": Choice(
-        lambda _, x: x.clamp(-1, 1), [[-2.0, -1.0, 0.0, 1.0, 2.0]], [[0.0, 1.0, 1.0, 1.0, 0.0]]
+        lambda _, x: x.clamp(-1, 1),
+        [[-2.0, -1.0, 0.0, 1.0, 2.0]],
+        [[0.0, 1.0, 1.0, 1.0, 0.0]],
     ),
-    "clamp below": Choice(lambda _, x: x.clamp(min=0), [[-2.0, 0.0, 1.0]], [[0.0, 1.0, 1.0]]),
-    "clamp above": Choice(lambda _, x: x.clamp(max=0), [[-2.0, 0.0, 1.0]], [[1.0, 1.0, 0.0]]),
+    "clamp below": Choice(
+        lambda _, x: x.clamp(min=0), [[-2.0, 0.0, 1.0]], [[0.0, 1.0, 1.0]]
+    ),
+    "clamp above": Choice(
+        lambda _, x: x.clamp(max=0), [[-2.0, 0.0, 1.0]], [[1.0, 1.0, 0.0]]
+    ),
     "max": Choice(lambda _, x: x.max(), [[1.0, 3.0, 3.0, 0.0]], [[0.0, 0.5, 0.5, 0.0]]),
     "min": Choice(lambda _, x: x.min(), [[1.0, 0.0, 3.0, 0.0]], [[0.0, 0.5, 0.0, 0.5]]),
-    "amax": Choice(lambda _, x: x.amax(0), [[1.0, 3.0, 3.0, 3.0]], [[0.0, third, third, third]]),
-    "amin": Choice(lambda _, x: x.amin(0), [[1.0, 0.0, 3.0, 0.0]], [[0.0, 0.5, 0.0, 0.5]]),
+    "amax": Choice(
+        lambda _, x: x.amax(0), [[1.0, 3.0, 3.0, 3.0]], [[0.0, third, third, third]]
+    ),
+    "amin": Choice(
+        lambda _, x: x.amin(0), [[1.0, 0.0, 3.0, 0.0]], [[0.0, 0.5, 0.0, 0.5]]
+    ),
     "amax of two dims": Choice(
-        lambda _, x: x.amax((0, 1)), [[[1.0, 3.0], [3.0, 3.0]]], [[[0.0, third], [third, third]]]
+        lambda _, x: x.amax((0, 1)),
+        [[[1.0, 3.0], [3.0, 3.0]]],
+        [[[0.0, third], [third, third]]],
     ),
     "max of a dim takes the first": Choice(
         lambda _, x: x.max(0).values, [[1.0, 3.0, 3.0, 0.0]], [[0.0, 1.0, 0.0, 0.0]]
@@ -63,9 +79,13 @@ CHOICES = {
         lambda _, x: x.min(0).values, [[1.0, 0.0, 3.0, 0.0]], [[0.0, 1.0, 0.0, 0.0]]
     ),
     "median": Choice(
-        lambda _, x: x.median(), [[1.0, 3.0, 1.0, 0.0, 1.0]], [[third, 0.0, third, 0.0, third]]
+        lambda _, x: x.median(),
+        [[1.0, 3.0, 1.0, 0.0, 1.0]],
+        [[third, 0.0, third, 0.0, third]],
     ),
-    "median of a NaN": Choice(lambda _, x: x.median(), [[1.0, nan, 0.0]], [[0.0, 1.0, 0.0]]),
+    "median of a NaN": Choice(
+        lambda _, x: x.median(), [[1.0, nan, 0.0]], [[0.0, 1.0, 0.0]]
+    ),
     "median of a dim": Choice(
         lambda _, x: x.median(0).values, [[4.0, 3.0, 1.0, 2.0]], [[0.0, 0.0, 0.0, 1.0]]
     ),
@@ -103,24 +123,42 @@ CHOICES = {
     "x ** -1": Choice(lambda _, x: x**-1, [[0.0, 2.0]], [[-inf, -0.25]]),
     "x ** y": Choice(
         lambda _, x, y: x**y,
-        [[0.0, 0.0, 0.0, 0.0, 2.0, -2.0, -2.0, -2.0], [0.0, 1.0, 2.0, 0.5, 0.0, 2.0, 0.0, 3.0]],
-        [[0.0, 1.0, 0.0, inf, 0.0, -4.0, 0.0, 12.0], [0.0, 0.0, 0.0, 0.0, log2, nan, nan, nan]],
+        [
+            [0.0, 0.0, 0.0, 0.0, 2.0, -2.0, -2.0, -2.0],
+            [0.0, 1.0, 2.0, 0.5, 0.0, 2.0, 0.0, 3.0],
+        ],
+        [
+            [0.0, 1.0, 0.0, inf, 0.0, -4.0, 0.0, 12.0],
+            [0.0, 0.0, 0.0, 0.0, log2, nan, nan, nan],
+        ],
     ),
-    "2 ** y": Choice(lambda _, y: 2.0**y, [[-1.0, 0.0, 3.0]], [[0.5 * log2, log2, 8 * log2]]),
+    "2 ** y": Choice(
+        lambda _, y: 2.0**y, [[-1.0, 0.0, 3.0]], [[0.5 * log2, log2, 8 * log2]]
+    ),
     "0 ** y": Choice(lambda _, y: 0.0**y, [[0.0, 1.0, 3.0]], [[0.0, 0.0, 0.0]]),
-    "sigmoid": Choice(lambda _, x: x.sigmoid(), [[-1000.0, 0.0, 1000.0]], [[0.0, 0.25, 0.0]]),
+    "sigmoid": Choice(
+        lambda _, x: x.sigmoid(), [[-1000.0, 0.0, 1000.0]], [[0.0, 0.25, 0.0]]
+    ),
     "tanh": Choice(lambda _, x: x.tanh(), [[-1000.0, 0.0, 1000.0]], [[0.0, 1.0, 0.0]]),
     "logsumexp": Choice(lambda _, x: x.logsumexp(0), [[-inf, 0.0]], [[0.0, 1.0]]),
-    "logsumexp of nothing": Choice(lambda _, x: x.logsumexp(0), [[-inf, -inf]], [[nan, nan]]),
-    "softmax": Choice(lambda _, x: x.softmax(0)[0], [[0.0, -inf, 0.0]], [[0.25, 0.0, -0.25]]),
-    "log_softmax": Choice(lambda _, x: x.log_softmax(0)[0], [[0.0, -inf, 0.0]], [[0.5, 0.0, -0.5]]),
+    "logsumexp of nothing": Choice(
+        lambda _, x: x.logsumexp(0), [[-inf, -inf]], [[nan, nan]]
+    ),
+    "softmax": Choice(
+        lambda _, x: x.softmax(0)[0], [[0.0, -inf, 0.0]], [[0.25, 0.0, -0.25]]
+    ),
+    "log_softmax": Choice(
+        lambda _, x: x.log_softmax(0)[0], [[0.0, -inf, 0.0]], [[0.5, 0.0, -0.5]]
+    ),
     "remainder": Choice(
         lambda _, x, y: x % y,
         [[5.0, -5.0, 5.0, 6.0], [3.0, 3.0, -3.0, 3.0]],
         [[1.0, 1.0, 1.0, 1.0], [-1.0, 2.0, 2.0, -2.0]],
     ),
     "where": Choice(
-        lambda lib, x, y: lib.where(x > y, x, y), [[1.0, 2.0], [1.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]
+        lambda lib, x, y: lib.where(x > y, x, y),
+        [[1.0, 2.0], [1.0, 1.0]],
+        [[0.0, 1.0], [1.0, 0.0]],
     ),
     "where hides a NaN": Choice(
         lambda lib, x: lib.where(x > 0, x, x * 0).sqrt(), [[4.0]], [[0.25]]
@@ -128,7 +166,9 @@ CHOICES = {
     "var": Choice(lambda _, x: x.var(), [[1.0, 1.0, 1.0]], [[0.0, 0.0, 0.0]]),
     "std": Choice(lambda _, x: x.std(), [[1.0, 1.0, 1.0]], [[0.0, 0.0, 0.0]]),
     "std of rows": Choice(
-        lambda _, x: x.std(1), [[[1.0, 1.0], [1.0, 3.0]]], [[[0.0, 0.0], [-(0.5**0.5), 0.5**0.5]]]
+        lambda _, x: x.std(1),
+        [[[1.0, 1.0], [1.0, 3.0]]],
+        [[[0.0, 0.0], [-(0.5**0.5), 0.5**0.5]]],
     ),
 }
 
@@ -145,7 +185,9 @@ def assert_same(found, wanted, tolerance):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_choice(name, dtype):
     choice = CHOICES[name]
-    for found, wanted in zip(choice.run(tg, tg.tensor, dtype), choice.gradients, strict=True):
+    for found, wanted in zip(
+        choice.run(tg, tg.tensor, dtype), choice.gradients, strict=True
+    ):
         assert_same(found.numpy(), wanted, 1e-6 if dtype == "float32" else 1e-14)
 
 
@@ -177,7 +219,9 @@ def test_a_comparison_records_nothing(symbol):
 
 @pytest.mark.parametrize(("x", "y"), [(1.0, 0.1), (-1.0, 0.1), (5.0, 2.0), (-5.0, 2.0)])
 def test_a_remainders_gradient_has_the_quotient_that_the_remainder_has(x, y):
-    """1 / 0.1 is 10, but the 0.1 of floats goes 9 times into 1, with a remainder of almost 0.1."""
+    """1 / 0.1 is 10, but the 0.1 of floats goes 9 times into 1, with a remainder of
+    almost 0.1.
+    """
     divisor = tg.tensor(y, dtype="float64", requires_grad=True)
     (x % divisor).backward()
     assert divisor.grad.item() == -(x // y)

@@ -1,4 +1,6 @@
-"""Functions of exponentials: finite wherever the answer is, and right to the last few digits."""
+"""Functions of exponentials: finite wherever the answer is, and right to the last few
+digits.
+"""
 
 import math
 
@@ -59,7 +61,9 @@ FUNCTIONS = {
     "logsumexp": lambda x: x.logsumexp(0),
     "sigmoid": lambda x: x.sigmoid(),
     "softplus": ops.softplus,
-    "cross_entropy": lambda x: nn.functional.cross_entropy(x.reshape(1, -1), tg.tensor([0])),
+    "cross_entropy": lambda x: nn.functional.cross_entropy(
+        x.reshape(1, -1), tg.tensor([0])
+    ),
 }
 
 
@@ -82,7 +86,9 @@ def test_within_4_ulp_of_the_exact_value(name, values):
     """
     with mpmath.workdps(400):
         wanted = exact(name, values)
-        found = np.atleast_1d(FUNCTIONS[name](tg.tensor(values, dtype="float64")).numpy())
+        found = np.atleast_1d(
+            FUNCTIONS[name](tg.tensor(values, dtype="float64")).numpy()
+        )
         top = max(values)
         for one, other in zip(found, wanted, strict=True):
             allowed = 4
@@ -112,4 +118,6 @@ def test_scores_further_apart_than_a_float64_goes():
     with np.errstate(over="ignore"):
         assert x.softmax(0).tolist() == [0.0, 1.0]
         assert x.logsumexp(0).item() == 1.7e308
-        assert nn.functional.cross_entropy(x.reshape(1, -1), tg.tensor([1])).item() == 0.0
+        assert (
+            nn.functional.cross_entropy(x.reshape(1, -1), tg.tensor([1])).item() == 0.0
+        )

@@ -1,4 +1,6 @@
-"""Every row against PyTorch: value, first and second gradient, in float64 and in float32."""
+"""Every row against PyTorch: value, first and second gradient, in float64 and in
+float32.
+"""
 
 import numpy as np
 import pytest
@@ -22,7 +24,9 @@ def test_row(name, dtype, data):
     torch = pytest.importorskip("torch")
     row, d = ROWS[name], Draw(data.draw)
     args, settings = row.case(d)
-    args = [a.astype(dtype) if a is not None and a.dtype.kind == "f" else a for a in args]
+    args = [
+        a.astype(dtype) if a is not None and a.dtype.kind == "f" else a for a in args
+    ]
     every = range(len(args)) if row.wrt is None else row.wrt
     wrt = [i for i in every if args[i] is not None and args[i].dtype.kind == "f"]
 
@@ -36,9 +40,13 @@ def test_row(name, dtype, data):
     us = [np.asarray(real(d.rng, shape), dtype) for shape in shapes]
     vs = [np.asarray(real(d.rng, args[i].shape), dtype) for i in wrt]
     found = derivatives(tg, tg.tensor, ours, args, wrt, us, vs)
-    wanted = derivatives(torch, torch.tensor, theirs, [_positive(a) for a in args], wrt, us, vs)
+    wanted = derivatives(
+        torch, torch.tensor, theirs, [_positive(a) for a in args], wrt, us, vs
+    )
     for one, two in zip(found, wanted, strict=True):
-        assert_all_close(one, two, TOLERANCE[dtype] * (1 if one is not found[2] else 10))
+        assert_all_close(
+            one, two, TOLERANCE[dtype] * (1 if one is not found[2] else 10)
+        )
 
 
 def _positive(array):

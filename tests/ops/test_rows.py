@@ -1,4 +1,6 @@
-"""Every op of the package against its row: values, gradients of first and second order, and manners."""
+"""Every op of the package against its row: values, gradients of first and second order,
+and manners.
+"""
 
 import copy
 
@@ -6,7 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import assert_close, complex_step, difference, gradients, outputs_of, paired, tensors
+from oracle import (
+    assert_close,
+    complex_step,
+    difference,
+    gradients,
+    outputs_of,
+    paired,
+    tensors,
+)
 from rows import ROWS, package_ops
 from strategies import Draw, real
 
@@ -29,7 +39,11 @@ class Case:
         self.draw = Draw(data.draw)
         self.args, self.settings = self.row.case(self.draw)
         wrt = range(len(self.args)) if self.row.wrt is None else self.row.wrt
-        self.wrt = [i for i in wrt if self.args[i] is not None and self.args[i].dtype.kind == "f"]
+        self.wrt = [
+            i
+            for i in wrt
+            if self.args[i] is not None and self.args[i].dtype.kind == "f"
+        ]
         self.expected = outputs_of(self.value(*self.args))
 
     def value(self, *args):
@@ -45,17 +59,23 @@ class Case:
             return {"device": "cpu", "source": find(self.device).name}
         if "index" not in self.settings or self.device == "cpu":
             return self.settings
-        move = lambda p: find(self.device).from_host(p) if isinstance(p, np.ndarray) else p
+        move = lambda p: (
+            find(self.device).from_host(p) if isinstance(p, np.ndarray) else p
+        )
         index = self.settings["index"]
         return self.settings | {
-            "index": tuple(map(move, index)) if isinstance(index, tuple) else move(index)
+            "index": tuple(map(move, index))
+            if isinstance(index, tuple)
+            else move(index)
         }
 
     def tensors(self, args, wrt=()):
         return tensors(args, wrt, self.device)
 
     def cotangents(self):
-        """One for each output, signed and nowhere 1; of several outputs some may have none."""
+        """One for each output, signed and nowhere 1; of several outputs some may have
+        none.
+        """
         out = [self.draw.array(np.shape(value), real) for value in self.expected]
         used = self.draw.integer(0, len(out)) if len(out) > 1 else len(out)
         return [u if used in (i, len(out)) else None for i, u in enumerate(out)]
@@ -74,7 +94,9 @@ def test_every_op_has_a_row_and_every_row_an_op():
 def test_what_has_a_pullback_is_tested_for_it():
     for name, op in package_ops().items():
         if not isinstance(op, FusedOp):
-            declared = tuple(i for i, pullback in enumerate(op.pullbacks) if pullback is not None)
+            declared = tuple(
+                i for i, pullback in enumerate(op.pullbacks) if pullback is not None
+            )
             wrt = ROWS[name].wrt
             assert (wrt == declared) or (op.signature.variadic and wrt is None), name
 
@@ -86,10 +108,14 @@ def test_value(name, data, device):
     for tensor in case.tensors(case.args, case.wrt), case.tensors(case.args):
         outputs = outputs_of(case.op(*tensor))
         for out, expected in zip(outputs, case.expected, strict=True):
-            assert type(out.array) is find("cpu" if name == "to_device" else device).Array
+            assert (
+                type(out.array) is find("cpu" if name == "to_device" else device).Array
+            )
             assert out.dtype == np.asarray(expected).dtype
             assert_close(out.cpu().numpy(), expected, 1e-12)
-        assert outputs[0].requires_grad == any(x is not None and x.requires_grad for x in tensor)
+        assert outputs[0].requires_grad == any(
+            x is not None and x.requires_grad for x in tensor
+        )
         assert all(out.requires_grad == outputs[0].requires_grad for out in outputs)
 
 
@@ -106,7 +132,9 @@ def test_first_gradient(name, data, device):
 @every_gradient
 @given(data=st.data())
 def test_second_gradient(name, data, device):
-    """The gradient of s = <vjp(args, u), v> with respect to args and to u, along a direction."""
+    """The gradient of s = <vjp(args, u), v> with respect to args and to u, along a
+    direction.
+    """
     case = Case(name, data, device)
     us, wrt, rng = case.cotangents(), case.wrt, case.draw.rng
     vs = [real(rng, case.args[i].shape) for i in wrt]
@@ -117,7 +145,10 @@ def test_second_gradient(name, data, device):
             args[i] = x
         for i, u in zip(given, numbers[len(wrt) :], strict=True):
             cotangents[i] = u
-        return sum((g * v).sum() for g, v in zip(case.gradients(cotangents, args), vs, strict=True))
+        return sum(
+            (g * v).sum()
+            for g, v in zip(case.gradients(cotangents, args), vs, strict=True)
+        )
 
     given = [i for i, u in enumerate(us) if u is not None]
     numbers = [case.args[i] for i in wrt] + [us[i] for i in given]
@@ -127,12 +158,22 @@ def test_second_gradient(name, data, device):
     args = case.tensors(case.args, wrt)
     inputs = [args[i] for i in wrt]
     outputs = outputs_of(case.op(*args))
-    cotangents = [tg.from_numpy(us[i]).to(outputs[i].device).requires_grad_() for i in given]
+    cotangents = [
+        tg.from_numpy(us[i]).to(outputs[i].device).requires_grad_() for i in given
+    ]
     first = tg.autograd.grad(
-        [outputs[i] for i in given], inputs, cotangents, create_graph=True, allow_unused=True
+        [outputs[i] for i in given],
+        inputs,
+        cotangents,
+        create_graph=True,
+        allow_unused=True,
     )
     for found, plain in zip(first, case.gradients(us), strict=True):
-        assert_close(np.zeros(plain.shape) if found is None else found.cpu().numpy(), plain, 1e-12)
+        assert_close(
+            np.zeros(plain.shape) if found is None else found.cpu().numpy(),
+            plain,
+            1e-12,
+        )
     total = sum(
         (g * tg.from_numpy(v).to(g.device)).sum()
         for g, v in zip(first, vs, strict=True)
@@ -160,7 +201,10 @@ def test_pullback_is_linear(name, data, device):
     if [x is None for x in u] != [x is None for x in v]:
         v = [None if x is None else np.asarray(real(case.draw.rng, x.shape)) for x in u]
     a, b = -1.7, 0.4
-    mixed = [None if x is None else np.asarray(a * x + b * y) for x, y in zip(u, v, strict=True)]
+    mixed = [
+        None if x is None else np.asarray(a * x + b * y)
+        for x, y in zip(u, v, strict=True)
+    ]
     of_u, of_v, of_mixed = case.gradients(u), case.gradients(v), case.gradients(mixed)
     for one, two, both in zip(of_u, of_v, of_mixed, strict=True):
         assert_close(both, a * one + b * two, 1e-12)
@@ -209,7 +253,10 @@ def test_float32_stays_float32(name, data, device):
     if name == "astype":
         case.settings["dtype"] = np.dtype("float32")
     us = case.cotangents()
-    args = [a.astype("f4") if a is not None and a.dtype.kind == "f" else a for a in case.args]
+    args = [
+        a.astype("f4") if a is not None and a.dtype.kind == "f" else a
+        for a in case.args
+    ]
     given = case.tensors(args, case.wrt)
     outputs = outputs_of(case.op(*given))
     for out, wanted in zip(outputs, case.expected, strict=True):
@@ -228,7 +275,11 @@ def test_float32_stays_float32(name, data, device):
 
 @pytest.mark.parametrize(
     "name",
-    [n for n in DIFFERENTIABLE if ROWS[n].wrt != (0,) and not isinstance(ROWS[n].op, FusedOp)],
+    [
+        n
+        for n in DIFFERENTIABLE
+        if ROWS[n].wrt != (0,) and not isinstance(ROWS[n].op, FusedOp)
+    ],
 )
 @given(data=st.data())
 def test_gradients_have_the_dtype_of_their_argument(name, data):
@@ -244,15 +295,22 @@ def test_gradients_have_the_dtype_of_their_argument(name, data):
 
 
 @pytest.mark.parametrize("name", [n for n, row in ROWS.items() if row.scalar])
-@given(data=st.data(), kind=st.sampled_from([float, np.float64, np.float32, int, np.int64]))
+@given(
+    data=st.data(), kind=st.sampled_from([float, np.float64, np.float32, int, np.int64])
+)
 def test_scalars_are_weak(name, data, kind):
-    """A number in place of an argument: nothing turns float64, and all is as with an array of it."""
+    """A number in place of an argument: nothing turns float64, and all is as with an
+    array of it.
+    """
     case = Case(name, data)
     place = case.draw.one_of(*case.row.scalar)
     number = kind(case.draw.one_of(1, 2, 3) if kind in (int, np.int64) else 0.625)
     if name in ("maximum", "minimum", "remainder", "floor_divide"):
         number = kind(number + 1000)  # away from ties
-    args = [a.astype("f4") if a is not None and a.dtype.kind == "f" else a for a in case.args]
+    args = [
+        a.astype("f4") if a is not None and a.dtype.kind == "f" else a
+        for a in case.args
+    ]
     full = list(args)
     args[place], full[place] = number, np.full(args[place].shape[:0], number, "f4")
     wrt = [i for i in case.wrt if i != place]
@@ -263,13 +321,26 @@ def test_scalars_are_weak(name, data, kind):
         u = [case.draw.array(out.shape, real).astype("f4")]
         for create in (False, True):
             found = gradients(case.op, args, wrt, u, create)
-            for g, other in zip(found, gradients(case.op, full, wrt, u, create), strict=True):
+            for g, other in zip(
+                found, gradients(case.op, full, wrt, u, create), strict=True
+            ):
                 assert g.dtype == np.float32
                 assert_close(g, other, 1e-5)
 
 
 @pytest.mark.parametrize(
-    "name", ["add", "subtract", "multiply", "divide", "where", "matmul", "pow", "concat", "put"]
+    "name",
+    [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "where",
+        "matmul",
+        "pow",
+        "concat",
+        "put",
+    ],
 )
 @given(data=st.data())
 def test_one_tensor_as_both_arguments(name, data):
@@ -283,7 +354,9 @@ def test_one_tensor_as_both_arguments(name, data):
     first = (d.rng.integers(0, 2, shape).astype(bool),) if name == "where" else ()
     row = ROWS[name]
     value = lambda x: row.value(*first, x, x, **settings)
-    op = lambda x: row.op(*tensors(first), *(([x, x],) if row.variadic else (x, x)), **settings)
+    op = lambda x: row.op(
+        *tensors(first), *(([x, x],) if row.variadic else (x, x)), **settings
+    )
     u = d.array(np.shape(value(x)), real)
     for create in (False, True):
         (found,) = gradients(op, [x], [0], [u], create)

@@ -1,7 +1,9 @@
-"""Ctrl-C at every line, and every instruction, of what changes a model and its optimizer.
+"""Ctrl-C at every line, and every instruction, of what changes a model and its
+optimizer.
 
-KeyboardInterrupt is raised by a trace function: at each line that a call reaches in the package,
-one run for each. Whatever was reached, parameters and optimizer are those of before or of after.
+KeyboardInterrupt is raised by a trace function: at each line that a call reaches in the
+package, one run for each. Whatever was reached, parameters and optimizer are those of
+before or of after.
 """
 
 import copy
@@ -20,7 +22,9 @@ PACKAGE = str(Path(tg.__file__).parent)
 
 
 class Interrupter:
-    """Raises KeyboardInterrupt at one of the lines, or instructions, that the package runs."""
+    """Raises KeyboardInterrupt at one of the lines, or instructions, that the package
+    runs.
+    """
 
     def __init__(self, at, opcodes=False):
         self.left, self.opcodes = at, opcodes
@@ -81,7 +85,9 @@ class Run:
         self.scheduler.step()
 
     def gradients(self):
-        return tuple([p.grad is not None and p.grad.cpu().numpy().tobytes() for p in self.params])
+        return tuple(
+            [p.grad is not None and p.grad.cpu().numpy().tobytes() for p in self.params]
+        )
 
     def weights(self):
         return tuple([p.detach().cpu().numpy().tobytes() for p in self.params])
@@ -90,14 +96,21 @@ class Run:
         """Parameters and what the optimizer remembers, as bytes."""
         held = self.optimizer.state_dict()["state"]
         slots = [
-            (place, name, np.asarray(value.cpu().numpy() if name != "step" else value).tobytes())
+            (
+                place,
+                name,
+                np.asarray(value.cpu().numpy() if name != "step" else value).tobytes(),
+            )
             for place, entry in held.items()
             for name, value in entry.items()
         ]
         return self.weights(), tuple(slots)
 
     def scheduled(self):
-        rates = [(group["lr"], group.get("initial_lr")) for group in self.optimizer.param_groups]
+        rates = [
+            (group["lr"], group.get("initial_lr"))
+            for group in self.optimizer.param_groups
+        ]
         return repr((self.scheduler.state_dict(), rates))
 
 
@@ -110,7 +123,8 @@ def outcomes(make, change, parts, opcodes=False, stride=1):
     found, place = Counter(), 0
     while True:
         run = make()
-        # In a context of its own: an interrupt at the end of a walk leaves its recording mode.
+        # In a context of its own: an interrupt at the end of a walk leaves its
+        # recording mode.
         if not copy_context().run(interrupted, lambda: change(run), place, opcodes):
             break
         for part, start, end in zip(parts, starts, ends, strict=True):
@@ -139,7 +153,9 @@ STEPS = [
 
 def strides(some):
     """Every so many places by default, and each of them in the longer run."""
-    return pytest.mark.parametrize("stride", [some, pytest.param(1, marks=pytest.mark.slow)])
+    return pytest.mark.parametrize(
+        "stride", [some, pytest.param(1, marks=pytest.mark.slow)]
+    )
 
 
 @strides(7)
@@ -149,7 +165,9 @@ def test_a_step_is_whole_or_not_at_all(kind, stride, options):
     first = Run(kind, **options)
     first.backward()
     for make in (lambda: copy.deepcopy(first), warm(Run(kind, **options))):
-        found = outcomes(make, lambda run: run.optimizer.step(), [Run.trained], stride=stride)
+        found = outcomes(
+            make, lambda run: run.optimizer.step(), [Run.trained], stride=stride
+        )
         assert found["trained", "before"] * stride > 200
         assert found["trained", "after"] or stride > 1
 
@@ -171,7 +189,9 @@ def test_a_step_elsewhere_than_in_numpy_is_whole(device):
 
 @strides(29)
 def test_a_training_step(stride):
-    """Forward, backward, clipping, step and schedule: the gradients alone may be in between."""
+    """Forward, backward, clipping, step and schedule: the gradients alone may be in
+    between.
+    """
     make = warm(Run(weight_decay=0.1))
     found = outcomes(make, Run.step, [Run.trained, Run.scheduled], stride=stride)
     assert found["places"] * stride > 1000
@@ -190,7 +210,9 @@ def test_gradients_are_clipped_all_or_none(stride):
 @pytest.mark.parametrize("set_to_none", [True, False])
 def test_gradients_are_forgotten_all_or_none(set_to_none):
     make = warm(Run())
-    found = outcomes(make, lambda run: run.optimizer.zero_grad(set_to_none), [Run.gradients])
+    found = outcomes(
+        make, lambda run: run.optimizer.zero_grad(set_to_none), [Run.gradients]
+    )
     assert found["gradients", "before"]
 
 
@@ -223,7 +245,9 @@ def test_a_state_is_loaded_whole_or_not_at_all(part, stride):
         lambda o: optim.lr_scheduler.OneCycleLR(o, 0.1, 9),
         lambda o: optim.lr_scheduler.ReduceLROnPlateau(o, patience=0),
         lambda o: optim.lr_scheduler.SequentialLR(
-            o, [optim.lr_scheduler.LinearLR(o), optim.lr_scheduler.OneCycleLR(o, 1.0, 9)], [1]
+            o,
+            [optim.lr_scheduler.LinearLR(o), optim.lr_scheduler.OneCycleLR(o, 1.0, 9)],
+            [1],
         ),
     ],
 )
@@ -235,13 +259,17 @@ def test_a_schedule_steps_in_whole(make):
     if arguments:
         run.scheduler.step(0.5)
     found = outcomes(
-        lambda: copy.deepcopy(run), lambda run: run.scheduler.step(*arguments), [Run.scheduled]
+        lambda: copy.deepcopy(run),
+        lambda run: run.scheduler.step(*arguments),
+        [Run.scheduled],
     )
     assert found["scheduled", "before"]
 
 
 def test_training_goes_on_after_an_interrupt():
-    """Wherever it came in: the next step finds nothing half done, but gradients to forget."""
+    """Wherever it came in: the next step finds nothing half done, but gradients to
+    forget.
+    """
     make = warm(Run())
     once = make()
     once.step()

@@ -1,4 +1,6 @@
-"""Schedules: their formulas, that they go on where they stopped, and that what is wrong changes nothing."""
+"""Schedules: their formulas, that they go on where they stopped, and that what is wrong
+changes nothing.
+"""
 
 import copy
 import json
@@ -31,7 +33,9 @@ factors = st.floats(0.1, 1.2)
 
 
 def optimizer_of(lrs=(0.1, 0.02), kind=optim.SGD):
-    """An optimizer that has made a step, of nothing: else a scheduler's first step warns."""
+    """An optimizer that has made a step, of nothing: else a scheduler's first step
+    warns.
+    """
     optimizer = kind([{"params": [nn.Parameter(np.ones(2))], "lr": lr} for lr in lrs])
     optimizer.step()
     return optimizer
@@ -76,7 +80,11 @@ def test_step(lrs, size, gamma):
 @given(lrs=lists, gamma=factors)
 def test_exponential(lrs, gamma):
     optimizer = optimizer_of(lrs)
-    follow(optimizer, ExponentialLR(optimizer, gamma), lambda epoch, base: base * gamma**epoch)
+    follow(
+        optimizer,
+        ExponentialLR(optimizer, gamma),
+        lambda epoch, base: base * gamma**epoch,
+    )
 
 
 @given(lrs=lists, length=st.integers(1, 25), low=st.sampled_from([0.0, 1e-3, 0.5]))
@@ -89,15 +97,19 @@ def test_cosine(lrs, length, low):
 
     for epoch in range(60):
         found = rates(optimizer)
-        np.testing.assert_allclose(found, [factor(epoch, lr) for lr in lrs], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            found, [factor(epoch, lr) for lr in lrs], rtol=1e-9, atol=1e-12
+        )
         assert min(found) >= 0.0
         scheduler.step()
 
 
 @given(
-    lrs=lists, first=st.floats(0.01, 1.0), last=st.sampled_from([0.0, 0.3, 1.0]),
+    lrs=lists,
+    first=st.floats(0.01, 1.0),
+    last=st.sampled_from([0.0, 0.3, 1.0]),
     length=st.integers(1, 40),
-)  # fmt: skip
+)
 def test_linear(lrs, first, last, length):
     optimizer = optimizer_of(lrs)
     scheduler = LinearLR(optimizer, first, last, length)
@@ -116,7 +128,9 @@ def test_lambda(lrs, several):
     scheduler = LambdaLR(optimizer, functions if several else functions[0])
     for epoch in range(20):
         chosen = functions if several else functions[:1] * len(lrs)
-        assert rates(optimizer) == [base * f(epoch) for base, f in zip(lrs, chosen, strict=True)]
+        assert rates(optimizer) == [
+            base * f(epoch) for base, f in zip(lrs, chosen, strict=True)
+        ]
         scheduler.step()
 
 
@@ -127,7 +141,9 @@ def test_multi_step(lrs, milestones, gamma):
     bases = list(scheduler.base_lrs)
     for epoch in range(60):
         passed = sum(at <= epoch for at in milestones)
-        np.testing.assert_allclose(rates(optimizer), [base * gamma**passed for base in bases])
+        np.testing.assert_allclose(
+            rates(optimizer), [base * gamma**passed for base in bases]
+        )
         scheduler.step()
 
 
@@ -147,10 +163,17 @@ def test_linear_in_no_steps_stays_at_its_start():
     kind=st.sampled_from([optim.SGD, optim.Adam, optim.RMSprop]),
 )
 def test_one_cycle(steps, share, strategy, three, kind):
-    """Its corners, that it goes up and then down, and that the momentum goes the other way."""
+    """Its corners, that it goes up and then down, and that the momentum goes the other
+    way.
+    """
     optimizer = optimizer_of([9.0, 9.0], kind)
     scheduler = OneCycleLR(
-        optimizer, [0.5, 1.0], steps, pct_start=share, anneal_strategy=strategy, three_phase=three
+        optimizer,
+        [0.5, 1.0],
+        steps,
+        pct_start=share,
+        anneal_strategy=strategy,
+        three_phase=three,
     )
     found, moments = [], []
     for step in range(steps):
@@ -187,12 +210,16 @@ def test_one_cycle_of_a_rise_without_length_begins_at_the_top():
 
 def test_one_cycle_ends():
     optimizer = optimizer_of([1.0])
-    scheduler = OneCycleLR(optimizer, 0.5, epochs=2, steps_per_epoch=2, anneal_strategy="linear")
+    scheduler = OneCycleLR(
+        optimizer, 0.5, epochs=2, steps_per_epoch=2, anneal_strategy="linear"
+    )
     for _ in range(4):  # one after each batch
         scheduler.step()
     assert rates(optimizer) == [0.0]
     before = scheduler.state_dict(), options(optimizer)
-    with pytest.raises(OptionError, match="this is step 5, expected at most total_steps=4"):
+    with pytest.raises(
+        OptionError, match="this is step 5, expected at most total_steps=4"
+    ):
         scheduler.step()
     assert (scheduler.state_dict(), options(optimizer)) == before
 
@@ -200,7 +227,9 @@ def test_one_cycle_ends():
 def test_one_cycle_needs_a_momentum():
     optimizer = optimizer_of(kind=optim.Adagrad)
     before = options(optimizer)
-    with pytest.raises(OptionError, match=r"no momentum and no betas; pass cycle_momentum=False"):
+    with pytest.raises(
+        OptionError, match=r"no momentum and no betas; pass cycle_momentum=False"
+    ):
         OneCycleLR(optimizer, 0.5, 9)
     assert options(optimizer) == before
     OneCycleLR(optimizer, 0.5, 9, cycle_momentum=False)
@@ -215,15 +244,22 @@ def test_one_after_the_other():
     found = []
     for epoch in range(6):
         found += rates(optimizer)
-        assert (scheduler.get_last_lr(), scheduler.last_epoch) == (rates(optimizer), epoch)
+        assert (scheduler.get_last_lr(), scheduler.last_epoch) == (
+            rates(optimizer),
+            epoch,
+        )
         scheduler.step()
     np.testing.assert_allclose(found, [0.5, 0.75, 1.0, 1.0, 0.5, 0.25])
 
 
 def test_a_sequence_may_be_part_of_another():
-    """As if it were the schedule of its epochs; PyTorch's is one epoch early, or raises."""
+    """As if it were the schedule of its epochs; PyTorch's is one epoch early, or
+    raises.
+    """
     optimizer = optimizer_of([1.0])
-    inner = SequentialLR(optimizer, [LinearLR(optimizer, 0.5), StepLR(optimizer, 1)], [2])
+    inner = SequentialLR(
+        optimizer, [LinearLR(optimizer, 0.5), StepLR(optimizer, 1)], [2]
+    )
     outer = SequentialLR(optimizer, [StepLR(optimizer, 1, 0.5), inner], [2])
     found = []
     for _ in range(7):
@@ -231,7 +267,9 @@ def test_a_sequence_may_be_part_of_another():
         outer.step()
     np.testing.assert_allclose(found, [1.0, 0.5, 0.5, 0.6, 1.0, 0.1, 0.01])
     optimizer = optimizer_of([1.0])
-    inner = SequentialLR(optimizer, [LinearLR(optimizer, 0.5), StepLR(optimizer, 1)], [2])
+    inner = SequentialLR(
+        optimizer, [LinearLR(optimizer, 0.5), StepLR(optimizer, 1)], [2]
+    )
     outer = SequentialLR(optimizer, [inner, StepLR(optimizer, 1, 0.5)], [4])
     found = []
     for _ in range(6):
@@ -258,7 +296,11 @@ def test_schedulers_that_cannot_follow_each_other():
     one, two = StepLR(optimizer, 3), StepLR(optimizer, 3)
     before = one.state_dict(), two.state_dict(), options(optimizer)
     for schedulers, milestones, words in (
-        ([one, two], [], "got 2 schedulers and 0 milestones, expected one milestone between"),
+        (
+            [one, two],
+            [],
+            "got 2 schedulers and 0 milestones, expected one milestone between",
+        ),
         ([one], [3], "got 1 schedulers and 1 milestones"),
         ([one, one], [3], "scheduler 1 is given twice"),
         ([one, StepLR(other, 3)], [3], "scheduler 1 was made for another optimizer"),
@@ -266,14 +308,19 @@ def test_schedulers_that_cannot_follow_each_other():
     ):
         with pytest.raises(OptionError, match=f"SequentialLR: {words}"):
             SequentialLR(optimizer, schedulers, milestones)
-    with pytest.raises(OptionError, match="scheduler 1 is a ReduceLROnPlateau, its step.. needs"):
+    with pytest.raises(
+        OptionError, match="scheduler 1 is a ReduceLROnPlateau, its step.. needs"
+    ):
         SequentialLR(optimizer, [one, ReduceLROnPlateau(optimizer)], [3])
     assert (one.state_dict(), two.state_dict(), options(optimizer)) == before
 
 
 def test_a_part_that_fails_changes_nothing():
     optimizer, bad = optimizer_of([1.0]), False
-    parts = [StepLR(optimizer, 1), LambdaLR(optimizer, lambda epoch: math.nan if bad else 0.5)]
+    parts = [
+        StepLR(optimizer, 1),
+        LambdaLR(optimizer, lambda epoch: math.nan if bad else 0.5),
+    ]
     scheduler = SequentialLR(optimizer, parts, [2])
     scheduler.step()
     before = scheduler.state_dict(), options(optimizer)
@@ -299,7 +346,9 @@ ORDERED = [
 def test_a_scheduler_that_steps_before_its_optimizer_warns(make):
     optimizer = optim.SGD([nn.Parameter(np.ones(2))])
     scheduler = make(optimizer)
-    with pytest.warns(UserWarning, match=r"before optimizer.step\(\); call .* first") as caught:
+    with pytest.warns(
+        UserWarning, match=r"before optimizer.step\(\); call .* first"
+    ) as caught:
         scheduler.step()
     assert caught[0].filename == __file__
     scheduler.step()  # once
@@ -325,9 +374,24 @@ def test_in_the_right_order_nothing_warns(make):
 
 def test_plateau():
     optimizer = optimizer_of([1.0, 0.1])
-    scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=2, cooldown=1, min_lr=[0.0, 0.05])
+    scheduler = ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=2, cooldown=1, min_lr=[0.0, 0.05]
+    )
     found = []
-    for loss in [3.0, 2.0, 2.0, 2.0, 2.0, 9.0, 2.0, 2.0, 2.0, 1.0, tg.tensor(1.5), np.float32(1.5)]:
+    for loss in [
+        3.0,
+        2.0,
+        2.0,
+        2.0,
+        2.0,
+        9.0,
+        2.0,
+        2.0,
+        2.0,
+        1.0,
+        tg.tensor(1.5),
+        np.float32(1.5),
+    ]:
         scheduler.step(loss)
         found.append(optimizer.param_groups[0]["lr"])
     # After the third loss that is no better it is halved, and one epoch does not count.
@@ -340,7 +404,9 @@ def test_plateau_counts_anew():
     """Every patience + 1 epochs that are no better; those of a cooldown do not count."""
     for cooldown in (0, 3):
         optimizer = optimizer_of([1.0])
-        scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=1, cooldown=cooldown)
+        scheduler = ReduceLROnPlateau(
+            optimizer, factor=0.5, patience=1, cooldown=cooldown
+        )
         found = []
         for _ in range(12):
             scheduler.step(1.0)
@@ -366,7 +432,11 @@ def test_a_zero_that_was_rounded_is_a_zero():
     [
         ({"mode": "min"}, [1.0, 0.99995], True),
         ({"mode": "min"}, [1.0, 0.9998], False),
-        ({"mode": "min"}, [-1.0, -0.99995], False),  # relative to what is negative, as PyTorch's
+        (
+            {"mode": "min"},
+            [-1.0, -0.99995],
+            False,
+        ),  # relative to what is negative, as PyTorch's
         ({"mode": "max"}, [1.0, 1.00005], True),
         ({"mode": "max"}, [1.0, 1.0002], False),
         ({"mode": "min", "threshold": 0.5, "threshold_mode": "abs"}, [3.0, 2.6], True),
@@ -425,9 +495,15 @@ def test_a_group_that_joins_is_scheduled_too(make):
         if epoch == 1:
             optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))], "lr": 8.0})
         scheduler.step(*[3.0][: isinstance(scheduler, ReduceLROnPlateau)])
-    kinds = {StepLR: [0.125, 2.0], LambdaLR: [0.125, 1.0], ReduceLROnPlateau: [0.25, 2.0]}
+    kinds = {
+        StepLR: [0.125, 2.0],
+        LambdaLR: [0.125, 1.0],
+        ReduceLROnPlateau: [0.25, 2.0],
+    }
     assert rates(optimizer) == kinds[type(scheduler)]
-    assert scheduler.base_lrs == [group["initial_lr"] for group in optimizer.param_groups]
+    assert scheduler.base_lrs == [
+        group["initial_lr"] for group in optimizer.param_groups
+    ]
     assert len(scheduler.base_lrs) == 2
     assert not scheduler.misfits(scheduler.state_dict())
 
@@ -488,8 +564,12 @@ def test_ones_own_may_call_its_settings_as_it_likes():
 
 
 def test_it_may_start_where_another_run_stopped():
-    optimizer = optim.SGD([{"params": [nn.Parameter(np.ones(1))], "lr": 0.25, "initial_lr": 1.0}])
-    assert LambdaLR(optimizer, lambda epoch: 0.5**epoch, last_epoch=2).get_last_lr() == [0.125]
+    optimizer = optim.SGD(
+        [{"params": [nn.Parameter(np.ones(1))], "lr": 0.25, "initial_lr": 1.0}]
+    )
+    assert LambdaLR(
+        optimizer, lambda epoch: 0.5**epoch, last_epoch=2
+    ).get_last_lr() == [0.125]
     assert ExponentialLR(optimizer, 0.5, last_epoch=2).get_last_lr() == [0.125]
     assert CosineAnnealingLR(optimizer, 9, last_epoch=2).get_last_lr() == [0.125]
     assert LinearLR(optimizer, 0.5, last_epoch=2).get_last_lr() == [0.125]
@@ -506,9 +586,13 @@ MAKERS = {
     "cosine": lambda o: CosineAnnealingLR(o, 11, 1e-3),
     "linear": lambda o: LinearLR(o, 0.1, 0.7, 30),
     "lambda": lambda o: LambdaLR(o, [lambda e: 0.9**e, lambda e: 1 / (1 + e)]),
-    "plateau": lambda o: ReduceLROnPlateau(o, "max", 0.5, 1, cooldown=2, min_lr=(1e-3, 0.0)),
+    "plateau": lambda o: ReduceLROnPlateau(
+        o, "max", 0.5, 1, cooldown=2, min_lr=(1e-3, 0.0)
+    ),
     "multistep": lambda o: MultiStepLR(o, (9, 3, 9, 25), 0.5),
-    "cycle": lambda o: OneCycleLR(o, [0.5, 1], 200, base_momentum=(0.5, 0.6), three_phase=True),
+    "cycle": lambda o: OneCycleLR(
+        o, [0.5, 1], 200, base_momentum=(0.5, 0.6), three_phase=True
+    ),
     "sequential": lambda o: SequentialLR(
         o, [LinearLR(o), StepLR(o, 3), OneCycleLR(o, 1, 200)], [4, 20]
     ),
@@ -542,7 +626,9 @@ def test_it_goes_on_from_a_state_as_if_it_had_not_stopped(name, stop):
     rng = np.random.default_rng(stop)
     for _ in range(stop):
         advance(scheduler, rng)
-    state, rest = json.loads(json.dumps([scheduler.state_dict(), optimizer.state_dict()]))
+    state, rest = json.loads(
+        json.dumps([scheduler.state_dict(), optimizer.state_dict()])
+    )
     fresh = optimizer_of([9.0, 9.0])
     again = OTHERS[name](fresh)
     advance(again, np.random.default_rng(0))
@@ -568,7 +654,11 @@ def test_a_state_is_a_copy_both_ways(name):
     for each in (scheduler, other):
         each.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
     for each in (scheduler, other):
-        if name not in ("lambda", "plateau", "cycle"):  # these have settings for two groups
+        if name not in (
+            "lambda",
+            "plateau",
+            "cycle",
+        ):  # these have settings for two groups
             advance(each, np.random.default_rng(0))
             assert len(each.base_lrs) == 3
     other.get_last_lr().clear()
@@ -615,7 +705,12 @@ def test_a_state_that_does_not_fit_changes_nothing(name):
     before, rest = scheduler.state_dict(), options(optimizer)
     states = [{**before, key: value} for key, value in WRONG.items() if key in before]
     assert len(states) >= 3
-    states += [{key: value for key, value in before.items() if key != "last_epoch"}, {}, None, 3]
+    states += [
+        {key: value for key, value in before.items() if key != "last_epoch"},
+        {},
+        None,
+        3,
+    ]
     states += [{**before, "more": 1}, StepLR(optimizer_of([1.0]), 1).state_dict(), [1]]
     for state in states:
         with pytest.raises(
@@ -629,8 +724,16 @@ def test_a_state_that_does_not_fit_changes_nothing(name):
 # ---------------------------------------------------------------- what cannot be right
 
 CALLS = [
-    (lambda o: StepLR(3, 1), DTypeError, "StepLR: optimizer is int, expected an Optimizer"),
-    (lambda o: StepLR(o, 0), OptionError, "StepLR: step_size is 0, expected at least 1"),
+    (
+        lambda o: StepLR(3, 1),
+        DTypeError,
+        "StepLR: optimizer is int, expected an Optimizer",
+    ),
+    (
+        lambda o: StepLR(o, 0),
+        OptionError,
+        "StepLR: step_size is 0, expected at least 1",
+    ),
     (lambda o: StepLR(o, 1.5), DTypeError, "step_size is 1.5, expected an integer"),
     (lambda o: StepLR(o, 1, math.nan), OptionError, "gamma is nan, expected a finite"),
     (lambda o: StepLR(o, 1, last_epoch=-2), OptionError, "last_epoch is -2"),
@@ -647,28 +750,88 @@ CALLS = [
     (lambda o: LinearLR(o, 1.5), OptionError, "start_factor is 1.5"),
     (lambda o: LinearLR(o, end_factor=1.5), OptionError, "end_factor is 1.5"),
     (lambda o: LinearLR(o, total_iters=-1), OptionError, "total_iters is -1"),
-    (lambda o: MultiStepLR(o, [1, -2]), OptionError, "milestones.1. is -2, expected at least 0"),
-    (lambda o: MultiStepLR(o, [1.5]), DTypeError, "milestones.0. is 1.5, expected an integer"),
-    (lambda o: MultiStepLR(o, 3), DTypeError, "milestones is int, expected a list of epochs"),
+    (
+        lambda o: MultiStepLR(o, [1, -2]),
+        OptionError,
+        "milestones.1. is -2, expected at least 0",
+    ),
+    (
+        lambda o: MultiStepLR(o, [1.5]),
+        DTypeError,
+        "milestones.0. is 1.5, expected an integer",
+    ),
+    (
+        lambda o: MultiStepLR(o, 3),
+        DTypeError,
+        "milestones is int, expected a list of epochs",
+    ),
     (lambda o: MultiStepLR(o, [3], -1.0), OptionError, "MultiStepLR: gamma is -1.0"),
-    (lambda o: OneCycleLR(o, 0.1), OptionError, "expected total_steps, or epochs and steps_per_"),
-    (lambda o: OneCycleLR(o, 0.1, epochs=3), OptionError, "expected total_steps, or epochs"),
+    (
+        lambda o: OneCycleLR(o, 0.1),
+        OptionError,
+        "expected total_steps, or epochs and steps_per_",
+    ),
+    (
+        lambda o: OneCycleLR(o, 0.1, epochs=3),
+        OptionError,
+        "expected total_steps, or epochs",
+    ),
     (lambda o: OneCycleLR(o, 0.1, 0), OptionError, "total_steps is 0"),
     (lambda o: OneCycleLR(o, 0.1, 2.5), DTypeError, "total_steps is 2.5"),
     (lambda o: OneCycleLR(o, 0.1, None, 0, 9), OptionError, "epochs is 0"),
     (lambda o: OneCycleLR(o, -0.1, 9), OptionError, "max_lr.0. is -0.1"),
-    (lambda o: OneCycleLR(o, [0.1], 9), OptionError, "length of max_lr, one for each group, is 1"),
+    (
+        lambda o: OneCycleLR(o, [0.1], 9),
+        OptionError,
+        "length of max_lr, one for each group, is 1",
+    ),
     (lambda o: OneCycleLR(o, 0.1, 9, pct_start=1.5), OptionError, "pct_start is 1.5"),
-    (lambda o: OneCycleLR(o, 0.1, 9, anneal_strategy="up"), OptionError, "anneal_strategy is 'up'"),
-    (lambda o: OneCycleLR(o, 0.1, 9, cycle_momentum=1), DTypeError, "cycle_momentum is int"),
-    (lambda o: OneCycleLR(o, 0.1, 9, base_momentum=-1.0), OptionError, "base_momentum.0. is -1"),
-    (lambda o: OneCycleLR(o, 0.1, 9, max_momentum=[0.9]), OptionError, "length of max_momentum"),
+    (
+        lambda o: OneCycleLR(o, 0.1, 9, anneal_strategy="up"),
+        OptionError,
+        "anneal_strategy is 'up'",
+    ),
+    (
+        lambda o: OneCycleLR(o, 0.1, 9, cycle_momentum=1),
+        DTypeError,
+        "cycle_momentum is int",
+    ),
+    (
+        lambda o: OneCycleLR(o, 0.1, 9, base_momentum=-1.0),
+        OptionError,
+        "base_momentum.0. is -1",
+    ),
+    (
+        lambda o: OneCycleLR(o, 0.1, 9, max_momentum=[0.9]),
+        OptionError,
+        "length of max_momentum",
+    ),
     (lambda o: OneCycleLR(o, 0.1, 9, div_factor=0), OptionError, "div_factor is 0"),
-    (lambda o: OneCycleLR(o, 0.1, 9, three_phase=None), DTypeError, "three_phase is NoneType"),
-    (lambda o: SequentialLR(o, [], []), OptionError, "got 0 schedulers and 0 milestones"),
-    (lambda o: SequentialLR(o, None, []), DTypeError, "schedulers is NoneType, expected a list"),
-    (lambda o: SequentialLR(o, [3], []), DTypeError, "scheduler 0 is int, expected a scheduler"),
-    (lambda o: LambdaLR(o, 3), DTypeError, "lr_lambda.0. is int, expected a function of the epoch"),
+    (
+        lambda o: OneCycleLR(o, 0.1, 9, three_phase=None),
+        DTypeError,
+        "three_phase is NoneType",
+    ),
+    (
+        lambda o: SequentialLR(o, [], []),
+        OptionError,
+        "got 0 schedulers and 0 milestones",
+    ),
+    (
+        lambda o: SequentialLR(o, None, []),
+        DTypeError,
+        "schedulers is NoneType, expected a list",
+    ),
+    (
+        lambda o: SequentialLR(o, [3], []),
+        DTypeError,
+        "scheduler 0 is int, expected a scheduler",
+    ),
+    (
+        lambda o: LambdaLR(o, 3),
+        DTypeError,
+        "lr_lambda.0. is int, expected a function of the epoch",
+    ),
     (
         lambda o: LambdaLR(o, [len]),
         OptionError,
@@ -678,14 +841,30 @@ CALLS = [
     (lambda o: LambdaLR(o, lambda e: math.nan), OptionError, "lr_lambda.0..0. is nan"),
     (lambda o: LambdaLR(o, lambda e: None), DTypeError, "lr_lambda.0..0. is None"),
     (lambda o: LambdaLR(o, lambda e: -1.0), OptionError, "lr_lambda.0..0. is -1.0"),
-    (lambda o: ReduceLROnPlateau(None), DTypeError, "ReduceLROnPlateau: optimizer is NoneType"),
-    (lambda o: ReduceLROnPlateau(o, "mid"), OptionError, "mode is 'mid', expected 'min' or 'max'"),
+    (
+        lambda o: ReduceLROnPlateau(None),
+        DTypeError,
+        "ReduceLROnPlateau: optimizer is NoneType",
+    ),
+    (
+        lambda o: ReduceLROnPlateau(o, "mid"),
+        OptionError,
+        "mode is 'mid', expected 'min' or 'max'",
+    ),
     (lambda o: ReduceLROnPlateau(o, factor=1.0), OptionError, "factor is 1.0"),
     (lambda o: ReduceLROnPlateau(o, factor=-0.1), OptionError, "factor is -0.1"),
     (lambda o: ReduceLROnPlateau(o, patience=-1), OptionError, "patience is -1"),
     (lambda o: ReduceLROnPlateau(o, patience=1.5), DTypeError, "patience is 1.5"),
-    (lambda o: ReduceLROnPlateau(o, threshold=math.nan), OptionError, "threshold is nan"),
-    (lambda o: ReduceLROnPlateau(o, threshold_mode="x"), OptionError, "threshold_mode is 'x'"),
+    (
+        lambda o: ReduceLROnPlateau(o, threshold=math.nan),
+        OptionError,
+        "threshold is nan",
+    ),
+    (
+        lambda o: ReduceLROnPlateau(o, threshold_mode="x"),
+        OptionError,
+        "threshold_mode is 'x'",
+    ),
     (lambda o: ReduceLROnPlateau(o, cooldown=-1), OptionError, "cooldown is -1"),
     (lambda o: ReduceLROnPlateau(o, min_lr=-1.0), OptionError, "min_lr.0. is -1.0"),
     (
@@ -709,7 +888,11 @@ def test_wrong_settings_change_nothing(call, error, words):
 @pytest.mark.parametrize(
     ("metrics", "error", "words"),
     [
-        ((), DTypeError, r"ReduceLROnPlateau.step: metrics is NoneType, expected a number"),
+        (
+            (),
+            DTypeError,
+            r"ReduceLROnPlateau.step: metrics is NoneType, expected a number",
+        ),
         ((math.nan,), OptionError, "step: metrics is nan"),
         ((tg.tensor(math.nan),), OptionError, "step: metrics is nan"),
         (("0.5",), DTypeError, "step: metrics is str"),
@@ -760,7 +943,10 @@ def test_rates_are_floats_and_states_plain():
     optimizer = optimizer_of([np.float32(0.1)])
     scheduler = ExponentialLR(optimizer, 0.5)
     scheduler.step()
-    assert [type(rate) for rate in (*rates(optimizer), *scheduler.base_lrs)] == [float, float]
+    assert [type(rate) for rate in (*rates(optimizer), *scheduler.base_lrs)] == [
+        float,
+        float,
+    ]
     for one, other in pairwise(
         [scheduler.state_dict(), json.loads(json.dumps(scheduler.state_dict()))]
     ):
@@ -781,7 +967,9 @@ def test_a_group_that_joined_since_the_last_step_is_in_the_state(kind):
     def run(stop):
         y = tg.ones(1, requires_grad=True)
         optimizer = optimizer_of([0.1])
-        scheduler = getattr(optim.lr_scheduler, kind)(optimizer, *[1] * (kind == "StepLR"))
+        scheduler = getattr(optim.lr_scheduler, kind)(
+            optimizer, *[1] * (kind == "StepLR")
+        )
         arguments = [1.0] * (kind != "StepLR")
         scheduler.step(*arguments)
         optimizer.add_param_group({"params": [y], "lr": 0.5})

@@ -1,4 +1,6 @@
-"""The schedulers against PyTorch's: the same rates for hundreds of epochs, resumed ones too."""
+"""The schedulers against PyTorch's: the same rates for hundreds of epochs, resumed ones
+too.
+"""
 
 import json
 import math
@@ -66,8 +68,12 @@ def schedulers(torch, name, pair, **settings):
 
 
 def check(pair, scheduled):
-    expected, found = ([group["lr"] for group in optimizer.param_groups] for optimizer in pair)
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)  # their 0 may be -1e-17
+    expected, found = (
+        [group["lr"] for group in optimizer.param_groups] for optimizer in pair
+    )
+    np.testing.assert_allclose(
+        found, expected, rtol=1e-12, atol=1e-15
+    )  # their 0 may be -1e-17
     assert scheduled[1].get_last_lr() == found
     assert scheduled[1].last_epoch == scheduled[0].last_epoch
 
@@ -75,7 +81,9 @@ def check(pair, scheduled):
 def resumed(pair, scheduled, **settings):
     """Ours again, made anew and loaded from text."""
     states = json.dumps([scheduled[1].state_dict(), pair[1].state_dict()])
-    fresh = optim.SGD([{"params": [nn.Parameter(np.ones(1))]} for _ in pair[1].param_groups])
+    fresh = optim.SGD(
+        [{"params": [nn.Parameter(np.ones(1))]} for _ in pair[1].param_groups]
+    )
     again = type(scheduled[1])(fresh, **settings)
     schedule, state = json.loads(states)
     again.load_state_dict(schedule)
@@ -101,7 +109,9 @@ def test_hundreds_of_epochs_with_a_stop_between(torch, data, name, lrs, stop):
             other = {"gamma": 0.5} if name == "ExponentialLR" else other
             other = {"T_max": 3} if name == "CosineAnnealingLR" else other
             other = {"milestones": [2]} if name == "MultiStepLR" else other
-            pair, scheduled = resumed(pair, scheduled, **other)  # loaded settings replace these
+            pair, scheduled = resumed(
+                pair, scheduled, **other
+            )  # loaded settings replace these
         for scheduler in scheduled:
             scheduler.step()
     check(pair, scheduled)
@@ -119,11 +129,20 @@ def test_made_for_an_optimizer_that_was_scheduled_before(torch, data, name, lrs,
             scheduler.step()
 
 
-@given(lrs=lists, last=st.sampled_from([-1, 5]), several=st.booleans(), stop=st.integers(0, 40))
+@given(
+    lrs=lists,
+    last=st.sampled_from([-1, 5]),
+    several=st.booleans(),
+    stop=st.integers(0, 40),
+)
 def test_lambda(torch, lrs, last, several, stop):
-    functions = [lambda e: 0.95**e, lambda e: 1.0 / (1 + e), lambda e: e % 7][: len(lrs)]
+    functions = [lambda e: 0.95**e, lambda e: 1.0 / (1 + e), lambda e: e % 7][
+        : len(lrs)
+    ]
     given = functions if several else functions[0]
-    pair = optimizers(torch, lrs, initial=[3.0 * lr for lr in lrs] if last >= 0 else None)
+    pair = optimizers(
+        torch, lrs, initial=[3.0 * lr for lr in lrs] if last >= 0 else None
+    )
     scheduled = schedulers(torch, "LambdaLR", pair, lr_lambda=given, last_epoch=last)
     for epoch in range(200):
         check(pair, scheduled)
@@ -138,9 +157,15 @@ def test_several_at_once_a_change_by_hand_and_a_group_that_joins(torch, data, lr
     pair = optimizers(torch, lrs)
     sets = []
     for name in data.draw(st.lists(names, min_size=2, max_size=3)):
-        settings = {key: data.draw(values, key) for key, values in SETTINGS[name].items()}
-        settings |= {"eta_min": 0.0} if "eta_min" in settings else {}  # below it, theirs go below 0
-        if "end_factor" in settings:  # to a 0 that is -1e-17 there, and that another one multiplies
+        settings = {
+            key: data.draw(values, key) for key, values in SETTINGS[name].items()
+        }
+        settings |= (
+            {"eta_min": 0.0} if "eta_min" in settings else {}
+        )  # below it, theirs go below 0
+        if (
+            "end_factor" in settings
+        ):  # to a 0 that is -1e-17 there, and that another one multiplies
             settings["end_factor"] = max(settings["end_factor"], 0.1)
         sets.append(schedulers(torch, name, pair, **settings))
     changed, joined = data.draw(st.integers(0, 50)), data.draw(st.integers(0, 50))
@@ -161,7 +186,9 @@ def test_several_at_once_a_change_by_hand_and_a_group_that_joins(torch, data, lr
 
 @given(data=st.data(), lrs=lists, stop=st.integers(0, EPOCHS))
 def test_plateau(torch, data, lrs, stop):
-    lows = st.one_of(st.just(0.0), st.just([1e-3 * i for i in range(len(lrs))]), st.just(0.05))
+    lows = st.one_of(
+        st.just(0.0), st.just([1e-3 * i for i in range(len(lrs))]), st.just(0.05)
+    )
     settings = {
         "mode": data.draw(st.sampled_from(["min", "max"])),
         "factor": data.draw(st.sampled_from([0.1, 0.5, 0.9, 0.0])),
@@ -180,7 +207,9 @@ def test_plateau(torch, data, lrs, stop):
         check(pair, scheduled)
         if epoch == stop:
             pair, scheduled = resumed(pair, scheduled)
-        metric = trend * epoch + rng.standard_normal() if rng.random() < 0.98 else math.inf
+        metric = (
+            trend * epoch + rng.standard_normal() if rng.random() < 0.98 else math.inf
+        )
         for scheduler in scheduled:
             scheduler.step(metric)
         for key in ("best", "num_bad_epochs", "cooldown_counter"):
@@ -199,15 +228,23 @@ lows, highs = st.floats(0.0, 0.9), st.floats(0.5, 0.99)
 
 
 def moments(optimizer):
-    return [group.get("betas", group.get("momentum")) for group in optimizer.param_groups]
+    return [
+        group.get("betas", group.get("momentum")) for group in optimizer.param_groups
+    ]
 
 
 def cycle_settings(data, size):
-    several = lambda values: st.one_of(values, st.lists(values, min_size=size, max_size=size))
+    several = lambda values: st.one_of(
+        values, st.lists(values, min_size=size, max_size=size)
+    )
     steps = data.draw(st.integers(3, 120), "steps")
     by_epochs = data.draw(st.booleans(), "by epochs")
-    length = {"epochs": steps, "steps_per_epoch": 3} if by_epochs else {"total_steps": steps}
-    draw = lambda name, values: {name: data.draw(values, name)} if data.draw(st.booleans()) else {}
+    length = (
+        {"epochs": steps, "steps_per_epoch": 3} if by_epochs else {"total_steps": steps}
+    )
+    draw = lambda name, values: (
+        {name: data.draw(values, name)} if data.draw(st.booleans()) else {}
+    )
     return steps * (3 if by_epochs else 1), {
         "max_lr": data.draw(several(rates)),
         **length,
@@ -254,7 +291,9 @@ def test_one_cycle(torch, data, kind, size):
                 scheduler.step()
     for scheduler in scheduled:  # one step more than the cycle has
         scheduler.step()
-    expected, found = ([group["lr"] for group in optimizer.param_groups] for optimizer in pair)
+    expected, found = (
+        [group["lr"] for group in optimizer.param_groups] for optimizer in pair
+    )
     np.testing.assert_allclose(found, np.maximum(expected, 0.0), rtol=1e-12, atol=1e-15)
     for scheduler in scheduled:
         with pytest.raises(ValueError, match="total"):
@@ -280,9 +319,13 @@ def test_one_cycle_goes_on_where_another_run_stopped(torch):
 
 @given(data=st.data(), lrs=lists, stop=st.integers(0, 99))
 def test_sequential(torch, data, lrs, stop):
-    kinds = data.draw(st.lists(st.sampled_from([*SETTINGS, "LambdaLR"]), min_size=1, max_size=4))
+    kinds = data.draw(
+        st.lists(st.sampled_from([*SETTINGS, "LambdaLR"]), min_size=1, max_size=4)
+    )
     # Of one epoch each at least: PyTorch steps a schedule that never began.
-    gaps = data.draw(st.lists(st.integers(1, 40), min_size=len(kinds) - 1, max_size=len(kinds) - 1))
+    gaps = data.draw(
+        st.lists(st.integers(1, 40), min_size=len(kinds) - 1, max_size=len(kinds) - 1)
+    )
     milestones = np.cumsum(gaps).tolist()
     parts = []
     for kind in kinds:
@@ -293,12 +336,17 @@ def test_sequential(torch, data, lrs, stop):
             parts[-1]["total_iters"] = 1
 
     def make(module, optimizer):
-        pieces = [getattr(module, k)(optimizer, **s) for k, s in zip(kinds, parts, strict=True)]
+        pieces = [
+            getattr(module, k)(optimizer, **s)
+            for k, s in zip(kinds, parts, strict=True)
+        ]
         return module.SequentialLR(optimizer, pieces, milestones)
 
     modules = torch.optim.lr_scheduler, optim.lr_scheduler
     pair = optimizers(torch, lrs)
-    scheduled = [make(module, optimizer) for module, optimizer in zip(modules, pair, strict=True)]
+    scheduled = [
+        make(module, optimizer) for module, optimizer in zip(modules, pair, strict=True)
+    ]
     for optimizer in pair:
         optimizer.step()
     for epoch in range(100):
@@ -317,12 +365,17 @@ def test_sequential(torch, data, lrs, stop):
 
 def test_a_warmup_and_then_one_cycle(torch):
     def make(module, optimizer):
-        pieces = [module.LinearLR(optimizer, 0.1), module.OneCycleLR(optimizer, 0.5, 30)]
+        pieces = [
+            module.LinearLR(optimizer, 0.1),
+            module.OneCycleLR(optimizer, 0.5, 30),
+        ]
         return module.SequentialLR(optimizer, pieces, [10])
 
     modules = torch.optim.lr_scheduler, optim.lr_scheduler
     pair = optimizers(torch, [0.1, 0.2])
-    scheduled = [make(module, optimizer) for module, optimizer in zip(modules, pair, strict=True)]
+    scheduled = [
+        make(module, optimizer) for module, optimizer in zip(modules, pair, strict=True)
+    ]
     for optimizer in pair:
         optimizer.step()
     for _ in range(40):

@@ -1,4 +1,6 @@
-"""The optimizers against PyTorch's: the same parameters after a thousand steps, whatever the options."""
+"""The optimizers against PyTorch's: the same parameters after a thousand steps,
+whatever the options.
+"""
 
 import numpy as np
 import pytest
@@ -32,18 +34,26 @@ def leaves(torch, dtype="float64"):
 def both(torch, name, params, groups=lambda params: params, **options):
     """Their optimizer and ours."""
     makers = getattr(torch.optim, name), getattr(optim, name)
-    return [make(groups(own), **options) for make, own in zip(makers, params, strict=True)]
+    return [
+        make(groups(own), **options) for make, own in zip(makers, params, strict=True)
+    ]
 
 
 def descend(torch, params, pair, steps, skip=(), seed=1):
-    """Noisy bowls, of slopes that differ a lot; ``skip`` tells who gets no gradient in which step."""
+    """Noisy bowls, of slopes that differ a lot; ``skip`` tells who gets no gradient in
+    which step.
+    """
     rng = np.random.default_rng(seed)
     for step in range(steps):
         for place, (a, b) in enumerate(zip(*params, strict=True)):
             noise = 10.0 ** (place - 2) * rng.standard_normal(b.shape)
             left_out = (step, place) in skip
-            a.grad = None if left_out else (a.detach() + torch.tensor(noise)).to(a.dtype)
-            b.grad = None if left_out else tg.tensor((b.numpy() + noise).astype(b.dtype))
+            a.grad = (
+                None if left_out else (a.detach() + torch.tensor(noise)).to(a.dtype)
+            )
+            b.grad = (
+                None if left_out else tg.tensor((b.numpy() + noise).astype(b.dtype))
+            )
         for optimizer in pair:
             for group in optimizer.param_groups:
                 group["lr"] = group["lr"] * (0.5 if step % 400 == 399 else 1.0)
@@ -54,7 +64,9 @@ def check(params, pair, tolerance=1e-12):
     """The parameters, and what the optimizers remember of each, under PyTorch's names."""
     for a, b in zip(*params, strict=True):
         assert b.dtype == np.dtype(str(a.dtype).removeprefix("torch."))
-        np.testing.assert_allclose(b.numpy(), a.detach().numpy(), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            b.numpy(), a.detach().numpy(), rtol=tolerance, atol=tolerance
+        )
     expected, found = (optimizer.state_dict() for optimizer in pair)
     for place, entry in expected["state"].items():
         kept = {name: value for name, value in entry.items() if value is not None}
@@ -65,7 +77,9 @@ def check(params, pair, tolerance=1e-12):
         for name, value in kept.items():
             own = found["state"][place][name]
             own = own if name == "step" else own.numpy()
-            np.testing.assert_allclose(own, value.numpy(), rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                own, value.numpy(), rtol=tolerance, atol=tolerance
+            )
     for group, own in zip(expected["param_groups"], found["param_groups"], strict=True):
         assert own == {key: group[key] for key in own}
 
@@ -78,15 +92,29 @@ LONG = {
     "AdamW": {"lr": 0.01},
     "AdamW amsgrad": {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True},
     "SGD": {"lr": 0.01, "weight_decay": 0.1},
-    "SGD momentum": {"lr": 0.01, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1},
+    "SGD momentum": {
+        "lr": 0.01,
+        "momentum": 0.9,
+        "dampening": 0.5,
+        "weight_decay": 0.1,
+    },
     "SGD nesterov": {"lr": 0.01, "momentum": 0.9, "nesterov": True},
     "RMSprop": {"lr": 0.01, "weight_decay": 0.1},
     "RMSprop momentum": {"lr": 0.01, "momentum": 0.9, "centered": True},
     "Adagrad": {"lr": 0.1},
-    "Adagrad decay": {"lr_decay": 0.01, "weight_decay": 0.1, "initial_accumulator_value": 0.3},
+    "Adagrad decay": {
+        "lr_decay": 0.01,
+        "weight_decay": 0.1,
+        "initial_accumulator_value": 0.3,
+    },
     "Adam maximize": {"lr": 0.01, "weight_decay": 3.0, "maximize": True},
     "AdamW maximize": {"lr": 0.01, "weight_decay": 3.0, "maximize": True},
-    "SGD maximize": {"lr": 1e-3, "momentum": 0.5, "weight_decay": 3.0, "maximize": True},
+    "SGD maximize": {
+        "lr": 1e-3,
+        "momentum": 0.5,
+        "weight_decay": 3.0,
+        "maximize": True,
+    },
     "RMSprop maximize": {"lr": 1e-3, "weight_decay": 3.0, "maximize": True},
     "Adagrad maximize": {"lr": 0.01, "weight_decay": 3.0, "maximize": True},
 }
@@ -105,7 +133,9 @@ def test_a_thousand_steps(torch, case, dtype):
 def test_groups_and_gradients_that_are_sometimes_none(torch, case):
     params = leaves(torch)
     rng = np.random.default_rng(2)
-    skip = {(step, place) for step in range(600) for place in (0, 2) if rng.random() < 0.3}
+    skip = {
+        (step, place) for step in range(600) for place in (0, 2) if rng.random() < 0.3
+    }
     skip |= {(step, 1) for step in range(600)}  # one never has a gradient
     skip |= {(step, 3) for step in range(300)}  # one joins late
 
@@ -186,13 +216,22 @@ def test_all_options(torch, data):
     options["maximize"] = data.draw(st.booleans())
     if not options.get("momentum") or options.get("dampening"):
         options.pop("nesterov", None)
-    steps, chance = data.draw(st.integers(1, 40)), data.draw(st.sampled_from([0.0, 0.3]))
+    steps, chance = (
+        data.draw(st.integers(1, 40)),
+        data.draw(st.sampled_from([0.0, 0.3])),
+    )
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    skip = {(step, place) for step in range(steps) for place in range(4) if rng.random() < chance}
+    skip = {
+        (step, place)
+        for step in range(steps)
+        for place in range(4)
+        if rng.random() < chance
+    }
     params = leaves(torch)
     pair = both(torch, name, params, **options)
     descend(torch, params, pair, steps, skip, seed=rng.integers(99))
-    # A centered square is a difference: what is rounded off in it counts more where it is small.
+    # A centered square is a difference: what is rounded off in it counts more where it
+    # is small.
     check(params, pair, 1e-10 if options.get("centered") else 1e-12)
 
 
@@ -203,10 +242,15 @@ def test_names_order_and_defaults_are_pytorchs(torch, name):
     params = leaves(torch)
     theirs, ours = both(torch, name, params)
     assert ours.defaults == {key: theirs.defaults[key] for key in ours.defaults}
-    expected, found = (inspect.signature(type(o).__init__).parameters for o in (theirs, ours))
+    expected, found = (
+        inspect.signature(type(o).__init__).parameters for o in (theirs, ours)
+    )
     assert list(found) == list(expected)
     for key in list(found)[2:]:
-        assert (found[key].default, found[key].kind) == (expected[key].default, expected[key].kind)
+        assert (found[key].default, found[key].kind) == (
+            expected[key].default,
+            expected[key].kind,
+        )
 
 
 def test_repr_is_theirs(torch):
@@ -214,7 +258,13 @@ def test_repr_is_theirs(torch):
     params = leaves(torch)
     groups = lambda own: [{"params": own[:1], "lr": 0.5}, {"params": own[1:]}]
     theirs, ours = both(torch, "Adam", params, groups, weight_decay=0.25)
-    names = ("capturable", "decoupled_weight_decay", "differentiable", "foreach", "fused")
+    names = (
+        "capturable",
+        "decoupled_weight_decay",
+        "differentiable",
+        "foreach",
+        "fused",
+    )
     shown = repr(theirs).split("\n")
     kept = [line for line in shown if line.partition(":")[0].strip() not in names]
     assert repr(ours).split("\n") == kept
@@ -228,7 +278,9 @@ STATES = [case for case in LONG if "maximize" not in case or case == "Adam maxim
 def copies(torch, params):
     """The same values as new leaves: theirs and ours."""
     values = [b.numpy().copy() for b in params[1]]
-    return [torch.nn.Parameter(torch.tensor(v)) for v in values], [nn.Parameter(v) for v in values]
+    return [torch.nn.Parameter(torch.tensor(v)) for v in values], [
+        nn.Parameter(v) for v in values
+    ]
 
 
 @pytest.mark.parametrize("case", STATES)
@@ -269,13 +321,17 @@ def test_a_state_of_ours_goes_on_there(torch, case, skip):
     again = (twins, params[1]), (theirs, pair[1])
     descend(torch, *again, 100, skip, seed=5)
     for a, b in zip(*again[0], strict=True):
-        np.testing.assert_allclose(b.numpy(), a.detach().numpy(), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(
+            b.numpy(), a.detach().numpy(), rtol=1e-12, atol=1e-12
+        )
 
 
 def test_states_of_theirs_in_other_forms(torch):
     """A rate that is a tensor, what a schedule has noted, names, old and None entries."""
     params = leaves(torch)
-    theirs = torch.optim.SGD(list(zip("abcd", params[0], strict=True)), torch.tensor(0.25), 0.5)
+    theirs = torch.optim.SGD(
+        list(zip("abcd", params[0], strict=True)), torch.tensor(0.25), 0.5
+    )
     torch.optim.lr_scheduler.OneCycleLR(theirs, 1.0, 10)
     state = theirs.state_dict()
     state["state"] = {0: {"momentum_buffer": None}}
@@ -290,8 +346,16 @@ def test_states_of_theirs_in_other_forms(torch):
 @pytest.mark.parametrize(
     ("kind", "other", "words"),
     [
-        ("Adam", "SGD", "it is another optimizer's: options ['amsgrad', 'betas', 'eps']"),
-        ("SGD", "Adam", "options ['dampening', 'momentum', 'nesterov'], expected ['amsgrad', "),
+        (
+            "Adam",
+            "SGD",
+            "it is another optimizer's: options ['amsgrad', 'betas', 'eps']",
+        ),
+        (
+            "SGD",
+            "Adam",
+            "options ['dampening', 'momentum', 'nesterov'], expected ['amsgrad', ",
+        ),
         ("Adam", "AdamW", "it is of optim.Adam"),
         ("AdamW", "Adam", "it is of optim.AdamW"),
     ],

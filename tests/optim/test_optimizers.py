@@ -1,4 +1,6 @@
-"""The optimizers: their formulas, what they remember, and that a step is all or nothing."""
+"""The optimizers: their formulas, what they remember, and that a step is all or
+nothing.
+"""
 
 import contextlib
 import copy
@@ -56,7 +58,9 @@ def same_state(a, b):
     for place, entry in a["state"].items():
         assert list(entry) == list(b["state"][place])
         for name, value in entry.items():
-            np.testing.assert_array_equal(np.asarray(value), np.asarray(b["state"][place][name]))
+            np.testing.assert_array_equal(
+                np.asarray(value), np.asarray(b["state"][place][name])
+            )
 
 
 # ---------------------------------------------------------------- the formulas, number by number
@@ -95,7 +99,11 @@ class SlowAdam:
 
 class SlowAdamW(SlowAdam):
     def step(self, key, w, g):
-        w, decay, self.weight_decay = w * (1 - self.lr * self.weight_decay), self.weight_decay, 0.0
+        w, decay, self.weight_decay = (
+            w * (1 - self.lr * self.weight_decay),
+            self.weight_decay,
+            0.0,
+        )
         new, self.weight_decay = super().step(key, w, g), decay
         return new
 
@@ -215,7 +223,9 @@ def test_adam(options, dtypes, missing, seed, decoupled):
     seed=seeds,
 )
 def test_rmsprop(options, dtypes, missing, seed):
-    options["eps"] = 1e-2 if options["centered"] else options["eps"]  # of a difference, rounded
+    options["eps"] = (
+        1e-2 if options["centered"] else options["eps"]
+    )  # of a difference, rounded
     follow(optim.RMSprop, SlowRMSprop, options, dtypes, seed, missing)
 
 
@@ -238,10 +248,17 @@ def test_adagrad(options, dtypes, missing, seed):
 
 
 def update(optimizer, vectors, step, plain):
-    """One update of copies of param, grad and moments, by the kernel or by plain operators."""
+    """One update of copies of param, grad and moments, by the kernel or by plain
+    operators.
+    """
     param, grad, *moments = [None if v is None else v.copy() for v in vectors]
-    slots = {k: v for k, v in zip(optimizer.slots, moments, strict=True) if v is not None}
-    options, known = optimizer.options(optimizer.param_groups[0]), kernels.modules.copy()
+    slots = {
+        k: v for k, v in zip(optimizer.slots, moments, strict=True) if v is not None
+    }
+    options, known = (
+        optimizer.options(optimizer.param_groups[0]),
+        kernels.modules.copy(),
+    )
     if plain:
         kernels.modules.clear()
     try:
@@ -273,7 +290,9 @@ def test_the_kernel_is_the_generic_step(
         parameters(), lr=0.01, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad
     )
     results = [update(optimizer, vectors, step, plain) for plain in (False, True)]
-    np.testing.assert_array_equal(results[0].pop(1), vectors[1])  # the kernel leaves it alone
+    np.testing.assert_array_equal(
+        results[0].pop(1), vectors[1]
+    )  # the kernel leaves it alone
     results[1].pop(1)
     tolerance = {"f4": 3e-6, "f8": 1e-13}[dtype]
     for a, b in zip(*results, strict=True):
@@ -287,7 +306,9 @@ def test_the_kernel_works_in_pieces():
     vectors = [rng.standard_normal(size).astype(np.float32) for _ in range(4)]
     np.abs(vectors[3], vectors[3])
     optimizer = optim.Adam(parameters(), lr=0.1, betas=(0.9, 0.99), weight_decay=0.1)
-    pieces, whole = (update(optimizer, [*vectors, None], 3, plain) for plain in (False, True))
+    pieces, whole = (
+        update(optimizer, [*vectors, None], 3, plain) for plain in (False, True)
+    )
     for place in (0, 2, 3):
         np.testing.assert_allclose(pieces[place], whole[place], rtol=1e-5, atol=1e-6)
 
@@ -309,22 +330,39 @@ def test_defaults_are_pytorchs():
         "SGD": {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "nesterov": False},
         "Adam": {"lr": 1e-3, **betas},
         "AdamW": {"lr": 1e-3, "weight_decay": 1e-2, **betas},
-        "RMSprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": False},
-        "Adagrad": {"lr": 1e-2, "lr_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10},
+        "RMSprop": {
+            "lr": 1e-2,
+            "alpha": 0.99,
+            "eps": 1e-8,
+            "momentum": 0.0,
+            "centered": False,
+        },
+        "Adagrad": {
+            "lr": 1e-2,
+            "lr_decay": 0.0,
+            "initial_accumulator_value": 0.0,
+            "eps": 1e-10,
+        },
     }
     shared = {"weight_decay": 0.0, "maximize": False}
     for name, defaults in expected.items():
         assert getattr(optim, name)(parameters()).defaults == {**shared, **defaults}
 
 
-@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+@pytest.mark.parametrize(
+    "kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad]
+)
 def test_what_computes_otherwise_in_pytorch_is_left_out(kind):
-    """The keywords are there, their defaults and False pass, and what is set says why not."""
+    """The keywords are there, their defaults and False pass, and what is set says why
+    not.
+    """
     known = inspect.signature(kind).parameters.keys() & optimizer_module.LEFT_OUT.keys()
     assert known >= {"foreach", "differentiable"}
     for key in known:
         kind(parameters(), **{key: False})
-        with pytest.raises(OptionError, match=rf"{kind.__name__}: {key}=True is not supported: "):
+        with pytest.raises(
+            OptionError, match=rf"{kind.__name__}: {key}=True is not supported: "
+        ):
             kind(parameters(), **{key: True})
 
 
@@ -335,7 +373,9 @@ def test_one_group_may_go_up_and_another_down():
     up.grad = down.grad = tg.ones(2, dtype=tg.float64)
     optimizer.step()
     assert (up.tolist(), down.tolist()) == ([1.0, 1.0], [-1.0, -1.0])
-    with pytest.raises(tg.errors.DTypeError, match="maximize is int, expected True or False"):
+    with pytest.raises(
+        tg.errors.DTypeError, match="maximize is int, expected True or False"
+    ):
         optim.SGD([up], maximize=1)
 
 
@@ -404,7 +444,11 @@ APART = {
     "neighbours": lambda w: [nn.Parameter(row) for row in w],
     "every other column": lambda w: (nn.Parameter(w[:, ::2]), nn.Parameter(w[:, 1::2])),
     "columns": lambda w: [nn.Parameter(w[:, i]) for i in range(6)],
-    "nothing": lambda w: (nn.Parameter(w), nn.Parameter(w[:0]), nn.Parameter(w[:, 3:3])),
+    "nothing": lambda w: (
+        nn.Parameter(w),
+        nn.Parameter(w[:0]),
+        nn.Parameter(w[:, 3:3]),
+    ),
 }
 
 
@@ -414,9 +458,7 @@ def test_two_parameters_in_one_memory_are_an_error(how, together):
     """Of two updates one would be lost; among many others, in one group or in two."""
     others = [nn.Parameter(np.zeros(3)) for _ in range(20)]
     pair = SHARED[how](np.zeros((4, 6)))
-    words = (
-        r"optim.SGD: parameter 20 \(\w+, shape .*\) and parameter 21 \(.* share memory; clone\(\)"
-    )
+    words = r"optim.SGD: parameter 20 \(\w+, shape .*\) and parameter 21 \(.* share memory; clone\(\)"
     if together:
         with pytest.raises(OptionError, match=words):
             optim.SGD([*others, *pair])
@@ -438,7 +480,9 @@ def test_parameters_that_come_to_share_memory_are_an_error_in_the_next_step(kind
             param.grad = tg.ones_like(param)
         if step:
             two.data = one.data
-            with pytest.raises(OptionError, match="parameter 0 .* parameter 1 .* share memory"):
+            with pytest.raises(
+                OptionError, match="parameter 0 .* parameter 1 .* share memory"
+            ):
                 optimizer.step()
         else:
             optimizer.step()
@@ -466,11 +510,17 @@ def test_what_shares_memory_is_found(data):
     arrays = []
     for _ in range(data.draw(st.integers(2, 6))):
         start, length = data.draw(st.integers(0, 59)), data.draw(st.integers(1, 9))
-        arrays.append(buffer[start : start + length][:: data.draw(st.sampled_from([1, 2, 3, -1]))])
+        arrays.append(
+            buffer[start : start + length][:: data.draw(st.sampled_from([1, 2, 3, -1]))]
+        )
     pairs = [(a, b) for i, a in enumerate(arrays) for b in arrays[:i]]
     shared = any(np.shares_memory(a, b) for a, b in pairs)
     params = [nn.Parameter(array) for array in arrays]
-    with pytest.raises(OptionError, match="share memory") if shared else contextlib.nullcontext():
+    with (
+        pytest.raises(OptionError, match="share memory")
+        if shared
+        else contextlib.nullcontext()
+    ):
         optim.Adam(params)
 
 
@@ -514,7 +564,9 @@ def test_layouts_of_parameters_and_gradients_do_not_matter():
 
 
 def test_a_step_changes_parameters_in_place():
-    """Whoever holds the tensor or its memory sees the new values, and an old graph is told."""
+    """Whoever holds the tensor or its memory sees the new values, and an old graph is
+    told.
+    """
     layer = nn.Linear(2, 2)
     held = layer.weight.numpy()
     before = held.copy()
@@ -536,7 +588,9 @@ def test_the_dtype_may_change_before_the_first_step_only():
     assert optimizer.state_dict()["state"][0]["exp_avg"].dtype == np.float64
     layer.float()
     before = arrays(layer.parameters())
-    with pytest.raises(OptionError, match=r"its parameter float32.*, its state float64"):
+    with pytest.raises(
+        OptionError, match=r"its parameter float32.*, its state float64"
+    ):
         optimizer.step()
     all_equal(arrays(layer.parameters()), before)
 
@@ -657,7 +711,12 @@ def test_parameters_may_change_places():
         (optim.SGD, "nesterov", True, "nesterov needs a momentum"),
         (optim.SGD, "nesterov", "no", "nesterov is str, expected True or False"),
         (optim.RMSprop, "centered", 1, "centered is int"),
-        (optim.RMSprop, "alpha", 1.5, "alpha is 1.5, expected a number from 0.0 to 1.0"),
+        (
+            optim.RMSprop,
+            "alpha",
+            1.5,
+            "alpha is 1.5, expected a number from 0.0 to 1.0",
+        ),
     ],
 )
 def test_what_cannot_be_right_stops_the_step(kind, option, value, words):
@@ -669,7 +728,10 @@ def test_what_cannot_be_right_stops_the_step(kind, option, value, words):
         with pytest.raises((OptionError, tg.errors.DTypeError), match=words):
             optimizer.step()
     all_equal(arrays(params), before)
-    same_state({"state": state, "param_groups": 0}, {**optimizer.state_dict(), "param_groups": 0})
+    same_state(
+        {"state": state, "param_groups": 0},
+        {**optimizer.state_dict(), "param_groups": 0},
+    )
     optimizer.param_groups[1][option] = optimizer.defaults[option]
     optimizer.step()
 
@@ -740,10 +802,14 @@ def test_a_step_that_fails_changes_nothing():
     same_state(optimizer.state_dict(), state)
 
 
-@pytest.mark.parametrize("kind", [optim.Adam, lambda p, lr: optim.SGD(p, lr, momentum=0.9)])
+@pytest.mark.parametrize(
+    "kind", [optim.Adam, lambda p, lr: optim.SGD(p, lr, momentum=0.9)]
+)
 @pytest.mark.parametrize("ragged", [False, True])
 def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
-    """Wherever it runs out: at the first allocation, the second ... until a step gets through."""
+    """Wherever it runs out: at the first allocation, the second ... until a step gets
+    through.
+    """
     cpu, failures = find("cpu"), 0
     join, array, empty = cpu.join, cpu.array, optimizer_kernels.empty
     params, optimizer = two_groups(kind)
@@ -784,7 +850,9 @@ def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
     same_state(optimizer.state_dict(), expected_optimizer.state_dict())
 
 
-@pytest.mark.parametrize("wrong", [tg.ones(3), tg.ones(4), tg.ones(1, 4, dtype=tg.float64)])
+@pytest.mark.parametrize(
+    "wrong", [tg.ones(3), tg.ones(4), tg.ones(1, 4, dtype=tg.float64)]
+)
 def test_a_gradient_that_does_not_fit_stops_the_step(wrong):
     params, optimizer = two_groups(optim.Adam)
     give_gradients(params, np.random.default_rng(0))
@@ -801,7 +869,9 @@ def test_memory_that_cannot_be_written_stops_the_step():
     give_gradients(params, np.random.default_rng(0))
     params[2].numpy().flags.writeable = False
     before = arrays(params)
-    with pytest.raises(GraphError, match=r"optim.Adam: this tensor's memory is read-only"):
+    with pytest.raises(
+        GraphError, match=r"optim.Adam: this tensor's memory is read-only"
+    ):
         optimizer.step()
     all_equal(arrays(params), before)
     assert optimizer.state_dict()["state"] == {}
@@ -833,7 +903,9 @@ def test_training_goes_on_from_a_state_bit_for_bit(kind, missing, through_json):
         optimizer.step()
     optimizer.param_groups[0]["lr"] = 0.01
     state = optimizer.state_dict()
-    if through_json:  # keys become strings, tuples lists, and arrays are filed elsewhere
+    if (
+        through_json
+    ):  # keys become strings, tuples lists, and arrays are filed elsewhere
         options = json.loads(json.dumps(state["param_groups"]))
         state = {
             "state": {
@@ -851,7 +923,9 @@ def test_training_goes_on_from_a_state_bit_for_bit(kind, missing, through_json):
     fresh.load_state_dict(state)
     same_state(fresh.state_dict(), optimizer.state_dict())
     assert fresh.param_groups[0]["lr"] == 0.01
-    assert all(type(fresh.param_groups[0][k]) is type(v) for k, v in fresh.defaults.items())
+    assert all(
+        type(fresh.param_groups[0][k]) is type(v) for k, v in fresh.defaults.items()
+    )
     again = copy.deepcopy(rng)
     for _ in range(5):
         give_gradients(params, rng, missing)
@@ -925,10 +999,18 @@ def test_a_long_list_of_what_does_not_fit_is_cut_short():
     entry = {"state": {0: dict.fromkeys(many)}, "param_groups": state["param_groups"]}
     entry["state"][0] = dict.fromkeys(many, 0)
     for load, values, more in (
-        (optimizer.load_state_dict, state, "parameter 13 is unexpected; and 29,990 more"),
+        (
+            optimizer.load_state_dict,
+            state,
+            "parameter 13 is unexpected; and 29,990 more",
+        ),
         (optimizer.load_state_dict, wide, "0, 0, and 99,990 more"),
         (optimizer.load_state_dict, entry, "'layer9.weight', and 29,990 more"),
-        (nn.Linear(2, 2).load_state_dict, many, "layer7.weight is unexpected; and 29,992 more"),
+        (
+            nn.Linear(2, 2).load_state_dict,
+            many,
+            "layer7.weight is unexpected; and 29,992 more",
+        ),
         (nn.Linear(2, 2).load_state_dict, {"x" * 10**6: np.zeros(1)}, "xxx..."),
         (optim.lr_scheduler.StepLR(optimizer, 3).load_state_dict, many, "and 29,9"),
     ):
@@ -970,7 +1052,9 @@ def test_loading_when_memory_runs_out_changes_nothing(monkeypatch):
 def test_repr():
     """As PyTorch's: each group with its options, as they are now."""
     a, b = tg.ones(2), tg.ones(3)
-    optimizer = optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.5}], lr=0.1, momentum=0.9)
+    optimizer = optim.SGD(
+        [{"params": [a]}, {"params": [b], "lr": 0.5}], lr=0.1, momentum=0.9
+    )
     optimizer.param_groups[0]["lr"] = 0.01
     options = "    dampening: 0.0\n    lr: {}\n    maximize: False\n    momentum: 0.9\n"
     options += "    nesterov: False\n"

@@ -81,5 +81,7 @@ def test_the_same_bits_in_another_process(reference, hash_seed):
 
 
 def test_another_seed_gives_other_weights(reference):
-    for ours, others in zip(reference.splitlines(), run(8, "0").splitlines(), strict=True):
+    for ours, others in zip(
+        reference.splitlines(), run(8, "0").splitlines(), strict=True
+    ):
         assert ours != others

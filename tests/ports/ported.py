@@ -1,11 +1,12 @@
-"""Runs a program that was written for PyTorch, on PyTorch or on us: only its imports change.
+"""Runs a program that was written for PyTorch, on PyTorch or on us: only its imports
+change.
 
-A program in ``programs/`` reads as its author left it, but for what has to be equal in two runs: its
-``main(given, steps)`` takes data, first weights, orders and noise from :class:`Given`, and returns
-the losses that it would have printed, and the model.
+A program in ``programs/`` reads as its author left it, but for what has to be equal in
+two runs: its ``main(given, steps)`` takes data, first weights, orders and noise from
+:class:`Given`, and returns the losses that it would have printed, and the model.
 
-``python tests/ports/ported.py`` writes what PyTorch gives for the first steps to losses.json, which
-the default tests compare with, as they run without PyTorch.
+``python tests/ports/ported.py`` writes what PyTorch gives for the first steps to
+losses.json, which the default tests compare with, as they run without PyTorch.
 """
 
 import json
@@ -19,13 +20,18 @@ import numpy as np
 
 RECORDED = Path(__file__).parent / "losses.json"
 FEW = 6  # steps, of what is recorded
-PROGRAMS = {path.stem: path for path in sorted((Path(__file__).parent / "programs").glob("*.py"))}
+PROGRAMS = {
+    path.stem: path
+    for path in sorted((Path(__file__).parent / "programs").glob("*.py"))
+}
 
 
 def with_our_imports(code: str) -> str:
     """The code with us where it imports PyTorch."""
     code = re.sub(r"^(\s*import) torch$", r"\1 tinygrad_rnn as torch", code, flags=re.M)
-    return re.sub(r"^(\s*(?:import|from)) torch\b(?=[. ])", r"\1 tinygrad_rnn", code, flags=re.M)
+    return re.sub(
+        r"^(\s*(?:import|from)) torch\b(?=[. ])", r"\1 tinygrad_rnn", code, flags=re.M
+    )
 
 
 class Given:
@@ -62,7 +68,9 @@ class Given:
 
 
 def run(name, package, steps, tmp_path):
-    """The losses of a program's first steps, and the weights that it ends with, by name."""
+    """The losses of a program's first steps, and the weights that it ends with, by
+    name.
+    """
     torch = import_module(package)
     code = PROGRAMS[name].read_text(encoding="utf-8")
     if package == "torch":

@@ -1,4 +1,6 @@
-"""Programs written for PyTorch, their imports changed: they run, and lose what PyTorch's run loses."""
+"""Programs written for PyTorch, their imports changed: they run, and lose what
+PyTorch's run loses.
+"""
 
 import json
 

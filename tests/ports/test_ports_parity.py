@@ -1,4 +1,6 @@
-"""Programs written for PyTorch, run twice: with their imports as they stand, and with us instead."""
+"""Programs written for PyTorch, run twice: with their imports as they stand, and with
+us instead.
+"""
 
 import json
 
@@ -17,7 +19,9 @@ def test_a_program_gives_the_same_losses_and_weights(name, tmp_path):
     np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
     assert [*our_weights] == [*their_weights]
     for key, weights in their_weights.items():
-        np.testing.assert_allclose(our_weights[key], weights, rtol=1e-10, atol=1e-10, err_msg=key)
+        np.testing.assert_allclose(
+            our_weights[key], weights, rtol=1e-10, atol=1e-10, err_msg=key
+        )
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -1,4 +1,6 @@
-"""A typical program passes the type checkers, and wrong uses are flagged; see typical.py and wrong.py."""
+"""A typical program passes the type checkers, and wrong uses are flagged; see
+typical.py and wrong.py.
+"""
 
 import json
 import re
@@ -19,7 +21,10 @@ ROOT = Path(tinygrad_rnn.__file__).parents[1]
 def run(*command):
     """What a checker prints, started where no settings of ours are found."""
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=HERE, capture_output=True, encoding="utf-8"
+        [sys.executable, "-m", *command],
+        cwd=HERE,
+        capture_output=True,
+        encoding="utf-8",
     )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return done.stdout
@@ -28,12 +33,21 @@ def run(*command):
 def mypy(*options):
     def flagged(path, tmp_path):
         # Errors in the package are its own affair, as where it is installed.
-        text = f"[mypy]\nmypy_path = {ROOT}\n[mypy-tinygrad_rnn.*]\nignore_errors = true\n"
-        (tmp_path / "mypy.ini").write_text(f"{text}[mypy-cupy.*]\nignore_missing_imports = true\n")
-        settings = f"--config-file={tmp_path / 'mypy.ini'}", f"--cache-dir={tmp_path / 'cache'}"
+        text = (
+            f"[mypy]\nmypy_path = {ROOT}\n[mypy-tinygrad_rnn.*]\nignore_errors = true\n"
+        )
+        (tmp_path / "mypy.ini").write_text(
+            f"{text}[mypy-cupy.*]\nignore_missing_imports = true\n"
+        )
+        settings = (
+            f"--config-file={tmp_path / 'mypy.ini'}",
+            f"--cache-dir={tmp_path / 'cache'}",
+        )
         text = run("mypy", *settings, *options, str(path))
         return {
-            int(n): line for line in text.splitlines() for n in re.findall(r":(\d+): error", line)
+            int(n): line
+            for line in text.splitlines()
+            for n in re.findall(r":(\d+): error", line)
         }
 
     return flagged
@@ -54,7 +68,9 @@ def pyright(path, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checker", [mypy("--strict"), pyright], ids=["mypy --strict", "pyright"])
+@pytest.mark.parametrize(
+    "checker", [mypy("--strict"), pyright], ids=["mypy --strict", "pyright"]
+)
 def test_a_typical_program_passes(checker, tmp_path):
     assert checker(HERE / "typical.py", tmp_path) == {}
 

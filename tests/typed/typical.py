@@ -1,4 +1,5 @@
-"""What a user of type checkers writes: it passes ``mypy --strict`` and pyright as it stands.
+"""What a user of type checkers writes: it passes ``mypy --strict`` and pyright as it
+stands.
 
 Only checked, by test_typing, and run once: see there.
 """
@@ -16,7 +17,11 @@ import numpy.typing as npt
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import Tensor, nn, optim
-from tinygrad_rnn.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from tinygrad_rnn.nn.utils.rnn import (
+    pack_padded_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 from tinygrad_rnn.utils.data import DataLoader, Dataset, TensorDataset
 
 State = tuple[Tensor, Tensor]
@@ -38,7 +43,9 @@ class Attention(nn.Module):
         self.query = nn.Linear(size, size, bias=False)
         self.v = nn.Parameter(tg.randn(size))
 
-    def forward(self, states: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, states: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         scores = tg.tanh(self.query(states)) @ self.v
         if mask is not None:
             scores = scores.masked_fill(~mask, -math.inf)
@@ -53,9 +60,13 @@ class CharModel(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab, config.hidden)
-        self.rnn = nn.LSTM(config.hidden, config.hidden, config.layers, dropout=config.dropout)
+        self.rnn = nn.LSTM(
+            config.hidden, config.hidden, config.layers, dropout=config.dropout
+        )
         self.norm = nn.LayerNorm(config.hidden)
-        self.heads = nn.ModuleList([nn.Linear(config.hidden, config.vocab) for _ in range(2)])
+        self.heads = nn.ModuleList(
+            [nn.Linear(config.hidden, config.vocab) for _ in range(2)]
+        )
         self.head = nn.Sequential(
             nn.Dropout(config.dropout), nn.Linear(config.hidden, config.vocab)
         )
@@ -154,11 +165,15 @@ def train_sentiment(path: Path) -> float:
     model = Sentiment(10)
     seen: list[float] = []
 
-    def keep_mean(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def keep_mean(
+        module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
+    ) -> None:
         seen.append(output.mean().item())
 
     handle = model.out.register_forward_hook(keep_mean)
-    loader = DataLoader(Texts([[1, 2, 3], [4], [5, 6]] * 4), batch_size=4, collate_fn=collate)
+    loader = DataLoader(
+        Texts([[1, 2, 3], [4], [5, 6]] * 4), batch_size=4, collate_fn=collate
+    )
     criterion = nn.BCEWithLogitsLoss()
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
     scheduler = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
@@ -193,13 +208,20 @@ def windows(ids: Tensor, length: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield ids[i : i + length].unsqueeze(1), ids[i + 1 : i + length + 1].unsqueeze(1)
 
 
-def train_model(model: CharModel, ids: Tensor, config: Config, path: Path) -> list[float]:
+def train_model(
+    model: CharModel, ids: Tensor, config: Config, path: Path
+) -> list[float]:
     criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
     decay = [p for p in model.parameters() if p.dim() > 1]
     rest = [p for name, p in model.named_parameters() if p.ndim <= 1 and name]
-    groups = [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
+    groups = [
+        {"params": decay, "weight_decay": 0.1},
+        {"params": rest, "weight_decay": 0.0},
+    ]
     optimizer = optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99))
-    scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=config.steps, eta_min=1e-5)
+    scheduler = optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, T_max=config.steps, eta_min=1e-5
+    )
     losses: list[float] = []
     state = model.init_hidden(1)
     for x, y in windows(ids, 10):
@@ -229,7 +251,9 @@ def train_classifier(steps: int) -> npt.NDArray[np.float64]:
         x = tg.randn(5, 8, 4, device=device)
         y = x.mean(dim=0).argmax(dim=-1) % 3
         loss = F.cross_entropy(model(x), y)
-        gradient = tg.autograd.grad(loss, list(model.parameters()), retain_graph=True)[0]
+        gradient = tg.autograd.grad(loss, list(model.parameters()), retain_graph=True)[
+            0
+        ]
         model.zero_grad()
         loss.backward()
         with tg.no_grad():
@@ -241,7 +265,9 @@ def train_classifier(steps: int) -> npt.NDArray[np.float64]:
         losses[step] = loss.item() + 0.0 * float(gradient.abs().sum())
         best = tg.cat([values, values], dim=0).exp().log1p().std()
         right = (model(x).argmax(-1) == y).float().mean()
-        print(f"best {best.item():.2f}, accuracy {right:.2f}, {indices.shape} {tuple(x.shape)}")
+        print(
+            f"best {best.item():.2f}, accuracy {right:.2f}, {indices.shape} {tuple(x.shape)}"
+        )
     return losses
 
 

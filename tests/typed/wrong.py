@@ -1,4 +1,5 @@
-"""Wrong uses, each on a line of its own: type checkers flag every line that ends with ``# wrong``.
+"""Wrong uses, each on a line of its own: type checkers flag every line that ends with
+``# wrong``.
 
 And no other line. Never run.
 """

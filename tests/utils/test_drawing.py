@@ -23,7 +23,9 @@ def read(text):
         if node := re.fullmatch(r'  (\d+) \[label="([^"]*)"(?:, (.*))?\]', line):
             labels[int(node[1])] = (node[2], node[3])
         else:
-            edges.append(tuple(map(int, re.fullmatch(r"  (\d+) -> (\d+)", line).groups())))
+            edges.append(
+                tuple(map(int, re.fullmatch(r"  (\d+) -> (\d+)", line).groups()))
+            )
     assert sorted(labels) == list(range(len(labels)))
     return labels, edges
 
@@ -31,7 +33,9 @@ def read(text):
 def test_an_expression():
     x, w = tg.ones(2, 3, requires_grad=True), tg.ones(3, requires_grad=True)
     labels, edges = read(draw(((x * w).tanh() + x).sum(), {"x": x}))
-    named = [(labels[a][0].split("\\n")[0], labels[b][0].split("\\n")[0]) for a, b in edges]
+    named = [
+        (labels[a][0].split("\\n")[0], labels[b][0].split("\\n")[0]) for a, b in edges
+    ]
     assert sorted(named) == [
         ("add", "sum"),
         ("leaf", "multiply"),
@@ -47,7 +51,9 @@ def test_an_expression():
 
 
 def test_a_model():
-    """Parameters by name; an op of one output is one box, of several it has one for each used."""
+    """Parameters by name; an op of one output is one box, of several it has one for
+    each used.
+    """
     model = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
     labels, edges = read(draw(model(tg.ones(1, 2)), model))
     assert sorted(label for label, _ in labels.values()) == [
@@ -78,7 +84,10 @@ def test_the_same_each_time():
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, check=True
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            check=True,
         )
         seen.add(done.stdout.decode().replace("\r\n", "\n"))
     rnn = nn.GRU(2, 3, num_layers=2)
@@ -104,7 +113,10 @@ def test_what_is_freed_is_dashed():
     h = nn.functional.linear(x, x).exp()
     h.sum().backward()
     labels, edges = read(draw(h * 2.0))
-    assert labels == {0: ("multiply\\n(2, 2)", None), 1: ("exp\\n(2, 2)", "style=dashed")}
+    assert labels == {
+        0: ("multiply\\n(2, 2)", None),
+        1: ("exp\\n(2, 2)", "style=dashed"),
+    }
     assert edges == [(1, 0)]
     for wrong in (1.0, None, [x]):
         with pytest.raises(DTypeError, match="draw: tensor is .*expected a Tensor"):
@@ -123,7 +135,9 @@ def test_without_graphviz(monkeypatch, tmp_path):
 def test_with_graphviz(monkeypatch, tmp_path):
     """A program of that name is given the text, and what it says is the picture."""
     dot = tmp_path / "dot"
-    dot.write_text(f"#!{sys.executable}\nimport sys\nprint(sys.argv[1], sys.stdin.read())")
+    dot.write_text(
+        f"#!{sys.executable}\nimport sys\nprint(sys.argv[1], sys.stdin.read())"
+    )
     dot.chmod(dot.stat().st_mode | stat.S_IEXEC)
     monkeypatch.setenv("PATH", str(tmp_path))
     drawing = draw(tg.ones(2), {"ä": tg.ones(1)})

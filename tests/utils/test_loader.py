@@ -1,4 +1,6 @@
-"""utils.data: every sample once a pass, in an order that can be drawn again, made to batches."""
+"""utils.data: every sample once a pass, in an order that can be drawn again, made to
+batches.
+"""
 
 from collections import OrderedDict, namedtuple
 
@@ -33,7 +35,8 @@ class Squares(Dataset):
 
 def rows(count, device="cpu"):
     return TensorDataset(
-        tg.arange(count, device=device), tg.arange(2.0 * count, device=device).reshape(count, 2)
+        tg.arange(count, device=device),
+        tg.arange(2.0 * count, device=device).reshape(count, 2),
     )
 
 
@@ -45,7 +48,10 @@ def seen(loader):
 def same(a, b):
     """Equal in structure, dtype and every value."""
     if isinstance(a, tg.Tensor):
-        same_kind = isinstance(b, tg.Tensor) and (a.shape, a.dtype) == (b.shape, b.dtype)
+        same_kind = isinstance(b, tg.Tensor) and (a.shape, a.dtype) == (
+            b.shape,
+            b.dtype,
+        )
         return same_kind and np.array_equal(a.numpy(), b.numpy())
     if type(a) is not type(b):
         return False
@@ -56,7 +62,9 @@ def same(a, b):
     return a == b
 
 
-makers = st.sampled_from([Squares, rows, lambda n: Subset(rows(2 * n), range(n)), range])
+makers = st.sampled_from(
+    [Squares, rows, lambda n: Subset(rows(2 * n), range(n)), range]
+)
 counts, sizes = st.integers(1, 12), st.integers(1, 5)
 
 
@@ -65,8 +73,14 @@ def test_a_pass_gives_every_sample_once(make, count, size, shuffle, drop_last):
     dataset = make(count)
     loader = DataLoader(dataset, size, shuffle, drop_last=drop_last)
     batches = list(loader)
-    assert len(batches) == len(loader) == (count // size if drop_last else -(-count // size))
-    found = seen(batches) if make is not range else [n for b in batches for n in b.tolist()]
+    assert (
+        len(batches)
+        == len(loader)
+        == (count // size if drop_last else -(-count // size))
+    )
+    found = (
+        seen(batches) if make is not range else [n for b in batches for n in b.tolist()]
+    )
     lengths = [len(b) if make is range else len(b[0]) for b in batches]
     assert lengths == [size] * (count // size) + [count % size] * (
         count % size > 0 and not drop_last
@@ -122,12 +136,23 @@ class Counted(TensorDataset):
 
 @given(counts, sizes, st.lists(st.integers(0, 11), min_size=1, max_size=8))
 def test_rows_at_once_are_the_samples_collated(count, size, chosen):
-    """The short way for a TensorDataset, and for its subsets, gives what the long one does."""
-    chosen = [index % count - count * (index % 2) for index in chosen]  # negative ones too
-    for dataset in (rows(count), Subset(Subset(rows(2 * count), range(1, 2 * count)), chosen)):
-        order = chosen if isinstance(dataset, TensorDataset) else list(range(len(chosen)))
+    """The short way for a TensorDataset, and for its subsets, gives what the long one
+    does.
+    """
+    chosen = [
+        index % count - count * (index % 2) for index in chosen
+    ]  # negative ones too
+    for dataset in (
+        rows(count),
+        Subset(Subset(rows(2 * count), range(1, 2 * count)), chosen),
+    ):
+        order = (
+            chosen if isinstance(dataset, TensorDataset) else list(range(len(chosen)))
+        )
         short = list(DataLoader(dataset, size, sampler=order))
-        long = list(DataLoader(dataset, size, sampler=order, collate_fn=lambda b: collate(b)))
+        long = list(
+            DataLoader(dataset, size, sampler=order, collate_fn=lambda b: collate(b))
+        )
         assert same(short, long)
 
 
@@ -138,7 +163,9 @@ def collate(batch):
 def test_a_batch_of_rows_is_one_look_up_a_tensor(monkeypatch):
     reads = []
     getitem = tg.Tensor.__getitem__
-    monkeypatch.setattr(tg.Tensor, "__getitem__", lambda t, i: reads.append(1) or getitem(t, i))
+    monkeypatch.setattr(
+        tg.Tensor, "__getitem__", lambda t, i: reads.append(1) or getitem(t, i)
+    )
     assert len(list(DataLoader(rows(1000), 500, shuffle=True))) == 2
     assert len(list(DataLoader(Subset(rows(1000), range(1000)), 500))) == 2
     assert len(reads) == 8
@@ -163,7 +190,9 @@ def test_batches_on_every_device(device):
     loader = DataLoader(rows(5, device), 2, shuffle=True)
     assert sorted(seen(loader)) == [0, 1, 2, 3, 4]
     assert all(
-        part.device == tg.ones(1, device=device).device for batch in loader for part in batch
+        part.device == tg.ones(1, device=device).device
+        for batch in loader
+        for part in batch
     )
 
 
@@ -200,7 +229,9 @@ def test_a_data_set_needs_no_length_where_a_sampler_says_the_order():
         def __getitem__(self, index):
             return index
 
-    assert [b.tolist() for b in DataLoader(Endless(), 2, sampler=[10**6, 3])] == [[10**6, 3]]
+    assert [b.tolist() for b in DataLoader(Endless(), 2, sampler=[10**6, 3])] == [
+        [10**6, 3]
+    ]
 
 
 def test_without_batches_samples_come_one_by_one():
@@ -210,7 +241,9 @@ def test_without_batches_samples_come_one_by_one():
     for found, sample in zip(loader, samples, strict=True):
         assert found["name"] == sample["name"]
         assert same(found["x"], tg.arange(3))
-    assert list(DataLoader(samples, batch_size=None, collate_fn=lambda s: s["name"])) == ["a", "b"]
+    assert list(
+        DataLoader(samples, batch_size=None, collate_fn=lambda s: s["name"])
+    ) == ["a", "b"]
 
 
 def test_a_collate_fn_that_pads():
@@ -226,17 +259,19 @@ def test_a_collate_fn_is_called_for_every_kind_of_data_set():
 
 def test_two_passes_at_the_same_time():
     loader = DataLoader(rows(6), 2)
-    assert [(a.tolist(), b.tolist()) for (a, _), (b, _) in zip(loader, loader, strict=True)] == [
-        ([0, 1], [0, 1]),
-        ([2, 3], [2, 3]),
-        ([4, 5], [4, 5]),
-    ]
+    assert [
+        (a.tolist(), b.tolist()) for (a, _), (b, _) in zip(loader, loader, strict=True)
+    ] == [([0, 1], [0, 1]), ([2, 3], [2, 3]), ([4, 5], [4, 5])]
 
 
 # ---------------------------------------------------------------- random_split
 
 
-@given(st.integers(1, 40), st.lists(st.integers(1, 5), min_size=1, max_size=4), st.booleans())
+@given(
+    st.integers(1, 40),
+    st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    st.booleans(),
+)
 def test_parts_have_every_sample_once(count, shares, as_fractions):
     total = sum(shares)
     fractions = [share / total for share in shares]
@@ -247,7 +282,9 @@ def test_parts_have_every_sample_once(count, shares, as_fractions):
     if not as_fractions:
         assert [len(part) for part in parts] == lengths
     else:
-        assert all(abs(len(p) - count * f) <= 1 for p, f in zip(parts, fractions, strict=True))
+        assert all(
+            abs(len(p) - count * f) <= 1 for p, f in zip(parts, fractions, strict=True)
+        )
 
 
 def test_parts_come_from_the_generator():
@@ -269,7 +306,10 @@ Pair = namedtuple("Pair", "x y")
     ("batch", "expected"),
     [
         ([tg.ones(2), tg.zeros(2)], tg.tensor([[1.0, 1.0], [0.0, 0.0]])),
-        ([np.ones(2), np.zeros(2)], tg.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=tg.float64)),
+        (
+            [np.ones(2), np.zeros(2)],
+            tg.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=tg.float64),
+        ),
         ([np.float32(1), np.float32(2)], tg.tensor([1.0, 2.0])),
         ([np.int32(1), np.int32(2)], tg.tensor([1, 2], dtype=tg.int32)),
         ([0.5, 1.5], tg.tensor([0.5, 1.5], dtype=tg.float64)),
@@ -301,23 +341,83 @@ WRONG = [
     (lambda: DataLoader(3), TypeError, "dataset is int"),
     (lambda: DataLoader([1], 0), ValueError, "batch_size is 0, expected at least 1"),
     (lambda: DataLoader([1], 1.5), TypeError, "batch_size is 1.5"),
-    (lambda: DataLoader([1], shuffle=1), TypeError, "shuffle is int, expected True or False"),
-    (lambda: DataLoader([1], num_workers=2), ValueError, "num_workers is 2, expected 0: batches"),
-    (lambda: DataLoader([1], num_workers=False), ValueError, "num_workers is False, expected 0"),
-    (lambda: DataLoader([1], pin_memory=True), ValueError, "pin_memory is True, expected False"),
-    (lambda: DataLoader([1], persistent_workers=True), ValueError, "persistent_workers is True"),
+    (
+        lambda: DataLoader([1], shuffle=1),
+        TypeError,
+        "shuffle is int, expected True or False",
+    ),
+    (
+        lambda: DataLoader([1], num_workers=2),
+        ValueError,
+        "num_workers is 2, expected 0: batches",
+    ),
+    (
+        lambda: DataLoader([1], num_workers=False),
+        ValueError,
+        "num_workers is False, expected 0",
+    ),
+    (
+        lambda: DataLoader([1], pin_memory=True),
+        ValueError,
+        "pin_memory is True, expected False",
+    ),
+    (
+        lambda: DataLoader([1], persistent_workers=True),
+        ValueError,
+        "persistent_workers is True",
+    ),
     (lambda: DataLoader([1], timeout=3), ValueError, "timeout is 3, expected 0"),
-    (lambda: DataLoader([1], collate_fn=3), TypeError, "collate_fn is int, expected a function"),
-    (lambda: DataLoader([1], generator=3), TypeError, "generator is int, expected a tg.Generator"),
-    (lambda: DataLoader([1], sampler=3), TypeError, "sampler is int, expected something to iter"),
+    (
+        lambda: DataLoader([1], collate_fn=3),
+        TypeError,
+        "collate_fn is int, expected a function",
+    ),
+    (
+        lambda: DataLoader([1], generator=3),
+        TypeError,
+        "generator is int, expected a tg.Generator",
+    ),
+    (
+        lambda: DataLoader([1], sampler=3),
+        TypeError,
+        "sampler is int, expected something to iter",
+    ),
     (lambda: DataLoader([1], sampler=iter([0])), TypeError, "one pass only; pass list"),
-    (lambda: DataLoader([1], batch_sampler=iter([[0]])), TypeError, "batch_sampler is list_iter"),
-    (lambda: DataLoader([1], shuffle=True, sampler=[0]), ValueError, "shuffle and sampler exclude"),
-    (lambda: DataLoader([1], 2, batch_sampler=[[0]]), ValueError, "batch_sampler and batch_size=2"),
-    (lambda: DataLoader([1], batch_sampler=[[0]], drop_last=True), ValueError, "and drop_last"),
-    (lambda: DataLoader([1], None, drop_last=True), ValueError, "batch_size=None and drop_last"),
-    (lambda: DataLoader([], shuffle=True), ValueError, "no samples, nothing to shuffle"),
-    (lambda: list(DataLoader(rows(3), sampler=[5])), IndexError, "TensorDataset: index 5 of 3"),
+    (
+        lambda: DataLoader([1], batch_sampler=iter([[0]])),
+        TypeError,
+        "batch_sampler is list_iter",
+    ),
+    (
+        lambda: DataLoader([1], shuffle=True, sampler=[0]),
+        ValueError,
+        "shuffle and sampler exclude",
+    ),
+    (
+        lambda: DataLoader([1], 2, batch_sampler=[[0]]),
+        ValueError,
+        "batch_sampler and batch_size=2",
+    ),
+    (
+        lambda: DataLoader([1], batch_sampler=[[0]], drop_last=True),
+        ValueError,
+        "and drop_last",
+    ),
+    (
+        lambda: DataLoader([1], None, drop_last=True),
+        ValueError,
+        "batch_size=None and drop_last",
+    ),
+    (
+        lambda: DataLoader([], shuffle=True),
+        ValueError,
+        "no samples, nothing to shuffle",
+    ),
+    (
+        lambda: list(DataLoader(rows(3), sampler=[5])),
+        IndexError,
+        "TensorDataset: index 5 of 3",
+    ),
     (lambda: rows(3)[-4], IndexError, "TensorDataset: index -4 of 3 samples"),
     (lambda: Subset([1], [0])[1], IndexError, "Subset: index 1 of 1 samples"),
     (
@@ -325,30 +425,84 @@ WRONG = [
         IndexError,
         "Subset: index 1 of 1",
     ),
-    (lambda: Subset([1], 3), TypeError, "Subset: indices is int, expected a sequence of integers"),
+    (
+        lambda: Subset([1], 3),
+        TypeError,
+        "Subset: indices is int, expected a sequence of integers",
+    ),
     (lambda: TensorDataset(tg.ones(2), tg.ones(3)), ValueError, r"\[\(2,\), \(3,\)\]"),
-    (lambda: TensorDataset(tg.tensor(1.0)), ValueError, r"\[\(\)\], expected at least one"),
+    (
+        lambda: TensorDataset(tg.tensor(1.0)),
+        ValueError,
+        r"\[\(\)\], expected at least one",
+    ),
     (lambda: TensorDataset(), ValueError, "got the shapes"),
-    (lambda: TensorDataset(np.ones(3)), TypeError, "tensor 0 is float64 ndarray.*tg.as_tensor"),
-    (lambda: random_split([1, 2], [1, 2]), ValueError, r"\[1, 2\], expected .* add up to 2"),
-    (lambda: random_split([1, 2], [0.5, 0.6]), ValueError, "fractions that add up to 1"),
+    (
+        lambda: TensorDataset(np.ones(3)),
+        TypeError,
+        "tensor 0 is float64 ndarray.*tg.as_tensor",
+    ),
+    (
+        lambda: random_split([1, 2], [1, 2]),
+        ValueError,
+        r"\[1, 2\], expected .* add up to 2",
+    ),
+    (
+        lambda: random_split([1, 2], [0.5, 0.6]),
+        ValueError,
+        "fractions that add up to 1",
+    ),
     (lambda: random_split([1, 2], [3, -1]), ValueError, r"lengths\[1\] is -1"),
     (lambda: random_split([1, 2], [0.5, 1.5]), TypeError, "0.5, expected an integer"),
-    (lambda: random_split([1, 2], 2), TypeError, "lengths is int, expected a list of numbers"),
+    (
+        lambda: random_split([1, 2], 2),
+        TypeError,
+        "lengths is int, expected a list of numbers",
+    ),
     (lambda: default_collate([]), ValueError, "the batch is empty"),
     (lambda: default_collate(3), TypeError, "batch is int, expected a list of samples"),
     (lambda: default_collate([None]), TypeError, "sample 0 is NoneType, .*collate_fn="),
-    (lambda: default_collate([tg.ones(2), tg.ones(3)]), ValueError, "sample 1 has shape .*pad_seq"),
-    (lambda: default_collate([tg.ones(2), 3]), TypeError, ": sample 1 is int, the first float32"),
-    (lambda: default_collate([{"a": 1}, {"b": 1}]), TypeError, r"sample 1 is \['b'\], expected"),
-    (lambda: default_collate([(1, 2), (1,)]), ValueError, "sample 1 has 1 parts, expected 2"),
-    (lambda: default_collate([(1, {2}), (1, {3})]), TypeError, "part 1 of sample 0 is set"),
-    (lambda: default_collate([1, None]), TypeError, "collate: sample 1 is NoneType, the first int"),
-    (lambda: default_collate([(2.5, 0), ("a", 0)]), TypeError, "part 0 of sample 1 is str, the f"),
+    (
+        lambda: default_collate([tg.ones(2), tg.ones(3)]),
+        ValueError,
+        "sample 1 has shape .*pad_seq",
+    ),
+    (
+        lambda: default_collate([tg.ones(2), 3]),
+        TypeError,
+        ": sample 1 is int, the first float32",
+    ),
+    (
+        lambda: default_collate([{"a": 1}, {"b": 1}]),
+        TypeError,
+        r"sample 1 is \['b'\], expected",
+    ),
+    (
+        lambda: default_collate([(1, 2), (1,)]),
+        ValueError,
+        "sample 1 has 1 parts, expected 2",
+    ),
+    (
+        lambda: default_collate([(1, {2}), (1, {3})]),
+        TypeError,
+        "part 1 of sample 0 is set",
+    ),
+    (
+        lambda: default_collate([1, None]),
+        TypeError,
+        "collate: sample 1 is NoneType, the first int",
+    ),
+    (
+        lambda: default_collate([(2.5, 0), ("a", 0)]),
+        TypeError,
+        "part 0 of sample 1 is str, the f",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("call", "error", "words"), WRONG, ids=[row[2] for row in WRONG])
+@pytest.mark.parametrize(
+    ("call", "error", "words"), WRONG, ids=[row[2] for row in WRONG]
+)
 def test_wrong_calls_say_the_way_out(call, error, words):
     with pytest.raises(error, match=words) as caught:
         call()

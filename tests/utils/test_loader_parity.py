@@ -1,4 +1,6 @@
-"""utils.data against PyTorch: the same batches of the same samples, in structure and dtype."""
+"""utils.data against PyTorch: the same batches of the same samples, in structure and
+dtype.
+"""
 
 import inspect
 from collections import namedtuple
@@ -23,7 +25,8 @@ def same(a, b):
     """Ours and theirs agree in structure, dtype and every value."""
     if isinstance(a, tg.Tensor):
         return isinstance(b, torch.Tensor) and (
-            str(b.dtype).removeprefix("torch.") == str(a.dtype) and a.tolist() == b.tolist()
+            str(b.dtype).removeprefix("torch.") == str(a.dtype)
+            and a.tolist() == b.tolist()
         )
     if type(a) is not type(b):
         return False
@@ -63,7 +66,10 @@ samples = st.recursive(
 def test_batches_are_theirs(sample, count, size, drop_last):
     dataset = [sample(i) for i in range(count)]
     options = {"batch_size": size, "drop_last": drop_last}
-    found, expected = ours.DataLoader(dataset, **options), theirs.DataLoader(dataset, **options)
+    found, expected = (
+        ours.DataLoader(dataset, **options),
+        theirs.DataLoader(dataset, **options),
+    )
     assert len(found) == len(expected)
     assert same(list(found), list(expected))
 
@@ -75,12 +81,18 @@ def test_tensor_datasets_and_subsets_are_theirs():
     expected = theirs.TensorDataset(torch.tensor(values), torch.arange(6))
     for index in (0, -1, slice(1, 3), [2, 0]):
         assert same(found[index], expected[index])
-    for a, b in ((found, expected), (ours.Subset(found, order), theirs.Subset(expected, order))):
+    for a, b in (
+        (found, expected),
+        (ours.Subset(found, order), theirs.Subset(expected, order)),
+    ):
         a, b = ours.DataLoader(a, 4), theirs.DataLoader(b, 4)
         assert same(list(a), list(b))
 
 
-@given(st.integers(1, 30), st.lists(st.sampled_from([0.1, 0.2, 0.25, 0.3, 0.5]), max_size=4))
+@given(
+    st.integers(1, 30),
+    st.lists(st.sampled_from([0.1, 0.2, 0.25, 0.3, 0.5]), max_size=4),
+)
 def test_the_sizes_of_random_parts_are_theirs(count, fractions):
     last = 1.0 - sum(fractions)
     if last < 0:
@@ -105,4 +117,6 @@ def test_the_order_of_arguments_is_theirs():
             assert list(a) == names
             if name == "DataLoader":
                 assert names[:13] == list(b)[:13]
-                assert all(a[key].default == b[key].default for key in a if key != "dataset")
+                assert all(
+                    a[key].default == b[key].default for key in a if key != "dataset"
+                )

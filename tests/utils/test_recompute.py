@@ -17,12 +17,20 @@ import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
 from tinygrad_rnn.autograd import grad, gradcheck, gradgradcheck
-from tinygrad_rnn.errors import DimError, DTypeError, GraphError, OptionError, ShapeError
+from tinygrad_rnn.errors import (
+    DimError,
+    DTypeError,
+    GraphError,
+    OptionError,
+    ShapeError,
+)
 from tinygrad_rnn.utils import detach
 from tinygrad_rnn.utils.checkpoint import checkpoint, checkpoint_sequence
 
 ways = pytest.mark.parametrize(
-    "run", [lambda f, *args, **kw: f(*args, **kw), checkpoint], ids=["plain", "checkpoint"]
+    "run",
+    [lambda f, *args, **kw: f(*args, **kw), checkpoint],
+    ids=["plain", "checkpoint"],
 )
 
 
@@ -32,7 +40,9 @@ def leaf(*shape, seed=0):
 
 
 def both(build, inputs, order=2):
-    """The values and derivatives of ``build(run)``, plain and checkpointed, as lists of arrays."""
+    """The values and derivatives of ``build(run)``, plain and checkpointed, as lists of
+    arrays.
+    """
     found = []
     for run in (lambda f, *args, **kwargs: f(*args, **kwargs), checkpoint):
         tg.manual_seed(1)
@@ -41,7 +51,8 @@ def both(build, inputs, order=2):
         for _ in range(order):
             grads = grad(total, inputs, create_graph=True, allow_unused=True)
             grads = [
-                tg.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)
+                tg.zeros_like(x) if g is None else g
+                for x, g in zip(inputs, grads, strict=True)
             ]
             results += grads
             total = sum((g * g).sum() for g in grads)
@@ -54,7 +65,9 @@ def both(build, inputs, order=2):
 def assert_equal(build, inputs, order=2):
     plain, again = both(build, inputs, order)
     for i, (one, two) in enumerate(zip(plain, again, strict=True)):
-        if i <= len(inputs):  # a first derivative is made by the same steps, but for sums
+        if i <= len(
+            inputs
+        ):  # a first derivative is made by the same steps, but for sums
             assert_close(two, one, 1e-15, what=f"result {i}")
         assert_close(two, one, 1e-12, what=f"result {i}")
 
@@ -64,22 +77,32 @@ def assert_equal(build, inputs, order=2):
 
 def test_an_expression():
     x, y = leaf(3), leaf(2, 3, seed=1)
-    assert_equal(lambda run: run(lambda x, y: (x * y.tanh()).sum() ** 2, x, y), [x, y], order=3)
+    assert_equal(
+        lambda run: run(lambda x, y: (x * y.tanh()).sum() ** 2, x, y), [x, y], order=3
+    )
     assert gradcheck(lambda x, y: checkpoint(lambda x, y: x * y.exp(), x, y), (x, y))
-    assert gradgradcheck(lambda x, y: checkpoint(lambda x, y: x * y.exp(), x, y), (x, y))
+    assert gradgradcheck(
+        lambda x, y: checkpoint(lambda x, y: x * y.exp(), x, y), (x, y)
+    )
 
 
 def test_parameters_that_are_no_arguments():
     rnn, x = nn.LSTM(2, 3).double(), leaf(4, 2, 2)
     parameters = list(rnn.parameters())
-    assert_equal(lambda run: run(lambda x: rnn(x)[0].square().sum(), x), [x, *parameters])
-    checkpoint(lambda x: rnn(x)[0].sum(), x.detach()).backward()  # no argument needs a gradient
+    assert_equal(
+        lambda run: run(lambda x: rnn(x)[0].square().sum(), x), [x, *parameters]
+    )
+    checkpoint(
+        lambda x: rnn(x)[0].sum(), x.detach()
+    ).backward()  # no argument needs a gradient
     assert all(p.grad is not None for p in parameters)
     assert x.grad is None
 
 
 def test_what_was_recorded_before():
-    """Tensors from outside that have a history, used as arguments or not, one made of the other."""
+    """Tensors from outside that have a history, used as arguments or not, one made of
+    the other.
+    """
     x, w = leaf(3), leaf(3, seed=1)
 
     def build(run):
@@ -95,7 +118,10 @@ def test_nested_arguments_and_outputs():
 
     def function(pair, options, factor=1.0, *, more):
         (a, b), name = pair, options["name"]
-        return {"sum": a + b * factor, "rest": [a * b, (more["z"].exp(), name, None)]}, 3.0
+        return {
+            "sum": a + b * factor,
+            "rest": [a * b, (more["z"].exp(), name, None)],
+        }, 3.0
 
     def build(run):
         out, number = run(function, (x, y), {"name": "n"}, 2.0, more={"z": z})
@@ -109,7 +135,9 @@ def test_nested_arguments_and_outputs():
 def test_several_outputs_of_which_one_is_used():
     x = leaf(3)
     for which in range(3):
-        assert_equal(lambda run: run(lambda x: (x.exp(), x * x, x.tanh()), x)[which].sum(), [x])
+        assert_equal(
+            lambda run: run(lambda x: (x.exp(), x * x, x.tanh()), x)[which].sum(), [x]
+        )
     a, b = checkpoint(lambda x: (x.exp(), x * x), x)
     a.sum().backward(retain_graph=True)
     b.sum().backward()
@@ -117,7 +145,9 @@ def test_several_outputs_of_which_one_is_used():
 
 
 def test_outputs_that_are_not_new():
-    """An argument that is handed back, twice the same, a view of it, one without a gradient."""
+    """An argument that is handed back, twice the same, a view of it, one without a
+    gradient.
+    """
 
     def function(x):
         y = x * 2.0
@@ -133,7 +163,10 @@ def test_outputs_that_are_not_new():
     assert b is c
     assert not e.requires_grad
     assert_equal(
-        lambda run: sum((t * t * (k + 1.0)).sum() for k, t in enumerate(run(function, x)[:4])), [x]
+        lambda run: sum(
+            (t * t * (k + 1.0)).sum() for k, t in enumerate(run(function, x)[:4])
+        ),
+        [x],
     )
     assert checkpoint(lambda: 3) == 3
 
@@ -180,7 +213,9 @@ def test_wanted_gradients_alone():
     def product(xp, x, y, /):
         return x * y
 
-    product.vjp(lambda g, y: seen.append("x") or g * y, lambda g, x: seen.append("y") or g * x)
+    product.vjp(
+        lambda g, y: seen.append("x") or g * y, lambda g, x: seen.append("y") or g * x
+    )
     out = checkpoint(lambda x, y: product(x, y).sum(), x, y)
     assert grad(out, y, retain_graph=True)[0].tolist() == x.tolist()
     assert seen == ["y"]
@@ -273,7 +308,9 @@ def test_dropout_draws_the_same(times):
     after = tg.rand(3).tolist()
     state = tg.random.default_generator.get_state().tolist()
     out.backward()
-    assert tg.random.default_generator.get_state().tolist() == state  # nothing was drawn from it
+    assert (
+        tg.random.default_generator.get_state().tolist() == state
+    )  # nothing was drawn from it
     assert seen[:times] == seen[times:]
     assert (x.grad.numpy() != 0).tolist() == (np.array(seen[-1]) != 0).tolist()
     tg.manual_seed(5)
@@ -285,7 +322,9 @@ def test_random_numbers_may_be_left_alone():
     tg.manual_seed(5)
     seen = []
     out = checkpoint(
-        lambda x: (seen.append(tg.rand(1).item()), x * 2.0)[1], leaf(3), preserve_rng_state=False
+        lambda x: (seen.append(tg.rand(1).item()), x * 2.0)[1],
+        leaf(3),
+        preserve_rng_state=False,
     )
     out.sum().backward()
     assert seen[0] != seen[1]
@@ -387,7 +426,8 @@ def test_what_it_uses_from_outside_and_changes_is_noticed(record):
         with tg.set_grad_enabled(record):
             c.add_(x.detach())
         with pytest.raises(
-            GraphError, match="checkpoint: the function did something else|changed in place"
+            GraphError,
+            match="checkpoint: the function did something else|changed in place",
         ):
             out.backward()
 
@@ -416,7 +456,9 @@ def test_a_function_that_does_something_else_is_noticed():
         calls.clear()
         out = checkpoint(function, x)
         out = out if isinstance(out, tg.Tensor) else out[0]
-        with pytest.raises(GraphError, match="checkpoint: the function did something else"):
+        with pytest.raises(
+            GraphError, match="checkpoint: the function did something else"
+        ):
             out.sum().backward()
         assert x.grad is None
 
@@ -436,7 +478,9 @@ CELLS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
     seed=st.integers(0, 2**32 - 1),
 )
 def test_a_sequence_in_chunks(name, steps, chunk, layers, dense, carried, seed):
-    """Exactly the gradients of the whole, and those of the same chunks kept, bit for bit."""
+    """Exactly the gradients of the whole, and those of the same chunks kept, bit for
+    bit.
+    """
     tg.manual_seed(seed)
     rnn, head = CELLS[name](3, 2, num_layers=layers).double(), nn.Linear(2, 3).double()
     ids = tg.randint(3, (steps + 1, 2))
@@ -468,11 +512,19 @@ def test_a_sequence_in_chunks(name, steps, chunk, layers, dense, carried, seed):
         losses, last = checkpoint_sequence(loss, x, ids[1:], state=first, chunk=chunk)
         return sum(losses), last
 
-    inputs = [*rnn.parameters(), *head.parameters(), *([x] if dense else []), *(state or [])]
+    inputs = [
+        *rnn.parameters(),
+        *head.parameters(),
+        *([x] if dense else []),
+        *(state or []),
+    ]
     found = []
     for run in (whole, kept, recomputed):
         total, last = run()
-        end = sum(part.square().sum() for part in (last if isinstance(last, tuple) else (last,)))
+        end = sum(
+            part.square().sum()
+            for part in (last if isinstance(last, tuple) else (last,))
+        )
         found.append([g.numpy() for g in (total, end, *grad(total + end, inputs))])
     for one, two, three in zip(*found, strict=True):
         assert_close(two, one, 1e-13)
@@ -500,7 +552,9 @@ def test_a_layer_is_a_step():
     outputs, (h, c) = checkpoint_sequence(rnn, x, chunk=3, dim=1)
     assert [out.shape[1] for out in outputs] == [3, 3, 3, 1]
     output, (h_n, c_n) = rnn(x)
-    np.testing.assert_allclose(tg.cat(outputs, 1).detach(), output.detach(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        tg.cat(outputs, 1).detach(), output.detach(), rtol=1e-5, atol=1e-6
+    )
     np.testing.assert_allclose(h.detach(), h_n.detach(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(c.detach(), c_n.detach(), rtol=1e-5, atol=1e-6)
 
@@ -544,7 +598,9 @@ def peak(steps, recompute):
 
     def loss(x, y, state=None):
         output, state = rnn(x, state)
-        return F.cross_entropy(head(output).flatten(0, 1), y.flatten(), reduction="sum"), state
+        return F.cross_entropy(
+            head(output).flatten(0, 1), y.flatten(), reduction="sum"
+        ), state
 
     def run():
         if recompute:
@@ -570,13 +626,22 @@ def test_memory_grows_as_the_root_of_the_length():
 
 REFUSED = {
     "no sequences": (lambda f: checkpoint_sequence(f), "got sequences of nothing"),
-    "no steps": (lambda f: checkpoint_sequence(f, tg.ones(0, 2)), r"\(0, 2\).*at least one"),
+    "no steps": (
+        lambda f: checkpoint_sequence(f, tg.ones(0, 2)),
+        r"\(0, 2\).*at least one",
+    ),
     "two lengths": (
         lambda f: checkpoint_sequence(f, tg.ones(3, 2), tg.ones(2, 3)),
         r"\(3, 2\), \(2, 3\), expected the same number of steps in all of them along dim 0",
     ),
-    "chunks of none": (lambda f: checkpoint_sequence(f, tg.ones(3), chunk=0), "chunk is 0"),
-    "chunks of a half": (lambda f: checkpoint_sequence(f, tg.ones(3), chunk=0.5), "chunk is 0.5"),
+    "chunks of none": (
+        lambda f: checkpoint_sequence(f, tg.ones(3), chunk=0),
+        "chunk is 0",
+    ),
+    "chunks of a half": (
+        lambda f: checkpoint_sequence(f, tg.ones(3), chunk=0.5),
+        "chunk is 0.5",
+    ),
 }
 
 
@@ -631,7 +696,9 @@ def test_a_sequence_may_be_cut_along_any_dim():
         checkpoint_sequence(step, [1.0])
     with pytest.raises(ShapeError, match=r"checkpoint_sequence: got sequences of \(\)"):
         checkpoint_sequence(step, tg.tensor(1.0))
-    with pytest.raises(DTypeError, match=r"step gave float32 of shape \(2,\), expected \(output,"):
+    with pytest.raises(
+        DTypeError, match=r"step gave float32 of shape \(2,\), expected \(output,"
+    ):
         checkpoint_sequence(lambda chunk, state: tg.ones(2), x)
 
 
@@ -639,7 +706,9 @@ def test_on_every_device(device):
     x = tg.tensor([1.0, math.nan, -0.0], device=device, requires_grad=True)
     checkpoint(lambda x: x.tanh(), x).sum().backward()
     assert x.grad.cpu()[0].item() == pytest.approx(1.0 - math.tanh(1.0) ** 2)
-    losses, _ = checkpoint_sequence(lambda x, state: (x.sum(), state), tg.ones(9, 2, device=device))
+    losses, _ = checkpoint_sequence(
+        lambda x, state: (x.sum(), state), tg.ones(9, 2, device=device)
+    )
     assert [loss.item() for loss in losses] == [6.0, 6.0, 6.0]
 
 
@@ -651,7 +720,9 @@ def test_another_result_is_noticed():
     m.mul_(5.0)
     with pytest.raises(GraphError, match="did something else"):
         loss.backward()
-    loss = checkpoint(lambda x: F.dropout(x, 0.5, generator=generator), tg.ones(64) * w[0]).sum()
+    loss = checkpoint(
+        lambda x: F.dropout(x, 0.5, generator=generator), tg.ones(64) * w[0]
+    ).sum()
     with pytest.raises(GraphError, match="did something else"):
         loss.backward()
     m = tg.ones(3)

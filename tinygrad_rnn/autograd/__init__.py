@@ -1,7 +1,7 @@
 """What a user does with gradients beyond ``backward()``, and how an op is declared.
 
-``backward``, ``grad``, ``functional`` (Jacobians, Hessians, products with them), ``gradcheck``,
-and ``op``.
+``backward``, ``grad``, ``functional`` (Jacobians, Hessians, products with them),
+``gradcheck``, and ``op``.
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,10 @@
-"""Array libraries: one :class:`Backend` for each device, found by its name or by an array.
+"""Array libraries: one :class:`Backend` for each device, found by its name or by an
+array.
 
-A library comes in as a module; docs/adding-a-backend.md names what it must and may have. Everything
-above asks a backend for a name and gets, of the first that has it: the module's own function, the
-one in `standard.py`, which every library can run, or the one of the module's array API namespace.
+A library comes in as a module; docs/adding-a-backend.md names what it must and may
+have. Everything above asks a backend for a name and gets, of the first that has it: the
+module's own function, the one in `standard.py`, which every library can run, or the one
+of the module's array API namespace.
 """
 
 from collections.abc import Callable
@@ -13,17 +15,25 @@ from typing import Any
 from ..errors import DTypeError, OptionError
 from . import numpy, standard
 
-libraries: dict[str, Any] = {"cuda": None}  # their modules, by the kind of their devices
-backends: dict[type, "Backend"] = {}  # by the type of their arrays; of several devices the first
-several: dict[type, list["Backend"]] = {}  # of libraries with several devices, by number
+libraries: dict[str, Any] = {
+    "cuda": None
+}  # their modules, by the kind of their devices
+backends: dict[
+    type, "Backend"
+] = {}  # by the type of their arrays; of several devices the first
+several: dict[
+    type, list["Backend"]
+] = {}  # of libraries with several devices, by number
 _by_name: dict[str, "Backend"] = {}
 
 
 class Backend:
-    """An array library on one device: the array API's names, and what a step needs beyond them.
+    """An array library on one device: the array API's names, and what a step needs
+    beyond them.
 
-    Where there are several devices, each array knows its own, and the library works on whichever is
-    the current one: a function that is called from here runs with this backend's device as that.
+    Where there are several devices, each array knows its own, and the library works on
+    whichever is the current one: a function that is called from here runs with this
+    backend's device as that.
     """
 
     def __init__(self, kind: str, module: Any, index: int | None = None) -> None:
@@ -58,15 +68,21 @@ class Backend:
 
 
 def register(name: str, module: Any) -> Backend:
-    """Make an array library known as a device, or as the devices ``name:0``, ``name:1`` and so on.
+    """Make an array library known as a device, or as the devices ``name:0``, ``name:1``
+    and so on.
 
-    Raises DTypeError for a module that lacks what it must have, or shares its type of arrays.
+    Raises DTypeError for a module that lacks what it must have, or shares its type of
+    arrays.
     """
     needed = ("namespace", "Array", "from_host", "to_host")
     if missing := [part for part in needed if not hasattr(module, part)]:
-        raise DTypeError(f"register: {name!r} lacks {', '.join(missing)}; every backend has them")
+        raise DTypeError(
+            f"register: {name!r} lacks {', '.join(missing)}; every backend has them"
+        )
     if (held := backends.get(module.Array)) is not None and held.kind != name:
-        raise DTypeError(f"register: {module.Array} are the arrays of {held.kind!r} already")
+        raise DTypeError(
+            f"register: {module.Array} are the arrays of {held.kind!r} already"
+        )
     indices = range(module.device_count()) if hasattr(module, "device_of") else [None]
     made = [Backend(name, module, index) for index in indices]
     if len(made) > 1:
@@ -77,7 +93,9 @@ def register(name: str, module: Any) -> Backend:
 
 
 def find(device: Any) -> Backend:
-    """The backend of a device, such as ``"cpu"``; OptionError for a device that is not there."""
+    """The backend of a device, such as ``"cpu"``; OptionError for a device that is not
+    there.
+    """
     name, why = str(device), ""
     if name.partition(":")[0] == "cuda" and libraries["cuda"] is None:
         try:
@@ -97,7 +115,9 @@ def backend_of(array: Any) -> Backend:
     try:
         found = backends[type(array)]
     except KeyError:
-        raise DTypeError(f"expected an array of a known library, got {type(array)}") from None
+        raise DTypeError(
+            f"expected an array of a known library, got {type(array)}"
+        ) from None
     if several and found.Array in several:
         return several[found.Array][found.module.device_of(array)]
     return found
@@ -120,7 +140,9 @@ _nowhere = nullcontext()
 
 
 def following() -> AbstractContextManager[_Following | None]:
-    """A context for work that goes from device to device; None where no library has several."""
+    """A context for work that goes from device to device; None where no library has
+    several.
+    """
     return _Following() if several else _nowhere
 
 

@@ -1,7 +1,7 @@
 """NumPy: arithmetic that a training step needs, and that may warn about its numbers.
 
-These run inside of ops and of :func:`tinygrad_rnn.engine.warned.watched`, which give the warnings at the
-user's line.
+These run inside of ops and of :func:`tinygrad_rnn.engine.warned.watched`, which give
+the warnings at the user's line.
 """
 
 import builtins
@@ -38,7 +38,9 @@ def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The product of matrices, or of stacks of them, without a thread of BLAS that then waits."""
+    """The product of matrices, or of stacks of them, without a thread of BLAS that then
+    waits.
+    """
     if x.ndim > 1 and y.ndim == 2 and x.dtype == y.dtype:
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return product(rows, y).reshape(*x.shape[:-1], y.shape[1])
@@ -65,12 +67,15 @@ def squares(arrays: list[np.ndarray]) -> Any:
     return builtins.sum([(flat := x.reshape(-1)).dot(flat).item() for x in arrays])
 
 
-# The standard's functions that NumPy wraps in Python, without the wrapping: microseconds a call.
+# The standard's functions that NumPy wraps in Python, without the wrapping:
+# microseconds a call.
 
 assign = lambda x, index, values: x.__setitem__(complete(index), values)
 astype = lambda x, dtype: x.astype(dtype)
 cumulative_sum = lambda x, axis=None: x.cumsum(axis)  # NumPy has that name since 2.1
-largest = lambda x: x.item(x.argmax())  # a reduction of all elements takes three times as long
+largest = lambda x: x.item(
+    x.argmax()
+)  # a reduction of all elements takes three times as long
 max = lambda x, axis=None, keepdims=False: _max(x, axis, None, None, keepdims)
 sum = lambda x, axis=None, keepdims=False: _add(x, axis, None, None, keepdims)
 

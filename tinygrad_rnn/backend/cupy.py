@@ -1,7 +1,8 @@
-"""CuPy: the devices ``cuda``, ``cuda:0``, ``cuda:1`` and so on; imported when one is first asked for.
+"""CuPy: the devices ``cuda``, ``cuda:0``, ``cuda:1`` and so on; imported when one is
+first asked for.
 
-Loops of plain launches: what stands neither here nor among the kernels is what `standard.py` makes
-of CuPy's own functions.
+Loops of plain launches: what stands neither here nor among the kernels is what
+`standard.py` makes of CuPy's own functions.
 """
 
 try:

@@ -7,7 +7,9 @@ from . import libraries
 
 
 class device(str):
-    """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as torch.device."""
+    """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as
+    torch.device.
+    """
 
     def __new__(cls, type: Any, index: int | None = None) -> Self:
         """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
@@ -15,7 +17,9 @@ class device(str):
         kind, _, number = name.partition(":")
         numbered = kind == "cuda" or hasattr(libraries.get(kind), "device_of")
         if kind not in libraries or (number and not (numbered and number.isdecimal())):
-            raise OptionError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'")
+            raise OptionError(
+                f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'"
+            )
         return super().__new__(cls, f"{kind}:{int(number or 0)}" if numbered else name)
 
     @property

@@ -35,17 +35,22 @@ def put(x: np.ndarray, values: Any, index: Any) -> np.ndarray:
 
 
 def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarray:
-    """Zeros of ``shape`` with ``values`` added at ``index``; an element may be named repeatedly."""
+    """Zeros of ``shape`` with ``values`` added at ``index``; an element may be named
+    repeatedly.
+    """
     parts = index if isinstance(index, tuple) else (index,)
-    # x[:, -1] of (B, T, H): the dim that a number names is made the outermost one in memory, so that
-    # the part is in one piece, and what looks at it as (T, B, H) goes through it in order.
+    # x[:, -1] of (B, T, H): the dim that a number names is made the outermost one in
+    # memory, so that the part is in one piece, and what looks at it as (T, B, H) goes
+    # through it in order.
     k = next((i for i, part in enumerate(parts) if type(part) is not slice), 0)
     if k and type(parts[k]) is int:
         out = np.zeros((shape[k], *shape[:k], *shape[k + 1 :]), values.dtype)
         out = out.transpose(*range(1, k + 1), 0, *range(k + 1, len(shape)))
     else:
         out = np.zeros(shape, values.dtype)
-    if all(p.dtype == bool for p in parts if hasattr(p, "dtype")):  # each element once at most
+    if all(
+        p.dtype == bool for p in parts if hasattr(p, "dtype")
+    ):  # each element once at most
         out[index] = values
     elif len(parts) == 1:
         _add_rows(out, parts[0], values)
@@ -55,11 +60,16 @@ def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarra
 
 
 def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
-    """``np.add.at`` for whole rows: by element, as it is quick for one dim and slow for several."""
+    """``np.add.at`` for whole rows: by element, as it is quick for one dim and slow for
+    several.
+    """
     size = math.prod(out.shape[1:])
-    # Narrow and unsigned ids would wrap around; those below 0 count from the end, here too.
+    # Narrow and unsigned ids would wrap around; those below 0 count from the end, here
+    # too.
     first = rows.reshape(-1, 1).astype(np.intp) * size
-    np.add.at(out.reshape(-1), (first + np.arange(size)).reshape(-1), values.reshape(-1))
+    np.add.at(
+        out.reshape(-1), (first + np.arange(size)).reshape(-1), values.reshape(-1)
+    )
 
 
 def join(arrays: list[np.ndarray]) -> np.ndarray:
@@ -68,7 +78,8 @@ def join(arrays: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays, None, empty((size,), arrays[0].dtype))
 
 
-# The standard's functions that NumPy wraps in Python, without the wrapping: microseconds a call.
+# The standard's functions that NumPy wraps in Python, without the wrapping:
+# microseconds a call.
 
 reshape = lambda x, shape: x.reshape(shape)
 permute_dims = lambda x, axes: x.transpose(axes)

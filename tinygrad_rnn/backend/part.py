@@ -1,4 +1,6 @@
-"""A gradient of one part of an array, which is written out or added when its time comes."""
+"""A gradient of one part of an array, which is written out or added when its time
+comes.
+"""
 
 from typing import Any
 
@@ -9,8 +11,9 @@ Shape = tuple[int, ...]
 class Part:
     """A gradient that is 0 but in one part of an array, not yet written out.
 
-    The slices of a sequence, taken one by one, each have one as large as the sequence: written out
-    and added up they would cost time that grows with the square of its length.
+    The slices of a sequence, taken one by one, each have one as large as the sequence:
+    written out and added up they would cost time that grows with the square of its
+    length.
     """
 
     __slots__ = ("index", "shape", "values", "xp")

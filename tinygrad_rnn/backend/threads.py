@@ -1,12 +1,14 @@
-"""Several threads for what is large, of our own: those of BLAS get into each other's way.
+"""Several threads for what is large, of our own: those of BLAS get into each other's
+way.
 
-OpenBLAS shares even small work among its threads (a dot product of 10,000 numbers, a matrix product of
-0.3 million multiplications), and these wait for each other in a busy loop. That gains little, and where
-somebody else wants the same cores it costs milliseconds each time: a training step took ten times as
-long; and a thread that still waits for the last product holds up the next ones of ours. So BLAS is held
-to one thread, and what is large is cut into slices here, each on a thread that sleeps while it has
-nothing to do. There are as many as BLAS would take. Where NumPy brings no OpenBLAS of its own, all is
-left to the BLAS that there is.
+OpenBLAS shares even small work among its threads (a dot product of 10,000 numbers, a
+matrix product of 0.3 million multiplications), and these wait for each other in a busy
+loop. That gains little, and where somebody else wants the same cores it costs
+milliseconds each time: a training step took ten times as long; and a thread that still
+waits for the last product holds up the next ones of ours. So BLAS is held to one
+thread, and what is large is cut into slices here, each on a thread that sleeps while it
+has nothing to do. There are as many as BLAS would take. Where NumPy brings no OpenBLAS
+of its own, all is left to the BLAS that there is.
 """
 
 import ctypes
@@ -23,23 +25,31 @@ from typing import Any
 
 import numpy as np
 
-WORTH = 1 << 19  # multiplications for which a thread is worth its while: some 10 microseconds
+WORTH = (
+    1 << 19
+)  # multiplications for which a thread is worth its while: some 10 microseconds
 
 
 def _openblas() -> tuple[Any, Any]:
-    """What reads and sets the number of threads: OpenBLAS's functions, of the copy in NumPy's wheel."""
+    """What reads and sets the number of threads: OpenBLAS's functions, of the copy in
+    NumPy's wheel.
+    """
     root = Path(np.__file__).parent
     folders = (root.parent / "numpy.libs", root / ".dylibs")
     files = [file for folder in folders for file in folder.glob("*openblas*")]
     for file, prefix, suffix in pairs(files, ("scipy_", ""), ("64_", "")):
         with suppress(OSError, AttributeError):
-            library, name = ctypes.CDLL(str(file)), f"{prefix}openblas_%s_num_threads{suffix}"
+            library, name = (
+                ctypes.CDLL(str(file)),
+                f"{prefix}openblas_%s_num_threads{suffix}",
+            )
             return getattr(library, name % "get"), getattr(library, name % "set")
     return lambda: 1, lambda count: None  # another BLAS: then nothing will be changed
 
 
 _get, _set = _openblas()
-# How many contexts are open, in all Python threads, and how many threads there were outside of them.
+# How many contexts are open, in all Python threads, and how many threads there were
+# outside of them.
 _lock, _inside, _most = Lock(), 0, 1
 _sliced = ContextVar("_sliced", default=False)  # whether this is part of a slice
 _nothing = nullcontext()
@@ -74,10 +84,11 @@ def one_thread() -> AbstractContextManager[None]:
 
 
 def cut(rows: int, multiplications: int) -> list[slice]:
-    """The slices into which rows are cut if they take so many multiplications between two waits.
+    """The slices into which rows are cut if they take so many multiplications between
+    two waits.
 
-    Each has 16 rows, and work worth a thread: else the threads are in each other's way. One slice
-    if there is one thread, or if this is part of a slice already.
+    Each has 16 rows, and work worth a thread: else the threads are in each other's way.
+    One slice if there is one thread, or if this is part of a slice already.
     """
     most = 1 if _sliced.get() else _most if _inside else _get()
     count = max(min(most, rows // 16, multiplications // WORTH), 1)
@@ -94,11 +105,14 @@ def each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
     """What a function makes of each part, on a thread each."""
     global _pool
     # In contexts of their own: NumPy's errstate is in there.
-    first, *others = [partial(copy_context().run, _slice, function, part) for part in parts]
+    first, *others = [
+        partial(copy_context().run, _slice, function, part) for part in parts
+    ]
     later: list[Any] = []
     with _context:  # of its own: another Python thread may leave that which it is in
         try:
-            # The interpreter may be about to end, or no thread to be had: then all of it is done here.
+            # The interpreter may be about to end, or no thread to be had: then all of
+            # it is done here.
             with suppress(RuntimeError):
                 if others and _pool is None:
                     from concurrent.futures import ThreadPoolExecutor
@@ -109,8 +123,8 @@ def each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
             found = [part() for part in (first, *others[len(later) :])]
             found[1:1] = [later[i].result() for i in range(len(later))]
         finally:
-            # When this is left, nobody is at work any more, and what failed is not held by its own
-            # error: by way of this frame, and of a future in it.
+            # When this is left, nobody is at work any more, and what failed is not held
+            # by its own error: by way of this frame, and of a future in it.
             while later:
                 later.pop().exception()
     return found
@@ -124,7 +138,9 @@ def _forget() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)  # a child process has none of the threads
+    os.register_at_fork(
+        after_in_child=_forget
+    )  # a child process has none of the threads
 
 
 def product(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:

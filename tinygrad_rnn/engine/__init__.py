@@ -1,1 +1,3 @@
-"""The autograd engine: nodes, ops, the walk back, recording modes. It knows no op by name."""
+"""The autograd engine: nodes, ops, the walk back, recording modes. It knows no op by
+name.
+"""

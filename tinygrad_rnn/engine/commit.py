@@ -1,8 +1,9 @@
 """Changes made as one: all of them or none, also when Ctrl-C comes in between.
 
-Python raises KeyboardInterrupt, and any other exception of a signal handler, between two of its
-own instructions, never inside a function that is written in C. So a change is first prepared, as
-calls of such functions, and then one more of them makes all the calls.
+Python raises KeyboardInterrupt, and any other exception of a signal handler, between
+two of its own instructions, never inside a function that is written in C. So a change
+is first prepared, as calls of such functions, and then one more of them makes all the
+calls.
 """
 
 from collections import deque
@@ -20,9 +21,10 @@ Changes = list[Callable[[], Any]]
 def commit(changes: Changes) -> None:
     """Make all changes, or none of them.
 
-    Each is a ``partial`` of a function written in C: ``setitem``, ``setattr``, a dict's ``update``.
-    It needs no memory to speak of, and making it twice is as making it once: where an array library
-    assigns in Python, an interrupt can come between, and all changes are made once more.
+    Each is a ``partial`` of a function written in C: ``setitem``, ``setattr``, a dict's
+    ``update``. It needs no memory to speak of, and making it twice is as making it
+    once: where an array library assigns in Python, an interrupt can come between, and
+    all changes are made once more.
     """
     try:
         deque(map(call, changes), 0)
@@ -32,10 +34,14 @@ def commit(changes: Changes) -> None:
 
 
 def rewriting(pairs: Sequence[tuple[Value, Any]]) -> Changes:
-    """The changes that write arrays into tensors' memory; that they change is counted now.
+    """The changes that write arrays into tensors' memory; that they change is counted
+    now.
 
-    Where they are not made after all, an old graph is refused that was still right: no harm.
+    Where they are not made after all, an old graph is refused that was still right: no
+    harm.
     """
     for value, _ in pairs:
         value.version[0] += 1
-    return [partial(backend_of(new).here(setitem), v.array, ..., new) for v, new in pairs]
+    return [
+        partial(backend_of(new).here(setitem), v.array, ..., new) for v, new in pairs
+    ]

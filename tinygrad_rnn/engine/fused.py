@@ -1,8 +1,8 @@
 """The second form of an op: its forward and its backward by hand, beside its composite.
 
-The composite is the same function made of the table's ops. It says what the op means, runs where a
-backend has no kernel, and is what is differentiated under ``create_graph``: nobody writes a second
-derivative by hand.
+The composite is the same function made of the table's ops. It says what the op means,
+runs where a backend has no kernel, and is what is differentiated under
+``create_graph``: nobody writes a second derivative by hand.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,21 +31,31 @@ class _Output:
 
 
 def record_outputs(
-    plan: Any, parents: list[Any], saved: Any, versions: list[Any], outputs: Sequence[Any]
+    plan: Any,
+    parents: list[Any],
+    saved: Any,
+    versions: list[Any],
+    outputs: Sequence[Any],
 ) -> None:
-    """Record Tensors as the outputs of one new node: one has it as its own, several have theirs."""
+    """Record Tensors as the outputs of one new node: one has it as its own, several
+    have theirs.
+    """
     node = record(plan, parents, saved, versions, None, None)
     for i, out in enumerate(outputs):
         out.node, out.needs_grad = node, True
         if len(outputs) > 1:
-            out.node = record(_Output(plan.name, i, len(outputs)), [node], (), [], None, None)
+            out.node = record(
+                _Output(plan.name, i, len(outputs)), [node], (), [], None, None
+            )
         out.node.shape, out.node.dtype = out.array.shape, out.array.dtype
 
 
 def through(
     outputs: Sequence[Any], g: Any, inputs: Sequence[Any], create: bool, since: int = 0
 ) -> list[Any]:
-    """The gradients of inputs, given the gradients of outputs, of which some may have none."""
+    """The gradients of inputs, given the gradients of outputs, of which some may have
+    none.
+    """
     g = g if type(g) is list else [g]  # of one output
     pairs = [(out, go) for out, go in zip(outputs, g, strict=True) if go is not None]
     outs, cotangents = zip(*pairs, strict=True)
@@ -53,7 +63,9 @@ def through(
 
 
 class _FusedPlan:
-    """How to go back through a fused op: its backward, or its composite under create_graph."""
+    """How to go back through a fused op: its backward, or its composite under
+    create_graph.
+    """
 
     blanks = True
     count = 0
@@ -62,11 +74,15 @@ class _FusedPlan:
         self.op = op
         self.name = op.name
         self.owned = op.fresh
-        self.needs = tuple([bool(needs >> i & 1) for i in range(len(op.signature.arrays))])
+        self.needs = tuple(
+            [bool(needs >> i & 1) for i in range(len(op.signature.arrays))]
+        )
         self.chosen = [i for i, needed in enumerate(self.needs) if needed]
         self.arguments = [op.signature.arrays[i] for i in self.chosen]
 
-    def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> list[Any]:
+    def pull(
+        self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool
+    ) -> list[Any]:
         xp, inputs, outputs, workspace, settings = node.saved
         chosen, needs = self.chosen, self.needs
         if wanted and not all(wanted):
@@ -79,20 +95,30 @@ class _FusedPlan:
         grads = backward(xp, g, needs, inputs, outputs, workspace, **settings)
         if len(grads) != len(needs):
             expected = ", ".join(self.op.signature.arrays)
-            raise DTypeError(f"{self.name}: {len(grads)} gradients, expected those of {expected}")
+            raise DTypeError(
+                f"{self.name}: {len(grads)} gradients, expected those of {expected}"
+            )
         return [grads[i] if needs[i] else None for i in self.chosen]
 
     def pull_recorded(self, node: Node, g: Any, chosen: list[int]) -> list[Any]:
         _, inputs, _, _, settings = node.saved
         parents = dict(zip(self.chosen, node.parents, strict=True))
-        heads = [lift(array, parents.get(i), node.versions[i]) for i, array in enumerate(inputs)]
+        heads = [
+            lift(array, parents.get(i), node.versions[i])
+            for i, array in enumerate(inputs)
+        ]
         for i in self.chosen:
-            # A fresh node, so that the walk through the composite ends at the op's own arguments.
+            # A fresh node, so that the walk through the composite ends at the op's own
+            # arguments.
             heads[i] = identity(heads[i])
         outputs = self.op.composite(*heads, **settings)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         found = dict(
-            zip(chosen, through(outputs, g, [heads[i] for i in chosen], True), strict=True)
+            zip(
+                chosen,
+                through(outputs, g, [heads[i] for i in chosen], True),
+                strict=True,
+            )
         )
         return [found.get(i) for i in self.chosen]
 
@@ -100,20 +126,25 @@ class _FusedPlan:
 class FusedOp(Declared):
     """An op with a hand-written forward and backward beside its composite.
 
-    ``composite(*tensors, **settings)`` is a function of Tensors, its arrays positional-only; an
-    array argument may be None. ``forward(xp, *arrays, **settings)`` returns ``(outputs, workspace)``
-    with a tuple of arrays; ``backward(xp, grads, needs, inputs, outputs, workspace, **settings)``
-    returns one array, or None, for each input. Either pair is given here, for every backend,
-    or each backend's kernels have it as ``NAME_forward`` and ``NAME_backward`` (without ``xp``).
-    ``reads_outputs`` says that the backward reads the outputs, which it then gets; ``fresh``, that the
-    gradients are new arrays, no two of them the same memory: then they need not be copied.
+    ``composite(*tensors, **settings)`` is a function of Tensors, its arrays
+    positional-only; an array argument may be None. ``forward(xp, *arrays, **settings)``
+    returns ``(outputs, workspace)`` with a tuple of arrays; ``backward(xp, grads,
+    needs, inputs, outputs, workspace, **settings)`` returns one array, or None, for
+    each input. Either pair is given here, for every backend, or each backend's kernels
+    have it as ``NAME_forward`` and ``NAME_backward`` (without ``xp``).
+    ``reads_outputs`` says that the backward reads the outputs, which it then gets;
+    ``fresh``, that the gradients are new arrays, no two of them the same memory: then
+    they need not be copied.
     """
 
     def __init__(
-        self, composite: Callable[..., Any], forward: Callable[..., Any] | None = None,
-        backward: Callable[..., Any] | None = None, reads_outputs: bool = False,
+        self,
+        composite: Callable[..., Any],
+        forward: Callable[..., Any] | None = None,
+        backward: Callable[..., Any] | None = None,
+        reads_outputs: bool = False,
         fresh: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(composite, skip=0)
         self.composite = composite
         if forward is not None and self.own:
@@ -124,10 +155,14 @@ class FusedOp(Declared):
         self.found: dict[str, Any] = {}
 
     def twins(self, xp: Backend) -> Sequence[Any]:
-        """The forward and the backward for a backend; a pair of None where it has no kernel."""
+        """The forward and the backward for a backend; a pair of None where it has no
+        kernel.
+        """
         if xp.kind not in self.found:
             ways = () if self.pair[0] else ("forward", "backward")
-            self.found[xp.kind] = [_kernel(xp, f"{self.name}_{way}") for way in ways] or self.pair
+            self.found[xp.kind] = [
+                _kernel(xp, f"{self.name}_{way}") for way in ways
+            ] or self.pair
         return self.found[xp.kind]
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
@@ -146,18 +181,33 @@ class FusedOp(Declared):
             else:
                 found = self.refuse(self.name, arrays, error)
         found = forward(xp, *arrays, **settings) if found is None else found
-        outputs, workspace = found if type(found) is tuple and len(found) == 2 else (found, None)
-        if type(outputs) is not tuple or outputs is found:  # an array would be taken apart by rows
+        outputs, workspace = (
+            found if type(found) is tuple and len(found) == 2 else (found, None)
+        )
+        if (
+            type(outputs) is not tuple or outputs is found
+        ):  # an array would be taken apart by rows
             got = f"outputs as {described(outputs)}, expected (outputs, workspace) with a tuple"
             raise DTypeError(f"{self.name}: the forward gave {got} of arrays")
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
-            plan = self.plans.get(needs) or self.plans.setdefault(needs, _FusedPlan(self, needs))
+            plan = self.plans.get(needs) or self.plans.setdefault(
+                needs, _FusedPlan(self, needs)
+            )
             parents = [args[i].node or args[i] for i in plan.chosen]
             reads = self.reads_outputs or (self.own and keeps(workspace, outputs))
             read = [*args, *tensors] if reads else args
-            versions = [(x.version, x.version[0]) if isinstance(x, Value) else NEVER for x in read]
-            saved = (xp, arrays, outputs if self.reads_outputs else None, workspace, settings)
+            versions = [
+                (x.version, x.version[0]) if isinstance(x, Value) else NEVER
+                for x in read
+            ]
+            saved = (
+                xp,
+                arrays,
+                outputs if self.reads_outputs else None,
+                workspace,
+                settings,
+            )
             record_outputs(plan, parents, saved, versions, tensors)
         return tensors[0] if len(tensors) == 1 else tuple(tensors)
 

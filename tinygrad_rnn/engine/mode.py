@@ -1,4 +1,6 @@
-"""Whether operations are recorded: one switch, separate for each thread and each asyncio task."""
+"""Whether operations are recorded: one switch, separate for each thread and each
+asyncio task.
+"""
 
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
@@ -22,8 +24,9 @@ def is_grad_enabled() -> bool:
 _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* flags
 
 
-# The blocks that this thread or task is in, as (block, mode before it, the blocks around it). They
-# are not kept by the block's own object, as several threads and tasks may enter the same one.
+# The blocks that this thread or task is in, as (block, mode before it, the blocks
+# around it). They are not kept by the block's own object, as several threads and tasks
+# may enter the same one.
 _Entered = tuple[Any, bool, Any]
 _entered: ContextVar[_Entered | None] = ContextVar("tinygrad_rnn_entered", default=None)
 
@@ -35,7 +38,9 @@ def _enter(block: Any, mode: bool) -> None:
 
 
 def _leave(block: Any) -> None:
-    """Set the switch as it was before this block; where it was never entered, do nothing."""
+    """Set the switch as it was before this block; where it was never entered, do
+    nothing.
+    """
     inner = []
     entered = _entered.get()
     while entered is not None and entered[0] is not block:
@@ -45,7 +50,9 @@ def _leave(block: Any) -> None:
         return
     _, before, outer = entered
     _recording.set(before)
-    for other, before, _ in reversed(inner):  # generators may leave blocks in another order
+    for other, before, _ in reversed(
+        inner
+    ):  # generators may leave blocks in another order
         outer = (other, before, outer)
     _entered.set(outer)
 
@@ -66,12 +73,17 @@ class _Mode:
         _leave(self)
 
     def __call__(self, function: F) -> F:
-        check_type(type(self).__name__, Callable, "a function to decorate", function=function)
+        check_type(
+            type(self).__name__, Callable, "a function to decorate", function=function
+        )
         # One for each call: it may recurse, or run in threads.
         mode = partial(_Mode, self._mode)
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
         if flags & _ASYNC_GENERATOR:
-            name, given = type(self).__name__, f"the asynchronous generator {function.__name__!r}"
+            name, given = (
+                type(self).__name__,
+                f"the asynchronous generator {function.__name__!r}",
+            )
             way_out = f"use `with {name}():` around what it computes"
             raise DTypeError(f"{name}: cannot decorate {given}; {way_out}")
 
@@ -84,12 +96,16 @@ class _Mode:
                 return function(*args, **kwargs)
 
         drive: Any = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
-        wrapper = coroutine if flags & _COROUTINE else drive if flags & _GENERATOR else call
+        wrapper = (
+            coroutine if flags & _COROUTINE else drive if flags & _GENERATOR else call
+        )
         return wraps(function)(wrapper)  # type: ignore[return-value]
 
 
 def _drive(generator: Generator[Any, Any, Any], mode: Callable[[], _Mode]) -> Any:
-    """Run a generator with the switch set while it runs, and as the caller has it at each yield."""
+    """Run a generator with the switch set while it runs, and as the caller has it at
+    each yield.
+    """
     step: Callable[[], Any] = partial(next, generator)
     try:
         while True:
@@ -122,7 +138,9 @@ class _Switch(_Mode):
 
 
 class no_grad(_Switch):
-    """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in PyTorch."""
+    """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in
+    PyTorch.
+    """
 
     _mode = False
 
@@ -136,8 +154,11 @@ class enable_grad(_Switch):
     _mode = True
 
 
-# The latest set_grad_enabled of this thread or task that is no block yet, and the mode before it.
-_called: ContextVar[tuple[Any, bool] | None] = ContextVar("tinygrad_rnn_called", default=None)
+# The latest set_grad_enabled of this thread or task that is no block yet, and the mode
+# before it.
+_called: ContextVar[tuple[Any, bool] | None] = ContextVar(
+    "tinygrad_rnn_called", default=None
+)
 
 
 class set_grad_enabled(_Mode):
@@ -162,7 +183,9 @@ class set_grad_enabled(_Mode):
         return super().__call__(function)
 
     def _mode_before_the_call(self) -> bool | None:
-        """The mode that this object's making replaced here, once, if nothing was made since."""
+        """The mode that this object's making replaced here, once, if nothing was made
+        since.
+        """
         called = _called.get()
         if called is None or called[0] is not self:
             return None

@@ -1,4 +1,6 @@
-"""What the engine keeps: values that the user holds, and nodes that remember how they were made."""
+"""What the engine keeps: values that the user holds, and nodes that remember how they
+were made.
+"""
 
 import itertools
 import weakref
@@ -17,20 +19,28 @@ births = itertools.count().__next__  # the number of the next node
 class Node:
     """One recorded operation. It points to its parents, never to its output: no cycles.
 
-    Nodes are numbered as they are born, so newest first is an order in which every user of a value
-    comes before the value's own node.
+    Nodes are numbered as they are born, so newest first is an order in which every user
+    of a value comes before the value's own node.
     """
 
-    # fmt: off
     __slots__ = (
-        "__weakref__", "birth", "dtype", "hooks", "parents", "plan", "saved", "shape", "versions",
+        "__weakref__",
+        "birth",
+        "dtype",
+        "hooks",
+        "parents",
+        "plan",
+        "saved",
+        "shape",
+        "versions",
     )
-    # fmt: on
 
     plan: Any  # how to go back through this node: see op.py
     parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
     saved: Any  # what the pullbacks asked for; None once a walk has freed it
-    versions: list[tuple[list[Any], int]]  # the counters of what is saved, and what they showed
+    versions: list[
+        tuple[list[Any], int]
+    ]  # the counters of what is saved, and what they showed
     birth: int
     shape: Any
     dtype: Any
@@ -43,19 +53,25 @@ class Node:
 class Value:
     """An array with its place in the graph; Tensor gives it its methods.
 
-    ``version`` is a cell that all aliases of one memory share: how often it was changed in place,
-    and how often while recording; then what :func:`count_change` remembers. A view remembers the
-    second count: after such a change its node no longer tells how its elements came to be.
-    ``source`` of a view is what it was taken from (weakly), by which index if by one, and the array
-    that this had: a change of the view that is recorded is one of that.
+    ``version`` is a cell that all aliases of one memory share: how often it was changed
+    in place, and how often while recording; then what :func:`count_change` remembers. A
+    view remembers the second count: after such a change its node no longer tells how
+    its elements came to be. ``source`` of a view is what it was taken from (weakly), by
+    which index if by one, and the array that this had: a change of the view that is
+    recorded is one of that.
     """
 
-    # fmt: off
     __slots__ = (
-        "__weakref__", "_grad", "array", "epoch", "hooks", "needs_grad", "node", "source",
+        "__weakref__",
+        "_grad",
+        "array",
+        "epoch",
+        "hooks",
+        "needs_grad",
+        "node",
+        "source",
         "version",
     )
-    # fmt: on
     kind: ClassVar[type["Value"]]
 
     array: Any
@@ -72,7 +88,12 @@ _new = object.__new__
 
 
 def record(
-    plan: Any, parents: list[Any], saved: Any, versions: list[Any], shape: Any, dtype: Any
+    plan: Any,
+    parents: list[Any],
+    saved: Any,
+    versions: list[Any],
+    shape: Any,
+    dtype: Any,
 ) -> Node:
     """A new node."""
     node = _new(Node)
@@ -88,7 +109,10 @@ def record(
 
 
 def wrap(
-    data: Any, node: Node | None = None, version: list[Any] | None = None, epoch: int | None = None
+    data: Any,
+    node: Node | None = None,
+    version: list[Any] | None = None,
+    epoch: int | None = None,
 ) -> Any:
     """A Tensor around an array, without a copy and without a question."""
     value = _new(Value.kind)
@@ -107,7 +131,9 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def _fits(source: Any, target: Any) -> bool:
-    """Whether a result may be written into a tensor: floats not into integers, these not into bool."""
+    """Whether a result may be written into a tensor: floats not into integers, these
+    not into bool.
+    """
     return _KINDS[numpy_dtype(source).kind] <= _KINDS[numpy_dtype(target).kind]
 
 
@@ -134,7 +160,9 @@ def check_writable(data: Any, name: str) -> None:
 
 
 def check_fits(target: Value, result: Value, name: str) -> None:
-    """Refuse to write ``result`` where it does not fit, or where nothing can be written."""
+    """Refuse to write ``result`` where it does not fit, or where nothing can be
+    written.
+    """
     out, data = result.array, target.array
     check_writable(data, name)
     if out.shape != data.shape:
@@ -153,7 +181,9 @@ RETAIN = inf  # the number of the hook that keeps a gradient: after all others, 
 
 
 def take_over(target: Value, node: Any) -> None:
-    """Let a value that was changed in place have a node, and what keeps its gradient move there."""
+    """Let a value that was changed in place have a node, and what keeps its gradient
+    move there.
+    """
     hooks = target.node.hooks if target.node is not None else None
     if hooks and RETAIN in hooks:
         node.hooks = (node.hooks or {}) | {RETAIN: hooks.pop(RETAIN)}
@@ -161,14 +191,16 @@ def take_over(target: Value, node: Any) -> None:
 
 
 reshaped: dict[int, int] = {}
-"""Leaves that were given another shape or device, by id: the number of the first node after that."""
+"""Leaves that were given another shape or device, by id: the number of the first node
+after that.
+"""
 
 
 def replace_array(target: Value, array: Any, version: list[Any]) -> None:
     """Give a value other memory: what was saved of the old one counts as changed.
 
-    It is no view any more. Older nodes have gradients of the old shape and on the old device: the
-    walk raises for those.
+    It is no view any more. Older nodes have gradients of the old shape and on the old
+    device: the walk raises for those.
     """
     old = target.array
     if old.shape != array.shape or backend_of(old) is not backend_of(array):
@@ -195,7 +227,9 @@ def last_change(version: list[Any]) -> str | None:
 
 
 def check_no_leaf(target: Value, name: str) -> None:
-    """Raise if a value that is to be changed while recording is a leaf that requires grad."""
+    """Raise if a value that is to be changed while recording is a leaf that requires
+    grad.
+    """
     if target.node is None and target.needs_grad:
         raise GraphError(
             f"{name}: a leaf that requires grad cannot be changed in place while recording; "

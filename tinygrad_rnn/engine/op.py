@@ -1,19 +1,21 @@
 """How an op is declared, and what happens when it is called.
 
-There are two forms. A row of the table is a forward function and one pullback for each array
-argument; arrays are positional-only, settings follow::
+There are two forms. A row of the table is a forward function and one pullback for each
+array argument; arrays are positional-only, settings follow::
 
     @op
     def tanh(xp, x, /): return xp.tanh(x)
     tanh.vjp(lambda g, out: g * (1 - out * out))
 
-A pullback takes the cotangent ``g`` of the output and names what else it needs: an argument, ``out``,
-``x_shape`` for an argument ``x``, a setting, or ``xp``; exactly that is saved, and only if a gradient
-is asked of that argument. It is plain code that arrays and Tensors both understand: a plain walk
-runs it on arrays, with ``xp`` the backend; under ``create_graph`` it runs on Tensors, with ``xp``
-the table of ops itself, and is recorded like any code.
+A pullback takes the cotangent ``g`` of the output and names what else it needs: an
+argument, ``out``, ``x_shape`` for an argument ``x``, a setting, or ``xp``; exactly that
+is saved, and only if a gradient is asked of that argument. It is plain code that arrays
+and Tensors both understand: a plain walk runs it on arrays, with ``xp`` the backend;
+under ``create_graph`` it runs on Tensors, with ``xp`` the table of ops itself, and is
+recorded like any code.
 
-The second form, an op with a hand-written backward for all its gradients, is in `fused.py`.
+The second form, an op with a hand-written backward for all its gradients, is in
+`fused.py`.
 """
 
 import inspect
@@ -27,18 +29,31 @@ from typing import Any, overload
 import numpy as np
 
 from ..backend import Backend, backend_of, backends, free, several
-from ..errors import DimError, DTypeError, Error, IdError, OptionError, ShapeError, described
+from ..errors import (
+    DimError,
+    DTypeError,
+    Error,
+    IdError,
+    OptionError,
+    ShapeError,
+    described,
+)
 from .mode import recording
 from .node import Node, Value, check_view, record, wrap
 from .own import guard
 from .warned import telling, was_warning
 
 table = SimpleNamespace()
-"""The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being recorded."""
+"""The package's ops by name, filled by `ops`: the ``xp`` of a pullback that is being
+recorded.
+"""
 
 Pullback = Callable[..., Any]
 _Scalar = np.generic
-NEVER: tuple[list[int], int] = ([0, 0], 0)  # the version of what cannot change: a Python scalar
+NEVER: tuple[list[int], int] = (
+    [0, 0],
+    0,
+)  # the version of what cannot change: a Python scalar
 
 
 def _tuple(values: Iterable[str]) -> str:
@@ -64,16 +79,24 @@ class Signature:
         own = function.__defaults__ or ()
         defaults = dict(zip(names[count - len(own) : count], own, strict=True))
         defaults |= function.__kwdefaults__ or {}
-        # Python itself binds a call: to a lambda of the same arguments, which hands them on in two.
-        heads = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in self.names]
+        # Python itself binds a call: to a lambda of the same arguments, which hands
+        # them on in two.
+        heads = [
+            f"{name}=defaults[{name!r}]" if name in defaults else name
+            for name in self.names
+        ]
         heads.insert(len(self.arrays), "/")
         arrays = self.arrays[0] if self.variadic else _tuple(self.arrays)
         settings = ", ".join(f"{name!r}: {name}" for name in self.settings)
         source = f"lambda {', '.join(heads)}: ({arrays}, {{{settings}}})"
         self.part = eval(source, {"defaults": defaults})
 
-    def bind(self, name: str, args: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The array arguments, and the settings in the order in which they were declared."""
+    def bind(
+        self, name: str, args: Any, settings: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """The array arguments, and the settings in the order in which they were
+        declared.
+        """
         try:
             arrays, settings = self.part(*args, **settings)
         except TypeError as error:
@@ -86,10 +109,11 @@ class Signature:
 
 
 def enter(name: str, args: tuple[Any, ...], kinds: Any = (int, float)) -> Any:
-    """The arrays of the arguments, a bit for each that needs a gradient, and their backend.
+    """The arrays of the arguments, a bit for each that needs a gradient, and their
+    backend.
 
-    ``kinds`` are those of Python's own values that will do. NumPy takes more: it loses the gradients
-    of what is in a list, makes numbers of text and objects of None.
+    ``kinds`` are those of Python's own values that will do. NumPy takes more: it loses
+    the gradients of what is in a list, makes numbers of text and objects of None.
     """
     arrays: list[Any] = []
     needs, bit = 0, 1
@@ -109,7 +133,11 @@ def enter(name: str, args: tuple[Any, ...], kinds: Any = (int, float)) -> Any:
         arrays.append(data)
         kind = type(data)
         if kind is not first and kind in backends:
-            xp, first = (backends[kind], kind) if xp is None else (one_device(name, arrays), kind)
+            xp, first = (
+                (backends[kind], kind)
+                if xp is None
+                else (one_device(name, arrays), kind)
+            )
         bit += bit
     if xp is None:
         kinds = ", ".join(type(arg).__name__ for arg in args) or "nothing"
@@ -124,7 +152,9 @@ def _is_array(data: Any) -> bool:
 
 def one_device(name: str, arrays: Sequence[Any]) -> Backend:
     """The backend that arrays have in common; refuses those of two devices."""
-    first, *others = {backend_of(array): None for array in arrays if type(array) in backends}
+    first, *others = {
+        backend_of(array): None for array in arrays if type(array) in backends
+    }
     if others:
         both = f"{first.name} and {others[0].name}"
         way = f"move one of them with .to({first.name!r})"
@@ -147,7 +177,8 @@ def check_dim(name: str, dim: Any, shape: Sequence[int]) -> int:
 
 
 def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> Any:
-    """The setting ``axis`` of an op: a dim, several, or None for all, as for any of a 0-d array.
+    """The setting ``axis`` of an op: a dim, several, or None for all, as for any of a
+    0-d array.
 
     ``kind`` is the annotation in the row: if it is ``int``, then nothing else will do.
     """
@@ -163,21 +194,25 @@ def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> 
 
 
 def _as_real(xp: Backend, x: Any) -> Any:
-    """Integers as floats: float32, or float64 of 32 bits or more, as NumPy has it (but no float16)."""
+    """Integers as floats: float32, or float64 of 32 bits or more, as NumPy has it (but
+    no float16).
+    """
     if getattr(x.dtype, "kind", "") == "f" or xp.isdtype(x.dtype, "real floating"):
         return x
     return xp.astype(x, getattr(xp, str(np.result_type(str(x.dtype), np.float32))))
 
 
-# fmt: off
 _ERRORS: dict[type[Exception], type[Error]] = {
-    np.exceptions.AxisError: DimError, IndexError: IdError, ValueError: OptionError,
-    TypeError: DTypeError, OverflowError: OptionError,
+    np.exceptions.AxisError: DimError,
+    IndexError: IdError,
+    ValueError: OptionError,
+    TypeError: DTypeError,
+    OverflowError: OptionError,
 }
-# fmt: on
 _PACKAGE = __name__.partition(".")[0]
 _ABOUT_SHAPES = re.compile(
-    "broadcast|shape|dimension|axes|aligned|subscript|concatenat|empty sequence|zero-size", re.I
+    "broadcast|shape|dimension|axes|aligned|subscript|concatenat|empty sequence|zero-size",
+    re.I,
 )
 
 
@@ -191,10 +226,12 @@ _OUR_WORDS = {
 
 
 def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
-    """Raise an error of the array library in terms of the op and its arguments; others as they are.
+    """Raise an error of the array library in terms of the op and its arguments; others
+    as they are.
 
-    Settings are asked whether an array is on another device: an index; NumPy's serves everywhere.
-    If memory ran out, free what is kept for reuse and return: then it may be tried once more.
+    Settings are asked whether an array is on another device: an index; NumPy's serves
+    everywhere. If memory ran out, free what is kept for reuse and return: then it may
+    be tried once more.
     """
     if isinstance(error, MemoryError):
         return free()
@@ -203,19 +240,27 @@ def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -
         one_device(name, [*arrays, *parts])
     if isinstance(error, Error) or (kind := _kind_of(error)) is None:
         raise error
-    words = next((ours for text, ours in _OUR_WORDS.items() if text in str(error)), str(error))
+    words = next(
+        (ours for text, ours in _OUR_WORDS.items() if text in str(error)), str(error)
+    )
     words = words.replace("newaxis", "-1")  # as NumPy calls it in a shape
     message = f"{name}: {words} (got {', '.join(described(a, '') for a in arrays)})"
     if "operands could not be broadcast" in str(error) and len(arrays) > 1:
-        shapes = " and ".join(str(tuple(a.shape)) for a in arrays if hasattr(a, "shape"))
+        shapes = " and ".join(
+            str(tuple(a.shape)) for a in arrays if hasattr(a, "shape")
+        )
         message = f"{name}: the shapes {shapes} cannot be broadcast together"
     if "negative integer power" in str(error):
         message += "; use .float()"
     raise kind(message) from error
 
 
-def refuse_own(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
-    """As :func:`refuse`, of an op that a user declared: what he raises himself stays what it is."""
+def refuse_own(
+    name: str, arrays: Sequence[Any], error: Exception, *settings: Any
+) -> Any:
+    """As :func:`refuse`, of an op that a user declared: what he raises himself stays
+    what it is.
+    """
     shapes = type(error) is ValueError and _ABOUT_SHAPES.search(str(error))
     if isinstance(error, MemoryError | Error | np.exceptions.AxisError) or shapes:
         return refuse(name, arrays, error, *settings)
@@ -228,16 +273,19 @@ def _kind_of(error: Exception) -> type[Error] | None:
     """Which of our errors one of the array library's is."""
     if type(error) is ValueError and _ABOUT_SHAPES.search(str(error)):
         return ShapeError
-    return next((ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None)
+    return next(
+        (ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None
+    )
 
 
 class _Plan:
     """What one op saves and runs for one choice of the arguments that need gradients.
 
-    Three functions, written out as expressions and compiled, once, as they are the hot path:
-    ``record`` makes the node of a call, ``run`` calls the pullbacks, and ``lift`` gives what was
-    saved as Tensors in the graph, for pullbacks that are recorded themselves. A node has a parent
-    for each chosen argument; of a variadic op for each argument, None where none is needed.
+    Three functions, written out as expressions and compiled, once, as they are the hot
+    path: ``record`` makes the node of a call, ``run`` calls the pullbacks, and ``lift``
+    gives what was saved as Tensors in the graph, for pullbacks that are recorded
+    themselves. A node has a parent for each chosen argument; of a variadic op for each
+    argument, None where none is needed.
     """
 
     owned = False  # whether the gradients are fresh arrays that nobody else holds
@@ -257,7 +305,9 @@ class _Plan:
             for function, several in zip(pullbacks, asked, strict=True)
         ]
         parents = [f"args[{i}].node or args[{i}]" for i in chosen]
-        runs = _tuple(f"{call} if wanted[{i}] else None" for i, call in enumerate(calls))
+        runs = _tuple(
+            f"{call} if wanted[{i}] else None" for i, call in enumerate(calls)
+        )
         if variadic:
             parents = ["*map(parent_of, args)"]
             runs = f"[g if want else None for g, want in zip({calls[0]}, wanted, strict=True)]"
@@ -272,7 +322,9 @@ class _Plan:
                 versions.append("*map(version_of, args)")
             elif name in arrays:
                 place = arrays.index(name)
-                parent = f"node.parents[{chosen.index(place)}]" if place in chosen else None
+                parent = (
+                    f"node.parents[{chosen.index(place)}]" if place in chosen else None
+                )
                 lifts[name] = f"lift({value}, {parent}, node.versions[{len(versions)}])"
                 versions.append(f"version_of(args[{place}])")
             lifts.setdefault(name, value)
@@ -287,7 +339,9 @@ class _Plan:
             globals() | pullbacks | {"plan": self, "record": record},
         )
 
-    def pull(self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool) -> Any:
+    def pull(
+        self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool
+    ) -> Any:
         """The gradients of the node's parents; ``wanted`` leaves some out."""
         wanted = wanted or self.all or [parent is not None for parent in node.parents]
         return self.run(g, self.lift(node) if create else node.saved, wanted)
@@ -295,11 +349,17 @@ class _Plan:
 
 def needs_of(pullback: Pullback | None) -> tuple[str, ...]:
     """The names of what a pullback asks for beside the cotangent."""
-    return pullback.__code__.co_varnames[1 : pullback.__code__.co_argcount] if pullback else ()
+    return (
+        pullback.__code__.co_varnames[1 : pullback.__code__.co_argcount]
+        if pullback
+        else ()
+    )
 
 
 def parent_of(arg: Any) -> Any:
-    """What a node points to for an argument: the node that made it, or the leaf that it is."""
+    """What a node points to for an argument: the node that made it, or the leaf that it
+    is.
+    """
     return (arg.node or arg) if isinstance(arg, Value) and arg.needs_grad else None
 
 
@@ -309,14 +369,22 @@ def version_of(arg: Any) -> tuple[list[int], int]:
 
 
 def lift(array: Any, parent: Any, version: tuple[list[int], int]) -> Any:
-    """An argument as it was: a Tensor with its place in the graph, if it needs a gradient."""
+    """An argument as it was: a Tensor with its place in the graph, if it needs a
+    gradient.
+    """
     if not hasattr(array, "shape"):
         return array  # a Python scalar, or None
-    return wrap(array, parent, version[0]) if parent is None or type(parent) is Node else parent
+    return (
+        wrap(array, parent, version[0])
+        if parent is None or type(parent) is Node
+        else parent
+    )
 
 
 class Declared:
-    """What both forms of an op have: a name, and arguments that are parted by a function's."""
+    """What both forms of an op have: a name, and arguments that are parted by a
+    function's.
+    """
 
     def __init__(self, function: Callable[..., Any], skip: int) -> None:
         if not hasattr(function, "__code__"):
@@ -326,7 +394,9 @@ class Declared:
         self.name = self.__name__ = function.__name__.lstrip("_")
         self.__doc__ = function.__doc__
         self.signature = Signature(function, skip)
-        self.plans: dict[int, Any] = {}  # by what needs a gradient, a bit for each argument
+        self.plans: dict[
+            int, Any
+        ] = {}  # by what needs a gradient, a bit for each argument
         self.own = str(function.__module__).partition(".")[0] != _PACKAGE
         self.refuse = refuse_own if self.own else refuse
 
@@ -335,7 +405,9 @@ class Declared:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """What a call takes, for help() and tools: the function's arguments after the first ``skip``."""
+        """What a call takes, for help() and tools: the function's arguments after the
+        first ``skip``.
+        """
         known = inspect.signature(self.function)
         return known.replace(parameters=[*known.parameters.values()][self.skip :])
 
@@ -343,7 +415,9 @@ class Declared:
 class Op(Declared):
     """A row of the table; made by :func:`op`, completed by :meth:`vjp`."""
 
-    def __init__(self, forward: Callable[..., Any], view: bool = False, real: bool = False) -> None:
+    def __init__(
+        self, forward: Callable[..., Any], view: bool = False, real: bool = False
+    ) -> None:
         super().__init__(forward, skip=1)
         arrays = self.signature.arrays
         self.forward = guard(self.name, arrays, forward, view) if self.own else forward
@@ -352,22 +426,30 @@ class Op(Declared):
         self.count = len(self.signature.arrays)
         self.binds = bool(self.signature.settings) or self.signature.variadic
         axis = forward.__annotations__.get("axis")
-        self.axis = None if axis is Any else axis  # of the first argument; Any is one of the result
+        self.axis = (
+            None if axis is Any else axis
+        )  # of the first argument; Any is one of the result
         self.pullbacks: tuple[Pullback | None, ...] = ()
         # What a pullback may ask for: expressions in what a call has at hand.
         self.sources = {name: f"arrays[{i}]" for i, name in enumerate(arrays)}
-        self.sources |= {f"{name}_shape": f"arrays[{i}].shape" for i, name in enumerate(arrays)}
+        self.sources |= {
+            f"{name}_shape": f"arrays[{i}].shape" for i, name in enumerate(arrays)
+        }
         if self.signature.variadic:
             shapes = "tuple([array.shape for array in arrays])"
             self.sources = {arrays[0]: "tuple(arrays)", f"{arrays[0]}_shapes": shapes}
-        self.sources |= {name: f"settings[{name!r}]" for name in self.signature.settings}
+        self.sources |= {
+            name: f"settings[{name!r}]" for name in self.signature.settings
+        }
         self.sources |= {"out": "out", "xp": "xp"}
 
     def vjp(self, *pullbacks: Pullback | None) -> None:
-        """Declare the pullbacks, one for each array argument; None where there is no gradient.
+        """Declare the pullbacks, one for each array argument; None where there is no
+        gradient.
 
-        An op without this call is not differentiable. A variadic op has one pullback, which gives
-        the gradients of all arguments in a list and may name ``xs`` or ``xs_shapes`` (of ``*xs``).
+        An op without this call is not differentiable. A variadic op has one pullback,
+        which gives the gradients of all arguments in a list and may name ``xs`` or
+        ``xs_shapes`` (of ``*xs``).
         """
         if len(pullbacks) != self.count:
             raise DTypeError(
@@ -377,8 +459,12 @@ class Op(Declared):
         for pullback in pullbacks:
             if pullback is not None and not hasattr(pullback, "__code__"):
                 got = type(pullback).__name__
-                raise DTypeError(f"{self.name}.vjp: got a {got}, expected a function or None")
-            for name in needs_of(pullback):  # a misspelt name is an error here, at import
+                raise DTypeError(
+                    f"{self.name}.vjp: got a {got}, expected a function or None"
+                )
+            for name in needs_of(
+                pullback
+            ):  # a misspelt name is an error here, at import
                 if name not in self.sources:
                     raise DTypeError(
                         f"{self.name}.vjp: a pullback asks for {name!r}, expected one of "
@@ -388,11 +474,17 @@ class Op(Declared):
         self.plans.clear()
 
     def plan(self, needs: int) -> _Plan | None:
-        """The plan for a set of arguments that need gradients; None if no pullback is among them."""
+        """The plan for a set of arguments that need gradients; None if no pullback is
+        among them.
+        """
         if self.signature.variadic:
             needs = 1  # any of them, and as many as there are
         if needs not in self.plans:
-            chosen = [i for i, f in enumerate(self.pullbacks) if needs >> i & 1 and f is not None]
+            chosen = [
+                i
+                for i, f in enumerate(self.pullbacks)
+                if needs >> i & 1 and f is not None
+            ]
             self.plans[needs] = _Plan(self, tuple(chosen)) if chosen else None
         return self.plans[needs]
 
@@ -403,7 +495,9 @@ class Op(Declared):
         if self.real and not needs:
             arrays[0] = _as_real(xp, arrays[0])
         if self.axis:
-            settings["axis"] = check_axis(self.name, settings["axis"], arrays[0].shape, self.axis)
+            settings["axis"] = check_axis(
+                self.name, settings["axis"], arrays[0].shape, self.axis
+            )
             if type(keepdim := settings.get("keepdims", False)) is not bool:
                 way = "True or False; several dims are a tuple"
                 raise DTypeError(f"{self.name}: keepdim is {keepdim!r}, expected {way}")
@@ -415,12 +509,16 @@ class Op(Declared):
                 forward, out = telling(self.name, forward), None
             else:
                 out = self.refuse(self.name, arrays, error, *settings.values())
-        if out is None:  # only here does nothing hold any more what the failed run has made
+        if (
+            out is None
+        ):  # only here does nothing hold any more what the failed run has made
             out = forward(xp, *arrays, **settings)
         if type(out) not in backends:
             if not isinstance(out, _Scalar):  # NumPy makes scalars of 0-d results
                 got = described(out)
-                raise DTypeError(f"{self.name}: the forward gave {got}, expected an array")
+                raise DTypeError(
+                    f"{self.name}: the forward gave {got}, expected an array"
+                )
             out = xp.from_host(np.asarray(out))
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
             version = args[0].version
@@ -428,7 +526,9 @@ class Op(Declared):
             result.source = (weakref.ref(args[0]), None, arrays[0])
         else:
             version = [0, 0]
-            if out is arrays[0]:  # handed on by an op that does not say that it makes views
+            if (
+                out is arrays[0]
+            ):  # handed on by an op that does not say that it makes views
                 out = xp.array(out)
             result = wrap(out, None, version)
         if needs and recording():
@@ -447,14 +547,20 @@ def op(forward: Callable[..., Any]) -> Op: ...
 def op(*, view: bool = ..., real: bool = ...) -> Callable[[Callable[..., Any]], Op]: ...
 
 
-def op(forward: Callable[..., Any] | None = None, *, view: bool = False, real: bool = False) -> Any:
+def op(
+    forward: Callable[..., Any] | None = None, *, view: bool = False, real: bool = False
+) -> Any:
     """Declare an op by its forward function ``forward(xp, arrays..., /, settings...)``.
 
-    ``xp`` is the backend of the arrays: the array API's names and a few more. ``view=True`` says
-    that the output may show the first argument's memory; ``real=True``, that it is a function of
-    real numbers: integers become floats first.
+    ``xp`` is the backend of the arrays: the array API's names and a few more.
+    ``view=True`` says that the output may show the first argument's memory;
+    ``real=True``, that it is a function of real numbers: integers become floats first.
     """
-    return Op(forward, view, real) if forward else lambda function: Op(function, view, real)
+    return (
+        Op(forward, view, real)
+        if forward
+        else lambda function: Op(function, view, real)
+    )
 
 
 @op(view=True)

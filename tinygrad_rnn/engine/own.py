@@ -1,8 +1,10 @@
-"""Forwards that users write: what may share memory with what, and what gradcheck looks at.
+"""Forwards that users write: what may share memory with what, and what gradcheck looks
+at.
 
-A result that shows an argument's memory, without a word about it, would let a later change of one
-change the other unseen, and a gradient would be wrong. So it is copied, where the array library
-tells (NumPy's does). The package's own forwards are not looked at: its tests do that.
+A result that shows an argument's memory, without a word about it, would let a later
+change of one change the other unseen, and a gradient would be wrong. So it is copied,
+where the array library tells (NumPy's does). The package's own forwards are not looked
+at: its tests do that.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +23,9 @@ _found: ContextVar[list[str] | None] = ContextVar("tinygrad_rnn_found", default=
 
 @contextmanager
 def inspecting() -> Iterator[list[str]]:
-    """A context that looks closer at the forwards of users; gives what is wrong with them."""
+    """A context that looks closer at the forwards of users; gives what is wrong with
+    them.
+    """
     found: list[str] = []
     token = _found.set(found)
     try:
@@ -57,7 +61,9 @@ def guard(name: str, names: Sequence[str], forward: Forward, view: bool) -> Forw
 
 
 def guard_outputs(name: str, names: Sequence[str], forward: Forward) -> Forward:
-    """The forward of a fused op whose outputs share memory with no argument and no other output."""
+    """The forward of a fused op whose outputs share memory with no argument and no
+    other output.
+    """
 
     @wraps(forward)
     def run(xp: Any, *arrays: Any, **settings: Any) -> Any:
@@ -75,25 +81,43 @@ def guard_outputs(name: str, names: Sequence[str], forward: Forward) -> Forward:
 
 
 def _separate(
-    xp: Any, name: str, names: Sequence[str], out: Any, arrays: Sequence[Any], first: int
+    xp: Any,
+    name: str,
+    names: Sequence[str],
+    out: Any,
+    arrays: Sequence[Any],
+    first: int,
 ) -> Any:
-    """A result, copied if it shows the memory of an argument; the ``first`` ones may be shown."""
+    """A result, copied if it shows the memory of an argument; the ``first`` ones may be
+    shown.
+    """
     for i, array in enumerate(arrays):
         if i >= first and shares_memory(out, array):
-            _report(f"{name}: the result shows the memory of {_argument(names, i)}: return a copy")
+            _report(
+                f"{name}: the result shows the memory of {_argument(names, i)}: return a copy"
+            )
             return xp.array(out)
     return out
 
 
 def _argument(names: Sequence[str], i: int) -> str:
     """The name of an argument, also of a variadic op."""
-    return f"argument {names[i]}" if len(names) > 1 or i < len(names) else f"argument {i}"
+    return (
+        f"argument {names[i]}" if len(names) > 1 or i < len(names) else f"argument {i}"
+    )
 
 
 def _watched(
-    name: str, names: Sequence[str], forward: Forward, xp: Any, arrays: Any, settings: Any
+    name: str,
+    names: Sequence[str],
+    forward: Forward,
+    xp: Any,
+    arrays: Any,
+    settings: Any,
 ) -> Any:
-    """What a forward gives; if somebody wants to know, also whether it writes into an argument."""
+    """What a forward gives; if somebody wants to know, also whether it writes into an
+    argument.
+    """
     if _found.get() is None:
         return forward(xp, *arrays, **settings)
     before = [xp.array(a) if type(a) is xp.Array else a for a in arrays]
@@ -122,4 +146,7 @@ def keeps(workspace: Any, outputs: Sequence[Any]) -> bool:
         return any(keeps(part, outputs) for part in workspace)
     if isinstance(workspace, dict):
         return any(keeps(part, outputs) for part in workspace.values())
-    return any(shares_memory(workspace, out) or shares_memory(out, workspace) for out in outputs)
+    return any(
+        shares_memory(workspace, out) or shares_memory(out, workspace)
+        for out in outputs
+    )

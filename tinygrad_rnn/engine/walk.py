@@ -1,7 +1,8 @@
 """The walk back through the graph: one loop over nodes, newest first.
 
-A node's birth number is larger than those of its parents, so a heap of birth numbers yields every
-node after all of its users: no recursion, no sorting beforehand, linear time on a chain.
+A node's birth number is larger than those of its parents, so a heap of birth numbers
+yields every node after all of its users: no recursion, no sorting beforehand, linear
+time on a chain.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,9 +32,10 @@ class _Freed(list[Any]):
 class Gradients:
     """Gradients on their way: summed for each node or leaf that they arrive at.
 
-    The first to arrive is borrowed, the sum with a second one is owned, later ones are added to
-    that sum in place (not so while recording: those sums are part of the new graph). As a context
-    it notes with the nodes that are freed in it what error ended it.
+    The first to arrive is borrowed, the sum with a second one is owned, later ones are
+    added to that sum in place (not so while recording: those sums are part of the new
+    graph). As a context it notes with the nodes that are freed in it what error ended
+    it.
     """
 
     def __init__(self, create: bool, devices: Any) -> None:
@@ -111,7 +113,8 @@ def _array(g: Any) -> Any:
 def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
     """Sum a cotangent over the dims along which its argument was broadcast.
 
-    A shape that does not fit is an error of `reshape`, also where it has as many elements.
+    A shape that does not fit is an error of `reshape`, also where it has as many
+    elements.
     """
     lead = g.ndim - len(shape)
     if lead < 0:  # what is assigned to x[i] may have more dims than x[i], of size 1
@@ -122,13 +125,20 @@ def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
 
 
 def walk_back(
-    pending: Gradients, outputs: Sequence[Any], cotangents: Sequence[Any],
-    useful: set[int] | None, captured: dict[int, Any], keep: bool, since: int = 0,
-) -> dict[int, list[Any]]:  # fmt: skip
-    """Go back from the outputs; return ``id -> [leaf, gradient, owned]`` for the leaves.
+    pending: Gradients,
+    outputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    useful: set[int] | None,
+    captured: dict[int, Any],
+    keep: bool,
+    since: int = 0,
+) -> dict[int, list[Any]]:
+    """Go back from the outputs; return ``id -> [leaf, gradient, owned]`` for the
+    leaves.
 
-    With ``useful`` only the parents in it are followed, and the gradients of the nodes that are
-    keys of ``captured`` are kept there; nodes born before ``since`` are where it ends.
+    With ``useful`` only the parents in it are followed, and the gradients of the nodes
+    that are keys of ``captured`` are kept there; nodes born before ``since`` are where
+    it ends.
     """
     create, freed = pending.create, pending.freed
     for output, g in zip(outputs, cotangents, strict=True):
@@ -173,7 +183,11 @@ def walk_back(
                                 raise
                             add = telling(f"the gradient of {plan.name}", pending.add)
                             add(parents[i], grad, plan.owned)
-                    elif not plan.blanks and parents[i] is not None and (not wanted or wanted[i]):
+                    elif (
+                        not plan.blanks
+                        and parents[i] is not None
+                        and (not wanted or wanted[i])
+                    ):
                         raise ValueError  # a pullback without a return
             except (AttributeError, ValueError):  # from a pullback of a user's own
                 what = f"the gradient of argument {plan.arguments[i % len(plan.arguments)]}"
@@ -191,9 +205,13 @@ def _changed(name: str, version: list[Any]) -> GraphError:
     what = f"backward: a tensor that {name} needs for its gradient was changed in place"
     change = last_change(version)
     if change is None:
-        return GraphError(f"{what}, or its .data assigned, after the forward pass. {_BY_A_STEP}")
+        return GraphError(
+            f"{what}, or its .data assigned, after the forward pass. {_BY_A_STEP}"
+        )
     if change == "assignment":
-        return GraphError(f"{what} after the forward pass, by x[...] = value. {_BY_AN_INDEX}")
+        return GraphError(
+            f"{what} after the forward pass, by x[...] = value. {_BY_AN_INDEX}"
+        )
     return GraphError(f"{what} after the forward pass, by {change}. {_BY_AN_OP}")
 
 
@@ -206,7 +224,9 @@ _BY_AN_INDEX = (
     "To fill a tensor step by step, as in h[t + 1] = cell(x[t], h[t]), append each step to a list "
     "and join them: tg.stack(steps). Else clone() it before changing it"
 )
-_BY_AN_OP = "clone() it before changing it, or use the operation that makes a new tensor"
+_BY_AN_OP = (
+    "clone() it before changing it, or use the operation that makes a new tensor"
+)
 _RESHAPED = (
     "backward: a leaf was given another shape or device, by assigning its .data or by .to(), after "
     "the forward pass; run the forward pass again"
@@ -220,7 +240,9 @@ _FREED = (
 
 
 def _walked_before(node: Node) -> GraphError:
-    """The error of a graph that was freed, be it by a walk that ended well or by one that failed."""
+    """The error of a graph that was freed, be it by a walk that ended well or by one
+    that failed.
+    """
     failure = getattr(node.parents, "failure", "")
     if not failure:
         return GraphError(_FREED)
@@ -234,7 +256,8 @@ def _walked_before(node: Node) -> GraphError:
 def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
     """Let hooks see, and replace, a gradient: they take and return Tensors.
 
-    What they see is a copy, as the gradient may also be on its way to others: they may change it.
+    What they see is a copy, as the gradient may also be on its way to others: they may
+    change it.
     """
     tensor = _copy(g, create) if create else wrap(_copy(g, create))
     for _, hook in sorted(hooks.items()):
@@ -271,13 +294,18 @@ def _useful(outputs: Sequence[Any], inputs: Sequence[Any], since: int) -> set[in
 
 
 def gradients(
-    outputs: Sequence[Any], cotangents: Sequence[Any], inputs: Sequence[Any], keep: bool,
-    create: bool, since: int = 0,
-) -> list[Any]:  # fmt: skip
-    """The gradients of the inputs, arrays or (with ``create``) Tensors; None where there is no way.
+    outputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    inputs: Sequence[Any],
+    keep: bool,
+    create: bool,
+    since: int = 0,
+) -> list[Any]:
+    """The gradients of the inputs, arrays or (with ``create``) Tensors; None where
+    there is no way.
 
-    With ``since``, nodes that were born before and leaves are ends, whose hooks do not run: the
-    walk is part of another one.
+    With ``since``, nodes that were born before and leaves are ends, whose hooks do not
+    run: the walk is part of another one.
     """
     useful = _useful(outputs, inputs, since)
     found: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
@@ -305,15 +333,21 @@ def _finish_leaf(entry: list[Any], create: bool) -> tuple[Any, bool]:
 
 
 def _copy(g: Any, create: bool) -> Any:
-    """A gradient that shares its memory with no other: it may be clipped or scaled in place."""
+    """A gradient that shares its memory with no other: it may be clipped or scaled in
+    place.
+    """
     return table.clone(g) if create else backend_of(g).array(g)
 
 
 def backward(
-    outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool, create: bool,
+    outputs: Sequence[Any],
+    cotangents: Sequence[Any],
+    keep: bool,
+    create: bool,
     inputs: Sequence[Any] | None = None,
-) -> None:  # fmt: skip
-    """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if it fails.
+) -> None:
+    """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if
+    it fails.
 
     With ``inputs`` to theirs alone, be they leaves or not.
     """
@@ -326,20 +360,25 @@ def backward(
                     leaves = walk_back(pending, outputs, cotangents, None, {}, keep)
                     # All hooks run before the first gradient is stored: they may raise.
                     finished = [
-                        (entry[0], *_finish_leaf(entry, create)) for entry in leaves.values()
+                        (entry[0], *_finish_leaf(entry, create))
+                        for entry in leaves.values()
                     ]
                     _check_held([(leaf, g) for leaf, g, _ in finished], create)
             else:
                 _check_held([(x, x.array) for x in inputs], create)
                 found = gradients(outputs, cotangents, inputs, keep, create)
                 pairs = zip(inputs, found, strict=True)
-                finished = [(x, g, True) for x, g in pairs if g is not None and not _retains(x)]
+                finished = [
+                    (x, g, True) for x, g in pairs if g is not None and not _retains(x)
+                ]
             _store(finished, create, devices)
     finally:
         switch(before)
 
 
-def _store(finished: Iterable[tuple[Any, Any, bool]], create: bool, devices: Any) -> None:
+def _store(
+    finished: Iterable[tuple[Any, Any, bool]], create: bool, devices: Any
+) -> None:
     """Add gradients, of which each is owned or not, to ``grad`` of their tensors."""
     for leaf, g, owned in finished:
         if leaf._grad is None:
@@ -355,7 +394,9 @@ def _store(finished: Iterable[tuple[Any, Any, bool]], create: bool, devices: Any
 
 
 def _check_held(pairs: Iterable[tuple[Any, Any]], create: bool) -> None:
-    """Raise if an array does not fit the gradient that is there, which the user may have changed."""
+    """Raise if an array does not fit the gradient that is there, which the user may
+    have changed.
+    """
     for leaf, array in pairs:
         if leaf._grad is not None and not create:
             check_fits(leaf._grad, wrap(array), "backward: grad")

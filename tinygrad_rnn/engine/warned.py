@@ -1,11 +1,13 @@
-"""NumPy's warnings, of an overflow or of log(0), at the line of the user's that they are about.
+"""NumPy's warnings, of an overflow or of log(0), at the line of the user's that they
+are about.
 
-NumPy warns at the innermost line of Python, which is a row of the table of ops. A context around
-each op that says otherwise (``np.errstate``) would cost a third of a small op. So the modules of
-the table, and those whose arithmetic it uses, have a registry of warnings that is none: Python raises
-TypeError there instead of warning, whatever filters are set. Then what was called runs once more,
-this time with such a context. Each call of theirs is inside of something that knows this: an op,
-the walk, or :func:`watched`.
+NumPy warns at the innermost line of Python, which is a row of the table of ops. A
+context around each op that says otherwise (``np.errstate``) would cost a third of a
+small op. So the modules of the table, and those whose arithmetic it uses, have a
+registry of warnings that is none: Python raises TypeError there instead of warning,
+whatever filters are set. Then what was called runs once more, this time with such a
+context. Each call of theirs is inside of something that knows this: an op, the walk, or
+:func:`watched`.
 """
 
 import sys
@@ -21,7 +23,9 @@ _REFUSAL = "'registry' must be a dict or None"  # what Python says then
 
 
 def mark(*modules: str) -> None:
-    """Let warnings in modules of the package be errors, for what runs their functions to catch."""
+    """Let warnings in modules of the package be errors, for what runs their functions
+    to catch.
+    """
     for module in modules:
         vars(sys.modules[f"{_PACKAGE}.{module}"])["__warningregistry__"] = _NO_REGISTRY
 
@@ -33,13 +37,17 @@ def was_warning(error: Exception) -> bool:
 
 def telling(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with NumPy's warnings about its numbers given at the user's line."""
-    kinds: dict[str, None] = {}  # in order; some may come from threads that know no user's line
+    kinds: dict[
+        str, None
+    ] = {}  # in order; some may come from threads that know no user's line
 
     def note(kind: str, flag: int) -> None:
         kinds[kind] = None
 
     def run(*args: Any, **settings: Any) -> Any:
-        modes: Any = {kind: "call" if how == "warn" else how for kind, how in np.geterr().items()}
+        modes: Any = {
+            kind: "call" if how == "warn" else how for kind, how in np.geterr().items()
+        }
         with np.errstate(call=note, **modes):
             try:
                 result = function(*args, **settings)
@@ -56,7 +64,9 @@ def telling(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def watched(what: str, function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function, which may run twice, with NumPy's warnings given at the user's line."""
+    """Call a function, which may run twice, with NumPy's warnings given at the user's
+    line.
+    """
     try:
         return function(*args)
     except TypeError as error:
@@ -72,7 +82,9 @@ def _warn(message: str) -> None:
         frame = frame.f_back
     if frame is None:
         return warnings.warn(message, RuntimeWarning, stacklevel=2)
-    module = frame.f_globals.get("__name__") or "<string>"  # as Python's own warnings have it
+    module = (
+        frame.f_globals.get("__name__") or "<string>"
+    )  # as Python's own warnings have it
     place = frame.f_code.co_filename, frame.f_lineno, module
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     warnings.warn_explicit(message, RuntimeWarning, *place, registry)

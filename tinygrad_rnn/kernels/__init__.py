@@ -1,7 +1,7 @@
 """Hot inner loops as twins: the same names and signatures for NumPy and for CUDA.
 
-What is worth a kernel stands here, one module for each array library; where there is none, an op
-runs its composite.
+What is worth a kernel stands here, one module for each array library; where there is
+none, an op runs its composite.
 """
 
 from collections.abc import Callable

@@ -11,8 +11,24 @@ from .module import Module, Parameter
 from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .stepper import Stepper
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "GradientClipping", "LSTMCell", "Module", "ModuleDict"]
-__all__ += ["ModuleList", "Parameter", "ParameterDict", "ParameterList", "RNNCell", "Sequential"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "GradientClipping",
+    "LSTMCell",
+    "Module",
+    "ModuleDict",
+]
+__all__ += [
+    "ModuleList",
+    "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "RNNCell",
+    "Sequential",
+]
 __all__ += ["Stepper", "functional"]
 __all__ += ["init", "utils"]
 __all__ += layers.__all__

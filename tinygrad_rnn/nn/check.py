@@ -1,4 +1,6 @@
-"""The checks of layers and losses, ``check.ids(...)`` and the like, beyond those of `errors`."""
+"""The checks of layers and losses, ``check.ids(...)`` and the like, beyond those of
+`errors`.
+"""
 
 import sys
 from functools import partial
@@ -11,9 +13,16 @@ from ..backend import backend_of
 from ..errors import DTypeError, IdError, OptionError, ShapeError, described
 from ..tensor import Tensor
 
-choice, integers, numbers = errors.check_choice, errors.check_integers, errors.check_numbers
+choice, integers, numbers = (
+    errors.check_choice,
+    errors.check_integers,
+    errors.check_numbers,
+)
 
-FLAG, ANY_INTEGER = partial(choice, choices=(True, False)), partial(integers, low=-sys.maxsize)
+FLAG, ANY_INTEGER = (
+    partial(choice, choices=(True, False)),
+    partial(integers, low=-sys.maxsize),
+)
 DIVERGENCES = ("mean", "batchmean", "sum", "none")  # the reductions of kl_div
 _UINT64 = np.dtype("uint64")
 
@@ -25,12 +34,15 @@ def not_in_place(name: str, inplace: Any) -> None:
         raise OptionError(f"{got}; leave it out and take the result: x = layer(x)")
 
 
-# fmt: off
 RULES: dict[str, Any] = {
     "reduction": partial(choice, choices=("mean", "sum", "none")),
     "nonlinearity": partial(choice, choices=("tanh", "relu")),
-    **dict.fromkeys(("bias", "batch_first", "bidirectional", "elementwise_affine"), FLAG),
-    **dict.fromkeys(("enforce_sorted", "freeze", "log_target", "prepend", "set_to_none"), FLAG),
+    **dict.fromkeys(
+        ("bias", "batch_first", "bidirectional", "elementwise_affine"), FLAG
+    ),
+    **dict.fromkeys(
+        ("enforce_sorted", "freeze", "log_target", "prepend", "set_to_none"), FLAG
+    ),
     **dict.fromkeys(("recurse", "remove_duplicate", "with_kwargs"), FLAG),
     "inplace": not_in_place,
     "approximate": partial(choice, choices=("none", "tanh")),
@@ -38,11 +50,14 @@ RULES: dict[str, Any] = {
     **dict.fromkeys(("alpha", "negative_slope"), numbers),
     "delta": partial(numbers, low=sys.float_info.min),
     **dict.fromkeys(("eps", "beta"), partial(numbers, low=0)),
-    **dict.fromkeys(("p", "dropout", "label_smoothing"), partial(numbers, low=0, high=1)),
+    **dict.fromkeys(
+        ("p", "dropout", "label_smoothing"), partial(numbers, low=0, high=1)
+    ),
     **dict.fromkeys(("input_size", "hidden_size", "num_layers"), integers),
-    **dict.fromkeys(("in_features", "out_features", "num_embeddings", "embedding_dim"), integers),
+    **dict.fromkeys(
+        ("in_features", "out_features", "num_embeddings", "embedding_dim"), integers
+    ),
 }
-# fmt: on
 
 
 def options(name: str, **given: Any) -> None:
@@ -71,15 +86,25 @@ def floats(name: str, input: Any, weight: Tensor | None = None) -> None:
     if weight is not None and not isinstance(weight, Tensor):
         tensors(name, weight=weight)
     if input.dtype.kind != "f" if weight is None else input.dtype != weight.dtype:
-        dtype = "floats" if weight is None else f"{weight.dtype}, the dtype of the weights"
-        way = ".double()" if weight is not None and weight.dtype == np.float64 else ".float()"
-        raise DTypeError(f"{name}: input is {input.dtype}, expected {dtype}; use input{way}")
+        dtype = (
+            "floats" if weight is None else f"{weight.dtype}, the dtype of the weights"
+        )
+        way = (
+            ".double()"
+            if weight is not None and weight.dtype == np.float64
+            else ".float()"
+        )
+        raise DTypeError(
+            f"{name}: input is {input.dtype}, expected {dtype}; use input{way}"
+        )
 
 
 def features(name: str, input: Tensor, what: str, size: int) -> None:
     """Require ``size`` features, which the layer calls ``what``."""
     if input.shape[-1:] != (size,):
-        got = f"{input.shape[-1] if input.ndim else 'no'} features in its last dimension"
+        got = (
+            f"{input.shape[-1] if input.ndim else 'no'} features in its last dimension"
+        )
         expected = f"{what}={size} (input shape {input.shape})"
         raise ShapeError(f"{name}: input has {got}, expected {expected}")
 
@@ -89,28 +114,38 @@ def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) 
     for what, value in given.items():
         if value is None:
             continue
-        if not isinstance(value, Tensor):  # before the call: this is done for every step
+        if not isinstance(
+            value, Tensor
+        ):  # before the call: this is done for every step
             tensors(name, **{what: value})
         _same_dtype(name, what, value, dtype)
         if value.shape != shape:
-            raise ShapeError(f"{name}: {what} has shape {value.shape}, expected {shape}{why}")
+            raise ShapeError(
+                f"{name}: {what} has shape {value.shape}, expected {shape}{why}"
+            )
 
 
 def _same_dtype(name: str, what: str, value: Tensor, dtype: Any) -> None:
     if value.dtype != dtype:
         way = f"use {what}.double()" if dtype == np.float64 else f"use {what}.float()"
-        raise DTypeError(f"{name}: {what} is {described(value)}, expected {dtype}; {way}")
+        raise DTypeError(
+            f"{name}: {what} is {described(value)}, expected {dtype}; {way}"
+        )
 
 
 def broadcasting(name: str, input: Tensor, **given: Any) -> None:
-    """Raise if weights, except None, differ from the input in dtype or do not fit its shape."""
+    """Raise if weights, except None, differ from the input in dtype or do not fit its
+    shape.
+    """
     for what, value in given.items():
         if value is None:
             continue
         tensors(name, **{what: value})
         _same_dtype(name, what, value, input.dtype)
         sizes = zip(reversed(value.shape), reversed(input.shape), strict=False)
-        if value.ndim > input.ndim or any(size not in (1, whole) for size, whole in sizes):
+        if value.ndim > input.ndim or any(
+            size not in (1, whole) for size, whole in sizes
+        ):
             got = f"{what} has shape {value.shape}, which does not broadcast to {input.shape}"
             raise ShapeError(f"{name}: {got}")
 
@@ -135,18 +170,24 @@ def probabilities(name: str, **given: Any) -> None:
             raise OptionError(f"{got}, expected probabilities from 0 to 1; {way}")
 
 
-def ids(name: str, what: str, given: Any, count: int, ignore: int | None = None) -> bool:
+def ids(
+    name: str, what: str, given: Any, count: int, ignore: int | None = None
+) -> bool:
     """Require ids in [0, count): the message names the first wrong one and its place.
 
     Returns whether all are in [0, count), so that none of those outside is ``ignore``.
     """
     if not isinstance(given, Tensor) or given.dtype.kind not in "iu":
         tensors(name, **{what: given})
-        raise DTypeError(f"{name}: {what} is {given.dtype}, expected integer ids; use .long()")
+        raise DTypeError(
+            f"{name}: {what} is {given.dtype}, expected integer ids; use .long()"
+        )
     return in_range(name, what, given, count, ignore)
 
 
-def in_range(name: str, what: str, given: Tensor, count: int, ignore: int | None = None) -> bool:
+def in_range(
+    name: str, what: str, given: Tensor, count: int, ignore: int | None = None
+) -> bool:
     """As :func:`ids`, of integers."""
     xp, array = backend_of(given.array), given.array
     # Below 0 is far above as uint64: one look at each.
@@ -164,7 +205,9 @@ def in_range(name: str, what: str, given: Tensor, count: int, ignore: int | None
 
 
 def not_one_hot(name: str, input: Tensor, dtype: Any) -> None:
-    """Raise if every row of ids (..., V) in [0, V) is one-hot: they may be features instead."""
+    """Raise if every row of ids (..., V) in [0, V) is one-hot: they may be features
+    instead.
+    """
     if input.numel() and (input.sum(-1) == 1).all():
         float_ = "double()" if dtype == np.float64 else "float()"
         got = f"input is {described(input)}, whose every row is one-hot"
@@ -174,7 +217,9 @@ def not_one_hot(name: str, input: Tensor, dtype: Any) -> None:
 
 
 def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:
-    """The lengths of a batch of sequences as int64; raises unless they are B integers from 0 to T."""
+    """The lengths of a batch of sequences as int64; raises unless they are B integers
+    from 0 to T.
+    """
     try:
         found = np.asarray(given.tolist() if isinstance(given, Tensor) else given)
     except ValueError as error:
@@ -191,7 +236,9 @@ def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:
 
 
 def row(name: str, padding_idx: Any, count: int) -> int | None:
-    """The row that padding_idx names, counted from the front; raises if there is no such row."""
+    """The row that padding_idx names, counted from the front; raises if there is no
+    such row.
+    """
     if padding_idx is None:
         return None
     integers(name, -count, padding_idx=padding_idx)

@@ -28,7 +28,9 @@ def listed(name: str, tensors: Any) -> list[Tensor]:
             check_type(name, Tensor, "a Tensor", **{f"number {i}": tensor})
     if not given and hasattr(tensors, "__next__"):
         got = "an iterator that is at its end: it gives its tensors once"
-        raise OptionError(f"{name}: got {got}; make a list, or call model.parameters() again")
+        raise OptionError(
+            f"{name}: got {got}; make a list, or call model.parameters() again"
+        )
     return given
 
 
@@ -52,7 +54,9 @@ def _powers(arrays: Sequence[Any], kind: float) -> float:
         alike.setdefault((backend_of(array), array.dtype), []).append(array)
     if kind == 2.0:
         return sum([xp.squares(some) for (xp, _), some in alike.items()])
-    return sum([xp.here(_added)(xp, xp.join(some), kind) for (xp, _), some in alike.items()])
+    return sum(
+        [xp.here(_added)(xp, xp.join(some), kind) for (xp, _), some in alike.items()]
+    )
 
 
 def _added(xp: Any, flat: Any, kind: float) -> float:
@@ -87,7 +91,8 @@ def _norm(arrays: Sequence[Any], kind: float) -> float:
         total = _powers(arrays, kind)
         if 1e-28 < total < math.inf:
             return total ** (1.0 / kind)
-        # Powers that leave the middle of float32's range have lost digits: scale by the largest.
+        # Powers that leave the middle of float32's range have lost digits: scale by the
+        # largest.
         top = _largest(arrays)
         if top == 0.0 or not math.isfinite(top):
             return top
@@ -96,19 +101,31 @@ def _norm(arrays: Sequence[Any], kind: float) -> float:
 
 
 def _total(
-    name: str, owners: Sequence[Any], grads: Sequence[Tensor], norm_type: float, finite: bool
+    name: str,
+    owners: Sequence[Any],
+    grads: Sequence[Tensor],
+    norm_type: float,
+    finite: bool,
 ) -> tuple[float, Tensor]:
     """The common norm, as a number and as a tensor; with ``finite`` it has to be that."""
     _check_bounds(name, sys.float_info.min, norm_type=norm_type)
-    xp, dtype = (backend_of(grads[0].array), grads[0].dtype) if grads else (find("cpu"), np.float32)
+    xp, dtype = (
+        (backend_of(grads[0].array), grads[0].dtype)
+        if grads
+        else (find("cpu"), np.float32)
+    )
     # A norm beyond float32 of gradients within it is an infinity.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         total = _norm([grad.array for grad in grads], norm_type)
         shown = wrap(xp.from_host(np.asarray(total, dtype)))
-    wrong = zip(owners, grads, strict=True) if finite and not math.isfinite(total) else ()
+    wrong = (
+        zip(owners, grads, strict=True) if finite and not math.isfinite(total) else ()
+    )
     for i, (owner, grad) in enumerate(wrong):
         if not grad.isfinite().all():
-            what = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
+            what = (
+                f"{getattr(owner, 'name', 'tensor')} (number {i}, shape {owner.shape})"
+            )
             raise GraphError(f"{name}: the gradient of {what} {_nonfinite(grad)}")
     return total, shown
 
@@ -133,19 +150,23 @@ def get_total_norm(
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
     error_if_nonfinite: bool = True,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Scale all gradients by max_norm / norm if their common norm is above max_norm.
 
-    Returns the norm before clipping. As torch.nn.utils.clip_grad_norm_, but by default a NaN or an
-    infinity raises GraphError, which names its parameter, and nothing is changed. On a CPU the
-    gradients are scaled all or none, wherever Ctrl-C comes in.
+    Returns the norm before clipping. As torch.nn.utils.clip_grad_norm_, but by default
+    a NaN or an infinity raises GraphError, which names its parameter, and nothing is
+    changed. On a CPU the gradients are scaled all or none, wherever Ctrl-C comes in.
     """
     _check_bounds("clip_grad_norm_", max_norm=max_norm)
     chosen = [p for p in listed("clip_grad_norm_", parameters) if p.grad is not None]
     grads = listed("clip_grad_norm_", [p.grad for p in chosen])
-    total, shown = _total("clip_grad_norm_", chosen, grads, norm_type, error_if_nonfinite)
+    total, shown = _total(
+        "clip_grad_norm_", chosen, grads, norm_type, error_if_nonfinite
+    )
     scale = max_norm / (total + 1e-6)
     if not scale >= 1.0:  # a NaN scale too: PyTorch lets it through to the gradients
         with np.errstate(all="ignore"):  # infinities times 0
@@ -156,7 +177,9 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value]."""
     _check_bounds("clip_grad_value_", clip_value=clip_value)
-    grads = [p.grad for p in listed("clip_grad_value_", parameters) if p.grad is not None]
+    grads = [
+        p.grad for p in listed("clip_grad_value_", parameters) if p.grad is not None
+    ]
     for grad in grads:
         check_writable(grad.array, "clip_grad_value_: a gradient")
     news = [grad.detach().clamp(-clip_value, clip_value).array for grad in grads]
@@ -166,9 +189,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 class GradientClipping:
     """The tutorial's clipping of a list of arrays, without its print.
 
-    ``clip_gradients(gradients)`` returns the list as it is if the common norm is at most
-    ``max_norm``, else new arrays scaled by max_norm / norm; None stays None. ``last_norm`` keeps
-    the norm before clipping.
+    ``clip_gradients(gradients)`` returns the list as it is if the common norm is at
+    most ``max_norm``, else new arrays scaled by max_norm / norm; None stays None.
+    ``last_norm`` keeps the norm before clipping.
 
     >>> import numpy as np
     >>> clipping = GradientClipping(max_norm=1.0)
@@ -185,10 +208,14 @@ class GradientClipping:
 
     def clip_gradients(self, gradients: Sequence[Any]) -> Any:
         """Scale the arrays if their common norm is above ``max_norm``."""
-        check_type("clip_gradients", list | tuple, "arrays in a list", gradients=gradients)
+        check_type(
+            "clip_gradients", list | tuple, "arrays in a list", gradients=gradients
+        )
         numbered = {f"number {i}": g for i, g in enumerate(gradients) if g is not None}
         check_type("clip_gradients", (*backends, Tensor), "an array", **numbered)
-        self.last_norm = math.sqrt(sum(float((g**2).sum()) for g in gradients if g is not None))
+        self.last_norm = math.sqrt(
+            sum(float((g**2).sum()) for g in gradients if g is not None)
+        )
         if not self.last_norm > self.max_norm:  # nor if it is NaN, as in the tutorial
             return gradients
         scale = self.max_norm / self.last_norm

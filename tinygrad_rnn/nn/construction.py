@@ -1,4 +1,6 @@
-"""The type of layers: what is wrong with the call of a constructor, in the layer's own name."""
+"""The type of layers: what is wrong with the call of a constructor, in the layer's own
+name.
+"""
 
 import inspect
 from abc import ABCMeta
@@ -40,7 +42,9 @@ def explain(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     wrong = _misfit(signature, args, kwargs)
     if not wrong:
         given = signature.bind(*args, **kwargs).arguments.items()
-        has_tensors = any(isinstance(v, Tensor) and not k.endswith("weight") for k, v in given)
+        has_tensors = any(
+            isinstance(v, Tensor) and not k.endswith("weight") for k, v in given
+        )
     if has_tensors:
         got = f"nn.{cls.__name__}: got a Tensor in place of a setting"
         raise DTypeError(f"{got}; construct it first, then call it: {_usage(cls)}")
@@ -62,10 +66,16 @@ def _misfit(signature: inspect.Signature, args: Any, kwargs: Any) -> str:
 
 def _usage(cls: Any) -> str:
     """How a layer is made and called, and the function that does the same."""
-    settings, function = _required(inspect.signature(cls)), getattr(cls, "function", None)
+    settings, function = (
+        _required(inspect.signature(cls)),
+        getattr(cls, "function", None),
+    )
     if function is None:
         return f"nn.{cls.__name__}({', '.join(settings)})(input)"
-    taken = ["input" if name == "self" else name for name in _required(inspect.signature(function))]
+    taken = [
+        "input" if name == "self" else name
+        for name in _required(inspect.signature(function))
+    ]
     tensors = [name for name in taken if name not in settings]
     usage = f"nn.{cls.__name__}({', '.join(settings)})({', '.join(tensors)})"
     name = function.__name__

@@ -1,4 +1,6 @@
-"""Modules that hold modules or parameters under names of their own, as lists and dicts do."""
+"""Modules that hold modules or parameters under names of their own, as lists and dicts
+do.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, MutableMapping, MutableSequence
@@ -37,12 +39,16 @@ class _Container(Module, Generic[Item]):
         return item
 
     def _hold(self, named: Any, instead: bool = False) -> None:
-        """Take in items under these names, all or none; ``instead`` of those that it has."""
+        """Take in items under these names, all or none; ``instead`` of those that it
+        has.
+        """
         try:
             given, held = dict(named), dict(self._held(self.kind))
         except (TypeError, ValueError):
             expected = f"a dict of {self.word}s, or pairs of a name and a {self.word}"
-            raise DTypeError(f"{self._name}: got {described(named)}, expected {expected}") from None
+            raise DTypeError(
+                f"{self._name}: got {described(named)}, expected {expected}"
+            ) from None
         for name in [name for name in given if name not in held]:
             self._check_name(self._name, name)
         fresh = {name: self._made(item) for name, item in given.items()}
@@ -64,11 +70,15 @@ class _Container(Module, Generic[Item]):
 
 
 class _List(_Container[Item], MutableSequence[Item]):
-    """Items one after the other; a change before the end numbers them anew, as in PyTorch."""
+    """Items one after the other; a change before the end numbers them anew, as in
+    PyTorch.
+    """
 
     def _place(self, index: Any) -> int:
         if not hasattr(index, "__index__"):
-            raise DTypeError(f"{self._name}: index {index!r}, expected an integer or a slice")
+            raise DTypeError(
+                f"{self._name}: index {index!r}, expected an integer or a slice"
+            )
         if not -len(self) <= index < len(self):
             raise IdError(f"{self._name}: index {index} of {len(self)} {self.word}s")
         return int(index) % len(self)
@@ -104,7 +114,9 @@ class _List(_Container[Item], MutableSequence[Item]):
     def extend(self, modules: Iterable[Any]) -> Self:  # type: ignore[override]
         """Put items at the end."""
         self._check_listed(**{f"{self.word}s": modules})
-        names = (name for i in count(len(self)) if (name := str(i)) not in self.__dict__)
+        names = (
+            name for i in count(len(self)) if (name := str(i)) not in self.__dict__
+        )
         self._hold(zip(names, modules, strict=False))
         return self
 
@@ -140,7 +152,9 @@ class Sequential(_List[Module]):
 
 
 class ModuleList(_List[Module]):
-    """Modules in a list, as torch.nn.ModuleList: registered, where a plain list's are not."""
+    """Modules in a list, as torch.nn.ModuleList: registered, where a plain list's are
+    not.
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -153,12 +167,17 @@ class ModuleList(_List[Module]):
 class _Dict(_Container[Item], MutableMapping[str, Item]):
     """Items by name, as in a dict."""
 
-    __eq__, __hash__ = object.__eq__, object.__hash__  # a module is itself, not what is in it
+    __eq__, __hash__ = (
+        object.__eq__,
+        object.__hash__,
+    )  # a module is itself, not what is in it
 
     def __getitem__(self, key: str) -> Item:
         held: dict[str, Item] = dict(self._held(self.kind))
         if key not in held:
-            raise NameMissing(f"{self._name}: no {self.word} {key!r}, expected one of {[*held]}")
+            raise NameMissing(
+                f"{self._name}: no {self.word} {key!r}, expected one of {[*held]}"
+            )
         return held[key]
 
     def __setitem__(self, key: str, item: Any) -> None:
@@ -179,7 +198,9 @@ class _Dict(_Container[Item], MutableMapping[str, Item]):
 
 
 class ModuleDict(_Dict[Module]):
-    """Modules in a dict, as torch.nn.ModuleDict: registered, where a plain dict's are not."""
+    """Modules in a dict, as torch.nn.ModuleDict: registered, where a plain dict's are
+    not.
+    """
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()
@@ -196,12 +217,15 @@ class _Parameters(_Container[Parameter]):
         return Parameter(item.detach()) if is_plain else item
 
     def extra_repr(self) -> str:
-        shown = [f"({name}): Parameter, {described(p)}" for name, p in self._held(Parameter)]
+        shown = [
+            f"({name}): Parameter, {described(p)}" for name, p in self._held(Parameter)
+        ]
         return "\n".join(shown)
 
 
 class ParameterList(_Parameters, _List[Parameter]):
-    """Parameters in a list, as torch.nn.ParameterList; a Tensor becomes one that shares its memory.
+    """Parameters in a list, as torch.nn.ParameterList; a Tensor becomes one that shares
+    its memory.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn
@@ -219,7 +243,9 @@ class ParameterList(_Parameters, _List[Parameter]):
 
 
 class ParameterDict(_Parameters, _Dict[Parameter]):
-    """Parameters in a dict, as torch.nn.ParameterDict; a Tensor becomes one that shares its memory."""
+    """Parameters in a dict, as torch.nn.ParameterDict; a Tensor becomes one that shares
+    its memory.
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

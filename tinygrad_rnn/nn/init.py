@@ -1,4 +1,6 @@
-"""Initial values, written into a tensor in place. Drawn on the host: the same on every device."""
+"""Initial values, written into a tensor in place. Drawn on the host: the same on every
+device.
+"""
 
 import math
 from numbers import Real
@@ -16,12 +18,20 @@ from . import check
 
 Gen: TypeAlias = Generator | None
 
-_GAINS = {"linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": math.sqrt(2.0)}
+_GAINS = {
+    "linear": 1.0,
+    "identity": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3.0,
+    "relu": math.sqrt(2.0),
+}
 _GAINS |= {"selu": 0.75, "leaky_relu": math.nan}
 
 
 def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
-    """Require a tensor that can hold initial values, and numbers, before any number is drawn."""
+    """Require a tensor that can hold initial values, and numbers, before any number is
+    drawn.
+    """
     check_type(name, Real, "a number", **numbers)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
         got = described(tensor)
@@ -33,19 +43,29 @@ def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
-    tensor.detach().copy_(as_tensor(np.asarray(values, tensor.dtype), device=tensor.device))
+    tensor.detach().copy_(
+        as_tensor(np.asarray(values, tensor.dtype), device=tensor.device)
+    )
     return tensor
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which a nonlinearity's weights are scaled; ``param`` is leaky_relu's slope."""
+    """The factor by which a nonlinearity's weights are scaled; ``param`` is
+    leaky_relu's slope.
+    """
     check.choice("calculate_gain", tuple(_GAINS), nonlinearity=nonlinearity)
     slope = 0.01 if param is None else param
     check.numbers("calculate_gain", param=slope)
-    return math.sqrt(2 / (1 + slope**2)) if nonlinearity == "leaky_relu" else _GAINS[nonlinearity]
+    return (
+        math.sqrt(2 / (1 + slope**2))
+        if nonlinearity == "leaky_relu"
+        else _GAINS[nonlinearity]
+    )
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = None) -> Tensor:
+def uniform_(
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = None
+) -> Tensor:
     """Uniform in [a, b)."""
     _check("uniform_", tensor, a=a, b=b)
     if not a <= b:
@@ -54,7 +74,9 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = No
     return tensor
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None) -> Tensor:
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None
+) -> Tensor:
     """Normal."""
     _check("normal_", tensor, mean=mean)
     check.numbers("normal_", 0, std=std)
@@ -89,8 +111,8 @@ def eye_(tensor: Tensor) -> Tensor:
 def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
     """``scale`` times the identity: a recurrent weight that keeps what the state holds.
 
-    Le, Jaitly and Hinton 2015 start with scale 1 and relu, the tutorial that this package follows
-    with 0.1 and tanh.
+    Le, Jaitly and Hinton 2015 start with scale 1 and relu, the tutorial that this
+    package follows with 0.1 and tanh.
     """
     _check("identity_", tensor, "2 dims", scale=scale)
     return _write(tensor, scale * np.eye(tensor.shape[0], tensor.shape[1]))
@@ -99,10 +121,14 @@ def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
 def _spread(name: str, tensor: Tensor, gain: float, fan: str, generator: Any) -> Tensor:
     """Numbers of deviation gain / sqrt(fan), distributed as the name says.
 
-    The fan is how many inputs each unit of a weight (out, in, ...) has, or outputs, or the mean.
+    The fan is how many inputs each unit of a weight (out, in, ...) has, or outputs, or
+    the mean.
     """
     _check(name, tensor, "a weight of at least 2 dims", gain=gain)
-    fans = {"fan_in": tensor.numel() / len(tensor), "fan_out": tensor.numel() / tensor.shape[1]}
+    fans = {
+        "fan_in": tensor.numel() / len(tensor),
+        "fan_out": tensor.numel() / tensor.shape[1],
+    }
     std = gain / math.sqrt(fans.get(fan) or sum(fans.values()) / 2)
     if "normal" in name:
         return normal_(tensor, 0.0, std, generator)
@@ -110,7 +136,9 @@ def _spread(name: str, tensor: Tensor, gain: float, fan: str, generator: Any) ->
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
-    """Uniform, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010."""
+    """Uniform, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio
+    2010.
+    """
     return _spread("xavier_uniform_", tensor, gain, "mean", generator)
 
 
@@ -119,18 +147,32 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> 
     return _spread("xavier_normal_", tensor, gain, "mean", generator)
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in",
-                     nonlinearity: str = "leaky_relu", generator: Gen = None) -> Tensor:  # fmt: skip
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Gen = None,
+) -> Tensor:
     """Uniform, of deviation gain / sqrt(fan): He et al. 2015."""
     check.choice("kaiming_uniform_", ("fan_in", "fan_out"), mode=mode)
-    return _spread("kaiming_uniform_", tensor, calculate_gain(nonlinearity, a), mode, generator)
+    return _spread(
+        "kaiming_uniform_", tensor, calculate_gain(nonlinearity, a), mode, generator
+    )
 
 
-def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in",
-                    nonlinearity: str = "leaky_relu", generator: Gen = None) -> Tensor:  # fmt: skip
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Gen = None,
+) -> Tensor:
     """Normal, of deviation gain / sqrt(fan): He et al. 2015."""
     check.choice("kaiming_normal_", ("fan_in", "fan_out"), mode=mode)
-    return _spread("kaiming_normal_", tensor, calculate_gain(nonlinearity, a), mode, generator)
+    return _spread(
+        "kaiming_normal_", tensor, calculate_gain(nonlinearity, a), mode, generator
+    )
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:

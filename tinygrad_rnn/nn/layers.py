@@ -12,14 +12,34 @@ from . import functional as F
 from .construction import LayerType
 from .module import Module, Parameter
 
-# fmt: off
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "ELU", "Embedding", "Flatten",
-    "GELU", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
-    "LogSigmoid", "LogSoftmax", "MSELoss", "NLLLoss", "ReLU", "SiLU", "Sigmoid", "SmoothL1Loss",
-    "Softmax", "Softplus", "Tanh",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Dropout",
+    "ELU",
+    "Embedding",
+    "Flatten",
+    "GELU",
+    "HuberLoss",
+    "Identity",
+    "KLDivLoss",
+    "L1Loss",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
+    "NLLLoss",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softplus",
+    "Tanh",
 ]
-# fmt: on
 
 
 class Layer(Module, metaclass=LayerType):
@@ -42,8 +62,12 @@ class Layer(Module, metaclass=LayerType):
         """A parameter whose values are still to be drawn; None where it is not wanted."""
         found = get_default_dtype() if dtype is None else as_dtype(dtype, self._name)
         if found.kind != "f":
-            raise DTypeError(f"{self._name}: dtype is {found}, expected float32 or float64")
-        return Parameter(empty(*shape, dtype=found, device=device)) if is_wanted else None
+            raise DTypeError(
+                f"{self._name}: dtype is {found}, expected float32 or float64"
+            )
+        return (
+            Parameter(empty(*shape, dtype=found, device=device)) if is_wanted else None
+        )
 
     def _draw_uniform(self, names: Sequence[str], fan: int) -> None:
         for name in names:
@@ -58,7 +82,8 @@ class Layer(Module, metaclass=LayerType):
 class Linear(Layer):
     """y = x W^T + b, as torch.nn.Linear: (..., in_features) to (..., out_features).
 
-    Weight and bias start uniform within 1 / sqrt(in_features), the same on every device.
+    Weight and bias start uniform within 1 / sqrt(in_features), the same on every
+    device.
     """
 
     weight: Parameter
@@ -90,10 +115,11 @@ class Linear(Layer):
 
 
 class Embedding(Layer):
-    """A row of a table for each id, as torch.nn.Embedding: ids (...) to (..., embedding_dim).
+    """A row of a table for each id, as torch.nn.Embedding: ids (...) to (...,
+    embedding_dim).
 
-    The row of ``padding_idx`` starts at 0 and gets no gradient. Raises IdError for an id that is
-    not in [0, num_embeddings).
+    The row of ``padding_idx`` starts at 0 and gets no gradient. Raises IdError for an
+    id that is not in [0, num_embeddings).
     """
 
     def __init__(
@@ -145,15 +171,18 @@ class Embedding(Layer):
         return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        padding = (
+            "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        )
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class LayerNorm(Layer):
-    """(x - mean) / sqrt(var + eps) * weight + bias, as torch.nn.LayerNorm: (..., *S) to the same.
+    """(x - mean) / sqrt(var + eps) * weight + bias, as torch.nn.LayerNorm: (..., *S) to
+    the same.
 
-    Mean and variance are over the last dims, S = ``normalized_shape``; weight and bias of that
-    shape start as ones and zeros.
+    Mean and variance are over the last dims, S = ``normalized_shape``; weight and bias
+    of that shape start as ones and zeros.
     """
 
     weight: Parameter  # or None, typed as in PyTorch
@@ -169,7 +198,9 @@ class LayerNorm(Layer):
         dtype: Any = None,
     ) -> None:
         shape = check.shape(self._name, normalized_shape)
-        super().__init__(normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine)
+        super().__init__(
+            normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine
+        )
         check.options(self._name, bias=bias)
         has_bias = elementwise_affine and bias
         self.weight = self._parameter(shape, device, dtype, elementwise_affine)
@@ -184,32 +215,43 @@ class LayerNorm(Layer):
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+        return F.layer_norm(
+            input, self.normalized_shape, self.weight, self.bias, self.eps
+        )
 
 
 # ---------------------------------------------------------------- functions as modules
 
 
 class Functional(Layer):
-    """A function as a module: ``class M(Functional, of=f)``; its settings are what f is called with.
+    """A function as a module: ``class M(Functional, of=f)``; its settings are what f is
+    called with.
 
     The tensors come first: the input, and the target of a loss.
     """
 
     function: ClassVar[Callable[..., Any]]
 
-    def __init_subclass__(cls, of: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, of: Callable[..., Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
         if of is not None:  # else it is that of the class above
             cls.function = of
 
     def forward(self, *inputs: Any) -> Any:
-        check.tensors(self._name, **dict(zip(("input", "target"), inputs, strict=False)))
-        return type(self).function(*inputs, **{name: getattr(self, name) for name in self._kept})
+        check.tensors(
+            self._name, **dict(zip(("input", "target"), inputs, strict=False))
+        )
+        return type(self).function(
+            *inputs, **{name: getattr(self, name) for name in self._kept}
+        )
 
 
 class Identity(Module):
-    """Its input; what it is made with does not matter, so that it can stand in for any layer."""
+    """Its input; what it is made with does not matter, so that it can stand in for any
+    layer.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -263,7 +305,9 @@ class LogSigmoid(_Plain, of=F.logsigmoid):
 
 
 class GELU(Functional, of=F.gelu):
-    """x * Phi(x), with Phi the normal distribution's; or by tanh, if ``approximate="tanh"``."""
+    """x * Phi(x), with Phi the normal distribution's; or by tanh, if
+    ``approximate="tanh"``.
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__(approximate=approximate)
@@ -343,42 +387,66 @@ class HuberLoss(Functional, of=F.huber_loss):
 
 
 class CrossEntropyLoss(Functional, of=F.cross_entropy):
-    """Cross entropy in nats of logits (N, V, ...) and classes (N, ...) or probabilities."""
+    """Cross entropy in nats of logits (N, V, ...) and classes (N, ...) or
+    probabilities.
+    """
 
-    def __init__(self, weight: Tensor | None = None, ignore_index: int = -100,
-                 reduction: str = "mean", label_smoothing: float = 0.0) -> None:  # fmt: skip
-        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction,
-                         label_smoothing=label_smoothing)  # fmt: skip
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(
+            weight=weight,
+            ignore_index=ignore_index,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
 
 
 class NLLLoss(Functional, of=F.nll_loss):
     """-input at the class: of log-probabilities (N, V, ...) and classes (N, ...)."""
 
-    def __init__(self, weight: Tensor | None = None, ignore_index: int = -100,
-                 reduction: str = "mean") -> None:  # fmt: skip
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+    ) -> None:
         super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)
 
 
 class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
-    """Cross entropy in nats of logits and of probabilities that something is true, of one shape."""
+    """Cross entropy in nats of logits and of probabilities that something is true, of
+    one shape.
+    """
 
-    def __init__(self, weight: Tensor | None = None, reduction: str = "mean",
-                 pos_weight: Tensor | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
         super().__init__(weight=weight, reduction=reduction, pos_weight=pos_weight)
 
 
 class BCELoss(Functional, of=F.binary_cross_entropy):
-    """Cross entropy in nats of probabilities and of those that something is true, of one shape."""
+    """Cross entropy in nats of probabilities and of those that something is true, of
+    one shape.
+    """
 
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(weight=weight, reduction=reduction)
 
 
 class KLDivLoss(Functional, of=F.kl_div):
-    """target * (log(target) - input), of log-probabilities ``input`` and probabilities ``target``.
+    """target * (log(target) - input), of log-probabilities ``input`` and probabilities
+    ``target``.
 
-    ``reduction="batchmean"`` divides the sum by the first dim, as the divergence is defined;
-    "mean" divides it by the number of elements.
+    ``reduction="batchmean"`` divides the sum by the first dim, as the divergence is
+    defined; "mean" divides it by the number of elements.
     """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:

@@ -1,4 +1,6 @@
-"""Module: what holds parameters, buffers and other modules, and finds them again by name."""
+"""Module: what holds parameters, buffers and other modules, and finds them again by
+name.
+"""
 
 import warnings
 from collections import namedtuple
@@ -35,15 +37,21 @@ _PLAIN = (list, tuple, dict)  # containers that register nothing
 
 
 class Parameter(Tensor):
-    """A tensor that a module trains: registered when it is assigned to a module's attribute."""
+    """A tensor that a module trains: registered when it is assigned to a module's
+    attribute.
+    """
 
     __slots__ = ("name",)
     name: str  # the attribute under which it was registered first: messages name it
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        array, version = (data.array, data.version) if isinstance(data, Tensor) else (data, None)
+        array, version = (
+            (data.array, data.version) if isinstance(data, Tensor) else (data, None)
+        )
         if type(array) not in backends:
-            raise DTypeError(f"Parameter: got {described(data)}, expected a Tensor: tg.tensor()")
+            raise DTypeError(
+                f"Parameter: got {described(data)}, expected a Tensor: tg.tensor()"
+            )
         self._hold(array, version)  # the same memory
         if requires_grad:
             self.requires_grad_()
@@ -67,10 +75,11 @@ class _Hook(NamedTuple):
 
 
 class Module:
-    """Base of all layers and models: parameters, submodules and buffers are its attributes.
+    """Base of all layers and models: parameters, submodules and buffers are its
+    attributes.
 
-    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``. ``training`` is
-    what ``train()`` and ``eval()`` set.
+    Write ``__init__``, which begins with ``super().__init__()``, and ``forward``.
+    ``training`` is what ``train()`` and ``eval()`` set.
 
     >>> from tinygrad_rnn import nn
     >>> class Head(nn.Module):
@@ -96,7 +105,9 @@ class Module:
             if name in left_out.LEFT_OUT["tg.nn.Module"]:
                 raise left_out.error("tg.nn.Module", name, lambda: dir(type(self)))
             try:
-                return object.__getattribute__(self, name)  # raises what a property raised
+                return object.__getattribute__(
+                    self, name
+                )  # raises what a property raised
             except AttributeError as error:
                 if error.obj is not self or error.name != name or name.startswith("__"):
                     raise
@@ -111,7 +122,9 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass says."""
-        raise GraphError(f"{type(self).__name__}: forward is not defined; write it in the class")
+        raise GraphError(
+            f"{type(self).__name__}: forward is not defined; write it in the class"
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._hooks:
@@ -121,22 +134,34 @@ class Module:
     # ------------------------------------------------------------ hooks
 
     def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
     ) -> Handle:
         """Call ``hook(module, args)`` before each ``forward``.
 
         Args:
-            hook: a function; what it returns, unless None, replaces ``args``, a single value too.
+            hook: a function; what it returns, unless None, replaces ``args``, a single
+                value too.
             prepend: whether it is called before the hooks that are there.
-            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or both anew.
+            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or both
+                anew.
 
         Returns:
             A handle; its ``remove()`` takes the hook away.
         """
-        return self._register("register_forward_pre_hook", hook, True, prepend, with_kwargs)
+        return self._register(
+            "register_forward_pre_hook", hook, True, prepend, with_kwargs
+        )
 
     def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
     ) -> Handle:
         """Call ``hook(module, args, output)`` after each ``forward``.
 
@@ -156,12 +181,21 @@ class Module:
         >>> shapes
         [(1, 2)]
         """
-        return self._register("register_forward_hook", hook, False, prepend, with_kwargs)
+        return self._register(
+            "register_forward_hook", hook, False, prepend, with_kwargs
+        )
 
     def _register(
-        self, name: str, function: Any, is_before: bool, prepend: bool, with_kwargs: bool
+        self,
+        name: str,
+        function: Any,
+        is_before: bool,
+        prepend: bool,
+        with_kwargs: bool,
     ) -> Handle:
-        check_type(name, Callable, "a function of the module and what it takes", hook=function)
+        check_type(
+            name, Callable, "a function of the module and what it takes", hook=function
+        )
         check.options(name, prepend=prepend, with_kwargs=with_kwargs)
         hooks: dict[int, _Hook] = self.__dict__.setdefault("_hooks", {})
         step = -1 if prepend else 1
@@ -170,7 +204,9 @@ class Module:
         return Handle(hooks.pop, key, None)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        hooks = [hook for _, hook in sorted(self._hooks.items(), key=lambda item: item[0])]
+        hooks = [
+            hook for _, hook in sorted(self._hooks.items(), key=lambda item: item[0])
+        ]
         for hook in hooks:
             if hook.is_before:
                 args, kwargs = self._call_before(hook, args, kwargs)
@@ -192,7 +228,9 @@ class Module:
             error.add_note(f"It was raised by a {kind} of {layer}.")
             raise
 
-    def _call_before(self, hook: _Hook, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call_before(
+        self, hook: _Hook, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """The arguments as a hook leaves them."""
         if not hook.with_kwargs:
             new = self._call_hook(hook, args)
@@ -203,18 +241,24 @@ class Module:
             return args, kwargs
         if not isinstance(new, tuple) or len(new) != 2:
             expected = "expected None or a tuple (args, kwargs)"
-            raise DTypeError(f"{self._name}: a forward pre-hook gave {described(new)}, {expected}")
+            raise DTypeError(
+                f"{self._name}: a forward pre-hook gave {described(new)}, {expected}"
+            )
         return new
 
     # ------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if _is_data_descriptor(type(self), name):  # a property, an entry of __slots__: Python's
+        if _is_data_descriptor(
+            type(self), name
+        ):  # a property, an entry of __slots__: Python's
             self._warn_of_unseen(name, value)
             object.__setattr__(self, name, value)
             return
         held = self.__dict__.get(name)
-        kind: Any = next((kind for kind in (Parameter, Module) if isinstance(held, kind)), object)
+        kind: Any = next(
+            (kind for kind in (Parameter, Module) if isinstance(held, kind)), object
+        )
         if name in self.__dict__ and name in self.__dict__.get("_buffers", ()):
             kind = Tensor
         if not isinstance(value, kind | None):
@@ -232,7 +276,10 @@ class Module:
         if not isinstance(value, _PLAIN) or name in warned:
             return
         if any(isinstance(item, Module | Parameter) for item in items):
-            self.__dict__["_warned"] = (*warned, name)  # once, when filled or when looked through
+            self.__dict__["_warned"] = (
+                *warned,
+                name,
+            )  # once, when filled or when looked through
             what = f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds"
             why = "modules or parameters: they are not registered and will not be trained or saved;"
             way = "use nn.ModuleList or nn.ModuleDict, nn.ParameterList or nn.ParameterDict"
@@ -242,15 +289,18 @@ class Module:
         is_slot = ismemberdescriptor(getattr(type(self), name, None))
         if is_slot and isinstance(value, Module | Parameter):
             what = f"{type(self).__name__}.{name} is in __slots__, so the {type(value).__name__}"
-            way = (
-                "is not registered and will not be trained or saved; take the name out of __slots__"
-            )
+            way = "is not registered and will not be trained or saved; take the name out of __slots__"
             warnings.warn(f"{what} {way}", stacklevel=3)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Hold a parameter under a name, as assignment to the attribute does."""
         self._check_registered("register_parameter", name, Parameter)
-        check_type("register_parameter", Parameter | None, "an nn.Parameter or None", param=param)
+        check_type(
+            "register_parameter",
+            Parameter | None,
+            "an nn.Parameter or None",
+            param=param,
+        )
         setattr(self, name, param)
 
     def add_module(self, name: str, module: "Module | None") -> None:
@@ -268,8 +318,12 @@ class Module:
         if not isinstance(name, str) or not isinstance(self.__dict__.get(name), kind):
             self._check_name(who, name)
 
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Hold a tensor that is moved with the module, and saved if persistent, but not trained."""
+    def register_buffer(
+        self, name: str, tensor: Tensor | None, persistent: bool = True
+    ) -> None:
+        """Hold a tensor that is moved with the module, and saved if persistent, but not
+        trained.
+        """
         held = self.__dict__.get("_buffers", {})
         if not isinstance(name, str) or name not in held:
             self._check_name("register_buffer", name)
@@ -298,14 +352,23 @@ class Module:
 
     def _held(self, kind: Any) -> list[tuple[str, Any]]:
         """The attributes of a kind, under each of their names."""
-        return [(name, value) for name, value in self.__dict__.items() if isinstance(value, kind)]
+        return [
+            (name, value)
+            for name, value in self.__dict__.items()
+            if isinstance(value, kind)
+        ]
 
     def _paths(
-        self, prefix: str = "", seen: set[int] | None = None, above: tuple[int, ...] = ()
+        self,
+        prefix: str = "",
+        seen: set[int] | None = None,
+        above: tuple[int, ...] = (),
     ) -> Iterator[tuple[str, "Module"]]:
-        """This module and all inside it, with what goes before the names in each of them.
+        """This module and all inside it, with what goes before the names in each of
+        them.
 
-        A shared module comes under each of its names, or once, if there is a set for what was seen.
+        A shared module comes under each of its names, or once, if there is a set for
+        what was seen.
         """
         if seen is not None:
             if id(self) in seen:
@@ -318,14 +381,24 @@ class Module:
                 yield from child._paths(f"{prefix}{name}.", seen, above)
 
     def _tensors(
-        self, prefix: str = "", recurse: bool = True, once: bool = True, saved: bool = False
+        self,
+        prefix: str = "",
+        recurse: bool = True,
+        once: bool = True,
+        saved: bool = False,
     ) -> Iterator[tuple[str, Tensor]]:
-        """Parameters and buffers with their dotted names; a tied one under the first of them.
+        """Parameters and buffers with their dotted names; a tied one under the first of
+        them.
 
-        Unless ``once``: then it comes under each of its names. ``saved``: those that files hold.
+        Unless ``once``: then it comes under each of its names. ``saved``: those that
+        files hold.
         """
         prefix = f"{prefix}." if prefix else ""
-        paths = self._paths(prefix, set() if once else None) if recurse else [(prefix, self)]
+        paths = (
+            self._paths(prefix, set() if once else None)
+            if recurse
+            else [(prefix, self)]
+        )
         seen: set[int] = set()
         for path, module in list(paths):
             buffers = module.__dict__.get("_buffers", {})
@@ -333,7 +406,9 @@ class Module:
                 if isinstance(value, _PLAIN):  # before the call: there are many others
                     module._warn_of_hidden(name, value)
                 is_buffer = name in buffers and isinstance(value, Tensor)
-                kept = isinstance(value, Parameter) or (is_buffer and (buffers[name] or not saved))
+                kept = isinstance(value, Parameter) or (
+                    is_buffer and (buffers[name] or not saved)
+                )
                 if kept and not (once and id(value) in seen):
                     seen.add(id(value))
                     yield path + name, value
@@ -345,7 +420,10 @@ class Module:
             check.options(name, **flags)
 
     def named_modules(
-        self, memo: set["Module"] | None = None, prefix: str = "", remove_duplicate: bool = True
+        self,
+        memo: set["Module"] | None = None,
+        prefix: str = "",
+        remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, "Module"]]:
         """This module and all inside it, each once, with its dotted name.
 
@@ -379,10 +457,14 @@ class Module:
         how = {"recurse": recurse, "remove_duplicate": remove_duplicate}
         self._check_search("named_parameters", prefix, **how)
         found = self._tensors(prefix, recurse, remove_duplicate)
-        return iter([(name, value) for name, value in found if isinstance(value, Parameter)])
+        return iter(
+            [(name, value) for name, value in found if isinstance(value, Parameter)]
+        )
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters, each once: what an optimizer takes; of this module alone, if asked."""
+        """All parameters, each once: what an optimizer takes; of this module alone, if
+        asked.
+        """
         return iter([value for _, value in self.named_parameters("", recurse)])
 
     def named_buffers(
@@ -392,7 +474,9 @@ class Module:
         how = {"recurse": recurse, "remove_duplicate": remove_duplicate}
         self._check_search("named_buffers", prefix, **how)
         found = self._tensors(prefix, recurse, remove_duplicate)
-        return iter([(name, value) for name, value in found if not isinstance(value, Parameter)])
+        return iter(
+            [(name, value) for name, value in found if not isinstance(value, Parameter)]
+        )
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """All buffers, each once."""
@@ -440,7 +524,9 @@ class Module:
         self._apply_inside(fn, ())
         return self
 
-    def _apply_inside(self, fn: Callable[["Module"], Any], above: tuple[int, ...]) -> None:
+    def _apply_inside(
+        self, fn: Callable[["Module"], Any], above: tuple[int, ...]
+    ) -> None:
         above = (*above, id(self))
         for module in self.children():
             if id(module) not in above:
@@ -454,7 +540,9 @@ class Module:
             module.training = mode
         return self
 
-    def eval(self) -> Self: "Evaluation mode: dropout does nothing."; return self.train(False)  # fmt: skip
+    def eval(self) -> Self:
+        "Evaluation mode: dropout does nothing."
+        return self.train(False)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or set those that are there to zeros."""
@@ -471,25 +559,38 @@ class Module:
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move all to a device, convert floats to a dtype, or as another tensor; in this module."""
+        """Move all to a device, convert floats to a dtype, or as another tensor; in
+        this module.
+        """
         parts = [p for _, t in self._tensors() for p in (t, t.grad) if p is not None]
         fresh = []
         for part in parts:
             is_float, own = part.dtype.kind == "f", part.detach()
-            moved = (own if is_float else empty(0, device=part.device)).to(*args, **kwargs)
+            moved = (own if is_float else empty(0, device=part.device)).to(
+                *args, **kwargs
+            )
             if moved.dtype.kind != "f":
-                raise DTypeError(f"{type(self).__name__}.to: got {moved.dtype}, expected floats")
+                raise DTypeError(
+                    f"{type(self).__name__}.to: got {moved.dtype}, expected floats"
+                )
             fresh.append((moved if is_float else own.to(moved.device)).array)
         for part, array in zip(parts, fresh, strict=True):
             if part.array is not array:
                 replace_array(part, array, [0, 0])
         return self
 
-    # fmt: off
-    def float(self) -> Self: "All as float32."; return self.to(np.float32)
-    def double(self) -> Self: "All as float64."; return self.to(np.float64)
-    def cpu(self) -> Self: "All on the CPU."; return self.to("cpu")
-    # fmt: on
+    def float(self) -> Self:
+        "All as float32."
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        "All as float64."
+        return self.to(np.float64)
+
+    def cpu(self) -> Self:
+        "All on the CPU."
+        return self.to("cpu")
+
     def cuda(self, device: Any = None) -> Self:
         """All on a GPU: the first one, or that of a number or a name."""
         return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
@@ -499,8 +600,9 @@ class Module:
     def state_dict(self) -> dict[str, Tensor]:
         """Parameters and buffers under their dotted names, memory shared: no copy.
 
-        They go on changing with the training. What is to be put back later, such as the best
-        weights so far, has to be copied; a file of :func:`tinygrad_rnn.save` is a copy, too.
+        They go on changing with the training. What is to be put back later, such as the
+        best weights so far, has to be copied; a file of :func:`tinygrad_rnn.save` is a
+        copy, too.
 
         >>> import copy
         >>> from tinygrad_rnn import nn
@@ -512,15 +614,21 @@ class Module:
         >>> bool(model.weight.any())
         True
         """
-        return {name: tensor.detach() for name, tensor in self._tensors(once=False, saved=True)}
+        return {
+            name: tensor.detach()
+            for name, tensor in self._tensors(once=False, saved=True)
+        }
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> Keys:
         """Take over values by name: tensors or arrays of the same shapes and dtypes.
 
-        Returns the names that are missing and those that are unexpected, as PyTorch does.
+        Returns the names that are missing and those that are unexpected, as PyTorch
+        does.
 
-        Raises CheckpointError, with all that does not fit, before anything is changed; ``strict``
-        says that missing and unexpected names do not fit either.
+        Raises CheckpointError, with all that does not fit, before anything is changed;
+        ``strict`` says that missing and unexpected names do not fit either.
         """
         name = f"{type(self).__name__}.load_state_dict"
         wrong, values = self._compared(name, state_dict, strict)
@@ -546,9 +654,13 @@ class Module:
         """What in a ``state_dict`` does not fit this module, a line each."""
         return self._compared(f"{type(self).__name__}.misfits", state_dict, strict)[0]
 
-    def _compared(self, name: str, state_dict: Any, strict: bool) -> tuple[list[str], Any]:
+    def _compared(
+        self, name: str, state_dict: Any, strict: bool
+    ) -> tuple[list[str], Any]:
         """What does not fit, and the values as arrays."""
-        check_type(name, Mapping, "a dict, as state_dict() gives", state_dict=state_dict)
+        check_type(
+            name, Mapping, "a dict, as state_dict() gives", state_dict=state_dict
+        )
         values, wrong = {}, []
         first: dict[int, str] = {}  # the first name of each array
         for key, value in state_dict.items():
@@ -557,13 +669,21 @@ class Module:
             except MemoryError:
                 raise
             except Exception as error:
-                wrong.append(f"{key} is {type(value).__name__}, which is no array: {error}")
+                wrong.append(
+                    f"{key} is {type(value).__name__}, which is no array: {error}"
+                )
         held = self.state_dict()
         for key in [key for key in held if key in values]:
-            value, own, tie = values[key], held[key], first.setdefault(id(held[key].array), key)
+            value, own, tie = (
+                values[key],
+                held[key],
+                first.setdefault(id(held[key].array), key),
+            )
             if (value.shape, value.dtype) != (own.shape, own.dtype):
                 expected = f"expected {own.shape} and {own.dtype}"
-                wrong.append(f"{key} has shape {value.shape} and {value.dtype}, {expected}")
+                wrong.append(
+                    f"{key} has shape {value.shape} and {value.dtype}, {expected}"
+                )
             elif not np.array_equal(value, values[tie], equal_nan=True):
                 wrong.append(f"{key} differs from {tie}, to which it is tied")
         if strict:
@@ -572,16 +692,21 @@ class Module:
         return wrong, values
 
     def save_weights(self, path: Any) -> None:
-        """Write the ``state_dict`` to a safetensors file; the old file stays if it fails."""
+        """Write the ``state_dict`` to a safetensors file; the old file stays if it
+        fails.
+        """
         from ..serialization import save_file
 
-        save_file(path, {name: t.cpu().numpy() for name, t in self.state_dict().items()}, {})
+        save_file(
+            path, {name: t.cpu().numpy() for name, t in self.state_dict().items()}, {}
+        )
 
     def load_weights(self, path: Any, strict: bool = True) -> Keys:
-        """Read a file of :meth:`save_weights`, or any safetensors file of fitting names.
+        """Read a file of :meth:`save_weights`, or any safetensors file of fitting
+        names.
 
-        Of tied parameters one name is enough, as safetensors.torch.save_model writes them; float16
-        and bfloat16 are read as float32.
+        Of tied parameters one name is enough, as safetensors.torch.save_model writes
+        them; float16 and bfloat16 are read as float32.
         """
         from ..serialization import load_file
 
@@ -611,13 +736,21 @@ class Module:
 
 
 def _missing(held: Mapping[str, Tensor], given: Mapping[str, Any]) -> list[str]:
-    """The names that get no value, neither their own nor that of one to which they are tied."""
+    """The names that get no value, neither their own nor that of one to which they are
+    tied.
+    """
     filled = {id(tensor.array) for name, tensor in held.items() if name in given}
-    return [k for k, tensor in held.items() if k not in given and id(tensor.array) not in filled]
+    return [
+        k
+        for k, tensor in held.items()
+        if k not in given and id(tensor.array) not in filled
+    ]
 
 
 def _is_data_descriptor(kind: type, name: str) -> bool:
-    """Whether the class has a data descriptor of this name, which then handles assignment."""
+    """Whether the class has a data descriptor of this name, which then handles
+    assignment.
+    """
     for base in kind.__mro__:
         if name in base.__dict__:
             held = type(base.__dict__[name])

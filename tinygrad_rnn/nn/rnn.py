@@ -1,4 +1,6 @@
-"""Recurrent layers and their cells. Legend: T time, B batch, I input, H hidden, D directions."""
+"""Recurrent layers and their cells. Legend: T time, B batch, I input, H hidden, D
+directions.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -13,16 +15,21 @@ from . import functional as F
 from .layers import Layer
 from .utils.rnn import PackedSequence, pad_packed_sequence, repacked
 
-# fmt: off
 USUAL = {  # what repr does not mention
-    "num_layers": 1, "nonlinearity": "tanh", "bias": True, "batch_first": False, "dropout": 0.0,
-    "bidirectional": False, "proj_size": 0,
+    "num_layers": 1,
+    "nonlinearity": "tanh",
+    "bias": True,
+    "batch_first": False,
+    "dropout": 0.0,
+    "bidirectional": False,
+    "proj_size": 0,
 }
-# fmt: on
 
 
 class _Recurrent(Layer):
-    """What cells and layers share: their parameters, named and ordered as PyTorch's, and checks."""
+    """What cells and layers share: their parameters, named and ordered as PyTorch's,
+    and checks.
+    """
 
     gates = 1  # how many blocks of H rows the weights have
     parts: tuple[str, ...] = ("hx",)  # of the state
@@ -34,21 +41,33 @@ class _Recurrent(Layer):
         self, suffix: str, input_size: int, bias: bool, device: Any, dtype: Any
     ) -> None:
         rows, size = self.gates * self.hidden_size, self.proj_size or self.hidden_size
-        shapes: dict[str, Any] = {"weight_ih": (rows, input_size), "weight_hh": (rows, size)}
+        shapes: dict[str, Any] = {
+            "weight_ih": (rows, input_size),
+            "weight_hh": (rows, size),
+        }
         shapes |= dict.fromkeys(("bias_ih", "bias_hh"), (rows,) if bias else None)
         if self.proj_size:
             shapes["weight_hr"] = (size, self.hidden_size)
         for name, shape in shapes.items():
             made = None if shape is None else self._parameter(shape, device, dtype)
             setattr(self, name + suffix, made)
-        self._names = (*self.__dict__.get("_names", ()), [name + suffix for name in shapes])
+        self._names = (
+            *self.__dict__.get("_names", ()),
+            [name + suffix for name in shapes],
+        )
 
     def _check_input(
-        self, input: Any, weight: Tensor, rank: int, state: Any = None, lengths: Any = ()
+        self,
+        input: Any,
+        weight: Tensor,
+        rank: int,
+        state: Any = None,
+        lengths: Any = (),
     ) -> bool:
         """Require features of this rank, or ids; returns whether there is a batch dim.
 
-        Where neither a state nor ``lengths`` say that there is a batch, one-hot integers raise.
+        Where neither a state nor ``lengths`` say that there is a batch, one-hot
+        integers raise.
         """
         ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
         rank -= ids
@@ -57,9 +76,15 @@ class _Recurrent(Layer):
         shape = input.shape
         ndim = len(shape)
         if not rank - 1 <= ndim <= rank:
-            kind, way = (DTypeError, ", of ids; features are .float()") if ids else (ShapeError, "")
+            kind, way = (
+                (DTypeError, ", of ids; features are .float()")
+                if ids
+                else (ShapeError, "")
+            )
             expected = f"{rank} dims, or {rank - 1} without a batch{way}"
-            raise kind(f"{self._name}: input is {described(input)}, expected {expected}")
+            raise kind(
+                f"{self._name}: input is {described(input)}, expected {expected}"
+            )
         if ids:
             check.in_range(self._name, "input", input, self.input_size)
             if ndim == rank and lengths is None and shape[-1] == self.input_size:
@@ -69,12 +94,16 @@ class _Recurrent(Layer):
         return ndim == rank
 
     def _check_not_one_hot(self, input: Tensor, state: Any, weight: Tensor) -> None:
-        """Raise if integers may be features without a batch, unless the state has a batch."""
+        """Raise if integers may be features without a batch, unless the state has a
+        batch.
+        """
         first = state[0] if isinstance(state, tuple | list) and state else state
         if getattr(first, "ndim", 0) != self.rank:
             check.not_one_hot(self._name, input, weight.dtype)
 
-    def _check_state(self, state: Any, lead: tuple[int, ...], weight: Tensor) -> Sequence[Any]:
+    def _check_state(
+        self, state: Any, lead: tuple[int, ...], weight: Tensor
+    ) -> Sequence[Any]:
         """The parts of the state; ``lead`` is their shape without the last dim."""
         count = len(self.parts)
         if state is None:
@@ -83,14 +112,22 @@ class _Recurrent(Layer):
         if len(given) != count:
             got = type(state).__name__ + (f" of {len(state)}" if given is state else "")
             expected = ", ".join(self.parts)
-            raise DTypeError(f"{self._name}: the state is a {got}, expected a tuple ({expected})")
+            raise DTypeError(
+                f"{self._name}: the state is a {got}, expected a tuple ({expected})"
+            )
         shape = (*lead, self.proj_size or self.hidden_size)
         for what, part in zip(self.parts, given, strict=True):
-            if not isinstance(part, Tensor) or part.shape != shape or part.dtype != weight.dtype:
+            if (
+                not isinstance(part, Tensor)
+                or part.shape != shape
+                or part.dtype != weight.dtype
+            ):
                 batched = len(lead) == self.rank - 1
                 legend = self.legend if batched else self.legend.replace("B, ", "")
                 check_type(self._name, Tensor, f"a Tensor {legend}", **{what: part})
-                check.like(self._name, f": {legend}", shape, weight.dtype, **{what: part})
+                check.like(
+                    self._name, f": {legend}", shape, weight.dtype, **{what: part}
+                )
             shape = (*lead, self.hidden_size)  # of c, whatever that of h is
         return given
 
@@ -100,7 +137,9 @@ class _Recurrent(Layer):
             self._draw_uniform(names, self.hidden_size)
 
     def extra_repr(self) -> str:
-        given = [f", {k}={v!r}" for k, u in USUAL.items() if (v := getattr(self, k, u)) != u]
+        given = [
+            f", {k}={v!r}" for k, u in USUAL.items() if (v := getattr(self, k, u)) != u
+        ]
         return f"{self.input_size}, {self.hidden_size}{''.join(given)}"
 
 
@@ -126,15 +165,20 @@ class _Cell(_Recurrent):
     def _enter(self, input: Tensor, state: Any) -> Any:
         """What a step takes: the input, the parts of the state, the weights."""
         weights = [getattr(self, name) for name in self._names[0]]
-        lead = input.shape[:1] if self._check_input(input, weights[0], 2, state, None) else ()
+        lead = (
+            input.shape[:1]
+            if self._check_input(input, weights[0], 2, state, None)
+            else ()
+        )
         return [input, *self._check_state(state, lead, weights[0]), *weights]
 
 
 class RNNCell(_Cell):
     """One step: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as torch.nn.RNNCell.
 
-    ``cell(input, hx)``: input (B, I) or (I,), or ids (B,), which stand for one-hot rows; hx (B, H)
-    or (H,), zeros if left out. Returns the next state, of the shape of hx.
+    ``cell(input, hx)``: input (B, I) or (I,), or ids (B,), which stand for one-hot
+    rows; hx (B, H) or (H,), zeros if left out. Returns the next state, of the shape of
+    hx.
     """
 
     def __init__(
@@ -150,14 +194,17 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        check.options(self._name, nonlinearity=self.nonlinearity)  # it may have been changed
+        check.options(
+            self._name, nonlinearity=self.nonlinearity
+        )  # it may have been changed
         return ops.rnn_cell(*self._enter(input, hx), nonlinearity=self.nonlinearity)
 
 
 class LSTMCell(_Cell):
     """One step of an LSTM, as torch.nn.LSTMCell; its weights are stacked as i, f, g, o.
 
-    ``h, c = cell(input, (h, c))``: as RNNCell, with a state of two parts, each (B, H) or (H,).
+    ``h, c = cell(input, (h, c))``: as RNNCell, with a state of two parts, each (B, H)
+    or (H,).
 
         i, f, o = sigmoid(W_i x + b_i + U_i h + d_i), ...   g = tanh(W_g x + b_g + U_g h + d_g)
         c' = f c + i g                                      h' = o tanh(c')
@@ -193,7 +240,9 @@ class GRUCell(_Cell):
 
 
 class RNNBase(_Recurrent):
-    """What the layers share, as torch.nn.RNNBase: one direction of one layer is a call of ``op``."""
+    """What the layers share, as torch.nn.RNNBase: one direction of one layer is a call
+    of ``op``.
+    """
 
     op: Any  # one layer in one direction
     settings: tuple[str, ...] = ()  # of the op, beside direction and lengths
@@ -213,25 +262,43 @@ class RNNBase(_Recurrent):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self._keep(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, bias=bias)
-        self._keep(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
+        self._keep(
+            input_size=input_size,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bias=bias,
+        )
+        self._keep(
+            batch_first=batch_first, dropout=dropout, bidirectional=bidirectional
+        )
         if dropout and num_layers == 1:
             why = "it stands between layers, and there is one"
-            level = 3 + len(self.settings)  # the user's line: RNN has an __init__ of its own
-            warnings.warn(f"{self._name}: dropout={dropout} does nothing: {why}", stacklevel=level)
+            level = 3 + len(
+                self.settings
+            )  # the user's line: RNN has an __init__ of its own
+            warnings.warn(
+                f"{self._name}: dropout={dropout} does nothing: {why}", stacklevel=level
+            )
         check.integers(self._name, 0, proj_size=proj_size)
         if proj_size and (proj_size >= hidden_size or len(self.parts) == 1):
             expected = f"less than hidden_size={hidden_size} in an LSTM, or 0 for none"
-            raise OptionError(f"{self._name}: proj_size is {proj_size}, expected {expected}")
+            raise OptionError(
+                f"{self._name}: proj_size is {proj_size}, expected {expected}"
+            )
         self.proj_size = proj_size
         self._directions = ("", "_reverse") if bidirectional else ("",)
         for layer in range(num_layers):
-            size = (proj_size or hidden_size) * len(self._directions) if layer else input_size
+            size = (
+                (proj_size or hidden_size) * len(self._directions)
+                if layer
+                else input_size
+            )
             for direction in self._directions:
                 self._add_weights(f"_l{layer}{direction}", size, bias, device, dtype)
         self.reset_parameters()
 
-    def flatten_parameters(self) -> None: "Nothing: of use on PyTorch's GPUs alone."  # fmt: skip
+    def flatten_parameters(self) -> None:
+        "Nothing: of use on PyTorch's GPUs alone."
 
     def _run(self, input: Any, state: Any, lengths: Any) -> Sequence[Any]:
         """The output, and the parts of the last state."""
@@ -245,9 +312,13 @@ class RNNBase(_Recurrent):
             input = ops.permute_dims(input, (1, 0, 2)[: input.ndim])
         steps, batch = input.shape[:2]
         if not steps:
-            raise ShapeError(f"{self._name}: input has no steps ({input.shape}), expected T >= 1")
+            raise ShapeError(
+                f"{self._name}: input has no steps ({input.shape}), expected T >= 1"
+            )
         count = len(self._names)
-        parts = self._check_state(state, (count, batch) if batched else (count,), weight)
+        parts = self._check_state(
+            state, (count, batch) if batched else (count,), weight
+        )
         if not batched:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
         settings = {name: getattr(self, name) for name in self.settings}
@@ -274,11 +345,15 @@ class RNNBase(_Recurrent):
             found = [out.squeeze(1) for out in found]
         elif self.batch_first:
             found[0] = ops.permute_dims(output, (1, 0, 2))
-        for out in found:  # what they are views of nobody else holds: they may change in place
+        for out in (
+            found
+        ):  # what they are views of nobody else holds: they may change in place
             out.epoch = out.source = None
         return found
 
-    def _run_packed(self, packed: PackedSequence, state: Any, lengths: Any) -> Sequence[Any]:
+    def _run_packed(
+        self, packed: PackedSequence, state: Any, lengths: Any
+    ) -> Sequence[Any]:
         """As _run, which takes padded sequences with their lengths."""
         if lengths is not None:
             got = "lengths beside a PackedSequence, which has its own"
@@ -305,24 +380,31 @@ class RNNBase(_Recurrent):
         """The state that was given under its old name."""
         if hx is not None:
             raise OptionError(f"{self._name}: got h_0 beside hx, which is its new name")
-        text = f"{self._name}: h_0 is called hx now, as in PyTorch; the old name will go"
+        text = (
+            f"{self._name}: h_0 is called hx now, as in PyTorch; the old name will go"
+        )
         warnings.warn(text, DeprecationWarning, stacklevel=4)
         return h_0
 
 
 class RNN(RNNBase):
-    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh) over a sequence, as torch.nn.RNN.
+    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh) over a sequence, as
+    torch.nn.RNN.
 
     ``output, h_n = rnn(input, hx=None, lengths=None)``:
 
-    * input (T, B, I), with ``batch_first`` (B, T, I), unbatched (T, I); or integer ids in
+    * input (T, B, I), with ``batch_first`` (B, T, I), unbatched (T, I); or integer ids
+    in
       [0, input_size), (T, B), (B, T) or (T,), which stand for one-hot rows; or a
-      :class:`~tinygrad_rnn.nn.utils.rnn.PackedSequence` of either, and then so is the output.
-    * hx (num_layers * D, B, H), whatever ``batch_first``; unbatched (num_layers * D, H). Zeros if
+      :class:`~tinygrad_rnn.nn.utils.rnn.PackedSequence` of either, and then so is the
+      output.
+    * hx (num_layers * D, B, H), whatever ``batch_first``; unbatched (num_layers * D,
+    H). Zeros if
       left out. D is 2 if ``bidirectional``, else 1.
-    * lengths: B integers from 0 to T, in any order. Past the end of a sequence the output is 0,
-      h_n is the state at its own last step, and nothing flows through the padding. A sequence of
-      length 0 has its part of hx as h_n.
+    * lengths: B integers from 0 to T, in any order. Past the end of a sequence the
+    output is 0,
+      h_n is the state at its own last step, and nothing flows through the padding. A
+      sequence of length 0 has its part of hx as h_n.
     * output (T, B, D * H), or as batch_first says; h_n of the shape of hx.
 
     ``dropout`` is the probability of a zero between layers, while training. Truncated
@@ -360,9 +442,9 @@ class RNN(RNNBase):
 class LSTM(RNNBase):
     """An LSTM over a sequence, as torch.nn.LSTM: each step as in LSTMCell.
 
-    ``output, (h_n, c_n) = lstm(input, hx=None, lengths=None)``: as RNN, with a state ``hx`` of two
-    parts (h_0, c_0). With ``proj_size`` R, h is W_hr (o tanh(c)) and of size R instead of H, and so
-    are output and h_n.
+    ``output, (h_n, c_n) = lstm(input, hx=None, lengths=None)``: as RNN, with a state
+    ``hx`` of two parts (h_0, c_0). With ``proj_size`` R, h is W_hr (o tanh(c)) and of
+    size R instead of H, and so are output and h_n.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn

@@ -15,15 +15,17 @@ from .rnn import GRU, LSTM, RNN, RNNBase
 
 
 class Stepper:
-    """One step of a recurrent layer and a head, for sampling: much faster than to call the two.
+    """One step of a recurrent layer and a head, for sampling: much faster than to call
+    the two.
 
-    ``output, state = step(input, state=None)``: input is that of one step, ids (B,) or features
-    (B, I), or of a single sequence without B; state is the layer's, (num_layers, B, H), of an LSTM a
-    pair. The output is (B, H), or the scores (B, V) of ``head``, a Linear. It computes what
-    ``head(rnn(input, state))`` does and records nothing; dropout has to be off, by ``eval()``. A
-    ``forward`` of a subclass is called as it is. The weights are prepared once, and again when they
-    have changed, be it by an optimizer, by loading, in place or by ``.data``. What is written into the
-    array of ``weight.numpy()``, or into one that ``tg.from_numpy`` shares, is not seen: write
+    ``output, state = step(input, state=None)``: input is that of one step, ids (B,) or
+    features (B, I), or of a single sequence without B; state is the layer's,
+    (num_layers, B, H), of an LSTM a pair. The output is (B, H), or the scores (B, V) of
+    ``head``, a Linear. It computes what ``head(rnn(input, state))`` does and records
+    nothing; dropout has to be off, by ``eval()``. A ``forward`` of a subclass is called
+    as it is. The weights are prepared once, and again when they have changed, be it by
+    an optimizer, by loading, in place or by ``.data``. What is written into the array
+    of ``weight.numpy()``, or into one that ``tg.from_numpy`` shares, is not seen: write
     ``weight.copy_(tg.from_numpy(array))`` under ``no_grad()``.
 
     >>> import tinygrad_rnn as tg
@@ -47,9 +49,14 @@ class Stepper:
             size = rnn.proj_size or rnn.hidden_size
             if head.in_features != size:
                 got = f"head has in_features={head.in_features}"
-                raise ShapeError(f"nn.Stepper: {got}, expected {size}, the features rnn gives")
+                raise ShapeError(
+                    f"nn.Stepper: {got}, expected {size}, the features rnn gives"
+                )
         self.rnn, self.head = rnn, head
-        self._ready: Any = (None, None)  # what the kernel's step was made of, and that step
+        self._ready: Any = (
+            None,
+            None,
+        )  # what the kernel's step was made of, and that step
 
     def __repr__(self) -> str:
         return f"Stepper({self.rnn!r}, {self.head!r})"
@@ -62,11 +69,23 @@ class Stepper:
         lead = input.shape[:1] if rnn._check_input(input, weight, 2) else ()
         parts = rnn._check_state(state, (rnn.num_layers, *lead), weight)
         if rnn.dropout and rnn.training and rnn.num_layers > 1:
-            raise OptionError("nn.Stepper: rnn drops out while training; call its .eval() first")
-        used = [getattr(rnn, name) for names in (rnn.settings, *rnn._names) for name in names]
+            raise OptionError(
+                "nn.Stepper: rnn drops out while training; call its .eval() first"
+            )
+        used = [
+            getattr(rnn, name)
+            for names in (rnn.settings, *rnn._names)
+            for name in names
+        ]
         used += [] if head is None else [head.weight, head.bias]
-        seen = [(id(v.array), v.version[0]) if isinstance(v, Tensor) else v for v in used]
-        seen += [rnn, head, *[name for part in self._parts() for name in _seen_by_hand(part)]]
+        seen = [
+            (id(v.array), v.version[0]) if isinstance(v, Tensor) else v for v in used
+        ]
+        seen += [
+            rnn,
+            head,
+            *[name for part in self._parts() for name in _seen_by_hand(part)],
+        ]
         known, run, *_ = self._ready
         if run is not None and state is not None and seen == known:
             arrays = [part.array for part in parts]
@@ -80,14 +99,20 @@ class Stepper:
             output = output if head is None else head(output)
         if seen != known:  # now that the layers took the weights, they fit
             values = [v.array if isinstance(v, Tensor) else v for v in used]
-            self._ready = seen, self._prepared(values), values  # held, so that ids stay theirs
+            self._ready = (
+                seen,
+                self._prepared(values),
+                values,
+            )  # held, so that ids stay theirs
         return output, state
 
     def _parts(self) -> list[Any]:
         return [self.rnn] if self.head is None else [self.rnn, self.head]
 
     def _prepared(self, values: list[Any]) -> Any:
-        """A step of the kernel with these settings and weights; None where none does as the layers."""
+        """A step of the kernel with these settings and weights; None where none does as
+        the layers.
+        """
         make = kernels.find(backend_of(self.rnn.weight_ih_l0.array).kind, "stepper")
         if make is None or not all(map(_is_usual, self._parts())):
             return None
@@ -105,5 +130,7 @@ def _is_usual(part: Any) -> bool:
 
 
 def _seen_by_hand(part: Any) -> list[str]:
-    """What an instance has beside its class: hooks, or a forward that was put in its place."""
+    """What an instance has beside its class: hooks, or a forward that was put in its
+    place.
+    """
     return [name for name in ("_hooks", "forward") if part.__dict__.get(name)]

@@ -14,10 +14,20 @@ from .shape import *
 from ..engine import warned
 from ..engine.op import Op, identity, table
 
-for family in ("elementwise", "index", "loss", "matmul", "recurrent", "reduce", "shape"):
+for family in (
+    "elementwise",
+    "index",
+    "loss",
+    "matmul",
+    "recurrent",
+    "reduce",
+    "shape",
+):
     warned.mark(f"ops.{family}")
 for kernel in ("gru", "loss", "lstm", "norm", "optimizer", "rnn", "scan", "steppers"):
     warned.mark(f"kernels.numpy.{kernel}")
 warned.mark("backend.arithmetic", "backend.standard", "backend.threads")
 
-table.__dict__.update({name: op for name, op in globals().items() if isinstance(op, Op)})
+table.__dict__.update(
+    {name: op for name, op in globals().items() if isinstance(op, Op)}
+)

@@ -1,7 +1,8 @@
-"""Elementwise ops: a row each. Broadcasting is undone by the engine, so no pullback mentions it.
+"""Elementwise ops: a row each. Broadcasting is undone by the engine, so no pullback
+mentions it.
 
-At kinks and ties the subgradient is PyTorch's: 0 for ``abs`` and ``relu`` at 0, a half for each of
-two equal arguments of ``maximum``, 1 for ``clip`` at its bounds.
+At kinks and ties the subgradient is PyTorch's: 0 for ``abs`` and ``relu`` at 0, a half
+for each of two equal arguments of ``maximum``, 1 for ``clip`` at its bounds.
 """
 
 from typing import Any

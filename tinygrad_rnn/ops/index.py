@@ -1,7 +1,8 @@
 """Reading and writing elements by index.
 
-``index`` is what stands between brackets, with arrays in place of Tensors: a setting, not an
-argument, as it has no gradient. ``add_at`` is the transpose of reading, ``put`` is assignment.
+``index`` is what stands between brackets, with arrays in place of Tensors: a setting,
+not an argument, as it has no gradient. ``add_at`` is the transpose of reading, ``put``
+is assignment.
 """
 
 from typing import Any

@@ -1,4 +1,6 @@
-"""Losses and layer normalization as fused ops: by kernels, squared errors in a few array calls."""
+"""Losses and layer normalization as fused ops: by kernels, squared errors in a few
+array calls.
+"""
 
 import math
 from typing import Any
@@ -20,11 +22,15 @@ def _cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Any:
-    """Cross entropy of logits (N, V) and class indices (N,), weighted by class (V,), in nats."""
+    """Cross entropy of logits (N, V) and class indices (N,), weighted by class (V,), in
+    nats.
+    """
     classes = logits.shape[-1]
     target = target.long()
     kept = target != ignore_index
-    log_p = log_softmax(where(kept.reshape(-1, 1), logits, 0.0))  # a NaN there is of no matter
+    log_p = log_softmax(
+        where(kept.reshape(-1, 1), logits, 0.0)
+    )  # a NaN there is of no matter
     index = where(kept, target, 0)
     share = kept.to(logits.dtype) if weight is None else where(kept, weight[index], 0.0)
     one_hot = index.reshape(-1, 1) == wrap(backend_of(index.array).arange(classes))
@@ -50,12 +56,16 @@ def _log(xp: Any, x: Any) -> Any:
 def _log_of_rest(xp: Any, x: Any) -> Any:
     """log(1 - x), but at least -100: that of 1 too."""
     some = x < 1
-    return xp.where(some, xp.clip(xp.log1p(-xp.where(some, x, 0.0)), -100.0, None), -100.0)
+    return xp.where(
+        some, xp.clip(xp.log1p(-xp.where(some, x, 0.0)), -100.0, None), -100.0
+    )
 
 
 @op
 def binary_cross_entropy(xp: Any, x: Any, y: Any, /) -> Any:
-    """-y log(x) - (1 - y) log(1 - x), as PyTorch's, whose slope is finite at 0 and at 1."""
+    """-y log(x) - (1 - y) log(1 - x), as PyTorch's, whose slope is finite at 0 and at
+    1.
+    """
     return (y - 1.0) * _log_of_rest(xp, x) - y * _log(xp, x)
 
 
@@ -86,8 +96,12 @@ def _mse_backward(
 mse = FusedOp(_mse, _mse_forward, _mse_backward, fresh=True)
 
 
-def _layer_norm(x: Any, weight: Any, bias: Any, /, *, shape: tuple[int, ...], eps: float) -> Any:
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, which are of ``shape``."""
+def _layer_norm(
+    x: Any, weight: Any, bias: Any, /, *, shape: tuple[int, ...], eps: float
+) -> Any:
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, which are of
+    ``shape``.
+    """
     dims = tuple(range(-len(shape), 0))
     centred = x - mean(x, axis=dims, keepdims=True)
     out = centred / sqrt(mean(square(centred), axis=dims, keepdims=True) + eps)

@@ -15,7 +15,9 @@ def _rows(xp: Any, x: Any) -> Any:
 
 
 def _to_y(g: Any, x: Any, y_shape: tuple[int, ...], xp: Any) -> Any:
-    if len(y_shape) == 2 and x.ndim > 2:  # one product over all matrices of x, not a sum of many
+    if (
+        len(y_shape) == 2 and x.ndim > 2
+    ):  # one product over all matrices of x, not a sum of many
         x, g = _rows(xp, x), _rows(xp, g)
     return xp.matmul(xp.matrix_transpose(x), g)
 
@@ -24,7 +26,8 @@ def _to_y(g: Any, x: Any, y_shape: tuple[int, ...], xp: Any) -> Any:
 
 @op
 def matmul(xp: Any, x: Array, y: Array, /) -> Array:
-    """(..., M, K) @ (..., K, N); at least two dims each, Tensor.matmul sees to fewer."""
+    """(..., M, K) @ (..., K, N); at least two dims each, Tensor.matmul sees to fewer.
+    """
     return xp.matmul(x, y)
 matmul.vjp(lambda g, y, xp: xp.matmul(g, xp.matrix_transpose(y)), _to_y)
 
@@ -39,7 +42,9 @@ def _linear_forward(xp: Any, x: Array, weight: Array, bias: Array | None) -> Any
     out = xp.product(_rows(xp, x), xp.matrix_transpose(weight))
     if bias is not None:
         out += bias
-    return (out if x.ndim == 2 else xp.reshape(out, (*x.shape[:-1], weight.shape[0])),), None
+    return (
+        out if x.ndim == 2 else xp.reshape(out, (*x.shape[:-1], weight.shape[0])),
+    ), None
 
 
 def _linear_backward(

@@ -1,7 +1,7 @@
 """Ops that reduce over dims, and those that normalise over one (softmax and its kin).
 
-``axis`` is an int, a tuple of ints or None for all, as in the array API. Ties of ``max`` and
-``min`` share the gradient evenly, as PyTorch's ``amax``.
+``axis`` is an int, a tuple of ints or None for all, as in the array API. Ties of
+``max`` and ``min`` share the gradient evenly, as PyTorch's ``amax``.
 """
 
 import math
@@ -17,10 +17,18 @@ Axis = int | tuple[int, ...] | None
 
 
 def _axes(shape: tuple[int, ...], axis: Axis) -> Sequence[int]:
-    return range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return (
+        range(len(shape))
+        if axis is None
+        else (axis,)
+        if isinstance(axis, int)
+        else axis
+    )
 
 
-def _restore(xp: Any, g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
+def _restore(
+    xp: Any, g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool
+) -> Any:
     """A reduced array with the reduced dims back in place, of size 1."""
     if keepdims:
         return g
@@ -28,7 +36,9 @@ def _restore(xp: Any, g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool
     return xp.reshape(g, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
 
 
-def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool, xp: Any) -> Any:
+def _spread(
+    g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool, xp: Any
+) -> Any:
     return xp.broadcast_to(_restore(xp, g, x_shape, axis, keepdims), x_shape)
 
 
@@ -48,12 +58,17 @@ def _share_middle(g: Any, x: Any, out: Any, xp: Any) -> Any:
 def _log_sum(xp: Any, x: Any, top: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(x - top))) of numbers of which the largest is top.
 
-    The sum of the others goes through log1p: next to the 1 of the largest, digits would be lost.
+    The sum of the others goes through log1p: next to the 1 of the largest, digits would
+    be lost.
     """
     largest = x == top
-    others = xp.sum(xp.where(largest, 0.0, xp.exp_difference(x, top)), axis=axis, keepdims=keepdims)
+    others = xp.sum(
+        xp.where(largest, 0.0, xp.exp_difference(x, top)), axis=axis, keepdims=keepdims
+    )
     count = xp.sum(xp.astype(largest, x.dtype), axis=axis, keepdims=keepdims)
-    known = xp.maximum(count, xp.ones_like(count))  # there is no 0 if all are -inf, or one is inf
+    known = xp.maximum(
+        count, xp.ones_like(count)
+    )  # there is no 0 if all are -inf, or one is inf
     return xp.log(known) + xp.log1p((count - known + others) / known)
 
 

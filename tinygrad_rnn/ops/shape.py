@@ -20,7 +20,10 @@ def _parts(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:
     before = (slice(None),) * (axis % g.ndim)
     sizes = [shape[axis] for shape in xs_shapes]
     ends = accumulate(sizes)
-    return [g[(*before, slice(end - n, end), ...)] for n, end in zip(sizes, ends, strict=True)]
+    return [
+        g[(*before, slice(end - n, end), ...)]
+        for n, end in zip(sizes, ends, strict=True)
+    ]
 
 
 def _layers(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:

@@ -1,4 +1,6 @@
-"""Optimizers and schedules of their rates: torch.optim's names, arguments and arithmetic."""
+"""Optimizers and schedules of their rates: torch.optim's names, arguments and
+arithmetic.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,6 @@
-"""The optimizers: torch.optim's names, arguments and arithmetic. g is a gradient, t a step."""
+"""The optimizers: torch.optim's names, arguments and arithmetic. g is a gradient, t a
+step.
+"""
 
 from typing import Any, ClassVar
 
@@ -8,10 +10,11 @@ from .optimizer import BELOW_1, FLAG, UNIT, Optimizer, checked
 
 
 class SGD(Optimizer):
-    """w <- w - lr * g; with momentum, w <- w - lr * v, v <- momentum * v + (1 - dampening) * g.
+    """w <- w - lr * g; with momentum, w <- w - lr * v, v <- momentum * v + (1 -
+    dampening) * g.
 
-    As torch.optim.SGD: the first v is g itself, ``nesterov`` takes g + momentum * v, and
-    ``weight_decay * w`` is added to g first.
+    As torch.optim.SGD: the first v is g itself, ``nesterov`` takes g + momentum * v,
+    and ``weight_decay * w`` is added to g first.
     """
 
     rules: ClassVar = {"dampening": (check_numbers,), "nesterov": FLAG}
@@ -45,13 +48,17 @@ class SGD(Optimizer):
     def options(self, group: Any) -> dict[str, Any]:
         options = super().options(group)
         if options["nesterov"] and (not options["momentum"] or options["dampening"]):
-            raise OptionError(f"{self._name}: nesterov needs a momentum and no dampening")
+            raise OptionError(
+                f"{self._name}: nesterov needs a momentum and no dampening"
+            )
         return options
 
     def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
         return {"step": 1, **entry} if entry else None  # PyTorch does not count
 
-    def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
+    def update(
+        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+    ) -> None:
         momentum = options["momentum"]
         if momentum:
             velocity = slots["momentum_buffer"]
@@ -69,11 +76,12 @@ def _check_betas(name: str, betas: Any) -> None:
 
 
 class Adam(Optimizer):
-    """w <- w - lr * m / (sqrt(v) + eps), with the moments m and v corrected for their start at 0.
+    """w <- w - lr * m / (sqrt(v) + eps), with the moments m and v corrected for their
+    start at 0.
 
-    As torch.optim.Adam, Kingma and Ba 2015: m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2,
-    m / (1 - b1^t), v / (1 - b2^t); ``amsgrad`` divides by the largest v so far (Reddi et al. 2018),
-    and ``weight_decay * w`` is added to g first.
+    As torch.optim.Adam, Kingma and Ba 2015: m <- b1 m + (1 - b1) g, v <- b2 v + (1 -
+    b2) g^2, m / (1 - b1^t), v / (1 - b2^t); ``amsgrad`` divides by the largest v so far
+    (Reddi et al. 2018), and ``weight_decay * w`` is added to g first.
     """
 
     rules: ClassVar = {"betas": (_check_betas,), "amsgrad": FLAG}
@@ -118,12 +126,18 @@ class Adam(Optimizer):
         options["beta1"], options["beta2"] = map(float, options.pop("betas"))
         return options
 
-    def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
+    def update(
+        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+    ) -> None:
         if kernel := kernels.find(xp.kind, "adam_step"):
             moments = map(slots.get, self.slots)
-            kernel(param, grad, *moments, step=step, decoupled=self.decoupled, **options)
+            kernel(
+                param, grad, *moments, step=step, decoupled=self.decoupled, **options
+            )
             return
-        lr, beta1, beta2, decay = (options[k] for k in ("lr", "beta1", "beta2", "weight_decay"))
+        lr, beta1, beta2, decay = (
+            options[k] for k in ("lr", "beta1", "beta2", "weight_decay")
+        )
         if decay and self.decoupled:
             param *= 1.0 - lr * decay
         elif decay:
@@ -133,13 +147,16 @@ class Adam(Optimizer):
         second *= beta2
         second += (1.0 - beta2) * (grad * grad)
         if options["amsgrad"]:
-            second = slots["max_exp_avg_sq"] = xp.maximum(slots["max_exp_avg_sq"], second)
+            second = slots["max_exp_avg_sq"] = xp.maximum(
+                slots["max_exp_avg_sq"], second
+            )
         scale = xp.sqrt(second) * (1.0 / (1.0 - beta2**step) ** 0.5) + options["eps"]
         param -= (lr / (1.0 - beta1**step)) * (first / scale)
 
 
 class AdamW(Adam):
-    """Adam that first shrinks w by 1 - lr * weight_decay, and keeps the decay out of the moments.
+    """Adam that first shrinks w by 1 - lr * weight_decay, and keeps the decay out of
+    the moments.
 
     As torch.optim.AdamW, Loshchilov and Hutter 2019.
     """
@@ -162,21 +179,30 @@ class AdamW(Adam):
         fused: bool | None = None,
     ) -> None:
         self.leave_out(
-            foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused
+            foreach=foreach,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
         )
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize
+        )
 
 
 class RMSprop(Optimizer):
     """w <- w - lr * g / (sqrt(v) + eps), v <- alpha * v + (1 - alpha) * g^2.
 
-    As torch.optim.RMSprop, Tieleman and Hinton 2012: ``centered`` takes the square of g's running
-    mean from v (Graves 2013), ``momentum`` adds up the quotients, and ``weight_decay * w`` is added
-    to g first.
+    As torch.optim.RMSprop, Tieleman and Hinton 2012: ``centered`` takes the square of
+    g's running mean from v (Graves 2013), ``momentum`` adds up the quotients, and
+    ``weight_decay * w`` is added to g first.
     """
 
     rules: ClassVar = {"alpha": UNIT, "centered": FLAG}
-    slots: ClassVar = {"square_avg": "", "momentum_buffer": "momentum", "grad_avg": "centered"}
+    slots: ClassVar = {
+        "square_avg": "",
+        "momentum_buffer": "momentum",
+        "grad_avg": "centered",
+    }
 
     def __init__(
         self,
@@ -192,7 +218,9 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        self.leave_out(capturable=capturable, foreach=foreach, differentiable=differentiable)
+        self.leave_out(
+            capturable=capturable, foreach=foreach, differentiable=differentiable
+        )
         defaults = {
             "lr": lr,
             "alpha": alpha,
@@ -204,7 +232,9 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
+    def update(
+        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+    ) -> None:
         square, alpha = slots["square_avg"], options["alpha"]
         square *= alpha
         square += (1.0 - alpha) * (grad * grad)
@@ -258,8 +288,12 @@ class Adagrad(Optimizer):
     def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
         return None if entry.get("step") == 0 else entry  # PyTorch begins with a state
 
-    def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
+    def update(
+        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+    ) -> None:
         total = slots["sum"]
-        total += grad * grad + (options["initial_accumulator_value"] if step == 1 else 0.0)
+        total += grad * grad + (
+            options["initial_accumulator_value"] if step == 1 else 0.0
+        )
         rate = options["lr"] / (1.0 + (step - 1) * options["lr_decay"])
         param -= rate * (grad / (xp.sqrt(total) + options["eps"]))

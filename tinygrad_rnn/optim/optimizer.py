@@ -1,8 +1,10 @@
-"""What all optimizers share: parameter groups, steps that are all or nothing, and their state.
+"""What all optimizers share: parameter groups, steps that are all or nothing, and their
+state.
 
-A step gathers the parameters and their gradients into flat vectors, lets the optimizer's update
-work on these in a few passes, and writes the parameters back. What an update remembers (moments,
-momentum) stays flat between steps; ``state_dict`` shows it parameter by parameter.
+A step gathers the parameters and their gradients into flat vectors, lets the
+optimizer's update work on these in a few passes, and writes the parameters back. What
+an update remembers (moments, momentum) stays flat between steps; ``state_dict`` shows
+it parameter by parameter.
 """
 
 from collections import deque
@@ -25,12 +27,22 @@ from ..engine.warned import watched
 from ..errors import CheckpointError, DTypeError, Error, OptionError
 
 # isort: split
-from ..errors import check_choice, check_integers, check_numbers, check_type, described, few
+from ..errors import (
+    check_choice,
+    check_integers,
+    check_numbers,
+    check_type,
+    described,
+    few,
+)
 from ..tensor import Tensor
 
-# What settings can be: a check, and what it takes between the name of who complains and the value.
+# What settings can be: a check, and what it takes between the name of who complains and
+# the value.
 Rules = dict[str, tuple[Any, ...]]
-NUMBER, UNIT, BELOW_1 = [(check_numbers, 0.0, high) for high in (inf, 1.0, nextafter(1.0, 0.0))]
+NUMBER, UNIT, BELOW_1 = [
+    (check_numbers, 0.0, high) for high in (inf, 1.0, nextafter(1.0, 0.0))
+]
 ABOVE_0 = (check_numbers, nextafter(0.0, 1.0))
 COUNT, FROM_0 = (check_integers, 1), (check_integers, 0)
 FLAG = (check_type, bool, "True or False")
@@ -46,14 +58,21 @@ LEFT_OUT = {
 
 
 def checked(name: str, rules: Rules, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the keys that have a rule, if they keep it; numbers as Python's floats."""
+    """The values of the keys that have a rule, if they keep it; numbers as Python's
+    floats.
+    """
     for key, (check, *bounds) in rules.items():
         check(name, *bounds, **{key: values[key]})
-    return {k: float(values[k]) if r[0] is check_numbers else values[k] for k, r in rules.items()}
+    return {
+        k: float(values[k]) if r[0] is check_numbers else values[k]
+        for k, r in rules.items()
+    }
 
 
 def faults(check: Callable[..., Any], *args: Any, **kwargs: Any) -> list[str]:
-    """What a check complains about, as a list: for those who tell all that is wrong at once."""
+    """What a check complains about, as a list: for those who tell all that is wrong at
+    once.
+    """
     try:
         check(*args, **kwargs)
     except (Error, TypeError, ValueError, OverflowError) as error:
@@ -78,7 +97,9 @@ class _Plan(NamedTuple):
 
 
 class _Bundle:
-    """What tensors that step at once remember: how many steps, and vectors of all their slots."""
+    """What tensors that step at once remember: how many steps, and vectors of all their
+    slots.
+    """
 
     __slots__ = ("slots", "spans", "step")
 
@@ -91,18 +112,26 @@ _NOTHING = _Bundle(())
 
 
 class Optimizer:
-    """Base of the optimizers. A subclass names its ``rules`` and ``slots``, and writes ``update``.
+    """Base of the optimizers. A subclass names its ``rules`` and ``slots``, and writes
+    ``update``.
 
-    ``params`` is an iterable of tensors, or of dicts, each a group with options of its own and its
-    tensors under ``"params"``.
+    ``params`` is an iterable of tensors, or of dicts, each a group with options of its
+    own and its tensors under ``"params"``.
 
-    ``maximize``, which all that are here take, climbs instead: a step is made with -g for g.
+    ``maximize``, which all that are here take, climbs instead: a step is made with -g
+    for g.
     """
 
     rules: ClassVar[Rules] = {}  # of the options that are not numbers of at least 0
-    slots: ClassVar[dict[str, str]] = {}  # what it remembers, and the option that asks for it
-    decays: ClassVar[bool] = True  # whether weight_decay * w is added to g before an update
-    decoupled: ClassVar[bool] = False  # whether weight_decay shrinks w, and leaves g alone
+    slots: ClassVar[
+        dict[str, str]
+    ] = {}  # what it remembers, and the option that asks for it
+    decays: ClassVar[bool] = (
+        True  # whether weight_decay * w is added to g before an update
+    )
+    decoupled: ClassVar[bool] = (
+        False  # whether weight_decay shrinks w, and leaves g alone
+    )
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self._name = f"optim.{type(self).__name__}"
@@ -111,10 +140,19 @@ class Optimizer:
         flags: Rules = {"maximize": FLAG} if "maximize" in defaults else {}
         self._rules = numbers | flags | self.rules
         self.param_groups: list[dict[str, Any]] = []
-        self._state: dict[Tensor, Any] = {}  # each one's bundle, its span there, and its kind
-        self.has_stepped = False  # or was loaded; a scheduler that steps before it warns
-        self._checked: tuple[Any, list[_Plan]] = ([], [])  # values of options, what comes of them
-        self._places: list[int] = []  # where the parameters' arrays were when last checked
+        self._state: dict[
+            Tensor, Any
+        ] = {}  # each one's bundle, its span there, and its kind
+        self.has_stepped = (
+            False  # or was loaded; a scheduler that steps before it warns
+        )
+        self._checked: tuple[Any, list[_Plan]] = (
+            [],
+            [],
+        )  # values of options, what comes of them
+        self._places: list[
+            int
+        ] = []  # where the parameters' arrays were when last checked
         groups = self._listed(params)
         if not groups:
             empty = "params is empty, nothing to train; a generator serves only once"
@@ -142,7 +180,9 @@ class Optimizer:
     def __repr__(self) -> str:
         shown = f"{type(self).__name__} ("
         for number, group in enumerate(self.param_groups):
-            lines = [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
+            lines = [
+                f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"
+            ]
             shown += f"\nParameter Group {number}\n{''.join(lines)}"
         return f"{shown})"
 
@@ -150,26 +190,37 @@ class Optimizer:
         return [param for group in self.param_groups for param in group["params"]]
 
     def options(self, group: Mapping[str, Any]) -> dict[str, Any]:
-        """A group's options as ``update`` takes them; refuses those that cannot be right."""
+        """A group's options as ``update`` takes them; refuses those that cannot be
+        right.
+        """
         options = checked(self._name, self._rules, group)
         options.pop("maximize", None)  # done before an update
         return options
 
     def slots_of(self, group: Mapping[str, Any]) -> list[str]:
-        """The vectors that an update remembers, given the group's options; they begin as zeros."""
-        return [name for name, option in self.slots.items() if not option or group[option]]
+        """The vectors that an update remembers, given the group's options; they begin
+        as zeros.
+        """
+        return [
+            name for name, option in self.slots.items() if not option or group[option]
+        ]
 
-    def update(self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int) -> None:
-        """One step, from 1, of ``param`` and the vectors in the dict ``slots``, in place.
+    def update(
+        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+    ) -> None:
+        """One step, from 1, of ``param`` and the vectors in the dict ``slots``, in
+        place.
 
-        ``grad`` is the optimizer's own copy. ``xp`` is the backend whose vectors these are.
+        ``grad`` is the optimizer's own copy. ``xp`` is the backend whose vectors these
+        are.
         """
         raise NotImplementedError
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Train more tensors, with options of their own.
 
-        Raises OptionError for a tensor that is trained already, or shares memory with one that is.
+        Raises OptionError for a tensor that is trained already, or shares memory with
+        one that is.
         """
         group = self._grouped(param_group)
         self._check_apart([*self._params(), *group["params"]])
@@ -180,7 +231,9 @@ class Optimizer:
         if not isinstance(param_group, dict) or "params" not in param_group:
             is_dict = isinstance(param_group, dict)
             got = f"the keys {[*param_group]}" if is_dict else described(param_group)
-            raise DTypeError(f"{self._name}: a group is a dict with 'params', got {got}")
+            raise DTypeError(
+                f"{self._name}: a group is a dict with 'params', got {got}"
+            )
         for key in param_group:
             known = ("params", *self.defaults, "initial_lr")
             check_choice(self._name, known, **{"an option of a group": key})
@@ -190,8 +243,12 @@ class Optimizer:
         for place, param in enumerate(params):
             if not isinstance(param, Tensor):
                 is_named = isinstance(param, tuple) and len(param) == 2
-                expected = "a Tensor" + ("; pass model.parameters()" if is_named else "")
-                check_type(self._name, Tensor, expected, **{f"parameter {place}": param})
+                expected = "a Tensor" + (
+                    "; pass model.parameters()" if is_named else ""
+                )
+                check_type(
+                    self._name, Tensor, expected, **{f"parameter {place}": param}
+                )
             if param.node is not None or param.dtype.kind != "f":
                 wrong = f"parameter {place} is not a float leaf; detach() it first"
                 raise OptionError(f"{self._name}: {wrong}")
@@ -203,7 +260,9 @@ class Optimizer:
         return group
 
     def _check_apart(self, params: list[Tensor]) -> None:
-        """Raise if two parameters lie in the same memory: of two updates one would be lost."""
+        """Raise if two parameters lie in the same memory: of two updates one would be
+        lost.
+        """
         if (pair := _overlapping(params)) is None:
             return
         names = [
@@ -212,10 +271,14 @@ class Optimizer:
             for place in pair
         ]
         way = "clone() one of them, or pass the tensor that both are views of"
-        raise OptionError(f"{self._name}: {names[0]} and {names[1]} share memory; {way}")
+        raise OptionError(
+            f"{self._name}: {names[0]} and {names[1]} share memory; {way}"
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or set them to zeros: all or none, wherever Ctrl-C comes in."""
+        """Forget the gradients, or set them to zeros: all or none, wherever Ctrl-C
+        comes in.
+        """
         if type(set_to_none) is not bool:  # before the call: this is done in every step
             check_type(f"{self._name}.zero_grad", *FLAG[1:], set_to_none=set_to_none)
         params = self._params()
@@ -223,20 +286,27 @@ class Optimizer:
         if not set_to_none:
             zeros = [wrap(backend_of(p.array).zeros_like(p.array)) for p in params]
             news = [
-                p.grad if p.grad is None else zero for p, zero in zip(params, zeros, strict=True)
+                p.grad if p.grad is None else zero
+                for p, zero in zip(params, zeros, strict=True)
             ]
-        deque(map(setattr, params, repeat("_grad"), news), 0)  # one call: see engine.commit
+        deque(
+            map(setattr, params, repeat("_grad"), news), 0
+        )  # one call: see engine.commit
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient; returns what ``closure`` does, if given.
+        """Change every parameter that has a gradient; returns what ``closure`` does, if
+        given.
 
-        The step is whole or not at all: parameters, moments and counts change together, or none of
-        them does, if it fails, if memory runs out, and wherever Ctrl-C comes in. (Where an array
-        library assigns in Python, that holds for one Ctrl-C, not for a second one on its heels.)
+        The step is whole or not at all: parameters, moments and counts change together,
+        or none of them does, if it fails, if memory runs out, and wherever Ctrl-C comes
+        in. (Where an array library assigns in Python, that holds for one Ctrl-C, not
+        for a second one on its heels.)
         """
         result = None
         if closure is not None:
-            check_type(f"{self._name}.step", Callable, "a function, or None", closure=closure)
+            check_type(
+                f"{self._name}.step", Callable, "a function, or None", closure=closure
+            )
             with enable_grad():
                 result = closure()
         self.has_stepped = True
@@ -264,20 +334,25 @@ class Optimizer:
         return result
 
     def _plan(self, group: Mapping[str, Any]) -> _Plan:
-        return _Plan(self.options(group), self.slots_of(group), group.get("maximize", False))
+        return _Plan(
+            self.options(group), self.slots_of(group), group.get("maximize", False)
+        )
 
     def _alike(self, params: list[Tensor], names: list[str]) -> dict[Any, list[Any]]:
-        """Those with a gradient, by what they share that step at once: device, dtype, steps done.
+        """Those with a gradient, by what they share that step at once: device, dtype,
+        steps done.
 
-        Each with its array, its gradient's, their kind, and where its slots are: in which bundle,
-        in what part of it.
+        Each with its array, its gradient's, their kind, and where its slots are: in
+        which bundle, in what part of it.
         """
         alike: dict[Any, list[Any]] = {}
         for param in params:
             if (grad := param.grad) is None:
                 continue
             if not isinstance(grad, Tensor):
-                check_type(f"{self._name}.step", Tensor, "a Tensor", **{"a gradient": grad})
+                check_type(
+                    f"{self._name}.step", Tensor, "a Tensor", **{"a gradient": grad}
+                )
             check_writable(param.array, self._name)
             kind, slope = _kind(param.array), _kind(grad.array)
             bundle, span, held = self._state.get(param) or (_NOTHING, None, kind)
@@ -297,7 +372,8 @@ class Optimizer:
     ) -> Changes:
         """What a step changes of them, for ``commit``; nothing is changed yet.
 
-        Where they came from several bundles, ``moved`` notes where they are from then on.
+        Where they came from several bundles, ``moved`` notes where they are from then
+        on.
         """
         params, data, grads, kinds, olds, places = zip(*alike, strict=True)
         xp, bundle = backend_of(data[0]), olds[0]
@@ -311,7 +387,10 @@ class Optimizer:
             moved.update(zip(params, homes, strict=True))
         slots = {}
         for k in plan.names:
-            held = [o.slots[k][at] if k in o.slots else xp.zeros_like(a) for o, at, a in parts]
+            held = [
+                o.slots[k][at] if k in o.slots else xp.zeros_like(a)
+                for o, at, a in parts
+            ]
             slots[k] = xp.join(held) if apart else xp.array(held[0])
         if plan.maximize:
             xp.here(_negate)(grad)
@@ -322,7 +401,9 @@ class Optimizer:
         changes.append(partial(setattr, bundle, "step", step))
         write = xp.here(setitem)
         for array, span in zip(data, spans, strict=True):
-            changes.append(partial(write, array, ..., xp.reshape(vector[span], array.shape)))
+            changes.append(
+                partial(write, array, ..., xp.reshape(vector[span], array.shape))
+            )
         return changes
 
     # ------------------------------------------------------------ saving and loading
@@ -330,18 +411,28 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Options and state in PyTorch's layout: parameters by number; a copy."""
         places, state = count(), {}
-        groups = [{**g, "params": [next(places) for _ in g["params"]]} for g in self.param_groups]
+        groups = [
+            {**g, "params": [next(places) for _ in g["params"]]}
+            for g in self.param_groups
+        ]
         for place, param in enumerate(self._params()):
             if param in self._state:
                 bundle, span, (*_, shape) = self._state[param]
-                slots = {k: wrap(v[span]).clone().reshape(shape) for k, v in bundle.slots.items()}
+                slots = {
+                    k: wrap(v[span]).clone().reshape(shape)
+                    for k, v in bundle.slots.items()
+                }
                 state[place] = {"step": bundle.step, **slots}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``; raises CheckpointError before anything is changed."""
+        """Go on from a ``state_dict``; raises CheckpointError before anything is
+        changed.
+        """
         if wrong := few(self.misfits(state_dict), "; "):
-            raise CheckpointError(f"{self._name}.load_state_dict: nothing was loaded, as {wrong}")
+            raise CheckpointError(
+                f"{self._name}.load_state_dict: nothing was loaded, as {wrong}"
+            )
         commit(self._loading(state_dict))
 
     def _loading(self, state_dict: Mapping[str, Any]) -> Changes:
@@ -351,12 +442,18 @@ class Optimizer:
             if (slots := entries.get(str(place))) is not None:
                 join, device = backend_of(param.array).join, param.device
                 bundle = _Bundle((slice(None),), int(slots.pop("step")))
-                bundle.slots = {k: join([as_tensor(v).to(device).array]) for k, v in slots.items()}
+                bundle.slots = {
+                    k: join([as_tensor(v).to(device).array]) for k, v in slots.items()
+                }
                 held[param] = bundle, slice(None), _kind(param.array)
         changes: Changes = [partial(vars(self).update, _state=held, has_stepped=True)]
-        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+        for group, saved in zip(
+            self.param_groups, state_dict["param_groups"], strict=True
+        ):
             changes.append(
-                partial(group.update, _own_options(saved, group), params=group["params"])
+                partial(
+                    group.update, _own_options(saved, group), params=group["params"]
+                )
             )
         return changes
 
@@ -367,23 +464,34 @@ class Optimizer:
         """
         found = {}
         for place, entry in state_dict["state"].items():
-            own = self.translated(_own_state(entry)) if isinstance(entry, Mapping) else entry
+            own = (
+                self.translated(_own_state(entry))
+                if isinstance(entry, Mapping)
+                else entry
+            )
             if own is not None:
                 found[str(place)] = own
         return found
 
     def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
-        """A parameter's state as PyTorch saves it in this class's terms; None if there is none."""
+        """A parameter's state as PyTorch saves it in this class's terms; None if there
+        is none.
+        """
         return entry
 
     def misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
         """What in a ``state_dict`` does not fit this optimizer, a line each."""
-        if isinstance(state_dict, Mapping) and not {"state", "param_groups"} <= {*state_dict}:
+        if isinstance(state_dict, Mapping) and not {"state", "param_groups"} <= {
+            *state_dict
+        }:
             expected = "expected 'state' and 'param_groups'"
             got = few(state_dict) or "nothing"
             return [f"it is no optimizer's state: {expected}, got {got}"]
         try:
-            groups, entries = list(state_dict["param_groups"]), self._by_place(state_dict)
+            groups, entries = (
+                list(state_dict["param_groups"]),
+                self._by_place(state_dict),
+            )
             sizes = [len(group["params"]) for group in groups]
         except (AttributeError, KeyError, TypeError) as error:
             return [f"it is no optimizer's state: {error!r}"]
@@ -395,8 +503,12 @@ class Optimizer:
             options = _own_options(saved, group)
             odd = (options.keys() ^ group.keys()) - {"initial_lr"}
             if odd:
-                here, there = (sorted(map(str, odd & part.keys())) for part in (group, options))
-                wrong.append(f"it is another optimizer's: options {there}, expected {here}")
+                here, there = (
+                    sorted(map(str, odd & part.keys())) for part in (group, options)
+                )
+                wrong.append(
+                    f"it is another optimizer's: options {there}, expected {here}"
+                )
             wrong += [] if odd else faults(self.options, options)
             decoupled = saved.get("decoupled_weight_decay", self.decoupled)
             if decoupled is not self.decoupled:
@@ -418,8 +530,8 @@ def _spans(sizes: tuple[int, ...]) -> tuple[slice, ...]:
 def _overlapping(params: list[Tensor]) -> tuple[int, int] | None:
     """The places of two tensors that share an element's memory.
 
-    On a CPU: in the order of addresses, so that only neighbours are compared. Elsewhere only an
-    array that is given twice is found.
+    On a CPU: in the order of addresses, so that only neighbours are compared. Elsewhere
+    only an array that is given twice is found.
     """
     ranges: list[tuple[int, int, int]] = []
     first: dict[int, int] = {}
@@ -429,7 +541,9 @@ def _overlapping(params: list[Tensor]) -> tuple[int, int] | None:
             ranges.append((*byte_bounds(array), place))
         elif (other := first.setdefault(id(array), place)) != place:
             return other, place
-    reaching: list[tuple[int, int]] = []  # where it ends, place: those before that reach this far
+    reaching: list[
+        tuple[int, int]
+    ] = []  # where it ends, place: those before that reach this far
     for start, stop, place in sorted(ranges):
         reaching = [(end, other) for end, other in reaching if end > start]
         for _, other in reaching:
@@ -455,13 +569,16 @@ def _decay(grad: Any, param: Any, rate: float) -> None:
     grad += rate * param
 
 
-# What PyTorch's groups hold beside options: how it computes, names, what a scheduler notes.
+# What PyTorch's groups hold beside options: how it computes, names, what a scheduler
+# notes.
 _ASIDE = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}
 _ASIDE |= {"param_names", "max_lr", "min_lr", "max_momentum", "base_momentum"}
 
 
 def _own_options(saved: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved group, of PyTorch too, or from before there was ``maximize``, in our terms."""
+    """A saved group, of PyTorch too, or from before there was ``maximize``, in our
+    terms.
+    """
     kept = {key: _plain(value) for key, value in saved.items() if key not in _ASIDE}
     return ({"maximize": False} if "maximize" in group else {}) | kept
 
@@ -474,7 +591,9 @@ def _plain(value: Any) -> Any:
 
 
 def _own_state(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A parameter's saved state: an integer for the steps, arrays for another library's tensors."""
+    """A parameter's saved state: an integer for the steps, arrays for another library's
+    tensors.
+    """
     own = {key: _own_array(value) for key, value in entry.items() if value is not None}
     step: Any = own.get("step")
     if getattr(step, "shape", None) == ():
@@ -495,8 +614,17 @@ def _own_array(value: Any) -> Any:
 
 def _misfit(what: str, entry: Any, names: list[str], param: Tensor) -> list[str]:
     if not isinstance(entry, Mapping) or entry.keys() != set(names):
-        got = f"[{few(map(repr, entry))}]" if isinstance(entry, Mapping) else described(entry)
+        got = (
+            f"[{few(map(repr, entry))}]"
+            if isinstance(entry, Mapping)
+            else described(entry)
+        )
         return [f"{what} has {got}, expected {names}"]
-    kinds, fits = {name: described(entry[name], "") for name in names[1:]}, described(param)
-    wrong = [f"{k} of {what} is {v}, expected {fits}" for k, v in kinds.items() if v != fits]
+    kinds, fits = (
+        {name: described(entry[name], "") for name in names[1:]},
+        described(param),
+    )
+    wrong = [
+        f"{k} of {what} is {v}, expected {fits}" for k, v in kinds.items() if v != fits
+    ]
     return wrong + faults(check_integers, "state", **{f"step of {what}": entry["step"]})

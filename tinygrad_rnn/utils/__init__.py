@@ -1,4 +1,6 @@
-"""Around training: memory for time, batches of data, states without a history, graphs drawn."""
+"""Around training: memory for time, batches of data, states without a history, graphs
+drawn.
+"""
 
 from collections.abc import Mapping
 from shutil import which
@@ -16,8 +18,8 @@ __all__ = ["checkpoint", "data", "detach", "draw"]
 def detach(state: Any) -> Any:
     """A state without its history, for truncated backpropagation in one line.
 
-    Of a Tensor, or of the Tensors in a tuple, list or dict, such as an LSTM's ``(h, c)``; None
-    stays None. The memory is shared.
+    Of a Tensor, or of the Tensors in a tuple, list or dict, such as an LSTM's ``(h,
+    c)``; None stays None. The memory is shared.
 
     >>> import tinygrad_rnn as tg
     >>> lstm, state = tg.nn.LSTM(3, 4), None
@@ -37,16 +39,22 @@ def detach(state: Any) -> Any:
 
 
 class Drawing(str):
-    """A graph in DOT; a notebook shows the picture where the program ``dot`` is installed."""
+    """A graph in DOT; a notebook shows the picture where the program ``dot`` is
+    installed.
+    """
 
     __slots__ = ()
 
     def svg(self) -> str:
-        """The picture, drawn by graphviz's ``dot``; GraphError where that is not installed."""
+        """The picture, drawn by graphviz's ``dot``; GraphError where that is not
+        installed.
+        """
         from subprocess import check_output
 
         if not which("dot"):
-            raise GraphError("draw: svg() needs the program 'dot' of graphviz; the text is DOT")
+            raise GraphError(
+                "draw: svg() needs the program 'dot' of graphviz; the text is DOT"
+            )
         return check_output(["dot", "-Tsvg"], input=self, encoding="utf-8")
 
     def _repr_svg_(self) -> str | None:
@@ -56,8 +64,9 @@ class Drawing(str):
 def draw(tensor: Tensor, names: Any = None) -> Drawing:
     """How a tensor was made, as DOT text: its operations and leaves with their shapes.
 
-    ``names`` says what leaves are called: a module, or a dict from names to Tensors. ``print`` the
-    drawing for the text; ``.svg()`` is the picture. What a walk back has freed is dashed.
+    ``names`` says what leaves are called: a module, or a dict from names to Tensors.
+    ``print`` the drawing for the text; ``.svg()`` is the picture. What a walk back has
+    freed is dashed.
 
     >>> import tinygrad_rnn as tg
     >>> w = tg.ones(3, requires_grad=True)
@@ -71,8 +80,14 @@ def draw(tensor: Tensor, names: Any = None) -> Drawing:
     }
     """
     check_type("draw", Tensor, "a Tensor", tensor=tensor)
-    names = dict(names.named_parameters()) if hasattr(names, "named_parameters") else names or {}
-    check_type("draw", Mapping, "a module, or a dict from names to Tensors", names=names)
+    names = (
+        dict(names.named_parameters())
+        if hasattr(names, "named_parameters")
+        else names or {}
+    )
+    check_type(
+        "draw", Mapping, "a module, or a dict from names to Tensors", names=names
+    )
     called = {id(leaf): name.replace('"', "'") for name, leaf in names.items()}
     queue: list[Any] = [tensor.node or tensor]
     numbers, lines = {id(queue[0]): 0}, ["digraph {"]

@@ -26,7 +26,14 @@ from ..functions import stack
 from ..random import Generator, host
 from ..tensor import Tensor
 
-__all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "default_collate", "random_split"]
+__all__ = [
+    "DataLoader",
+    "Dataset",
+    "Subset",
+    "TensorDataset",
+    "default_collate",
+    "random_split",
+]
 
 T = TypeVar("T")
 Sample = TypeVar("Sample", covariant=True)
@@ -54,7 +61,9 @@ class Dataset(Generic[Sample]):
 
     def __getitem__(self, index: Any) -> Sample:
         """The sample of an index; a subclass says."""
-        raise NotImplementedError(f"{type(self).__name__}: write __getitem__(self, index)")
+        raise NotImplementedError(
+            f"{type(self).__name__}: write __getitem__(self, index)"
+        )
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
@@ -80,7 +89,9 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         if len(lengths) != 1 or () in lengths:
             shapes = [given.shape for given in tensors]
             wanted = "at least one tensor, and the same size of the first dim of each"
-            raise ShapeError(f"TensorDataset: got the shapes {shapes}, expected {wanted}")
+            raise ShapeError(
+                f"TensorDataset: got the shapes {shapes}, expected {wanted}"
+            )
         self.tensors = tensors
 
     def __len__(self) -> int:
@@ -103,7 +114,14 @@ class Subset(Dataset[Sample]):
 
     def __init__(self, dataset: Indexed[Sample], indices: Sequence[int]) -> None:
         _check_dataset("Subset", dataset, "__getitem__")
-        _check_has("Subset", "a sequence of integers", indices, "indices", "__getitem__", "__len__")
+        _check_has(
+            "Subset",
+            "a sequence of integers",
+            indices,
+            "indices",
+            "__getitem__",
+            "__len__",
+        )
         self.dataset, self.indices = dataset, indices
 
     def __len__(self) -> int:
@@ -124,9 +142,11 @@ def random_split(
 
     Args:
         dataset: Anything with ``__len__`` and ``__getitem__``.
-        lengths: How many samples each part has, which add up to all; or fractions that add up
-            to 1, rounded down, where what is left over goes to the first parts, one each.
-        generator: Where the order comes from; by default the package's default generator.
+        lengths: How many samples each part has, which add up to all; or fractions that
+            add up to 1, rounded down, where what is left over goes to the first parts,
+            one each.
+        generator: Where the order comes from; by default the package's default
+            generator.
 
     Raises:
         OptionError: The lengths do not add up.
@@ -171,9 +191,9 @@ _WAY_OUT = "pass a custom collate_fn="
 def default_collate(batch: Sequence[Any]) -> Any:
     """One batch of a list of samples, as torch.utils.data.default_collate makes it.
 
-    Tensors and arrays are stacked along a new first dim B; numbers become a tensor (B,), ints of
-    int64, floats of float64; of dicts, tuples and lists each part is collated by itself (a tuple
-    gives a list), and strings stay as they are.
+    Tensors and arrays are stacked along a new first dim B; numbers become a tensor
+    (B,), ints of int64, floats of float64; of dicts, tuples and lists each part is
+    collated by itself (a tuple gives a list), and strings stay as they are.
 
     Args:
         batch: Samples of one kind, of the same shapes.
@@ -185,15 +205,21 @@ def default_collate(batch: Sequence[Any]) -> Any:
     >>> default_collate([(1, "a"), (2, "b")])
     [tensor([1, 2], dtype=int64), ('a', 'b')]
     """
-    _check_has("default_collate", "a list of samples", batch, "batch", "__iter__", "__len__")
+    _check_has(
+        "default_collate", "a list of samples", batch, "batch", "__iter__", "__len__"
+    )
     samples = list(batch)
     if not samples:
-        raise OptionError("default_collate: the batch is empty, expected at least one sample")
+        raise OptionError(
+            "default_collate: the batch is empty, expected at least one sample"
+        )
     return _collated(samples)
 
 
 def _collated(samples: Sequence[Any], part: str = "") -> Any:
-    """The batch; ``part`` begins the name of a sample in messages, as in "part 0 of sample 1"."""
+    """The batch; ``part`` begins the name of a sample in messages, as in "part 0 of
+    sample 1".
+    """
     first = samples[0]
     if isinstance(first, Tensor | np.ndarray | np.generic):
         return _stacked(samples, part)
@@ -239,9 +265,12 @@ def _collated_dicts(samples: Sequence[Any], part: str) -> Any:
         if not isinstance(sample, Mapping) or sample.keys() != first.keys():
             got = list(sample) if isinstance(sample, Mapping) else described(sample)
             expected = f"a dict with the keys of the first, {list(first)}"
-            raise DTypeError(f"default_collate: {part}sample {place} is {got}, expected {expected}")
+            raise DTypeError(
+                f"default_collate: {part}sample {place} is {got}, expected {expected}"
+            )
     parts = {
-        key: _collated([sample[key] for sample in samples], f"{key!r} of {part}") for key in first
+        key: _collated([sample[key] for sample in samples], f"{key!r} of {part}")
+        for key in first
     }
     return type(first)(parts) if isinstance(first, dict) else parts
 
@@ -250,7 +279,11 @@ def _collated_sequences(samples: Sequence[Any], part: str) -> Any:
     first = samples[0]
     for place, sample in enumerate(samples):
         if not isinstance(sample, Sequence) or len(sample) != len(first):
-            got = f"{len(sample)} parts" if isinstance(sample, Sequence) else described(sample)
+            got = (
+                f"{len(sample)} parts"
+                if isinstance(sample, Sequence)
+                else described(sample)
+            )
             expected = f"{len(first)} parts as the first"
             raise ShapeError(
                 f"default_collate: {part}sample {place} has {got}, expected {expected}"
@@ -266,22 +299,27 @@ def _collated_sequences(samples: Sequence[Any], part: str) -> Any:
 
 
 class DataLoader(Generic[Sample]):
-    """Batches of a data set, one pass for each ``for`` loop, as torch.utils.data.DataLoader.
+    """Batches of a data set, one pass for each ``for`` loop, as
+    torch.utils.data.DataLoader.
 
     Args:
-        dataset: Anything with ``__getitem__`` and, unless a sampler is given, ``__len__``.
-        batch_size: How many samples a batch has; None gives them one by one, not collated.
+        dataset: Anything with ``__getitem__`` and, unless a sampler is given,
+            ``__len__``.
+        batch_size: How many samples a batch has; None gives them one by one, not
+            collated.
         shuffle: Draw a new order at the start of each pass.
-        sampler: The order instead: anything to iterate over that gives indices, anew in each pass.
+        sampler: The order instead: anything to iterate over that gives indices, anew in
+            each pass.
         batch_sampler: Likewise, of lists of indices, a batch each.
         num_workers: 0. Batches are made in this process.
-        collate_fn: Makes a batch of a list of samples; :func:`default_collate` by default.
+        collate_fn: Makes a batch of a list of samples; :func:`default_collate` by
+            default.
         pin_memory: False.
-        drop_last: Leave out a last batch that is smaller.
-        timeout, worker_init_fn, multiprocessing_context, prefetch_factor, persistent_workers:
-            For the workers that there are none of.
-        generator: Where shuffled orders come from; by default the package's default generator, so
-            ``tg.manual_seed(0)`` makes them reproducible.
+        drop_last: Leave out a last batch that is smaller. timeout, worker_init_fn,
+            multiprocessing_context, prefetch_factor, persistent_workers: For the
+            workers that there are none of.
+        generator: Where shuffled orders come from; by default the package's default
+            generator, so ``tg.manual_seed(0)`` makes them reproducible.
 
     Raises:
         DTypeError: The data set or an option is not of a type that serves.
@@ -327,7 +365,12 @@ class DataLoader(Generic[Sample]):
         check_type("DataLoader", bool, "True or False", drop_last=drop_last)
         functions = {"collate_fn": collate_fn, "worker_init_fn": worker_init_fn}
         check_type("DataLoader", Callable | None, "a function, or None", **functions)
-        check_type("DataLoader", Generator | None, "a tg.Generator, or None", generator=generator)
+        check_type(
+            "DataLoader",
+            Generator | None,
+            "a tg.Generator, or None",
+            generator=generator,
+        )
         if batch_size is not None:
             check_integers("DataLoader", batch_size=batch_size)
         ordered = sampler is not None or batch_sampler is not None
@@ -337,7 +380,11 @@ class DataLoader(Generic[Sample]):
         _check_sampler("batch_sampler", batch_sampler)
         self.dataset: Any = dataset
         self.sampler, self.batch_sampler = sampler, batch_sampler
-        self.batch_size, self.shuffle, self.drop_last = batch_size, bool(shuffle), drop_last
+        self.batch_size, self.shuffle, self.drop_last = (
+            batch_size,
+            bool(shuffle),
+            drop_last,
+        )
         self.num_workers, self.pin_memory, self.generator = 0, False, generator
         self._check_order()
         self.collate_fn = default_collate if collate_fn is None else collate_fn
@@ -354,22 +401,34 @@ class DataLoader(Generic[Sample]):
         given = [name for name, is_given in chosen.items() if is_given]
         cut = [f"batch_size={self.batch_size}"] if self.batch_size != 1 else []
         cut += ["drop_last"] if self.drop_last else []
-        if self.batch_sampler is not None or (self.batch_size is None and self.drop_last):
+        if self.batch_sampler is not None or (
+            self.batch_size is None and self.drop_last
+        ):
             given += cut
         if len(given) > 1:
             both = " and ".join(given)
-            raise OptionError(f"DataLoader: {both} exclude each other; give one of them")
+            raise OptionError(
+                f"DataLoader: {both} exclude each other; give one of them"
+            )
         if self.shuffle and not len(self.dataset):
-            raise OptionError("DataLoader: the data set has no samples, nothing to shuffle")
+            raise OptionError(
+                "DataLoader: the data set has no samples, nothing to shuffle"
+            )
 
     def __len__(self) -> int:
         """How many batches a pass has."""
         if self.batch_sampler is not None:
             return _length("batch_sampler", self.batch_sampler)
-        count = len(self.dataset) if self.sampler is None else _length("sampler", self.sampler)
+        count = (
+            len(self.dataset)
+            if self.sampler is None
+            else _length("sampler", self.sampler)
+        )
         if self.batch_size is None:
             return count
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        return (
+            count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        )
 
     def __iter__(self) -> Iterator[Any]:
         if self.batch_sampler is not None:
@@ -386,7 +445,9 @@ class DataLoader(Generic[Sample]):
         count = len(self.dataset)
         if not self.shuffle:
             return range(count)
-        order: list[int] = host("DataLoader", self.generator).permutation(count).tolist()
+        order: list[int] = (
+            host("DataLoader", self.generator).permutation(count).tolist()
+        )
         return order
 
     def _batch(self, indices: Iterable[int]) -> Any:
@@ -399,7 +460,8 @@ class DataLoader(Generic[Sample]):
 
 
 def _rows_at_once(dataset: Any, ids: np.ndarray) -> list[Tensor] | None:
-    """The batch of a TensorDataset by one look-up a tensor: what collating its rows would give.
+    """The batch of a TensorDataset by one look-up a tensor: what collating its rows
+    would give.
 
     None of another data set, also where a subclass says itself what a sample is.
     """
@@ -435,7 +497,9 @@ def _converted(sample: Any) -> Any:
         return {key: _converted(part) for key, part in sample.items()}
     if isinstance(sample, tuple | list):
         parts = [_converted(part) for part in sample]
-        return type(sample)(*parts) if hasattr(sample, "_fields") else type(sample)(parts)
+        return (
+            type(sample)(*parts) if hasattr(sample, "_fields") else type(sample)(parts)
+        )
     return sample
 
 
@@ -443,7 +507,9 @@ def _converted(sample: Any) -> Any:
 
 
 def _as_index(index: Any) -> Any:
-    """Python's int for an integer of any kind, as a sampler may give Tensors; else as it is."""
+    """Python's int for an integer of any kind, as a sampler may give Tensors; else as
+    it is.
+    """
     return index.__index__() if hasattr(index, "__index__") else index
 
 
@@ -474,7 +540,9 @@ def _check_dataset(name: str, dataset: Any, *methods: str) -> None:
 
 
 def _check_sampler(what: str, sampler: Any) -> None:
-    """Raise DTypeError for what gives no indices, or gives them in the first pass alone."""
+    """Raise DTypeError for what gives no indices, or gives them in the first pass
+    alone.
+    """
     if sampler is None:
         return
     _check_has("DataLoader", "something to iterate over", sampler, what, "__iter__")
@@ -496,7 +564,9 @@ def _check_in_process(**options: tuple[Any, Any]) -> None:
     for what, (value, only) in options.items():
         if type(value) is not type(only) or value != only:
             way = "batches are made in this process, in ordinary memory; leave it out"
-            raise OptionError(f"DataLoader: {what} is {value!r}, expected {only}: {way}")
+            raise OptionError(
+                f"DataLoader: {what} is {value!r}, expected {only}: {way}"
+            )
 
 
 if not TYPE_CHECKING:

@@ -1,4 +1,6 @@
-"""Additive attention (Bahdanau et al. 2015) of a GRU cell over a bidirectional encoder, masked."""
+"""Additive attention (Bahdanau et al. 2015) of a GRU cell over a bidirectional encoder,
+masked.
+"""
 
 import torch
 import torch.nn as nn
@@ -60,7 +62,9 @@ class Seq2Seq(nn.Module):
 
     def forward(self, src, trg):
         trg_len, batch_size = trg.shape
-        outputs = torch.zeros(trg_len, batch_size, self.decoder.vocab, device=src.device)
+        outputs = torch.zeros(
+            trg_len, batch_size, self.decoder.vocab, device=src.device
+        )
         attentions = []
         encoder_outputs, hidden = self.encoder(src)
         mask = (src != self.pad_idx).permute(1, 0)

@@ -1,11 +1,15 @@
-"""A character generator as older tutorials write it: one-hot rows, `.data` here and there."""
+"""A character generator as older tutorials write it: one-hot rows, `.data` here and
+there.
+"""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-TEXT = "happy families are all alike; every unhappy family is unhappy in its own way. " * 4
+TEXT = (
+    "happy families are all alike; every unhappy family is unhappy in its own way. " * 4
+)
 
 
 def one_hot_encode(arr, n_labels):
@@ -90,10 +94,14 @@ def main(given, steps, n_seqs=4, n_steps=20, clip=5):
         for x, y in get_batches(data, n_seqs, n_steps):
             x = one_hot_encode(x, len(net.chars))
             inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
-            h = tuple([each.data for each in h])  # else it would backpropagate to the beginning
+            h = tuple(
+                [each.data for each in h]
+            )  # else it would backpropagate to the beginning
             net.zero_grad()
             output, h = net(inputs, h)
-            loss = criterion(output, targets.view(n_seqs * n_steps).type(torch.LongTensor))
+            loss = criterion(
+                output, targets.view(n_seqs * n_steps).type(torch.LongTensor)
+            )
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), clip)
             opt.step()

@@ -1,4 +1,6 @@
-"""A multivariate forecaster: GRU, Adam, a schedule on the plateau, early stopping on the best weights."""
+"""A multivariate forecaster: GRU, Adam, a schedule on the plateau, early stopping on
+the best weights.
+"""
 
 import copy
 
@@ -17,11 +19,15 @@ class Forecaster(nn.Module):
         self.n_features = n_features
         self.gru = nn.GRU(n_features, n_hidden, num_layers=n_layers, batch_first=True)
         self.fc = nn.Sequential(
-            nn.Linear(n_hidden, n_hidden), nn.ReLU(), nn.Linear(n_hidden, horizon * n_features)
+            nn.Linear(n_hidden, n_hidden),
+            nn.ReLU(),
+            nn.Linear(n_hidden, horizon * n_features),
         )
 
     def forward(self, x):
-        h0 = torch.zeros(self.gru.num_layers, x.size(0), self.gru.hidden_size).to(device)
+        h0 = torch.zeros(self.gru.num_layers, x.size(0), self.gru.hidden_size).to(
+            device
+        )
         out, _ = self.gru(x, h0)
         out = self.fc(out[:, -1, :])
         return out.view(-1, self.horizon, self.n_features)
@@ -47,7 +53,9 @@ class EarlyStopping:
 
 def make_series(given, length):
     t = np.arange(length)
-    series = np.stack([np.sin(t / 5), np.cos(t / 7) * 2 + 1, np.sin(t / 5) ** 2], axis=1)
+    series = np.stack(
+        [np.sin(t / 5), np.cos(t / 7) * 2 + 1, np.sin(t / 5) ** 2], axis=1
+    )
     series += given.uniform(*series.shape, low=-0.2, high=0.2)
     return (series - series.mean(axis=0)) / series.std(axis=0)
 
@@ -93,7 +101,9 @@ def main(given, steps):
     for epoch in range(-(-steps // 4)):
         model.train()
         order = given.order(len(train_ds))
-        train_loader = DataLoader(train_ds, batch_size=10, sampler=order, drop_last=True)
+        train_loader = DataLoader(
+            train_ds, batch_size=10, sampler=order, drop_last=True
+        )
         for xb, yb in train_loader:
             xb, yb = xb.to(device), yb.to(device)
             optimizer.zero_grad()

@@ -1,4 +1,6 @@
-"""A Wasserstein GAN of waves with a gradient penalty (Gulrajani et al. 2017): backward of a backward."""
+"""A Wasserstein GAN of waves with a gradient penalty (Gulrajani et al. 2017): backward
+of a backward.
+"""
 
 import numpy as np
 import torch

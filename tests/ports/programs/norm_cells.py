@@ -1,4 +1,6 @@
-"""A layer-normalised LSTM written as a loop over cells, stacked, for adding numbers in a sequence."""
+"""A layer-normalised LSTM written as a loop over cells, stacked, for adding numbers in
+a sequence.
+"""
 
 import math
 from typing import List, Tuple
@@ -59,7 +61,8 @@ class StackedLSTM(nn.Module):
         self.hidden_size = hidden_size
         layers = [LSTMLayer(LayerNormLSTMCell, input_size, hidden_size)]
         layers += [
-            LSTMLayer(LayerNormLSTMCell, hidden_size, hidden_size) for _ in range(num_layers - 1)
+            LSTMLayer(LayerNormLSTMCell, hidden_size, hidden_size)
+            for _ in range(num_layers - 1)
         ]
         self.layers = nn.ModuleList(layers)
         self.readout = nn.Linear(hidden_size, 1)
@@ -92,7 +95,9 @@ def main(given, steps: int):
     for name, p in model.named_parameters():
         if "layernorm" in name:
             p.data.fill_(1.0 if name.endswith("weight") else 0.0)
-    optimizer = torch.optim.RMSprop(model.parameters(), lr=3e-3, alpha=0.95, momentum=0.5)
+    optimizer = torch.optim.RMSprop(
+        model.parameters(), lr=3e-3, alpha=0.95, momentum=0.5
+    )
     criterion = nn.SmoothL1Loss()
     losses = []
     for _ in range(steps):

@@ -1,4 +1,6 @@
-"""Names and their languages: a Dataset, a DataLoader that pads, a masked mean, statistics by a hook."""
+"""Names and their languages: a Dataset, a DataLoader that pads, a masked mean,
+statistics by a hook.
+"""
 
 from dataclasses import dataclass
 
@@ -26,7 +28,9 @@ class Config:
 class NamesDataset(Dataset):
     def __init__(self, names):
         self.labels = list(names)
-        self.items = [(name, i) for i, label in enumerate(names) for name in names[label]]
+        self.items = [
+            (name, i) for i, label in enumerate(names) for name in names[label]
+        ]
 
     def __len__(self):
         return len(self.items)
@@ -49,7 +53,9 @@ class NameClassifier(nn.Module):
     def __init__(self, config, n_letters, n_classes):
         super().__init__()
         self.embedding = nn.Embedding(n_letters + 1, config.emb, padding_idx=0)
-        self.rnn = nn.RNN(config.emb, config.hidden, nonlinearity="relu", batch_first=True)
+        self.rnn = nn.RNN(
+            config.emb, config.hidden, nonlinearity="relu", batch_first=True
+        )
         self.classifier = nn.Sequential()
         self.classifier.add_module("hidden", nn.Linear(config.hidden, config.hidden))
         self.classifier.add_module("act", nn.Tanh())
@@ -81,7 +87,11 @@ def main(given, steps):
     while len(losses) < steps:
         sampler = given.order(len(dataset))
         loader = DataLoader(
-            dataset, config.batch_size, sampler=sampler, collate_fn=collate_fn, num_workers=0
+            dataset,
+            config.batch_size,
+            sampler=sampler,
+            collate_fn=collate_fn,
+            num_workers=0,
         )
         for i, batch in enumerate(loader):
             logits = model(batch["letters"], batch["lengths"])

@@ -1,4 +1,6 @@
-"""A sentiment classifier: embeddings from outside, a packed bidirectional LSTM, one logit a text."""
+"""A sentiment classifier: embeddings from outside, a packed bidirectional LSTM, one
+logit a text.
+"""
 
 import torch
 import torch.nn as nn
@@ -10,11 +12,17 @@ VOCAB_SIZE, EMBEDDING_DIM, HIDDEN_DIM = 30, 8, 6
 
 
 class SentimentRNN(nn.Module):
-    def __init__(self, vocab_size, embedding_dim, hidden_dim, output_dim, n_layers, pad_idx):
+    def __init__(
+        self, vocab_size, embedding_dim, hidden_dim, output_dim, n_layers, pad_idx
+    ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=pad_idx)
         self.rnn = nn.LSTM(
-            embedding_dim, hidden_dim, num_layers=n_layers, bidirectional=True, batch_first=True
+            embedding_dim,
+            hidden_dim,
+            num_layers=n_layers,
+            bidirectional=True,
+            batch_first=True,
         )
         self.fc = nn.Linear(hidden_dim * 4, output_dim)
 
@@ -73,10 +81,14 @@ def main(given, steps):
     reviews = make_reviews(given, 40)
     model = SentimentRNN(VOCAB_SIZE, EMBEDDING_DIM, HIDDEN_DIM, 1, 2, PAD_IDX)
     given.first_weights(model)
-    pretrained_embeddings = torch.from_numpy(given.uniform(VOCAB_SIZE, EMBEDDING_DIM, low=-1))
+    pretrained_embeddings = torch.from_numpy(
+        given.uniform(VOCAB_SIZE, EMBEDDING_DIM, low=-1)
+    )
     model.embedding.weight.data.copy_(pretrained_embeddings)
     model.embedding.weight.data[PAD_IDX] = torch.zeros(EMBEDDING_DIM)
-    print(f"{sum(p.numel() for p in model.parameters() if p.requires_grad):,} parameters")
+    print(
+        f"{sum(p.numel() for p in model.parameters() if p.requires_grad):,} parameters"
+    )
 
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
     criterion = nn.BCEWithLogitsLoss()

@@ -1,4 +1,6 @@
-"""Sequence to sequence: reverse a list of digits, GRU to GRU, teacher forcing, two optimizers."""
+"""Sequence to sequence: reverse a list of digits, GRU to GRU, teacher forcing, two
+optimizers.
+"""
 
 import torch
 import torch.nn as nn
@@ -42,7 +44,9 @@ class DecoderRNN(nn.Module):
 
 
 def tensors_from_pair(digits):
-    source = torch.tensor([d + 2 for d in digits] + [EOS_token], dtype=torch.long, device=device)
+    source = torch.tensor(
+        [d + 2 for d in digits] + [EOS_token], dtype=torch.long, device=device
+    )
     target = torch.tensor([d + 2 for d in digits[::-1]] + [EOS_token], dtype=torch.long)
     return source.view(-1, 1), target.to(device).view(-1, 1)
 

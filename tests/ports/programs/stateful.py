@@ -1,4 +1,6 @@
-"""A long noisy series in a few parallel streams: the state is carried from batch to batch."""
+"""A long noisy series in a few parallel streams: the state is carried from batch to
+batch.
+"""
 
 import io
 import random
@@ -43,7 +45,9 @@ class StatefulRNN(nn.Module):
 
 def make_streams(given, batch_size, length):
     t = np.arange(length * batch_size)
-    series = np.sin(t / 6.0) * np.cos(t / 31.0) + given.uniform(t.size, low=-0.1, high=0.1)
+    series = np.sin(t / 6.0) * np.cos(t / 31.0) + given.uniform(
+        t.size, low=-0.1, high=0.1
+    )
     return torch.as_tensor(series.reshape(batch_size, length)).unsqueeze(-1)
 
 
@@ -82,7 +86,9 @@ def main(given, steps, batch_size=4, window=10):
     streams = make_streams(given, batch_size, 101)
     model = StatefulRNN(1, 9, batch_size)
     given.first_weights(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=0.05, momentum=0.9, nesterov=True
+    )
     scheduler = CosineAnnealingLR(optimizer, T_max=5, eta_min=1e-3)
     losses, best, best_file = [], float("inf"), io.BytesIO()
     for epoch in range(-(-steps // 10)):

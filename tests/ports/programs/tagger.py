@@ -1,4 +1,6 @@
-"""A bidirectional tagger: some labels are unknown and ignored, the rare tag weighs more."""
+"""A bidirectional tagger: some labels are unknown and ignored, the rare tag weighs
+more.
+"""
 
 import torch
 import torch.nn as nn
@@ -78,7 +80,9 @@ def main(given, steps):
     given.first_weights(model)
     weight = torch.DoubleTensor([1.0, 1.0, 2.0])
     loss_function = nn.CrossEntropyLoss(weight=weight, ignore_index=IGNORE)
-    optimizer = optim.AdamW(model.parameters(), lr=0.02, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = optim.AdamW(
+        model.parameters(), lr=0.02, betas=(0.9, 0.98), weight_decay=0.01
+    )
     scheduler = MultiStepLR(optimizer, milestones=[4, 6], gamma=0.3)
     losses = []
     for _ in range(steps // 6 + 1):

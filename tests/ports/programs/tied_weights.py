@@ -1,4 +1,6 @@
-"""Weight tying (Press and Wolf 2017): one matrix in and out, one-cycle schedule, a stop and a restart."""
+"""Weight tying (Press and Wolf 2017): one matrix in and out, one-cycle schedule, a stop
+and a restart.
+"""
 
 import os
 import tempfile
@@ -23,7 +25,9 @@ class TiedLM(nn.Module):
         loss = None
         if targets is not None:
             loss = F.cross_entropy(
-                logits.view(-1, logits.size(-1)), targets.reshape(-1), label_smoothing=0.1
+                logits.view(-1, logits.size(-1)),
+                targets.reshape(-1),
+                label_smoothing=0.1,
             )
         return logits, loss, h
 
@@ -61,7 +65,9 @@ def build(given, vocab, steps):
     model = TiedLM(vocab, 12)
     given.first_weights(model)
     optimizer = model.configure_optimizers(weight_decay=0.1, learning_rate=1e-3)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.02, total_steps=steps + 1)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.02, total_steps=steps + 1
+    )
     return model, optimizer, scheduler
 
 

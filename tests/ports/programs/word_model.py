@@ -1,4 +1,6 @@
-"""A word-level language model: LSTM, truncated backpropagation, SGD by hand, lr cut on a plateau."""
+"""A word-level language model: LSTM, truncated backpropagation, SGD by hand, lr cut on
+a plateau.
+"""
 
 import math
 
@@ -38,7 +40,9 @@ class LockedDropout(nn.Module):
     def forward(self, x):
         if not self.training:
             return x
-        kept = torch.from_numpy(self.given.keep(1 - self.dropout, 1, x.size(1), x.size(2)))
+        kept = torch.from_numpy(
+            self.given.keep(1 - self.dropout, 1, x.size(1), x.size(2))
+        )
         mask = kept.type_as(x) / (1 - self.dropout)
         return mask.expand_as(x) * x
 
@@ -126,7 +130,9 @@ def main(given, steps, bptt=5, batch_size=4, clip=0.25):
                 p.data.add_(-lr * p.grad.data)
             losses.append(loss.item())
         val_loss = evaluate(model, val_data, criterion, bptt)
-        print(f"lr {lr:.2f} | valid loss {val_loss:5.2f} | valid ppl {math.exp(val_loss):8.2f}")
+        print(
+            f"lr {lr:.2f} | valid loss {val_loss:5.2f} | valid ppl {math.exp(val_loss):8.2f}"
+        )
         losses.append(val_loss)
         if not best_val_loss or val_loss < best_val_loss:
             best_val_loss = val_loss

@@ -12,8 +12,17 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
 @slices.forward(states=1)
-def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
-                *, reverse: bool = False, lengths: Maybe = None) -> Forward:  # fmt: skip
+def gru_forward(
+    x: Array,
+    h_0: Maybe,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Maybe,
+    b_hh: Maybe,
+    *,
+    reverse: bool = False,
+    lengths: Maybe = None,
+) -> Forward:
     """``output`` (T, B, H) and the last of them ``h_n`` (1, B, H), as rnn_forward."""
     steps, batch, hidden = *x.shape[:2], w_hh.shape[1]
     dtype = w_hh.dtype
@@ -25,7 +34,9 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
         bias = b_hh + (0 if b_ih is None else b_ih)
         bias[2 * hidden :] = 0 if b_ih is None else b_ih[2 * hidden :]
     gates = empty((steps, 3, batch, hidden), dtype)
-    sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
+    sums = scan.project(
+        rows, w_ih, bias, gates
+    )  # read before the gates take their place
     inner = empty(output.shape, dtype)  # W_hn h + b_hn
 
     z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
@@ -51,21 +62,32 @@ def gru_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
         add(new, n, new)
         if end is not None:
             copyto(new, h, where=end)
-    h_n, workspace = scan.last(output, reverse), (before, gates, inner, rows, ended, ends)
+    h_n, workspace = (
+        scan.last(output, reverse),
+        (before, gates, inner, rows, ended, ends),
+    )
     return (scan.zeroed(output, ended), h_n), workspace
 
 
 @slices.backward(states=1)
-def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
-                 *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
+def gru_backward(
+    grads: Arrays,
+    needs: Needs,
+    inputs: Any,
+    outputs: Any,
+    workspace: Any,
+    *,
+    reverse: bool = False,
+    lengths: Maybe = None,
+) -> Arrays:
     """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh, as rnn_backward."""
     w_ih, w_hh = inputs[2:4]
     before, gates, inner, rows, ended, ends = workspace
     steps, _, batch, hidden = gates.shape
     dtype, one = gates.dtype, np.ones((), gates.dtype)
 
-    # For all steps, how the sums of r and u, and n's by way of W_hn h + b_hn, act on h'. On n's
-    # other part W_in x + b_in it acts directly: slopes_n.
+    # For all steps, how the sums of r and u, and n's by way of W_hn h + b_hn, act on
+    # h'. On n's other part W_in x + b_in it acts directly: slopes_n.
     slopes, slopes_n = empty(gates.shape, dtype), empty(inner.shape, dtype)
     (r, u, n), (of_r, of_u, of_m) = gates.swapaxes(0, 1), slopes.swapaxes(0, 1)
     multiply(n, n, slopes_n)
@@ -81,7 +103,9 @@ def gru_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
     multiply(of_r, inner, of_r)  # slope_n (W_hn h + b_hn) r (1 - r)
     scan.silence(ended, slopes, slopes_n)
 
-    g_sums = slopes.reshape(steps, batch, 3 * hidden)  # a step's take the place of its slopes
+    g_sums = slopes.reshape(
+        steps, batch, 3 * hidden
+    )  # a step's take the place of its slopes
     outer = scan.by_step(grads[0], ended, steps)
     carry, spare = scan.carried(grads[1], before[0])
     weight, kept = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)

@@ -11,12 +11,19 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
 def cross_entropy_forward(
-    logits: Array, target: Array, weight: Maybe = None, *, ignore_index: int = -100,
-    reduction: str = "mean", label_smoothing: float = 0.0) -> Forward:  # fmt: skip
+    logits: Array,
+    target: Array,
+    weight: Maybe = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Forward:
     """The loss of logits (N, V) for classes (N,): 0-d, or (N,) with reduction "none".
 
-    With z = x - max(x), log(sum(exp(z))) is log1p of the sum without its largest term, the 1 of the
-    maximum itself: nothing cancels, and a small loss is as exact as a big one.
+    With z = x - max(x), log(sum(exp(z))) is log1p of the sum without its largest term,
+    the 1 of the maximum itself: nothing cancels, and a small loss is as exact as a big
+    one.
     """
     count, classes = logits.shape
     start = np.arange(0, count * classes, classes)
@@ -44,7 +51,10 @@ def cross_entropy_forward(
     losses += log_z
     z += 1
 
-    share, total = None, count  # the weight of each row if they are not all 1, and their sum
+    share, total = (
+        None,
+        count,
+    )  # the weight of each row if they are not all 1, and their sum
     if weight is not None or ignored is not None:
         share = np.ones(count, x.dtype) if weight is None else weight[target]
         if ignored is not None:
@@ -65,8 +75,16 @@ def cross_entropy_forward(
 
 
 def cross_entropy_backward(
-    grads: Any, needs: Needs, inputs: Any, outputs: Any, workspace: Any, *, ignore_index: int = -100,
-    reduction: str = "mean", label_smoothing: float = 0.0) -> Arrays:  # fmt: skip
+    grads: Any,
+    needs: Needs,
+    inputs: Any,
+    outputs: Any,
+    workspace: Any,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Arrays:
     """The gradient of the logits, softmax(x) - target, as loss and weights scale it."""
     if not needs[0]:
         return None, None, None

@@ -13,33 +13,56 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 
 @lru_cache(4)
 def _scales(batch: int, hidden: int, dtype: Any) -> tuple[Array, Array]:
-    """What makes sigmoids of tanh for i, f and o, (4, B, H): repeated, as in scan.project."""
-    half = np.array([0.5, 0.5, 1, 0.5], dtype)[:, None, None].repeat(batch, 1).repeat(hidden, 2)
+    """What makes sigmoids of tanh for i, f and o, (4, B, H): repeated, as in
+    scan.project.
+    """
+    half = (
+        np.array([0.5, 0.5, 1, 0.5], dtype)[:, None, None]
+        .repeat(batch, 1)
+        .repeat(hidden, 2)
+    )
     return half, 1 - half
 
 
 @slices.forward(states=2)
-def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe,
-                 b_hh: Maybe, w_hr: Maybe = None, *, reverse: bool = False, lengths: Maybe = None,
-                 ) -> Forward:  # fmt: skip
-    """``output`` (T, B, H), the last of them ``h_n`` and ``c_n``, (1, B, H), as rnn_forward.
+def lstm_forward(
+    x: Array,
+    h_0: Maybe,
+    c_0: Maybe,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Maybe,
+    b_hh: Maybe,
+    w_hr: Maybe = None,
+    *,
+    reverse: bool = False,
+    lengths: Maybe = None,
+) -> Forward:
+    """``output`` (T, B, H), the last of them ``h_n`` and ``c_n``, (1, B, H), as
+    rnn_forward.
 
-    With W_hr (R, H) the state h' is W_hr (o tanh(c')) instead, (B, R). A sigmoid of z is
-    (1 + tanh(z / 2)) / 2, so that one tanh serves all gates.
+    With W_hr (R, H) the state h' is W_hr (o tanh(c')) instead, (B, R). A sigmoid of z
+    is (1 + tanh(z / 2)) / 2, so that one tanh serves all gates.
     """
     steps, batch, hidden, size = *x.shape[:2], len(w_hh) // 4, w_hh.shape[1]
     dtype = w_hh.dtype
     before, output = scan.states(h_0, (steps + 1, batch, size), dtype, reverse)
-    c_before, c_after = cells = scan.states(c_0, (steps + 1, batch, hidden), dtype, reverse)
+    c_before, c_after = cells = scan.states(
+        c_0, (steps + 1, batch, hidden), dtype, reverse
+    )
     rows, ended, ends = scan.rows(x, lengths)
     bias = scan.joined(b_ih, b_hh)
     half, shift = _scales(batch, hidden, dtype)
-    if scaled := steps * batch >= hidden:  # the weights are copied anyway, so halve them there
+    if (
+        scaled := steps * batch >= hidden
+    ):  # the weights are copied anyway, so halve them there
         halves = half[:, 0].reshape(-1, 1)  # (4H, 1)
         w_ih, w_hh = w_ih * halves, w_hh * halves
         bias = None if bias is None else bias * halves[:, 0]
     gates = empty((steps, 4, batch, hidden), dtype)
-    sums = scan.project(rows, w_ih, bias, gates)  # read before the gates take their place
+    sums = scan.project(
+        rows, w_ih, bias, gates
+    )  # read before the gates take their place
     inner = output if w_hr is None else empty(c_after.shape, dtype)  # o tanh(c')
 
     w_out = None if w_hr is None else scan.transposed(w_hr, steps * batch)
@@ -66,19 +89,36 @@ def lstm_forward(x: Array, h_0: Maybe, c_0: Maybe, w_ih: Array, w_hh: Array, b_i
             copyto(new_c, c, where=end)
             copyto(new_h, h, where=end)
     h_n, c_n = scan.last(output, reverse), scan.last(c_after, reverse)
-    return (scan.zeroed(output, ended), h_n, c_n), (before, cells, gates, inner, rows, ended, ends)
+    return (scan.zeroed(output, ended), h_n, c_n), (
+        before,
+        cells,
+        gates,
+        inner,
+        rows,
+        ended,
+        ends,
+    )
 
 
 @slices.backward(states=2)
-def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
-                  *, reverse: bool = False, lengths: Maybe = None) -> Arrays:  # fmt: skip
+def lstm_backward(
+    grads: Arrays,
+    needs: Needs,
+    inputs: Any,
+    outputs: Any,
+    workspace: Any,
+    *,
+    reverse: bool = False,
+    lengths: Maybe = None,
+) -> Arrays:
     """Gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr, as rnn_backward."""
     w_ih, w_hh, w_hr = inputs[3], inputs[4], inputs[7]
     before, (c_before, c_after), gates, inner, rows, ended, ends = workspace
     steps, _, batch, hidden = gates.shape
     dtype, one = gates.dtype, np.ones((), gates.dtype)
 
-    # For all steps, how a gate's sum acts on h (that of o) or on c, and how c acts on h.
+    # For all steps, how a gate's sum acts on h (that of o) or on c, and how c acts on
+    # h.
     slopes, slopes_c = empty(gates.shape, dtype), empty(c_after.shape, dtype)
     (i, f, g, o), (of_i, of_f, of_g, of_o) = gates.swapaxes(0, 1), slopes.swapaxes(0, 1)
     multiply(gates, gates, slopes)
@@ -92,7 +132,9 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
     subtract(o, slopes_c, slopes_c)
     scan.silence(ended, slopes, slopes_c)
 
-    g_sums = slopes.reshape(steps, batch, 4 * hidden)  # a step's take the place of its slopes
+    g_sums = slopes.reshape(
+        steps, batch, 4 * hidden
+    )  # a step's take the place of its slopes
     outer = scan.by_step(grads[0], ended, steps)
     carry, spare = scan.carried(grads[1], before[0])
     g_c, spare_c = scan.carried(grads[2], c_before[0])
@@ -101,7 +143,9 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
     g_ifg, g_o = g_gates[:3], g_gates[3]
     final = -1 if needs[1] else (steps - 1) * reverse
     by_step = (range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends)
-    for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(not reverse, *by_step):
+    for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(
+        not reverse, *by_step
+    ):
         if g_out is not None:
             add(carry, g_out, carry)
         if g_states is not None:
@@ -127,9 +171,16 @@ def lstm_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, worksp
     if g_states is not None:
         scan.silence(ended, g_states)
         g_w_hr = scan.weight_grad(g_states, inner)
-    g_x, *g_weights = scan.layer_grads((needs[0], *needs[3:7]), rows, w_ih, before, g_sums)
-    g_h_0, g_c_0 = (carry[None] if needs[1] else None), (g_c[None] if needs[2] else None)
+    g_x, *g_weights = scan.layer_grads(
+        (needs[0], *needs[3:7]), rows, w_ih, before, g_sums
+    )
+    g_h_0, g_c_0 = (
+        (carry[None] if needs[1] else None),
+        (g_c[None] if needs[2] else None),
+    )
     return g_x, g_h_0, g_c_0, *g_weights, g_w_hr
 
 
-lstm_cell_forward, lstm_cell_backward = scan.one_step(lstm_forward, lstm_backward, states=2)
+lstm_cell_forward, lstm_cell_backward = scan.one_step(
+    lstm_forward, lstm_backward, states=2
+)

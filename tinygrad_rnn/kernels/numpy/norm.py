@@ -16,13 +16,17 @@ _products: Any = np.vecdot  # of rows with rows; NumPy's stubs know fewer argume
 def layer_norm_forward(
     x: Array, weight: Maybe, bias: Maybe, *, shape: tuple[int, ...], eps: float
 ) -> Forward:
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, which are of ``shape``."""
+    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims, which are of
+    ``shape``.
+    """
     size = prod(shape)
     rows = x.reshape(prod(x.shape) // size, size)
     mean = _sum(rows, 1, None, None, True)  # more exact than a product with ones
     normed = np.subtract(rows, np.divide(mean, size, mean), empty(rows.shape, x.dtype))
     scale = _products(normed, normed, keepdims=True)
-    scale = np.divide(1, np.sqrt(np.add(np.divide(scale, size, scale), eps, scale), scale), scale)
+    scale = np.divide(
+        1, np.sqrt(np.add(np.divide(scale, size, scale), eps, scale), scale), scale
+    )
     np.multiply(normed, scale, normed)
     factor = np.ones((), x.dtype) if weight is None else weight.reshape(size)
     out = np.multiply(normed, factor, empty(rows.shape, x.dtype))
@@ -32,10 +36,18 @@ def layer_norm_forward(
 
 
 def layer_norm_backward(
-    grads: Any, needs: Needs, inputs: Any, outputs: Any, workspace: Any, *,
-    shape: tuple[int, ...], eps: float,
-) -> Arrays:  # fmt: skip
-    """Gradients of x, weight and bias: what an element does to mean and variance is taken away."""
+    grads: Any,
+    needs: Needs,
+    inputs: Any,
+    outputs: Any,
+    workspace: Any,
+    *,
+    shape: tuple[int, ...],
+    eps: float,
+) -> Arrays:
+    """Gradients of x, weight and bias: what an element does to mean and variance is
+    taken away.
+    """
     x, weight, _ = inputs
     normed, scale = workspace
     size, g = normed.shape[1], grads[0].reshape(normed.shape)

@@ -8,17 +8,32 @@ from ...backend.pool import empty
 
 Array = np.ndarray
 Maybe = np.ndarray | None
-CHUNK = 1 << 17  # elements; of long vectors, pieces that stay in cache from pass to pass
+CHUNK = (
+    1 << 17
+)  # elements; of long vectors, pieces that stay in cache from pass to pass
 
 
 def adam_step(
-    param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, max_exp_avg_sq: Maybe, *,
-    step: int, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
-    amsgrad: bool, decoupled: bool,
-) -> None:  # fmt: skip
-    """One step of Adam, or AdamW if ``decoupled``, in place on flat arrays; ``step`` counts from 1.
+    param: Array,
+    grad: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    max_exp_avg_sq: Maybe,
+    *,
+    step: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    amsgrad: bool,
+    decoupled: bool,
+) -> None:
+    """One step of Adam, or AdamW if ``decoupled``, in place on flat arrays; ``step``
+    counts from 1.
 
-    Kingma and Ba, arXiv:1412.6980, section 2, with both bias corrections moved into the scalars.
+    Kingma and Ba, arXiv:1412.6980, section 2, with both bias corrections moved into the
+    scalars.
     """
     root = sqrt(1 - beta2**step)
     constants = (1 - beta1, beta2, 1 - beta2, eps * root, lr * root / (1 - beta1**step))

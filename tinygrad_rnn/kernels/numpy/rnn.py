@@ -11,21 +11,32 @@ from .scan import Array, Arrays, Forward, Maybe, Needs
 
 
 @slices.forward(states=1)
-def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe,
-                *, nonlinearity: str = "tanh", reverse: bool = False, lengths: Maybe = None,
-                ) -> Forward:  # fmt: skip
+def rnn_forward(
+    x: Array,
+    h_0: Maybe,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Maybe,
+    b_hh: Maybe,
+    *,
+    nonlinearity: str = "tanh",
+    reverse: bool = False,
+    lengths: Maybe = None,
+) -> Forward:
     """Hidden states ``output`` (T, B, H) and the last one ``h_n`` (1, B, H).
 
-    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Where a sequence is
-    over, its state passes on unchanged and its output is 0; so both directions end with the state
-    that is ``h_n``.
+    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Where a
+    sequence is over, its state passes on unchanged and its output is 0; so both
+    directions end with the state that is ``h_n``.
     """
     steps, batch, hidden = *x.shape[:2], len(w_hh)
     before, output = scan.states(h_0, (steps + 1, batch, hidden), w_hh.dtype, reverse)
     rows, ended, ends = scan.rows(x, lengths)
     scan.project(rows, w_ih, scan.joined(b_ih, b_hh), output[:, None])
 
-    act: Any = np.tanh if nonlinearity == "tanh" else lambda x, out: np.maximum(x, 0, out=out)
+    act: Any = (
+        np.tanh if nonlinearity == "tanh" else lambda x, out: np.maximum(x, 0, out=out)
+    )
     weight = scan.transposed(w_hh, steps * batch)
     product = empty((batch, hidden), w_hh.dtype)
     h = before[-1 if reverse else 0]
@@ -41,15 +52,26 @@ def rnn_forward(x: Array, h_0: Maybe, w_ih: Array, w_hh: Array, b_ih: Maybe, b_h
 
 
 @slices.backward(states=1)
-def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
-                 *, nonlinearity: str = "tanh", reverse: bool = False, lengths: Maybe = None,
-                 ) -> Arrays:  # fmt: skip
-    """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh: the transposed scan, then one product each."""
+def rnn_backward(
+    grads: Arrays,
+    needs: Needs,
+    inputs: Any,
+    outputs: Any,
+    workspace: Any,
+    *,
+    nonlinearity: str = "tanh",
+    reverse: bool = False,
+    lengths: Maybe = None,
+) -> Arrays:
+    """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh: the transposed scan, then one
+    product each.
+    """
     w_ih, w_hh = inputs[2:4]
     before, after, rows, ended, ends = workspace
     steps = len(after)
 
-    # act' of all steps, told from act; the loop multiplies each step's cotangent into it.
+    # act' of all steps, told from act; the loop multiplies each step's cotangent into
+    # it.
     g_sums = empty(after.shape, after.dtype)
     if nonlinearity == "relu":
         np.sign(after, g_sums)  # never negative; 0 at the kink, as in PyTorch
@@ -72,5 +94,7 @@ def rnn_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspa
             copyto(spare, carry, where=end)
         carry, spare = spare, carry
 
-    g_x, *g_weights = scan.layer_grads((needs[0], *needs[2:]), rows, w_ih, before, g_sums)
+    g_x, *g_weights = scan.layer_grads(
+        (needs[0], *needs[2:]), rows, w_ih, before, g_sums
+    )
     return g_x, carry[None] if needs[1] else None, *g_weights

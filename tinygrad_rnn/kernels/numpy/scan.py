@@ -1,7 +1,9 @@
-"""What the recurrent layers share: the input's projection, and the walk through the steps.
+"""What the recurrent layers share: the input's projection, and the walk through the
+steps.
 
-Project, then scan: what does not depend on the step before is done for all steps at once, and so are,
-after the scan back, the gradients of weights and input. G counts gates; a layer without has one.
+Project, then scan: what does not depend on the step before is done for all steps at
+once, and so are, after the scan back, the gradients of weights and input. G counts
+gates; a layer without has one.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +30,9 @@ def _ending(lengths: Maybe, steps: int) -> tuple[Maybe, list[Maybe]]:
         return None, [None] * steps
     ended = np.arange(steps)[:, None, None] >= lengths[:, None]
     some: Array = np.asarray(ended.any((1, 2)))
-    return ended, [end if any_ended else None for end, any_ended in zip(ended, some, strict=True)]
+    return ended, [
+        end if any_ended else None for end, any_ended in zip(ended, some, strict=True)
+    ]
 
 
 def _copy(x: Array, ended: Maybe) -> Array:
@@ -39,7 +43,9 @@ def _copy(x: Array, ended: Maybe) -> Array:
 
 
 def zeroed(x: Array, ended: Maybe) -> Array:
-    """A copy with zeros where a sequence is over, whatever stood there, a NaN too; x if none is."""
+    """A copy with zeros where a sequence is over, whatever stood there, a NaN too; x if
+    none is.
+    """
     return x if ended is None else _copy(x, ended)
 
 
@@ -53,7 +59,9 @@ def silence(ended: Maybe, *arrays: Array) -> None:
 
 
 def rows(x: Array, lengths: Maybe) -> tuple[Array, Maybe, list[Maybe]]:
-    """Features (T, B, I) as contiguous rows (T*B, I), ids (T, B) as (T*B,); where they are over."""
+    """Features (T, B, I) as contiguous rows (T*B, I), ids (T, B) as (T*B,); where they
+    are over.
+    """
     ended, ends = _ending(lengths, len(x))
     if x.ndim == 3 and not (ended is None and x.flags.c_contiguous):
         x = _copy(x, ended)
@@ -63,7 +71,8 @@ def rows(x: Array, lengths: Maybe) -> tuple[Array, Maybe, list[Maybe]]:
 def transposed(weight: Array, rows: int) -> Array:
     """``weight.T`` as the right operand of products of so many rows altogether.
 
-    Products with a contiguous copy are up to twice as fast, but the copy has to be made.
+    Products with a contiguous copy are up to twice as fast, but the copy has to be
+    made.
     """
     return np.ascontiguousarray(weight.T) if rows >= len(weight) else weight.T
 
@@ -76,10 +85,11 @@ def joined(one: Maybe, other: Maybe) -> Maybe:
 
 
 def into_gates(weight: Array, z: Array, steps: int) -> Callable[[Array], Any]:
-    """What writes the product of a state (B, I) with weights (G*H, I) to ``z`` (G, B, H).
+    """What writes the product of a state (B, I) with weights (G*H, I) to ``z`` (G, B,
+    H).
 
-    A product for each gate leaves the gate in one piece, and small products run faster; of one row
-    all lie in one piece anyway.
+    A product for each gate leaves the gate in one piece, and small products run faster;
+    of one row all lie in one piece anyway.
     """
     gates, batch, hidden = z.shape
     if batch == 1:
@@ -97,21 +107,32 @@ def by_gate(x: Array, gates: int) -> Array:
 
 
 def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
-    """``rows @ weight.T + bias`` in the memory of ``out``, seen as (T, G, B, H); ids take rows.
+    """``rows @ weight.T + bias`` in the memory of ``out``, seen as (T, G, B, H); ids
+    take rows.
 
-    Of features, what lies there step by step is (B, G*H), and the result a view of that.
+    Of features, what lies there step by step is (B, G*H), and the result a view of
+    that.
     """
     steps, gates, batch, hidden = out.shape
-    if rows.ndim == 1 and len(rows) >= weight.shape[1]:  # at least as many ids as table rows
-        table = np.add(weight.T, 0 if bias is None else bias, order="C").reshape(-1, hidden)
-        places = rows.astype(np.intp).reshape(steps, 1, batch) * gates + np.arange(gates)[:, None]
+    if (
+        rows.ndim == 1 and len(rows) >= weight.shape[1]
+    ):  # at least as many ids as table rows
+        table = np.add(weight.T, 0 if bias is None else bias, order="C").reshape(
+            -1, hidden
+        )
+        places = (
+            rows.astype(np.intp).reshape(steps, 1, batch) * gates
+            + np.arange(gates)[:, None]
+        )
         # Other modes go through a copy of what is written.
         table.take(places.reshape(-1), 0, out.reshape(-1, hidden), "clip")
         return out
     flat = out.reshape(steps * batch, gates * hidden)
     if rows.ndim == 1:
         np.add(
-            weight.take(rows.astype(np.intp, copy=False), 1).T, 0 if bias is None else bias, flat
+            weight.take(rows.astype(np.intp, copy=False), 1).T,
+            0 if bias is None else bias,
+            flat,
         )
     else:
         product(rows, transposed(weight, len(rows)), flat)
@@ -119,10 +140,15 @@ def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
     if rows.ndim == 2 and bias is not None:
         wide = out.reshape(steps, batch * gates * hidden)
         np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
-    return out if gates == 1 else by_gate(flat.reshape(steps, batch, gates * hidden), gates)
+    return (
+        out
+        if gates == 1
+        else by_gate(flat.reshape(steps, batch, gates * hidden), gates)
+    )
 
 
-# ---- gradients of the weights and of the input, for that of the gates' sums (T, B, G*H)
+# ---- gradients of the weights and of the input, for that of the gates' sums (T, B,
+# G*H)
 
 
 def weight_grad(g_sums: Array, x: Array) -> Array:
@@ -139,13 +165,19 @@ def input_grads(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Arrays
         g_x = product(g_rows, w_ih, empty(rows.shape, rows.dtype))
         g_x = g_x.reshape(*g_sums.shape[:2], rows.shape[1])
     if needs[1]:
-        g_weight = weight_grad(g_rows, rows) if rows.ndim == 2 else _scatter(rows, g_rows, w_ih)
+        g_weight = (
+            weight_grad(g_rows, rows)
+            if rows.ndim == 2
+            else _scatter(rows, g_rows, w_ih)
+        )
     if needs[2]:
         g_bias = row_sum(g_rows if rows.ndim == 2 or g_weight is None else g_weight.T)
     return g_x, g_weight, g_bias
 
 
-def layer_grads(needs: Needs, rows: Array, w_ih: Array, before: Array, g_sums: Array) -> Arrays:
+def layer_grads(
+    needs: Needs, rows: Array, w_ih: Array, before: Array, g_sums: Array
+) -> Arrays:
     """Those of x, w_ih, w_hh, b_ih and b_hh, where both biases act alike."""
     wanted = (needs[0], needs[1], needs[3] or needs[4])
     g_x, g_w_ih, g_bias = input_grads(wanted, rows, w_ih, g_sums)
@@ -155,22 +187,29 @@ def layer_grads(needs: Needs, rows: Array, w_ih: Array, before: Array, g_sums: A
 
 
 def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
-    """The product of ``g_rows.T`` with one-hot rows: its column v sums what stands where v is."""
+    """The product of ``g_rows.T`` with one-hot rows: its column v sums what stands
+    where v is.
+    """
     hidden, count = weight.shape
     g_weight = empty(weight.shape, weight.dtype)
     if ids.size <= 150:  # so few that the product costs less than the calls below
         one_hot = np.zeros((ids.size, count), weight.dtype)
         one_hot.reshape(-1)[ids.astype(np.intp) + np.arange(0, one_hot.size, count)] = 1
         return g_rows.T.dot(one_hot, g_weight)
-    # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product with ones.
-    order = ids.astype(np.uint16 if count <= 1 << 16 else ids.dtype).argsort(kind="stable")
+    # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product
+    # with ones.
+    order = ids.astype(np.uint16 if count <= 1 << 16 else ids.dtype).argsort(
+        kind="stable"
+    )
     counts = np.bincount(ids.astype(np.intp, copy=False))
     distinct = counts.nonzero()[0]
     every = ones(counts.max().item(), weight.dtype)
     table = empty((count, hidden), weight.dtype)
     table.fill(0)
     start = 0
-    for v, stop in zip(distinct.tolist(), counts.cumsum()[distinct].tolist(), strict=True):
+    for v, stop in zip(
+        distinct.tolist(), counts.cumsum()[distinct].tolist(), strict=True
+    ):
         every[: stop - start].dot(g_rows.take(order[start:stop], 0), table[v])
         start = stop
     g_weight[...] = table.T
@@ -180,7 +219,9 @@ def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
 # ---- scan
 
 
-def states(first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool) -> tuple[Array, Array]:
+def states(
+    first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool
+) -> tuple[Array, Array]:
     """The state before each step and the one after it, views of T + 1 states."""
     out = empty(shape, dtype)
     out[-1 if reverse else 0] = 0 if first is None else first
@@ -212,7 +253,9 @@ def carried(g_last: Maybe, like: Array) -> tuple[Array, Array]:
 # ---- a cell: a sequence of one step
 
 
-def one_step(forward: Any, backward: Any, states: int) -> tuple[Callable[..., Any], ...]:
+def one_step(
+    forward: Any, backward: Any, states: int
+) -> tuple[Callable[..., Any], ...]:
     """The kernels of a cell, made of those of a layer with so many states."""
 
     def cell_forward(x: Array, *args: Maybe, **settings: Any) -> Forward:
@@ -222,13 +265,23 @@ def one_step(forward: Any, backward: Any, states: int) -> tuple[Callable[..., An
         (_, *last), workspace = forward(x[new], *parts, *args[states:], **settings)
         return tuple([part[(0,) * len(new)] for part in last]), (new, workspace)
 
-    def cell_backward(grads: Arrays, needs: Needs, inputs: Any, outputs: Any, workspace: Any,
-                      **settings: Any) -> Arrays:  # fmt: skip
+    def cell_backward(
+        grads: Arrays,
+        needs: Needs,
+        inputs: Any,
+        outputs: Any,
+        workspace: Any,
+        **settings: Any,
+    ) -> Arrays:
         new, workspace = workspace
         given = [None if g is None else g[new] for g in grads]
         asked = (*needs, False), (*inputs, None)  # a layer's may have W_hr
-        found = backward((None, *given), *asked, None, workspace, **settings)[: len(needs)]
+        found = backward((None, *given), *asked, None, workspace, **settings)[
+            : len(needs)
+        ]
         at = (0,) * len(new)
-        return *[g if g is None else g[at] for g in found[: 1 + states]], *found[1 + states :]
+        return *[g if g is None else g[at] for g in found[: 1 + states]], *found[
+            1 + states :
+        ]
 
     return cell_forward, cell_backward

@@ -1,8 +1,10 @@
-"""One step at a time, without a gradient: for text that is written character by character.
+"""One step at a time, without a gradient: for text that is written character by
+character.
 
-Each stepper prepares its weights once (transposed copies, halves of what a sigmoid sees) and returns a
-function of one step, which writes the new state into memory that it is given. States are (B, H) or
-(H,); what comes in is (B, I) or (I,), or ids (B,) or (). All arrays are of one float dtype.
+Each stepper prepares its weights once (transposed copies, halves of what a sigmoid
+sees) and returns a function of one step, which writes the new state into memory that it
+is given. States are (B, H) or (H,); what comes in is (B, I) or (I,), or ids (B,) or ().
+All arrays are of one float dtype.
 """
 
 from collections.abc import Callable
@@ -21,11 +23,15 @@ Step = Callable[..., Any]
 
 
 def _linear(weight: Array, bias: Maybe, scale: Any = None) -> Step:
-    """``x W^T + b`` in fresh memory, times a scale of the outputs; ids take rows of W^T + b."""
+    """``x W^T + b`` in fresh memory, times a scale of the outputs; ids take rows of W^T
+    + b.
+    """
     if scale is not None:
         weight, bias = weight * scale[:, None], None if bias is None else bias * scale
     flat = np.ascontiguousarray(weight.T)
-    table = cache(lambda: flat if bias is None else flat + bias)  # made for the first ids
+    table = cache(
+        lambda: flat if bias is None else flat + bias
+    )  # made for the first ids
 
     def step(x: Array) -> Any:
         if x.dtype.kind != "f":
@@ -36,13 +42,17 @@ def _linear(weight: Array, bias: Maybe, scale: Any = None) -> Step:
     return step
 
 
-def _rnn(w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, *, nonlinearity: str) -> Step:
+def _rnn(
+    w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, *, nonlinearity: str
+) -> Step:
     project, recur = _linear(w_ih, joined(b_ih, b_hh)), _linear(w_hh, None)
     act = tanh if nonlinearity == "tanh" else lambda z, out: np.maximum(z, 0, out=out)
     return lambda x, h, new_h: act(project(x) + recur(h), new_h)
 
 
-def _lstm(w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, w_hr: Maybe = None) -> Step:
+def _lstm(
+    w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, w_hr: Maybe = None
+) -> Step:
     """A sigmoid by way of tanh, as in lstm_forward."""
     hidden = len(w_hh) // 4
     half = np.array([0.5, 0.5, 1, 0.5], w_hh.dtype).repeat(hidden)
@@ -77,10 +87,11 @@ def _gru(w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe) -> Step:
 def stepper(
     cell: str, layers: list[list[Any]], head: list[Any], **settings: Any
 ) -> Callable[[Array, list[Array]], tuple[Array, list[Array]]]:
-    """``run(x, parts)``: a step through layers of a cell, whose weights are given, and a head.
+    """``run(x, parts)``: a step through layers of a cell, whose weights are given, and
+    a head.
 
-    The parts of the state are (L, B, H) with L layers; ``run`` returns what comes out, (B, H) or the
-    head's (B, V), and the parts of the next state, all of it new arrays.
+    The parts of the state are (L, B, H) with L layers; ``run`` returns what comes out,
+    (B, H) or the head's (B, V), and the parts of the next state, all of it new arrays.
     """
     make: Any = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}[cell]
     steps = [make(*weights, **settings) for weights in layers]

@@ -1,4 +1,6 @@
-"""Helpers for training: clipping, and all parameters as one vector. torch.nn.utils's names."""
+"""Helpers for training: clipping, and all parameters as one vector. torch.nn.utils's
+names.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,7 +13,13 @@ from .. import check
 from ..clip import clip_grad_norm_, clip_grad_value_, get_total_norm, listed
 from . import rnn
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "rnn"]
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "rnn",
+]
 __all__ += ["vector_to_parameters"]
 
 
@@ -21,11 +29,15 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copy the parts of a vector into the parameters, as :func:`parameters_to_vector` has them."""
+    """Copy the parts of a vector into the parameters, as :func:`parameters_to_vector`
+    has them.
+    """
     given = listed("vector_to_parameters", parameters)
     sizes = [p.numel() for p in given]
     check.tensors("vector_to_parameters", vec=vec)
-    check.like("vector_to_parameters", ", a number for each", (sum(sizes),), vec.dtype, vec=vec)
+    check.like(
+        "vector_to_parameters", ", a number for each", (sum(sizes),), vec.dtype, vec=vec
+    )
     for parameter in given:
         check_writable(parameter.array, "vector_to_parameters: a parameter")
     for parameter, part in zip(given, vec.detach().split(sizes), strict=True):

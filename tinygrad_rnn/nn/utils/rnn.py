@@ -1,6 +1,7 @@
 """Sequences of different length, in one tensor. torch.nn.utils.rnn's names.
 
-The recurrent layers take ``lengths``; a packed sequence is a cover of that, for programs that have one.
+The recurrent layers take ``lengths``; a packed sequence is a cover of that, for
+programs that have one.
 """
 
 from collections.abc import Iterable
@@ -37,14 +38,15 @@ class _Packed(NamedTuple):
 class PackedSequence(_Packed):
     """Sequences of different length without padding, step by step, as PyTorch has them.
 
-    Made by :func:`pack_padded_sequence` and :func:`pack_sequence`; recurrent layers take it and give
-    it back. To map its elements, write ``packed._replace(data=function(packed.data))``.
+    Made by :func:`pack_padded_sequence` and :func:`pack_sequence`; recurrent layers
+    take it and give it back. To map its elements, write
+    ``packed._replace(data=function(packed.data))``.
 
     Attributes:
         data: the elements of all sequences (N, ...), those of the first step first.
         batch_sizes: how many sequences have a first, a second, ... step; on the CPU.
-        sorted_indices: which sequences of the batch these are, the longest first; None if the batch
-            has that order.
+        sorted_indices: which sequences of the batch these are, the longest first; None
+            if the batch has that order.
         unsorted_indices: the places of the batch's sequences in that order, or None.
     """
 
@@ -66,7 +68,9 @@ class PackedSequence(_Packed):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The data in another dtype or on another device, where the indices follow it."""
         data = self.data.to(*args, **kwargs)
-        indices = [index if index is None else index.to(data.device) for index in self[2:]]
+        indices = [
+            index if index is None else index.to(data.device) for index in self[2:]
+        ]
         return type(self)(data, self.batch_sizes, *indices)
 
     def cpu(self) -> Self:
@@ -103,7 +107,9 @@ class _Layout:
         self.sizes = (lengths > steps[:, None]).sum(1)
 
     def rows(self, steps: int, batch_first: bool) -> np.ndarray:
-        """The rows of a padded batch of so many steps, (T*B,) or (B*T,), that make up the data."""
+        """The rows of a padded batch of so many steps, (T*B,) or (B*T,), that make up
+        the data.
+        """
         times = np.repeat(np.arange(len(self.sizes)), self.sizes)
         ranks = np.arange(len(times)) - np.repeat(self._starts(), self.sizes)
         places = self.order[ranks]
@@ -112,7 +118,9 @@ class _Layout:
         return times * len(self.lengths) + places
 
     def elements(self, steps: int) -> np.ndarray:
-        """The elements of the data that make up a padded batch (T, B); N where there is none."""
+        """The elements of the data that make up a padded batch (T, B); N where there is
+        none.
+        """
         index = np.full((steps, len(self.lengths)), self.sizes.sum())
         own = self._starts()[:, None] + self.ranks
         inside = np.arange(len(own))[:, None] < self.lengths
@@ -124,8 +132,15 @@ class _Layout:
 
 
 def _layout_of(name: str, packed: PackedSequence) -> _Layout:
-    """Where the elements of a packed sequence stand, once its parts are seen to fit each other."""
-    check_type(name, PackedSequence, "a PackedSequence, as pack_sequence gives", sequence=packed)
+    """Where the elements of a packed sequence stand, once its parts are seen to fit
+    each other.
+    """
+    check_type(
+        name,
+        PackedSequence,
+        "a PackedSequence, as pack_sequence gives",
+        sequence=packed,
+    )
     sizes = packed.batch_sizes.cpu().numpy()
     if not _never_grow(sizes) or packed.data.shape[:1] != (sizes.sum(),):
         got = f"batch_sizes are {sizes.tolist()} for data of shape {packed.data.shape}"
@@ -137,14 +152,18 @@ def _layout_of(name: str, packed: PackedSequence) -> _Layout:
         order = packed.sorted_indices.cpu().numpy()
     if not np.array_equal(np.sort(order), np.arange(max(count, len(order)))):
         got = f"sorted_indices are {order.tolist()}"
-        raise ShapeError(f"{name}: {got}, expected those of at least {count} sequences, each once")
+        raise ShapeError(
+            f"{name}: {got}, expected those of at least {count} sequences, each once"
+        )
     lengths = np.empty(len(order), np.int64)
     lengths[order] = (sizes[:, None] > np.arange(len(order))).sum(0)
     return _Layout(lengths, order)
 
 
 def _never_grow(sizes: np.ndarray) -> bool:
-    """Whether these are counts of the sequences that have a first step, a second, and so on."""
+    """Whether these are counts of the sequences that have a first step, a second, and
+    so on.
+    """
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu":
         return False
     return bool((sizes[1:] <= sizes[:-1]).all() and sizes.min(initial=1) >= 1)
@@ -164,7 +183,8 @@ def pack_padded_sequence(
         input: a padded batch (T, B, ...), or (B, T, ...) with ``batch_first``.
         lengths: B integers from 0 to T.
         batch_first: whether the batch is the first dim.
-        enforce_sorted: whether the lengths must not grow; False takes them in any order.
+        enforce_sorted: whether the lengths must not grow; False takes them in any
+            order.
 
     Raises:
         OptionError: a length above T, or one that is above the one before it.
@@ -188,14 +208,18 @@ def _pack(
     if enforce_sorted and grows.size:
         first = grows[0]
         got = f"lengths has {given[first]} before {given[first + 1]}"
-        raise OptionError(f"{name}: {got}; enforce_sorted=False takes them in any order")
+        raise OptionError(
+            f"{name}: {got}; enforce_sorted=False takes them in any order"
+        )
     layout = _Layout(given, np.argsort(-given, kind="stable"))
     data = _packed(input, batch_first, layout)
     packed = PackedSequence(data, as_tensor(layout.sizes))
     if enforce_sorted and given.min(initial=1):
         return packed
     # Only the indices count the sequences of length 0.
-    indices = [as_tensor(index, device=input.device) for index in (layout.order, layout.ranks)]
+    indices = [
+        as_tensor(index, device=input.device) for index in (layout.order, layout.ranks)
+    ]
     return packed._replace(sorted_indices=indices[0], unsorted_indices=indices[1])
 
 
@@ -205,7 +229,8 @@ def pad_packed_sequence(
     padding_value: float = 0.0,
     total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Undo :func:`pack_padded_sequence`: a padded batch, and the lengths of its sequences.
+    """Undo :func:`pack_padded_sequence`: a padded batch, and the lengths of its
+    sequences.
 
     Args:
         sequence: what was packed.
@@ -214,8 +239,8 @@ def pad_packed_sequence(
         total_length: T, which is that of the longest sequence otherwise.
 
     Returns:
-        The batch (T, B, ...), or (B, T, ...), and B lengths on the CPU, in the order that the
-        sequences had.
+        The batch (T, B, ...), or (B, T, ...), and B lengths on the CPU, in the order
+        that the sequences had.
     """
     name = "pad_packed_sequence"
     layout = _layout_of(name, sequence)
@@ -226,7 +251,9 @@ def pad_packed_sequence(
         check.integers(name, 0, total_length=total_length)
         if total_length < steps:
             got = f"total_length is {total_length}"
-            raise OptionError(f"{name}: {got}, expected at least {steps}, the longest length")
+            raise OptionError(
+                f"{name}: {got}, expected at least {steps}, the longest length"
+            )
         steps = total_length
     data, elements = sequence.data, layout.elements(steps)
     padding = full((1, *data.shape[1:]), padding_value, data.dtype, data.device)
@@ -234,20 +261,26 @@ def pad_packed_sequence(
     return padded, as_tensor(layout.lengths)
 
 
-def repacked(sequence: PackedSequence, padded: Tensor, batch_first: bool) -> PackedSequence:
+def repacked(
+    sequence: PackedSequence, padded: Tensor, batch_first: bool
+) -> PackedSequence:
     """A padded batch, packed as ``sequence`` is."""
     layout = _layout_of("repacked", sequence)
     return sequence._replace(data=_packed(padded, batch_first, layout))
 
 
-def _check_padded(name: str, batch_first: bool, lengths: Any, **padded: Tensor) -> np.ndarray:
+def _check_padded(
+    name: str, batch_first: bool, lengths: Any, **padded: Tensor
+) -> np.ndarray:
     """Check a padded batch, given by its argument's name, and return its lengths."""
     check.tensors(name, **padded)
     check.options(name, batch_first=batch_first)
     ((what, batch),) = padded.items()
     if batch.ndim < 2:
         got = f"{what} has shape {batch.shape}"
-        raise ShapeError(f"{name}: {got}, expected (T, B, ...), or (B, T, ...) with batch_first")
+        raise ShapeError(
+            f"{name}: {got}, expected (T, B, ...), or (B, T, ...) with batch_first"
+        )
     return check.lengths(name, lengths, *_sizes(batch, batch_first))
 
 
@@ -268,8 +301,11 @@ def _taken(x: Tensor, rows: np.ndarray) -> Tensor:
     return x[as_tensor(np.ascontiguousarray(rows), device=x.device)]
 
 
-def pack_sequence(sequences: Iterable[Tensor], enforce_sorted: bool = True) -> PackedSequence:
-    """Pack sequences (T_i, ...), as :func:`pack_padded_sequence` packs a padded batch of them.
+def pack_sequence(
+    sequences: Iterable[Tensor], enforce_sorted: bool = True
+) -> PackedSequence:
+    """Pack sequences (T_i, ...), as :func:`pack_padded_sequence` packs a padded batch
+    of them.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn
@@ -306,14 +342,22 @@ def unpad_sequence(
     return [by_sequence[b, :end] for b, end in enumerate(ends)]
 
 
-def pad_sequence(sequences: Iterable[Tensor], batch_first: bool = False,
-                 padding_value: float = 0.0, padding_side: str = "right") -> Tensor:  # fmt: skip
-    """Sequences (T_i, ...) filled up to the longest: (T, B, ...), or (B, T, ...) if batch_first."""
+def pad_sequence(
+    sequences: Iterable[Tensor],
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
+) -> Tensor:
+    """Sequences (T_i, ...) filled up to the longest: (T, B, ...), or (B, T, ...) if
+    batch_first.
+    """
     check.choice("pad_sequence", ("right", "left"), padding_side=padding_side)
     given = _sequences("pad_sequence", sequences)
     shapes = [x.shape for x in given]
     if () in shapes or len({shape[1:] for shape in shapes}) > 1:
-        raise ShapeError(f"pad_sequence: got the shapes {shapes}, expected the same but for T")
+        raise ShapeError(
+            f"pad_sequence: got the shapes {shapes}, expected the same but for T"
+        )
     steps = max([shape[0] for shape in shapes], default=0)
     padded = []
     for x in given:

@@ -55,10 +55,11 @@ TABLE = {
     ("engine/op.py", "engine/test_in_place.py"): [
         ('f"wrap({value}, node, node.versions[-1][0])"', 'f"wrap({value}, node)"',
          "an output changed after a recorded gradient", "engine/test_in_place.py -k second_walk"),
-        ("if arg.epoch is not None:", "if False:", "a view that is out of date not checked"),
         ("version = args[0].version", "version = [*args[0].version]", "a view counts for itself"),
         ("if isinstance(arg, Value) else NEVER", "if arg is None else NEVER",
-         "versions of what is saved not remembered"),
+         "versions of what is saved not remembered")],
+    ("engine/arguments.py", "engine/test_in_place.py"): [
+        ("if arg.epoch is not None:", "if False:", "a view that is out of date not checked"),
         ("arg.item() if isinstance(arg, _Scalar) else arg", "arg", "NumPy scalars turn all float64",
          "ops/test_rows.py -k scalars_are_weak"),
         ("not isinstance(data, kinds) and not _is_array(data)", "isinstance(data, list | str)",
@@ -393,7 +394,7 @@ TABLE = {
         ("total if dtype is None else total.to(dtype)", "total", "a dtype that is not kept"),
         ("out.clone() if copy and shared else out", "out", "a view for a copy"),
         ("axis=axis, dtype=products.dtype", "axis=axis", "a product of bytes in 64 bits")],
-    ("left_out.py", "test_left_out.py"): [
+    ("errors/left_out.py", "test_left_out.py"): [
         ("_ours or _row.instead", "_row.instead or _ours[:0]", "nothing said of an alias"),
         ("LEFT_OUT.get(owner, {}).get(name), names,", "None, names,", "the table not read"),
         ("name in _public(module)", "False", "the other modules not looked through")],

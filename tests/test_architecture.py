@@ -28,7 +28,6 @@ TREES = {
 LAYERS = (
     ("types",),
     ("errors",),
-    ("left_out",),
     ("tree",),
     ("serialization",),
     ("backend",),
@@ -39,6 +38,7 @@ LAYERS = (
     ("convert", "methods"),
     ("selection",),
     ("tensor",),
+    ("errors.tensor_checks",),
     ("creation", "functions", "einsum", "sampling"),
     ("autograd", "array_api"),
     ("nn",),
@@ -72,10 +72,9 @@ def imports(name, tree, nested=True):
 
 
 def part(name):
-    """The part of the house that a module of the package belongs to; None for the front
-    door.
-    """
-    return name.split(".")[1] if "." in name else None
+    """The part of the house that a module belongs to; None for the front door."""
+    inside = name.partition(".")[2]
+    return inside if inside in LEVEL else inside.partition(".")[0] or None
 
 
 INNER = [

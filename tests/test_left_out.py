@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import left_out
-from tinygrad_rnn.errors import DTypeError, LeftOut
+from tinygrad_rnn.errors import DTypeError, LeftOut, left_out
 
 PAGE = Path(__file__).parents[1] / "docs" / "differences.md"
 # Written over the years, but not as an attribute of the newest torch.

@@ -13,7 +13,7 @@ from strategies import Draw, real
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.errors import ShapeError
-from tinygrad_rnn.methods import named
+from tinygrad_rnn.errors.boundary import named
 
 
 def call(library, tensor, name, settings):

@@ -53,8 +53,8 @@ from .engine.mode import (
     set_grad_enabled,
 )
 from .errors import CheckpointError, Error
+from .errors.left_out import getter as _getter
 from .functions import *
-from .left_out import getter as _getter
 from .random import Generator, manual_seed
 from .sampling import *
 

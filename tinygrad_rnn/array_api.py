@@ -22,8 +22,9 @@ from numpy import isdtype
 
 from . import creation, functions, ops
 from .backend import backend_of, backends, find
-from .engine.op import check_axis, check_dim
 from .errors import (
+    check_axis,
+    check_dim,
     OptionError,
     ShapeError,
     check_choice,

@@ -19,7 +19,8 @@ from .convert import (
     set_default_dtype,
 )
 from .engine.node import wrap
-from .methods import named, sizes_of
+from .errors.boundary import named
+from .methods import sizes_of
 from .random import Generator, host
 from .tensor import Tensor
 

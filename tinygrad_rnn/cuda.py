@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import left_out
 from .backend import find
-from .errors import OptionError
+from .errors import OptionError, left_out
 
 
 def device_count() -> int:

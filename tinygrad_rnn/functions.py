@@ -12,9 +12,9 @@ from . import ops
 from .backend import backends
 from .creation import as_tensor
 from .einsum import einsum
-from .engine.op import check_dim
-from .errors import DTypeError, OptionError, ShapeError, check_type
-from .methods import check_call, mask_of, named
+from .errors import DTypeError, OptionError, ShapeError, check_dim, check_type
+from .errors.boundary import check_call, named
+from .methods import mask_of
 from .tensor import Tensor
 
 T = Tensor

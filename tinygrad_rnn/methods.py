@@ -7,20 +7,18 @@ ops.
 
 import itertools
 import math
-import re
 from collections.abc import Callable, Sequence
-from functools import wraps
 from numbers import Number, Real
-from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
 
-from . import errors, left_out, ops
+from . import errors, ops
 from .backend import backend_of, backends
 from .backend.standard import numpy_dtype
 from .engine.node import Value, wrap
-from .engine.op import check_axis, check_dim, refuse
-from .errors import ShapeError
+from .errors import ShapeError, check_axis, check_dim
+from .errors.boundary import named
 
 Dim = int | tuple[int, ...] | list[int] | None
 Operand = Any  # a Tensor, an array or a scalar
@@ -87,55 +85,6 @@ def _operand(value: Any) -> Any:
     if type(value) not in backends:
         errors.check_type("matmul", Value, "a Tensor or an array", other=value)
     return wrap(value)
-
-
-def check_call(function: Any, settings: dict[str, Any], error: Exception) -> None:
-    """Raise if the error is Python's for arguments that do not fit; say what to write
-    instead.
-    """
-    if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-        return  # raised inside of the function
-    name, code = function.__name__, function.__code__
-    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-    wrong = next((key for key in settings if key not in known), None)
-    if wrong is None:
-        raise errors.DTypeError(str(error)) from None
-    if (
-        settings.get("out", error) is None
-    ):  # np.mean(t) calls t.mean(axis=None, out=None)
-        raise errors.DTypeError(
-            f"{name}: np.{name} does not take a Tensor; use t.{name}()"
-        )
-    way = left_out.instead_of_argument(wrong)
-    message = f"{name}: got {wrong}=" + (f", use {way}" if way else "")
-    expected = (
-        f"the arguments are {', '.join(known)}"
-        if known
-        else "expected no other argument"
-    )
-    raise errors.DTypeError(f"{message}; {expected}") from None
-
-
-def named(method: F) -> F:
-    """The function, whose errors name it and not what it is made of; nothing is asked
-    beforehand.
-    """
-
-    @wraps(method)
-    def function(*args: Any, **settings: Any) -> Any:
-        try:
-            return method(*args, **settings)
-        except errors.Error as error:
-            error.args = (re.sub(r"^\w+:", f"{method.__name__}:", str(error)),)
-            raise
-        except Exception as error:
-            check_call(method, settings, error)
-            if args and method.__code__.co_varnames[0] == "self":
-                errors.check_type(method.__name__, Value, "a Tensor", input=args[0])
-            refuse(method.__name__, args, error)
-            raise
-
-    return cast("F", function)
 
 
 def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:

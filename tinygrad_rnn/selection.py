@@ -12,9 +12,9 @@ from . import errors, ops
 from .backend import backend_of, backends
 from .backend.standard import numpy_dtype
 from .engine.node import Value
-from .engine.op import check_dim
-from .errors import ShapeError
-from .methods import Bool, Int, Methods, mask_of, named
+from .errors import ShapeError, check_dim
+from .errors.boundary import named
+from .methods import Bool, Int, Methods, mask_of
 
 Place = tuple[Any, ...]
 

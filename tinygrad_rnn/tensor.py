@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from . import left_out, ops
+from . import ops
 from .backend import backend_of, find, libraries
 from .backend.device import device
 from .backend.standard import numpy_dtype
@@ -27,6 +27,7 @@ from .convert import (
     on_host,
     type_name,
 )
+from .engine.arguments import enter, one_device, raise_translated
 from .engine.mode import is_grad_enabled
 from .engine.node import (
     RETAIN,
@@ -43,14 +44,14 @@ from .engine.node import (
     take_over,
     wrap,
 )
-from .engine.op import enter, one_device, refuse
 from .engine.walk import backward
 from .engine.warned import watched
 from .errors import DTypeError, GraphError, OptionError, ShapeError
 
 # isort: split
-from .errors import check_numbers, check_type, described
-from .methods import Bool, Float, Int, named, sizes_of
+from .errors import check_numbers, check_type, described, left_out
+from .errors.boundary import named
+from .methods import Bool, Float, Int, sizes_of
 from .random import Generator, host
 from .selection import Selection
 
@@ -710,7 +711,7 @@ class Tensor(Selection):
         try:
             watched(name, xp.assign, self.array, place, arrays[1])
         except Exception as error:
-            refuse(name, arrays, error, place)
+            raise_translated(name, arrays, error, (place,))
             raise
         count_change(self.version, name)
         return self

@@ -6,10 +6,10 @@
 
 from typing import TYPE_CHECKING
 
-from .. import left_out
 from ..engine.anomaly import detect_anomaly
 from ..engine.fused import FusedOp
 from ..engine.op import op
+from ..errors import left_out
 from . import functional
 from .check import gradcheck, gradgradcheck
 from .functional import backward, grad

@@ -14,9 +14,10 @@ from .. import kernels
 from ..backend import Backend, several
 from ..backend.threads import one_thread
 from ..errors import DTypeError, described
+from .arguments import enter, raise_translated
 from .mode import recording
 from .node import Node, Value, record, wrap
-from .op import NEVER, Declared, enter, identity, lift
+from .op import NEVER, Declared, identity, lift
 from .own import guard_outputs, keeps
 from .walk import gradients
 from .warned import telling, was_warning
@@ -179,7 +180,8 @@ class FusedOp(Declared):
             if was_warning(error):
                 forward, found = telling(self.name, forward), None
             else:
-                found = self.refuse(self.name, arrays, error)
+                raise_translated(self.name, arrays, error, own=self.own)
+                found = None
         found = forward(xp, *arrays, **settings) if found is None else found
         outputs, workspace = (
             found if type(found) is tuple and len(found) == 2 else (found, None)

@@ -19,27 +19,18 @@ The second form, an op with a hand-written backward for all its gradients, is in
 """
 
 import inspect
-import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Integral
 from types import SimpleNamespace
 from typing import Any, overload
 
 import numpy as np
 
-from ..backend import Backend, backend_of, backends, free, several
-from ..errors import (
-    DimError,
-    DTypeError,
-    Error,
-    IdError,
-    OptionError,
-    ShapeError,
-    described,
-)
+from ..backend import backends, several
+from ..errors import DTypeError, check_axis, described
+from .arguments import Signature, as_real, enter, raise_translated
 from .mode import recording
-from .node import Node, Value, check_view, record, wrap
+from .node import Node, Value, record, wrap
 from .own import guard
 from .warned import telling, was_warning
 
@@ -49,6 +40,7 @@ recorded.
 """
 
 Pullback = Callable[..., Any]
+_PACKAGE = __name__.partition(".")[0]
 _Scalar = np.generic
 NEVER: tuple[list[int], int] = (
     [0, 0],
@@ -58,224 +50,6 @@ NEVER: tuple[list[int], int] = (
 
 def _tuple(values: Iterable[str]) -> str:
     return f"({''.join(f'{value}, ' for value in values)})"
-
-
-class Signature:
-    """The array arguments and the settings of a forward function, read once at import."""
-
-    def __init__(self, function: Callable[..., Any], skip: int) -> None:
-        code = function.__code__
-        names, count, only = code.co_varnames, code.co_argcount, code.co_posonlyargcount
-        last = count + code.co_kwonlyargcount
-        self.variadic = bool(code.co_flags & 0x04)
-        self.arrays = (names[last],) if self.variadic else names[skip:only]
-        self.settings = names[only:last]
-        self.names = self.arrays + self.settings
-        if not self.arrays:
-            raise DTypeError(
-                f"{function.__name__}: no array arguments; they stand before a slash, "
-                "as in def name(xp, x, y, /, setting=1.0)"
-            )
-        own = function.__defaults__ or ()
-        defaults = dict(zip(names[count - len(own) : count], own, strict=True))
-        defaults |= function.__kwdefaults__ or {}
-        # Python itself binds a call: to a lambda of the same arguments, which hands
-        # them on in two.
-        heads = [
-            f"{name}=defaults[{name!r}]" if name in defaults else name
-            for name in self.names
-        ]
-        heads.insert(len(self.arrays), "/")
-        arrays = self.arrays[0] if self.variadic else _tuple(self.arrays)
-        settings = ", ".join(f"{name!r}: {name}" for name in self.settings)
-        source = f"lambda {', '.join(heads)}: ({arrays}, {{{settings}}})"
-        self.part = eval(source, {"defaults": defaults})
-
-    def bind(
-        self, name: str, args: Any, settings: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:
-        """The array arguments, and the settings in the order in which they were
-        declared.
-        """
-        try:
-            arrays, settings = self.part(*args, **settings)
-        except TypeError as error:
-            wrong = str(error).partition(" ")[2]  # without the name of the lambda
-            expected = ", ".join(self.names)
-            raise DTypeError(f"{name}: {wrong}; the arguments are {expected}") from None
-        if self.variadic and not isinstance(arrays, list | tuple):
-            raise DTypeError(f"{name}: expected a list or a tuple of tensors first")
-        return tuple(arrays), settings
-
-
-def enter(name: str, args: tuple[Any, ...], kinds: Any = (int, float)) -> Any:
-    """The arrays of the arguments, a bit for each that needs a gradient, and their
-    backend.
-
-    ``kinds`` are those of Python's own values that will do. NumPy takes more: it loses
-    the gradients of what is in a list, makes numbers of text and objects of None.
-    """
-    arrays: list[Any] = []
-    needs, bit = 0, 1
-    xp = first = None
-    for arg in args:
-        if isinstance(arg, Value):
-            data = arg.array
-            if arg.needs_grad:
-                needs += bit
-            if arg.epoch is not None:
-                check_view(arg, name)
-        else:  # a NumPy scalar is weak, as a Python scalar is: nothing turns float64 unasked
-            data = arg.item() if isinstance(arg, _Scalar) else arg
-            if not isinstance(data, kinds) and not _is_array(data):
-                got = "None" if data is None else f"a {described(data)}"
-                raise DTypeError(f"{name}: got {got}, expected a Tensor or a number")
-        arrays.append(data)
-        kind = type(data)
-        if kind is not first and kind in backends:
-            xp, first = (
-                (backends[kind], kind)
-                if xp is None
-                else (one_device(name, arrays), kind)
-            )
-        bit += bit
-    if xp is None:
-        kinds = ", ".join(type(arg).__name__ for arg in args) or "nothing"
-        raise DTypeError(f"{name}: expected a Tensor, got {kinds}")
-    return arrays, needs, one_device(name, arrays) if several else xp
-
-
-def _is_array(data: Any) -> bool:
-    """Whether it is an array of numbers of a known library."""
-    return type(data) in backends and getattr(data.dtype, "kind", "f") in "biuf"
-
-
-def one_device(name: str, arrays: Sequence[Any]) -> Backend:
-    """The backend that arrays have in common; refuses those of two devices."""
-    first, *others = {
-        backend_of(array): None for array in arrays if type(array) in backends
-    }
-    if others:
-        both = f"{first.name} and {others[0].name}"
-        way = f"move one of them with .to({first.name!r})"
-        raise DTypeError(f"{name}: the arguments are on two devices, {both}; {way}")
-    return first
-
-
-def check_dim(name: str, dim: Any, shape: Sequence[int]) -> int:
-    """A dim counted from the front; of 0-d arrays 0 and -1 are dims too, as in PyTorch."""
-    count = max(len(shape), 1)
-    if type(dim) is not int and (type(dim) is bool or not isinstance(dim, Integral)):
-        got = described(dim) if isinstance(dim, Value) else repr(dim)
-        raise DTypeError(f"{name}: dim is {got}, expected an integer")
-    if not -count <= (dim := int(dim)) < count:
-        raise DimError(
-            f"{name}: dim {dim} of a tensor of shape {tuple(shape)}, "
-            f"expected one from {-count} to {count - 1}"
-        )
-    return dim % count
-
-
-def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> Any:
-    """The setting ``axis`` of an op: a dim, several, or None for all, as for any of a
-    0-d array.
-
-    ``kind`` is the annotation in the row: if it is ``int``, then nothing else will do.
-    """
-    if kind is int or not isinstance(axis, tuple | list | None):
-        found = check_dim(name, axis, shape)
-        return found if shape else None
-    if axis is None:
-        return None
-    dims = tuple([check_dim(name, dim, shape) for dim in axis])
-    if len(set(dims)) < len(dims):
-        raise DimError(f"{name}: dim {axis!r} names a dim twice")
-    return dims if dims and shape else None
-
-
-def _as_real(xp: Backend, x: Any) -> Any:
-    """Integers as floats: float32, or float64 of 32 bits or more, as NumPy has it (but
-    no float16).
-    """
-    if getattr(x.dtype, "kind", "") == "f" or xp.isdtype(x.dtype, "real floating"):
-        return x
-    return xp.astype(x, getattr(xp, str(np.result_type(str(x.dtype), np.float32))))
-
-
-_ERRORS: dict[type[Exception], type[Error]] = {
-    np.exceptions.AxisError: DimError,
-    IndexError: IdError,
-    ValueError: OptionError,
-    TypeError: DTypeError,
-    OverflowError: OptionError,
-}
-_PACKAGE = __name__.partition(".")[0]
-_ABOUT_SHAPES = re.compile(
-    "broadcast|shape|dimension|axes|aligned|subscript|concatenat|empty sequence|zero-size",
-    re.I,
-)
-
-
-# What NumPy says, or a part of it, and what is to be said instead.
-_OUR_WORDS = {
-    "boolean subtract": "bools have no difference; use a != b for where they differ",
-    "boolean negative": "bools have no negative; use ~a for the opposite",
-    "ufunc 'bitwise_": "expected bool or integers",
-    "ufunc 'invert'": "expected bool or integers",
-}
-
-
-def refuse(name: str, arrays: Sequence[Any], error: Exception, *settings: Any) -> Any:
-    """Raise an error of the array library in terms of the op and its arguments; others
-    as they are.
-
-    Settings are asked whether an array is on another device: an index; NumPy's serves
-    everywhere. If memory ran out, free what is kept for reuse and return: then it may
-    be tried once more.
-    """
-    if isinstance(error, MemoryError):
-        return free()
-    parts = [p for s in settings for p in (s if isinstance(s, tuple) else (s,))]
-    if parts := [p for p in parts if type(p) in backends and type(p) is not np.ndarray]:
-        one_device(name, [*arrays, *parts])
-    if isinstance(error, Error) or (kind := _kind_of(error)) is None:
-        raise error
-    words = next(
-        (ours for text, ours in _OUR_WORDS.items() if text in str(error)), str(error)
-    )
-    words = words.replace("newaxis", "-1")  # as NumPy calls it in a shape
-    message = f"{name}: {words} (got {', '.join(described(a, '') for a in arrays)})"
-    if "operands could not be broadcast" in str(error) and len(arrays) > 1:
-        shapes = " and ".join(
-            str(tuple(a.shape)) for a in arrays if hasattr(a, "shape")
-        )
-        message = f"{name}: the shapes {shapes} cannot be broadcast together"
-    if "negative integer power" in str(error):
-        message += "; use .float()"
-    raise kind(message) from error
-
-
-def refuse_own(
-    name: str, arrays: Sequence[Any], error: Exception, *settings: Any
-) -> Any:
-    """As :func:`refuse`, of an op that a user declared: what he raises himself stays
-    what it is.
-    """
-    shapes = type(error) is ValueError and _ABOUT_SHAPES.search(str(error))
-    if isinstance(error, MemoryError | Error | np.exceptions.AxisError) or shapes:
-        return refuse(name, arrays, error, *settings)
-    got = ", ".join(described(a, "") for a in arrays)
-    error.add_note(f"It was raised by the forward of {name} (got {got}).")
-    raise error
-
-
-def _kind_of(error: Exception) -> type[Error] | None:
-    """Which of our errors one of the array library's is."""
-    if type(error) is ValueError and _ABOUT_SHAPES.search(str(error)):
-        return ShapeError
-    return next(
-        (ours for builtin, ours in _ERRORS.items() if isinstance(error, builtin)), None
-    )
 
 
 class _Plan:
@@ -398,7 +172,6 @@ class Declared:
             int, Any
         ] = {}  # by what needs a gradient, a bit for each argument
         self.own = str(function.__module__).partition(".")[0] != _PACKAGE
-        self.refuse = refuse_own if self.own else refuse
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.signature.names)})>"
@@ -493,7 +266,7 @@ class Op(Declared):
             args, settings = self.signature.bind(self.name, args, settings)
         arrays, needs, xp = enter(self.name, args)
         if self.real and not needs:
-            arrays[0] = _as_real(xp, arrays[0])
+            arrays[0] = as_real(xp, arrays[0])
         if self.axis:
             settings["axis"] = check_axis(
                 self.name, settings["axis"], arrays[0].shape, self.axis
@@ -508,7 +281,9 @@ class Op(Declared):
             if was_warning(error):
                 forward, out = telling(self.name, forward), None
             else:
-                out = self.refuse(self.name, arrays, error, *settings.values())
+                given = settings.values()
+                raise_translated(self.name, arrays, error, given, self.own)
+                out = None
         if (
             out is None
         ):  # only here does nothing hold any more what the failed run has made

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .. import left_out
+from ..errors import left_out
 from . import functional, init, layers, utils
 from .clip import GradientClipping
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential

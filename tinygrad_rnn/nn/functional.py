@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .. import functions, left_out, ops
+from .. import functions, ops
 from ..creation import arange, as_tensor, full
-from ..errors import GraphError, OptionError, ShapeError, check_type, described
+from ..errors import (
+    GraphError,
+    OptionError,
+    ShapeError,
+    check_type,
+    described,
+    left_out,
+)
+from ..errors import tensor_checks as check
 from ..random import Generator, host
 from ..tensor import Tensor
-from . import check
 
 Opt: TypeAlias = Tensor | None
 Gen: TypeAlias = Generator | None

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .. import left_out
 from ..creation import as_tensor
-from ..errors import DTypeError, OptionError, ShapeError, check_type, described
-from ..methods import named
+from ..errors import (
+    DTypeError,
+    OptionError,
+    ShapeError,
+    check_type,
+    described,
+    left_out,
+)
+from ..errors import tensor_checks as check
+from ..errors.boundary import named
 from ..random import Generator, host
 from ..tensor import Tensor
-from . import check
 
 Gen: TypeAlias = Generator | None
 

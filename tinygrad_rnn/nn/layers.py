@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Self
 from ..convert import as_dtype
 from ..creation import empty, get_default_dtype
 from ..errors import DTypeError, ShapeError, described
+from ..errors import tensor_checks as check
 from ..tensor import Tensor
-from . import check, init
 from . import functional as F
+from . import init
 from .construction import LayerType
 from .module import Module, Parameter
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from .. import left_out
 from ..backend import backends
 from ..convert import on_host
 from ..creation import as_tensor, empty, zeros_like
@@ -28,9 +27,10 @@ from ..errors import (
     described,
     few,
     file_name,
+    left_out,
 )
+from ..errors import tensor_checks as check
 from ..tensor import Handle, Tensor
-from . import check
 
 Keys = namedtuple("Keys", "missing_keys unexpected_keys")
 _PLAIN = (list, tuple, dict)  # containers that register nothing

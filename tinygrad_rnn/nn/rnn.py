@@ -8,9 +8,9 @@ from typing import Any
 
 from .. import ops
 from ..errors import DTypeError, OptionError, ShapeError, check_type, described
+from ..errors import tensor_checks as check
 from ..functions import cat
 from ..tensor import Tensor
-from . import check
 from . import functional as F
 from .layers import Layer
 from .utils.rnn import PackedSequence, pad_packed_sequence, repacked

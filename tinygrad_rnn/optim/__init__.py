@@ -4,8 +4,8 @@ arithmetic.
 
 from typing import TYPE_CHECKING
 
-from .. import left_out
 from ..engine import warned
+from ..errors import left_out
 from . import lr_scheduler
 from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from .optimizer import Optimizer

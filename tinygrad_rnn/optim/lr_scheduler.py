@@ -15,9 +15,8 @@ from math import cos, inf, pi
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from .. import left_out
 from ..engine.commit import Changes, commit
-from ..errors import CheckpointError, DTypeError, OptionError
+from ..errors import CheckpointError, DTypeError, OptionError, left_out
 
 # isort: split
 from ..errors import (

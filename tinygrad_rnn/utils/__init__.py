@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from shutil import which
 from typing import TYPE_CHECKING, Any
 
-from .. import left_out
 from ..engine.node import Node
-from ..errors import GraphError, check_type
+from ..errors import GraphError, check_type, left_out
 from ..tensor import Tensor
 from . import checkpoint, data
 

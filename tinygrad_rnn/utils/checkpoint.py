@@ -9,11 +9,12 @@ from ..backend import backend_of, backends
 from ..engine.fused import record_outputs, through
 from ..engine.mode import enable_grad
 from ..engine.node import Node, births, wrap
-from ..engine.op import check_dim, version_of
+from ..engine.op import version_of
 from ..errors import (
     DTypeError,
     GraphError,
     ShapeError,
+    check_dim,
     check_integers,
     check_type,
     described,

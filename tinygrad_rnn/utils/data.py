@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from .. import left_out
 from ..creation import as_tensor, tensor
 from ..errors import (
     DTypeError,
@@ -21,6 +20,7 @@ from ..errors import (
     check_numbers,
     check_type,
     described,
+    left_out,
 )
 from ..functions import stack
 from ..random import Generator, host

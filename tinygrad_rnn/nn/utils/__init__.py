@@ -5,11 +5,11 @@ names.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ... import left_out
 from ...engine.node import check_writable
+from ...errors import left_out
+from ...errors import tensor_checks as check
 from ...functions import cat
 from ...tensor import Tensor
-from .. import check
 from ..clip import clip_grad_norm_, clip_grad_value_, get_total_norm, listed
 from . import rnn
 

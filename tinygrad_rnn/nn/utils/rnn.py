@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from ... import left_out
 from ...creation import as_tensor, full
-from ...errors import OptionError, ShapeError, check_type
+from ...errors import OptionError, ShapeError, check_type, left_out
+from ...errors import tensor_checks as check
 from ...functions import cat, stack
 from ...tensor import Tensor
-from .. import check
 from ..clip import listed
 
 __all__ = [

@@ -1,6 +1,4 @@
-"""The checks of layers and losses, ``check.ids(...)`` and the like, beyond those of
-`errors`.
-"""
+"""The checks of layers and losses: ``check.ids(...)`` and the like."""
 
 import sys
 from functools import partial
@@ -8,16 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
 from ..backend import backend_of
-from ..errors import DTypeError, IdError, OptionError, ShapeError, described
 from ..tensor import Tensor
-
-choice, integers, numbers = (
-    errors.check_choice,
-    errors.check_integers,
-    errors.check_numbers,
+from . import (
+    DTypeError,
+    IdError,
+    OptionError,
+    ShapeError,
+    check_choice,
+    check_integers,
+    check_numbers,
+    check_type,
+    described,
 )
+
+choice = check_choice
+integers = check_integers
+numbers = check_numbers
 
 FLAG, ANY_INTEGER = (
     partial(choice, choices=(True, False)),
@@ -76,7 +81,7 @@ def tensors(name: str, **given: Any) -> None:
                 way = "recurrent layers return (output, state), of which the next one takes output"
             if hasattr(value, "batch_sizes"):
                 way = "map the data of a packed one: packed._replace(data=layer(packed.data))"
-            errors.check_type(name, Tensor, f"a Tensor; {way}", **{what: value})
+            check_type(name, Tensor, f"a Tensor; {way}", **{what: value})
 
 
 def floats(name: str, input: Any, weight: Tensor | None = None) -> None:

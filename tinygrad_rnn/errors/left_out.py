@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from .errors import LeftOut
+from .kinds import LeftOut
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Row(NamedTuple):
@@ -546,7 +548,7 @@ def homes_of(name: str) -> list[str]:
     """Where public modules have a name, as in ``tg.nn.functional.one_hot``."""
     homes = []
     for owner in [*LEFT_OUT, "tg.data"]:
-        module = sys.modules.get(owner.replace("tg", __package__, 1))
+        module = sys.modules.get(owner.replace("tg", _PACKAGE, 1))
         if module is not None and name in _public(module):
             homes.append(f"{owner}.{name}")
     return homes

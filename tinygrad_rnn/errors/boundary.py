@@ -1,0 +1,145 @@
+"""The boundary between the errors of array libraries and ours.
+
+An op calls :func:`translated` when an array library raises; :func:`named` lets the
+errors of a public function name it, and not what it is made of.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from .kinds import DimError, DTypeError, Error, IdError, OptionError, ShapeError
+from .left_out import instead_of_argument
+from .messages import described
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Which of our errors one of the array library's is.
+_ERRORS: dict[type[Exception], type[Error]] = {
+    np.exceptions.AxisError: DimError,
+    IndexError: IdError,
+    ValueError: OptionError,
+    TypeError: DTypeError,
+    OverflowError: OptionError,
+}
+_ABOUT_SHAPES = re.compile(
+    "broadcast|shape|dimension|axes|aligned|subscript|concatenat|empty sequence|zero-size",
+    re.I,
+)
+
+# What NumPy says, or a part of it, and what is to be said instead.
+_OUR_WORDS = {
+    "boolean subtract": "bools have no difference; use a != b for where they differ",
+    "boolean negative": "bools have no negative; use ~a for the opposite",
+    "ufunc 'bitwise_": "expected bool or integers",
+    "ufunc 'invert'": "expected bool or integers",
+}
+
+
+def translated(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
+    """An array library's error as ours: it names the op and its arguments.
+
+    An error of another kind, or one that is ours already, is returned as it is.
+    """
+    kind = _kind_of(error)
+    if kind is None:
+        return error
+    said = str(error)
+    if "operands could not be broadcast" in said and len(arrays) > 1:
+        shapes = [str(tuple(a.shape)) for a in arrays if hasattr(a, "shape")]
+        message = (
+            f"{name}: the shapes {' and '.join(shapes)} cannot be broadcast together"
+        )
+        return kind(message)
+    ours = [words for theirs, words in _OUR_WORDS.items() if theirs in said]
+    # NumPy says newaxis for a -1 in a shape.
+    words = ours[0] if ours else said.replace("newaxis", "-1")
+    message = f"{name}: {words} (got {_listed(arrays)})"
+    if "negative integer power" in said:
+        message += "; use .float()"
+    return kind(message)
+
+
+def translated_of_own_op(
+    name: str, arrays: Sequence[Any], error: Exception
+) -> Exception:
+    """As :func:`translated`, for an op that a user declared.
+
+    What its forward raises on purpose stays as it is, with a note that names the op.
+    """
+    if isinstance(error, np.exceptions.AxisError) or _is_about_shapes(error):
+        return translated(name, arrays, error)
+    if not isinstance(error, Error):
+        got = _listed(arrays)
+        error.add_note(f"It was raised by the forward of {name} (got {got}).")
+    return error
+
+
+def _listed(arrays: Sequence[Any]) -> str:
+    return ", ".join(described(array, "") for array in arrays)
+
+
+def _is_about_shapes(error: Exception) -> bool:
+    return type(error) is ValueError and bool(_ABOUT_SHAPES.search(str(error)))
+
+
+def _kind_of(error: Exception) -> type[Error] | None:
+    """Which of our errors to raise instead; None if the error stays as it is."""
+    if isinstance(error, Error):
+        return None
+    if _is_about_shapes(error):
+        return ShapeError
+    kinds = (ours for theirs, ours in _ERRORS.items() if isinstance(error, theirs))
+    return next(kinds, None)
+
+
+def check_call(function: Any, settings: dict[str, Any], error: Exception) -> None:
+    """Raise if the error is Python's for arguments that a function does not take."""
+    if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+        return  # raised inside of the function
+    name, code = function.__name__, function.__code__
+    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    wrong = next((key for key in settings if key not in known), None)
+    if wrong is None:
+        raise DTypeError(str(error)) from None
+    # np.mean(t) calls t.mean(axis=None, out=None).
+    if settings.get("out", error) is None:
+        got = f"np.{name} does not take a Tensor"
+        raise DTypeError(f"{name}: {got}; use t.{name}()")
+    way = instead_of_argument(wrong)
+    message = f"{name}: got {wrong}=" + (f", use {way}" if way else "")
+    expected = "expected no other argument"
+    if known:
+        expected = f"the arguments are {', '.join(known)}"
+    raise DTypeError(f"{message}; {expected}") from None
+
+
+def named(function: F) -> F:
+    """A public function whose errors name it, and not what it is made of.
+
+    Nothing is checked before the call.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **settings: Any) -> Any:
+        name = function.__name__
+        try:
+            return function(*args, **settings)
+        except Error as error:
+            error.args = (re.sub(r"^\w+:", f"{name}:", str(error)),)
+            raise
+        except Exception as error:
+            check_call(function, settings, error)
+            is_method = function.__code__.co_varnames[0] == "self"
+            if is_method and args and not hasattr(args[0], "needs_grad"):
+                got = f"input is {described(args[0])}"
+                raise DTypeError(f"{name}: {got}, expected a Tensor") from None
+            ours = translated(name, args, error)
+            if ours is error:
+                raise
+            raise ours from error
+
+    return cast("F", call)

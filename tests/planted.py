@@ -219,7 +219,7 @@ TABLE = {
         ("return losses.sum() / (losses.shape[0] if losses.ndim else 1)",
          "return losses.mean()", "batchmean is the mean", "nn/test_losses.py -k divergence"),
         ("0.0 if p == 1.0 else 1.0 / (1.0 - p)", "1.0", "dropout not scaled"),
-        ('check.ids("embedding", "input", input, weight.shape[0])', "pass",
+        ('check_ids("embedding", "input", input, weight.shape[0])', "pass",
          "ids not range-checked: -1 is the last row"),
         ("else weight.sum()\n", "else losses.numel()\n", "a weighted mean by the count",
          "nn/test_losses.py"),

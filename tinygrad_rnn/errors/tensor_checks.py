@@ -1,259 +1,289 @@
-"""The checks of layers and losses: ``check.ids(...)`` and the like."""
+"""The checks of layers and losses, which know Tensors and the options of PyTorch."""
 
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ..backend import backend_of
 from ..tensor import Tensor
-from . import (
-    DTypeError,
-    IdError,
-    OptionError,
-    ShapeError,
-    check_choice,
-    check_integers,
-    check_numbers,
-    check_type,
-    described,
-)
+from ..types import DType, Operand, Shape
+from .checks import check_choice, check_integers, check_numbers, check_type
+from .kinds import DTypeError, IdError, OptionError, ShapeError
+from .messages import described
 
-choice = check_choice
-integers = check_integers
-numbers = check_numbers
-
-FLAG, ANY_INTEGER = (
-    partial(choice, choices=(True, False)),
-    partial(integers, low=-sys.maxsize),
-)
-DIVERGENCES = ("mean", "batchmean", "sum", "none")  # the reductions of kl_div
+KL_REDUCTIONS = ("mean", "batchmean", "sum", "none")
 _UINT64 = np.dtype("uint64")
 
 
-def not_in_place(name: str, inplace: Any) -> None:
-    """Raise if ``inplace`` is set: every function here gives a new tensor."""
+# ---------------------------------------------------------------- options
+
+
+def check_not_in_place(name: str, inplace: object) -> None:
+    """Raise if ``inplace`` is set: every function here returns a new tensor."""
     if inplace is not False:
         got = f"{name}: inplace is {inplace!r}, expected False"
         raise OptionError(f"{got}; leave it out and take the result: x = layer(x)")
 
 
-RULES: dict[str, Any] = {
-    "reduction": partial(choice, choices=("mean", "sum", "none")),
-    "nonlinearity": partial(choice, choices=("tanh", "relu")),
-    **dict.fromkeys(
-        ("bias", "batch_first", "bidirectional", "elementwise_affine"), FLAG
-    ),
-    **dict.fromkeys(
-        ("enforce_sorted", "freeze", "log_target", "prepend", "set_to_none"), FLAG
-    ),
-    **dict.fromkeys(("recurse", "remove_duplicate", "with_kwargs"), FLAG),
-    "inplace": not_in_place,
-    "approximate": partial(choice, choices=("none", "tanh")),
-    **dict.fromkeys(("ignore_index", "dim", "start_dim", "end_dim"), ANY_INTEGER),
-    **dict.fromkeys(("alpha", "negative_slope"), numbers),
-    "delta": partial(numbers, low=sys.float_info.min),
-    **dict.fromkeys(("eps", "beta"), partial(numbers, low=0)),
-    **dict.fromkeys(
-        ("p", "dropout", "label_smoothing"), partial(numbers, low=0, high=1)
-    ),
-    **dict.fromkeys(("input_size", "hidden_size", "num_layers"), integers),
-    **dict.fromkeys(
-        ("in_features", "out_features", "num_embeddings", "embedding_dim"), integers
-    ),
+_check_flag = partial(check_choice, choices=(True, False))
+_check_any_integer = partial(check_integers, low=-sys.maxsize)
+_check_not_negative = partial(check_numbers, low=0)
+_check_fraction = partial(check_numbers, low=0, high=1)
+
+# The rule of an option, whichever layer or loss has it.
+_RULES: dict[str, Callable[..., None]] = {
+    "alpha": check_numbers,
+    "approximate": partial(check_choice, choices=("none", "tanh")),
+    "batch_first": _check_flag,
+    "beta": _check_not_negative,
+    "bias": _check_flag,
+    "bidirectional": _check_flag,
+    "delta": partial(check_numbers, low=sys.float_info.min),
+    "dim": _check_any_integer,
+    "dropout": _check_fraction,
+    "elementwise_affine": _check_flag,
+    "embedding_dim": check_integers,
+    "end_dim": _check_any_integer,
+    "enforce_sorted": _check_flag,
+    "eps": _check_not_negative,
+    "freeze": _check_flag,
+    "hidden_size": check_integers,
+    "ignore_index": _check_any_integer,
+    "in_features": check_integers,
+    "inplace": check_not_in_place,
+    "input_size": check_integers,
+    "label_smoothing": _check_fraction,
+    "log_target": _check_flag,
+    "negative_slope": check_numbers,
+    "nonlinearity": partial(check_choice, choices=("tanh", "relu")),
+    "num_embeddings": check_integers,
+    "num_layers": check_integers,
+    "out_features": check_integers,
+    "p": _check_fraction,
+    "prepend": _check_flag,
+    "recurse": _check_flag,
+    "reduction": partial(check_choice, choices=("mean", "sum", "none")),
+    "remove_duplicate": _check_flag,
+    "set_to_none": _check_flag,
+    "start_dim": _check_any_integer,
+    "with_kwargs": _check_flag,
 }
 
 
-def options(name: str, **given: Any) -> None:
+def check_options(name: str, **options: object) -> None:
     """Raise if an option breaks its rule; options without a rule pass."""
-    for what, value in given.items():
-        if what in RULES:
-            RULES[what](name, **{what: value})
+    for option, value in options.items():
+        if option in _RULES:
+            _RULES[option](name, **{option: value})
 
 
-def tensors(name: str, **given: Any) -> None:
-    """Require Tensors. Common mistakes: an array, or a layer's (output, state) tuple."""
-    for what, value in given.items():
-        if not isinstance(value, Tensor):
+def check_padding_idx(name: str, padding_idx: int | None, rows: int) -> int | None:
+    """The row that padding_idx names, counted from the front."""
+    if padding_idx is None:
+        return None
+    check_integers(name, -rows, padding_idx=padding_idx)
+    check_numbers(name, -rows, rows - 1, padding_idx=padding_idx)
+    return int(padding_idx) % rows
+
+
+def check_normalized_shape(name: str, sizes: int | Sequence[int]) -> Shape:
+    """One size or several as a shape of at least one dim."""
+    if isinstance(sizes, tuple | list) and sizes:
+        shape = tuple(sizes)
+    else:
+        shape = (sizes,)
+    for size in shape:
+        check_integers(name, normalized_shape=size)
+    return shape
+
+
+# ---------------------------------------------------------------- tensors
+
+
+def check_tensors(name: str, **values: object) -> None:
+    """Require Tensors. Common slips: an array, or a layer's (output, state) tuple."""
+    for what, value in values.items():
+        if isinstance(value, Tensor):
+            continue
+        if hasattr(value, "batch_sizes"):
+            way = (
+                "map the data of a packed sequence: "
+                "packed._replace(data=layer(packed.data))"
+            )
+        elif isinstance(value, tuple):
+            way = "recurrent layers return (output, state); pass the output on"
+        else:
             way = f"tg.as_tensor({what}) makes one"
-            if isinstance(value, tuple):
-                way = "recurrent layers return (output, state), of which the next one takes output"
-            if hasattr(value, "batch_sizes"):
-                way = "map the data of a packed one: packed._replace(data=layer(packed.data))"
-            check_type(name, Tensor, f"a Tensor; {way}", **{what: value})
+        check_type(name, Tensor, f"a Tensor; {way}", **{what: value})
 
 
-def floats(name: str, input: Any, weight: Tensor | None = None) -> None:
+def _cast_to(dtype: DType) -> str:
+    """The method that gives a dtype of floats."""
+    return "double()" if dtype == np.float64 else "float()"
+
+
+def check_float_input(name: str, input: Operand, weight: Tensor | None = None) -> None:
     """Require a float tensor, of the weights' dtype if there are weights."""
     if not isinstance(input, Tensor):
-        tensors(name, input=input)
-    if weight is not None and not isinstance(weight, Tensor):
-        tensors(name, weight=weight)
-    if input.dtype.kind != "f" if weight is None else input.dtype != weight.dtype:
-        dtype = (
-            "floats" if weight is None else f"{weight.dtype}, the dtype of the weights"
-        )
-        way = (
-            ".double()"
-            if weight is not None and weight.dtype == np.float64
-            else ".float()"
-        )
-        raise DTypeError(
-            f"{name}: input is {input.dtype}, expected {dtype}; use input{way}"
-        )
+        check_tensors(name, input=input)
+    if weight is None:
+        is_right, expected, cast = input.dtype.kind == "f", "floats", "float()"
+    else:
+        if not isinstance(weight, Tensor):
+            check_tensors(name, weight=weight)
+        is_right = input.dtype == weight.dtype
+        expected = f"{weight.dtype}, the dtype of the weights"
+        cast = _cast_to(weight.dtype)
+    if not is_right:
+        got = f"input is {input.dtype}, expected {expected}"
+        raise DTypeError(f"{name}: {got}; use input.{cast}")
 
 
-def features(name: str, input: Tensor, what: str, size: int) -> None:
+def check_features(name: str, input: Tensor, what: str, size: int) -> None:
     """Require ``size`` features, which the layer calls ``what``."""
     if input.shape[-1:] != (size,):
-        got = (
-            f"{input.shape[-1] if input.ndim else 'no'} features in its last dimension"
-        )
+        count = input.shape[-1] if input.ndim else "no"
+        got = f"input has {count} features in its last dimension"
         expected = f"{what}={size} (input shape {input.shape})"
-        raise ShapeError(f"{name}: input has {got}, expected {expected}")
+        raise ShapeError(f"{name}: {got}, expected {expected}")
 
 
-def like(name: str, why: str, shape: tuple[int, ...], dtype: Any, **given: Any) -> None:
+def check_shape_and_dtype(
+    name: str, why: str, shape: Shape, dtype: DType, **values: Operand
+) -> None:
     """Require None, or tensors of this shape and dtype; ``why`` ends the message."""
-    for what, value in given.items():
+    for what, value in values.items():
         if value is None:
             continue
-        if not isinstance(
-            value, Tensor
-        ):  # before the call: this is done for every step
-            tensors(name, **{what: value})
-        _same_dtype(name, what, value, dtype)
+        if not isinstance(value, Tensor):  # the test spares a call at every time step
+            check_tensors(name, **{what: value})
+        _check_dtype(name, what, value, dtype)
         if value.shape != shape:
+            got = f"{what} has shape {value.shape}"
+            raise ShapeError(f"{name}: {got}, expected {shape}{why}")
+
+
+def _check_dtype(name: str, what: str, value: Tensor, dtype: DType) -> None:
+    if value.dtype != dtype:
+        got = f"{what} is {described(value)}, expected {dtype}"
+        raise DTypeError(f"{name}: {got}; use {what}.{_cast_to(dtype)}")
+
+
+def check_broadcasts_to_input(name: str, input: Tensor, **values: Operand) -> None:
+    """Require None, or tensors of the input's dtype that broadcast to its shape."""
+    for what, value in values.items():
+        if value is None:
+            continue
+        check_tensors(name, **{what: value})
+        _check_dtype(name, what, value, input.dtype)
+        pairs = zip(reversed(value.shape), reversed(input.shape), strict=False)
+        fits = all(size in (1, whole) for size, whole in pairs)
+        if value.ndim > input.ndim or not fits:
+            got = f"{what} has shape {value.shape}"
             raise ShapeError(
-                f"{name}: {what} has shape {value.shape}, expected {shape}{why}"
+                f"{name}: {got}, which does not broadcast to {input.shape}"
             )
 
 
-def _same_dtype(name: str, what: str, value: Tensor, dtype: Any) -> None:
-    if value.dtype != dtype:
-        way = f"use {what}.double()" if dtype == np.float64 else f"use {what}.float()"
-        raise DTypeError(
-            f"{name}: {what} is {described(value)}, expected {dtype}; {way}"
-        )
-
-
-def broadcasting(name: str, input: Tensor, **given: Any) -> None:
-    """Raise if weights, except None, differ from the input in dtype or do not fit its
-    shape.
-    """
-    for what, value in given.items():
-        if value is None:
-            continue
-        tensors(name, **{what: value})
-        _same_dtype(name, what, value, input.dtype)
-        sizes = zip(reversed(value.shape), reversed(input.shape), strict=False)
-        if value.ndim > input.ndim or any(
-            size not in (1, whole) for size, whole in sizes
-        ):
-            got = f"{what} has shape {value.shape}, which does not broadcast to {input.shape}"
-            raise ShapeError(f"{name}: {got}")
-
-
-def pair(name: str, input: Any, target: Any, weight: Any = None, **given: Any) -> None:
+def check_loss_arguments(
+    name: str,
+    input: Operand,
+    target: Operand,
+    weight: Operand = None,
+    **options: object,
+) -> None:
     """Require two float tensors, and a weight if there is one, of the same shape."""
-    options(name, **given)
-    floats(name, input)
-    tensors(name, target=target)
-    why = " as the input has: reshape one of them, as broadcasting would average over pairs"
-    like(name, why, input.shape, input.dtype, target=target, weight=weight)
+    check_options(name, **options)
+    check_float_input(name, input)
+    check_tensors(name, target=target)
+    why = (
+        " as the input has: reshape one of them, as broadcasting would average "
+        "over pairs"
+    )
+    given = {"target": target, "weight": weight}
+    check_shape_and_dtype(name, why, input.shape, input.dtype, **given)
 
 
-def probabilities(name: str, **given: Any) -> None:
+def _first_place(mask: Tensor) -> Shape:
+    """The index of the first true element."""
+    return tuple(np.argwhere(mask.cpu().numpy())[0].tolist())
+
+
+def check_probabilities(name: str, **values: Tensor) -> None:
     """Require numbers from 0 to 1; NaN raises too."""
-    for what, value in given.items():
+    for what, value in values.items():
         outside = ~((value >= 0.0) & (value <= 1.0))
         if outside.any():
-            place = tuple(np.argwhere(outside.cpu().numpy())[0].tolist())
+            place = _first_place(outside)
             got = f"{name}: {what} has {value[place].item()} at {place}"
             way = "use F.binary_cross_entropy_with_logits for scores"
             raise OptionError(f"{got}, expected probabilities from 0 to 1; {way}")
 
 
-def ids(
-    name: str, what: str, given: Any, count: int, ignore: int | None = None
-) -> bool:
-    """Require ids in [0, count): the message names the first wrong one and its place.
+# ---------------------------------------------------------------- ids and lengths
 
-    Returns whether all are in [0, count), so that none of those outside is ``ignore``.
+
+def check_ids(
+    name: str, what: str, ids: Operand, count: int, ignore: int | None = None
+) -> bool:
+    """Require integer ids in [0, count), or equal to ``ignore``.
+
+    The message names the first wrong id and its place.
+
+    Returns:
+        Whether all ids are in [0, count), so that no id is an ``ignore`` outside of it.
     """
-    if not isinstance(given, Tensor) or given.dtype.kind not in "iu":
-        tensors(name, **{what: given})
-        raise DTypeError(
-            f"{name}: {what} is {given.dtype}, expected integer ids; use .long()"
-        )
-    return in_range(name, what, given, count, ignore)
+    if not isinstance(ids, Tensor) or ids.dtype.kind not in "iu":
+        check_tensors(name, **{what: ids})
+        got = f"{what} is {ids.dtype}, expected integer ids"
+        raise DTypeError(f"{name}: {got}; use .long()")
+    return check_ids_in_range(name, what, ids, count, ignore)
 
 
-def in_range(
-    name: str, what: str, given: Tensor, count: int, ignore: int | None = None
+def check_ids_in_range(
+    name: str, what: str, ids: Tensor, count: int, ignore: int | None = None
 ) -> bool:
-    """As :func:`ids`, of integers."""
-    xp, array = backend_of(given.array), given.array
-    # Below 0 is far above as uint64: one look at each.
+    """Do as :func:`check_ids`, for a tensor that is known to hold integers."""
+    xp, array = backend_of(ids.array), ids.array
+    # A negative id is a large uint64, so the largest one tells of both ends.
     if 0 in array.shape or xp.largest(xp.astype(array, _UINT64)) < count:
         return True
-    wide = given.long()
+    wide = ids.long()
     wrong = (wide < 0) | (wide >= count)
     if ignore is not None:
         wrong = wrong & (wide != ignore)
     if wrong.any():
-        place = tuple(np.argwhere(wrong.cpu().numpy())[0].tolist())
-        got = f"{what} has {given[place].item()} at {place}"
+        place = _first_place(wrong)
+        got = f"{what} has {ids[place].item()} at {place}"
         raise IdError(f"{name}: {got}, expected ids in [0, {count})")
     return False
 
 
-def not_one_hot(name: str, input: Tensor, dtype: Any) -> None:
-    """Raise if every row of ids (..., V) in [0, V) is one-hot: they may be features
-    instead.
-    """
+def check_not_one_hot(name: str, input: Tensor, dtype: DType) -> None:
+    """Raise if every row of ids (..., V) is one-hot: they may be meant as features."""
     if input.numel() and (input.sum(-1) == 1).all():
-        float_ = "double()" if dtype == np.float64 else "float()"
+        cast = _cast_to(dtype)
         got = f"input is {described(input)}, whose every row is one-hot"
-        way = f"input.{float_} are features, input.argmax(-1) their ids"
-        rare = f"if these are ids, pass F.one_hot(input, {input.shape[-1]}).{float_}"
+        way = f"input.{cast} are features, input.argmax(-1) their ids"
+        rare = f"if these are ids, pass F.one_hot(input, {input.shape[-1]}).{cast}"
         raise DTypeError(f"{name}: {got}; {way}; {rare}")
 
 
-def lengths(name: str, given: Any, steps: int, batch: int) -> np.ndarray:
-    """The lengths of a batch of sequences as int64; raises unless they are B integers
-    from 0 to T.
-    """
+def check_lengths(name: str, lengths: Operand, steps: int, batch: int) -> np.ndarray:
+    """The lengths of a batch of sequences as int64: B integers from 0 to T."""
     try:
-        found = np.asarray(given.tolist() if isinstance(given, Tensor) else given)
+        found = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
     except ValueError as error:
         raise ShapeError(f"{name}: lengths is ragged: {error}") from None
-    if found.shape != (batch,) or (found.dtype.kind not in "iu" and batch):
+    are_integers = found.dtype.kind in "iu" or not batch
+    if found.shape != (batch,) or not are_integers:
+        got = described(lengths if isinstance(lengths, Tensor) else found)
         expected = f"{batch} integers, one for each sequence of the batch"
-        got = described(given if isinstance(given, Tensor) else found)
         where = "the batch is dim 1 (batch_first=True: dim 0)"
         raise ShapeError(f"{name}: lengths is {got}, expected {expected}; {where}")
     if batch and not (found.min() >= 0 and found.max() <= steps):
         got = f"lengths go from {found.min()} to {found.max()}"
         raise OptionError(f"{name}: {got}, expected 0 to T={steps}")
     return found.astype(np.int64)
-
-
-def row(name: str, padding_idx: Any, count: int) -> int | None:
-    """The row that padding_idx names, counted from the front; raises if there is no
-    such row.
-    """
-    if padding_idx is None:
-        return None
-    integers(name, -count, padding_idx=padding_idx)
-    numbers(name, -count, count - 1, padding_idx=padding_idx)
-    return int(padding_idx) % count
-
-
-def shape(name: str, sizes: Any) -> tuple[int, ...]:
-    """One size or several as a shape, of one dim at least."""
-    found = tuple(sizes) if isinstance(sizes, tuple | list) and len(sizes) else (sizes,)
-    for size in found:
-        integers(name, normalized_shape=size)
-    return found

@@ -14,11 +14,26 @@ from ..errors import (
     GraphError,
     OptionError,
     ShapeError,
+    check_choice,
+    check_integers,
     check_type,
     described,
     left_out,
 )
-from ..errors import tensor_checks as check
+from ..errors.tensor_checks import (
+    KL_REDUCTIONS,
+    check_broadcasts_to_input,
+    check_features,
+    check_float_input,
+    check_ids,
+    check_loss_arguments,
+    check_normalized_shape,
+    check_options,
+    check_padding_idx,
+    check_probabilities,
+    check_shape_and_dtype,
+    check_tensors,
+)
 from ..random import Generator, host
 from ..tensor import Tensor
 
@@ -34,23 +49,23 @@ softmax, log_softmax = functions.softmax, functions.log_softmax
 
 def linear(input: Tensor, weight: Tensor, bias: Opt = None) -> Tensor:
     """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
-    check.floats("linear", input, weight)
+    check_float_input("linear", input, weight)
     if weight is None or weight.ndim != 2:
-        check.tensors("linear", weight=weight)
+        check_tensors("linear", weight=weight)
         raise ShapeError(
             f"linear: weight has shape {weight.shape}, expected 2 dims (O, I)"
         )
-    check.features("linear", input, "in_features", weight.shape[1])
+    check_features("linear", input, "in_features", weight.shape[1])
     if bias is not None:
-        check.like("linear", "", weight.shape[:1], weight.dtype, bias=bias)
+        check_shape_and_dtype("linear", "", weight.shape[:1], weight.dtype, bias=bias)
     return ops.linear(input, weight, bias)
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of ``weight`` (V, I) that ids (...) name: (..., I)."""
-    check.tensors("embedding", weight=weight)
-    padding_idx = check.row("embedding", padding_idx, weight.shape[0])
-    check.ids("embedding", "input", input, weight.shape[0])
+    check_tensors("embedding", weight=weight)
+    padding_idx = check_padding_idx("embedding", padding_idx, weight.shape[0])
+    check_ids("embedding", "input", input, weight.shape[0])
     rows = weight[input]
     if padding_idx is None:
         return rows
@@ -65,8 +80,8 @@ def dropout(
     generator: Gen = None,
 ) -> Tensor:
     """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
-    check.options("dropout", p=p, inplace=inplace)
-    check.floats("dropout", input)
+    check_options("dropout", p=p, inplace=inplace)
+    check_float_input("dropout", input)
     if not training or p == 0.0:
         return input
     kept = host("dropout", generator).random(input.shape, np.float32) >= p
@@ -84,14 +99,14 @@ def layer_norm(
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims: Ba, Kiros,
     Hinton 2016.
     """
-    check.floats("layer_norm", input, weight)
-    check.options("layer_norm", eps=eps)
-    shape = check.shape("layer_norm", normalized_shape)
+    check_float_input("layer_norm", input, weight)
+    check_options("layer_norm", eps=eps)
+    shape = check_normalized_shape("layer_norm", normalized_shape)
     if input.shape[-len(shape) :] != shape:
         raise ShapeError(
             f"layer_norm: input has shape {input.shape}, expected {shape} at its end"
         )
-    check.like(
+    check_shape_and_dtype(
         "layer_norm",
         ", the normalized_shape",
         shape,
@@ -107,21 +122,21 @@ def layer_norm(
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x, or negative_slope * x where it is not above 0."""
-    check.floats("leaky_relu", input)
-    check.options("leaky_relu", negative_slope=negative_slope)
+    check_float_input("leaky_relu", input)
+    check_options("leaky_relu", negative_slope=negative_slope)
     return ops.where(input > 0, input, input.clamp(max=0.0) * negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """x, or alpha * (e^x - 1) where it is not above 0."""
-    check.floats("elu", input)
-    check.options("elu", alpha=alpha)
+    check_float_input("elu", input)
+    check_options("elu", alpha=alpha)
     return ops.where(input > 0, input, input.clamp(max=0.0).expm1() * alpha)
 
 
 def silu(input: Tensor) -> Tensor:
     """x * sigmoid(x)."""
-    check.floats("silu", input)
+    check_float_input("silu", input)
     return input * input.sigmoid()
 
 
@@ -132,8 +147,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     With ``approximate="tanh"`` Phi(x) is (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) /
     2.
     """
-    check.floats("gelu", input)
-    check.options("gelu", approximate=approximate)
+    check_float_input("gelu", input)
+    check_options("gelu", approximate=approximate)
     if approximate == "none":
         return input * ops.normal_cdf(input)
     inner = (input + 0.044715 * input**3) * math.sqrt(2.0 / math.pi)
@@ -144,7 +159,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     """log(1 + e^(beta x)) / beta, and x where beta x is above the threshold; inf is for
     exact.
     """
-    check.floats("softplus", input)
+    check_float_input("softplus", input)
     check_type("softplus", Real, "a number", beta=beta, threshold=threshold)
     scaled = input * beta
     return ops.where(scaled > threshold, input, ops.softplus(scaled) / beta)
@@ -152,7 +167,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)), without overflow."""
-    check.floats("logsigmoid", input)
+    check_float_input("logsigmoid", input)
     return -ops.softplus(-input)
 
 
@@ -161,8 +176,8 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Ids (...) as rows of 0 and one 1: int64 (..., num_classes)."""
-    check.integers("one_hot", -1, num_classes=num_classes)
-    check.ids(
+    check_integers("one_hot", -1, num_classes=num_classes)
+    check_ids(
         "one_hot", "tensor", tensor, sys.maxsize if num_classes == -1 else num_classes
     )
     if num_classes == -1:
@@ -191,10 +206,10 @@ def pad(
     Fewer, where they are negative. ``mode`` is constant, reflect or replicate, for any
     dims.
     """
-    check.tensors("pad", input=input)
+    check_tensors("pad", input=input)
     check_type("pad", tuple | list, "sizes in a tuple", pad=pad)
-    check.choice("pad", ("constant", *_PLACES), mode=mode)
-    check.integers(
+    check_choice("pad", ("constant", *_PLACES), mode=mode)
+    check_integers(
         "pad", -sys.maxsize, **{f"pad[{i}]": size for i, size in enumerate(pad)}
     )
     if value is not None and mode != "constant":
@@ -250,7 +265,7 @@ def mse_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt = None
 ) -> Tensor:
     """(input - target)^2, of two tensors of one shape."""
-    check.pair("mse_loss", input, target, weight, reduction=reduction)
+    check_loss_arguments("mse_loss", input, target, weight, reduction=reduction)
     if reduction == "mean" and weight is None and input.numel():
         return ops.mse(input, target)
     return _reduced("mse_loss", (input - target).square(), reduction, weight)
@@ -260,7 +275,7 @@ def l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", weight: Opt = None
 ) -> Tensor:
     """|input - target|, of two tensors of one shape."""
-    check.pair("l1_loss", input, target, weight, reduction=reduction)
+    check_loss_arguments("l1_loss", input, target, weight, reduction=reduction)
     return _reduced("l1_loss", (input - target).abs(), reduction, weight)
 
 
@@ -274,7 +289,9 @@ def smooth_l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
     """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, of d = input - target."""
-    check.pair("smooth_l1_loss", input, target, reduction=reduction, beta=beta)
+    check_loss_arguments(
+        "smooth_l1_loss", input, target, reduction=reduction, beta=beta
+    )
     difference = input - target
     losses = _huber(difference, beta) / beta if beta else difference.abs()
     return _reduced("smooth_l1_loss", losses, reduction)
@@ -288,7 +305,9 @@ def huber_loss(
     weight: Opt = None,
 ) -> Tensor:
     """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), of d = input - target."""
-    check.pair("huber_loss", input, target, weight, reduction=reduction, delta=delta)
+    check_loss_arguments(
+        "huber_loss", input, target, weight, reduction=reduction, delta=delta
+    )
     losses = _huber(
         input - target, delta
     )  # the mean is over all, as PyTorch's, whatever weighs
@@ -311,9 +330,9 @@ def binary_cross_entropy_with_logits(
     input's shape.
     """
     name = "binary_cross_entropy_with_logits"
-    check.pair(name, input, target, reduction=reduction)
+    check_loss_arguments(name, input, target, reduction=reduction)
     weights = {"weight": weight, "pos_weight": pos_weight}
-    check.broadcasting(name, input, **weights)
+    check_broadcasts_to_input(name, input, **weights)
     true = target if pos_weight is None else target * pos_weight
     losses = true * ops.softplus(-input) + (1.0 - target) * ops.softplus(input)
     losses = losses if weight is None else losses * weight
@@ -330,9 +349,9 @@ def binary_cross_entropy(
     :func:`binary_cross_entropy_with_logits`.
     """
     name = "binary_cross_entropy"
-    check.pair(name, input, target, reduction=reduction)
-    check.probabilities(name, input=input, target=target)
-    check.broadcasting(name, input, weight=weight)
+    check_loss_arguments(name, input, target, reduction=reduction)
+    check_probabilities(name, input=input, target=target)
+    check_broadcasts_to_input(name, input, weight=weight)
     losses = ops.binary_cross_entropy(input, target)
     losses = losses if weight is None else losses * weight
     return _reduced(name, losses, reduction)
@@ -348,8 +367,8 @@ def kl_div(
     elements, or "batchmean": the sum over the size of the first dim, the
     Kullback-Leibler divergence.
     """
-    check.pair("kl_div", input, target, log_target=log_target)
-    check.choice("kl_div", check.DIVERGENCES, reduction=reduction)
+    check_loss_arguments("kl_div", input, target, log_target=log_target)
+    check_choice("kl_div", KL_REDUCTIONS, reduction=reduction)
     if log_target:
         losses = target.exp() * (target - input)
     else:
@@ -389,20 +408,22 @@ def _dim_of_classes(
     """The dim of the classes; raises if scores, targets and weights do not fit, or none
     counts.
     """
-    check.tensors(name, input=input, target=target)
+    check_tensors(name, input=input, target=target)
     if not input.ndim or input.dtype.kind != "f":
         raise ShapeError(
             f"{name}: input is {described(input)}, expected float scores (N, V)"
         )
     dim = min(input.ndim - 1, 1)
     outer, classes = input.shape[:dim] + input.shape[dim + 1 :], input.shape[dim]
-    check.like(name, ", of each class", (classes,), input.dtype, weight=weight)
+    check_shape_and_dtype(
+        name, ", of each class", (classes,), input.dtype, weight=weight
+    )
     if probabilities and target.dtype.kind == "f":
         why = ", probabilities as the input; classes are integers: use target.long()"
-        check.like(
+        check_shape_and_dtype(
             name, why, input.shape, target.dtype, target=target
         )  # classes as float64
-        check.like(name, why, input.shape, input.dtype, target=target)
+        check_shape_and_dtype(name, why, input.shape, input.dtype, target=target)
         return dim
     if weight is not None and weight.requires_grad:
         raise GraphError(
@@ -415,7 +436,7 @@ def _dim_of_classes(
         raise ShapeError(
             f"{name}: target is {described(target)}, expected {expected}; {way}"
         )
-    inside = check.ids(name, "target", target, classes, ignore)
+    inside = check_ids(name, "target", target, classes, ignore)
     if reduction == "mean":
         some: Any = target.numel()
         if (
@@ -436,7 +457,7 @@ def nll_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """-input at the class: of log-probabilities (N, V, ...) and class indices (N, ...)."""
-    check.options("nll_loss", reduction=reduction, ignore_index=ignore_index)
+    check_options("nll_loss", reduction=reduction, ignore_index=ignore_index)
     dim = _dim_of_classes("nll_loss", input, target, weight, ignore_index, reduction)
     index, kept, share = _shares(target, weight, ignore_index, input.dtype)
     picked = input.take_along_dim(index.unsqueeze(dim), dim).squeeze(dim)
@@ -468,7 +489,7 @@ def cross_entropy(
     given = {"ignore_index": ignore_index, "reduction": reduction}
     given["label_smoothing"] = label_smoothing
     if given != _USUAL:  # else there is nothing to check, once for each step
-        check.options("cross_entropy", **given)
+        check_options("cross_entropy", **given)
     dim = _dim_of_classes(
         "cross_entropy", input, target, weight, ignore_index, reduction, True
     )

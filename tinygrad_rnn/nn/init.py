@@ -13,11 +13,12 @@ from ..errors import (
     DTypeError,
     OptionError,
     ShapeError,
+    check_choice,
+    check_numbers,
     check_type,
     described,
     left_out,
 )
-from ..errors import tensor_checks as check
 from ..errors.boundary import named
 from ..random import Generator, host
 from ..tensor import Tensor
@@ -59,9 +60,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which a nonlinearity's weights are scaled; ``param`` is
     leaky_relu's slope.
     """
-    check.choice("calculate_gain", tuple(_GAINS), nonlinearity=nonlinearity)
+    check_choice("calculate_gain", tuple(_GAINS), nonlinearity=nonlinearity)
     slope = 0.01 if param is None else param
-    check.numbers("calculate_gain", param=slope)
+    check_numbers("calculate_gain", param=slope)
     return (
         math.sqrt(2 / (1 + slope**2))
         if nonlinearity == "leaky_relu"
@@ -85,7 +86,7 @@ def normal_(
 ) -> Tensor:
     """Normal."""
     _check("normal_", tensor, mean=mean)
-    check.numbers("normal_", 0, std=std)
+    check_numbers("normal_", 0, std=std)
     tensor.detach().normal_(mean, std, generator)
     return tensor
 
@@ -161,7 +162,7 @@ def kaiming_uniform_(
     generator: Gen = None,
 ) -> Tensor:
     """Uniform, of deviation gain / sqrt(fan): He et al. 2015."""
-    check.choice("kaiming_uniform_", ("fan_in", "fan_out"), mode=mode)
+    check_choice("kaiming_uniform_", ("fan_in", "fan_out"), mode=mode)
     return _spread(
         "kaiming_uniform_", tensor, calculate_gain(nonlinearity, a), mode, generator
     )
@@ -175,7 +176,7 @@ def kaiming_normal_(
     generator: Gen = None,
 ) -> Tensor:
     """Normal, of deviation gain / sqrt(fan): He et al. 2015."""
-    check.choice("kaiming_normal_", ("fan_in", "fan_out"), mode=mode)
+    check_choice("kaiming_normal_", ("fan_in", "fan_out"), mode=mode)
     return _spread(
         "kaiming_normal_", tensor, calculate_gain(nonlinearity, a), mode, generator
     )

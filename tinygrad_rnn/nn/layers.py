@@ -5,8 +5,14 @@ from typing import Any, ClassVar, Self
 
 from ..convert import as_dtype
 from ..creation import empty, get_default_dtype
-from ..errors import DTypeError, ShapeError, described
-from ..errors import tensor_checks as check
+from ..errors import DTypeError, ShapeError, check_choice, described
+from ..errors.tensor_checks import (
+    KL_REDUCTIONS,
+    check_normalized_shape,
+    check_options,
+    check_padding_idx,
+    check_tensors,
+)
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -51,7 +57,7 @@ class Layer(Module, metaclass=LayerType):
         self._keep(**settings)
 
     def _keep(self, **settings: Any) -> None:
-        check.options(self._name, **settings)
+        check_options(self._name, **settings)
         self._kept = (*self.__dict__.get("_kept", ()), *settings)
         for name, value in settings.items():
             keep = self.register_buffer if name.endswith("weight") else self.__setattr__
@@ -99,7 +105,7 @@ class Linear(Layer):
         dtype: Any = None,
     ) -> None:
         super().__init__(in_features=in_features, out_features=out_features)
-        check.options(self._name, bias=bias)
+        check_options(self._name, bias=bias)
         self.weight = self._parameter((out_features, in_features), device, dtype)
         self.bias = self._parameter((out_features,), device, dtype, bias)
         self.reset_parameters()
@@ -134,7 +140,7 @@ class Embedding(Layer):
         dtype: Any = None,
     ) -> None:
         super().__init__(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        self.padding_idx = check.row(self._name, padding_idx, num_embeddings)
+        self.padding_idx = check_padding_idx(self._name, padding_idx, num_embeddings)
         if _weight is not None:
             self.weight = _weight
             return
@@ -153,8 +159,8 @@ class Embedding(Layer):
             padding_idx: the row that gets no gradient.
         """
         name = "nn.Embedding.from_pretrained"
-        check.tensors(name, embeddings=embeddings)
-        check.options(name, freeze=freeze)
+        check_tensors(name, embeddings=embeddings)
+        check_options(name, freeze=freeze)
         if embeddings.ndim != 2 or embeddings.dtype.kind != "f":
             got = f"embeddings is {described(embeddings)}"
             raise ShapeError(f"{name}: {got}, expected a table (V, I) of floats")
@@ -198,11 +204,11 @@ class LayerNorm(Layer):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        shape = check.shape(self._name, normalized_shape)
+        shape = check_normalized_shape(self._name, normalized_shape)
         super().__init__(
             normalized_shape=shape, eps=eps, elementwise_affine=elementwise_affine
         )
-        check.options(self._name, bias=bias)
+        check_options(self._name, bias=bias)
         has_bias = elementwise_affine and bias
         self.weight = self._parameter(shape, device, dtype, elementwise_affine)
         self.bias = self._parameter(shape, device, dtype, has_bias)
@@ -241,7 +247,7 @@ class Functional(Layer):
             cls.function = of
 
     def forward(self, *inputs: Any) -> Any:
-        check.tensors(
+        check_tensors(
             self._name, **dict(zip(("input", "target"), inputs, strict=False))
         )
         return type(self).function(
@@ -266,7 +272,7 @@ class Dropout(Layer):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__(p=p)
-        check.options(self._name, inplace=inplace)
+        check_options(self._name, inplace=inplace)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training)
@@ -282,7 +288,7 @@ class _InPlace(Functional):
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
-        check.options(self._name, inplace=inplace)
+        check_options(self._name, inplace=inplace)
 
 
 class Tanh(_Plain, of=F.tanh):
@@ -319,7 +325,7 @@ class LeakyReLU(Functional, of=F.leaky_relu):
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(negative_slope=negative_slope)
-        check.options(self._name, inplace=inplace)
+        check_options(self._name, inplace=inplace)
 
 
 class ELU(Functional, of=F.elu):
@@ -327,7 +333,7 @@ class ELU(Functional, of=F.elu):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha)
-        check.options(self._name, inplace=inplace)
+        check_options(self._name, inplace=inplace)
 
 
 class Softplus(Functional, of=F.softplus):
@@ -452,5 +458,5 @@ class KLDivLoss(Functional, of=F.kl_div):
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
         super().__init__(log_target=log_target)
-        check.choice(self._name, check.DIVERGENCES, reduction=reduction)
+        check_choice(self._name, KL_REDUCTIONS, reduction=reduction)
         self.reduction, self._kept = reduction, ("reduction", *self._kept)

@@ -29,7 +29,7 @@ from ..errors import (
     file_name,
     left_out,
 )
-from ..errors import tensor_checks as check
+from ..errors.tensor_checks import check_options
 from ..tensor import Handle, Tensor
 
 Keys = namedtuple("Keys", "missing_keys unexpected_keys")
@@ -196,7 +196,7 @@ class Module:
         check_type(
             name, Callable, "a function of the module and what it takes", hook=function
         )
-        check.options(name, prepend=prepend, with_kwargs=with_kwargs)
+        check_options(name, prepend=prepend, with_kwargs=with_kwargs)
         hooks: dict[int, _Hook] = self.__dict__.setdefault("_hooks", {})
         step = -1 if prepend else 1
         key = (min(hooks, default=0) if prepend else max(hooks, default=0)) + step
@@ -417,7 +417,7 @@ class Module:
     def _check_search(name: str, prefix: Any, **flags: Any) -> None:
         check_type(name, str, "a str", prefix=prefix)
         if not all(type(value) is bool for value in flags.values()):
-            check.options(name, **flags)
+            check_options(name, **flags)
 
     def named_modules(
         self,
@@ -547,7 +547,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or set those that are there to zeros."""
         if type(set_to_none) is not bool:  # before the call: this is done in every step
-            check.options("zero_grad", set_to_none=set_to_none)
+            check_options("zero_grad", set_to_none=set_to_none)
         for parameter in self.parameters():
             keep = parameter.grad is not None and not set_to_none
             parameter.grad = zeros_like(parameter) if keep else None

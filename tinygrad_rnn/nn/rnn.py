@@ -7,8 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
-from ..errors import DTypeError, OptionError, ShapeError, check_type, described
-from ..errors import tensor_checks as check
+from ..errors import (
+    DTypeError,
+    OptionError,
+    ShapeError,
+    check_integers,
+    check_type,
+    described,
+)
+from ..errors.tensor_checks import (
+    check_features,
+    check_float_input,
+    check_ids_in_range,
+    check_lengths,
+    check_not_one_hot,
+    check_options,
+    check_shape_and_dtype,
+)
 from ..functions import cat
 from ..tensor import Tensor
 from . import functional as F
@@ -72,7 +87,7 @@ class _Recurrent(Layer):
         ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
         rank -= ids
         if not ids and (not isinstance(input, Tensor) or input.dtype != weight.dtype):
-            check.floats(self._name, input, weight)
+            check_float_input(self._name, input, weight)
         shape = input.shape
         ndim = len(shape)
         if not rank - 1 <= ndim <= rank:
@@ -86,11 +101,11 @@ class _Recurrent(Layer):
                 f"{self._name}: input is {described(input)}, expected {expected}"
             )
         if ids:
-            check.in_range(self._name, "input", input, self.input_size)
+            check_ids_in_range(self._name, "input", input, self.input_size)
             if ndim == rank and lengths is None and shape[-1] == self.input_size:
                 self._check_not_one_hot(input, state, weight)
         elif shape[-1] != self.input_size:
-            check.features(self._name, input, "input_size", self.input_size)
+            check_features(self._name, input, "input_size", self.input_size)
         return ndim == rank
 
     def _check_not_one_hot(self, input: Tensor, state: Any, weight: Tensor) -> None:
@@ -99,7 +114,7 @@ class _Recurrent(Layer):
         """
         first = state[0] if isinstance(state, tuple | list) and state else state
         if getattr(first, "ndim", 0) != self.rank:
-            check.not_one_hot(self._name, input, weight.dtype)
+            check_not_one_hot(self._name, input, weight.dtype)
 
     def _check_state(
         self, state: Any, lead: tuple[int, ...], weight: Tensor
@@ -125,7 +140,7 @@ class _Recurrent(Layer):
                 batched = len(lead) == self.rank - 1
                 legend = self.legend if batched else self.legend.replace("B, ", "")
                 check_type(self._name, Tensor, f"a Tensor {legend}", **{what: part})
-                check.like(
+                check_shape_and_dtype(
                     self._name, f": {legend}", shape, weight.dtype, **{what: part}
                 )
             shape = (*lead, self.hidden_size)  # of c, whatever that of h is
@@ -194,7 +209,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        check.options(
+        check_options(
             self._name, nonlinearity=self.nonlinearity
         )  # it may have been changed
         return ops.rnn_cell(*self._enter(input, hx), nonlinearity=self.nonlinearity)
@@ -279,7 +294,7 @@ class RNNBase(_Recurrent):
             warnings.warn(
                 f"{self._name}: dropout={dropout} does nothing: {why}", stacklevel=level
             )
-        check.integers(self._name, 0, proj_size=proj_size)
+        check_integers(self._name, 0, proj_size=proj_size)
         if proj_size and (proj_size >= hidden_size or len(self.parts) == 1):
             expected = f"less than hidden_size={hidden_size} in an LSTM, or 0 for none"
             raise OptionError(
@@ -322,9 +337,9 @@ class RNNBase(_Recurrent):
         if not batched:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
         settings = {name: getattr(self, name) for name in self.settings}
-        check.options(self._name, **settings)  # they may have been changed
+        check_options(self._name, **settings)  # they may have been changed
         if lengths is not None:
-            settings["lengths"] = check.lengths(self._name, lengths, steps, batch)
+            settings["lengths"] = check_lengths(self._name, lengths, steps, batch)
         output, outputs, last = input, [], []
         for i, names in enumerate(self._names):
             starts = parts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.node import check_writable
 from ...errors import left_out
-from ...errors import tensor_checks as check
+from ...errors.tensor_checks import check_shape_and_dtype, check_tensors
 from ...functions import cat
 from ...tensor import Tensor
 from ..clip import clip_grad_norm_, clip_grad_value_, get_total_norm, listed
@@ -34,8 +34,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """
     given = listed("vector_to_parameters", parameters)
     sizes = [p.numel() for p in given]
-    check.tensors("vector_to_parameters", vec=vec)
-    check.like(
+    check_tensors("vector_to_parameters", vec=vec)
+    check_shape_and_dtype(
         "vector_to_parameters", ", a number for each", (sum(sizes),), vec.dtype, vec=vec
     )
     for parameter in given:

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from ...creation import as_tensor, full
-from ...errors import OptionError, ShapeError, check_type, left_out
-from ...errors import tensor_checks as check
+from ...errors import (
+    OptionError,
+    ShapeError,
+    check_choice,
+    check_integers,
+    check_numbers,
+    check_type,
+    left_out,
+)
+from ...errors.tensor_checks import check_lengths, check_options, check_tensors
 from ...functions import cat, stack
 from ...tensor import Tensor
 from ..clip import listed
@@ -58,9 +66,9 @@ class PackedSequence(_Packed):
         sorted_indices: Tensor | None = None,
         unsorted_indices: Tensor | None = None,
     ) -> Self:
-        check.tensors("PackedSequence", data=data, batch_sizes=batch_sizes)
+        check_tensors("PackedSequence", data=data, batch_sizes=batch_sizes)
         if sorted_indices is not None and unsorted_indices is None:
-            check.tensors("PackedSequence", sorted_indices=sorted_indices)
+            check_tensors("PackedSequence", sorted_indices=sorted_indices)
             unsorted_indices = sorted_indices.argsort()
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
@@ -201,7 +209,7 @@ def _pack(
     name: str, input: Tensor, lengths: Any, batch_first: bool, enforce_sorted: bool
 ) -> PackedSequence:
     """A padded batch, packed; ``name`` is the function that was called."""
-    check.options(name, enforce_sorted=enforce_sorted)
+    check_options(name, enforce_sorted=enforce_sorted)
     given = _check_padded(name, batch_first, lengths, input=input)
     grows = np.flatnonzero(given[1:] > given[:-1])
     if enforce_sorted and grows.size:
@@ -243,11 +251,11 @@ def pad_packed_sequence(
     """
     name = "pad_packed_sequence"
     layout = _layout_of(name, sequence)
-    check.options(name, batch_first=batch_first)
-    check.numbers(name, padding_value=padding_value)
+    check_options(name, batch_first=batch_first)
+    check_numbers(name, padding_value=padding_value)
     steps = len(layout.sizes)
     if total_length is not None:
-        check.integers(name, 0, total_length=total_length)
+        check_integers(name, 0, total_length=total_length)
         if total_length < steps:
             got = f"total_length is {total_length}"
             raise OptionError(
@@ -272,15 +280,15 @@ def _check_padded(
     name: str, batch_first: bool, lengths: Any, **padded: Tensor
 ) -> np.ndarray:
     """Check a padded batch, given by its argument's name, and return its lengths."""
-    check.tensors(name, **padded)
-    check.options(name, batch_first=batch_first)
+    check_tensors(name, **padded)
+    check_options(name, batch_first=batch_first)
     ((what, batch),) = padded.items()
     if batch.ndim < 2:
         got = f"{what} has shape {batch.shape}"
         raise ShapeError(
             f"{name}: {got}, expected (T, B, ...), or (B, T, ...) with batch_first"
         )
-    return check.lengths(name, lengths, *_sizes(batch, batch_first))
+    return check_lengths(name, lengths, *_sizes(batch, batch_first))
 
 
 def _sizes(padded: Tensor, batch_first: bool) -> tuple[int, int]:
@@ -350,7 +358,7 @@ def pad_sequence(
     """Sequences (T_i, ...) filled up to the longest: (T, B, ...), or (B, T, ...) if
     batch_first.
     """
-    check.choice("pad_sequence", ("right", "left"), padding_side=padding_side)
+    check_choice("pad_sequence", ("right", "left"), padding_side=padding_side)
     given = _sequences("pad_sequence", sequences)
     shapes = [x.shape for x in given]
     if () in shapes or len({shape[1:] for shape in shapes}) > 1:

@@ -16,4 +16,12 @@ def asked_of_backends():
                 and getattr(node.value, "id", "") == "xp"
             ):
                 found.add(node.attr)
-    return found - {"Array", "here", "kind", "name", "to_device", "vjp"}
+    return found - {
+        "Array",
+        "kind",
+        "multi_device",
+        "name",
+        "on_device",
+        "to_device",
+        "vjp",
+    }

@@ -24,7 +24,7 @@ from tinygrad_rnn import backend, nn, optim
 @pytest.fixture
 def gpus(monkeypatch):
     """Two devices of the stand-in for CuPy, as if it were installed."""
-    held = [backend.libraries, backend.backends, backend.several, backend._by_name]
+    held = [backend.libraries, backend.backends, backend._by_number, backend._by_name]
     before = [dict(table) for table in held]
     name = "tinygrad_rnn.backend.cupy"
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy)

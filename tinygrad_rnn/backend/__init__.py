@@ -1,44 +1,40 @@
-"""Array libraries: one :class:`Backend` for each device, found by its name or by an
-array.
+"""Array libraries: one :class:`Backend` for each device, found by its name or by an array.
 
-A library comes in as a module; docs/adding-a-backend.md names what it must and may
-have. Everything above asks a backend for a name and gets, of the first that has it: the
-module's own function, the one in `standard.py`, which every library can run, or the one
-of the module's array API namespace.
+A library comes in as a module; docs/adding-a-backend.md lists what it must and may have.
+A backend looks a name up in three places, in this order: the library's module,
+`standard.py`, which every library can run, and the library's array API namespace.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import Any
 
 from ..errors import DTypeError, OptionError
+from ..types import Array, DeviceLike, Function
 from . import numpy, standard
 
-libraries: dict[str, Any] = {
-    "cuda": None
-}  # their modules, by the kind of their devices
-backends: dict[
-    type, "Backend"
-] = {}  # by the type of their arrays; of several devices the first
-several: dict[
-    type, list["Backend"]
-] = {}  # of libraries with several devices, by number
+# A library is a module, or any object with the functions of one.
+libraries: dict[str, Any] = {"cuda": None}  # by the kind of their devices
+backends: dict[type, "Backend"] = {}  # by the type of their arrays: the first device's
+_by_number: dict[type, list["Backend"]] = {}  # of the libraries with several devices
 _by_name: dict[str, "Backend"] = {}
 
 
 class Backend:
-    """An array library on one device: the array API's names, and what a step needs
-    beyond them.
+    """An array library on one device: the array API's names, and what a step needs more.
 
-    Where there are several devices, each array knows its own, and the library works on
-    whichever is the current one: a function that is called from here runs with this
-    backend's device as that.
+    Of a library with several devices each array knows its own, but a function works on
+    the current one. So the functions of such a backend make its device the current one
+    while they run.
     """
 
-    def __init__(self, kind: str, module: Any, index: int | None = None) -> None:
+    def __init__(
+        self, kind: str, module: Any, index: int | None, multi_device: bool
+    ) -> None:
         self.kind, self.module, self.index = kind, module, index
         self.name = kind if index is None else f"{kind}:{index}"
+        self.multi_device = multi_device
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copy and pickle probe for these
@@ -49,68 +45,70 @@ class Backend:
         elif found is None:
             found = getattr(self.module.namespace, name)
         if callable(found) and not isinstance(found, type):
-            found = self.here(found)
+            found = self.on_device(found)
         setattr(self, name, found)  # the next look-up is an instance attribute
         return found
 
-    def here(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def on_device(self, function: Function) -> Function:
         """The function, run with this backend's device as the current one."""
 
-        def run(*args: Any, **settings: Any) -> Any:
+        def run(*args: object, **settings: object) -> object:
             with self.module.context(self.index):
                 return function(*args, **settings)
 
-        return run if self.Array in several else function
+        return run if self.multi_device else function
 
-    def to_device(self, x: Any, device: Any, source: Any = None) -> Any:
+    def to_device(
+        self, x: Array, device: DeviceLike, source: DeviceLike = None
+    ) -> Array:
         """A copy of an array on a device."""
         return find(device).from_host(backend_of(x).to_host(x).copy())
 
 
 def register(name: str, module: Any) -> Backend:
-    """Make an array library known as a device, or as the devices ``name:0``, ``name:1``
-    and so on.
+    """Make an array library known as the device ``name``, or as ``name:0``, ``name:1``, ...
 
-    Raises DTypeError for a module that lacks what it must have, or shares its type of
-    arrays.
+    Raises:
+        DTypeError: A required part is missing, or another library has the same arrays.
     """
-    needed = ("namespace", "Array", "from_host", "to_host")
-    if missing := [part for part in needed if not hasattr(module, part)]:
+    required = ("namespace", "Array", "from_host", "to_host")
+    if missing := [part for part in required if not hasattr(module, part)]:
         raise DTypeError(
             f"register: {name!r} lacks {', '.join(missing)}; every backend has them"
         )
-    if (held := backends.get(module.Array)) is not None and held.kind != name:
+    owner = backends.get(module.Array)
+    if owner is not None and owner.kind != name:
         raise DTypeError(
-            f"register: {module.Array} are the arrays of {held.kind!r} already"
+            f"register: {module.Array} are the arrays of {owner.kind!r} already"
         )
-    indices = range(module.device_count()) if hasattr(module, "device_of") else [None]
-    made = [Backend(name, module, index) for index in indices]
+    indices: Sequence[int | None] = [None]
+    if hasattr(module, "device_of"):
+        indices = range(module.device_count())
+    made = [Backend(name, module, index, len(indices) > 1) for index in indices]
     if len(made) > 1:
-        several[module.Array] = made
+        _by_number[module.Array] = made
     _by_name.update({backend.name: backend for backend in made})
     libraries[name], _by_name[name], backends[module.Array] = module, made[0], made[0]
     return made[0]
 
 
-def find(device: Any) -> Backend:
-    """The backend of a device, such as ``"cpu"``; OptionError for a device that is not
-    there.
-    """
-    name, why = str(device), ""
+def find(device: DeviceLike) -> Backend:
+    """The backend of a device, such as ``"cpu"``; raises OptionError if there is none."""
+    name, reason = str(device), ""
     if name.partition(":")[0] == "cuda" and libraries["cuda"] is None:
         try:
             from . import cupy
 
             register("cuda", cupy)
         except ImportError as error:
-            why = f"; {error}"
+            reason = f"; {error}"
     if name not in _by_name:
-        have = ", ".join(map(repr, _by_name))
-        raise OptionError(f"device: got {name!r}, expected one of {have}{why}")
+        known = ", ".join(map(repr, _by_name))
+        raise OptionError(f"device: got {name!r}, expected one of {known}{reason}")
     return _by_name[name]
 
 
-def backend_of(array: Any) -> Backend:
+def backend_of(array: Array) -> Backend:
     """The backend that an array belongs to."""
     try:
         found = backends[type(array)]
@@ -118,38 +116,41 @@ def backend_of(array: Any) -> Backend:
         raise DTypeError(
             f"expected an array of a known library, got {type(array)}"
         ) from None
-    if several and found.Array in several:
-        return several[found.Array][found.module.device_of(array)]
+    if found.multi_device:
+        return _by_number[found.Array][found.module.device_of(array)]
     return found
 
 
-class _Following(ExitStack):
-    """Makes the device of the array visited last the current one."""
+class _DeviceFollower(ExitStack):
+    """Keeps the device of the array seen last the current one."""
 
-    here: Backend | None = None
+    current: Backend | None = None
 
-    def visit(self, arrays: Any) -> None:
+    def enter_device_of(self, arrays: Array | list[Array | None]) -> None:
+        """Make the device of an array, or of each of a list in turn, the current one."""
         for array in arrays if isinstance(arrays, list) else (arrays,):
-            if type(array) in several and (found := backend_of(array)) is not self.here:
+            if type(array) not in _by_number:
+                continue
+            backend = backend_of(array)
+            if backend is not self.current:
                 self.close()
-                self.enter_context(found.module.context(found.index))
-                self.here = found
+                self.enter_context(backend.module.context(backend.index))
+                self.current = backend
 
 
-_nowhere = nullcontext()
+_no_follower = nullcontext()
 
 
-def following() -> AbstractContextManager[_Following | None]:
-    """A context for work that goes from device to device; None where no library has
-    several.
-    """
-    return _Following() if several else _nowhere
+def follow_devices() -> AbstractContextManager[_DeviceFollower | None]:
+    """A context for work that goes from device to device; None if each library has one."""
+    return _DeviceFollower() if _by_number else _no_follower
 
 
-def free() -> None:
+def free_memory() -> None:
     """Give all memory that is kept for reuse back to where it came from."""
     for library in libraries.values():
-        getattr(library, "free", int)()
+        if hasattr(library, "free"):
+            library.free()
 
 
 register("cpu", numpy)

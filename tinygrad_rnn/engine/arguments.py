@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Backend, backend_of, backends, free, several
+from ..backend import Backend, backend_of, backends, free_memory
 from ..errors import DTypeError, described
 from ..errors.boundary import translated, translated_of_own_op
 from .node import Value, check_view
@@ -99,7 +99,7 @@ def enter(name: str, args: tuple[Any, ...], kinds: Any = (int, float)) -> Any:
     if xp is None:
         kinds = ", ".join(type(arg).__name__ for arg in args) or "nothing"
         raise DTypeError(f"{name}: expected a Tensor, got {kinds}")
-    return arrays, needs, one_device(name, arrays) if several else xp
+    return arrays, needs, one_device(name, arrays) if xp.multi_device else xp
 
 
 def _is_array(data: Any) -> bool:
@@ -141,7 +141,7 @@ def raise_translated(
     more. ``own`` is for the forward of an op that a user declared.
     """
     if isinstance(error, MemoryError):
-        return free()
+        return free_memory()
     if not own:
         _check_devices(name, arrays, settings)
     translate = translated_of_own_op if own else translated

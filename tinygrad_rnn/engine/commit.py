@@ -43,5 +43,6 @@ def rewriting(pairs: Sequence[tuple[Value, Any]]) -> Changes:
     for value, _ in pairs:
         value.version[0] += 1
     return [
-        partial(backend_of(new).here(setitem), v.array, ..., new) for v, new in pairs
+        partial(backend_of(new).on_device(setitem), v.array, ..., new)
+        for v, new in pairs
     ]

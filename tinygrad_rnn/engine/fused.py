@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any
 
 from .. import kernels
-from ..backend import Backend, several
+from ..backend import Backend
 from ..backend.threads import one_thread
 from ..errors import DTypeError, described
 from .arguments import enter, raise_translated
@@ -173,7 +173,7 @@ class FusedOp(Declared):
         if forward is None:
             tensors = [wrap(a) if type(a) is xp.Array else a for a in args]
             return self.composite(*tensors, **settings)
-        forward = xp.here(forward) if several else forward
+        forward = xp.on_device(forward) if xp.multi_device else forward
         try:
             found = forward(xp, *arrays, **settings)
         except Exception as error:

@@ -26,7 +26,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..backend import backends, several
+from ..backend import backends
 from ..errors import DTypeError, check_axis, described
 from .arguments import Signature, as_real, enter, raise_translated
 from .mode import recording
@@ -274,7 +274,7 @@ class Op(Declared):
             if type(keepdim := settings.get("keepdims", False)) is not bool:
                 way = "True or False; several dims are a tuple"
                 raise DTypeError(f"{self.name}: keepdim is {keepdim!r}, expected {way}")
-        forward = xp.here(self.forward) if several else self.forward
+        forward = xp.on_device(self.forward) if xp.multi_device else self.forward
         try:
             out = forward(xp, *arrays, **settings)
         except Exception as error:

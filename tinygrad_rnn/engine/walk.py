@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..backend import backend_of, following
+from ..backend import backend_of, follow_devices
 from ..backend.part import Part
 from ..errors import GraphError, ShapeError, described
 from .mode import recording, switch
@@ -57,7 +57,7 @@ class Gradients:
     def add(self, target: Any, g: Any, owned: bool) -> None:
         """Add a gradient of ``target``, made to have its shape and dtype."""
         if self.devices is not None:
-            self.devices.visit(g)
+            self.devices.enter_device_of(g)
         if type(target) is Node:
             store, key, like = self.nodes, target.birth, target
         else:
@@ -98,7 +98,7 @@ class Gradients:
         self.birth = -heappop(self.heap)
         entry = self.nodes.pop(self.birth)
         if self.devices is not None:
-            self.devices.visit(entry[1])
+            self.devices.enter_device_of(entry[1])
         return entry
 
 
@@ -312,7 +312,7 @@ def gradients(
     before = recording()
     try:  # no_grad() is Python: Ctrl-C in its __exit__ would leave the mode switched
         switch(bool(create))
-        with following() as devices, gathering(create, devices) as pending:
+        with follow_devices() as devices, gathering(create, devices) as pending:
             leaves = walk_back(pending, outputs, cotangents, useful, found, keep, since)
             for key, entry in leaves.items():
                 if key in useful:
@@ -354,7 +354,7 @@ def backward(
     before = recording()
     try:  # as in `gradients`
         switch(bool(create))
-        with following() as devices:
+        with follow_devices() as devices:
             if inputs is None:
                 with gathering(create, devices) as pending:
                     leaves = walk_back(pending, outputs, cotangents, None, {}, keep)
@@ -388,7 +388,7 @@ def _store(
             leaf._grad = leaf._grad + g
         else:
             if devices is not None:
-                devices.visit(g)
+                devices.enter_device_of(g)
             leaf._grad.array += g
             leaf._grad.version[0] += 1
 

@@ -55,7 +55,10 @@ def _powers(arrays: Sequence[Any], kind: float) -> float:
     if kind == 2.0:
         return sum([xp.squares(some) for (xp, _), some in alike.items()])
     return sum(
-        [xp.here(_added)(xp, xp.join(some), kind) for (xp, _), some in alike.items()]
+        [
+            xp.on_device(_added)(xp, xp.join(some), kind)
+            for (xp, _), some in alike.items()
+        ]
     )
 
 
@@ -76,7 +79,7 @@ def _scale(grads: Sequence[Tensor], factor: float) -> None:
     for grad in grads:
         grad.version[0] += 1
     for xp, some in arrays.items():
-        xp.here(_multiply)(some, factor)
+        xp.on_device(_multiply)(some, factor)
 
 
 def _multiply(arrays: list[Any], factor: float) -> None:
@@ -96,7 +99,7 @@ def _norm(arrays: Sequence[Any], kind: float) -> float:
         top = _largest(arrays)
         if top == 0.0 or not math.isfinite(top):
             return top
-        wide = [(xp := backend_of(a)).here(_divided)(xp, a, top) for a in arrays]
+        wide = [(xp := backend_of(a)).on_device(_divided)(xp, a, top) for a in arrays]
         return top * _powers(wide, kind) ** (1.0 / kind)
 
 

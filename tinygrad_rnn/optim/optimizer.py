@@ -393,13 +393,13 @@ class Optimizer:
             ]
             slots[k] = xp.join(held) if apart else xp.array(held[0])
         if plan.maximize:
-            xp.here(_negate)(grad)
+            xp.on_device(_negate)(grad)
         if self.decays and plan.options.get("weight_decay"):
-            xp.here(_decay)(grad, vector, plan.options["weight_decay"])
-        xp.here(self.update)(plan.options, xp, vector, grad, slots, step)
+            xp.on_device(_decay)(grad, vector, plan.options["weight_decay"])
+        xp.on_device(self.update)(plan.options, xp, vector, grad, slots, step)
         changes: Changes = [partial(setattr, bundle, "slots", slots)]
         changes.append(partial(setattr, bundle, "step", step))
-        write = xp.here(setitem)
+        write = xp.on_device(setitem)
         for array, span in zip(data, spans, strict=True):
             changes.append(
                 partial(write, array, ..., xp.reshape(vector[span], array.shape))

@@ -130,9 +130,18 @@ class Adam(Optimizer):
         self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
     ) -> None:
         if kernel := kernels.find(xp.kind, "adam_step"):
-            moments = map(slots.get, self.slots)
+            settings = {
+                key: value for key, value in options.items() if key != "amsgrad"
+            }
             kernel(
-                param, grad, *moments, step=step, decoupled=self.decoupled, **options
+                [param],
+                [grad],
+                [slots["exp_avg"]],
+                [slots["exp_avg_sq"]],
+                [slots["max_exp_avg_sq"]] if options["amsgrad"] else None,
+                step=step,
+                decoupled=self.decoupled,
+                **settings,
             )
             return
         lr, beta1, beta2, decay = (

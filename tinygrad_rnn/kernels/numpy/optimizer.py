@@ -1,24 +1,50 @@
-"""The optimizer step, in place on flat vectors."""
+"""What a training step does to lists of arrays: clipping and Adam, in place.
 
+The arrays of a call have one dtype and any sizes. A C or CUDA twin goes over the list in
+one call or launch. NumPy needs a dozen calls for each array, so the optimizer passes one
+flat vector that holds all parameters.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from math import sqrt
+from operator import imul
 
 import numpy as np
 
+from ...backend.numpy import join
 from ...backend.pool import empty
 
 Array = np.ndarray
-Maybe = np.ndarray | None
-CHUNK = (
-    1 << 17
-)  # elements; of long vectors, pieces that stay in cache from pass to pass
+Arrays = Sequence[np.ndarray]
+# Elements. Longer arrays are updated in pieces that stay in cache from pass to pass.
+CHUNK = 1 << 17
+
+
+def squares(arrays: Arrays) -> float:
+    """Return the sum of the squares of all elements, summed in the arrays' dtype."""
+    if not arrays:
+        return 0.0
+    flat = join(list(arrays))
+    return np.matmul(flat, flat).item()
+
+
+def scale(arrays: Arrays, factor: float) -> None:
+    """Multiply all arrays by ``factor``, in place.
+
+    It is one call of a function written in C, so Ctrl-C comes before or after all of
+    them (see engine/commit.py).
+    """
+    deque(map(imul, arrays, repeat(factor)), 0)
 
 
 def adam_step(
-    param: Array,
-    grad: Array,
-    exp_avg: Array,
-    exp_avg_sq: Array,
-    max_exp_avg_sq: Maybe,
+    params: Arrays,
+    grads: Arrays,
+    exp_avgs: Arrays,
+    exp_avg_sqs: Arrays,
+    max_exp_avg_sqs: Arrays | None,
     *,
     step: int,
     lr: float,
@@ -26,23 +52,28 @@ def adam_step(
     beta2: float,
     eps: float,
     weight_decay: float,
-    amsgrad: bool,
     decoupled: bool,
 ) -> None:
-    """One step of Adam, or AdamW if ``decoupled``, in place on flat arrays; ``step``
-    counts from 1.
+    """Make one step of Adam, or of AdamW if ``decoupled``, in place.
 
-    Kingma and Ba, arXiv:1412.6980, section 2, with both bias corrections moved into the
-    scalars.
+    Kingma and Ba, arXiv:1412.6980, end of section 2: both bias corrections are moved
+    into the scalars.
+
+    Args:
+        params, grads, exp_avgs, exp_avg_sqs: Lists of C-contiguous arrays; their i-th
+            entries belong together. Gradients are only read.
+        max_exp_avg_sqs: The largest second moments so far, to divide by (amsgrad); None
+            divides by the second moments themselves.
+        step: The number of this step, from 1.
     """
     root = sqrt(1 - beta2**step)
     constants = (1 - beta1, beta2, 1 - beta2, eps * root, lr * root / (1 - beta1**step))
-    new, keep_sq, new_sq, floor, rate = (np.array(c, param.dtype) for c in constants)
-    decay = np.array(1 - lr * weight_decay if decoupled else weight_decay, param.dtype)
-    scratch = empty((2, min(CHUNK, param.size)), param.dtype)
-    for start in range(0, param.size, CHUNK):
-        part = slice(start, start + CHUNK)
-        p, g, m, v = param[part], grad[part], exp_avg[part], exp_avg_sq[part]
+    dtype = params[0].dtype
+    new, keep_sq, new_sq, floor, rate = [np.array(c, dtype) for c in constants]
+    decay = np.array(1 - lr * weight_decay if decoupled else weight_decay, dtype)
+    scratch = empty((2, min(CHUNK, max([param.size for param in params]))), dtype)
+    state = [params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs or exp_avg_sqs]
+    for p, g, m, v, v_max in _pieces(state):
         a, b = scratch[:, : p.size]
         if weight_decay and decoupled:
             np.multiply(p, decay, p)
@@ -56,10 +87,18 @@ def adam_step(
         np.multiply(a, new_sq, a)
         np.multiply(v, keep_sq, v)
         np.add(v, a, v)
-        if amsgrad and max_exp_avg_sq is not None:
-            v = np.maximum(max_exp_avg_sq[part], v, out=max_exp_avg_sq[part])
+        if max_exp_avg_sqs is not None:
+            v = np.maximum(v_max, v, out=v_max)
         np.sqrt(v, a)
         np.add(a, floor, a)
         np.divide(m, a, a)
         np.multiply(a, rate, a)
         np.subtract(p, a, p)
+
+
+def _pieces(lists: Sequence[Arrays]) -> Iterator[list[Array]]:
+    """Yield the same piece, flat and at most CHUNK long, of one entry of each list."""
+    for arrays in zip(*lists, strict=True):
+        flat = [array.reshape(-1) for array in arrays]
+        for start in range(0, flat[0].size, CHUNK):
+            yield [array[start : start + CHUNK] for array in flat]

@@ -207,24 +207,25 @@ TABLE = {
          "one-hot integers read as ids", "nn/test_nn_rnn.py -k one_hot"),
         ("repacked(packed, output, self.batch_first)", "repacked(packed, output, False)",
          "packed again in another layout", "nn/test_packing.py")],
-    ("nn/layers.py", "nn/test_layers.py"): [
-        ("-(fan**-0.5), fan**-0.5", "0.0, fan**-0.5", "initial weights of one sign"),
+    ("nn/layers/base.py", "nn/test_layers.py"): [
+        ("-(fan**-0.5), fan**-0.5", "0.0, fan**-0.5", "initial weights of one sign")],
+    ("nn/layers/dropout.py", "nn/test_layers.py"): [
         ("F.dropout(input, self.p, self.training)", "F.dropout(input, self.p)", "dropout in eval")],
     ("ops/elementwise.py", "nn/test_functional.py -k activations"): [
         ("return xp.where(x < 0, tail, 1.0 - tail)", "return xp.where(x < 0, 1.0 - tail, tail)",
          "the other tail")],
-    ("nn/functional.py", "nn/test_layers.py"): [
+    ("nn/functional/losses.py", "nn/test_losses.py"): [
         ("logs = ops.where(target == 0.0, 1.0, target).log()", "logs = target.log()",
          "0 log(0) is a NaN", "nn/test_losses.py -k divergence"),
         ("return losses.sum() / (losses.shape[0] if losses.ndim else 1)",
          "return losses.mean()", "batchmean is the mean", "nn/test_losses.py -k divergence"),
+        ("else weight.sum()\n", "else losses.numel()\n", "a weighted mean by the count")],
+    ("nn/functional/layers.py", "nn/test_layers.py"): [
         ("0.0 if p == 1.0 else 1.0 / (1.0 - p)", "1.0", "dropout not scaled"),
         ('check_ids("embedding", "input", input, weight.shape[0])', "pass",
-         "ids not range-checked: -1 is the last row"),
-        ("else weight.sum()\n", "else losses.numel()\n", "a weighted mean by the count",
-         "nn/test_losses.py"),
-        ("kept = target != ignore", "kept = target == target", "ignore_index ignored",
-         "nn/test_losses.py")],
+         "ids not range-checked: -1 is the last row")],
+    ("nn/functional/classification.py", "nn/test_losses.py"): [
+        ("kept = target != ignore", "kept = target == target", "ignore_index ignored")],
     ("nn/clip.py", "nn/test_clip.py"): [
         ("return total ** (1.0 / kind)", "return total", "clipping by the squared norm"),
         ("if not scale >= 1.0:", "if scale != 1.0:", "small gradients are scaled up"),

@@ -95,7 +95,7 @@ def test_imports_are_found():
     """
     assert ("tinygrad_rnn.nn.rnn", "tinygrad_rnn.nn.functional") in INNER
     assert ("tinygrad_rnn.nn.rnn", "tinygrad_rnn.nn.utils.rnn") in INNER
-    assert ("tinygrad_rnn.nn.layers", "tinygrad_rnn.creation") in INNER
+    assert ("tinygrad_rnn.nn.layers.base", "tinygrad_rnn.creation") in INNER
     assert ("tinygrad_rnn", "tinygrad_rnn.tensor") in INNER
 
 

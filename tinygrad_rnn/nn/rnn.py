@@ -27,7 +27,7 @@ from ..errors.tensor_checks import (
 from ..functions import cat
 from ..tensor import Tensor
 from . import functional as F
-from .layers import Layer
+from .layers.base import Layer
 from .utils.rnn import PackedSequence, pad_packed_sequence, repacked
 
 USUAL = {  # what repr does not mention

@@ -9,7 +9,7 @@ from ..engine.node import wrap
 from ..engine.warned import watched
 from ..errors import OptionError, ShapeError, check_type
 from ..tensor import Tensor
-from .layers import Linear
+from .layers.linear import Linear
 from .module import Module
 from .rnn import GRU, LSTM, RNN, RNNBase
 

@@ -313,15 +313,21 @@ TABLE = {
         ("if wrong and given:", "if False:", "loaded though it does not fit"),
         ("        changes += part._loading(state)", "        part.load_state_dict(state)",
          "half of a checkpoint where memory runs out")],
-    ("data.py", "data"): [
+    ("data/streams.py", "data/test_streams.py"): [
         ("wrap(ids[1:].astype(np.int64))", "wrap(ids[:-1].astype(np.int64))", "y is x itself"),
         ("(len(self.ids) - 1) //", "len(self.ids) //", "a window too many"),
-        ('self._drawn = given["drawn"]', "pass", "the position not restored"),
-        ('text.removeprefix("\\ufeff")', "text", "a byte-order mark is learnt"),
-        ("sorted(words) if isinstance(given, set | frozenset) else words", "words",
-         "words in an order that changes from process to process"),
+        ("self._drawn = drawn", "pass", "the position not restored"),
+        ("first = np.arange(self.batch_size) * len(self) + number",
+         "first = np.arange(self.batch_size) + number * self.batch_size", "streams that do not go on"),
+        ("first=number == 0", "first=self._drawn == 1", "the second pass does not begin anew"),
         ("self._checksum = crc32(np.ascontiguousarray(self.ids).data)", "self._checksum = 0",
          "a position taken over into another text")],
+    ("data/text.py", "data/test_text.py"): [
+        ('text.removeprefix("\\ufeff")', "text", "a byte-order mark is learnt"),
+        ("sorted(words) if isinstance(given, set | frozenset) else words", "words",
+         "words in an order that changes from process to process", "data/test_vocabulary.py")],
+    ("data/waves.py", "data/test_waves.py"): [
+        ("(4 * np.pi, 2)", "(4 * np.pi, 1)", "frequencies from half of the range")],
     ("utils/data.py", "utils/test_loader.py"): [
         ("if chunk and not drop_last:", "if chunk:", "the last batch not dropped"),
         ("if get is TensorDataset.__getitem__:", "if issubclass(type(dataset), TensorDataset):",

@@ -1204,8 +1204,6 @@ streams.load_state_dict({})
     CheckpointError: TextStreams.load_state_dict: {} is no state
 streams.load_state_dict({**streams.state_dict(), "seq_len": 5})
     CheckpointError: seq_len is 5 there, 2 here; make the streams with ... seq_len=5
-tuple(len(first) for x, y, first in streams)
-    OptionError: TextStreams: 3 names for 2 parts ... x, y, first = streams.next_batch()
 tg.data.sine_waves(0)
     OptionError: sine_waves: num_sequences is 0
 tg.data.sine_waves(3, 2.5)

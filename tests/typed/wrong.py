@@ -70,3 +70,9 @@ def results(x: tg.Tensor, model: nn.Module, optimizer: optim.Adam) -> None:
     optimizer.zero_grad(1, 2, 3)  # wrong
     optimizer.stepp()  # wrong
     number: int = model.state_dict()  # wrong
+
+
+def data(streams: tg.data.TextStreams) -> None:
+    x, y = streams.next_batch()  # wrong
+    for x, y, first in streams:  # wrong
+        pass

@@ -1,0 +1,11 @@
+"""Data for the examples and for a first model of your own: text as ids, and sine waves.
+
+Legend of shapes: T time (tokens: characters, bytes or words), B batch (streams).
+"""
+
+from .streams import TextStreams
+from .text import read_text
+from .vocabulary import Vocabulary
+from .waves import sine_waves
+
+__all__ = ["TextStreams", "Vocabulary", "read_text", "sine_waves"]

@@ -1,0 +1,241 @@
+"""A text cut into windows that a recurrent network reads one after the other."""
+
+from collections.abc import Iterator, Mapping, Sized
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from .. import errors
+from ..engine.node import wrap
+from ..tensor import Tensor
+from ..types import Array
+from .text import FilePath, Text, text_of
+from .vocabulary import Vocabulary, check_ids, ids_of
+
+
+class Window(NamedTuple):
+    """A window of every stream: ids (T, B), where y is x one token further."""
+
+    x: Tensor
+    y: Tensor
+
+
+class Batch(NamedTuple):
+    """What :meth:`TextStreams.next_batch` gives: a window, and if it begins a pass."""
+
+    x: Tensor
+    y: Tensor
+    first: bool
+
+
+class TextStreams:
+    """A text cut into B contiguous streams, for truncated backpropagation through time.
+
+    Every stream is read window by window. A window is a pair ``(x, y)`` of ids, where y
+    is x one token further. Each column continues the same column of the window before,
+    so the hidden state carries over from window to window. The first
+    ``len(streams) * T * B + 1`` tokens of the text are used; what is left over at the
+    end is shorter than a window.
+
+    ``for x, y in streams`` is one pass, from the first window to the last.
+    ``x, y, first = streams.next_batch()`` goes round and round; ``first`` says that a
+    pass begins, where the hidden state starts anew. ``state_dict()`` has its position.
+
+    Args:
+        text_or_file: The text, in one of these forms.
+
+            * A str is the text itself, a ``pathlib.Path`` a UTF-8 file (read as bytes
+              for a vocabulary of bytes).
+            * bytes, or a list of words, for a vocabulary of those.
+            * Integer ids (N,) in an array or a Tensor. A ``numpy.memmap`` holds texts
+              that are larger than memory: only the windows are read from it, and an id
+              that is out of range raises IdError when its window is drawn.
+        vocabulary: The Vocabulary of the text. For ids, any object whose ``len()`` is
+            the number of different ids, such as a tokenizer.
+        batch_size: B, the number of streams.
+        seq_len: T, the number of tokens of a stream in a window.
+
+    Shape:
+        x and y: int64 (T, B).
+
+    Raises:
+        OptionError: The text is shorter than one window, has a token that the
+            vocabulary lacks, or cannot be read.
+        DTypeError: An argument is of the wrong type.
+
+    Example:
+        >>> text = "the cat sat on the mat, the cat sat on the hat"
+        >>> vocabulary = Vocabulary(text)
+        >>> streams = TextStreams(text, vocabulary, batch_size=3, seq_len=5)
+        >>> for x, y in streams:
+        ...     print([vocabulary.decode(column) for column in x.T])
+        ['the c', 'the m', 't sat']
+        ['at sa', 'at, t', ' on t']
+        ['t on ', 'he ca', 'he ha']
+    """
+
+    def __init__(
+        self,
+        text_or_file: FilePath | Text | Array,
+        vocabulary: Vocabulary | Sized,
+        batch_size: int,
+        seq_len: int,
+    ) -> None:
+        has_ids = isinstance(text_or_file, Tensor | np.ndarray)
+        if not has_ids or not hasattr(type(vocabulary), "__len__"):
+            expected = "a tg.data.Vocabulary; of ids, anything that has a len()"
+            errors.check_type(
+                "TextStreams", Vocabulary, expected, vocabulary=vocabulary
+            )
+        errors.check_integers("TextStreams", batch_size=batch_size, seq_len=seq_len)
+        self.vocabulary = vocabulary
+        self.batch_size, self.seq_len = int(batch_size), int(seq_len)
+        if has_ids:
+            self.ids = ids_of("TextStreams", text_or_file)
+        else:
+            assert isinstance(vocabulary, Vocabulary)  # checked above
+            text = text_of("TextStreams", text_or_file, type(vocabulary.tokens))
+            self.ids = vocabulary.narrow_ids(text)
+        self._drawn = 0  # windows that next_batch has given, over all passes
+        may_be_path = isinstance(text_or_file, str) and "\n" not in text_or_file
+        hint = "; if it names a file, pass it as a pathlib.Path" if may_be_path else ""
+        self._check_length("the text", len(self.ids), hint)
+
+    @property
+    def _unit(self) -> str:
+        return getattr(self.vocabulary, "unit", "tokens")
+
+    def _check_length(self, part: str, count: int, hint: str = "") -> None:
+        """Raise if a part of the text is shorter than one window."""
+        least = self.batch_size * self.seq_len + 1
+        if count < least:
+            got = f"{part} has {count} {self._unit}, expected at least {least}"
+            streams = f"{self.batch_size} streams of seq_len={self.seq_len}"
+            way_out = f"take a longer text, or a smaller batch_size or seq_len{hint}"
+            message = f"{got}: {streams}, and 1 to predict; {way_out}"
+            raise errors.OptionError(f"TextStreams: {message}")
+
+    def __len__(self) -> int:
+        """The number of windows in one pass."""
+        return (len(self.ids) - 1) // (self.batch_size * self.seq_len)
+
+    def __repr__(self) -> str:
+        streams = f"batch_size={self.batch_size}, seq_len={self.seq_len}"
+        text = f"{len(self.ids)} {self._unit}"
+        return f"TextStreams({text}, {streams}: {len(self)} windows)"
+
+    def __iter__(self) -> Iterator[Window]:
+        return map(self._window, range(len(self)))
+
+    def _window(self, number: int) -> Window:
+        """Return the window of this number, counted from the start of a pass."""
+        first = np.arange(self.batch_size) * len(self) + number  # in windows
+        steps = np.arange(self.seq_len + 1)[:, None]
+        positions = first * self.seq_len + steps  # (T + 1, B)
+        ids = self.ids[positions]  # of a memory-mapped file only this is read
+        check_ids("TextStreams", ids, len(self.vocabulary), positions)
+        x, y = wrap(ids[:-1].astype(np.int64)), wrap(ids[1:].astype(np.int64))
+        return Window(x, y)
+
+    def next_batch(self) -> Batch:
+        """Return the next window, and whether it is the first of a pass.
+
+        At the first window the text begins anew, so no hidden state carries over to it.
+
+        Returns:
+            ``(x, y, first)``.
+
+        Raises:
+            IdError: The window has an id that is out of range.
+
+        Example:
+            >>> streams = TextStreams("hello world", Vocabulary("hello world"), 2, 5)
+            >>> x, y, first = streams.next_batch()
+            >>> x.shape, y.shape, first
+            ((5, 2), (5, 2), True)
+        """
+        number = self._drawn % len(self)
+        window = self._window(number)
+        self._drawn += 1
+        return Batch(*window, first=number == 0)
+
+    def split(self, val_fraction: float) -> tuple["TextStreams", "TextStreams"]:
+        """Cut the text in two: one part to train on, its tail to validate on.
+
+        Args:
+            val_fraction: The share of the tail, between 0 and 1.
+
+        Returns:
+            The streams of the two parts, with the same B and T.
+
+        Raises:
+            OptionError: One of the parts is shorter than one window.
+        """
+        errors.check_numbers("TextStreams.split", 0.0, 1.0, val_fraction=val_fraction)
+        cut = len(self.ids) - round(len(self.ids) * val_fraction)
+        parts = {"training": self.ids[:cut], "validation": self.ids[cut:]}
+        for part, ids in parts.items():
+            name = f"with val_fraction={val_fraction} the {part} part"
+            self._check_length(name, len(ids))
+        settings = self.vocabulary, self.batch_size, self.seq_len
+        train, val = (TextStreams(ids, *settings) for ids in parts.values())
+        return train, val
+
+    # ------------------------------------------------------------ saving and loading
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the position of ``next_batch``, and what identifies text and streams."""
+        return {
+            "drawn": self._drawn,
+            "batch_size": self.batch_size,
+            "seq_len": self.seq_len,
+            "characters": len(self.ids),
+            "crc32": self._crc32,
+        }
+
+    @property
+    def _crc32(self) -> int:
+        # Not a cached_property: in Python 3.11 that has a lock, which a forked child may
+        # find taken.
+        if "_checksum" not in vars(self):
+            self._checksum = crc32(np.ascontiguousarray(self.ids).data)
+        return self._checksum
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from the position of a ``state_dict``.
+
+        Args:
+            state_dict: What ``state_dict()`` returned.
+
+        Raises:
+            CheckpointError: It belongs to another text or to other streams; nothing is
+                changed then.
+        """
+        name = "TextStreams.load_state_dict"
+        expected = "what state_dict() gave"
+        errors.check_type(name, Mapping, expected, state_dict=state_dict)
+        own, given = self.state_dict(), dict(state_dict)
+        drawn = given.get("drawn")
+        if given.keys() != own.keys() or type(drawn) is not int or drawn < 0:
+            message = f"{given!r:.100} is no state of TextStreams"
+            raise errors.CheckpointError(f"{name}: {message}")
+        differences = [
+            f"{key} is {given[key]} there, {value} here"
+            for key, value in own.items()
+            if key != "drawn" and given[key] != value
+        ]
+        if differences:
+            other = f"of another text or other streams: {'; '.join(differences)}"
+            raise errors.CheckpointError(f"{name}: {other}; {_way_out(own, given)}")
+        self._drawn = drawn
+
+
+def _way_out(own: Mapping[str, int], given: Mapping[str, Any]) -> str:
+    """Say what to do about a state that belongs to another text or other streams."""
+    if any(given[key] != own[key] for key in ("characters", "crc32")):
+        same = "pass the text that it was saved with, wherever that is now"
+        other = "to go on with another text, leave this call out: that begins anew"
+        return f"{same}; {other}"
+    sizes = ", ".join(f"{key}={given[key]!r}" for key in ("batch_size", "seq_len"))
+    return f"make the streams with {sizes}, or leave this call out to begin anew"

@@ -1,0 +1,125 @@
+"""Text as users give it: files, characters, bytes and words."""
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from .. import errors
+from ..tensor import Tensor
+
+FilePath: TypeAlias = str | os.PathLike[str]
+Text: TypeAlias = str | bytes | bytearray | list[str]  # characters, bytes or words
+
+
+def read_text(path: FilePath, encoding: str = "utf-8") -> str:
+    """Read the text of a file, line ends included, without a byte-order mark.
+
+    Args:
+        path: Where the file is.
+        encoding: Python's name of the file's encoding.
+
+    Raises:
+        MissingFile: The file does not exist; this is a FileNotFoundError, too.
+        OptionError: The file is empty or cannot be read, Python does not know the
+            encoding, or the file has another one: the message has the first wrong byte.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "text.txt")
+        ...     _ = path.write_text("grün", encoding="latin-1")
+        ...     read_text(path, encoding="latin-1")
+        'grün'
+    """
+    expected = "a str or a pathlib.Path"
+    errors.check_type("read_text", str | os.PathLike, expected, path=path)
+    errors.check_type("read_text", str, "the name of an encoding", encoding=encoding)
+    raw = read_bytes(path)
+    try:
+        text = raw.decode(encoding)
+    except LookupError:
+        known = "expected one that Python knows, such as 'utf-8', 'utf-16' or 'latin-1'"
+        message = f"read_text: encoding is {encoding!r}, {known}"
+        raise errors.OptionError(message) from None
+    except UnicodeError as error:
+        wrong = f"{str(path)!r} is not {encoding.upper()}: {_wrong_byte(error)}"
+        way_out = f"pass its encoding=, such as {_likely_encoding(raw)!r}"
+        raise errors.OptionError(f"read_text: {wrong}; {way_out}") from None
+    text = text.removeprefix("\ufeff")
+    if not text:
+        raise errors.OptionError(f"read_text: {str(path)!r} is empty")
+    return text
+
+
+def read_bytes(path: FilePath) -> bytes:
+    """Read a file, with an error of ours if that fails."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        kind = errors.MissingFile if is_missing else errors.OptionError
+        raise kind(f"read_text: cannot read {str(path)!r}: {error.strerror}") from None
+
+
+def _wrong_byte(error: UnicodeError) -> str:
+    """Describe the byte that cannot be decoded."""
+    if not isinstance(error, UnicodeDecodeError):
+        return str(error)
+    byte = error.object[error.start]
+    return f"byte {byte:#04x} at offset {error.start} ({error.reason})"
+
+
+def _likely_encoding(raw: bytes) -> str:
+    """Suggest an encoding: UTF-16 if the file begins with its byte-order mark."""
+    return "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+
+
+def text_of(function: str, given: object, kind: type = str) -> Text:
+    """Return the text that a user's ``text_or_file`` stands for.
+
+    Args:
+        function: The public function, for messages.
+        given: The text itself, or a path to it.
+        kind: The type of the vocabulary's tokens, which decides how a file is read.
+    """
+    if isinstance(given, os.PathLike):
+        if kind is tuple:
+            way_out = "of a file of words, pass tg.data.read_text(path).split()"
+            raise errors.DTypeError(f"{function}: text_or_file is a path; {way_out}")
+        return read_text(given) if kind is str else read_bytes(given)
+    text: Text
+    if isinstance(given, str | bytes | bytearray):
+        text = given
+    else:
+        text = words_of(function, given)
+    if not text:
+        raise errors.OptionError(f"{function}: the text is empty")
+    if isinstance(given, str):
+        _warn_of_file_name(function, given)
+    return text
+
+
+def words_of(function: str, given: object) -> list[str]:
+    """Return the words of an iterable of str; a set, which has no order, is sorted."""
+    no_words = str | bytes | Tensor | Mapping
+    if not isinstance(given, Iterable) or isinstance(given, no_words):
+        expected = "a str, bytes, or words in a list, as text.split() gives"
+        came = errors.described(given)
+        raise errors.DTypeError(f"{function}: text is {came}, expected {expected}")
+    words = list(given)
+    for place, word in enumerate(words):
+        if not isinstance(word, str):
+            errors.check_type(function, str, "a str", **{f"word {place}": word})
+    words = [str(word) for word in words]  # str_ of NumPy becomes str
+    return sorted(words) if isinstance(given, set | frozenset) else words
+
+
+def _warn_of_file_name(function: str, text: str) -> None:
+    """Warn of a text that is the name of a file, and was probably meant as a path."""
+    if len(text) > 255 or not os.path.isfile(text):
+        return
+    wrong = f"{text!r} is taken as the text itself, but a file of that name exists"
+    way_out = f"to read it, pass pathlib.Path({text!r})"
+    warnings.warn(f"{function}: {wrong}; {way_out}", stacklevel=4)

@@ -235,24 +235,25 @@ TABLE = {
          "fan-out for fan-in"),
         ("q *= np.sign(np.diag(r))", "pass", "some orthogonal matrices preferred")],
     ("nn/module.py", "nn/test_module.py"): [
-        ("kept and not (once and id(value) in seen)", "kept", "tied weights doubled"),
+        ("if not (remove_duplicate and id(tensor) in seen):", "if True:", "tied weights doubled"),
         ("        if _is_data_descriptor(type(self), name):", "        if False:",
          "the setter of a property not called"),
         ("if id(module) not in above:", "if True:",
          "apply() runs in circles"),
         ("zeros_like(parameter) if keep else None", "None",
          "zero_grad(set_to_none=False) forgets the gradients"),
-        ("output = output if new is None else new", "pass", "what a hook returns is dropped",
-         "nn/test_hooks.py"),
+        ("module.training = mode", "self.training = mode", "eval() does not reach the inside")],
+    ("nn/hooks.py", "nn/test_hooks.py"): [
+        ("if replacement is not None:", "if False:", "what a hook returns is dropped"),
         ("if prepend else max(hooks, default=0)", "if False else max(hooks, default=0)",
-         "prepend= ignored", "nn/test_hooks.py"),
-        ("module.training = mode", "self.training = mode", "eval() does not reach the inside"),
-        ("elif not np.array_equal(value, values[tie], equal_nan=True):", "elif False:",
-         "a tie broken by loading"),
+         "prepend= ignored")],
+    ("nn/parameter.py", "engine/test_in_place.py"): [
         ("self._hold(array, version)", "self._hold(array)", "a parameter over a tensor counts on its own",
-         "engine/test_in_place.py -k over_a_tensor"),
-        ("value = value.copy()  # else it", "pass  # else it",
-         "loaded from itself, swapped")],
+         "engine/test_in_place.py -k over_a_tensor")],
+    ("nn/state_dict.py", "nn/test_module.py"): [
+        ("elif not np.array_equal(value, values[first], equal_nan=True):", "elif False:",
+         "a tie broken by loading"),
+        ("value = value.copy()", "pass", "loaded from itself, swapped")],
     ("nn/containers.py", "nn/test_containers.py"): [
         ("kept.insert(index, module)", "kept.insert(index + 1, module)", "off by one")],
     ("nn/utils/rnn.py", "nn/test_nn_utils.py"): [

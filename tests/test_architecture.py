@@ -193,4 +193,4 @@ def test_import_is_little_work(tmp_path):
         "print(calls)"
     )
     python(code, **compiled)  # the first import compiles
-    assert int(python(code, **compiled)) < 40_000  # about 24,000 on Python 3.11
+    assert int(python(code, **compiled)) < 50_000  # 39,000 on Python 3.11, 200 a file

@@ -165,11 +165,11 @@ nn.ModuleDict()(x)
 nn.ModuleDict({"a": 3})
     DTypeError: nn.ModuleDict: a is int, expected a Module
 nn.ModuleDict({"a.b": nn.Tanh()})
-    OptionError: nn.ModuleDict: the name is 'a.b' ... expected a str that is not empty
+    OptionError: nn.ModuleDict: invalid name 'a.b' ... expected a non-empty str
 nn.ModuleDict({"keys": nn.Tanh()})
-    OptionError: nn.ModuleDict: the name is 'keys' ... expected a str that is not empty
+    OptionError: nn.ModuleDict: invalid name 'keys' ... expected a non-empty str
 nn.ModuleDict({1: nn.Tanh()})
-    OptionError: nn.ModuleDict: the name is 1 ... expected a str that is not empty
+    OptionError: nn.ModuleDict: invalid name 1 ... expected a non-empty str
 nn.ModuleDict(3)
     DTypeError: nn.ModuleDict: modules is int ... a dict of modules
 nn.ModuleDict({"a": nn.Tanh()})["b"]
@@ -305,7 +305,7 @@ nn.ParameterList(3)
 nn.ParameterList([x])[1]
     IdError: nn.ParameterList: index 1 of 1 parameters
 nn.ParameterDict({"a.b": x})
-    OptionError: nn.ParameterDict: the name is 'a.b' ... expected a str that is not empty
+    OptionError: nn.ParameterDict: invalid name 'a.b' ... expected a non-empty str
 nn.ParameterDict({"a": x})["b"]
     NameMissing: nn.ParameterDict: no parameter 'b', expected one of ['a']
 """
@@ -638,7 +638,7 @@ linear.register_buffer("mean", [1.0])
 linear.register_buffer("weight", tg.ones(1))
     OptionError: register_buffer ... 'weight' ... not in use
 linear.register_buffer(tg.ones(1), "weight")
-    OptionError: register_buffer: the name is tensor([1.] ... expected a str that is not empty
+    OptionError: register_buffer: invalid name tensor([1.] ... expected a non-empty str
 linear.register_buffer("a.b", tg.ones(1))
     OptionError: register_buffer ... dot
 setattr(linear, "weight", tg.ones(2, 3))
@@ -648,7 +648,7 @@ setattr(linear, "scale", 3.0)
 setattr(model, "0", "text")
     DTypeError: Sequential: 0 is a RNN ... str
 nn.Parameter([1.0])
-    DTypeError: Parameter: got list, expected a Tensor: tg.tensor()
+    DTypeError: Parameter: got list, expected a Tensor; tg.tensor() makes one
 nn.Parameter(np.array([1, 2]))
     DTypeError: requires_grad: got a int64 ... .float()
 linear.load_state_dict([1])
@@ -700,13 +700,13 @@ model.zero_grad(set_to_none="yes")
 linear.register_parameter("gain", x)
     DTypeError: register_parameter: param is float32 of shape (4, 2, 3), expected an nn.Parameter
 linear.register_parameter("a.b", weight)
-    OptionError: register_parameter: the name is 'a.b' ... expected a str that is not empty
+    OptionError: register_parameter: invalid name 'a.b' ... expected a non-empty str
 linear.register_parameter("forward", weight)
-    OptionError: register_parameter: the name is 'forward' ... expected a str that is not empty
+    OptionError: register_parameter: invalid name 'forward' ... expected a non-empty str
 linear.register_parameter("scale", weight)
-    OptionError: register_parameter: the name is 'scale' ... expected a str that is not empty
+    OptionError: register_parameter: invalid name 'scale' ... expected a non-empty str
 linear.add_module("weight", gru)
-    OptionError: add_module: the name is 'weight' ... expected a str that is not empty
+    OptionError: add_module: invalid name 'weight' ... expected a non-empty str
 linear.add_module("inner", gru.forward)
     DTypeError: add_module: module is method, expected an nn.Module or None
 linear.register_module("inner", 3)
@@ -720,7 +720,7 @@ linear.register_forward_pre_hook("print")
 linear.register_forward_pre_hook(print, with_kwargs=None)
     OptionError: register_forward_pre_hook: with_kwargs is None
 hooked(x)
-    DTypeError: nn.Tanh: a forward pre-hook gave tuple, expected None or a tuple (args, kwargs)
+    DTypeError: nn.Tanh: a forward pre-hook returned tuple, expected None or a tuple (args, kwargs)
 linear.apply(3)
     DTypeError: apply: fn is int, expected a function of a module
 """

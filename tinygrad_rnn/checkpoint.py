@@ -77,7 +77,7 @@ def load(path: Any, map_location: Any = None, weights_only: bool | None = None) 
     >>> tg.save(model.state_dict(), file)
     >>> file = io.BytesIO(file.getvalue())
     >>> model.load_state_dict(tg.load(file))
-    Keys(missing_keys=[], unexpected_keys=[])
+    IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
     from .serialization import load_file
 
@@ -227,7 +227,7 @@ def _parts(name: str, model: Any, optimizer: Any, scheduler: Any) -> dict[str, A
 
 def _check_trained(name: str, model: Module, optimizer: Optimizer) -> None:
     """Raise if the optimizer trains a tensor whose values are not in the model's state."""
-    held = {id(tensor) for _, tensor in model._tensors(saved=True)}
+    held = {id(tensor) for _, tensor in model._named_tensors(persistent=True)}
     trained = [param for group in optimizer.param_groups for param in group["params"]]
     strange = [place for place, param in enumerate(trained) if id(param) not in held]
     if strange:

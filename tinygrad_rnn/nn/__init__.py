@@ -7,7 +7,8 @@ from . import functional, init, layers, utils
 from .clip import GradientClipping
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .layers import *
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .stepper import Stepper
 

@@ -18,7 +18,8 @@ from ..errors import (
     described,
 )
 from ..tensor import Tensor
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -32,7 +33,7 @@ class _Container(Module, Generic[Item]):
     word = "module"  # for one of them, in messages
 
     def _items(self) -> list[Item]:
-        return [item for _, item in self._held(self.kind)]
+        return [item for _, item in self._attributes_of(self.kind)]
 
     def _made(self, item: Any) -> Any:
         """What is held in place of an item that is given."""
@@ -43,7 +44,7 @@ class _Container(Module, Generic[Item]):
         has.
         """
         try:
-            given, held = dict(named), dict(self._held(self.kind))
+            given, held = dict(named), dict(self._attributes_of(self.kind))
         except (TypeError, ValueError):
             expected = f"a dict of {self.word}s, or pairs of a name and a {self.word}"
             raise DTypeError(
@@ -85,7 +86,7 @@ class _List(_Container[Item], MutableSequence[Item]):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self._part(self._held(self.kind)[index])
+            return self._part(self._attributes_of(self.kind)[index])
         return self._items()[self._place(index)]
 
     def _part(self, named: list[tuple[str, Any]]) -> Any:
@@ -93,7 +94,7 @@ class _List(_Container[Item], MutableSequence[Item]):
         raise NotImplementedError
 
     def __setitem__(self, index: Any, item: Any) -> None:
-        self._hold([(self._held(self.kind)[self._place(index)][0], item)])
+        self._hold([(self._attributes_of(self.kind)[self._place(index)][0], item)])
 
     def __delitem__(self, index: Any) -> None:
         kept = self._items()
@@ -173,7 +174,7 @@ class _Dict(_Container[Item], MutableMapping[str, Item]):
     )  # a module is itself, not what is in it
 
     def __getitem__(self, key: str) -> Item:
-        held: dict[str, Item] = dict(self._held(self.kind))
+        held: dict[str, Item] = dict(self._attributes_of(self.kind))
         if key not in held:
             raise NameMissing(
                 f"{self._name}: no {self.word} {key!r}, expected one of {[*held]}"
@@ -188,7 +189,7 @@ class _Dict(_Container[Item], MutableMapping[str, Item]):
         del self.__dict__[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._held(self.kind)))
+        return iter(dict(self._attributes_of(self.kind)))
 
     def update(self, modules: Any) -> None:  # type: ignore[override]
         """Take in the items of a dict, or of pairs of a name and an item; all or none."""
@@ -218,7 +219,8 @@ class _Parameters(_Container[Parameter]):
 
     def extra_repr(self) -> str:
         shown = [
-            f"({name}): Parameter, {described(p)}" for name, p in self._held(Parameter)
+            f"({name}): Parameter, {described(p)}"
+            for name, p in self._attributes_of(Parameter)
         ]
         return "\n".join(shown)
 

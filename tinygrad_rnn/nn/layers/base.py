@@ -9,7 +9,8 @@ from ...errors import DTypeError
 from ...errors.tensor_checks import check_options, check_tensors
 from .. import init
 from ..construction import LayerType
-from ..module import Module, Parameter
+from ..module import Module
+from ..parameter import Parameter
 
 
 class Layer(Module, metaclass=LayerType):

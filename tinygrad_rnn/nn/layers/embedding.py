@@ -7,7 +7,7 @@ from ...errors.tensor_checks import check_options, check_padding_idx, check_tens
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
-from ..module import Parameter
+from ..parameter import Parameter
 from .base import Layer
 
 __all__ = ["Embedding"]

@@ -5,7 +5,7 @@ from typing import Any
 from ...errors.tensor_checks import check_options
 from ...tensor import Tensor
 from .. import functional as F
-from ..module import Parameter
+from ..parameter import Parameter
 from .base import Layer
 
 __all__ = ["Linear"]

@@ -7,7 +7,7 @@ from ...errors.tensor_checks import check_normalized_shape, check_options
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
-from ..module import Parameter
+from ..parameter import Parameter
 from .base import Layer
 
 __all__ = ["LayerNorm"]

@@ -403,9 +403,9 @@ TABLE = {
         ("out.clone() if copy and shared else out", "out", "a view for a copy"),
         ("axis=axis, dtype=products.dtype", "axis=axis", "a product of bytes in 64 bits")],
     ("errors/left_out.py", "test_left_out.py"): [
-        ("_ours or _row.instead", "_row.instead or _ours[:0]", "nothing said of an alias"),
-        ("LEFT_OUT.get(owner, {}).get(name), names,", "None, names,", "the table not read"),
-        ("name in _public(module)", "False", "the other modules not looked through")],
+        ("ours or row.instead", "row.instead or ours[:0]", "nothing said of an alias"),
+        ("instead = LEFT_OUT.get(owner, {}).get(name)", "instead = None", "the table not read"),
+        ("name in _public_names(module)", "False", "the other modules not looked through")],
     ("tensor.py", "engine/test_in_place.py"): [
         ("return wrap(self.array, None, self.version)", "return wrap(self.array)",
          "a detached alias counts its changes for itself"),

@@ -6,18 +6,25 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-Array: TypeAlias = Any  # of NumPy, or of another library that a backend covers
-Namespace: TypeAlias = (
-    Any  # xp: a Backend, or the table of ops while a pullback is recorded
-)
-Operand: TypeAlias = Any  # a Tensor, an array or a number
-DType: TypeAlias = Any  # NumPy's dtype, or what it makes one of
-DeviceLike: TypeAlias = Any  # a tg.device, its name, or None for the CPU
-Index: TypeAlias = Any  # what stands between brackets, arrays in place of Tensors
+# An array of NumPy, or of another library that a backend covers.
+Array: TypeAlias = Any
+# ``xp``: a Backend, or the table of ops while a pullback is recorded.
+Namespace: TypeAlias = Any
+# A Tensor, an array or a number.
+Operand: TypeAlias = Any
+# What ``tensor()`` takes: numbers, nested lists of them, an array or a Tensor.
+Data: TypeAlias = Any
+# NumPy's dtype, or what it makes one of.
+DType: TypeAlias = Any
+# A tg.device, its name, or None for the CPU.
+DeviceLike: TypeAlias = Any
+# What stands between brackets, with arrays in place of Tensors.
+Index: TypeAlias = Any
+# What isinstance takes: a class, a union of classes or a tuple of them.
+Kinds: TypeAlias = Any
 Function: TypeAlias = Callable[..., Any]
-Setting: TypeAlias = (
-    Any  # of an op, a layer or an optimizer: a number, a string, a flag
-)
+# Of an op, a layer or an optimizer: a number, a string, a flag.
+Setting: TypeAlias = Any
 Settings: TypeAlias = dict[str, Any]
 Shape: TypeAlias = tuple[int, ...]
 Dims: TypeAlias = int | tuple[int, ...] | list[int] | None

@@ -1,24 +1,25 @@
 """The boundary between the errors of array libraries and ours.
 
-An op calls :func:`translated` when an array library raises; :func:`named` lets the
-errors of a public function name it, and not what it is made of.
+An op calls :func:`translated` when an array library raises. :func:`named` makes the
+errors of a public function name it, and not the functions that it is made of.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import numpy as np
 
+from ..types import Function, Operand, Settings
 from .kinds import DimError, DTypeError, Error, IdError, OptionError, ShapeError
 from .left_out import instead_of_argument
 from .messages import described
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
-# Which of our errors one of the array library's is.
-_ERRORS: dict[type[Exception], type[Error]] = {
+# The error of ours that stands for one of an array library; the first that fits.
+_KINDS: dict[type[Exception], type[Error]] = {
     np.exceptions.AxisError: DimError,
     IndexError: IdError,
     ValueError: OptionError,
@@ -26,11 +27,11 @@ _ERRORS: dict[type[Exception], type[Error]] = {
     OverflowError: OptionError,
 }
 _ABOUT_SHAPES = re.compile(
-    "broadcast|shape|dimension|axes|aligned|subscript|concatenat|empty sequence|zero-size",
+    "broadcast|shape|dimension|axes|aligned|subscript"
+    "|concatenat|empty sequence|zero-size",
     re.I,
 )
-
-# What NumPy says, or a part of it, and what is to be said instead.
+# A part of what NumPy says, and what our message says instead.
 _OUR_WORDS = {
     "boolean subtract": "bools have no difference; use a != b for where they differ",
     "boolean negative": "bools have no negative; use ~a for the opposite",
@@ -39,8 +40,8 @@ _OUR_WORDS = {
 }
 
 
-def translated(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
-    """An array library's error as ours: it names the op and its arguments.
+def translated(name: str, arrays: Sequence[Operand], error: Exception) -> Exception:
+    """An array library's error as ours, which names the op and its arguments.
 
     An error of another kind, or one that is ours already, is returned as it is.
     """
@@ -50,21 +51,18 @@ def translated(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
     said = str(error)
     if "operands could not be broadcast" in said and len(arrays) > 1:
         shapes = [str(tuple(a.shape)) for a in arrays if hasattr(a, "shape")]
-        message = (
-            f"{name}: the shapes {' and '.join(shapes)} cannot be broadcast together"
-        )
-        return kind(message)
-    ours = [words for theirs, words in _OUR_WORDS.items() if theirs in said]
-    # NumPy says newaxis for a -1 in a shape.
-    words = ours[0] if ours else said.replace("newaxis", "-1")
-    message = f"{name}: {words} (got {_listed(arrays)})"
-    if "negative integer power" in said:
-        message += "; use .float()"
-    return kind(message)
+        both = " and ".join(shapes)
+        return kind(f"{name}: the shapes {both} cannot be broadcast together")
+    words = said.replace("newaxis", "-1")  # NumPy's word for a -1 in a shape
+    for theirs, ours in _OUR_WORDS.items():
+        if theirs in said:
+            words = ours
+    way = "; use .float()" if "negative integer power" in said else ""
+    return kind(f"{name}: {words} (got {_listed(arrays)}){way}")
 
 
 def translated_of_own_op(
-    name: str, arrays: Sequence[Any], error: Exception
+    name: str, arrays: Sequence[Operand], error: Exception
 ) -> Exception:
     """As :func:`translated`, for an op that a user declared.
 
@@ -78,7 +76,7 @@ def translated_of_own_op(
     return error
 
 
-def _listed(arrays: Sequence[Any]) -> str:
+def _listed(arrays: Sequence[Operand]) -> str:
     return ", ".join(described(array, "") for array in arrays)
 
 
@@ -92,16 +90,20 @@ def _kind_of(error: Exception) -> type[Error] | None:
         return None
     if _is_about_shapes(error):
         return ShapeError
-    kinds = (ours for theirs, ours in _ERRORS.items() if isinstance(error, theirs))
+    kinds = (ours for theirs, ours in _KINDS.items() if isinstance(error, theirs))
     return next(kinds, None)
 
 
-def check_call(function: Any, settings: dict[str, Any], error: Exception) -> None:
-    """Raise if the error is Python's for arguments that a function does not take."""
+def check_call(function: Function, settings: Settings, error: Exception) -> None:
+    """Raise if the error is Python's for arguments that a function does not take.
+
+    ``settings`` are the arguments that were given by name.
+    """
     if error.__traceback__ is None or error.__traceback__.tb_next is not None:
         return  # raised inside of the function
     name, code = function.__name__, function.__code__
-    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    known = tuple(argument for argument in known if argument != "self")
     wrong = next((key for key in settings if key not in known), None)
     if wrong is None:
         raise DTypeError(str(error)) from None
@@ -118,14 +120,15 @@ def check_call(function: Any, settings: dict[str, Any], error: Exception) -> Non
 
 
 def named(function: F) -> F:
-    """A public function whose errors name it, and not what it is made of.
+    """A public function whose errors name it, whatever it is made of.
 
-    Nothing is checked before the call.
+    Nothing is done before the call. An error of ours gets the function's name for the
+    one that it begins with; what Python or the array library raises becomes ours.
     """
+    name = function.__name__
 
     @wraps(function)
-    def call(*args: Any, **settings: Any) -> Any:
-        name = function.__name__
+    def call(*args: object, **settings: object) -> object:
         try:
             return function(*args, **settings)
         except Error as error:

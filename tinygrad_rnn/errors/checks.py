@@ -4,98 +4,95 @@ from collections.abc import Sequence
 from math import inf, isfinite, nextafter
 from numbers import Integral, Real
 from sys import float_info
-from typing import Any
 
+from ..types import Kinds, Setting
 from .kinds import DimError, DTypeError, OptionError
 from .messages import described
 
+# The built-in types stand first, as looking into an abstract class takes longer.
+_REAL = (float, int, Real)
+_INTEGRAL = (int, Integral)
 
-def check_type(name: str, kinds: Any, expected: str, /, **values: Any) -> None:
-    """Refuse values that are not of one of the types; ``expected`` says them, and the
-    way out.
-    """
+
+def _shown(value: object) -> str:
+    """A value for a message; an array by its dtype and shape."""
+    return described(value) if hasattr(value, "dtype") else repr(value)
+
+
+def check_type(name: str, kinds: Kinds, expected: str, /, **values: object) -> None:
+    """Require values of one of the types; ``expected`` says which, and the way out."""
     for what, value in values.items():
         if not isinstance(value, kinds):
-            raise DTypeError(
-                f"{name}: {what} is {described(value)}, expected {expected}"
-            )
+            got = f"{what} is {described(value)}"
+            raise DTypeError(f"{name}: {got}, expected {expected}")
 
 
 def check_numbers(
-    name: str, low: float = -inf, high: float = inf, **values: Any
+    name: str, low: float = -inf, high: float = inf, **values: object
 ) -> None:
-    """Refuse values that are not finite numbers from ``low`` to ``high``."""
+    """Require finite numbers from ``low`` to ``high``."""
     for what, value in values.items():
-        if type(value) is not float and (
-            type(value) is bool or not isinstance(value, Real)
-        ):
-            if hasattr(value, "item"):
-                got = f"{what} is {described(value)}"
-                raise DTypeError(f"{name}: {got}, expected a number; use .item()")
-            raise DTypeError(f"{name}: {what} is {value!r}, expected a number")
+        if type(value) is bool or not isinstance(value, _REAL):
+            way = "; use .item()" if hasattr(value, "item") else ""
+            got = f"{what} is {_shown(value)}"
+            raise DTypeError(f"{name}: {got}, expected a number{way}")
         if not low <= float(value) <= high or not isfinite(value):
-            raise OptionError(
-                f"{name}: {what} is {value}, expected {_range(low, high)}"
-            )
+            expected = _range_in_words(low, high)
+            raise OptionError(f"{name}: {what} is {value}, expected {expected}")
 
 
-def _range(low: float, high: float) -> str:
-    """In words what numbers are within the bounds: the float next to 0 or to 1 leaves
-    that out.
-    """
+def _range_in_words(low: float, high: float) -> str:
+    """Bounds for a message; the floats next to 0 and to 1 stand for open bounds."""
     is_above_0 = 0 < low <= float_info.min
     if high == inf:
         return "a finite number above 0" if is_above_0 else f"a finite number >= {low}"
+    bottom = "above 0," if is_above_0 else f"from {low}"
     top = "below 1" if high == nextafter(1.0, 0.0) else f"{high}"
-    return (
-        f"a number above 0, to {top}" if is_above_0 else f"a number from {low} to {top}"
-    )
+    return f"a number {bottom} to {top}"
 
 
-def check_integers(name: str, low: float = 1, **values: Any) -> None:
-    """Refuse values that are not integers of at least ``low``."""
+def check_integers(name: str, low: float = 1, **values: object) -> None:
+    """Require integers of at least ``low``."""
     for what, value in values.items():
-        if type(value) is bool or not isinstance(value, Integral):
-            got = described(value) if hasattr(value, "shape") else repr(value)
-            raise DTypeError(f"{name}: {what} is {got}, expected an integer")
+        if type(value) is bool or not isinstance(value, _INTEGRAL):
+            got = f"{what} is {_shown(value)}"
+            raise DTypeError(f"{name}: {got}, expected an integer")
         if value.__index__() < low:
             raise OptionError(f"{name}: {what} is {value}, expected at least {low}")
 
 
-def check_choice(name: str, choices: tuple[Any, ...], **values: Any) -> None:
-    """Refuse values that are not among the choices."""
+def check_choice(name: str, choices: Sequence[object], **values: object) -> None:
+    """Require values that are among the choices."""
     for what, value in values.items():
-        if (
-            not isinstance(value, str | int) or value not in choices
-        ):  # an array is in nothing
-            got = described(value) if hasattr(value, "shape") else repr(value)
+        # The type comes first: comparing an array with the choices would raise.
+        if not isinstance(value, str | int) or value not in choices:
             expected = " or ".join(map(repr, choices))
-            raise OptionError(f"{name}: {what} is {got}, expected {expected}")
+            raise OptionError(f"{name}: {what} is {_shown(value)}, expected {expected}")
 
 
-def check_dim(name: str, dim: Any, shape: Sequence[int]) -> int:
-    """A dim counted from the front; of 0-d arrays 0 and -1 are dims too, as in PyTorch."""
+def check_dim(name: str, dim: object, shape: Sequence[int]) -> int:
+    """A dim counted from the front; a 0-d array has dims 0 and -1, as in PyTorch."""
+    if type(dim) is bool or not isinstance(dim, _INTEGRAL):
+        raise DTypeError(f"{name}: dim is {_shown(dim)}, expected an integer")
+    dim = int(dim)
     count = max(len(shape), 1)
-    if type(dim) is not int and (type(dim) is bool or not isinstance(dim, Integral)):
-        got = described(dim) if hasattr(dim, "dtype") else repr(dim)
-        raise DTypeError(f"{name}: dim is {got}, expected an integer")
-    if not -count <= (dim := int(dim)) < count:
-        raise DimError(
-            f"{name}: dim {dim} of a tensor of shape {tuple(shape)}, "
-            f"expected one from {-count} to {count - 1}"
-        )
+    if not -count <= dim < count:
+        got = f"dim {dim} of a tensor of shape {tuple(shape)}"
+        raise DimError(f"{name}: {got}, expected one from {-count} to {count - 1}")
     return dim % count
 
 
-def check_axis(name: str, axis: Any, shape: Sequence[int], kind: Any = None) -> Any:
-    """The setting ``axis`` of an op: a dim, several, or None for all, as for any of a
-    0-d array.
+def check_axis(
+    name: str, axis: object, shape: Sequence[int], kind: object = None
+) -> Setting:
+    """The setting ``axis`` of an op: a dim, several, or None for all dims.
 
-    ``kind`` is the annotation in the row: if it is ``int``, then nothing else will do.
+    Any dim of a 0-d array becomes None. ``kind`` is the annotation of the setting; with
+    ``int`` several dims and None raise.
     """
     if kind is int or not isinstance(axis, tuple | list | None):
-        found = check_dim(name, axis, shape)
-        return found if shape else None
+        dim = check_dim(name, axis, shape)
+        return dim if shape else None
     if axis is None:
         return None
     dims = tuple([check_dim(name, dim, shape) for dim in axis])

@@ -1,15 +1,10 @@
-"""The errors that this package raises: each is also the built-in error that a caller
-expects.
-"""
+"""The classes of errors: each is also the built-in error that a caller expects."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 
 class Error(Exception):
-    """Base of every error raised by tinygrad_rnn on purpose: ``except tg.Error``
-    catches them all.
-    """
+    """Base of all errors that tinygrad_rnn raises on purpose: catch ``tg.Error``."""
 
 
 class ShapeError(Error, ValueError):
@@ -33,9 +28,7 @@ class GraphError(Error, RuntimeError):
 
 
 class ExportError(GraphError, BufferError):
-    """A tensor that requires grad, where another library's array would lose its
-    gradient.
-    """
+    """A tensor that requires grad, where another library would lose its gradient."""
 
 
 class CheckpointError(Error, ValueError):
@@ -43,28 +36,35 @@ class CheckpointError(Error, ValueError):
 
 
 class MissingFile(CheckpointError, OptionError, FileNotFoundError):
-    """A file that is not there, of weights or of text; both built-in errors."""
+    """A file of weights or of text that does not exist."""
 
 
 class DimError(Error, IndexError, ValueError):
-    """A dim that the tensor does not have; both built-in errors, as NumPy's AxisError
-    is.
-    """
+    """A dim that the tensor does not have; both built-in errors, as in NumPy."""
 
 
 class NameMissing(IdError, KeyError):
-    """A name that is not there; both built-in errors."""
+    """A key that a container does not have."""
 
-    __str__ = Exception.__str__  # KeyError's shows the message as a literal
+    __str__ = Exception.__str__  # KeyError shows the message as a literal
 
 
 class AttributeMissing(Error, AttributeError):
-    """A module, a parameter or a buffer that is not there."""
+    """A module, a parameter or a buffer that does not exist."""
+
+
+def _names_like(name: str, names: Iterable[str]) -> str:
+    """The end of a message: up to three names that are close to the one asked for."""
+    from difflib import get_close_matches  # not for those whose names are right
+
+    close = ", ".join(get_close_matches(name, names, 3))
+    return f"; names like it: {close}" if close else ""
 
 
 class NoAttribute(AttributeMissing):
-    """An attribute that an object lacks: the message, made when it is read, has names
-    like it.
+    """An attribute that an object lacks.
+
+    The message is made when it is read, as hasattr() drops most of these errors.
     """
 
     def __init__(
@@ -74,20 +74,16 @@ class NoAttribute(AttributeMissing):
         self.names = names
 
     def __str__(self) -> str:
-        from difflib import get_close_matches
+        return f"{self.args[0]}{_names_like(str(self.name), self.names())}"
 
-        close = ", ".join(get_close_matches(str(self.name), self.names(), 3))
-        return f"{self.args[0]}; names like it: {close}" if close else str(self.args[0])
-
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
         return AttributeError, (str(self),)
 
 
 class LeftOut(Error, AttributeError):
-    """A name that is not here: the message says what to write instead, or where it is,
-    or what is close.
+    """A name that an owner lacks: what to write instead, where it is, or what is close.
 
-    The message is made when it is read, as hasattr() throws most of these errors away.
+    The message is made when it is read, as hasattr() drops most of these errors.
     """
 
     def __init__(
@@ -108,12 +104,9 @@ class LeftOut(Error, AttributeError):
             return f"{lacking}; instead: {self.instead}"
         if homes := self.homes():
             return f"{lacking}; it is {' or '.join(homes)}"
-        from difflib import get_close_matches  # not for those whose names are right
-
         public = [name for name in self.names() if not name.startswith("_")]
-        close = ", ".join(get_close_matches(self.asked, public, 3))
-        similar = f"; names like it: {close}" if close else ""
+        similar = _names_like(self.asked, public)
         return f"{lacking}{similar}; see docs/differences.md"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
         return AttributeError, (str(self),)

@@ -2,28 +2,20 @@
 
 import os
 from collections.abc import Iterable
-from typing import Any
 
 
-def described(value: Any, kind: str | None = None) -> str:
-    """What came, for a message: ``float32 of shape (2, 3)`` of a Tensor, else with its
-    type's name.
-    """
-    if (
-        hasattr(value, "dtype")
-        and hasattr(value, "shape")
-        and not isinstance(value, type)
-    ):
-        if kind is None:
-            kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
-        return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
-    return type(value).__name__
+def described(value: object, kind: str | None = None) -> str:
+    """What came: ``float32 of shape (2, 3)`` of a Tensor, else with its type's name."""
+    is_class = isinstance(value, type)
+    if is_class or not (hasattr(value, "dtype") and hasattr(value, "shape")):
+        return type(value).__name__
+    if kind is None:
+        kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
+    return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
 
 
-def few(items: Iterable[Any], between: str = ", ", most: int = 10) -> str:
-    """The first items of a list that may be long, for a message, and how many more
-    there are.
-    """
+def few(items: Iterable[object], between: str = ", ", most: int = 10) -> str:
+    """The first items of a list that may be long, and how many more there are."""
     listed = [str(item) for item in items]
     shown = [item if len(item) <= 300 else f"{item[:300]}..." for item in listed[:most]]
     if len(listed) > most:
@@ -31,8 +23,8 @@ def few(items: Iterable[Any], between: str = ", ", most: int = 10) -> str:
     return between.join(shown)
 
 
-def file_name(path: Any) -> str:
-    """How a message names a path, or a file that is open."""
+def file_name(path: object) -> str:
+    """The name of a path, or of a file that is open."""
     if isinstance(path, str | bytes | os.PathLike):
         return os.fsdecode(path)
     return str(getattr(path, "name", type(path).__name__))

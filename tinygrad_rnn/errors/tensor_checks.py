@@ -90,10 +90,7 @@ def check_padding_idx(name: str, padding_idx: int | None, rows: int) -> int | No
 
 def check_normalized_shape(name: str, sizes: int | Sequence[int]) -> Shape:
     """One size or several as a shape of at least one dim."""
-    if isinstance(sizes, tuple | list) and sizes:
-        shape = tuple(sizes)
-    else:
-        shape = (sizes,)
+    shape = tuple(sizes) if isinstance(sizes, tuple | list) and sizes else (sizes,)
     for size in shape:
         check_integers(name, normalized_shape=size)
     return shape

@@ -404,7 +404,7 @@ TABLE = {
         ("axis=axis, dtype=products.dtype", "axis=axis", "a product of bytes in 64 bits")],
     ("errors/left_out.py", "test_left_out.py"): [
         ("ours or row.instead", "row.instead or ours[:0]", "nothing said of an alias"),
-        ("instead = LEFT_OUT.get(owner, {}).get(name)", "instead = None", "the table not read"),
+        ("instead = table().get(owner, {}).get(name)", "instead = None", "the table not read"),
         ("name in _public_names(module)", "False", "the other modules not looked through")],
     ("tensor.py", "engine/test_in_place.py"): [
         ("return wrap(self.array, None, self.version)", "return wrap(self.array)",

@@ -6,6 +6,7 @@ section "Not here" of docs/differences.md is this table as a page.
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from types import ModuleType
 from typing import NamedTuple, NoReturn
 
@@ -15,7 +16,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 # An owner, indented below it lines of its names, and below these what to write instead.
 # Names that are only called otherwise here stand as ``theirs=ours``.
-TABLE = """\
+_TEXT = """\
 tg
     compile jit fx export
         the plain function; a compiler is planned
@@ -380,34 +381,38 @@ class Row(NamedTuple):
     instead: str
 
 
-def _rows(table: str) -> list[Row]:
+@cache
+def rows() -> list[Row]:
     """The rows of the table, of which indentation says what a line is."""
-    rows: list[Row] = []
+    found: list[Row] = []
     owner = ""
-    for line in table.splitlines():
+    for line in _TEXT.splitlines():
         words = line.split()
         if line.startswith(" " * 8):
-            rows[-1] = rows[-1]._replace(instead=" ".join(words))
+            found[-1] = found[-1]._replace(instead=" ".join(words))
         elif line.startswith(" " * 4):
             pairs = [word.partition("=") for word in words]
             names = {theirs: ours for theirs, _, ours in pairs}
-            rows.append(Row(owner, names, ""))
+            found.append(Row(owner, names, ""))
         elif line:
             owner = line
-    return rows
+    return found
 
 
-ROWS = _rows(TABLE)
-LEFT_OUT: dict[str, dict[str, str]] = {}  # by owner and name, what to write instead
-for row in ROWS:
-    for theirs, ours in row.names.items():
-        LEFT_OUT.setdefault(row.owner, {})[theirs] = ours or row.instead
+@cache
+def table() -> dict[str, dict[str, str]]:
+    """What to write instead of a name, by owner and name."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows():
+        for theirs, ours in row.names.items():
+            found.setdefault(row.owner, {})[theirs] = ours or row.instead
+    return found
 
 
 def page() -> str:
     """The table as Markdown: the section "Not here" of docs/differences.md."""
     lines = ["| PyTorch | instead |", "|---|---|"]
-    for row in ROWS:
+    for row in rows():
         theirs = ", ".join(f"`{name}`" for name in row.names)
         ours = row.instead or ", ".join(f"`{name}`" for name in row.names.values())
         cells = f"`{row.owner}`: {theirs}", ours
@@ -420,14 +425,14 @@ def error(owner: str, name: str, names: Callable[[], Iterable[str]]) -> Attribut
     """The error for a name that an owner lacks; ``names`` gives those that it has."""
     if name.startswith("__"):  # Python and other libraries ask for protocols
         return AttributeError(f"{owner} has no attribute {name!r}")
-    instead = LEFT_OUT.get(owner, {}).get(name)
+    instead = table().get(owner, {}).get(name)
     return LeftOut(owner, name, instead, names, lambda: homes_of(name))
 
 
 def homes_of(name: str) -> list[str]:
     """Where public modules have a name, as in ``tg.nn.functional.one_hot``."""
     homes = []
-    for owner in [*LEFT_OUT, "tg.data"]:
+    for owner in [*table(), "tg.data"]:
         module = sys.modules.get(owner.replace("tg", _PACKAGE, 1))
         if module is not None and name in _public_names(module):
             homes.append(f"{owner}.{name}")

@@ -145,7 +145,7 @@ class Module:
     else:
 
         def __getattr__(self, name: str) -> Any:
-            if name in left_out.LEFT_OUT["tg.nn.Module"]:
+            if name in left_out.table()["tg.nn.Module"]:
                 raise left_out.error("tg.nn.Module", name, lambda: dir(type(self)))
             try:  # once more, for the error that a property raised
                 return object.__getattribute__(self, name)

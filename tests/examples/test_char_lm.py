@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import command, environment, json_of, module, run
+from examples.scripts import command, environment, json_of, module, run
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn

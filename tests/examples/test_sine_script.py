@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scripts import json_of, module, run
+from examples.scripts import json_of, module, run
 
 import tinygrad_rnn as tg
 

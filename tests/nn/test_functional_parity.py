@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from twins import Numbers, agree, dtypes, examples, flags, reductions, seeds
+from nn.twins import Numbers, agree, dtypes, examples, flags, reductions, seeds
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import flags
+from nn.twins import flags
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import TOLERANCE, Numbers, agree, dtypes, examples, flags, sizes
+from nn.twins import TOLERANCE, Numbers, agree, dtypes, examples, flags, sizes
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import Numbers, agree, flags, same, sizes
+from nn.twins import Numbers, agree, flags, same, sizes
 
 import tinygrad_rnn.nn.utils.rnn as ours_of
 from tinygrad_rnn import nn

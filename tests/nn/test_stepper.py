@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import plain_ids
-from test_nn_rnn import (
+from nn.test_nn_rnn import (
     all_close,
     close,
     every_kind,

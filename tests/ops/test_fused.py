@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import assert_close, gradients, outputs_of, tensors
-from rows import ROWS, package_ops
+from ops.rows import ROWS, package_ops
 from strategies import Draw, real
 
 import tinygrad_rnn as tg

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from methods_table import CASES
 from oracle import assert_all_close, outputs_of
-from rows import ROWS
+from ops.rows import ROWS
 from strategies import Draw
 from test_methods import call, drawn
 

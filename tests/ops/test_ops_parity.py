@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import assert_all_close, derivatives, outputs_of, tensors
-from rows import ROWS
+from ops.rows import ROWS
 from strategies import Draw, real
 
 import tinygrad_rnn as tg

@@ -17,7 +17,7 @@ from oracle import (
     paired,
     tensors,
 )
-from rows import ROWS, package_ops
+from ops.rows import ROWS, package_ops
 from strategies import Draw, real
 
 import tinygrad_rnn as tg

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from ported import FEW, PROGRAMS, RECORDED, run, with_our_imports
+from ports.ported import FEW, PROGRAMS, RECORDED, run, with_our_imports
 
 
 def test_only_imports_are_changed():

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from ported import FEW, PROGRAMS, RECORDED, run
+from ports.ported import FEW, PROGRAMS, RECORDED, run
 
 pytestmark = pytest.mark.parity
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import typical
+from typed import typical
 
 import tinygrad_rnn
 

@@ -380,22 +380,25 @@ TABLE = {
         ('result + "".join(terms[i:])', "result", "letters of later operands summed too early"),
         ("term[i + 1 : j] + term[j + 1 :]", "term[i + 1 : j] + term[j + 1 :][::-1]",
          "letters in another order than the dims")],
-    ("methods.py", "test_methods.py"): [
+    ("tensor/shapes.py", "test_methods.py"): [
+        ("cut = -shift % max(size, 1)", "cut = shift % max(size, 1)", "rolled the other way")],
+    ("tensor/reductions.py", "test_methods.py"): [
         ("1) - correction, 0.0)", "1), 0.0)", "Bessel's correction forgotten"),
-        ("cut = -shift % max(size, 1)", "cut = shift % max(size, 1)", "rolled the other way"),
         ("return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)",
          "return self.var(dim, correction, keepdim).sqrt()", "NaN where nothing varies"),
         ("dim, keepdim)._as_total(dtype)", "dim, keepdim)", "a sum of int32 in int64"),
+        ("step *= 2", "step += 1", "products of too many", "test_methods.py -k cumprod")],
+    ("tensor/elementwise.py", "test_methods.py"): [
         ("__array_ufunc__(self", "_array_ufunc_(self", "an array of Tensors, not a Tensor",
          "test_left_out.py -k array_before")],
-    ("selection.py", "test_methods.py -k 'median or scatter or diag or index or cumprod or pytorch'"): [
-        ("(size - 1) // 2, 1)", "size // 2, 1)", "the upper median"),
+    ("tensor/ordering.py", "test_methods.py -k median"): [
+        ("(size - 1) // 2, 1)", "size // 2, 1)", "the upper median")],
+    ("tensor/selection.py", "test_methods.py -k 'scatter or diag or index or pytorch'"): [
         ("along, side = np.arange(self.shape[0]), self.shape[0] + down + right",
          "along, side = np.arange(self.shape[0]), self.shape[0] + down", "a matrix too small"),
         ("    return backend_of(array).array(array)", "    return array",
          "an index that the user changes later"),
-        ("x + ops.add_at(values", "ops.add_at(values", "added to nothing"),
-        ("step *= 2", "step += 1", "products of too many")],
+        ("x + ops.add_at(values", "ops.add_at(values", "added to nothing")],
     ("array_api.py", "test_array_api.py"): [
         ("return op(x.unsqueeze(0), 0, False)", "return op(x, None, keepdims)",
          "reduced along no dims"),
@@ -406,13 +409,14 @@ TABLE = {
         ("ours or row.instead", "row.instead or ours[:0]", "nothing said of an alias"),
         ("instead = table().get(owner, {}).get(name)", "instead = None", "the table not read"),
         ("name in _public_names(module)", "False", "the other modules not looked through")],
-    ("tensor.py", "engine/test_in_place.py"): [
+    ("tensor/autograd.py", "engine/test_in_place.py"): [
         ("return wrap(self.array, None, self.version)", "return wrap(self.array)",
          "a detached alias counts its changes for itself"),
-        ("base.array is array else", "True else", "a view reaches memory that it does not show",
-         "engine/test_data.py"),
         ("g.clone() if tensor.grad is None else tensor.grad + g", "g.clone()",
          "retain_grad assigns", "engine/test_backward.py")],
+    ("tensor/in_place.py", "engine/test_in_place.py"): [
+        ("base.array is array else", "True else", "a view reaches memory that it does not show",
+         "engine/test_data.py")],
     ("convert.py", "test_tensor.py"): [
         ('stacklevel=3)\n    return np.array(host_array(data, dtype, name), order="C")',
          "stacklevel=3)\n    return host_array(data, dtype, name)",
@@ -540,7 +544,7 @@ def tried(bug):
         status, output = run(
             folder,
             "-c",
-            f"import sys, {module} as _; print(sys.modules[{module!r}].__file__)",
+            f"import sys, {module}; print(sys.modules[{module!r}].__file__)",
         )
         if status or output.strip() != str(folder / PACKAGE / bug.file):
             return f"NOT IMPORTED: {output.strip()[-200:]}", ""

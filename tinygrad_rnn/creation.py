@@ -20,9 +20,9 @@ from .convert import (
 )
 from .engine.node import wrap
 from .errors.boundary import named
-from .methods import sizes_of
 from .random import Generator, host
 from .tensor import Tensor
+from .tensor.arguments import sizes_of
 
 __all__ = [
     "BoolTensor",

@@ -14,8 +14,8 @@ from .creation import as_tensor
 from .einsum import einsum
 from .errors import DTypeError, OptionError, ShapeError, check_dim, check_type
 from .errors.boundary import check_call, named
-from .methods import mask_of
 from .tensor import Tensor
+from .tensor.arguments import mask_of
 
 T = Tensor
 F = TypeVar("F", bound=Callable[..., Any])

@@ -126,6 +126,7 @@ def named(function: F) -> F:
     one that it begins with; what Python or the array library raises becomes ours.
     """
     name = function.__name__
+    function.__qualname__ = name  # for Python's own messages about arguments
 
     @wraps(function)
     def call(*args: object, **settings: object) -> object:

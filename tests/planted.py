@@ -226,9 +226,9 @@ TABLE = {
          "ids not range-checked: -1 is the last row")],
     ("nn/functional/classification.py", "nn/test_losses.py"): [
         ("kept = target != ignore", "kept = target == target", "ignore_index ignored")],
-    ("nn/clip.py", "nn/test_clip.py"): [
-        ("return total ** (1.0 / kind)", "return total", "clipping by the squared norm"),
-        ("if not scale >= 1.0:", "if scale != 1.0:", "small gradients are scaled up"),
+    ("nn/utils/clip_grad.py", "nn/test_clip.py"): [
+        ("return total ** (1.0 / order)", "return total", "clipping by the squared norm"),
+        ("if not factor >= 1.0:", "if factor != 1.0:", "small gradients are scaled up"),
         ("grad.version[0] += 1", "pass", "a clipped gradient does not count as changed")],
     ("nn/init.py", "nn/test_init.py"): [
         ('"fan_in": tensor.numel() / len(tensor)', '"fan_in": tensor.shape[0]',

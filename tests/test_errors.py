@@ -904,9 +904,9 @@ clip_grad_value_(model.parameters(), None)
 clip_grad_value_([None], 1.0)
     DTypeError: clip_grad_value_: number 0 is NoneType
 clip_grad_norm_(iter([]), 1.0)
-    OptionError: clip_grad_norm_: got an iterator that is at its end ... parameters()
+    OptionError: clip_grad_norm_: got an exhausted iterator ... parameters()
 clip_grad_value_(nn.Tanh().parameters(), 1.0)
-    OptionError: clip_grad_value_: got an iterator
+    OptionError: clip_grad_value_: got an exhausted iterator
 clip_grad_norm_(3, 1.0)
     DTypeError: clip_grad_norm_: tensors is int ... model.parameters()
 nn.utils.parameters_to_vector([weight, 3.0])

@@ -126,7 +126,7 @@ def test_a_generator_that_was_used_before_is_refused(function):
     chosen = model.parameters()
     function(chosen)
     with pytest.raises(
-        OptionError, match=r"iterator that is at its end.* model.parameters\(\) again"
+        OptionError, match=r"exhausted iterator.* model.parameters\(\) again"
     ):
         function(chosen)
 

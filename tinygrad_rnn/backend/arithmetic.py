@@ -26,7 +26,7 @@ __all__ = [
     "ones",
     "product",
 ]
-__all__ += ["row_sum", "squares", "sum"]
+__all__ += ["row_sum", "sum"]
 
 _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
@@ -60,11 +60,6 @@ def row_sum(x: np.ndarray) -> np.ndarray:
     """The sum of the rows of a matrix: a product with ones outruns a reduction."""
     with threads.one_thread():
         return ones(len(x), x.dtype).dot(x)
-
-
-def squares(arrays: list[np.ndarray]) -> Any:
-    """The sum of the squares of all elements, as a Python number."""
-    return builtins.sum([(flat := x.reshape(-1)).dot(flat).item() for x in arrays])
 
 
 # The standard's functions that NumPy wraps in Python, without the wrapping:

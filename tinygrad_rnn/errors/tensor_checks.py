@@ -1,7 +1,7 @@
 """The checks of layers and losses, which know Tensors and the options of PyTorch."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -114,6 +114,21 @@ def check_tensors(name: str, **values: object) -> None:
         else:
             way = f"tg.as_tensor({what}) makes one"
         check_type(name, Tensor, f"a Tensor; {way}", **{what: value})
+
+
+def check_tensor_list(name: str, tensors: Iterable[Tensor]) -> list[Tensor]:
+    """One Tensor or several as a list; raise for an iterator that was used before."""
+    check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
+    found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    for i, tensor in enumerate(found):
+        if not isinstance(tensor, Tensor):
+            check_type(name, Tensor, "a Tensor", **{f"number {i}": tensor})
+    if not found and hasattr(tensors, "__next__"):
+        got = "got an exhausted iterator"
+        raise OptionError(
+            f"{name}: {got}; make a list, or call model.parameters() again"
+        )
+    return found
 
 
 def _cast_to(dtype: DType) -> str:

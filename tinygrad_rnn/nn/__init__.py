@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import left_out
 from . import functional, init, layers, utils
-from .clip import GradientClipping
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .layers import *
 from .module import Module
 from .parameter import Parameter
 from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .stepper import Stepper
+from .utils.clip_grad import GradientClipping
 
 __all__ = [
     "GRU",

@@ -13,7 +13,6 @@ from operator import imul
 
 import numpy as np
 
-from ...backend.numpy import join
 from ...backend.pool import empty
 
 Array = np.ndarray
@@ -23,11 +22,9 @@ CHUNK = 1 << 17
 
 
 def squares(arrays: Arrays) -> float:
-    """Return the sum of the squares of all elements, summed in the arrays' dtype."""
-    if not arrays:
-        return 0.0
-    flat = join(list(arrays))
-    return np.matmul(flat, flat).item()
+    """Return the sum of the squares of all elements, each array's in its dtype."""
+    flat = [array.reshape(-1) for array in arrays]
+    return sum([vector.dot(vector).item() for vector in flat], 0.0)
 
 
 def scale(arrays: Arrays, factor: float) -> None:

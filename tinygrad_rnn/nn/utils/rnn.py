@@ -19,10 +19,14 @@ from ...errors import (
     check_type,
     left_out,
 )
-from ...errors.tensor_checks import check_lengths, check_options, check_tensors
+from ...errors.tensor_checks import (
+    check_lengths,
+    check_options,
+    check_tensor_list,
+    check_tensors,
+)
 from ...functions import cat, stack
 from ...tensor import Tensor
-from ..clip import listed
 
 __all__ = [
     "PackedSequence",
@@ -328,7 +332,7 @@ def pack_sequence(
 
 def _sequences(name: str, given: Any) -> list[Tensor]:
     """Sequences as a list of one at least."""
-    sequences = listed(name, given)
+    sequences = check_tensor_list(name, given)
     if not sequences:
         raise OptionError(f"{name}: got no sequences, expected at least one")
     return sequences

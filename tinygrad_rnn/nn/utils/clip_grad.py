@@ -1,0 +1,282 @@
+"""Gradient clipping by norm and by value.
+
+Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
+2013: section 3.2 and algorithm 1.
+"""
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ... import kernels
+from ...backend import Backend, backend_of, backends, find
+from ...backend.threads import one_thread
+from ...engine.commit import commit, rewriting
+from ...engine.node import check_writable, wrap
+from ...errors import GraphError, check_numbers, check_type
+from ...errors.tensor_checks import check_tensor_list
+from ...tensor import Tensor
+from ...types import Array
+
+Arrays = Sequence[Array]
+
+
+def get_total_norm(
+    tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """The norm of all tensors taken as one vector: (sum |x|^p)^(1/p).
+
+    Args:
+        tensors: their elements x are taken together.
+        norm_type: p, a number above 0; ``math.inf`` gives the largest size.
+        error_if_nonfinite: raise if the norm is a NaN or an infinity.
+
+    Returns:
+        A 0-d tensor, right from 1e-30 to 1e30 in float32, too.
+
+    Raises:
+        GraphError: the norm is not finite, and ``error_if_nonfinite`` is set.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> get_total_norm([tg.tensor([3.0]), tg.tensor([4.0])]).item()
+        5.0
+    """
+    given = check_tensor_list("get_total_norm", tensors)
+    total = _norm_of("get_total_norm", given, given, norm_type, error_if_nonfinite)
+    return _as_tensor(total, given)
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = True,
+) -> Tensor:
+    """Scale all gradients, in place, so that their common norm is at most max_norm.
+
+    g <- g * min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_, but
+    an infinity or a NaN raises by default. On a CPU, Ctrl-C comes before all gradients
+    are scaled or after.
+
+    Args:
+        parameters: one or several; those without a gradient are left out.
+        max_norm: the largest norm that stays as it is.
+        norm_type: p of the norm (sum |g|^p)^(1/p); ``math.inf`` gives the largest size.
+        error_if_nonfinite: raise if the norm is a NaN or an infinity.
+
+    Returns:
+        The norm before clipping, a 0-d tensor.
+
+    Raises:
+        GraphError: a gradient is not finite: the message names its parameter, and
+            nothing has changed.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> weight = tg.tensor([3.0, 4.0], requires_grad=True)
+        >>> (weight * weight).sum().backward()
+        >>> clip_grad_norm_([weight], max_norm=1.0).item()
+        10.0
+        >>> weight.grad
+        tensor([0.6, 0.8])
+    """
+    name = "clip_grad_norm_"
+    _check_limit(name, max_norm=max_norm)
+    owners = [p for p in check_tensor_list(name, parameters) if p.grad is not None]
+    grads = [p.grad for p in owners if p.grad is not None]
+    total = _norm_of(name, owners, grads, norm_type, error_if_nonfinite)
+    factor = max_norm / (total + 1e-6)
+    if not factor >= 1.0:  # a NaN, too: as in PyTorch, the gradients become NaN
+        _scale_gradients(grads, factor)
+    return _as_tensor(total, grads)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Limit every element of the gradients to [-clip_value, clip_value], in place.
+
+    Args:
+        parameters: one or several; those without a gradient are left out.
+        clip_value: a number of at least 0.
+    """
+    name = "clip_grad_value_"
+    _check_limit(name, clip_value=clip_value)
+    given = check_tensor_list(name, parameters)
+    grads = [p.grad for p in given if p.grad is not None]
+    for grad in grads:
+        check_writable(grad.array, f"{name}: a gradient")
+    clipped = [grad.detach().clamp(-clip_value, clip_value).array for grad in grads]
+    commit(rewriting(list(zip(grads, clipped, strict=True))))
+
+
+def _check_limit(name: str, **limit: float) -> None:
+    if math.inf not in limit.values():
+        check_numbers(name, 0, **limit)
+
+
+# ---------------------------------------------------------------- scaling
+
+
+def _scale_gradients(grads: Sequence[Tensor], factor: float) -> None:
+    """Multiply gradients in place, those of one backend in one call of its kernel."""
+    for grad in grads:
+        check_writable(grad.array, "clip_grad_norm_: a gradient")
+    by_backend: dict[Backend, list[Array]] = {}
+    for grad in grads:
+        grad.version[0] += 1
+        by_backend.setdefault(backend_of(grad.array), []).append(grad.array)
+    with np.errstate(all="ignore"):  # an infinity times 0
+        for xp, arrays in by_backend.items():
+            scale = kernels.find(xp.kind, "scale") or _scale_one_by_one
+            xp.on_device(scale)(arrays, factor)
+
+
+def _scale_one_by_one(arrays: Arrays, factor: float) -> None:
+    for array in arrays:
+        array *= factor
+
+
+# ---------------------------------------------------------------- norms
+
+
+def _norm_of(
+    name: str,
+    owners: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    norm_type: float,
+    error_if_nonfinite: bool,
+) -> float:
+    """The norm of gradients; raise for the first that is not finite, by its owner."""
+    if norm_type != math.inf:
+        check_numbers(name, sys.float_info.min, norm_type=norm_type)
+    # Powers beyond float32 are infinities here, and taken again below.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        total = _norm([grad.array for grad in grads], norm_type)
+    if error_if_nonfinite and not math.isfinite(total):
+        for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
+            if not grad.isfinite().all():
+                shown = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape"
+                what = f"the gradient of {shown} {owner.shape})"
+                raise GraphError(f"{name}: {what} {_nonfinite(grad)}")
+    return total
+
+
+def _as_tensor(total: float, grads: Sequence[Tensor]) -> Tensor:
+    """A norm as a 0-d tensor, of the dtype and on the device of the first gradient."""
+    xp, dtype = find("cpu"), np.dtype(np.float32)
+    if grads:
+        xp, dtype = backend_of(grads[0].array), grads[0].dtype
+    with np.errstate(over="ignore", under="ignore"):  # the norm of many may not fit
+        return wrap(xp.from_host(np.asarray(total, dtype)))
+
+
+def _nonfinite(grad: Tensor) -> str:
+    """What is wrong with a gradient, and where to look for the cause."""
+    kind = "an infinity"
+    look = "if the loss has grown from step to step, lower the learning rate"
+    if grad.isnan().any():
+        kind, look = "a NaN", "look for NaN in the data and the loss (x.isnan().any())"
+    where = "tg.autograd.detect_anomaly() shows where it began"
+    unless = "error_if_nonfinite=False goes on all the same"
+    return f"has {kind}; nothing was changed. {look}; {where}; {unless}"
+
+
+def _norm(arrays: Arrays, order: float) -> float:
+    """The norm of arrays taken as one vector."""
+    if order == math.inf:
+        return _largest_size(arrays)
+    with one_thread():
+        total = _sum_of_powers(arrays, order)
+        if 1e-28 < total < math.inf:
+            return total ** (1.0 / order)
+        # Powers that leave the middle of float32's range have lost digits: take those
+        # of the elements divided by the largest, in float64.
+        top = _largest_size(arrays)
+        if top == 0.0 or not math.isfinite(top):
+            return top
+        divided = [backend_of(a).on_device(_divide)(a, top) for a in arrays]
+        return top * _sum_of_powers(divided, order) ** (1.0 / order)
+
+
+def _largest_size(arrays: Arrays) -> float:
+    """The largest size of an element; an infinity or a NaN if there is one."""
+    filled = [array for array in arrays if math.prod(array.shape)]
+    sizes = [
+        backend_of(array).largest(backend_of(array).abs(array)) for array in filled
+    ]
+    return max(sizes, default=0.0) if all(map(math.isfinite, sizes)) else sum(sizes)
+
+
+def _sum_of_powers(arrays: Arrays, order: float) -> float:
+    """The sum of all |x|^order, in one call for each device and dtype."""
+    groups: dict[tuple[Backend, np.dtype], list[Array]] = {}
+    for array in arrays:
+        groups.setdefault((backend_of(array), array.dtype), []).append(array)
+    total = 0.0
+    for (xp, _), group in groups.items():
+        if order == 2.0:
+            squares = kernels.find(xp.kind, "squares") or xp.squares
+            total += xp.on_device(squares)(group)
+        else:
+            total += xp.on_device(_powers)(xp.join(group), order)
+    return total
+
+
+def _powers(flat: Array, order: float) -> float:
+    xp = backend_of(flat)
+    return float(xp.sum(xp.abs(flat) ** order))
+
+
+def _divide(array: Array, top: float) -> Array:
+    """The elements of an array, flat and in float64, divided by a number."""
+    xp = backend_of(array)
+    return xp.reshape(xp.astype(array, np.dtype(np.float64)), (-1,)) / top
+
+
+# ---------------------------------------------------------------- the tutorial's class
+
+
+class GradientClipping:
+    """The tutorial's clipping of a list of arrays, without its print.
+
+    Args:
+        max_norm: the largest norm that stays as it is.
+
+    Attributes:
+        last_norm: the norm before the latest clipping; None before the first.
+
+    Example:
+        >>> import numpy as np
+        >>> clipping = GradientClipping(max_norm=1.0)
+        >>> clipping.clip_gradients([np.array([3.0, 4.0]), None])
+        [array([0.6, 0.8]), None]
+        >>> clipping.last_norm
+        5.0
+    """
+
+    def __init__(self, max_norm: float = 1.0) -> None:
+        _check_limit("GradientClipping", max_norm=max_norm)
+        self.max_norm = max_norm
+        self.last_norm: float | None = None
+
+    def clip_gradients(self, gradients: Sequence[Array]) -> Sequence[Array]:
+        """Scale arrays by max_norm / norm if their common norm is above ``max_norm``.
+
+        Args:
+            gradients: arrays or Tensors in a list; None stays None.
+
+        Returns:
+            The list as it is if nothing is to be done, or if the norm is a NaN; else a
+            list of new arrays.
+        """
+        expected = "arrays in a list"
+        check_type("clip_gradients", list | tuple, expected, gradients=gradients)
+        numbered = {f"number {i}": g for i, g in enumerate(gradients) if g is not None}
+        check_type("clip_gradients", (*backends, Tensor), "an array", **numbered)
+        self.last_norm = math.sqrt(sum(float((g**2).sum()) for g in numbered.values()))
+        if not self.last_norm > self.max_norm:
+            return gradients
+        factor = self.max_norm / self.last_norm
+        return [None if g is None else g * factor for g in gradients]

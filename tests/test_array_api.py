@@ -274,7 +274,7 @@ WRONG = {
     "cumulative_sum": (
         lambda x: xp.cumulative_sum(x),
         ValueError,
-        "cumsum: axis is None, but x has 2 dims",
+        "cumulative_sum: axis is None, but x has 2 dims",
     ),
     "take": (lambda x: xp.take(x, tg.tensor([0])), ValueError, "take: axis is None"),
     "nonzero": (lambda x: xp.nonzero(x[0, 0]), ValueError, "nonzero: got a 0-d tensor"),

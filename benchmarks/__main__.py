@@ -40,12 +40,8 @@ PARTS = (
     "H",
     "memory",
 )
-ALL_THREADS = (
-    "train",
-    "dense",
-    "forward",
-    "sample",
-)  # the parts that more threads may speed up
+# The parts that more threads may speed up
+ALL_THREADS = ("train", "dense", "forward", "sample")
 REMEMBERED = ("ours", "PyTorch", "JAX")  # whose memory is measured
 
 
@@ -95,10 +91,8 @@ class Refused(Exception):
 
 
 def takes_part(name: str, part: str, work: Work) -> bool:
-    if part in (
-        "cells",
-        "layers",
-    ):  # JAX would compile the loop, which is then a layer's
+    # JAX would compile the loop, which is then a layer's
+    if part in ("cells", "layers"):
         return name in ("ours", "PyTorch")
     if name == "products":
         return work.kind in ("train", "forward")

@@ -71,9 +71,8 @@ class Contender:
 def serve(pipe, module: str, threads: int) -> None:
     """The child's loop."""
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(
-            threads
-        )  # read when a library is loaded, so before that
+        # Read when a library is loaded, so before that
+        os.environ[variable] = str(threads)
     if hasattr(os, "sched_setaffinity"):  # JAX can be held to one core in no other way
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     try:

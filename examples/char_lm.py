@@ -400,13 +400,8 @@ def surprises(model, ids):
     return bits
 
 
-COLOURS = {
-    8: "1;97;41",
-    4: "31",
-    2: "33",
-    1: "39",
-    0: "2",
-}  # from so many bits on: ANSI code
+# From so many bits on: ANSI code
+COLOURS = {8: "1;97;41", 4: "31", 2: "33", 1: "39", 0: "2"}
 
 
 def coloured(text, bits):
@@ -793,9 +788,8 @@ def run_train(options):
     refuse_overwriting(options)
     for folder in (options.out, path and path.parent):
         if folder:
-            Path(folder).mkdir(
-                parents=True, exist_ok=True
-            )  # what cannot be written fails now
+            # What cannot be written fails now
+            Path(folder).mkdir(parents=True, exist_ok=True)
     if options.resume:
         run, _ = new_run(options, resumed_streams(options))
         restore(run)
@@ -807,9 +801,8 @@ def run_train(options):
         if path and path.is_file():
             set_aside(path, say)
         if path:
-            save(
-                run
-            )  # what cannot be written fails now, not after the first validation
+            # What cannot be written fails now, not after the first validation
+            save(run)
         if news:
             say(f"{options.init_from}: {news}")
     introduce(run, say)
@@ -871,9 +864,8 @@ def run_score(options):
 
 def main(argv):
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(
-            errors="replace"
-        )  # a terminal may lack a character of the text
+        # a terminal may lack a character of the text
+        stream.reconfigure(errors="replace")
     options = parse(argv)
     try:
         if options.command == "sample":

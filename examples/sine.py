@@ -302,9 +302,8 @@ def linear_forecast(fitted_on, seen):
     seen.
     """
     length = len(seen)
-    with_constant = lambda x: (
-        np.concatenate([x, np.ones((1, x.shape[1]))]).T
-    )  # (N, L + 1)
+    # (N, L + 1)
+    with_constant = lambda x: np.concatenate([x, np.ones((1, x.shape[1]))]).T
     known = with_constant(fitted_on[:length])
     weights, *_ = np.linalg.lstsq(known, fitted_on[length:].T)
     return (with_constant(seen) @ weights).T
@@ -422,9 +421,8 @@ def run(options):
     log = Log(options.json)
     for folder in (options.out, options.checkpoint and options.checkpoint.parent):
         if folder:
-            folder.mkdir(
-                parents=True, exist_ok=True
-            )  # what cannot be written fails now
+            # What cannot be written fails now
+            folder.mkdir(parents=True, exist_ok=True)
     tutorial, tutorial_losses = run_tutorial(options, log)
     test_tutorial(tutorial, options, log)
     model, losses = train_forecaster(options, log)

@@ -21,10 +21,8 @@ _COMMON = {
 }
 settings.register_profile("dev", max_examples=25, **_COMMON)
 settings.register_profile("ci", max_examples=50, derandomize=True, **_COMMON)
-_FIND = (
-    Phase.explicit,
-    Phase.generate,
-)  # as "dev", for those who ask only whether a test fails
+# As "dev", for those who ask only whether a test fails
+_FIND = (Phase.explicit, Phase.generate)
 settings.register_profile("planted", max_examples=25, phases=_FIND, **_COMMON)
 settings.register_profile("ops", max_examples=200, derandomize=True, **_COMMON)
 settings.register_profile("thorough", max_examples=5000, **_COMMON)

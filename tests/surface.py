@@ -25,12 +25,8 @@ FUNCTIONS = """
     floor round any all argsort logical_and logical_or logical_not eq ne lt le gt ge isnan isinf
     isfinite allclose
 """
-NO_METHODS = {
-    "cat",
-    "concat",
-    "einsum",
-    "stack",
-}  # of the functions; PyTorch has none either
+# Of the functions; PyTorch has none either
+NO_METHODS = {"cat", "concat", "einsum", "stack"}
 SURFACE: dict[str, dict[str, str]] = {
     "tg: tensors": {
         "tg": """

@@ -60,9 +60,8 @@ def imports(name, tree, nested=True):
             base = importlib.util.resolve_name(
                 "." * node.level + (node.module or ""), package
             )
-            for alias in (
-                node.names
-            ):  # `from . import x` names a module, `from .x import y` none
+            # `from . import x` names a module, `from .x import y` none
+            for alias in node.names:
                 inner = f"{base}.{alias.name}"
                 found.add(inner if inner in FILES else base)
         if nested or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

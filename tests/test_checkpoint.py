@@ -543,9 +543,8 @@ def test_a_random_state_that_is_none_leaves_a_model_alone(tmp_path, monkeypatch)
     with pytest.raises(tg.CheckpointError, match="random: set_state"):
         tg.load_checkpoint(tmp_path / "c", model)
     assert model.weight.tolist() == before
-    assert (
-        tg.load_checkpoint(tmp_path / "c").step == 4
-    )  # nothing is put back: to look at
+    # Nothing is put back: to look at
+    assert tg.load_checkpoint(tmp_path / "c").step == 4
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,8 @@ from strategies import real
 
 import tinygrad_rnn as tg
 
-MORE = (
-    "kiilj->jlk",
-    "ijkji->k",
-    "iii,i",
-)  # diagonals, and letters on every side of them
+# Diagonals, and letters on every side of them
+MORE = ("kiilj->jlk", "ijkji->k", "iii,i")
 
 
 @pytest.mark.parametrize("equation", [*EQUATIONS, *MORE])

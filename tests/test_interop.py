@@ -132,9 +132,8 @@ def test_numpy_shares_memory_by_dlpack():
     array = np.from_dlpack(x)
     x[0] = 5.0
     assert array.tolist() == [5, 2]
-    assert (
-        array.flags.writeable == np.from_dlpack(np.ones(2)).flags.writeable
-    )  # NumPy's own rule
+    # NumPy's own rule
+    assert array.flags.writeable == np.from_dlpack(np.ones(2)).flags.writeable
 
 
 def test_what_comes_by_dlpack_shares_memory():
@@ -261,9 +260,8 @@ def test_the_error_is_what_callers_of_the_protocols_expect():
     error = tg.errors.ExportError
     assert issubclass(error, RuntimeError)  # as PyTorch's, of __array__
     assert issubclass(error, BufferError)  # the standard's, of __dlpack__
-    assert not issubclass(
-        error, TypeError | ValueError
-    )  # which others take for "no array at all"
+    # Which others take for "no array at all"
+    assert not issubclass(error, TypeError | ValueError)
 
 
 def test_explicit_ways_out_work_while_recording():

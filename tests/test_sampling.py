@@ -149,9 +149,8 @@ def test_top_p_counts_what_top_k_left():
 
 
 def test_top_p_of_1_changes_nothing():
-    logits = tg.tensor(
-        np.append(np.full(40, -40.0), 0.0)
-    )  # whose small ones rounding loses
+    # Whose small ones rounding loses
+    logits = tg.tensor(np.append(np.full(40, -40.0), 0.0))
     for x in (logits, tg.randn(50, 9, generator=generator(1)), tg.zeros(0, 3)):
         drawn = [
             tg.categorical(x, top_p=p, generator=generator(2)) for p in (None, 1.0, 1)

@@ -89,9 +89,8 @@ def target(tmp_path: Path) -> Path:
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-numbers = (
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8)
-)  # surrogates among them
+# Surrogates among them
+numbers = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 headers = st.dictionaries(
     st.text(max_size=8),
     st.recursive(
@@ -110,9 +109,8 @@ layouts: list[Callable[[Any], Any]] = [
     lambda a: a[..., ::2] if a.ndim else a,
     lambda a: np.broadcast_to(a, (3, *a.shape)),
     lambda a: a.astype(a.dtype.newbyteorder(">")),
-    lambda a: (
-        np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1) if a.size else a
-    ),  # not aligned
+    # Not aligned
+    lambda a: np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1) if a.size else a,
 ]
 
 
@@ -693,9 +691,8 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
 def test_a_real_limit_of_the_system_in_the_middle_of_a_write(target: Path) -> None:
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (5000, limits[1])
-    )  # Python ignores SIGXFSZ
+    # Python ignores SIGXFSZ
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
     try:
         with pytest.raises(CheckpointError, match="File too large"):
             save_file(target, NEW, {})

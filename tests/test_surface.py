@@ -34,9 +34,8 @@ def test_every_name_is_documented():
             else inspect.getdoc(thing)
         )
         if callable(thing) or inspect.ismodule(thing) or isinstance(thing, property):
-            documented = bool(doc) and not inspect.isbuiltin(
-                thing
-            )  # Python's words, not ours
+            # Python's words, not ours
+            documented = bool(doc) and not inspect.isbuiltin(thing)
         else:
             documented = re.search(rf"\b{name}\b", inspect.getdoc(holder) or "")
         if not documented:

@@ -646,9 +646,8 @@ def test_copies():
         assert again.grad.tolist() == [3, 3]
         assert not np.shares_memory(again.numpy(), x.numpy())
         assert not np.shares_memory(again.grad.numpy(), x.grad.numpy())
-    x.data = np.ones(
-        (3, 1), np.float32
-    )  # what is in grad fits no more: it is copied as it is
+    # What is in grad fits no more: it is copied as it is
+    x.data = np.ones((3, 1), np.float32)
     assert copy.deepcopy(x).grad.shape == x.grad.shape != x.shape
     pair = copy.deepcopy([x, x])
     assert pair[0] is pair[1]

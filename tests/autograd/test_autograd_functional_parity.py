@@ -12,9 +12,8 @@ from tinygrad_rnn.autograd import functional
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity
 
-SHAPES = st.sampled_from(
-    [(), (1,), (3,), (2, 3), (2, 1, 2)]
-)  # PyTorch fails for empty ones
+# PyTorch fails for empty ones
+SHAPES = st.sampled_from([(), (1,), (3,), (2, 3), (2, 1, 2)])
 
 
 def library(create):

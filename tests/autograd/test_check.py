@@ -366,9 +366,8 @@ def test_a_random_function_is_told_from_a_wrong_gradient():
     assert gradcheck(dropout.eval(), x)
     with pytest.raises(OptionError, match="gradgradcheck: fn gives another result"):
         gradgradcheck(lambda x: x**3 * tg.rand(20, dtype="float64"), x)
-    assert (
-        gradcheck(lambda x: x * np.nan, x, raise_exception=False) is False
-    )  # but not random
+    # But not random
+    assert gradcheck(lambda x: x * np.nan, x, raise_exception=False) is False
 
 
 def test_an_error_of_the_function_leaves_its_inputs_alone():
@@ -394,9 +393,8 @@ def test_under_no_grad_it_checks_all_the_same():
         assert gradgradcheck(lambda x: x**3, x)
         broken = declared(lambda g, y, xp: g * y, None)
         assert not gradcheck(broken, (x, leaf(3).detach()), raise_exception=False)
-        wrong = lambda x: (
-            x.detach() * x * x
-        )  # its first derivative is wrong, and so is the second
+        # Its first derivative is wrong, and so is the second
+        wrong = lambda x: x.detach() * x * x
         assert not gradgradcheck(wrong, x, raise_exception=False)
 
 

@@ -156,9 +156,8 @@ def test_indices_are_checked_and_repeated_ones_added_up(gpus):
         x.detach()[ids.to(x.device)[0]] = tg.arange(9.0, device=x.device).reshape(3, 3)
         grads.append(x.grad.cpu().numpy())
     assert_close(grads[1], grads[0], 1e-6)
-    assert_close(
-        x.detach().cpu().numpy(), table.detach().numpy(), 0
-    )  # the last one stays
+    # The last one stays
+    assert_close(x.detach().cpu().numpy(), table.detach().numpy(), 0)
     for index in ([5], [-6], [0, 5]):
         with pytest.raises(
             IndexError, match=r"getitem: index (5|-6) is out of bounds .* size 5"

@@ -451,10 +451,8 @@ def test_what_stands_on_two_devices_does_not_meet(device):
         ):
             call()
     assert x.tolist() == y.tolist() == [[1, 1], [1, 1]]
-    assert y.copy_(x * 3).tolist() == [
-        [3, 3],
-        [3, 3],
-    ]  # a copy is meant to move, as in PyTorch
+    # a copy is meant to move, as in PyTorch
+    assert y.copy_(x * 3).tolist() == [[3, 3], [3, 3]]
 
 
 # ---------------------------------------------------------------- indices

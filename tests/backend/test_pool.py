@@ -92,9 +92,8 @@ def test_what_a_large_step_had_in_use_is_kept_and_not_more_than_twice_that(monke
     monkeypatch.setattr(pool, "KEPT", 0)
     places = set()
     for _ in range(3):
-        arrays = [
-            pool.empty((n, 256), np.float32) for n in (64, 128, 192, 256)
-        ]  # 640 KiB
+        # 640 KiB
+        arrays = [pool.empty((n, 256), np.float32) for n in (64, 128, 192, 256)]
         places |= {address(x) for x in arrays}
         del arrays
         assert held_bytes() == 640 << 10

@@ -76,9 +76,8 @@ def test_next_batch_goes_round_and_resumes_exactly(cut, before, after):
         assert same((x, y), one_pass[drawn % len(one_pass)])
     other.load_state_dict(json.loads(json.dumps(streams.state_dict())))
     for _ in range(after):
-        assert same(
-            next(iter(streams)), one_pass[0]
-        )  # a pass beside it changes nothing
+        # a pass beside it changes nothing
+        assert same(next(iter(streams)), one_pass[0])
         *ours, ours_first = streams.next_batch()
         *theirs, theirs_first = other.next_batch()
         assert same(ours, theirs)
@@ -260,9 +259,8 @@ def test_ids_out_of_range_are_noticed_when_they_are_drawn(dtype, wrong, cut, dat
     ids = ALL.encode(text).numpy().astype(dtype)
     used = (len(ids) - 1) // (batch * seq) * batch * seq + 1
     at = data.draw(st.integers(0, used - 1))
-    ids[at] = np.array(wrong).astype(
-        dtype
-    )  # an unsigned one shows -1 as its largest number
+    # An unsigned one shows -1 as its largest number
+    ids[at] = np.array(wrong).astype(dtype)
     streams = TextStreams(ids, ALL, batch, seq)
     length = len(streams) * seq
     for number in range(len(streams)):

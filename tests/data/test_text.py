@@ -28,9 +28,8 @@ def test_a_byte_order_mark_is_dropped(tmp_path, encoding):
     path = tmp_path / "text"
     path.write_bytes("\ufeffa\ufeffb\r\n".encode(encoding))
     text = read_text(path, encoding=encoding)
-    assert (
-        text.removeprefix("\ufeff") == "a\ufeffb\r\n"
-    )  # two marks, where the codec wrote one
+    # Two marks, where the codec wrote one
+    assert text.removeprefix("\ufeff") == "a\ufeffb\r\n"
     path.write_bytes(b"\xef\xbb\xbfab")
     assert Vocabulary(path).characters == "ab"
     assert (

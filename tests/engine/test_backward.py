@@ -465,9 +465,8 @@ def test_retain_grad():
     y = x * x
     y.retain_grad()
     y.retain_grad()  # asked for twice, kept once
-    y.register_hook(
-        lambda g: g * 2.0
-    )  # seen by retain_grad, whenever it was registered
+    # Seen by retain_grad, whenever it was registered
+    y.register_hook(lambda g: g * 2.0)
     z = y * 3.0
     z.sum().backward()
     assert y.grad.tolist() == [6, 6]

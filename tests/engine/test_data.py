@@ -318,9 +318,8 @@ def test_a_view_that_is_out_of_date_takes_no_data():
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (6,), (2, 1)])
 def test_a_leaf_takes_another_shape_and_older_graphs_raise(shape):
     x = tg.ones(3, requires_grad=True)
-    y, z = (
-        (x + tg.ones(2, 3)).sum() for _ in range(2)
-    )  # these need no value, only the shape
+    # These need no value, only the shape
+    y, z = ((x + tg.ones(2, 3)).sum() for _ in range(2))
     x.data = tg.full(shape, 2.0)
     with pytest.raises(
         GraphError, match="backward: a leaf was given another shape or device"

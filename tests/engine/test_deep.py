@@ -22,9 +22,8 @@ def chain(length):
     for _ in range(length // 2):
         y = (y * 1.0) + 0.0
     forward = time.perf_counter()
-    y.backward(
-        retain_graph=True
-    )  # so that the deletion that follows is one of a whole chain
+    # So that the deletion that follows is one of a whole chain
+    y.backward(retain_graph=True)
     backward = time.perf_counter()
     del y
     deletion = time.perf_counter()

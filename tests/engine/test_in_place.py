@@ -568,9 +568,8 @@ def test_a_second_walk_sees_what_was_changed_since_the_first():
         tg.ones(1, 1, requires_grad=True),
         tg.ones(1, 2),
     )
-    (g,) = tg.autograd.grad(
-        tg.nn.functional.linear(x, c), x, u, create_graph=True
-    )  # u @ c
+    # u @ c
+    (g,) = tg.autograd.grad(tg.nn.functional.linear(x, c), x, u, create_graph=True)
     c.mul_(5.0)
     with pytest.raises(GraphError, match="changed in place"):
         tg.autograd.grad(g.sum(), u)

@@ -222,9 +222,8 @@ def change_data(x, how, change):
 
 
 pick = st.integers(0, 40)  # from the oldest; the newest for all that are too large
-early = st.one_of(
-    st.integers(0, len(LEAVES)), pick
-)  # a leaf or a constant as often as not
+# a leaf or a constant as often as not
+early = st.one_of(st.integers(0, len(LEAVES)), pick)
 recording = st.sampled_from((True, True, True, False))
 
 
@@ -572,9 +571,8 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_random_graphs():
-    often = (
-        4 * settings().max_examples
-    )  # a run of the machine costs little, and bugs hide deep
+    # a run of the machine costs little, and bugs hide deep
+    often = 4 * settings().max_examples
     run_state_machine_as_test(
         Machine,
         settings=settings(

@@ -67,10 +67,8 @@ def test_everything_dies_in_backward():
     loss = network(x)[-1]
     watched = Watched(loss)
     loss.backward()
-    assert watched.alive() == [
-        loss,
-        loss.node,
-    ]  # the graph behind it is gone, though it is held
+    # The graph behind it is gone, though it is held
+    assert watched.alive() == [loss, loss.node]
     del loss
     assert watched.alive() == []
 

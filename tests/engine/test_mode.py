@@ -637,9 +637,8 @@ def walked_with_an_interrupt(walk, at):
         pytest.param(lambda x, y: tg.autograd.grad(y, x), id="grad"),
     ],
 )
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # a generator's end
+# a generator's end
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_in_a_walk_leaves_the_mode(walk):
     places = 0
     while walked_with_an_interrupt(walk, places + 1):

@@ -113,9 +113,8 @@ def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
     for name in ("train_loss", "val_loss"):
         assert lines[-1][name] == expected[-1][name]
     assert state_of(parts) == state_of(whole)
-    assert (
-        len(load_file(parts)[1]["checkpoint"]["extra"]["curve"]) == 21
-    )  # with so few steps each is a point, and the start
+    # With so few steps each is a point, and the start
+    assert len(load_file(parts)[1]["checkpoint"]["extra"]["curve"]) == 21
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])

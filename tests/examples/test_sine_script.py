@@ -31,9 +31,8 @@ def test_it_learns_the_next_point():
     assert [line["epoch"] for line in epochs] == list(range(200))
     assert epochs[-1]["loss"] < 0.01 < 0.1 < epochs[0]["loss"]  # from 0.49 to 0.0011
     assert list(tested) == ["predicted", "actual", "error"]
-    assert (
-        tested["error"] == abs(tested["predicted"] - tested["actual"]) < 0.15
-    )  # 0.023
+    # 0.023
+    assert tested["error"] == abs(tested["predicted"] - tested["actual"]) < 0.15
     assert tested["actual"] == pytest.approx(0.0, abs=1e-12)
     said = [
         line.partition(":")[0]
@@ -91,9 +90,8 @@ def test_frequencies_drift_within_their_ends(drift):
     _, _, frequencies = sine.random_waves(100, 500, options, generator())
     assert 0.5 <= frequencies.min() and frequencies.max() <= 2.0
     moved = np.diff(np.log(frequencies), axis=0).std() * math.sqrt(20)
-    assert moved == pytest.approx(
-        drift, rel=0.15 if drift < 1 else 0.6
-    )  # ends reflect it
+    # Ends reflect it
+    assert moved == pytest.approx(drift, rel=0.15 if drift < 1 else 0.6)
 
 
 # ---------------------------------------------------------------- forecasts

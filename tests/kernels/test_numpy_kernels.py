@@ -13,11 +13,8 @@ from tinygrad_rnn.backend.numpy import join
 from tinygrad_rnn.backend.threads import one_thread
 from tinygrad_rnn.kernels import numpy as kernels
 
-KINDS = {
-    "rnn": (1, 1),
-    "lstm": (4, 2),
-    "gru": (3, 1),
-}  # blocks in a weight, parts of the state
+# Blocks in a weight, parts of the state
+KINDS = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -136,9 +133,8 @@ def make(
     )
     size = 1 + seed % hidden if projected and kind == "lstm" else hidden  # of h
     first = [f(1, batch, n) if initial else None for n in (size, hidden)[:states]]
-    w_hh = laid_out(
-        rng, rng.standard_normal((gates * hidden, size)) / hidden
-    )  # no chaos
+    # No chaos
+    w_hh = laid_out(rng, rng.standard_normal((gates * hidden, size)) / hidden)
     alone = seed % 5 if bias else -1  # one of two may be missing
     biases = [f(gates * hidden) if bias and alone != k else None for k in range(2)]
     inputs = (x, *first, f(gates * hidden, features), w_hh, *biases)
@@ -354,9 +350,8 @@ def test_in_float32(kind, data):
     )
     outputs, workspace = forward(single)
     want, work = forward(case)
-    smooth = (
-        case.settings.get("nonlinearity") != "relu"
-    )  # at a kink, float32 may see the other side
+    # At a kink, float32 may see the other side
+    smooth = case.settings.get("nonlinearity") != "relu"
     results = (*outputs, *backward(single, outputs, workspace))
     for k, (got, exact) in enumerate(
         zip(results, (*want, *backward(case, want, work)), strict=True)

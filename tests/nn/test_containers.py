@@ -110,11 +110,8 @@ def test_parts_keep_their_names_or_not_as_in_pytorch():
     assert list(nn.Sequential(*modules)[1::2].state_dict()) == ["1.weight", "3.weight"]
     assert list(nn.ModuleList(modules)[1::2].state_dict()) == ["0.weight", "1.weight"]
     tail = nn.Sequential(*modules)[2:].append(layers(1)[0])
-    assert list(tail.state_dict()) == [
-        "2.weight",
-        "3.weight",
-        "4.weight",
-    ]  # none is replaced
+    # None is replaced
+    assert list(tail.state_dict()) == ["2.weight", "3.weight", "4.weight"]
 
 
 def test_names_stay_when_modules_are_added_or_replaced():

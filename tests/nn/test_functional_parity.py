@@ -401,9 +401,8 @@ def test_pad_with_what_is_there(torch, mode, shape, sizes, dtype, seed):
     dims = {2: 1, 3: 1, 4: 2, 5: 3}[len(shape)]
     x, pad = numbers.pair(*shape), tuple(sizes[: 2 * dims])
     ends = zip(shape[::-1], pad[::2], pad[1::2], strict=False)
-    assume(
-        all(n + min(a, 0) + min(b, 0) > 0 for n, a, b in ends)
-    )  # they refuse some of these
+    # They refuse some of these
+    assume(all(n + min(a, 0) + min(b, 0) > 0 for n, a, b in ends))
     try:
         theirs = torch.nn.functional.pad(x[0], pad, mode=mode)
     except RuntimeError:

@@ -39,9 +39,8 @@ def test_with_kwargs_they_see_these_too():
 
 def test_they_may_change_both():
     module, x = Scaled(), tg.ones(2)
-    module.register_forward_pre_hook(
-        lambda module, args: args[0] + 1.0
-    )  # one value, or a tuple
+    # One value, or a tuple
+    module.register_forward_pre_hook(lambda module, args: args[0] + 1.0)
     module.register_forward_pre_hook(lambda module, args: (args[0] * 3.0,))
     module.register_forward_pre_hook(
         lambda module, args, kwargs: (args, kwargs | {"by": 5.0}), with_kwargs=True

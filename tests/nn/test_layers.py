@@ -287,9 +287,8 @@ def test_an_embedding_of_a_table():
     assert tg.random.default_generator.get_state().tolist() == before
     assert not frozen.weight.requires_grad and trained.weight.requires_grad
     assert frozen(tg.tensor([2, 0])).tolist() == table[tg.tensor([2, 0])].tolist()
-    assert (
-        trained(tg.tensor([3])).tolist() == table[3:].tolist()
-    )  # the row is not set to 0
+    # The row is not set to 0
+    assert trained(tg.tensor([3])).tolist() == table[3:].tolist()
     trained(tg.tensor([3, 1])).sum().backward()
     assert trained.weight.grad.tolist() == [[0.0] * 3, [1.0] * 3, [0.0] * 3, [0.0] * 3]
     assert (

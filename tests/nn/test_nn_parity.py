@@ -436,9 +436,8 @@ def test_layers_start_alike(torch):
 def test_clip_grad_norm(torch, shapes, norm_type, max_norm, dtype, seed):
     numbers = Numbers(torch, seed, dtype)
     leaves = [numbers.pair(*shape) for shape in shapes]
-    for theirs, ours in leaves[
-        len(leaves) > 1 and seed % 2 :
-    ]:  # one may have no gradient
+    # One may have no gradient
+    for theirs, ours in leaves[len(leaves) > 1 and seed % 2 :]:
         values = numbers.rng.standard_normal(ours.shape).astype(dtype)
         theirs.grad, ours.grad = torch.tensor(values), tg.tensor(values)
     tolerance = TOLERANCE[dtype] / 10

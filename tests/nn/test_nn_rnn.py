@@ -451,9 +451,8 @@ def test_without_a_batch_is_a_batch_of_one(kind, data, steps, ids, initial, seed
     state = start(layer, (), seed + 1) if initial else ()
     found = run(layer, x, state)
     at = 0 if layer.batch_first else 1
-    lengths = (
-        [steps] if ids else None
-    )  # without them, ids (1, 2) below 2 may look one-hot
+    # Without them, ids (1, 2) below 2 may look one-hot
+    lengths = [steps] if ids else None
     one, *last = run(
         layer, x.unsqueeze(at), [part.unsqueeze(1) for part in state], lengths
     )
@@ -709,9 +708,8 @@ def test_a_gradient_penalty_has_its_gradient(kind):
     x = tg.tensor(rng.standard_normal((5, 3, 3)))
     parameters = [*layer.parameters(), *head.parameters()]
     found = tg.autograd.grad(penalty(layer, head, x), parameters, allow_unused=True)
-    assert (
-        found[-1] is None or not found[-1].numpy().any()
-    )  # a bias does not change a slope
+    # a bias does not change a slope
+    assert found[-1] is None or not found[-1].numpy().any()
     directions = [rng.standard_normal(p.shape) for p in parameters]
     exact = sum(
         (g.numpy() * d).sum()
@@ -837,9 +835,8 @@ def test_one_hot_integers_without_a_batch_are_refused(
     expected = run(layer, ids)
     all_close(run(layer, given_rows.float()), expected, 1e-6)
     all_equal(run(layer, given_rows.argmax(-1)), expected)
-    columns = (
-        rows.float().unsqueeze(-2).expand(steps, size, size)
-    )  # the message's last way out
+    # The message's last way out
+    columns = rows.float().unsqueeze(-2).expand(steps, size, size)
     assert layer(columns)[0].shape == (steps, size, 2)
 
 
@@ -937,9 +934,8 @@ def test_weights_are_made_in_a_dtype_on_a_device(make, device):
 def test_what_a_user_adds_is_not_drawn_anew():
     class Scaled(nn.GRU):
         def __init__(self):
-            self.scale = nn.Parameter(
-                tg.full((3,), 7.0)
-            )  # before super().__init__(), too
+            # Before super().__init__(), too
+            self.scale = nn.Parameter(tg.full((3,), 7.0))
             super().__init__(3, 2)
 
     layer = Scaled()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import plain_ids
 from nn.test_nn_rnn import (
     all_close,
     close,
@@ -20,6 +19,7 @@ from nn.test_nn_rnn import (
     seeds,
     start,
 )
+from strategies import plain_ids
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim

@@ -71,10 +71,8 @@ def agree(numbers, theirs, ours, leaves, second=True):
     options = {"create_graph": True, "allow_unused": True}
     first_theirs = torch.autograd.grad(total[0], inputs[0], **options)
     first_ours = tg.autograd.grad(total[1], inputs[1], **options)
-    bent = [
-        0.0,
-        0.0,
-    ]  # squares of the first gradients, mixed: each depends on everything
+    # Squares of the first gradients, mixed: each depends on everything
+    bent = [0.0, 0.0]
     for t, o, p in zip(first_theirs, first_ours, plain, strict=True):
         same(o, t, tolerance)
         same(p, t, tolerance)

@@ -1,8 +1,10 @@
-"""The table of the tests: one row for every op of the package, as the package has one for each.
+"""The table of the tests: one row for every op of the package, as the package has one
+for each.
 
-A row says how to draw arguments (away from kinks and ties), what the op means in NumPy, and what it
-is in PyTorch. The NumPy meaning is written so that it holds for complex numbers too: then the
-imaginary part, a tiny step in, is the derivative to the last digit (`oracle.py`).
+A row says how to draw arguments (away from kinks and ties), what the op means in NumPy,
+and what it is in PyTorch. The NumPy meaning is written so that it holds for complex
+numbers too: then the imaginary part, a tiny step in, is the derivative to the last
+digit (`oracle.py`).
 """
 
 from collections.abc import Callable
@@ -28,9 +30,8 @@ class Row:
     op: Any
     case: Callable[..., tuple[tuple, dict]]  # Draw -> (arguments, settings)
     value: Callable[..., Any]  # NumPy's
-    torch: Callable[
-        ..., Any
-    ]  # (torch, *tensors, **settings); None for a tensor that is no array
+    # (torch, *tensors, **settings); None for a tensor that is no array
+    torch: Callable[..., Any]
     wrt: tuple[int, ...]  # the arguments that have gradients
     scalar: tuple[int, ...] = ()  # the arguments that may be a Python or a NumPy scalar
 
@@ -208,7 +209,9 @@ row(
 
 
 def normal_cdf(x):
-    """1/2 + the integral of the density from 0 to x, by 60 points of Gauss and Legendre."""
+    """1/2 + the integral of the density from 0 to x, by 60 points of Gauss and
+    Legendre.
+    """
     places, weights = np.polynomial.legendre.leggauss(60)
     points = x[..., None] * (places + 1) / 2
     return 0.5 + x * (np.exp(-0.5 * points * points) @ weights) / np.sqrt(8 * np.pi)
@@ -407,7 +410,9 @@ def reduction(of):
 
 
 def _extreme(pick):
-    """The rows that are largest or smallest, of distinct (or, for both parts, complex) numbers."""
+    """The rows that are largest or smallest, of distinct (or, for both parts, complex)
+    numbers.
+    """
 
     def of(rows):
         places = pick(rows.real, 0)[None]
@@ -892,7 +897,8 @@ def _layer_norm(d):
     shape = tuple(n or 2 for n in d.shape(1))
     last = shape[d.integer(0, len(shape) - 1) :]
     x, weight, bias = d.array(shape, apart), d.array(last, real), d.array(last, real)
-    # Of a single element the variance is 0: a small eps makes much of what rounding leaves.
+    # Of a single element the variance is 0: a small eps makes much of what rounding
+    # leaves.
     settings = {
         "shape": last,
         "eps": 0.1 if np.prod(last) == 1 else d.one_of(1e-5, 0.1),
@@ -903,9 +909,8 @@ def _layer_norm(d):
 def _layer_norm_value(x, weight, bias, shape, eps):
     dims = tuple(range(-len(shape), 0))
     centred = x - x.mean(dims, keepdims=True)
-    out = centred / np.sqrt(
-        (centred**2).mean(dims, keepdims=True) + eps
-    )  # complex steps too
+    # Complex steps too
+    out = centred / np.sqrt((centred**2).mean(dims, keepdims=True) + eps)
     return out * (1 if weight is None else weight) + (0 if bias is None else bias)
 
 
@@ -913,9 +918,10 @@ row(
     "layer_norm",
     _layer_norm,
     _layer_norm_value,
+    # PyTorch has no second derivatives without a weight
     lambda torch, x, w, b, shape, eps: torch.nn.functional.layer_norm(
         x, shape, x.new_ones(shape) if w is None else w, b, eps
-    ),  # PyTorch has no second derivatives without a weight
+    ),
     (0, 1, 2),
 )
 
@@ -987,7 +993,9 @@ def unrolled(step, gates, states=1):
 
 
 def layer_of_torch(kind, states=1):
-    """torch.nn's layer, as a function; a reversed one is the second half of a bidirectional one."""
+    """torch.nn's layer, as a function; a reversed one is the second half of a
+    bidirectional one.
+    """
 
     def value(torch, x, *rest, reverse, lengths, **settings):
         first, weights = rest[:states], rest[states:]

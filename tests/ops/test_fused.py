@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import assert_close, gradients, outputs_of, tensors
 from ops.rows import ROWS, package_ops
+from oracle import assert_close, gradients, outputs_of, tensors
 from strategies import Draw, real
 
 import tinygrad_rnn as tg

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from methods_table import CASES
-from oracle import assert_all_close, outputs_of
 from ops.rows import ROWS
+from oracle import assert_all_close, outputs_of
 from strategies import Draw
 from test_methods import call, drawn
 
@@ -38,9 +38,8 @@ def gradients(library, function, arrays, wrt, change=False):
     with library.no_grad():
         for out in outs if change else ():
             if library is tg:
-                assume(
-                    out.array.flags.writeable
-                )  # what is expanded can be changed nowhere
+                # What is expanded can be changed nowhere
+                assume(out.array.flags.writeable)
             out.zero_()
     try:
         for out, g in zip(outs, starts, strict=True):

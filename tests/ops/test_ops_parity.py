@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import assert_all_close, derivatives, outputs_of, tensors
 from ops.rows import ROWS
+from oracle import assert_all_close, derivatives, outputs_of, tensors
 from strategies import Draw, real
 
 import tinygrad_rnn as tg

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ops.rows import ROWS, package_ops
 from oracle import (
     assert_close,
     complex_step,
@@ -17,7 +18,6 @@ from oracle import (
     paired,
     tensors,
 )
-from ops.rows import ROWS, package_ops
 from strategies import Draw, real
 
 import tinygrad_rnn as tg

@@ -432,11 +432,8 @@ def test_a_zero_that_was_rounded_is_a_zero():
     [
         ({"mode": "min"}, [1.0, 0.99995], True),
         ({"mode": "min"}, [1.0, 0.9998], False),
-        (
-            {"mode": "min"},
-            [-1.0, -0.99995],
-            False,
-        ),  # relative to what is negative, as PyTorch's
+        # Relative to what is negative, as PyTorch's
+        ({"mode": "min"}, [-1.0, -0.99995], False),
         ({"mode": "max"}, [1.0, 1.00005], True),
         ({"mode": "max"}, [1.0, 1.0002], False),
         ({"mode": "min", "threshold": 0.5, "threshold_mode": "abs"}, [3.0, 2.6], True),
@@ -654,11 +651,8 @@ def test_a_state_is_a_copy_both_ways(name):
     for each in (scheduler, other):
         each.optimizer.add_param_group({"params": [nn.Parameter(np.ones(1))]})
     for each in (scheduler, other):
-        if name not in (
-            "lambda",
-            "plateau",
-            "cycle",
-        ):  # these have settings for two groups
+        # These have settings for two groups
+        if name not in ("lambda", "plateau", "cycle"):
             advance(each, np.random.default_rng(0))
             assert len(each.base_lrs) == 3
     other.get_last_lr().clear()

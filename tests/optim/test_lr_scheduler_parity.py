@@ -71,9 +71,8 @@ def check(pair, scheduled):
     expected, found = (
         [group["lr"] for group in optimizer.param_groups] for optimizer in pair
     )
-    np.testing.assert_allclose(
-        found, expected, rtol=1e-12, atol=1e-15
-    )  # their 0 may be -1e-17
+    # Their 0 may be -1e-17
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
     assert scheduled[1].get_last_lr() == found
     assert scheduled[1].last_epoch == scheduled[0].last_epoch
 
@@ -109,9 +108,8 @@ def test_hundreds_of_epochs_with_a_stop_between(torch, data, name, lrs, stop):
             other = {"gamma": 0.5} if name == "ExponentialLR" else other
             other = {"T_max": 3} if name == "CosineAnnealingLR" else other
             other = {"milestones": [2]} if name == "MultiStepLR" else other
-            pair, scheduled = resumed(
-                pair, scheduled, **other
-            )  # loaded settings replace these
+            # Loaded settings replace these
+            pair, scheduled = resumed(pair, scheduled, **other)
         for scheduler in scheduled:
             scheduler.step()
     check(pair, scheduled)
@@ -160,12 +158,10 @@ def test_several_at_once_a_change_by_hand_and_a_group_that_joins(torch, data, lr
         settings = {
             key: data.draw(values, key) for key, values in SETTINGS[name].items()
         }
-        settings |= (
-            {"eta_min": 0.0} if "eta_min" in settings else {}
-        )  # below it, theirs go below 0
-        if (
-            "end_factor" in settings
-        ):  # to a 0 that is -1e-17 there, and that another one multiplies
+        # Below it, theirs go below 0
+        settings |= {"eta_min": 0.0} if "eta_min" in settings else {}
+        # To a 0 that is -1e-17 there, and that another one multiplies
+        if "end_factor" in settings:
             settings["end_factor"] = max(settings["end_factor"], 0.1)
         sets.append(schedulers(torch, name, pair, **settings))
     changed, joined = data.draw(st.integers(0, 50)), data.draw(st.integers(0, 50))

@@ -223,9 +223,8 @@ def test_adam(options, dtypes, missing, seed, decoupled):
     seed=seeds,
 )
 def test_rmsprop(options, dtypes, missing, seed):
-    options["eps"] = (
-        1e-2 if options["centered"] else options["eps"]
-    )  # of a difference, rounded
+    # Of a difference, rounded
+    options["eps"] = 1e-2 if options["centered"] else options["eps"]
     follow(optim.RMSprop, SlowRMSprop, options, dtypes, seed, missing)
 
 
@@ -290,9 +289,8 @@ def test_the_kernel_is_the_generic_step(
         parameters(), lr=0.01, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad
     )
     results = [update(optimizer, vectors, step, plain) for plain in (False, True)]
-    np.testing.assert_array_equal(
-        results[0].pop(1), vectors[1]
-    )  # the kernel leaves it alone
+    # The kernel leaves it alone
+    np.testing.assert_array_equal(results[0].pop(1), vectors[1])
     results[1].pop(1)
     tolerance = {"f4": 3e-6, "f8": 1e-13}[dtype]
     for a, b in zip(*results, strict=True):
@@ -903,9 +901,8 @@ def test_training_goes_on_from_a_state_bit_for_bit(kind, missing, through_json):
         optimizer.step()
     optimizer.param_groups[0]["lr"] = 0.01
     state = optimizer.state_dict()
-    if (
-        through_json
-    ):  # keys become strings, tuples lists, and arrays are filed elsewhere
+    # Keys become strings, tuples lists, and arrays are filed elsewhere
+    if through_json:
         options = json.loads(json.dumps(state["param_groups"]))
         state = {
             "state": {

@@ -139,9 +139,8 @@ def test_rows_at_once_are_the_samples_collated(count, size, chosen):
     """The short way for a TensorDataset, and for its subsets, gives what the long one
     does.
     """
-    chosen = [
-        index % count - count * (index % 2) for index in chosen
-    ]  # negative ones too
+    # Negative ones too
+    chosen = [index % count - count * (index % 2) for index in chosen]
     for dataset in (
         rows(count),
         Subset(Subset(rows(2 * count), range(1, 2 * count)), chosen),

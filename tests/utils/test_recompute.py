@@ -65,9 +65,8 @@ def both(build, inputs, order=2):
 def assert_equal(build, inputs, order=2):
     plain, again = both(build, inputs, order)
     for i, (one, two) in enumerate(zip(plain, again, strict=True)):
-        if i <= len(
-            inputs
-        ):  # a first derivative is made by the same steps, but for sums
+        # a first derivative is made by the same steps, but for sums
+        if i <= len(inputs):
             assert_close(two, one, 1e-15, what=f"result {i}")
         assert_close(two, one, 1e-12, what=f"result {i}")
 
@@ -308,9 +307,8 @@ def test_dropout_draws_the_same(times):
     after = tg.rand(3).tolist()
     state = tg.random.default_generator.get_state().tolist()
     out.backward()
-    assert (
-        tg.random.default_generator.get_state().tolist() == state
-    )  # nothing was drawn from it
+    # Nothing was drawn from it
+    assert tg.random.default_generator.get_state().tolist() == state
     assert seen[:times] == seen[times:]
     assert (x.grad.numpy() != 0).tolist() == (np.array(seen[-1]) != 0).tolist()
     tg.manual_seed(5)

@@ -94,9 +94,8 @@ def main(given, steps, n_seqs=4, n_steps=20, clip=5):
         for x, y in get_batches(data, n_seqs, n_steps):
             x = one_hot_encode(x, len(net.chars))
             inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
-            h = tuple(
-                [each.data for each in h]
-            )  # else it would backpropagate to the beginning
+            # Else it would backpropagate to the beginning
+            h = tuple([each.data for each in h])
             net.zero_grad()
             output, h = net(inputs, h)
             loss = criterion(

@@ -7,7 +7,6 @@ standard. docs/array-api.md says what of the standard (https://data-apis.org/arr
 is left out, and why.
 """
 
-import sys
 from math import e, inf, nan, pi
 
 from numpy import isdtype
@@ -64,8 +63,8 @@ from ..ops import (
 from ..ops import clone as conj
 from ..ops import clone as positive
 from ..ops import not_equal as logical_xor
+from ..tensor import bool_ as bool
 from ..tensor import (
-    Tensor,
     float32,
     float64,
     int8,
@@ -77,7 +76,6 @@ from ..tensor import (
     uint32,
     uint64,
 )
-from ..tensor import bool_ as bool
 from .creation import (
     arange,
     asarray,
@@ -139,5 +137,3 @@ from .statistics import (
 
 __array_api_version__ = "2024.12"
 newaxis = None
-
-Tensor.namespace = sys.modules[__name__]

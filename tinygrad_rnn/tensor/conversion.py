@@ -1,8 +1,9 @@
 """Tensors as other things, and in other dtypes and places."""
 
+from importlib import import_module
 from numbers import Real
-from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from types import ModuleType, NoneType
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 class Conversion(Reductions, Autograd):
     """Tensors as other things, and in other dtypes and places."""
-
-    namespace: ClassVar[Any]  # set by `array_api`
 
     __slots__ = ()
 
@@ -55,8 +54,8 @@ class Conversion(Reductions, Autograd):
     def __dlpack_device__(self) -> Any:
         return self.array.__dlpack_device__()
 
-    def __array_namespace__(self, *, api_version: Any = None) -> Any:
-        return self.namespace
+    def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
+        return import_module("..array_api", __package__)  # it stands on Tensor
 
     def __dlpack__(
         self,

@@ -335,7 +335,7 @@ TABLE = {
          "a subclass's own samples not asked for"),
         ("order = order[size:]", "pass", "two parts with the same samples"),
         ("self.collate_fn is default_collate:", "True:", "the user's collate_fn not called"),
-        ('host("DataLoader", self.generator)', 'host("DataLoader", None)',
+        ('numpy_generator("DataLoader", self.generator)', 'numpy_generator("DataLoader", None)',
          "the order not from its generator")],
     ("sampling.py", "test_sampling.py"): [
         ("int(top_k))  #", "int(top_k) + 1)  #", "top_k off by one"),

@@ -209,7 +209,9 @@ def gives(monkeypatch, number):
     """Generators that give this number alone."""
     same = staticmethod(lambda shape: np.full(shape, number))
     source = type("", (), {"random": same, "standard_exponential": same})
-    monkeypatch.setattr("tinygrad_rnn.sampling.host", lambda name, generator: source)
+    monkeypatch.setattr(
+        "tinygrad_rnn.sampling.numpy_generator", lambda name, generator: source
+    )
 
 
 LAST = 1 - 2.0**-53  # the largest number below 1

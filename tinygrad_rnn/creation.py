@@ -20,7 +20,7 @@ from .convert import (
 )
 from .engine.node import wrap
 from .errors.boundary import named
-from .random import Generator, host
+from .random import Generator, numpy_generator
 from .tensor import Tensor
 from .tensor.arguments import sizes_of
 
@@ -292,7 +292,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform in [0, 1)."""
-    array = host("rand", generator).random(
+    array = numpy_generator("rand", generator).random(
         _shape("rand", size), float_dtype(dtype, "rand").type
     )
     return _made("rand", array, dtype, device, requires_grad)
@@ -306,7 +306,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal, of mean 0 and deviation 1."""
-    array = host("randn", generator).standard_normal(
+    array = numpy_generator("randn", generator).standard_normal(
         _shape("randn", size), float_dtype(dtype, "randn").type
     )
     return _made("randn", array, dtype, device, requires_grad)
@@ -351,7 +351,7 @@ def randint(
         raise errors.OptionError(
             f"randint: {got}: nothing to draw; as in randint(10, (2, 3))"
         )
-    array = host("randint", generator).integers(
+    array = numpy_generator("randint", generator).integers(
         low, high, _shape("randint", (size,)), np.int64
     )
     return _made("randint", array, dtype or np.int64, device, requires_grad)
@@ -368,5 +368,5 @@ def randperm(
     """The integers below n in random order."""
     found = as_dtype(dtype or np.int64, "randperm")
     errors.check_integers("randperm", 0, n=n)
-    array = host("randperm", generator).permutation(n)
+    array = numpy_generator("randperm", generator).permutation(n)
     return _made("randperm", array, found, device, requires_grad)

@@ -111,7 +111,7 @@ default_generator = Generator()
 manual_seed = default_generator.manual_seed
 
 
-def host(name: str, generator: Generator | None) -> "np.random.Generator":
+def numpy_generator(name: str, generator: Generator | None) -> "np.random.Generator":
     """NumPy's generator behind ours, or behind the default one; ``name`` is who asks
     for it.
     """

@@ -17,7 +17,7 @@ from .errors import (
     check_type,
     described,
 )
-from .random import Generator, host
+from .random import Generator, numpy_generator
 from .tensor import Tensor
 
 __all__ = ["categorical", "multinomial"]
@@ -49,7 +49,7 @@ def _clocks(
     The first is a draw in proportion to the weights, the first k are k without
     replacement: Efraimidis and Spirakis 2006.
     """
-    clocks = host(name, generator).standard_exponential(shape)
+    clocks = numpy_generator(name, generator).standard_exponential(shape)
     clocks += 1e-300  # none stands at 0, and no other changes
     return np.log(clocks, clocks)
 
@@ -60,7 +60,8 @@ def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.n
     """
     totals = np.add.accumulate(weights, 1)
     points = (
-        host("multinomial", generator).random((len(weights), count)) * totals[:, -1:]
+        numpy_generator("multinomial", generator).random((len(weights), count))
+        * totals[:, -1:]
     )
     # Up to the last but one: a point that rounding brings to the end is the last one's.
     pairs = zip(totals[:, :-1], points, strict=True)

@@ -17,7 +17,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.backend import threads
 from tinygrad_rnn.engine import anomaly
-from tinygrad_rnn.random import default_generator, host
+from tinygrad_rnn.random import default_generator, numpy_generator
 
 warnings.simplefilter("ignore")  # Python warns of forks among threads
 # A guard against hanging: where every thread stands, and the end.
@@ -98,7 +98,7 @@ def child():
 
 child()  # what is imported late is imported once
 for generator in (None, own):
-    hold(host("test", generator).bit_generator.lock)
+    hold(numpy_generator("test", generator).bit_generator.lock)
 hold(tg.autograd.detect_anomaly())
 hold(anomaly._lock, threads.one_thread(), threads._lock, tg.no_grad())
 counted = {}

@@ -5,7 +5,7 @@ import numpy as np
 from .. import errors
 from ..convert import get_default_dtype
 from ..engine.node import wrap
-from ..random import Generator, host
+from ..random import Generator, numpy_generator
 from ..tensor import Tensor
 
 
@@ -43,7 +43,9 @@ def sine_waves(
         "sine_waves", num_sequences=num_sequences, sequence_length=sequence_length
     )
     low, high, size = (0, 0.5), (4 * np.pi, 2), (num_sequences, 2)
-    start, frequency = host("sine_waves", generator).uniform(low, high, size).T
+    start, frequency = (
+        numpy_generator("sine_waves", generator).uniform(low, high, size).T
+    )
     turns = np.linspace(0, 1, sequence_length + 1)[:, None]  # (L + 1, 1)
     angles = start + 2 * np.pi * frequency * turns  # (L + 1, N)
     waves = np.sin(angles.T).astype(get_default_dtype())

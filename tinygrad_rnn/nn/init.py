@@ -20,7 +20,7 @@ from ..errors import (
     left_out,
 )
 from ..errors.boundary import named
-from ..random import Generator, host
+from ..random import Generator, numpy_generator
 from ..tensor import Tensor
 
 Gen: TypeAlias = Generator | None
@@ -186,7 +186,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Ten
     """A (semi-)orthogonal matrix, of all such equally likely: Saxe et al. 2013."""
     _check("orthogonal_", tensor, "at least 2 dims", gain=gain)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    normal = host("orthogonal_", generator).standard_normal(
+    normal = numpy_generator("orthogonal_", generator).standard_normal(
         (max(rows, columns), min(rows, columns))
     )
     q, r = np.linalg.qr(normal)

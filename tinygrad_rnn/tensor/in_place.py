@@ -23,7 +23,7 @@ from ..engine.node import (
 from ..engine.warned import watched
 from ..errors import DTypeError, GraphError, OptionError, check_numbers, described
 from ..errors.boundary import named
-from ..random import Generator, host
+from ..random import Generator, numpy_generator
 from .base import is_tensor
 from .conversion import Conversion
 from .dtypes import float32
@@ -180,7 +180,8 @@ class InPlace(Conversion):
         if not from_ <= to:
             raise OptionError(f"uniform_: from {from_} to {to}, expected from <= to")
         return self._fill_with(
-            "uniform_", host("uniform_", generator).uniform(from_, to, self.shape)
+            "uniform_",
+            numpy_generator("uniform_", generator).uniform(from_, to, self.shape),
         )
 
     def normal_(
@@ -191,7 +192,8 @@ class InPlace(Conversion):
         check_numbers("normal_", mean=mean)
         check_numbers("normal_", 0.0, std=std)
         return self._fill_with(
-            "normal_", host("normal_", generator).normal(mean, std, self.shape)
+            "normal_",
+            numpy_generator("normal_", generator).normal(mean, std, self.shape),
         )
 
     @named
@@ -205,7 +207,8 @@ class InPlace(Conversion):
             raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
         each = on_host(odds.expand(self.shape))
         return self._fill_with(
-            "bernoulli_", host("bernoulli_", generator).random(self.shape) < each
+            "bernoulli_",
+            numpy_generator("bernoulli_", generator).random(self.shape) < each,
         )
 
     def _check_fill(self, name: str, kinds: str) -> None:

@@ -23,7 +23,7 @@ from ..errors import (
     left_out,
 )
 from ..functions import stack
-from ..random import Generator, host
+from ..random import Generator, numpy_generator
 from ..tensor import Tensor
 
 __all__ = [
@@ -159,7 +159,7 @@ def random_split(
     _check_has("random_split", "a list of numbers", lengths, "lengths", "__iter__")
     total = len(dataset)  # type: ignore[arg-type]
     sizes = _sizes_of(list(lengths), total)
-    order = host("random_split", generator).permutation(total).tolist()
+    order = numpy_generator("random_split", generator).permutation(total).tolist()
     parts: list[Subset[T]] = []
     for size in sizes:
         parts.append(Subset(dataset, order[:size]))
@@ -446,7 +446,7 @@ class DataLoader(Generic[Sample]):
         if not self.shuffle:
             return range(count)
         order: list[int] = (
-            host("DataLoader", self.generator).permutation(count).tolist()
+            numpy_generator("DataLoader", self.generator).permutation(count).tolist()
         )
         return order
 

@@ -18,7 +18,7 @@ from ...errors.tensor_checks import (
     check_shape_and_dtype,
     check_tensors,
 )
-from ...random import Generator, host
+from ...random import Generator, numpy_generator
 from ...tensor import Tensor
 
 __all__ = ["dropout", "embedding", "layer_norm", "linear", "one_hot"]
@@ -61,7 +61,7 @@ def dropout(
     check_float_input("dropout", input)
     if not training or p == 0.0:
         return input
-    kept = host("dropout", generator).random(input.shape, np.float32) >= p
+    kept = numpy_generator("dropout", generator).random(input.shape, np.float32) >= p
     scale = kept * np.asarray(0.0 if p == 1.0 else 1.0 / (1.0 - p), input.dtype)
     return input * as_tensor(scale, device=input.device)
 

@@ -557,7 +557,7 @@ F.kl_div(tg.ones(2), tg.ones(2), reduction="max")
 F.kl_div(tg.ones(2), tg.ones(2), log_target=1.5)
     OptionError: kl_div: log_target is 1.5
 F.kl_div(tg.zeros(0, 2), tg.zeros(0, 2), reduction="batchmean")
-    ShapeError: kl_div: the mean over a batch of none
+    ShapeError: kl_div: the mean over an empty batch
 nn.KLDivLoss("max")
     OptionError: nn.KLDivLoss: reduction is 'max'
 F.mse_loss(tg.tensor([1]), tg.tensor([1]))

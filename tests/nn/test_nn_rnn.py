@@ -777,7 +777,7 @@ def test_a_nonlinearity_that_is_set_later_is_checked(make):
 @every_kind
 def test_dropout_between_layers_where_there_is_one_earns_a_warning(kind):
     with pytest.warns(
-        UserWarning, match=rf"nn.{kind}: dropout=0.5 does nothing"
+        UserWarning, match=rf"nn.{kind}: dropout=0.5 has no effect"
     ) as caught:
         getattr(nn, kind)(3, 4, dropout=0.5)
     assert caught[0].filename == __file__

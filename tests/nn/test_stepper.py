@@ -226,7 +226,7 @@ def test_dropout_needs_eval():
         step(tg.tensor([1]))
     rnn.eval()
     step(tg.tensor([1]))
-    with pytest.warns(UserWarning, match="does nothing"):
+    with pytest.warns(UserWarning, match="has no effect"):
         step = nn.Stepper(nn.GRU(3, 4, dropout=0.5))
     step(tg.tensor([1]), step(tg.tensor([1]))[1])
 

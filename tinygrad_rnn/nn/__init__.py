@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import left_out
 from . import functional, init, layers, utils
+from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .layers import *
 from .module import Module
 from .parameter import Parameter
-from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .rnn import GRU, LSTM, RNN
 from .stepper import Stepper
 from .utils.clip_grad import GradientClipping
 

@@ -1,5 +1,6 @@
-"""Recurrent layers and their cells. Legend: T time, B batch, I input, H hidden, D
-directions.
+"""Recurrent layers: RNN, LSTM and GRU over a sequence.
+
+Legend: T time, B batch, I input, H hidden, L layers, D directions, R projected.
 """
 
 import warnings
@@ -7,261 +8,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
-from ..errors import (
-    DTypeError,
-    OptionError,
-    ShapeError,
-    check_integers,
-    check_type,
-    described,
-)
-from ..errors.tensor_checks import (
-    check_features,
-    check_float_input,
-    check_ids_in_range,
-    check_lengths,
-    check_not_one_hot,
-    check_options,
-    check_shape_and_dtype,
-)
+from ..errors import OptionError, ShapeError, check_integers
+from ..errors.tensor_checks import check_lengths, check_options
 from ..functions import cat
 from ..tensor import Tensor
+from ..types import DeviceLike, DType, Function, Operand, Settings
 from . import functional as F
-from .layers.base import Layer
+from .cells import Recurrent, State
 from .utils.rnn import PackedSequence, pad_packed_sequence, repacked
 
-USUAL = {  # what repr does not mention
-    "num_layers": 1,
-    "nonlinearity": "tanh",
-    "bias": True,
-    "batch_first": False,
-    "dropout": 0.0,
-    "bidirectional": False,
-    "proj_size": 0,
-}
+__all__ = ["GRU", "LSTM", "RNN"]
+
+Parts = Sequence[Tensor | None]  # of a state; None stands for zeros
+Lengths = Sequence[int] | Tensor | None
 
 
-class _Recurrent(Layer):
-    """What cells and layers share: their parameters, named and ordered as PyTorch's,
-    and checks.
+class RNNBase(Recurrent):
+    """What the layers share, as torch.nn.RNNBase.
+
+    A layer in one direction is one call of ``op``.
     """
 
-    gates = 1  # how many blocks of H rows the weights have
-    parts: tuple[str, ...] = ("hx",)  # of the state
-    rank: int  # of a batch of features
-    legend: str  # of the dims of a batch of states
-    proj_size = 0  # of h, where it is projected
-
-    def _add_weights(
-        self, suffix: str, input_size: int, bias: bool, device: Any, dtype: Any
-    ) -> None:
-        rows, size = self.gates * self.hidden_size, self.proj_size or self.hidden_size
-        shapes: dict[str, Any] = {
-            "weight_ih": (rows, input_size),
-            "weight_hh": (rows, size),
-        }
-        shapes |= dict.fromkeys(("bias_ih", "bias_hh"), (rows,) if bias else None)
-        if self.proj_size:
-            shapes["weight_hr"] = (size, self.hidden_size)
-        for name, shape in shapes.items():
-            made = None if shape is None else self._parameter(shape, device, dtype)
-            setattr(self, name + suffix, made)
-        self._names = (
-            *self.__dict__.get("_names", ()),
-            [name + suffix for name in shapes],
-        )
-
-    def _check_input(
-        self,
-        input: Any,
-        weight: Tensor,
-        rank: int,
-        state: Any = None,
-        lengths: Any = (),
-    ) -> bool:
-        """Require features of this rank, or ids; returns whether there is a batch dim.
-
-        Where neither a state nor ``lengths`` say that there is a batch, one-hot
-        integers raise.
-        """
-        ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
-        rank -= ids
-        if not ids and (not isinstance(input, Tensor) or input.dtype != weight.dtype):
-            check_float_input(self._name, input, weight)
-        shape = input.shape
-        ndim = len(shape)
-        if not rank - 1 <= ndim <= rank:
-            kind, way = (
-                (DTypeError, ", of ids; features are .float()")
-                if ids
-                else (ShapeError, "")
-            )
-            expected = f"{rank} dims, or {rank - 1} without a batch{way}"
-            raise kind(
-                f"{self._name}: input is {described(input)}, expected {expected}"
-            )
-        if ids:
-            check_ids_in_range(self._name, "input", input, self.input_size)
-            if ndim == rank and lengths is None and shape[-1] == self.input_size:
-                self._check_not_one_hot(input, state, weight)
-        elif shape[-1] != self.input_size:
-            check_features(self._name, input, "input_size", self.input_size)
-        return ndim == rank
-
-    def _check_not_one_hot(self, input: Tensor, state: Any, weight: Tensor) -> None:
-        """Raise if integers may be features without a batch, unless the state has a
-        batch.
-        """
-        first = state[0] if isinstance(state, tuple | list) and state else state
-        if getattr(first, "ndim", 0) != self.rank:
-            check_not_one_hot(self._name, input, weight.dtype)
-
-    def _check_state(
-        self, state: Any, lead: tuple[int, ...], weight: Tensor
-    ) -> Sequence[Any]:
-        """The parts of the state; ``lead`` is their shape without the last dim."""
-        count = len(self.parts)
-        if state is None:
-            return (None,) * count
-        given = state if count > 1 and isinstance(state, tuple | list) else (state,)
-        if len(given) != count:
-            got = type(state).__name__ + (f" of {len(state)}" if given is state else "")
-            expected = ", ".join(self.parts)
-            raise DTypeError(
-                f"{self._name}: the state is a {got}, expected a tuple ({expected})"
-            )
-        shape = (*lead, self.proj_size or self.hidden_size)
-        for what, part in zip(self.parts, given, strict=True):
-            if (
-                not isinstance(part, Tensor)
-                or part.shape != shape
-                or part.dtype != weight.dtype
-            ):
-                batched = len(lead) == self.rank - 1
-                legend = self.legend if batched else self.legend.replace("B, ", "")
-                check_type(self._name, Tensor, f"a Tensor {legend}", **{what: part})
-                check_shape_and_dtype(
-                    self._name, f": {legend}", shape, weight.dtype, **{what: part}
-                )
-            shape = (*lead, self.hidden_size)  # of c, whatever that of h is
-        return given
-
-    def reset_parameters(self) -> None:
-        """Draw the initial values anew: uniform within 1 / sqrt(hidden_size)."""
-        for names in self._names:
-            self._draw_uniform(names, self.hidden_size)
-
-    def extra_repr(self) -> str:
-        given = [
-            f", {k}={v!r}" for k, u in USUAL.items() if (v := getattr(self, k, u)) != u
-        ]
-        return f"{self.input_size}, {self.hidden_size}{''.join(given)}"
-
-
-# ---------------------------------------------------------------- cells
-
-
-class _Cell(_Recurrent):
-    rank, legend = 2, "(B, H)"
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self._keep(input_size=input_size, hidden_size=hidden_size, bias=bias)
-        self._add_weights("", input_size, bias, device, dtype)
-        self.reset_parameters()
-
-    def _enter(self, input: Tensor, state: Any) -> Any:
-        """What a step takes: the input, the parts of the state, the weights."""
-        weights = [getattr(self, name) for name in self._names[0]]
-        lead = (
-            input.shape[:1]
-            if self._check_input(input, weights[0], 2, state, None)
-            else ()
-        )
-        return [input, *self._check_state(state, lead, weights[0]), *weights]
-
-
-class RNNCell(_Cell):
-    """One step: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as torch.nn.RNNCell.
-
-    ``cell(input, hx)``: input (B, I) or (I,), or ids (B,), which stand for one-hot
-    rows; hx (B, H) or (H,), zeros if left out. Returns the next state, of the shape of
-    hx.
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        nonlinearity: str = "tanh",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self._keep(nonlinearity=nonlinearity)
-        super().__init__(input_size, hidden_size, bias, device, dtype)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        check_options(
-            self._name, nonlinearity=self.nonlinearity
-        )  # it may have been changed
-        return ops.rnn_cell(*self._enter(input, hx), nonlinearity=self.nonlinearity)
-
-
-class LSTMCell(_Cell):
-    """One step of an LSTM, as torch.nn.LSTMCell; its weights are stacked as i, f, g, o.
-
-    ``h, c = cell(input, (h, c))``: as RNNCell, with a state of two parts, each (B, H)
-    or (H,).
-
-        i, f, o = sigmoid(W_i x + b_i + U_i h + d_i), ...   g = tanh(W_g x + b_g + U_g h + d_g)
-        c' = f c + i g                                      h' = o tanh(c')
-    """
-
-    gates = 4
-    parts = ("h_0", "c_0")
-
-    def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        h, c = ops.lstm_cell(*self._enter(input, hx))
-        return h, c
-
-
-class GRUCell(_Cell):
-    """One step of a GRU, as torch.nn.GRUCell; its weights are stacked as r, z, n.
-
-    ``cell(input, hx)``: as RNNCell.
-
-        r, z = sigmoid(W_r x + b_r + U_r h + d_r), ...      n = tanh(W_n x + b_n + r (U_n h + d_n))
-        h' = (1 - z) n + z h
-    """
-
-    gates = 3
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        out: Tensor = ops.gru_cell(*self._enter(input, hx))
-        return out
-
-
-# ---------------------------------------------------------------- layers
-
-
-class RNNBase(_Recurrent):
-    """What the layers share, as torch.nn.RNNBase: one direction of one layer is a call
-    of ``op``.
-    """
-
-    op: Any  # one layer in one direction
-    settings: tuple[str, ...] = ()  # of the op, beside direction and lengths
-    rank, legend = 3, "(num_layers * D, B, H), also with batch_first"
+    op: Function
+    op_settings: tuple[str, ...] = ()  # beside the direction and lengths
+    rank, state_shape = 3, "(num_layers * D, B, H), also with batch_first"
 
     def __init__(
         self,
@@ -273,103 +43,151 @@ class RNNBase(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         proj_size: int = 0,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
-        self._keep(
+        self._add_settings(
             input_size=input_size,
             hidden_size=hidden_size,
             num_layers=num_layers,
             bias=bias,
-        )
-        self._keep(
-            batch_first=batch_first, dropout=dropout, bidirectional=bidirectional
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
         )
         if dropout and num_layers == 1:
-            why = "it stands between layers, and there is one"
-            level = 3 + len(
-                self.settings
-            )  # the user's line: RNN has an __init__ of its own
-            warnings.warn(
-                f"{self._name}: dropout={dropout} does nothing: {why}", stacklevel=level
-            )
-        check_integers(self._name, 0, proj_size=proj_size)
-        if proj_size and (proj_size >= hidden_size or len(self.parts) == 1):
-            expected = f"less than hidden_size={hidden_size} in an LSTM, or 0 for none"
-            raise OptionError(
-                f"{self._name}: proj_size is {proj_size}, expected {expected}"
-            )
-        self.proj_size = proj_size
+            text = "has no effect with num_layers=1; dropout applies between layers"
+            # The user's line is one frame further up where a layer, RNN, has an
+            # __init__ of its own.
+            level = 3 + len(self.op_settings)
+            warnings.warn(f"{self._name}: dropout={dropout} {text}", stacklevel=level)
+        self._set_proj_size(proj_size)
         self._directions = ("", "_reverse") if bidirectional else ("",)
+        output_size = (proj_size or hidden_size) * len(self._directions)
         for layer in range(num_layers):
-            size = (
-                (proj_size or hidden_size) * len(self._directions)
-                if layer
-                else input_size
-            )
+            size = output_size if layer else input_size
             for direction in self._directions:
-                self._add_weights(f"_l{layer}{direction}", size, bias, device, dtype)
+                self._add_weights(f"_l{layer}{direction}", size, device, dtype)
         self.reset_parameters()
 
-    def flatten_parameters(self) -> None:
-        "Nothing: of use on PyTorch's GPUs alone."
+    def _set_proj_size(self, proj_size: int) -> None:
+        check_integers(self._name, 0, proj_size=proj_size)
+        is_lstm = len(self.state_names) == 2
+        if proj_size and (proj_size >= self.hidden_size or not is_lstm):
+            most = f"less than hidden_size={self.hidden_size} in an LSTM"
+            raise OptionError(
+                f"{self._name}: proj_size is {proj_size}, expected {most}, or 0 for "
+                "none"
+            )
+        self.proj_size = proj_size
 
-    def _run(self, input: Any, state: Any, lengths: Any) -> Sequence[Any]:
+    def flatten_parameters(self) -> None:
+        """Do nothing: it is of use on PyTorch's GPUs alone."""
+
+    # ------------------------------------------------------------ forward
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        lengths: Lengths = None,
+        *,
+        h_0: Tensor | None = None,
+    ) -> tuple[Any, Tensor]:
+        if h_0 is not None:
+            hx = self._state_of_old_name(hx, h_0)
+        output, h_n = self._run(input, hx, lengths)
+        return output, h_n
+
+    def _state_of_old_name(self, hx: State, h_0: Tensor) -> Tensor:
+        if hx is not None:
+            raise OptionError(f"{self._name}: got h_0 beside hx, which is its new name")
+        text = "h_0 is called hx now, as in PyTorch; the old name will go"
+        warnings.warn(f"{self._name}: {text}", DeprecationWarning, stacklevel=4)
+        return h_0
+
+    def _run(self, input: Operand, state: State, lengths: Lengths) -> Sequence[Operand]:
         """The output, and the parts of the last state."""
         if isinstance(input, PackedSequence):
             return self._run_packed(input, state, lengths)
         weight = self.weight_ih_l0
-        batched = self._check_input(input, weight, self.rank, state, lengths)
-        if not batched:
-            input = input.unsqueeze(1)
-        elif self.batch_first:
-            input = ops.permute_dims(input, (1, 0, 2)[: input.ndim])
-        steps, batch = input.shape[:2]
+        batched = self._check_input(input, weight, self.rank)
+        if lengths is None:
+            self._check_not_features(input, state, weight)
+        x = self._as_time_major(input, batched)
+        steps, batch = x.shape[:2]
         if not steps:
             raise ShapeError(
-                f"{self._name}: input has no steps ({input.shape}), expected T >= 1"
+                f"{self._name}: input has no steps ({x.shape}), expected T >= 1"
             )
-        count = len(self._names)
-        parts = self._check_state(
-            state, (count, batch) if batched else (count,), weight
-        )
+        count = len(self._weight_names)
+        lead = (count, batch) if batched else (count,)
+        parts = self._check_state(state, lead, weight)
         if not batched:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
-        settings = {name: getattr(self, name) for name in self.settings}
+        settings = {name: getattr(self, name) for name in self.op_settings}
         check_options(self._name, **settings)  # they may have been changed
         if lengths is not None:
             settings["lengths"] = check_lengths(self._name, lengths, steps, batch)
-        output, outputs, last = input, [], []
-        for i, names in enumerate(self._names):
-            starts = parts
-            if count > 1:
-                starts = [None if part is None else part[i : i + 1] for part in parts]
-            reverse = i % len(self._directions) > 0
-            weights = [getattr(self, name) for name in names]
-            out, *end = self.op(output, *starts, *weights, reverse=reverse, **settings)
-            outputs.append(out)
-            last.append(end)
-            if len(outputs) == len(self._directions):  # a layer is done
-                output = out if len(outputs) == 1 else cat(outputs, -1)
-                outputs = []
-                if self.dropout and i + 1 < count:
-                    output = F.dropout(output, self.dropout, self.training)
-        found = [output, *(end if count == 1 else map(cat, zip(*last, strict=True)))]
+        output, *last = self._run_layers(x, parts, settings)
+        return self._in_layout_of_input(output, last, batched)
+
+    def _as_time_major(self, input: Tensor, batched: bool) -> Tensor:
+        """(T, B, I) of features, (T, B) of ids."""
         if not batched:
-            found = [out.squeeze(1) for out in found]
+            return input.unsqueeze(1)
+        if self.batch_first:
+            return ops.permute_dims(input, (1, 0, 2)[: input.ndim])
+        return input
+
+    def _in_layout_of_input(
+        self, output: Tensor, last: list[Tensor], batched: bool
+    ) -> list[Tensor]:
+        if not batched:
+            found = [part.squeeze(1) for part in (output, *last)]
         elif self.batch_first:
-            found[0] = ops.permute_dims(output, (1, 0, 2))
-        for out in (
-            found
-        ):  # what they are views of nobody else holds: they may change in place
-            out.epoch = out.source = None
+            found = [ops.permute_dims(output, (1, 0, 2)), *last]
+        else:
+            found = [output, *last]
+        # Nobody else holds what these may be views of, so they may change in place.
+        for tensor in found:
+            tensor.epoch = tensor.source = None
         return found
 
+    def _run_layers(
+        self, output: Tensor, parts: Parts, settings: Settings
+    ) -> list[Tensor]:
+        """The last layer's output (T, B, D * H), and the parts of all last states."""
+        directions = len(self._directions)
+        last = []
+        for i in range(0, len(self._weight_names), directions):
+            if i and self.dropout:
+                output = F.dropout(output, self.dropout, self.training)
+            ends = [
+                self._run_direction(i + k, output, parts, settings, reverse=k > 0)
+                for k in range(directions)
+            ]
+            outputs = [out for out, *_ in ends]
+            output = outputs[0] if directions == 1 else cat(outputs, -1)
+            last += [end for _, *end in ends]
+        if len(last) == 1:
+            return [output, *last[0]]
+        return [output, *map(cat, zip(*last, strict=True))]
+
+    def _run_direction(
+        self, i: int, x: Tensor, parts: Parts, settings: Settings, reverse: bool
+    ) -> Sequence[Tensor]:
+        """The output of one layer in one direction, and the parts of its last state."""
+        names = self._weight_names[i]
+        if len(self._weight_names) > 1:
+            parts = [None if part is None else part[i : i + 1] for part in parts]
+        return self.op(x, *parts, *self._weights(names), reverse=reverse, **settings)
+
     def _run_packed(
-        self, packed: PackedSequence, state: Any, lengths: Any
-    ) -> Sequence[Any]:
-        """As _run, which takes padded sequences with their lengths."""
+        self, packed: PackedSequence, state: State, lengths: Lengths
+    ) -> Sequence[Operand]:
+        """Do as ``_run``, by way of padded sequences with their lengths."""
         if lengths is not None:
             got = "lengths beside a PackedSequence, which has its own"
             raise OptionError(f"{self._name}: got {got}; leave lengths out")
@@ -378,63 +196,68 @@ class RNNBase(_Recurrent):
         output, *last = self._run(padded, state, ends)
         return [repacked(packed, output, self.batch_first), *last]
 
-    def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: Tensor | None = None,
-        lengths: Sequence[int] | Tensor | None = None,
-        *,
-        h_0: Tensor | None = None,
-    ) -> tuple[Any, Tensor]:
-        if h_0 is not None:
-            hx = self._renamed(hx, h_0)
-        output, h_n = self._run(input, hx, lengths)
-        return output, h_n
-
-    def _renamed(self, hx: Any, h_0: Any) -> Any:
-        """The state that was given under its old name."""
-        if hx is not None:
-            raise OptionError(f"{self._name}: got h_0 beside hx, which is its new name")
-        text = (
-            f"{self._name}: h_0 is called hx now, as in PyTorch; the old name will go"
-        )
-        warnings.warn(text, DeprecationWarning, stacklevel=4)
-        return h_0
-
 
 class RNN(RNNBase):
-    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh) over a sequence, as
-    torch.nn.RNN.
+    """An RNN over a sequence, as torch.nn.RNN: Elman 1990.
 
-    ``output, h_n = rnn(input, hx=None, lengths=None)``:
+    At every step, in every layer and direction, as in :class:`~tinygrad_rnn.nn.RNNCell`
+    ::
 
-    * input (T, B, I), with ``batch_first`` (B, T, I), unbatched (T, I); or integer ids
-    in
-      [0, input_size), (T, B), (B, T) or (T,), which stand for one-hot rows; or a
-      :class:`~tinygrad_rnn.nn.utils.rnn.PackedSequence` of either, and then so is the
-      output.
-    * hx (num_layers * D, B, H), whatever ``batch_first``; unbatched (num_layers * D,
-    H). Zeros if
-      left out. D is 2 if ``bidirectional``, else 1.
-    * lengths: B integers from 0 to T, in any order. Past the end of a sequence the
-    output is 0,
-      h_n is the state at its own last step, and nothing flows through the padding. A
-      sequence of length 0 has its part of hx as h_n.
-    * output (T, B, D * H), or as batch_first says; h_n of the shape of hx.
+        h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
 
-    ``dropout`` is the probability of a zero between layers, while training. Truncated
-    backpropagation is ``h = h.detach()`` between windows.
+    where x_t is the input, and in further layers the h_t of the layer below.
 
-    >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn import nn
-    >>> rnn = nn.RNN(10, 20, num_layers=2)
-    >>> output, h_n = rnn(tg.randn(5, 3, 10))
-    >>> output.shape, h_n.shape
-    ((5, 3, 20), (2, 3, 20))
+    Args:
+        input_size: The size I of x, or the number of ids.
+        hidden_size: The size H of h.
+        num_layers: L, how many layers there are, one above the other.
+        nonlinearity: ``"tanh"``, or ``"relu"`` in its place.
+        bias: Whether there are b_ih and b_hh.
+        batch_first: Whether input and output are (B, T, ...) instead of (T, B, ...).
+            States are not affected.
+        dropout: The probability of a zero between layers, while training.
+        bidirectional: Whether a second direction runs from the end to the start; D is
+            then 2, else 1.
+        device: Where the parameters are; the CPU if left out.
+        dtype: float32 or float64; the default dtype if left out.
+
+    Shape:
+        ``output, h_n = rnn(input, hx=None, lengths=None)``, with
+
+        * input: (T, B, I), or (B, T, I) with ``batch_first``, or (T, I) without a
+          batch. Integer ids in [0, I) of shape (T, B), (B, T) or (T,) stand for
+          one-hot rows. A :class:`~tinygrad_rnn.nn.utils.rnn.PackedSequence` of either
+          gives one as the output.
+        * hx: (L * D, B, H), or (L * D, H) without a batch; zeros if left out.
+        * lengths: B integers from 0 to T, in any order. Past the end of a sequence the
+          output is 0, h_n is the state at its own last step (its part of hx if the
+          length is 0), and nothing flows through the padding.
+        * output: (T, B, D * H), or in the layout of the input.
+        * h_n: the last state, of the shape of hx.
+
+        ``weight_ih_l0`` is (H, I), ``weight_ih_l1`` (H, D * H), ``weight_hh_l0``
+        (H, H), ``bias_ih_l0`` and ``bias_hh_l0`` (H,), with ``_reverse`` for the
+        second direction; all are drawn uniformly within 1 / sqrt(H).
+
+    Raises:
+        ShapeError: A size does not fit, or T is 0.
+        DTypeError: The input is not of the weights' dtype, or looks like ids but may be
+            features.
+        IdError: An id is not in [0, I).
+
+    Truncated backpropagation is ``h = h.detach()`` between windows.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn import nn
+        >>> rnn = nn.RNN(10, 20, num_layers=2)
+        >>> output, h_n = rnn(tg.randn(5, 3, 10))
+        >>> output.shape, h_n.shape
+        ((5, 3, 20), (2, 3, 20))
     """
 
     op = ops.rnn
-    settings = ("nonlinearity",)
+    op_settings = ("nonlinearity",)
 
     def __init__(
         self,
@@ -446,54 +269,115 @@ class RNN(RNNBase):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DType = None,
     ) -> None:
-        self._keep(nonlinearity=nonlinearity)
+        self._add_settings(nonlinearity=nonlinearity)
         options = (num_layers, bias, batch_first, dropout, bidirectional)
         super().__init__(input_size, hidden_size, *options, device=device, dtype=dtype)
 
 
 class LSTM(RNNBase):
-    """An LSTM over a sequence, as torch.nn.LSTM: each step as in LSTMCell.
+    """An LSTM over a sequence, as torch.nn.LSTM.
 
-    ``output, (h_n, c_n) = lstm(input, hx=None, lengths=None)``: as RNN, with a state
-    ``hx`` of two parts (h_0, c_0). With ``proj_size`` R, h is W_hr (o tanh(c)) and of
-    size R instead of H, and so are output and h_n.
+    At every step, in every layer and direction, as in
+    :class:`~tinygrad_rnn.nn.LSTMCell` ::
 
-    >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn import nn
-    >>> lstm = nn.LSTM(10, 20, bidirectional=True)
-    >>> output, (h_n, c_n) = lstm(tg.randn(5, 3, 10), lengths=[5, 2, 4])
-    >>> output.shape, c_n.shape
-    ((5, 3, 40), (2, 3, 20))
+        i, f, o = sigmoid(W_i. x_t + b_i. + W_h. h_{t-1} + b_h.), . for i, f, o
+        g = tanh(W_ig x_t + b_ig + W_hg h_{t-1} + b_hg)
+        c_t = f c_{t-1} + i g
+        h_t = o tanh(c_t)            or W_hr (o tanh(c_t)), of size R, with proj_size
+
+    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; the
+    projection: Sak et al., arXiv:1402.1128.
+
+    Args:
+        input_size: The size I of x, or the number of ids.
+        hidden_size: The size H of c, and of h unless it is projected.
+        num_layers: L, how many layers there are, one above the other.
+        bias: Whether there are b_i. and b_h. terms.
+        batch_first: Whether input and output are (B, T, ...) instead of (T, B, ...).
+        dropout: The probability of a zero between layers, while training.
+        bidirectional: Whether a second direction runs from the end to the start.
+        proj_size: R, the size of h if it is projected, less than H; 0 for none.
+        device: Where the parameters are; the CPU if left out.
+        dtype: float32 or float64; the default dtype if left out.
+
+    Shape:
+        ``output, (h_n, c_n) = lstm(input, hx=None, lengths=None)``, as in
+        :class:`RNN`; hx is a pair (h_0, c_0). With ``proj_size`` output, h_0 and h_n
+        have R in the place of H.
+
+        Weights are as in :class:`RNN`, with 4H rows that stack i, f, g, o, and
+        ``weight_hr_l0`` (R, H) with ``proj_size``.
+
+    Raises:
+        DTypeError: The state is not a pair; and as in :class:`RNN`.
+        OptionError: ``proj_size`` is not below ``hidden_size``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn import nn
+        >>> lstm = nn.LSTM(10, 20, bidirectional=True)
+        >>> output, (h_n, c_n) = lstm(tg.randn(5, 3, 10), lengths=[5, 2, 4])
+        >>> output.shape, c_n.shape
+        ((5, 3, 40), (2, 3, 20))
     """
 
     gates = 4
-    parts = ("h_0", "c_0")
+    state_names = ("h_0", "c_0")
     op = ops.lstm
 
     def forward(  # type: ignore[override]
         self,
         input: Tensor | PackedSequence,
         hx: tuple[Tensor, Tensor] | None = None,
-        lengths: Sequence[int] | Tensor | None = None,
+        lengths: Lengths = None,
     ) -> tuple[Any, tuple[Tensor, Tensor]]:
         output, h_n, c_n = self._run(input, hx, lengths)
         return output, (h_n, c_n)
 
 
 class GRU(RNNBase):
-    """A GRU over a sequence, as torch.nn.GRU: each step as in GRUCell.
+    """A GRU over a sequence, as torch.nn.GRU.
 
-    ``output, h_n = gru(input, hx=None, lengths=None)``: as RNN.
+    At every step, in every layer and direction, as in :class:`~tinygrad_rnn.nn.GRUCell`
+    ::
 
-    >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn import nn
-    >>> gru = nn.GRU(10, 20, batch_first=True)
-    >>> output, h_n = gru(tg.tensor([[1, 2, 3], [7, 0, 9]]))  # two words of three letters
-    >>> output.shape, h_n.shape
-    ((2, 3, 20), (1, 2, 20))
+        r, z = sigmoid(W_i. x_t + b_i. + W_h. h_{t-1} + b_h.), . for r, z
+        n = tanh(W_in x_t + b_in + r (W_hn h_{t-1} + b_hn))
+        h_t = (1 - z) n + z h_{t-1}
+
+    Cho et al., arXiv:1406.1078.
+
+    Args:
+        input_size: The size I of x, or the number of ids.
+        hidden_size: The size H of h.
+        num_layers: L, how many layers there are, one above the other.
+        bias: Whether there are b_i. and b_h. terms.
+        batch_first: Whether input and output are (B, T, ...) instead of (T, B, ...).
+        dropout: The probability of a zero between layers, while training.
+        bidirectional: Whether a second direction runs from the end to the start.
+        proj_size: Of an LSTM alone: has to be 0.
+        device: Where the parameters are; the CPU if left out.
+        dtype: float32 or float64; the default dtype if left out.
+
+    Shape:
+        ``output, h_n = gru(input, hx=None, lengths=None)``, as in :class:`RNN`.
+
+        Weights are as in :class:`RNN`, with 3H rows that stack r, z, n.
+
+    Raises:
+        ShapeError: A size does not fit; and as in :class:`RNN`.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn import nn
+        >>> gru = nn.GRU(10, 20, batch_first=True)
+        >>> words = tg.tensor([[1, 2, 3], [7, 0, 9]])  # two words of three letters
+        >>> output, h_n = gru(words)
+        >>> output.shape, h_n.shape
+        ((2, 3, 20), (1, 2, 20))
     """
 
     gates = 3

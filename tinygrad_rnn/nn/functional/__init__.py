@@ -1,4 +1,4 @@
-"""Layers, activations and losses as functions: torch.nn.functional's names and arguments."""
+"""Layers, activations and losses as functions, by torch.nn.functional's names."""
 
 from typing import TYPE_CHECKING
 

@@ -1,11 +1,12 @@
-"""Activations, applied to each element, and softmax along a dim."""
+"""Activations of each element, and the softmax along a dim."""
 
 import math
 from numbers import Real
 
-from ... import functions, ops
+from ... import ops
 from ...errors import check_type
 from ...errors.tensor_checks import check_float_input, check_options
+from ...functions import log_softmax, relu, sigmoid, softmax, tanh
 from ...tensor import Tensor
 
 __all__ = [
@@ -22,36 +23,52 @@ __all__ = [
     "tanh",
 ]
 
-relu, sigmoid, tanh = functions.relu, functions.sigmoid, functions.tanh
-softmax, log_softmax = functions.softmax, functions.log_softmax
-
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """x, or negative_slope * x where it is not above 0."""
+    """x where x > 0, else negative_slope * x: Maas et al. 2013.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> leaky_relu(tg.tensor([-2.0, 3.0]), 0.5).tolist()
+        [-1.0, 3.0]
+    """
     check_float_input("leaky_relu", input)
     check_options("leaky_relu", negative_slope=negative_slope)
     return ops.where(input > 0, input, input.clamp(max=0.0) * negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """x, or alpha * (e^x - 1) where it is not above 0."""
+    """x where x > 0, else alpha * (e^x - 1): Clevert et al., arXiv:1511.07289.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> elu(tg.tensor([-100.0, 3.0])).tolist()
+        [-1.0, 3.0]
+    """
     check_float_input("elu", input)
     check_options("elu", alpha=alpha)
+    # The clamp keeps e^x finite where x is taken instead.
     return ops.where(input > 0, input, input.clamp(max=0.0).expm1() * alpha)
 
 
 def silu(input: Tensor) -> Tensor:
-    """x * sigmoid(x)."""
+    """x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118."""
     check_float_input("silu", input)
     return input * input.sigmoid()
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x * Phi(x), with Phi the normal distribution's: Hendrycks and Gimpel,
-    arXiv:1606.08415.
+    """x * Phi(x), Phi the normal distribution's: Hendrycks, Gimpel, arXiv:1606.08415.
 
-    With ``approximate="tanh"`` Phi(x) is (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) /
-    2.
+    Args:
+        input: Floats of any shape.
+        approximate: ``"none"``, or ``"tanh"`` to compute Phi(x) as
+            (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> [round(y, 4) for y in gelu(tg.tensor([-100.0, 0.0, 3.0])).tolist()]
+        [-0.0, 0.0, 2.996]
     """
     check_float_input("gelu", input)
     check_options("gelu", approximate=approximate)
@@ -62,8 +79,18 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(beta x)) / beta, and x where beta x is above the threshold; inf is for
-    exact.
+    """log(1 + e^(beta x)) / beta, a smooth max(x, 0).
+
+    Args:
+        input: Floats of any shape.
+        beta: How sharp the bend at 0 is.
+        threshold: The result is x itself where beta x is above it, as in PyTorch;
+            ``math.inf`` gives the exact value everywhere.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> softplus(tg.tensor([-200.0, 200.0])).tolist()
+        [0.0, 200.0]
     """
     check_float_input("softplus", input)
     check_type("softplus", Real, "a number", beta=beta, threshold=threshold)
@@ -72,6 +99,6 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """log(sigmoid(x)), without overflow."""
+    """log(sigmoid(x)), computed as -softplus(-x), which does not overflow."""
     check_float_input("logsigmoid", input)
     return -ops.softplus(-input)

@@ -1,6 +1,4 @@
-"""Losses of scores for classes, and of the classes that are right."""
-
-from typing import Any
+"""Losses of scores for V classes, against the right classes or their probabilities."""
 
 from ... import ops
 from ...errors import GraphError, OptionError, ShapeError, described
@@ -11,37 +9,19 @@ from ...errors.tensor_checks import (
     check_tensors,
 )
 from ...tensor import Tensor
-from .losses import reduced
+from ...types import DType, Operand
+from .losses import reduce_losses
 
 __all__ = ["cross_entropy", "nll_loss"]
 
 
-def _shares(
-    target: Tensor, weight: Tensor | None, ignore: int, dtype: Any
-) -> tuple[Tensor, ...]:
-    """The classes, 0 in place of ignored ones, where they are kept, and what share each
-    has.
-    """
-    kept = target != ignore
-    index = ops.where(kept, target, 0)
-    return (
-        index,
-        kept,
-        kept.to(dtype) if weight is None else ops.where(kept, weight[index], 0.0),
-    )
-
-
-def _dim_of_classes(
-    name: str,
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore: int,
-    reduction: str,
-    probabilities: bool = False,
+def _check_scores(
+    name: str, input: Tensor, target: Tensor, weight: Tensor | None
 ) -> int:
-    """The dim of the classes; raises if scores, targets and weights do not fit, or none
-    counts.
+    """Require float scores, and a weight for each class if there are weights.
+
+    Returns:
+        The dim of the classes: 1, or 0 for the scores (V,) of a single target.
     """
     check_tensors(name, input=input, target=target)
     if not input.ndim or input.dtype.kind != "f":
@@ -49,39 +29,62 @@ def _dim_of_classes(
             f"{name}: input is {described(input)}, expected float scores (N, V)"
         )
     dim = min(input.ndim - 1, 1)
-    outer, classes = input.shape[:dim] + input.shape[dim + 1 :], input.shape[dim]
-    check_shape_and_dtype(
-        name, ", of each class", (classes,), input.dtype, weight=weight
-    )
-    if probabilities and target.dtype.kind == "f":
-        why = ", probabilities as the input; classes are integers: use target.long()"
-        check_shape_and_dtype(
-            name, why, input.shape, target.dtype, target=target
-        )  # classes as float64
-        check_shape_and_dtype(name, why, input.shape, input.dtype, target=target)
-        return dim
+    shape = (input.shape[dim],)
+    check_shape_and_dtype(name, ", of each class", shape, input.dtype, weight=weight)
+    return dim
+
+
+def _check_classes(
+    name: str,
+    input: Tensor,
+    target: Tensor,
+    dim: int,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+) -> None:
+    """Require class indices that fit the scores, and one that counts for a mean."""
     if weight is not None and weight.requires_grad:
         raise GraphError(
             f"{name}: weight requires grad, but has no gradient; use weight.detach()"
         )
-    if target.shape != outer or target.dtype.kind not in "iu":
-        expected = f"class indices of shape {outer}, or probabilities of the shape of the input"
-        way = "classes are its dim 1: of (T, B, V) use input.flatten(0, 1), target.flatten()"
-        way = way if target.dtype.kind in "iu" else "use target.long()"
+    shape = input.shape[:dim] + input.shape[dim + 1 :]
+    is_integer = target.dtype.kind in "iu"
+    if target.shape != shape or not is_integer:
+        way = "use target.long()"
+        if is_integer:
+            way = (
+                "classes are its dim 1: of (T, B, V) use input.flatten(0, 1), "
+                "target.flatten()"
+            )
         raise ShapeError(
-            f"{name}: target is {described(target)}, expected {expected}; {way}"
+            f"{name}: target is {described(target)}, expected class indices of shape "
+            f"{shape}, or probabilities of the shape of the input; {way}"
         )
-    inside = check_ids(name, "target", target, classes, ignore)
-    if reduction == "mean":
-        some: Any = target.numel()
-        if (
-            weight is not None or not inside or 0 <= ignore < classes
-        ):  # else all of them count
-            some = (_shares(target, weight, ignore, input.dtype)[2] != 0).any()
-        if not some:
-            got = f"nothing but ignore_index={ignore} and classes of weight 0 in {target.shape}"
-            raise ShapeError(f"{name}: the mean over no targets is not defined: {got}")
-    return dim
+    classes = input.shape[dim]
+    all_in_range = check_ids(name, "target", target, classes, ignore_index)
+    if reduction != "mean":
+        return
+    any_counts: Operand = target.numel()
+    if weight is not None or not all_in_range or 0 <= ignore_index < classes:
+        weights = _weigh_targets(target, weight, ignore_index, input.dtype)[2]
+        any_counts = (weights != 0).any()
+    if not any_counts:
+        raise ShapeError(
+            f"{name}: the mean over no targets is not defined: nothing but "
+            f"ignore_index={ignore_index} and classes of weight 0 in {target.shape}"
+        )
+
+
+def _weigh_targets(
+    target: Tensor, weight: Tensor | None, ignore_index: int, dtype: DType
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The classes (0 for ignored ones), which are kept, and each one's weight."""
+    kept = target != ignore_index
+    classes = ops.where(kept, target, 0)
+    if weight is None:
+        return classes, kept, kept.to(dtype)
+    return classes, kept, ops.where(kept, weight[classes], 0.0)
 
 
 def nll_loss(
@@ -91,15 +94,36 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """-input at the class: of log-probabilities (N, V, ...) and class indices (N, ...)."""
+    """Negative log-likelihood: minus the log-probability of the right class.
+
+    With a weight w for each class, the loss of a target is -w[target] input[target],
+    and the mean is divided by the sum of these weights.
+
+    Args:
+        input: Log-probabilities, floats (N, V, ...), or (V,) of a single target.
+        target: Class indices (N, ...) in [0, V).
+        weight: A weight (V,) for each class; 1 if left out.
+        ignore_index: Targets of this value count for nothing.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the loss of each target.
+
+    Returns:
+        A 0-d Tensor, or one of the target's shape with ``reduction="none"``.
+
+    Raises:
+        ShapeError: The shapes do not fit, or no target counts for the mean.
+        IdError: A class is not in [0, V).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> nll_loss(tg.tensor([[-0.5, -1.0]]), tg.tensor([1])).item()
+        1.0
+    """
     check_options("nll_loss", reduction=reduction, ignore_index=ignore_index)
-    dim = _dim_of_classes("nll_loss", input, target, weight, ignore_index, reduction)
-    index, kept, share = _shares(target, weight, ignore_index, input.dtype)
-    picked = input.take_along_dim(index.unsqueeze(dim), dim).squeeze(dim)
-    return reduced("nll_loss", -ops.where(kept, picked, 0.0), reduction, share)
-
-
-_USUAL = {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}
+    dim = _check_scores("nll_loss", input, target, weight)
+    _check_classes("nll_loss", input, target, dim, weight, ignore_index, reduction)
+    classes, kept, weights = _weigh_targets(target, weight, ignore_index, input.dtype)
+    picked = input.take_along_dim(classes.unsqueeze(dim), dim).squeeze(dim)
+    return reduce_losses("nll_loss", -ops.where(kept, picked, 0.0), reduction, weights)
 
 
 def cross_entropy(
@@ -110,39 +134,79 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross entropy in nats of logits (N, V, ...) and class indices (N, ...), as
-    PyTorch's.
+    """Cross entropy, in nats, of logits and the right classes or their probabilities.
 
-    Also (V,) with a 0-d target, and targets that are probabilities, of the logits'
-    shape. Raises ShapeError for a mean over nothing (no rows, or all of them
-    ``ignore_index``), IdError for a class that is not in [0, V).
+    For the class t of logits x the loss is -w[t] log_softmax(x)[t], and the mean is
+    divided by the sum of the weights w[t]. For probabilities p of the classes it is
+    -sum(w p log_softmax(x)), and the mean is divided by the number of targets.
 
-    >>> import tinygrad_rnn as tg
-    >>> cross_entropy(tg.zeros(2, 4), tg.tensor([0, 3])).item()  # log(4)
-    1.3862943649291992
+    Args:
+        input: Logits, floats (N, V, ...), or (V,) of a single target.
+        target: Class indices (N, ...) in [0, V), or probabilities of the logits' shape
+            and dtype.
+        weight: A weight (V,) for each class; 1 if left out.
+        ignore_index: Class indices of this value count for nothing.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the loss of each target.
+        label_smoothing: s, from 0 to 1: the target is taken as (1 - s) times itself
+            plus s / V for every class: Szegedy et al., arXiv:1512.00567.
+
+    Returns:
+        A 0-d Tensor, or one of shape (N, ...) with ``reduction="none"``.
+
+    Raises:
+        ShapeError: The shapes do not fit, or no target counts for the mean.
+        IdError: A class is not in [0, V).
+        OptionError: Targets are probabilities, and ``ignore_index`` is not negative.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> cross_entropy(tg.zeros(2, 4), tg.tensor([0, 3])).item()  # log(4)
+        1.3862943649291992
     """
-    given = {"ignore_index": ignore_index, "reduction": reduction}
-    given["label_smoothing"] = label_smoothing
-    if given != _USUAL:  # else there is nothing to check, once for each step
-        check_options("cross_entropy", **given)
-    dim = _dim_of_classes(
-        "cross_entropy", input, target, weight, ignore_index, reduction, True
-    )
-    classes = input.shape[dim]
+    name = "cross_entropy"
+    options = {
+        "ignore_index": ignore_index,
+        "reduction": reduction,
+        "label_smoothing": label_smoothing,
+    }
+    check_options(name, **options)
+    dim = _check_scores(name, input, target, weight)
     if target.dtype.kind == "f":
-        if ignore_index >= 0:
-            got = f"ignore_index is {ignore_index}, but the targets are probabilities"
-            raise OptionError(f"cross_entropy: {got}, of which none is ignored")
-        share = target * (1.0 - label_smoothing) + label_smoothing / classes
-        if weight is not None:
-            share = share * weight.reshape(-1, *(1,) * (input.ndim - dim - 1))
-        return reduced(
-            "cross_entropy", -(share * input.log_softmax(dim)).sum(dim), reduction
+        losses = _cross_entropy_of_probabilities(
+            input, target, dim, weight, ignore_index, label_smoothing
         )
+        return reduce_losses(name, losses, reduction)
+    _check_classes(name, input, target, dim, weight, ignore_index, reduction)
+    # The fused op takes rows of logits, (N, V), and classes (N,).
     logits = input if dim == input.ndim - 1 else input.movedim(dim, -1)
-    rows = logits if logits.ndim == 2 else logits.reshape(target.numel(), classes)
-    flat = target if target.ndim == 1 else target.reshape(target.numel())
-    loss = ops.cross_entropy(rows, flat, weight, **given)
-    return (
-        loss.reshape(target.shape) if reduction == "none" and target.ndim != 1 else loss
-    )
+    if logits.ndim != 2:
+        logits = logits.reshape(target.numel(), input.shape[dim])
+    classes = target if target.ndim == 1 else target.reshape(target.numel())
+    loss = ops.cross_entropy(logits, classes, weight, **options)
+    if reduction == "none" and target.ndim != 1:
+        return loss.reshape(target.shape)
+    return loss
+
+
+def _cross_entropy_of_probabilities(
+    input: Tensor,
+    target: Tensor,
+    dim: int,
+    weight: Tensor | None,
+    ignore_index: int,
+    label_smoothing: float,
+) -> Tensor:
+    """The loss of each target that is a row of probabilities along ``dim``."""
+    name = "cross_entropy"
+    why = ", probabilities as the input; classes are integers: use target.long()"
+    # The shape comes first, so that classes as floats of any width are told so.
+    check_shape_and_dtype(name, why, input.shape, target.dtype, target=target)
+    check_shape_and_dtype(name, why, input.shape, input.dtype, target=target)
+    if ignore_index >= 0:
+        got = f"ignore_index is {ignore_index}, but the targets are probabilities"
+        raise OptionError(f"{name}: {got}, of which none is ignored")
+    uniform = label_smoothing / input.shape[dim]
+    share = target * (1.0 - label_smoothing) + uniform
+    if weight is not None:
+        share = share * weight.reshape(-1, *(1,) * (input.ndim - dim - 1))
+    return -(share * input.log_softmax(dim)).sum(dim)

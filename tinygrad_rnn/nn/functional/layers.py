@@ -25,7 +25,20 @@ __all__ = ["dropout", "embedding", "layer_norm", "linear", "one_hot"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
+    """x W^T + b.
+
+    Args:
+        input: x, floats (..., I).
+        weight: W, (O, I), of the same dtype.
+        bias: b, (O,), of the same dtype; none is added if left out.
+
+    Returns:
+        A Tensor (..., O).
+
+    Raises:
+        ShapeError: The sizes do not fit.
+        DTypeError: The dtypes differ.
+    """
     check_float_input("linear", input, weight)
     if weight is None or weight.ndim != 2:
         check_tensors("linear", weight=weight)
@@ -39,7 +52,24 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The rows of ``weight`` (V, I) that ids (...) name: (..., I)."""
+    """The rows of a table that ids name.
+
+    Args:
+        input: Integer ids (...) in [0, V).
+        weight: The table, (V, I).
+        padding_idx: A row that gets no gradient, if any.
+
+    Returns:
+        A Tensor (..., I).
+
+    Raises:
+        IdError: An id is not in [0, V).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> embedding(tg.tensor([1, 1]), tg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[3.0, 4.0], [3.0, 4.0]]
+    """
     check_tensors("embedding", weight=weight)
     padding_idx = check_padding_idx("embedding", padding_idx, weight.shape[0])
     check_ids("embedding", "input", input, weight.shape[0])
@@ -49,6 +79,37 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Each id as a row of zeros with a one at the id's place.
+
+    Args:
+        tensor: Integer ids (...) in [0, num_classes).
+        num_classes: The length of a row; one more than the largest id if it is -1.
+
+    Returns:
+        An int64 Tensor (..., num_classes).
+
+    Raises:
+        IdError: An id is not in [0, num_classes).
+        OptionError: There is no id, and ``num_classes`` is -1.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> one_hot(tg.tensor([0, 2])).tolist()
+        [[1, 0, 0], [0, 0, 1]]
+    """
+    check_integers("one_hot", -1, num_classes=num_classes)
+    most = sys.maxsize if num_classes == -1 else num_classes
+    check_ids("one_hot", "tensor", tensor, most)
+    if num_classes == -1:
+        if not tensor.numel():
+            raise OptionError(
+                "one_hot: no ids to count the classes of; pass num_classes"
+            )
+        num_classes = int(tensor.max().item()) + 1
+    return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
+
+
 def dropout(
     input: Tensor,
     p: float = 0.5,
@@ -56,14 +117,28 @@ def dropout(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
+    """Zeros with probability p, and all else scaled by 1 / (1 - p).
+
+    The scale keeps the expected value: Srivastava et al. 2014.
+
+    Args:
+        input: Floats of any shape.
+        p: The probability of a zero, from 0 to 1.
+        training: Whether to drop anything; with False the result is the input.
+        inplace: Not here: has to be False.
+        generator: Where the random numbers come from; the default one if left out.
+
+    Returns:
+        A Tensor of the input's shape.
+    """
     check_options("dropout", p=p, inplace=inplace)
     check_float_input("dropout", input)
     if not training or p == 0.0:
         return input
     kept = numpy_generator("dropout", generator).random(input.shape, np.float32) >= p
-    scale = kept * np.asarray(0.0 if p == 1.0 else 1.0 / (1.0 - p), input.dtype)
-    return input * as_tensor(scale, device=input.device)
+    scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
+    factors = kept * np.asarray(scale, input.dtype)
+    return input * as_tensor(factors, device=input.device)
 
 
 def layer_norm(
@@ -73,8 +148,20 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last dims: Ba, Kiros,
-    Hinton 2016.
+    """(x - mean) / sqrt(var + eps) * weight + bias: Ba et al., arXiv:1607.06450.
+
+    Args:
+        input: x, floats (..., *S).
+        normalized_shape: S, the last dims, which mean and variance are taken over.
+        weight: A factor for each element of S, if any.
+        bias: A summand for each element of S, if any.
+        eps: What keeps the root above 0.
+
+    Returns:
+        A Tensor of the input's shape.
+
+    Raises:
+        ShapeError: The input's last dims, ``weight`` or ``bias`` are not of shape S.
     """
     check_float_input("layer_norm", input, weight)
     check_options("layer_norm", eps=eps)
@@ -83,27 +170,7 @@ def layer_norm(
         raise ShapeError(
             f"layer_norm: input has shape {input.shape}, expected {shape} at its end"
         )
-    check_shape_and_dtype(
-        "layer_norm",
-        ", the normalized_shape",
-        shape,
-        input.dtype,
-        weight=weight,
-        bias=bias,
-    )
+    given = {"weight": weight, "bias": bias}
+    why = ", the normalized_shape"
+    check_shape_and_dtype("layer_norm", why, shape, input.dtype, **given)
     return ops.layer_norm(input, weight, bias, shape=shape, eps=float(eps))
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Ids (...) as rows of 0 and one 1: int64 (..., num_classes)."""
-    check_integers("one_hot", -1, num_classes=num_classes)
-    check_ids(
-        "one_hot", "tensor", tensor, sys.maxsize if num_classes == -1 else num_classes
-    )
-    if num_classes == -1:
-        if not tensor.numel():
-            raise OptionError(
-                "one_hot: no ids to count the classes of; pass num_classes"
-            )
-        num_classes = int(tensor.max().item()) + 1
-    return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()

@@ -1,6 +1,4 @@
-"""Losses of an input and a target of one shape, element by element."""
-
-from typing import Any
+"""Losses that compare an input with a target of the same shape, element by element."""
 
 from ... import ops
 from ...errors import ShapeError, check_choice
@@ -11,6 +9,7 @@ from ...errors.tensor_checks import (
     check_probabilities,
 )
 from ...tensor import Tensor
+from ...types import Operand
 
 __all__ = [
     "binary_cross_entropy",
@@ -23,57 +22,121 @@ __all__ = [
 ]
 
 
-def reduced(
+def reduce_losses(
     name: str, losses: Tensor, reduction: str, weight: Tensor | None = None
 ) -> Tensor:
-    """The losses, by weight: as they are, their sum, or their mean, over the weights if
-    there are.
+    """All losses l, their sum, or their mean; with weights w these are of w l.
+
+    Args:
+        name: The public function, for the message.
+        losses: The loss of each element.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``.
+        weight: A factor for each loss. The mean is then sum(w l) / sum(w).
     """
-    losses = losses if weight is None else losses * weight
-    if reduction != "mean":
-        return losses if reduction == "none" else losses.sum()
-    count: Any = losses.numel() if weight is None else weight.sum()
-    if not count:
+    losses = _weighted(losses, weight)
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return losses.sum()
+    divisor: Operand = losses.numel() if weight is None else weight.sum()
+    if not divisor:
         raise ShapeError(
             f"{name}: the mean of no elements (shape {losses.shape}) is not defined"
         )
-    return losses.sum() / count
+    return losses.sum() / divisor
+
+
+def _weighted(losses: Tensor, weight: Tensor | None) -> Tensor:
+    return losses if weight is None else losses * weight
+
+
+# ---------------------------------------------------------------- distances
 
 
 def mse_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
-    """(input - target)^2, of two tensors of one shape."""
+    """Squared error: (input - target)^2.
+
+    Args:
+        input: Predictions, floats of any shape.
+        target: What they should be, of the same shape and dtype.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the loss of each element.
+        weight: A factor for each element's loss, of the same shape. The mean is then
+            divided by the sum of the weights.
+
+    Returns:
+        A 0-d Tensor, or one of the input's shape with ``reduction="none"``.
+
+    Raises:
+        ShapeError: The shapes differ, or it is the mean of no elements.
+        DTypeError: The dtypes differ.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> mse_loss(tg.tensor([1.0, 4.0]), tg.tensor([1.0, 2.0])).item()
+        2.0
+    """
     check_loss_arguments("mse_loss", input, target, weight, reduction=reduction)
     if reduction == "mean" and weight is None and input.numel():
         return ops.mse(input, target)
-    return reduced("mse_loss", (input - target).square(), reduction, weight)
+    return reduce_losses("mse_loss", (input - target).square(), reduction, weight)
 
 
 def l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
-    """|input - target|, of two tensors of one shape."""
+    """Absolute error: abs(input - target).
+
+    Arguments, result and errors are those of :func:`mse_loss`.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> l1_loss(tg.tensor([1.0, 4.0]), tg.tensor([1.0, 2.0])).item()
+        1.0
+    """
     check_loss_arguments("l1_loss", input, target, weight, reduction=reduction)
-    return reduced("l1_loss", (input - target).abs(), reduction, weight)
+    return reduce_losses("l1_loss", (input - target).abs(), reduction, weight)
 
 
-def _huber(difference: Tensor, bound: float) -> Tensor:
-    """d^2 / 2 for |d| < bound, and the line that goes on from there."""
-    near = ops.where(difference.abs() < bound, difference, difference.sign() * bound)
-    return near * (difference - near * 0.5)
+def _huber(difference: Tensor, delta: float) -> Tensor:
+    """d^2 / 2 where abs(d) < delta, and beyond it the line that continues it.
+
+    Both are c (d - c / 2), with d clipped to c in [-delta, delta]. So the gradient of
+    a large d is finite, where that of an unused d^2 would overflow.
+    """
+    is_small = difference.abs() < delta
+    clipped = ops.where(is_small, difference, difference.sign() * delta)
+    return clipped * (difference - clipped * 0.5)
 
 
 def smooth_l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
-    """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, of d = input - target."""
-    check_loss_arguments(
-        "smooth_l1_loss", input, target, reduction=reduction, beta=beta
-    )
+    """Absolute error with a parabola around 0: Girshick, arXiv:1504.08083.
+
+    With d = input - target: d^2 / (2 beta) where abs(d) < beta, else
+    abs(d) - beta / 2.
+
+    Args:
+        input: Predictions, floats of any shape.
+        target: What they should be, of the same shape and dtype.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the loss of each element.
+        beta: Where the parabola ends; 0 gives :func:`l1_loss`.
+
+    Returns:
+        A 0-d Tensor, or one of the input's shape with ``reduction="none"``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> smooth_l1_loss(tg.tensor([1.0, 5.0]), tg.tensor([2.0, 2.0])).item()
+        1.5
+    """
+    name = "smooth_l1_loss"
+    check_loss_arguments(name, input, target, reduction=reduction, beta=beta)
     difference = input - target
     losses = _huber(difference, beta) / beta if beta else difference.abs()
-    return reduced("smooth_l1_loss", losses, reduction)
+    return reduce_losses(name, losses, reduction)
 
 
 def huber_loss(
@@ -83,16 +146,34 @@ def huber_loss(
     delta: float = 1.0,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), of d = input - target."""
-    check_loss_arguments(
-        "huber_loss", input, target, weight, reduction=reduction, delta=delta
-    )
-    losses = _huber(
-        input - target, delta
-    )  # the mean is over all, as PyTorch's, whatever weighs
-    return reduced(
-        "huber_loss", losses if weight is None else losses * weight, reduction
-    )
+    """Squared error that grows only linearly beyond delta: Huber 1964.
+
+    With d = input - target: d^2 / 2 where abs(d) < delta, else
+    delta * (abs(d) - delta / 2).
+
+    Args:
+        input: Predictions, floats of any shape.
+        target: What they should be, of the same shape and dtype.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the loss of each element.
+        delta: Where the parabola ends, above 0.
+        weight: A factor for each element's loss, of the same shape. As in PyTorch, the
+            mean is still divided by the number of elements.
+
+    Returns:
+        A 0-d Tensor, or one of the input's shape with ``reduction="none"``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> huber_loss(tg.tensor([1.0, 5.0]), tg.tensor([2.0, 2.0])).item()
+        1.5
+    """
+    name = "huber_loss"
+    check_loss_arguments(name, input, target, weight, reduction=reduction, delta=delta)
+    losses = _weighted(_huber(input - target, delta), weight)
+    return reduce_losses(name, losses, reduction)
+
+
+# ---------------------------------------------------------------- probabilities
 
 
 def binary_cross_entropy_with_logits(
@@ -102,61 +183,109 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) of logits x and targets t of one
-    shape.
+    """Cross entropy of yes-or-no questions, in nats, from logits.
 
-    ``weight`` of each loss, ``pos_weight`` of its first part: both broadcast to the
-    input's shape.
+    With logits x and targets t: -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)),
+    computed as t softplus(-x) + (1 - t) softplus(x), of which neither part overflows.
+
+    Args:
+        input: Logits, floats of any shape.
+        target: The probability of yes, from 0 to 1, of the same shape and dtype.
+        weight: A factor for each loss, which broadcasts to the input's shape. The mean
+            is still divided by the number of elements.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the loss of each element.
+        pos_weight: A factor for the first part alone, that of yes. It broadcasts too.
+
+    Returns:
+        A 0-d Tensor, or one of the input's shape with ``reduction="none"``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x, t = tg.tensor([0.0, 0.0]), tg.tensor([0.0, 1.0])
+        >>> round(binary_cross_entropy_with_logits(x, t).item(), 4)  # log(2)
+        0.6931
     """
     name = "binary_cross_entropy_with_logits"
     check_loss_arguments(name, input, target, reduction=reduction)
-    weights = {"weight": weight, "pos_weight": pos_weight}
-    check_broadcasts_to_input(name, input, **weights)
-    true = target if pos_weight is None else target * pos_weight
-    losses = true * ops.softplus(-input) + (1.0 - target) * ops.softplus(input)
-    losses = losses if weight is None else losses * weight
-    return reduced(name, losses, reduction)
+    check_broadcasts_to_input(name, input, weight=weight, pos_weight=pos_weight)
+    positive = _weighted(target, pos_weight)
+    losses = positive * ops.softplus(-input) + (1.0 - target) * ops.softplus(input)
+    return reduce_losses(name, _weighted(losses, weight), reduction)
 
 
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """-t log(x) - (1 - t) log(1 - x) of probabilities x and targets t of one shape.
+    """Cross entropy of yes-or-no questions, in nats, from probabilities.
 
-    As PyTorch's: logarithms are at least -100. ``weight`` of each loss broadcasts to
-    their shape; the mean is over their number. Scores instead of probabilities go to
+    With probabilities x and targets t: -t log(x) - (1 - t) log(1 - x). As in PyTorch,
+    a logarithm is at least -100. For logits there is
     :func:`binary_cross_entropy_with_logits`.
+
+    Args:
+        input: Probabilities, floats of any shape.
+        target: The probability of yes, from 0 to 1, of the same shape and dtype.
+        weight: A factor for each loss, which broadcasts to the input's shape. The mean
+            is still divided by the number of elements.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the loss of each element.
+
+    Returns:
+        A 0-d Tensor, or one of the input's shape with ``reduction="none"``.
+
+    Raises:
+        OptionError: An element of input or target is not from 0 to 1.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x, t = tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0])
+        >>> round(binary_cross_entropy(x, t).item(), 4)  # log(2)
+        0.6931
     """
     name = "binary_cross_entropy"
     check_loss_arguments(name, input, target, reduction=reduction)
     check_probabilities(name, input=input, target=target)
     check_broadcasts_to_input(name, input, weight=weight)
-    losses = ops.binary_cross_entropy(input, target)
-    losses = losses if weight is None else losses * weight
-    return reduced(name, losses, reduction)
+    losses = _weighted(ops.binary_cross_entropy(input, target), weight)
+    return reduce_losses(name, losses, reduction)
 
 
 def kl_div(
     input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """t (log(t) - x) of log-probabilities x and probabilities t, or their logarithms,
-    of one shape.
+    """Kullback-Leibler divergence of log-probabilities x from probabilities t.
 
-    Where t is 0, so is the loss. ``reduction`` is "none", "sum", "mean" over all
-    elements, or "batchmean": the sum over the size of the first dim, the
-    Kullback-Leibler divergence.
+    Each element's part is t (log(t) - x), and 0 where t is 0.
+
+    Args:
+        input: Log-probabilities, floats (B, ...).
+        target: Probabilities, or their logarithms if ``log_target`` is set, of the same
+            shape and dtype.
+        reduction: ``"batchmean"`` divides the sum by B, which is the divergence as it
+            is defined; ``"mean"`` divides it by the number of elements; ``"sum"``;
+            ``"none"`` for the part of each element.
+        log_target: Whether the target holds logarithms.
+
+    Returns:
+        A 0-d Tensor, or one of the input's shape with ``reduction="none"``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x, t = tg.tensor([[0.5, 0.5]]), tg.tensor([[1.0, 0.0]])
+        >>> round(kl_div(x.log(), t, "batchmean").item(), 4)  # log(2)
+        0.6931
     """
     check_loss_arguments("kl_div", input, target, log_target=log_target)
     check_choice("kl_div", KL_REDUCTIONS, reduction=reduction)
     if log_target:
         losses = target.exp() * (target - input)
     else:
-        logs = ops.where(target == 0.0, 1.0, target).log()  # so that 0 log(0) is 0
-        losses = target * (logs - input)
+        log_t = ops.where(target == 0.0, 1.0, target).log()  # so that 0 log(0) is 0
+        losses = target * (log_t - input)
     if reduction != "batchmean":
-        return reduced("kl_div", losses, reduction)
-    if 0 in losses.shape[:1]:
+        return reduce_losses("kl_div", losses, reduction)
+    batch = losses.shape[0] if losses.ndim else 1
+    if not batch:
         raise ShapeError(
-            f"kl_div: the mean over a batch of none ({losses.shape}) is not defined"
+            f"kl_div: the mean over an empty batch ({losses.shape}) is not defined"
         )
-    return losses.sum() / (losses.shape[0] if losses.ndim else 1)
+    return losses.sum() / batch

@@ -2,21 +2,16 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from ... import functions
 from ...creation import as_tensor, full
 from ...errors import OptionError, ShapeError, check_choice, check_integers, check_type
 from ...errors.tensor_checks import check_tensors
+from ...functions import cat
 from ...tensor import Tensor
 
 __all__ = ["pad"]
-
-# Which of n elements stands at place i.
-_PLACES: dict[str, Any] = {"reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i))}
-_PLACES["replicate"] = lambda i, n: i.clip(0, n - 1)
 
 
 def pad(
@@ -25,44 +20,83 @@ def pad(
     mode: str = "constant",
     value: float | None = None,
 ) -> Tensor:
-    """With ``pad`` = (left, right) more elements in the last dim, then in the one
-    before, and so on.
+    """Add elements at the ends of the last dims.
 
-    Fewer, where they are negative. ``mode`` is constant, reflect or replicate, for any
-    dims.
+    Args:
+        input: A Tensor of any shape and dtype.
+        pad: How many elements to add, as (left, right) of the last dim, then of the dim
+            before it, and so on. Negative numbers cut elements off.
+        mode: ``"constant"``, ``"reflect"`` (mirrored at the outermost element, which is
+            not repeated) or ``"replicate"`` (the outermost element again), of any dims.
+        value: The new elements with ``mode="constant"``; 0 if left out.
+
+    Returns:
+        A new Tensor; the gradient of a copied element is added to its source's.
+
+    Raises:
+        ShapeError: There are too many sizes, or one does not fit its dim.
+        OptionError: A ``value`` is given with another mode.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> pad(tg.tensor([[1, 2, 3]]), (2, -1), "replicate").tolist()
+        [[1, 1, 1, 2]]
     """
     check_tensors("pad", input=input)
     check_type("pad", tuple | list, "sizes in a tuple", pad=pad)
-    check_choice("pad", ("constant", *_PLACES), mode=mode)
-    check_integers(
-        "pad", -sys.maxsize, **{f"pad[{i}]": size for i, size in enumerate(pad)}
-    )
+    check_choice("pad", ("constant", "reflect", "replicate"), mode=mode)
+    for i, size in enumerate(pad):
+        check_integers("pad", -sys.maxsize, **{f"pad[{i}]": size})
     if value is not None and mode != "constant":
         raise OptionError(f"pad: value is {value}, which mode={mode!r} does not take")
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ShapeError(
             f"pad: got {len(pad)} sizes, expected two for each of some last dims"
         )
-    for dim, left, right in zip(
-        range(input.ndim)[::-1], pad[::2], pad[1::2], strict=False
-    ):
-        before, n, after = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
-        most = {"reflect": max(n - 1, 0), "replicate": n * sys.maxsize}.get(
-            mode, sys.maxsize
-        )
-        if n + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
-            got = f"{left} and {right} do not fit dim {dim}"
-            raise ShapeError(
-                f"pad: {got} of an input of shape {input.shape}, mode={mode!r}"
-            )
+    if not pad:
+        return input.clone()
+    for i in range(len(pad) // 2):
+        dim, left, right = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]
+        _check_sizes(input, dim, left, right, mode)
         if mode == "constant":
-            shapes = [(*before, max(size, 0), *after) for size in (left, right)]
-            first, last = [
-                full(s, value or 0, input.dtype, input.device) for s in shapes
-            ]
-            kept = input.narrow(dim, max(-left, 0), n + min(left, 0) + min(right, 0))
-            input = functions.cat([first, kept, last], dim)
+            input = _pad_with_value(input, dim, left, right, value or 0)
         else:
-            places = _PLACES[mode](np.arange(-left, n + right), n)
+            places = _source_places(mode, input.shape[dim], left, right)
             input = input.index_select(dim, as_tensor(places, device=input.device))
-    return input if len(pad) else input.clone()
+    return input
+
+
+def _check_sizes(input: Tensor, dim: int, left: int, right: int, mode: str) -> None:
+    """Raise if more is cut off than there is, or there is too little to copy from."""
+    size = input.shape[dim]
+    most = sys.maxsize
+    if mode == "reflect":
+        most = max(size - 1, 0)
+    elif mode == "replicate" and not size:
+        most = 0
+    if size + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
+        got = f"{left} and {right} do not fit dim {dim}"
+        raise ShapeError(
+            f"pad: {got} of an input of shape {input.shape}, mode={mode!r}"
+        )
+
+
+def _pad_with_value(
+    input: Tensor, dim: int, left: int, right: int, value: float
+) -> Tensor:
+    before, size, after = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
+    ends = [
+        full((*before, max(count, 0), *after), value, input.dtype, input.device)
+        for count in (left, right)
+    ]
+    kept = input.narrow(dim, max(-left, 0), size + min(left, 0) + min(right, 0))
+    return cat([ends[0], kept, ends[1]], dim)
+
+
+def _source_places(mode: str, size: int, left: int, right: int) -> np.ndarray:
+    """Which element of a dim each element of the padded dim is a copy of."""
+    places = np.arange(-left, size + right)
+    if mode == "replicate":
+        return places.clip(0, size - 1)
+    last = size - 1
+    return last - abs(last - abs(places))

@@ -19,42 +19,54 @@ __all__ = [
 ]
 
 
-class _Plain(Functional):
+class _WithoutOptions(Functional):
+    """A function of its input alone."""
+
     def __init__(self) -> None:
         super().__init__()
 
 
-class _InPlace(Functional):
-    """An activation that PyTorch can compute in place."""
+class _WithInplace(Functional):
+    """A function that PyTorch can compute in place; ``inplace`` has to be False."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         check_options(self._name, inplace=inplace)
 
 
-class Tanh(_Plain, of=F.tanh):
+class _AlongDim(Functional):
+    """A function along one dim of its input."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim=dim)
+
+
+class Tanh(_WithoutOptions, of=F.tanh):
     """tanh(x)."""
 
 
-class ReLU(_InPlace, of=F.relu):
+class ReLU(_WithInplace, of=F.relu):
     """max(x, 0)."""
 
 
-class Sigmoid(_Plain, of=F.sigmoid):
+class Sigmoid(_WithoutOptions, of=F.sigmoid):
     """1 / (1 + e^-x)."""
 
 
-class SiLU(_InPlace, of=F.silu):
-    """x * sigmoid(x)."""
+class SiLU(_WithInplace, of=F.silu):
+    """x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118."""
 
 
-class LogSigmoid(_Plain, of=F.logsigmoid):
+class LogSigmoid(_WithoutOptions, of=F.logsigmoid):
     """log(sigmoid(x)), without overflow."""
 
 
 class GELU(Functional, of=F.gelu):
-    """x * Phi(x), with Phi the normal distribution's; or by tanh, if
-    ``approximate="tanh"``.
+    """x * Phi(x), Phi the normal distribution's: Hendrycks, Gimpel, arXiv:1606.08415.
+
+    Args:
+        approximate: ``"none"``, or ``"tanh"`` to compute Phi(x) as
+            (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -62,7 +74,12 @@ class GELU(Functional, of=F.gelu):
 
 
 class LeakyReLU(Functional, of=F.leaky_relu):
-    """x, or negative_slope * x where it is not above 0."""
+    """x where x > 0, else negative_slope * x: Maas et al. 2013.
+
+    Args:
+        negative_slope: The slope below 0.
+        inplace: Not here: has to be False.
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(negative_slope=negative_slope)
@@ -70,7 +87,12 @@ class LeakyReLU(Functional, of=F.leaky_relu):
 
 
 class ELU(Functional, of=F.elu):
-    """x, or alpha * (e^x - 1) where it is not above 0."""
+    """x where x > 0, else alpha * (e^x - 1): Clevert et al., arXiv:1511.07289.
+
+    Args:
+        alpha: Minus the limit of the values far below 0.
+        inplace: Not here: has to be False.
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha)
@@ -78,20 +100,27 @@ class ELU(Functional, of=F.elu):
 
 
 class Softplus(Functional, of=F.softplus):
-    """log(1 + e^(beta x)) / beta."""
+    """log(1 + e^(beta x)) / beta, a smooth max(x, 0).
+
+    Args:
+        beta: How sharp the bend at 0 is.
+        threshold: The result is x itself where beta x is above it, as in PyTorch;
+            ``math.inf`` gives the exact value everywhere.
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__(beta=beta, threshold=threshold)
 
 
-class _AlongDim(Functional):
-    def __init__(self, dim: int) -> None:
-        super().__init__(dim=dim)
-
-
 class Softmax(_AlongDim, of=F.softmax):
-    """e^x / sum(e^x) along a dim."""
+    """e^x / sum(e^x), the sum along ``dim``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Softmax(dim=-1)(tg.zeros(2, 4))[0].tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
 
 
 class LogSoftmax(_AlongDim, of=F.log_softmax):
-    """log(softmax(x)) along a dim."""
+    """log(softmax(x)) along ``dim``, computed as x - logsumexp(x)."""

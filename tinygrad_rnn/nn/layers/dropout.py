@@ -9,7 +9,26 @@ __all__ = ["Dropout"]
 
 
 class Dropout(Layer):
-    """Zeros with probability p while training, the rest scaled by 1 / (1 - p)."""
+    """Zeros with probability p while training, and all else scaled by 1 / (1 - p).
+
+    The scale keeps the expected value. After ``eval()`` the input passes unchanged:
+    Srivastava et al. 2014, as torch.nn.Dropout.
+
+    Args:
+        p: The probability of a zero, from 0 to 1.
+        inplace: Not here: has to be False.
+
+    Shape:
+        (...) to the same.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> dropout = tg.nn.Dropout(0.75)
+        >>> {*dropout(tg.ones(100)).tolist()} == {0.0, 4.0}
+        True
+        >>> dropout.eval()(tg.ones(2)).tolist()
+        [1.0, 1.0]
+    """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__(p=p)

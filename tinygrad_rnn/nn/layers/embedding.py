@@ -1,10 +1,11 @@
 """Embedding: a row of a table for each id."""
 
-from typing import Any, Self
+from typing import Self
 
 from ...errors import ShapeError, described
 from ...errors.tensor_checks import check_options, check_padding_idx, check_tensors
 from ...tensor import Tensor
+from ...types import DeviceLike, DType
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -14,11 +15,28 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Layer):
-    """A row of a table for each id, as torch.nn.Embedding: ids (...) to (...,
-    embedding_dim).
+    """A row of a table for each id, as torch.nn.Embedding.
 
-    The row of ``padding_idx`` starts at 0 and gets no gradient. Raises IdError for an
-    id that is not in [0, num_embeddings).
+    The table ``weight`` (num_embeddings, embedding_dim) is drawn from the standard
+    normal distribution.
+
+    Args:
+        num_embeddings: How many ids there are, V.
+        embedding_dim: The size I of a row.
+        padding_idx: An id whose row starts as zeros and gets no gradient.
+        device: Where the table is; the CPU if left out.
+        dtype: float32 or float64; the default dtype if left out.
+
+    Shape:
+        Integer ids (...) in [0, V) to (..., I).
+
+    Raises:
+        IdError: When it is called with an id that is not in [0, V).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Embedding(10, 3)(tg.tensor([[1, 2], [9, 0]])).shape
+        (2, 2, 3)
     """
 
     def __init__(
@@ -28,27 +46,28 @@ class Embedding(Layer):
         padding_idx: int | None = None,
         *,
         _weight: Parameter | None = None,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.padding_idx = check_padding_idx(self._name, padding_idx, num_embeddings)
         if _weight is not None:
             self.weight = _weight
             return
-        self.weight = self._parameter((num_embeddings, embedding_dim), device, dtype)
+        shape = (num_embeddings, embedding_dim)
+        self.weight = self._new_parameter(shape, device, dtype)
         self.reset_parameters()
 
     @classmethod
     def from_pretrained(
         cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
     ) -> Self:
-        """An embedding with a table (V, I) of your own, whose memory it shares.
+        """An embedding with your own table, whose memory it shares.
 
         Args:
-            embeddings: the table, a float Tensor; its rows are not changed.
-            freeze: whether it is left as it is by training.
-            padding_idx: the row that gets no gradient.
+            embeddings: The table, floats (V, I).
+            freeze: Whether training leaves the table as it is.
+            padding_idx: An id whose row gets no gradient. The row keeps its values.
         """
         name = "nn.Embedding.from_pretrained"
         check_tensors(name, embeddings=embeddings)
@@ -70,7 +89,7 @@ class Embedding(Layer):
         return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        padding = (
-            "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        )
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        sizes = f"{self.num_embeddings}, {self.embedding_dim}"
+        if self.padding_idx is None:
+            return sizes
+        return f"{sizes}, padding_idx={self.padding_idx}"

@@ -1,4 +1,8 @@
-"""Losses as modules."""
+"""Losses as modules: the options of nn.functional's losses as settings.
+
+A loss is called with an input and a target. ``reduction`` is ``"mean"``, ``"sum"``, or
+``"none"`` for the losses one by one.
+"""
 
 from ...errors import check_choice
 from ...errors.tensor_checks import KL_REDUCTIONS
@@ -19,36 +23,103 @@ __all__ = [
 ]
 
 
-class _Reduced(Functional):
+class _WithReduction(Functional):
+    """A loss whose only option is the reduction."""
+
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
 
 
-class MSELoss(_Reduced, of=F.mse_loss):
-    """(input - target)^2: its mean, its sum, or as it is."""
+class MSELoss(_WithReduction, of=F.mse_loss):
+    """Squared error: (input - target)^2.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Shape:
+        Input and target (...); the loss is 0-d, or (...) with ``"none"``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.MSELoss()(tg.tensor([1.0, 4.0]), tg.tensor([1.0, 2.0])).item()
+        2.0
+    """
 
 
-class L1Loss(_Reduced, of=F.l1_loss):
-    """|input - target|: its mean, its sum, or as it is."""
+class L1Loss(_WithReduction, of=F.l1_loss):
+    """Absolute error: abs(input - target).
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Shape:
+        Input and target (...); the loss is 0-d, or (...) with ``"none"``.
+    """
 
 
 class SmoothL1Loss(Functional, of=F.smooth_l1_loss):
-    """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, of d = input - target."""
+    """Absolute error with a parabola around 0: Girshick, arXiv:1504.08083.
+
+    With d = input - target: d^2 / (2 beta) where abs(d) < beta, else
+    abs(d) - beta / 2.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        beta: Where the parabola ends; 0 gives L1Loss.
+
+    Shape:
+        Input and target (...); the loss is 0-d, or (...) with ``"none"``.
+    """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction, beta=beta)
 
 
 class HuberLoss(Functional, of=F.huber_loss):
-    """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), of d = input - target."""
+    """Squared error that grows only linearly beyond delta: Huber 1964.
+
+    With d = input - target: d^2 / 2 where abs(d) < delta, else
+    delta * (abs(d) - delta / 2).
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        delta: Where the parabola ends, above 0.
+
+    Shape:
+        Input and target (...); the loss is 0-d, or (...) with ``"none"``.
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction, delta=delta)
 
 
 class CrossEntropyLoss(Functional, of=F.cross_entropy):
-    """Cross entropy in nats of logits (N, V, ...) and classes (N, ...) or
-    probabilities.
+    """Cross entropy, in nats, of logits and the right classes or their probabilities.
+
+    For the class t of logits x the loss is -w[t] log_softmax(x)[t], and the mean is
+    divided by the sum of the weights w[t]. For probabilities p of the classes it is
+    -sum(w p log_softmax(x)), and the mean is divided by the number of targets.
+
+    Args:
+        weight: A weight (V,) for each class; 1 if left out.
+        ignore_index: Class indices of this value count for nothing.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        label_smoothing: s, from 0 to 1: the target is taken as (1 - s) times itself
+            plus s / V for every class: Szegedy et al., arXiv:1512.00567.
+
+    Shape:
+        Logits (N, V, ...) and class indices (N, ...), or probabilities (N, V, ...); the
+        loss is 0-d, or (N, ...) with ``"none"``. For a sequence (T, B, V) use
+        ``logits.flatten(0, 1)`` and ``target.flatten()``.
+
+    Raises:
+        ShapeError: The shapes do not fit, or no target counts for the mean.
+        IdError: A class is not in [0, V).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.CrossEntropyLoss()(tg.zeros(2, 4), tg.tensor([0, 3])).item()  # log(4)
+        1.3862943649291992
     """
 
     def __init__(
@@ -67,7 +138,20 @@ class CrossEntropyLoss(Functional, of=F.cross_entropy):
 
 
 class NLLLoss(Functional, of=F.nll_loss):
-    """-input at the class: of log-probabilities (N, V, ...) and classes (N, ...)."""
+    """Negative log-likelihood: minus the log-probability of the right class.
+
+    The loss of a target is -w[target] input[target], and the mean is divided by the
+    sum of these weights.
+
+    Args:
+        weight: A weight (V,) for each class; 1 if left out.
+        ignore_index: Targets of this value count for nothing.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Shape:
+        Log-probabilities (N, V, ...) and class indices (N, ...); the loss is 0-d, or
+        (N, ...) with ``"none"``.
+    """
 
     def __init__(
         self,
@@ -79,8 +163,17 @@ class NLLLoss(Functional, of=F.nll_loss):
 
 
 class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
-    """Cross entropy in nats of logits and of probabilities that something is true, of
-    one shape.
+    """Cross entropy of yes-or-no questions, in nats, from logits.
+
+    With logits x and targets t: -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)).
+
+    Args:
+        weight: A factor for each loss, which broadcasts to the input's shape.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        pos_weight: A factor for the first part alone, that of yes.
+
+    Shape:
+        Logits and targets (...); the loss is 0-d, or (...) with ``"none"``.
     """
 
     def __init__(
@@ -93,8 +186,17 @@ class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
 
 
 class BCELoss(Functional, of=F.binary_cross_entropy):
-    """Cross entropy in nats of probabilities and of those that something is true, of
-    one shape.
+    """Cross entropy of yes-or-no questions, in nats, from probabilities.
+
+    With probabilities x and targets t: -t log(x) - (1 - t) log(1 - x), a logarithm
+    being at least -100.
+
+    Args:
+        weight: A factor for each loss, which broadcasts to the input's shape.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Shape:
+        Probabilities and targets (...); the loss is 0-d, or (...) with ``"none"``.
     """
 
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
@@ -102,14 +204,22 @@ class BCELoss(Functional, of=F.binary_cross_entropy):
 
 
 class KLDivLoss(Functional, of=F.kl_div):
-    """target * (log(target) - input), of log-probabilities ``input`` and probabilities
-    ``target``.
+    """Kullback-Leibler divergence of log-probabilities x from probabilities t.
 
-    ``reduction="batchmean"`` divides the sum by the first dim, as the divergence is
-    defined; "mean" divides it by the number of elements.
+    Each element's part is t (log(t) - x), and 0 where t is 0.
+
+    Args:
+        reduction: ``"batchmean"`` divides the sum by B, which is the divergence as it
+            is defined; ``"mean"`` divides it by the number of elements; ``"sum"`` or
+            ``"none"``.
+        log_target: Whether targets are logarithms too.
+
+    Shape:
+        Input and target (B, ...); the loss is 0-d, or (B, ...) with ``"none"``.
     """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__(log_target=log_target)
         check_choice(self._name, KL_REDUCTIONS, reduction=reduction)
-        self.reduction, self._kept = reduction, ("reduction", *self._kept)
+        # The rule of other losses' reductions knows no "batchmean".
+        super().__init__(reduction="mean", log_target=log_target)
+        self.reduction = reduction

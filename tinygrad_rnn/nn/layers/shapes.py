@@ -1,8 +1,7 @@
 """Layers that compute nothing: Identity and Flatten."""
 
-from typing import Any
-
 from ...tensor import Tensor
+from ...types import Operand, Setting
 from ..module import Module
 from .base import Functional
 
@@ -10,19 +9,23 @@ __all__ = ["Flatten", "Identity"]
 
 
 class Identity(Module):
-    """Its input; what it is made with does not matter, so that it can stand in for any
-    layer.
-    """
+    """Its input. It ignores what it is made with, so it can replace any layer."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Setting, **kwargs: Setting) -> None:
         super().__init__()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         return input
 
 
 class Flatten(Functional, of=Tensor.flatten):
-    """The dims from ``start_dim`` to ``end_dim`` as one."""
+    """The dims from ``start_dim`` to ``end_dim`` as one.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Flatten()(tg.ones(2, 3, 4)).shape
+        (2, 12)
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__(start_dim=start_dim, end_dim=end_dim)

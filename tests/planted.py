@@ -152,37 +152,41 @@ TABLE = {
         ("tanh(z_n + r * n)", "tanh(r * (z_n + n))", "reset acts on the input too"),
         ("n + u * (h - n)", "h + u * (n - h)", "the update gate the other way round")],
     ("kernels/numpy/rnn.py", "kernels/test_numpy_kernels.py"): [
-        ("scan.joined(b_ih, b_hh)", "scan.joined(b_ih, b_ih)", "a bias twice"),
+        ("scan.add_biases(b_ih, b_hh)", "scan.add_biases(b_ih, b_ih)", "a bias twice"),
         ("before[-1 if reverse else 0]", "before[0]", "reverse direction forgotten"),
         ("multiply(after, after, g_sums)", "multiply(before, before, g_sums)", "the step before"),
-        ("copyto(spare, carry, where=end)", "pass", "gradient does not wait in the padding")],
+        ("copyto(spare, g_h, where=over)", "pass", "gradient does not wait in the padding")],
     ("kernels/numpy/lstm.py", "kernels/test_numpy_kernels.py"): [
-        ("(of_f, c_before)", "(of_f, c_after)", "the step after"),
-        ("multiply(g_c, forget, spare_c)", "copyto(spare_c, g_c)", "the forget gate dropped"),
-        ("scan.silence(ended, g_states)", "pass", "W_hr's gradient counts the padding")],
+        ("multiply(slopes_f, c_before", "multiply(slopes_f, c_after", "the step after"),
+        ("multiply(g_c, f, spare_c)", "copyto(spare_c, g_c)", "the forget gate dropped"),
+        ("scan.clear_padding(padding, g_states)", "pass", "W_hr's gradient counts the padding")],
     ("kernels/numpy/gru.py", "kernels/test_numpy_kernels.py"): [
-        ("add(spare, kept, spare)", "pass", "the straight way from h to h' dropped")],
+        ("add(spare, direct, spare)", "pass", "the straight way from h to h' dropped")],
     ("kernels/numpy/scan.py", "kernels/test_numpy_kernels.py"): [
         ("[:, None, None] >= lengths", "[:, None, None] > lengths", "lengths off by one"),
-        ("return other if one is None else one", "return None", "one bias without the other dropped"),
-        ("carry[...] = 0 if g_last is None else g_last", "carry[...] = 0",
+        ("return b_hh", "return None", "one bias without the other dropped"),
+        ("g_state[...] = 0 if g_last is None else g_last", "g_state[...] = 0",
          "the last state's gradient dropped"),
         ("g_bias.copy() if", "g_bias if", "two gradients in one memory")],
+    ("kernels/numpy/embedding.py", "kernels/test_numpy_kernels.py -k 'ids or embedding'"): [
+        ("add_rows(table, ids, g)", "table[ids] += g", "repeated ids counted once"),
+        ("if not transposed:", "if True:", "the table's layout not asked for"),
+        ("start = stop", "start += 1", "segments that overlap")],
     ("kernels/numpy/slices.py", "kernels/test_numpy_kernels.py"): [
         ("np.add(first, other, first)", "np.copyto(first, other)",
          "the last slice's gradient alone"),
         ("np.concatenate(parts, 1,", "np.concatenate(parts[::-1], 1,",
          "slices joined in wrong order")],
     ("kernels/numpy/loss.py", "kernels/test_numpy_kernels.py -k 'cross or ignored'"): [
-        ("share[ignored] = 0", "pass", "ignore_index counts in the mean"),
+        ("rows[ignored] = 0", "pass", "ignore_index counts in the mean"),
         ("g[ignored] = 0", "pass", "an ignored row gets a gradient"),
         ("losses *= 1 - label_smoothing", "pass", "label smoothing on top of the loss"),
-        ("scale = grads[0] / total if", "scale = grads[0] if", "sum for mean")],
+        ("scale = scale / total", "pass", "sum for mean")],
     ("kernels/numpy/norm.py", "ops/test_fused.py -k layer_norm"): [
         ("np.divide(scale, size, scale)", "np.divide(scale, size - 0.5, scale)", "the unbiased variance"),
-        ("np.subtract(g_x, np.divide(mean, size, mean), g_x)", "pass", "what x does to the mean"),
-        ("np.multiply(normed, np.divide(along, size, along), room)", "0", "what x does to the variance"),
-        ("row_sum(np.multiply(g, normed, room))", "row_sum(g)", "the weight's gradient is the bias's")],
+        ("np.subtract(g_x, np.divide(by_mean, size, by_mean), g_x)", "pass", "what x does to the mean"),
+        ("np.multiply(normed, by_variance, spare)", "0", "what x does to the variance"),
+        ("row_sum(np.multiply(g, normed, spare))", "row_sum(g)", "the weight's gradient is the bias's")],
     ("kernels/numpy/optimizer.py", "kernels/test_numpy_kernels.py -k adam"): [
         ("root = sqrt(1 - beta2**step)", "root = 1.0", "Adam's bias correction of v"),
         ("lr * root / (1 - beta1**step)", "lr * root", "Adam's bias correction of m"),
@@ -366,7 +370,7 @@ TABLE = {
         ("self.free[size].pop()", "self.free[size][-1]", "a block handed out that is held")],
     ("backend/threads.py", "backend/test_threads.py"): [
         ("    _sliced.set(True)", "    pass", "a slice is cut again"),
-        ("min(most, rows // 16, multiplications // WORTH)", "min(most, rows // 16)",
+        ("min(most, rows // 16, multiplications // MIN_WORK)", "min(most, rows // 16)",
          "threads for work that is not worth one")],
     ("backend/numpy.py", "ops/test_edges.py"): [
         ("(first + np.arange(size))", "(abs(first) + np.arange(size))", "-1 is not the last row"),

@@ -95,7 +95,7 @@ def test_what_the_user_sets_between_two_contexts_holds(functions):
         set_(count)
         with threads.one_thread():
             assert get() == 1
-            assert len(threads.cut(1000, 1 << 40)) == count
+            assert len(threads.split_rows(1000, 1 << 40)) == count
         assert get() == count
 
 
@@ -106,7 +106,7 @@ def test_another_blas_is_left_alone(functions, monkeypatch):
     with threads.one_thread() as nothing:
         assert nothing is None
         assert functions[0]() == 2
-        assert threads.cut(1000, 1 << 40) == [slice(0, 1000)]
+        assert threads.split_rows(1000, 1 << 40) == [slice(0, 1000)]
 
 
 # ---------------------------------------------------------------- slices
@@ -121,14 +121,14 @@ def test_another_blas_is_left_alone(functions, monkeypatch):
 def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "_get", lambda: most)
-        parts = threads.cut(rows, multiplications)
+        parts = threads.split_rows(rows, multiplications)
     assert [i for part in parts for i in range(rows)[part]] == [*range(rows)]
     if len(parts) > 1:
         assert len(parts) <= most
-        assert multiplications >= len(parts) * threads.WORTH
+        assert multiplications >= len(parts) * threads.MIN_WORK
         assert min(part.stop - part.start for part in parts) >= 16
     elif most > 1:
-        assert rows < 32 or multiplications < 2 * threads.WORTH
+        assert rows < 32 or multiplications < 2 * threads.MIN_WORK
 
 
 def test_each_part_has_a_thread(functions):
@@ -138,21 +138,26 @@ def test_each_part_has_a_thread(functions):
     def work(part):
         meet.wait()  # all three have to be here
         with np.errstate(**np.geterr()), threads.one_thread():
-            return part, get(), np.geterr()["over"], len(threads.cut(1000, 1 << 40))
+            return (
+                part,
+                get(),
+                np.geterr()["over"],
+                len(threads.split_rows(1000, 1 << 40)),
+            )
 
     with np.errstate(over="raise"):
-        found = threads.each(work, range(3))
+        found = threads.run_each(work, range(3))
     assert found == [(part, 1, "raise", 1) for part in range(3)]
     assert get() == 2
-    assert len(threads.cut(1000, 1 << 40)) == 2
+    assert len(threads.split_rows(1000, 1 << 40)) == 2
 
 
 @pytest.mark.parametrize("wrong", [0, 1])
 def test_an_error_in_a_slice_is_the_callers(functions, wrong):
     with pytest.raises(ZeroDivisionError):
-        threads.each(lambda part: 1 // (part - wrong), range(2))
+        threads.run_each(lambda part: 1 // (part - wrong), range(2))
     assert functions[0]() == 2
-    assert len(threads.cut(1000, 1 << 40)) == 2
+    assert len(threads.split_rows(1000, 1 << 40)) == 2
 
 
 def test_a_slice_is_not_cut_again(functions):
@@ -162,11 +167,11 @@ def test_a_slice_is_not_cut_again(functions):
     def work(part):
         threads.product(x, x, np.empty_like(x))
         meet.wait()
-        return len(threads.cut(1000, 1 << 40))
+        return len(threads.split_rows(1000, 1 << 40))
 
     meet = threading.Barrier(2, timeout=300)
-    assert threads.each(work, range(2)) == [1, 1]
-    assert len(threads.cut(1000, 1 << 40)) == 2
+    assert threads.run_each(work, range(2)) == [1, 1]
+    assert len(threads.split_rows(1000, 1 << 40)) == 2
 
 
 def test_slices_keep_to_one_thread_when_another_python_thread_is_done(functions):
@@ -186,7 +191,7 @@ def test_slices_keep_to_one_thread_when_another_python_thread_is_done(functions)
     thread = threading.Thread(target=hold)
     thread.start()
     other.wait(300)
-    assert threads.each(work, range(2)) == [1, 1]
+    assert threads.run_each(work, range(2)) == [1, 1]
     assert get() == 2
 
 
@@ -203,7 +208,7 @@ def test_an_error_in_a_slice_holds_nothing_of_it(functions):
     gc.disable()
     try:
         with pytest.raises(MemoryError):
-            threads.each(work, range(3))
+            threads.run_each(work, range(3))
     finally:
         gc.enable()
     assert [array() for array in made] == [None] * 3
@@ -219,7 +224,7 @@ def test_an_error_waits_for_the_other_slices(functions):
         done.append(part)
 
     with pytest.raises(KeyboardInterrupt):
-        threads.each(work, range(3))
+        threads.run_each(work, range(3))
     assert sorted(done) == [1, 2]
 
 
@@ -235,10 +240,10 @@ def test_where_no_thread_is_to_be_had_all_is_done_here(functions, monkeypatch):
             return future
 
     monkeypatch.setattr(threads, "_pool", Pool())
-    assert threads.each(lambda part: part * part, range(4)) == [0, 1, 4, 9]
+    assert threads.run_each(lambda part: part * part, range(4)) == [0, 1, 4, 9]
 
 
-@pytest.mark.parametrize("before", ["", "threads.each(str, range(3))"])
+@pytest.mark.parametrize("before", ["", "threads.run_each(str, range(3))"])
 def test_a_thread_that_outlives_the_main_one_goes_on(before):
     """Python starts no thread any more then, and takes no new work for a pool."""
     code = (
@@ -246,7 +251,7 @@ def test_a_thread_that_outlives_the_main_one_goes_on(before):
         f"{before}\n"
         "def work():\n"
         "    threading.main_thread().join(); time.sleep(0.2)\n"
-        "    print(threads.each(lambda x: x * x, range(3)))\n"
+        "    print(threads.run_each(lambda x: x * x, range(3)))\n"
         "threading.Thread(target=work).start()\n"
     )
     run = [sys.executable, "-c", code]
@@ -274,17 +279,17 @@ def test_a_child_has_the_threads_that_its_parents_other_threads_hold():
 
 
 def test_a_large_product_is_shared_and_the_same(functions, monkeypatch):
-    rng, shared, each = np.random.default_rng(0), [], threads.each
+    rng, shared, each = np.random.default_rng(0), [], threads.run_each
     monkeypatch.setattr(
-        threads, "each", lambda *args: shared.append(args[1]) or each(*args)
+        threads, "run_each", lambda *args: shared.append(args[1]) or each(*args)
     )
     for m, k, n in ((130, 512, 300), (40, 700, 400)):
         x, y = rng.standard_normal((k, m)).T, rng.standard_normal((k, n))
-        assert len(threads.cut(m, x.size * n)) == 2
+        assert len(threads.split_rows(m, x.size * n)) == 2
         out = np.full((m, n), np.nan)
         assert threads.product(x, y, out) is out
         np.testing.assert_allclose(out, x @ y, rtol=1e-12, atol=1e-11)
-        assert shared.pop() == threads.cut(m, x.size * n)
+        assert shared.pop() == threads.split_rows(m, x.size * n)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -294,12 +299,12 @@ def test_a_forked_child_has_slices_too():
         "from tinygrad_rnn.backend import threads\n"
         "warnings.simplefilter('ignore')  # Python warns of forks among threads\n"
         "square = lambda x: x * x\n"
-        "assert threads.each(square, range(3)) == [0, 1, 4]\n"
+        "assert threads.run_each(square, range(3)) == [0, 1, 4]\n"
         "time.sleep(0.2)  # until the threads are idle: a pool would count on them\n"
         "if pid := os.fork():\n"
         "    assert os.waitpid(pid, 0)[1] == 0\n"
         "else:\n"
-        "    os._exit(threads.each(square, range(2)) != [0, 1])\n"
+        "    os._exit(threads.run_each(square, range(2)) != [0, 1])\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 

@@ -93,7 +93,7 @@ def child():
     with tg.autograd.detect_anomaly():
         checked = len(anomaly._blocks)
         (tg.ones(2) * 2.0).sum()
-    slices = threads.each(lambda part: part * part, range(3)) == [0, 1, 4]
+    slices = threads.run_each(lambda part: part * part, range(3)) == [0, 1, 4]
     return finite, plain, checked, slices, tg.is_grad_enabled()
 
 child()  # what is imported late is imported once

@@ -190,8 +190,8 @@ def forward(case):
         [slice(p[0], p[-1] + 1) for p in parts if p.size] or [None]
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels.slices, "cut", cut)
-        patch.setattr(kernels.slices, "WORTH", 0)
+        patch.setattr(kernels.slices, "split_rows", cut)
+        patch.setattr(kernels.slices, "MIN_WORK", 0)
         return getattr(kernels, f"{case.kind}_forward")(*case.inputs, **case.settings)
 
 
@@ -390,7 +390,7 @@ def test_slices_are_asked_for_by_the_work_of_a_step(kind, monkeypatch):
     names = ("ids", "bias", "initial", "ends", "reverse", "projected", "relu")
     on, asked = dict.fromkeys(names, False), []
     monkeypatch.setattr(
-        kernels.slices, "cut", lambda *args: asked.append(args) or [slice(None)]
+        kernels.slices, "split_rows", lambda *args: asked.append(args) or [slice(None)]
     )
     for features, hidden in ((1, 130), (500, 7)):
         case = make(kind, (2, 64, features, hidden), 0, cotangents="all", **on)
@@ -427,6 +427,25 @@ def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
         grads[2 + states : 5 + states], exact[2 + states : 5 + states], strict=True
     ):
         close(g, e)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+@pytest.mark.parametrize("shape", [(), (0,), (6,), (3, 100), (40, 60)])
+@pytest.mark.parametrize("count", [7, 200, 300, 70_000])
+def test_embedding_sums_rows_of_equal_ids(count, shape, dtype, transposed):
+    """By one-hot rows, by segments and row by row; whole numbers, so sums are exact."""
+    rng = np.random.default_rng(0)
+    ids = laid_out(rng, rng.integers(0, min(count, 256), shape).astype(dtype))
+    g = laid_out(rng, rng.integers(-9, 9, (*shape, 4)).astype(float))
+    before = ids.copy(), g.copy()
+    found = kernels.embedding_backward(ids, g, count, transposed=transposed)
+    want = np.zeros((count, 4))
+    np.add.at(want, ids.astype(int), g)
+    assert found.flags.c_contiguous
+    assert np.array_equal(found, want.T if transposed else want)
+    assert np.array_equal(ids, before[0])
+    assert np.array_equal(g, before[1])
 
 
 @every_kind

@@ -53,13 +53,13 @@ def scatter(values: np.ndarray, shape: tuple[int, ...], index: Any) -> np.ndarra
     ):  # each element once at most
         out[index] = values
     elif len(parts) == 1:
-        _add_rows(out, parts[0], values)
+        add_rows(out, parts[0], values)
     else:
         np.add.at(out, index, values)
     return out
 
 
-def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+def add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     """``np.add.at`` for whole rows: by element, as it is quick for one dim and slow for
     several.
     """

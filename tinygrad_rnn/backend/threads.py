@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-WORTH = (
+MIN_WORK = (
     1 << 19
 )  # multiplications for which a thread is worth its while: some 10 microseconds
 
@@ -83,7 +83,7 @@ def one_thread() -> AbstractContextManager[None]:
     return _nothing if _inside or _get() == 1 else _context
 
 
-def cut(rows: int, multiplications: int) -> list[slice]:
+def split_rows(rows: int, multiplications: int) -> list[slice]:
     """The slices into which rows are cut if they take so many multiplications between
     two waits.
 
@@ -91,7 +91,7 @@ def cut(rows: int, multiplications: int) -> list[slice]:
     One slice if there is one thread, or if this is part of a slice already.
     """
     most = 1 if _sliced.get() else _most if _inside else _get()
-    count = max(min(most, rows // 16, multiplications // WORTH), 1)
+    count = max(min(most, rows // 16, multiplications // MIN_WORK), 1)
     ends = [rows * i // count for i in range(count + 1)]
     return [slice(*pair) for pair in pairwise(ends)]
 
@@ -101,7 +101,7 @@ def _slice(function: Callable[[Any], Any], part: Any) -> Any:
     return function(part)
 
 
-def each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
+def run_each(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
     """What a function makes of each part, on a thread each."""
     global _pool
     # In contexts of their own: NumPy's errstate is in there.
@@ -145,8 +145,10 @@ if hasattr(os, "register_at_fork"):
 
 def product(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:
     """The product of two matrices, written to ``out``."""
-    if x.size * y.shape[1] < 2 * WORTH:
+    if x.size * y.shape[1] < 2 * MIN_WORK:
         with one_thread():
             return x.dot(y, out)
-    each(lambda part: x[part].dot(y, out[part]), cut(len(x), x.size * y.shape[1]))
+    run_each(
+        lambda part: x[part].dot(y, out[part]), split_rows(len(x), x.size * y.shape[1])
+    )
     return out

@@ -1,20 +1,17 @@
-"""Hot inner loops as twins: the same names and signatures for NumPy and for CUDA.
+"""Hot inner loops as twins: the same names and signatures for each array library.
 
-What is worth a kernel stands here, one module for each array library; where there is
-none, an op runs its composite.
+A library has a module of kernels, known by the kind of its devices. Where it lacks one,
+an op runs its composite. docs/adding-a-kernel.md lists all kernels with their contracts.
 """
 
-from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
+from ..types import Function
 from . import numpy
-
-__all__ = ["find", "modules"]
 
 modules: dict[str, ModuleType] = {"cpu": numpy}  # by the kind of device
 
 
-def find(kind: str, name: str) -> Callable[..., Any] | None:
-    """The kernel of this name for a kind of device, None where it has none."""
+def find(kind: str, name: str) -> Function | None:
+    """The kernel of this name for a kind of device; None if there is none."""
     return getattr(modules.get(kind), name, None)

@@ -24,7 +24,17 @@ for family in (
     "shape",
 ):
     warned.mark(f"ops.{family}")
-for kernel in ("gru", "loss", "lstm", "norm", "optimizer", "rnn", "scan", "steppers"):
+for kernel in (
+    "embedding",
+    "gru",
+    "loss",
+    "lstm",
+    "norm",
+    "optimizer",
+    "rnn",
+    "scan",
+    "steppers",
+):
     warned.mark(f"kernels.numpy.{kernel}")
 warned.mark("backend.arithmetic", "backend.standard", "backend.threads")
 

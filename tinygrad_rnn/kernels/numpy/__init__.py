@@ -1,19 +1,15 @@
-"""NumPy: the inner loops of recurrent layers, of the loss and of the optimizer step.
+"""NumPy: the inner loops of recurrent layers, losses, normalization and optimizers.
 
-All work on arrays of one float dtype, float32 or float64, inputs of any strides, time
-first. Legend: T time, B batch, I input, H hidden, V classes, N examples. A forward
-returns its outputs and a workspace. A backward takes ``grads``, the outputs' cotangents
-(None where there is none), and ``needs``, which of the inputs want a gradient, and
-returns a gradient or None for each input; it changes neither its arguments nor the
-workspace, and its gradients are new arrays.
-
-The layers above check arguments; here a wrong one is not noticed.
+All work on arrays of one float dtype, float32 or float64, with inputs of any strides,
+time first. docs/adding-a-kernel.md lists them with their contracts. The layers above
+check arguments; here a wrong one is not noticed.
 """
 
-from .gru import *
-from .loss import *
-from .lstm import *
-from .norm import *
-from .optimizer import *
-from .rnn import *
-from .steppers import *
+from .embedding import embedding_backward
+from .gru import gru_backward, gru_cell_backward, gru_cell_forward, gru_forward
+from .loss import cross_entropy_backward, cross_entropy_forward
+from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
+from .norm import layer_norm_backward, layer_norm_forward
+from .optimizer import adam_step, scale, squares
+from .rnn import rnn_backward, rnn_forward
+from .steppers import stepper

@@ -1,6 +1,19 @@
-"""Gated recurrent unit: h' = (1 - u) n + u h, with gates r, u, n; PyTorch calls u z."""
+"""Gated recurrent unit: h' = (1 - u) n + u h, with gates r, u, n; PyTorch calls u z.
 
-from typing import Any
+Cho et al., arXiv:1406.1078, in the form that multiplies the state before r acts on it.
+With a = W_ih x + b_ih and m = W_hn h + b_hn: r, u = sigmoid(a + W_hh h + b_hh) of two of
+the three parts, and n = tanh(a_n + r m).
+
+Backward, with dh' the cotangent of h', and s_n = (1 - n^2)(1 - u):
+
+    da_n = dh' s_n                      dm   = dh' s_n r
+    da_u = dh' (h - n) u (1 - u)        da_r = dh' s_n m r (1 - r)
+    dh   = dh' u + W_hh^T (da_r, da_u, dm)  and what comes from the output of the step before
+
+All factors behind dh' are known before the scan back: the slopes.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy import add, copyto, multiply, subtract, tanh
@@ -8,26 +21,36 @@ from numpy import add, copyto, multiply, subtract, tanh
 from ...backend.numpy import row_sum
 from ...backend.pool import empty
 from . import scan, slices
-from .scan import Array, Arrays, Forward, Maybe, Needs
+from .scan import Array, Arrays, Inputs, MaybeArray, Needs, Padding
 
 
-@slices.forward(states=1)
+class Workspace(NamedTuple):
+    """What the backward needs of the forward."""
+
+    before: Array  # h of the step before, (T, B, H)
+    gates: Array  # r, u, n: (T, 3, B, H)
+    m: Array  # W_hn h + b_hn
+    rows: Array  # the input, (T*B, I), or ids (T*B,)
+    padding: Padding
+
+
+@slices.parallel_forward(states=1)
 def gru_forward(
     x: Array,
-    h_0: Maybe,
+    h_0: MaybeArray,
     w_ih: Array,
     w_hh: Array,
-    b_ih: Maybe,
-    b_hh: Maybe,
+    b_ih: MaybeArray,
+    b_hh: MaybeArray,
     *,
     reverse: bool = False,
-    lengths: Maybe = None,
-) -> Forward:
-    """``output`` (T, B, H) and the last of them ``h_n`` (1, B, H), as rnn_forward."""
+    lengths: MaybeArray = None,
+) -> tuple[tuple[Array, Array], Workspace]:
+    """``output`` (T, B, H) and the last ``h_n`` (1, B, H), as rnn_forward."""
     steps, batch, hidden = *x.shape[:2], w_hh.shape[1]
     dtype = w_hh.dtype
-    before, output = scan.states(h_0, (steps + 1, batch, hidden), dtype, reverse)
-    rows, ended, ends = scan.rows(x, lengths)
+    before, after = scan.allocate_states(h_0, (steps, batch, hidden), dtype, reverse)
+    rows, padding = scan.flatten_input(x, lengths)
     bias, bias_n = b_ih, None
     if b_hh is not None:
         bias_n = b_hh[None, 2 * hidden :].repeat(batch, 0)
@@ -36,103 +59,117 @@ def gru_forward(
     gates = empty((steps, 3, batch, hidden), dtype)
     sums = scan.project(
         rows, w_ih, bias, gates
-    )  # read before the gates take their place
-    inner = empty(output.shape, dtype)  # W_hn h + b_hn
+    )  # each step's is read, then overwritten
+    m = empty(after.shape, dtype)
 
     z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
     (r, u, n), ru = z, z[:2]
-    multiply_by_weight = scan.into_gates(w_hh, z, steps)
-    by_step = (before, output, sums, gates, inner, ends)
-    for h, new, total, gate, m, end in scan.walk(reverse, *by_step):
+    multiply_by_weight = scan.recurrent_product(w_hh, z, steps)
+    by_step = scan.steps_of(reverse, before, after, sums, gates, m, padding.by_step)
+    for h, new_h, input_sum, gate, m_t, over in by_step:
         multiply_by_weight(h)
-        add(ru, total[:2], ru)
-        multiply(ru, half, ru)  # a sigmoid as in lstm_forward
+        add(ru, input_sum[:2], ru)
+        multiply(ru, half, ru)  # sigmoid(a) = tanh(a / 2) / 2 + 1 / 2
         tanh(ru, ru)
         multiply(ru, half, ru)
         add(ru, half, ru)
         if bias_n is not None:
             add(n, bias_n, n)
-        m[...] = n
+        m_t[...] = n
         multiply(r, n, n)
-        add(n, total[2], n)
+        add(n, input_sum[2], n)
         tanh(n, n)
         gate[...] = z
-        subtract(h, n, new)
-        multiply(u, new, new)
-        add(new, n, new)
-        if end is not None:
-            copyto(new, h, where=end)
-    h_n, workspace = (
-        scan.last(output, reverse),
-        (before, gates, inner, rows, ended, ends),
+        subtract(h, n, new_h)
+        multiply(u, new_h, new_h)
+        add(new_h, n, new_h)
+        if over is not None:
+            copyto(new_h, h, where=over)
+    output = scan.with_clear_padding(after, padding)
+    return (output, scan.last_state(after, reverse)), Workspace(
+        before, gates, m, rows, padding
     )
-    return (scan.zeroed(output, ended), h_n), workspace
 
 
-@slices.backward(states=1)
+def _slopes(workspace: Workspace) -> tuple[Array, Array]:
+    """For all steps: da_r, da_u and dm by dh', (T, 3, B, H), and da_n by dh'."""
+    before, gates, m, _, padding = workspace
+    one = np.ones((), gates.dtype)
+    slopes, slopes_n = empty(gates.shape, m.dtype), empty(m.shape, m.dtype)
+    r, u, n = gates.swapaxes(0, 1)
+    slopes_r, slopes_u, slopes_m = slopes.swapaxes(0, 1)
+    multiply(n, n, slopes_n)
+    subtract(one, slopes_n, slopes_n)
+    subtract(one, u, slopes_m)
+    multiply(slopes_n, slopes_m, slopes_n)  # (1 - n^2) (1 - u)
+    subtract(before, n, slopes_u)
+    multiply(slopes_u, u, slopes_u)
+    multiply(slopes_u, slopes_m, slopes_u)  # (h - n) u (1 - u)
+    multiply(slopes_n, r, slopes_m)
+    subtract(one, r, slopes_r)
+    multiply(slopes_r, slopes_m, slopes_r)
+    multiply(slopes_r, m, slopes_r)  # s_n m r (1 - r)
+    scan.clear_padding(padding, slopes, slopes_n)
+    return slopes, slopes_n
+
+
+@slices.parallel_backward(states=1)
 def gru_backward(
     grads: Arrays,
     needs: Needs,
-    inputs: Any,
-    outputs: Any,
-    workspace: Any,
+    inputs: Inputs,
+    outputs: object,
+    workspace: Workspace,
     *,
     reverse: bool = False,
-    lengths: Maybe = None,
+    lengths: MaybeArray = None,
 ) -> Arrays:
     """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh, as rnn_backward."""
     w_ih, w_hh = inputs[2:4]
-    before, gates, inner, rows, ended, ends = workspace
+    before, gates, _, rows, padding = workspace
     steps, _, batch, hidden = gates.shape
-    dtype, one = gates.dtype, np.ones((), gates.dtype)
+    dtype = gates.dtype
+    slopes, slopes_n = _slopes(workspace)
 
-    # For all steps, how the sums of r and u, and n's by way of W_hn h + b_hn, act on
-    # h'. On n's other part W_in x + b_in it acts directly: slopes_n.
-    slopes, slopes_n = empty(gates.shape, dtype), empty(inner.shape, dtype)
-    (r, u, n), (of_r, of_u, of_m) = gates.swapaxes(0, 1), slopes.swapaxes(0, 1)
-    multiply(n, n, slopes_n)
-    subtract(one, slopes_n, slopes_n)
-    subtract(one, u, of_m)
-    multiply(slopes_n, of_m, slopes_n)  # (1 - n²)(1 - u)
-    subtract(before, n, of_u)
-    multiply(of_u, u, of_u)
-    multiply(of_u, of_m, of_u)  # (h - n) u (1 - u)
-    multiply(slopes_n, r, of_m)
-    subtract(one, r, of_r)
-    multiply(of_r, of_m, of_r)
-    multiply(of_r, inner, of_r)  # slope_n (W_hn h + b_hn) r (1 - r)
-    scan.silence(ended, slopes, slopes_n)
-
-    g_sums = slopes.reshape(
-        steps, batch, 3 * hidden
-    )  # a step's take the place of its slopes
-    outer = scan.by_step(grads[0], ended, steps)
-    carry, spare = scan.carried(grads[1], before[0])
-    weight, kept = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)
+    g_sums = slopes.reshape(steps, batch, 3 * hidden)  # in place of each step's slopes
+    g_outputs = scan.output_cotangents(grads[0], padding, steps)
+    g_h, spare = scan.state_cotangents(grads[1], before[0])
+    weight, direct = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)
     g_gates = empty((3, batch, hidden), dtype)
-    final = -1 if needs[1] else (steps - 1) * reverse
-    by_step = (range(steps), outer, slopes, slopes_n, u, scan.by_gate(g_sums, 3), ends)
-    for t, g, slope, slope_n, keep, g_sum, end in scan.walk(not reverse, *by_step):
-        if g is not None:
-            add(carry, g, carry)
-        multiply(carry, slope, g_gates)
-        multiply(carry, slope_n, slope_n)
+    first_step = (steps - 1) * reverse
+    by_step = scan.steps_of(
+        not reverse,
+        range(steps),
+        g_outputs,
+        slopes,
+        slopes_n,
+        gates[:, 1],
+        scan.split_gates(g_sums, 3),
+        padding.by_step,
+    )
+    for t, g_output, slope, slope_n, u, g_sum, over in by_step:
+        if g_output is not None:
+            add(g_h, g_output, g_h)
+        multiply(g_h, slope, g_gates)
+        multiply(g_h, slope_n, slope_n)
         g_sum[...] = g_gates
-        if t == final:
+        if t == first_step and not needs[1]:
             break
         g_sums[t].dot(weight, spare)
-        multiply(carry, keep, kept)
-        add(spare, kept, spare)
-        if end is not None:
-            copyto(spare, carry, where=end)
-        carry, spare = spare, carry
+        multiply(g_h, u, direct)
+        add(spare, direct, spare)
+        if over is not None:
+            copyto(spare, g_h, where=over)
+        g_h, spare = spare, g_h
 
-    g_w_hh = scan.weight_grad(g_sums, before) if needs[3] else None
+    g_w_hh = scan.weight_gradient(g_sums, before) if needs[3] else None
     g_b_hh = row_sum(g_sums.reshape(-1, 3 * hidden)) if needs[5] else None
-    g_sums[..., 2 * hidden :] = slopes_n
-    wanted = (needs[0], needs[2], needs[4])
-    g_x, g_w_ih, g_b_ih = scan.input_grads(wanted, rows, w_ih, g_sums)
-    return g_x, carry[None] if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh
+    g_sums[..., 2 * hidden :] = slopes_n  # from here on da_n in place of dm
+    input_needs = (needs[0], needs[2], needs[4])
+    g_x, g_w_ih, g_b_ih = scan.input_gradients(input_needs, rows, w_ih, g_sums)
+    return g_x, g_h[None] if needs[1] else None, g_w_ih, g_w_hh, g_b_ih, g_b_hh
 
 
-gru_cell_forward, gru_cell_backward = scan.one_step(gru_forward, gru_backward, states=1)
+gru_cell_forward, gru_cell_backward = scan.cell_kernels(
+    gru_forward, gru_backward, states=1
+)

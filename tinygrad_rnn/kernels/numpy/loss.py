@@ -1,24 +1,45 @@
-"""Softmax cross entropy and its gradient."""
+"""Softmax cross entropy and its gradient.
 
-from typing import Any
+With p = softmax(x), the loss of a row x (V,) and its class t is -log p_t, and with
+label smoothing e and the classes' weights w
+
+    (1 - e) w_t (-log p_t) + e / V sum_v w_v (-log p_v),
+
+Szegedy et al., arXiv:1512.00567. As d(-log p_v) / dx = p - onehot(v), its gradient is
+
+    ((1 - e) w_t + e / V sum_v w_v) p - (1 - e) w_t onehot(t) - e / V w.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...backend.numpy import ones
 from ...backend.pool import empty
 from ...backend.standard import exp_difference
-from .scan import Array, Arrays, Forward, Maybe, Needs
+from .scan import Array, Arrays, Inputs, MaybeArray, Needs
+
+
+class Workspace(NamedTuple):
+    """What the backward needs of the forward."""
+
+    exps: Array  # exp(x - max(x)), (N, V)
+    sums: Array  # their sums, (N,)
+    places: Array  # where a row's class is in flat logits, (N,)
+    ignored: MaybeArray  # which rows are ignored, (N,); None if none is
+    row_weights: MaybeArray  # w_t, 0 of ignored rows, (N,); None if all are 1
+    total: Array | int  # their sum, by which a mean divides
 
 
 def cross_entropy_forward(
     logits: Array,
     target: Array,
-    weight: Maybe = None,
+    weight: MaybeArray = None,
     *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Forward:
+) -> tuple[tuple[Array], Workspace]:
     """The loss of logits (N, V) for classes (N,): 0-d, or (N,) with reduction "none".
 
     With z = x - max(x), log(sum(exp(z))) is log1p of the sum without its largest term,
@@ -26,81 +47,93 @@ def cross_entropy_forward(
     one.
     """
     count, classes = logits.shape
-    start = np.arange(0, count * classes, classes)
-    ignored: Maybe = None
-    if np.count_nonzero(some := target == ignore_index):
-        ignored, target = some, np.where(some, 0, target)
+    ignored: MaybeArray = None
+    is_ignored = target == ignore_index
+    if np.count_nonzero(is_ignored):
+        ignored, target = is_ignored, np.where(is_ignored, 0, target)
+    row_starts = np.arange(0, count * classes, classes)
     x = np.ascontiguousarray(logits)
-    top = start + x.argmax(1)  # as argmax and a look-up outrun max
-    place = start + target.astype(np.intp, copy=False)
+    tops = row_starts + x.argmax(1)  # argmax and take are faster than max here
+    places = row_starts + target.astype(np.intp, copy=False)
 
-    largest = x.take(top)[:, None]
-    p = np.subtract(x, largest, empty(x.shape, x.dtype))
-    flat = p.reshape(-1)
-    losses = -flat[place]
-    every = ones(classes, x.dtype)
-    smooth = p.dot(every if weight is None else weight) if label_smoothing else None
+    largest = x.take(tops)[:, None]
+    exps = np.subtract(x, largest, empty(x.shape, x.dtype))
+    flat = exps.reshape(-1)
+    losses = -flat[places]
+    every_one = ones(classes, x.dtype)
+    smooth = None
+    if label_smoothing:
+        smooth = exps.dot(every_one if weight is None else weight)
     if x.dtype == np.float32:
-        np.exp(p, p)
+        np.exp(exps, exps)
     else:  # the same, with what the difference rounds away put back
-        p[...] = exp_difference(np, x, largest)
-    flat[top] = 0
-    z = p.dot(every)
-    flat[top] = 1
-    log_z = np.log1p(z)
-    losses += log_z
-    z += 1
+        exps[...] = exp_difference(np, x, largest)
+    flat[tops] = 0
+    sums = exps.dot(every_one)
+    flat[tops] = 1
+    log_sums = np.log1p(sums)
+    losses += log_sums
+    sums += 1
 
-    share, total = (
-        None,
-        count,
-    )  # the weight of each row if they are not all 1, and their sum
-    if weight is not None or ignored is not None:
-        share = np.ones(count, x.dtype) if weight is None else weight[target]
-        if ignored is not None:
-            share[ignored] = 0
-        losses *= share
-        total = share.sum()
+    row_weights, total = _weigh_rows(target, weight, ignored, x.dtype)
+    if row_weights is not None:
+        losses *= row_weights
     if smooth is not None:
-        smooth = log_z * (classes if weight is None else weight.sum()) - smooth
+        smooth = log_sums * (classes if weight is None else weight.sum()) - smooth
         losses *= 1 - label_smoothing
         losses += label_smoothing / classes * smooth
-    if ignored is not None:  # whatever its logits, a NaN too
+    if ignored is not None:  # whatever their logits, a NaN too
         losses[ignored] = 0
     loss = losses
     if reduction != "none":
         loss = np.add.reduce(losses)
         loss = np.asarray(loss / total if reduction == "mean" else loss)
-    return (loss,), (p, z, place, ignored, share, total)
+    return (loss,), Workspace(exps, sums, places, ignored, row_weights, total)
+
+
+def _weigh_rows(
+    target: Array, weight: MaybeArray, ignored: MaybeArray, dtype: np.dtype
+) -> tuple[MaybeArray, Array | int]:
+    """The weight of each row, None if all are 1, and their sum."""
+    if weight is None and ignored is None:
+        return None, len(target)
+    rows = np.ones(len(target), dtype) if weight is None else weight[target]
+    if ignored is not None:
+        rows[ignored] = 0
+    return rows, rows.sum()
 
 
 def cross_entropy_backward(
-    grads: Any,
+    grads: Arrays,
     needs: Needs,
-    inputs: Any,
-    outputs: Any,
-    workspace: Any,
+    inputs: Inputs,
+    outputs: object,
+    workspace: Workspace,
     *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Arrays:
-    """The gradient of the logits, softmax(x) - target, as loss and weights scale it."""
+    """The gradient of the logits; target and weight have none."""
     if not needs[0]:
         return None, None, None
-    p, z, place, ignored, share, total = workspace
-    scale = grads[0] / total if reduction == "mean" else grads[0]
-    sharp = scale * (1 - label_smoothing)
-    sharp = sharp if share is None else share * sharp
-    factor, level = sharp, None
+    exps, sums, places, ignored, row_weights, total = workspace
+    scale: Any = grads[0]
+    if reduction == "mean":
+        scale = scale / total
+    at_target = scale * (1 - label_smoothing)
+    if row_weights is not None:
+        at_target = row_weights * at_target
+    factor, at_all = at_target, None
     if label_smoothing:
-        weight = np.ones(p.shape[1], p.dtype) if inputs[2] is None else inputs[2]
-        level = np.full(len(p), scale * (label_smoothing / len(weight)), p.dtype)
-        factor = sharp + level * weight.sum()
-    g = np.multiply(p, (factor / z)[:, None], empty(p.shape, p.dtype))
-    g.reshape(-1)[place] -= sharp
-    if level is not None:
-        g -= level[:, None] * weight
+        classes = exps.shape[1]
+        weight = np.ones(classes, exps.dtype) if inputs[2] is None else inputs[2]
+        at_all = np.full(len(exps), scale * (label_smoothing / classes), exps.dtype)
+        factor = at_target + at_all * weight.sum()
+    g = np.multiply(exps, (factor / sums)[:, None], empty(exps.shape, exps.dtype))
+    g.reshape(-1)[places] -= at_target
+    if at_all is not None:
+        g -= at_all[:, None] * weight
     if ignored is not None:
         g[ignored] = 0
     return g, None, None

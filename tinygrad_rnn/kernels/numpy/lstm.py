@@ -1,186 +1,215 @@
-"""Long short-term memory: c' = f c + i g, h' = o tanh(c'), with gates i, f, g, o."""
+"""Long short-term memory: c' = f c + i g, h' = o tanh(c'), with gates i, f, g, o.
+
+Hochreiter and Schmidhuber, Neural Computation 1997, with the forget gate f of Gers,
+Schmidhuber and Cummins 2000. i, f, o = sigmoid(a), g = tanh(a) of the four parts of
+a = W_ih x + b_ih + W_hh h + b_hh. With W_hr (R, H), h' = W_hr m for m = o tanh(c'), (B, R):
+Sak, Senior and Beaufays, arXiv:1402.1128; without, h' = m.
+
+Backward. dh' and dc' are the cotangents that a step's h' and c' have already:
+
+    dm   = W_hr^T dh'  or dh'              dW_hr = sum dh' m^T
+    dc'  = dc' + dm o (1 - tanh(c')^2)     dc    = dc' f
+    da_o = dm tanh(c') o (1 - o)           da_i  = dc' g i (1 - i)
+    da_f = dc' c f (1 - f)                 da_g  = dc' i (1 - g^2)
+    dh   = W_hh^T da  and what comes from the output of the step before
+
+All factors behind dm and dc' are known before the scan back: the slopes.
+"""
 
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy import add, copyto, multiply, subtract, tanh
 
 from ...backend.pool import empty
 from . import scan, slices
-from .scan import Array, Arrays, Forward, Maybe, Needs
+from .scan import Array, Arrays, Inputs, MaybeArray, Needs, Padding
+
+
+class Workspace(NamedTuple):
+    """What the backward needs of the forward."""
+
+    h_before: Array  # h of the step before, (T, B, H or R)
+    c_before: Array  # c of the step before, (T, B, H)
+    c_after: Array  # c' of each step
+    gates: Array  # i, f, g, o: (T, 4, B, H)
+    m: Array  # o tanh(c')
+    rows: Array  # the input, (T*B, I), or ids (T*B,)
+    padding: Padding
 
 
 @lru_cache(4)
-def _scales(batch: int, hidden: int, dtype: Any) -> tuple[Array, Array]:
-    """What makes sigmoids of tanh for i, f and o, (4, B, H): repeated, as in
-    scan.project.
+def _tanh_to_gates(batch: int, hidden: int, dtype: np.dtype) -> tuple[Array, Array]:
+    """Factors and offsets, (4, B, H), that make the gates of one tanh.
+
+    sigmoid(a) = tanh(a / 2) / 2 + 1 / 2. They are repeated over the batch, as adding few
+    long rows is faster than many short ones.
     """
-    half = (
-        np.array([0.5, 0.5, 1, 0.5], dtype)[:, None, None]
-        .repeat(batch, 1)
-        .repeat(hidden, 2)
-    )
+    half = np.array([0.5, 0.5, 1, 0.5], dtype)[:, None, None]
+    half = half.repeat(batch, 1).repeat(hidden, 2)
     return half, 1 - half
 
 
-@slices.forward(states=2)
+@slices.parallel_forward(states=2)
 def lstm_forward(
     x: Array,
-    h_0: Maybe,
-    c_0: Maybe,
+    h_0: MaybeArray,
+    c_0: MaybeArray,
     w_ih: Array,
     w_hh: Array,
-    b_ih: Maybe,
-    b_hh: Maybe,
-    w_hr: Maybe = None,
+    b_ih: MaybeArray,
+    b_hh: MaybeArray,
+    w_hr: MaybeArray = None,
     *,
     reverse: bool = False,
-    lengths: Maybe = None,
-) -> Forward:
-    """``output`` (T, B, H), the last of them ``h_n`` and ``c_n``, (1, B, H), as
-    rnn_forward.
+    lengths: MaybeArray = None,
+) -> tuple[tuple[Array, Array, Array], Workspace]:
+    """``output`` (T, B, H), and the last ``h_n`` and ``c_n``, (1, B, H), as rnn_forward.
 
-    With W_hr (R, H) the state h' is W_hr (o tanh(c')) instead, (B, R). A sigmoid of z
-    is (1 + tanh(z / 2)) / 2, so that one tanh serves all gates.
+    With W_hr (R, H), ``output`` and ``h_n`` have R features.
     """
     steps, batch, hidden, size = *x.shape[:2], len(w_hh) // 4, w_hh.shape[1]
     dtype = w_hh.dtype
-    before, output = scan.states(h_0, (steps + 1, batch, size), dtype, reverse)
-    c_before, c_after = cells = scan.states(
-        c_0, (steps + 1, batch, hidden), dtype, reverse
+    h_before, h_after = scan.allocate_states(h_0, (steps, batch, size), dtype, reverse)
+    c_before, c_after = scan.allocate_states(
+        c_0, (steps, batch, hidden), dtype, reverse
     )
-    rows, ended, ends = scan.rows(x, lengths)
-    bias = scan.joined(b_ih, b_hh)
-    half, shift = _scales(batch, hidden, dtype)
-    if (
-        scaled := steps * batch >= hidden
-    ):  # the weights are copied anyway, so halve them there
-        halves = half[:, 0].reshape(-1, 1)  # (4H, 1)
-        w_ih, w_hh = w_ih * halves, w_hh * halves
-        bias = None if bias is None else bias * halves[:, 0]
+    rows, padding = scan.flatten_input(x, lengths)
+    bias = scan.add_biases(b_ih, b_hh)
+    half, offset = _tanh_to_gates(batch, hidden, dtype)
+    weights_halved = steps * batch >= hidden
+    if weights_halved:  # they will be copied anyway, and then no step has to
+        halves = half[:, 0].reshape(-1)
+        w_ih, w_hh = w_ih * halves[:, None], w_hh * halves[:, None]
+        bias = None if bias is None else bias * halves
     gates = empty((steps, 4, batch, hidden), dtype)
     sums = scan.project(
         rows, w_ih, bias, gates
-    )  # read before the gates take their place
-    inner = output if w_hr is None else empty(c_after.shape, dtype)  # o tanh(c')
+    )  # each step's is read, then overwritten
+    m = h_after if w_hr is None else empty(c_after.shape, dtype)
 
-    w_out = None if w_hr is None else scan.transposed(w_hr, steps * batch)
+    w_out = None if w_hr is None else scan.transpose(w_hr, steps * batch)
     z, spare = empty((4, batch, hidden), dtype), empty((batch, hidden), dtype)
-    multiply_by_weight = scan.into_gates(w_hh, z, steps)
-    by_step = (before, output, c_before, c_after, inner, sums, gates, ends)
-    for h, new_h, c, new_c, m, total, gate, end in scan.walk(reverse, *by_step):
+    multiply_by_weight = scan.recurrent_product(w_hh, z, steps)
+    states = (h_before, h_after, c_before, c_after)
+    by_step = scan.steps_of(reverse, *states, m, sums, gates, padding.by_step)
+    for h, new_h, c, new_c, m_t, input_sum, gate, over in by_step:
         multiply_by_weight(h)
-        add(z, total, z)
-        if not scaled:
+        add(z, input_sum, z)
+        if not weights_halved:
             multiply(z, half, z)
         tanh(z, z)
         multiply(z, half, z)
-        add(z, shift, gate)
+        add(z, offset, gate)
         i, f, g, o = gate
         multiply(f, c, new_c)
         multiply(i, g, spare)
         add(new_c, spare, new_c)
         tanh(new_c, spare)
-        multiply(o, spare, m)
+        multiply(o, spare, m_t)
         if w_out is not None:
-            m.dot(w_out, new_h)
-        if end is not None:
-            copyto(new_c, c, where=end)
-            copyto(new_h, h, where=end)
-    h_n, c_n = scan.last(output, reverse), scan.last(c_after, reverse)
-    return (scan.zeroed(output, ended), h_n, c_n), (
-        before,
-        cells,
-        gates,
-        inner,
-        rows,
-        ended,
-        ends,
-    )
+            m_t.dot(w_out, new_h)
+        if over is not None:
+            copyto(new_c, c, where=over)
+            copyto(new_h, h, where=over)
+    output = scan.with_clear_padding(h_after, padding)
+    h_n, c_n = scan.last_state(h_after, reverse), scan.last_state(c_after, reverse)
+    workspace = Workspace(h_before, c_before, c_after, gates, m, rows, padding)
+    return (output, h_n, c_n), workspace
 
 
-@slices.backward(states=2)
+def _slopes(workspace: Workspace) -> tuple[Array, Array]:
+    """For all steps: da_i, da_f, da_g by dc', and da_o by dm, (T, 4, B, H); dc' by dm."""
+    _, c_before, c_after, gates, m, _, padding = workspace
+    one = np.ones((), gates.dtype)
+    slopes, slopes_c = empty(gates.shape, m.dtype), empty(c_after.shape, m.dtype)
+    i, _, g, o = gates.swapaxes(0, 1)
+    slopes_i, slopes_f, slopes_g, slopes_o = slopes.swapaxes(0, 1)
+    multiply(gates, gates, slopes)
+    subtract(gates, slopes, slopes)  # s (1 - s) of the sigmoids
+    multiply(g, g, slopes_g)
+    subtract(one, slopes_g, slopes_g)
+    tanh(c_after, slopes_c)
+    multiply(slopes_i, g, slopes_i)
+    multiply(slopes_f, c_before, slopes_f)
+    multiply(slopes_g, i, slopes_g)
+    multiply(slopes_o, slopes_c, slopes_o)
+    multiply(slopes_c, m, slopes_c)
+    subtract(o, slopes_c, slopes_c)  # o - o tanh(c')^2
+    scan.clear_padding(padding, slopes, slopes_c)
+    return slopes, slopes_c
+
+
+@slices.parallel_backward(states=2)
 def lstm_backward(
     grads: Arrays,
     needs: Needs,
-    inputs: Any,
-    outputs: Any,
-    workspace: Any,
+    inputs: Inputs,
+    outputs: object,
+    workspace: Workspace,
     *,
     reverse: bool = False,
-    lengths: Maybe = None,
+    lengths: MaybeArray = None,
 ) -> Arrays:
     """Gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr, as rnn_backward."""
     w_ih, w_hh, w_hr = inputs[3], inputs[4], inputs[7]
-    before, (c_before, c_after), gates, inner, rows, ended, ends = workspace
+    h_before, c_before, _, gates, m, rows, padding = workspace
     steps, _, batch, hidden = gates.shape
-    dtype, one = gates.dtype, np.ones((), gates.dtype)
+    dtype = gates.dtype
+    slopes, slopes_c = _slopes(workspace)
 
-    # For all steps, how a gate's sum acts on h (that of o) or on c, and how c acts on
-    # h.
-    slopes, slopes_c = empty(gates.shape, dtype), empty(c_after.shape, dtype)
-    (i, f, g, o), (of_i, of_f, of_g, of_o) = gates.swapaxes(0, 1), slopes.swapaxes(0, 1)
-    multiply(gates, gates, slopes)
-    subtract(gates, slopes, slopes)
-    multiply(g, g, of_g)
-    subtract(one, of_g, of_g)
-    tanh(c_after, slopes_c)
-    for slope, factor in (of_i, g), (of_f, c_before), (of_g, i), (of_o, slopes_c):
-        multiply(slope, factor, slope)
-    multiply(slopes_c, inner, slopes_c)
-    subtract(o, slopes_c, slopes_c)
-    scan.silence(ended, slopes, slopes_c)
-
-    g_sums = slopes.reshape(
-        steps, batch, 4 * hidden
-    )  # a step's take the place of its slopes
-    outer = scan.by_step(grads[0], ended, steps)
-    carry, spare = scan.carried(grads[1], before[0])
-    g_c, spare_c = scan.carried(grads[2], c_before[0])
-    g_states = empty(before.shape, dtype) if needs[7] else None
+    g_sums = slopes.reshape(steps, batch, 4 * hidden)  # in place of each step's slopes
+    g_outputs = scan.output_cotangents(grads[0], padding, steps)
+    g_h, spare = scan.state_cotangents(grads[1], h_before[0])
+    g_c, spare_c = scan.state_cotangents(grads[2], c_before[0])
+    g_states = empty(h_before.shape, dtype) if needs[7] else None
     weight, g_gates = np.ascontiguousarray(w_hh), empty((4, batch, hidden), dtype)
     g_ifg, g_o = g_gates[:3], g_gates[3]
-    final = -1 if needs[1] else (steps - 1) * reverse
-    by_step = (range(steps), outer, slopes, slopes_c, f, scan.by_gate(g_sums, 4), ends)
-    for t, g_out, slope, slope_c, forget, g_sum, end in scan.walk(
-        not reverse, *by_step
-    ):
-        if g_out is not None:
-            add(carry, g_out, carry)
+    first_step = (steps - 1) * reverse
+    by_step = scan.steps_of(
+        not reverse,
+        range(steps),
+        g_outputs,
+        slopes,
+        slopes_c,
+        gates[:, 1],
+        scan.split_gates(g_sums, 4),
+        padding.by_step,
+    )
+    for t, g_output, slope, slope_c, f, g_sum, over in by_step:
+        if g_output is not None:
+            add(g_h, g_output, g_h)
         if g_states is not None:
-            g_states[t] = carry
-        g_m = carry if w_hr is None else carry.dot(w_hr)
+            g_states[t] = g_h
+        g_m = g_h if w_hr is None else g_h.dot(w_hr)
         multiply(g_m, slope[3], g_o)
         multiply(g_m, slope_c, slope_c)
         add(g_c, slope_c, g_c)
         multiply(g_c, slope[:3], g_ifg)
         g_sum[...] = g_gates
-        multiply(g_c, forget, spare_c)
-        if end is not None:
-            copyto(spare_c, g_c, where=end)
+        multiply(g_c, f, spare_c)
+        if over is not None:
+            copyto(spare_c, g_c, where=over)
         g_c, spare_c = spare_c, g_c
-        if t == final:
+        if t == first_step and not needs[1]:
             break
         g_sums[t].dot(weight, spare)
-        if end is not None:
-            copyto(spare, carry, where=end)
-        carry, spare = spare, carry
+        if over is not None:
+            copyto(spare, g_h, where=over)
+        g_h, spare = spare, g_h
 
     g_w_hr = None
     if g_states is not None:
-        scan.silence(ended, g_states)
-        g_w_hr = scan.weight_grad(g_states, inner)
-    g_x, *g_weights = scan.layer_grads(
-        (needs[0], *needs[3:7]), rows, w_ih, before, g_sums
-    )
-    g_h_0, g_c_0 = (
-        (carry[None] if needs[1] else None),
-        (g_c[None] if needs[2] else None),
-    )
+        scan.clear_padding(padding, g_states)
+        g_w_hr = scan.weight_gradient(g_states, m)
+    layer_needs = (needs[0], *needs[3:7])
+    g_x, *g_weights = scan.layer_gradients(layer_needs, rows, w_ih, h_before, g_sums)
+    g_h_0 = g_h[None] if needs[1] else None
+    g_c_0 = g_c[None] if needs[2] else None
     return g_x, g_h_0, g_c_0, *g_weights, g_w_hr
 
 
-lstm_cell_forward, lstm_cell_backward = scan.one_step(
+lstm_cell_forward, lstm_cell_backward = scan.cell_kernels(
     lstm_forward, lstm_backward, states=2
 )

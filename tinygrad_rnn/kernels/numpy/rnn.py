@@ -1,100 +1,115 @@
-"""Elman's layer: h' = act(W_ih x + b_ih + W_hh h + b_hh)."""
+"""Elman's layer: h' = act(W_ih x + b_ih + W_hh h + b_hh). Elman, Cognitive Science 1990.
 
-from typing import Any
+Backward. With a the sum of which h' = act(a) is made, dh' the cotangent of h', and g the
+one that comes from the output of this step:
+
+    da  = dh' act'(a)      act'(a) is 1 - h'^2 for tanh, and 1 where h' > 0 for relu
+    dh  = W_hh^T da + g    of the step before
+    dW_hh = sum da h^T,  dW_ih = sum da x^T,  db = sum da,  dx = W_ih^T da
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy import add, copyto, multiply, subtract
 
 from ...backend.pool import empty
 from . import scan, slices
-from .scan import Array, Arrays, Forward, Maybe, Needs
+from .scan import Array, Arrays, Inputs, MaybeArray, Needs, Padding
 
 
-@slices.forward(states=1)
+class Workspace(NamedTuple):
+    """What the backward needs of the forward."""
+
+    before: Array  # h of the step before, (T, B, H)
+    after: Array  # h' of each step
+    rows: Array  # the input, (T*B, I), or ids (T*B,)
+    padding: Padding
+
+
+@slices.parallel_forward(states=1)
 def rnn_forward(
     x: Array,
-    h_0: Maybe,
+    h_0: MaybeArray,
     w_ih: Array,
     w_hh: Array,
-    b_ih: Maybe,
-    b_hh: Maybe,
+    b_ih: MaybeArray,
+    b_hh: MaybeArray,
     *,
     nonlinearity: str = "tanh",
     reverse: bool = False,
-    lengths: Maybe = None,
-) -> Forward:
+    lengths: MaybeArray = None,
+) -> tuple[tuple[Array, Array], Workspace]:
     """Hidden states ``output`` (T, B, H) and the last one ``h_n`` (1, B, H).
 
-    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Where a
-    sequence is over, its state passes on unchanged and its output is 0; so both
-    directions end with the state that is ``h_n``.
+    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Past the end
+    of a sequence its state stays as it is and its output is 0, so that in both
+    directions the state that the scan ends with is ``h_n``.
     """
     steps, batch, hidden = *x.shape[:2], len(w_hh)
-    before, output = scan.states(h_0, (steps + 1, batch, hidden), w_hh.dtype, reverse)
-    rows, ended, ends = scan.rows(x, lengths)
-    scan.project(rows, w_ih, scan.joined(b_ih, b_hh), output[:, None])
+    dtype = w_hh.dtype
+    before, after = scan.allocate_states(h_0, (steps, batch, hidden), dtype, reverse)
+    rows, padding = scan.flatten_input(x, lengths)
+    scan.project(rows, w_ih, scan.add_biases(b_ih, b_hh), after[:, None])
 
-    act: Any = (
-        np.tanh if nonlinearity == "tanh" else lambda x, out: np.maximum(x, 0, out=out)
-    )
-    weight = scan.transposed(w_hh, steps * batch)
-    product = empty((batch, hidden), w_hh.dtype)
+    act = scan.ACTIVATIONS[nonlinearity]
+    weight = scan.transpose(w_hh, steps * batch)
+    product = empty((batch, hidden), dtype)
     h = before[-1 if reverse else 0]
-    for new, end in scan.walk(reverse, output, ends):
-        h.dot(weight, product)  # np.dot is the same by a way around
-        add(new, product, new)
-        act(new, new)
-        if end is not None:
-            copyto(new, h, where=end)
-        h = new
-    h_n = scan.last(output, reverse)
-    return (scan.zeroed(output, ended), h_n), (before, output, rows, ended, ends)
+    for new_h, over in scan.steps_of(reverse, after, padding.by_step):
+        h.dot(weight, product)  # np.dot is the same by a detour
+        add(new_h, product, new_h)
+        act(new_h, new_h)
+        if over is not None:
+            copyto(new_h, h, where=over)
+        h = new_h
+    output = scan.with_clear_padding(after, padding)
+    return (output, scan.last_state(after, reverse)), Workspace(
+        before, after, rows, padding
+    )
 
 
-@slices.backward(states=1)
+@slices.parallel_backward(states=1)
 def rnn_backward(
     grads: Arrays,
     needs: Needs,
-    inputs: Any,
-    outputs: Any,
-    workspace: Any,
+    inputs: Inputs,
+    outputs: object,
+    workspace: Workspace,
     *,
     nonlinearity: str = "tanh",
     reverse: bool = False,
-    lengths: Maybe = None,
+    lengths: MaybeArray = None,
 ) -> Arrays:
-    """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh: the transposed scan, then one
-    product each.
-    """
+    """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh: the scan back, then the products."""
     w_ih, w_hh = inputs[2:4]
-    before, after, rows, ended, ends = workspace
+    before, after, rows, padding = workspace
     steps = len(after)
 
-    # act' of all steps, told from act; the loop multiplies each step's cotangent into
-    # it.
+    # act'(a) of all steps; the loop multiplies each step's by its cotangent.
     g_sums = empty(after.shape, after.dtype)
     if nonlinearity == "relu":
-        np.sign(after, g_sums)  # never negative; 0 at the kink, as in PyTorch
+        np.sign(after, g_sums)  # h' is never negative; 0 at the kink, as in PyTorch
     else:
         multiply(after, after, g_sums)
         subtract(np.ones((), after.dtype), g_sums, g_sums)
-    scan.silence(ended, g_sums)
-    outer = scan.by_step(grads[0], ended, steps)
-    carry, spare = scan.carried(grads[1], before[0])
+    scan.clear_padding(padding, g_sums)
+    g_outputs = scan.output_cotangents(grads[0], padding, steps)
+    g_h, spare = scan.state_cotangents(grads[1], before[0])
     weight = np.ascontiguousarray(w_hh)
-    final = -1 if needs[1] else (steps - 1) * reverse
-    for t, g, g_sum, end in scan.walk(not reverse, range(steps), outer, g_sums, ends):
-        if g is not None:
-            add(carry, g, carry)
-        multiply(carry, g_sum, g_sum)
-        if t == final:
+    first_step = (steps - 1) * reverse
+    by_step = (range(steps), g_outputs, g_sums, padding.by_step)
+    for t, g_output, g_sum, over in scan.steps_of(not reverse, *by_step):
+        if g_output is not None:
+            add(g_h, g_output, g_h)
+        multiply(g_h, g_sum, g_sum)
+        if t == first_step and not needs[1]:
             break
         g_sum.dot(weight, spare)
-        if end is not None:
-            copyto(spare, carry, where=end)
-        carry, spare = spare, carry
+        if over is not None:
+            copyto(spare, g_h, where=over)
+        g_h, spare = spare, g_h
 
-    g_x, *g_weights = scan.layer_grads(
-        (needs[0], *needs[2:]), rows, w_ih, before, g_sums
-    )
-    return g_x, carry[None] if needs[1] else None, *g_weights
+    layer_needs = (needs[0], *needs[2:])
+    g_x, *g_weights = scan.layer_gradients(layer_needs, rows, w_ih, before, g_sums)
+    return g_x, g_h[None] if needs[1] else None, *g_weights

@@ -1,163 +1,170 @@
-"""What the recurrent layers share: the input's projection, and the walk through the
-steps.
+"""What the recurrent layers share: the projection of the input, and the scan.
 
-Project, then scan: what does not depend on the step before is done for all steps at
-once, and so are, after the scan back, the gradients of weights and input. G counts
-gates; a layer without has one.
+Project, then scan: what does not depend on the step before is computed for all steps at
+once, and so are, after the scan back, the gradients of the weights and of the input.
+Legend: T time, B batch, I input, H hidden, G gates (1 for a layer without any).
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...backend.numpy import ones, row_sum
+from ...backend.numpy import array as copy
+from ...backend.numpy import row_sum
 from ...backend.pool import empty
 from ...backend.threads import product
+from ...types import Function, Shape
+from .embedding import embedding_backward
 
 Array = np.ndarray
-Maybe = np.ndarray | None
-Arrays = tuple[Maybe, ...]
-Needs = tuple[bool, ...]
-Forward = tuple[tuple[Array, ...], Any]  # outputs, workspace
+MaybeArray = np.ndarray | None
+Arrays = Sequence[MaybeArray]
+Needs = tuple[bool, ...]  # which of the inputs want a gradient
+Inputs = Sequence[Any]  # those of a forward: arrays, some of them None
+
+
+def relu(x: Array, out: Array) -> None:
+    """The rectifier, called as ``np.tanh``."""
+    np.maximum(x, 0, out=out)  # NumPy deprecates a third positional argument here
+
+
+ACTIVATIONS: dict[str, Function] = {"tanh": np.tanh, "relu": relu}
 
 # ---- sequences that end early
 
 
-def _ending(lengths: Maybe, steps: int) -> tuple[Maybe, list[Maybe]]:
-    """Where a sequence is over, (T, B, 1), and the same by step; None where none is."""
+class Padding(NamedTuple):
+    """Where sequences are over."""
+
+    mask: MaybeArray  # (T, B, 1); None if none ends early
+    by_step: list[MaybeArray]  # its parts (B, 1); None where all sequences go on
+
+
+def find_padding(lengths: MaybeArray, steps: int) -> Padding:
+    """The padding of sequences of these lengths, (B,), or of full length if None."""
     if lengths is None or lengths.min(initial=steps) == steps:
-        return None, [None] * steps
-    ended = np.arange(steps)[:, None, None] >= lengths[:, None]
-    some: Array = np.asarray(ended.any((1, 2)))
-    return ended, [
-        end if any_ended else None for end, any_ended in zip(ended, some, strict=True)
+        return Padding(None, [None] * steps)
+    mask = np.arange(steps)[:, None, None] >= lengths[:, None]
+    some_over = np.logical_or.reduce(mask, (1, 2)).tolist()
+    by_step = [
+        part if over else None for part, over in zip(mask, some_over, strict=True)
     ]
+    return Padding(mask, by_step)
 
 
-def _copy(x: Array, ended: Maybe) -> Array:
-    out = empty(x.shape, x.dtype)
-    out[...] = x
-    silence(ended, out)
+def clear_padding(padding: Padding, *arrays: Array) -> None:
+    """Put zeros where a sequence is over into arrays (T, B, H) or (T, G, B, H)."""
+    if padding.mask is None:
+        return
+    for x in arrays:
+        mask = padding.mask if x.ndim == 3 else padding.mask[:, None]
+        np.copyto(x, 0, where=mask)
+
+
+def with_clear_padding(x: Array, padding: Padding) -> Array:
+    """A copy with zeros in the padding, whatever was there; x if there is no padding."""
+    if padding.mask is None:
+        return x
+    out = copy(x)
+    clear_padding(padding, out)
     return out
 
 
-def zeroed(x: Array, ended: Maybe) -> Array:
-    """A copy with zeros where a sequence is over, whatever stood there, a NaN too; x if
-    none is.
-    """
-    return x if ended is None else _copy(x, ended)
+# ---- projection: what a layer can compute for all steps at once
 
 
-def silence(ended: Maybe, *arrays: Array) -> None:
-    """Put zeros where a sequence is over: (T, B, H), or (T, G, B, H)."""
-    for array in arrays if ended is not None else ():
-        np.copyto(array, 0, where=ended if array.ndim == 3 else ended[:, None])  # type: ignore[index]
+def flatten_input(x: Array, lengths: MaybeArray) -> tuple[Array, Padding]:
+    """Features (T, B, I) as contiguous rows (T*B, I), or ids (T, B) as (T*B,)."""
+    padding = find_padding(lengths, len(x))
+    if x.ndim == 3 and not (padding.mask is None and x.flags.c_contiguous):
+        x = copy(x)
+        clear_padding(padding, x)
+    return x.reshape(-1, *x.shape[2:]), padding
 
 
-# ---- projection: what of a recurrent layer can be done for all steps at once
-
-
-def rows(x: Array, lengths: Maybe) -> tuple[Array, Maybe, list[Maybe]]:
-    """Features (T, B, I) as contiguous rows (T*B, I), ids (T, B) as (T*B,); where they
-    are over.
-    """
-    ended, ends = _ending(lengths, len(x))
-    if x.ndim == 3 and not (ended is None and x.flags.c_contiguous):
-        x = _copy(x, ended)
-    return x.reshape(-1, *x.shape[2:]), ended, ends
-
-
-def transposed(weight: Array, rows: int) -> Array:
+def transpose(weight: Array, rows: int) -> Array:
     """``weight.T`` as the right operand of products of so many rows altogether.
 
-    Products with a contiguous copy are up to twice as fast, but the copy has to be
-    made.
+    Products with a contiguous copy are up to twice as fast, but the copy costs time too.
     """
     return np.ascontiguousarray(weight.T) if rows >= len(weight) else weight.T
 
 
-def joined(one: Maybe, other: Maybe) -> Maybe:
-    """The sum of two biases, of which either may not be there."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
+def add_biases(b_ih: MaybeArray, b_hh: MaybeArray) -> MaybeArray:
+    """The sum of two biases, of which either may be None."""
+    if b_ih is None:
+        return b_hh
+    return b_ih if b_hh is None else b_ih + b_hh
 
 
-def into_gates(weight: Array, z: Array, steps: int) -> Callable[[Array], Any]:
-    """What writes the product of a state (B, I) with weights (G*H, I) to ``z`` (G, B,
-    H).
+def recurrent_product(weight: Array, out: Array, steps: int) -> Callable[[Array], Any]:
+    """A function that writes the product of a state (B, H) with W_hh (G*H, H) to ``out``.
 
-    A product for each gate leaves the gate in one piece, and small products run faster;
-    of one row all lie in one piece anyway.
+    ``out`` is (G, B, H). One product a gate leaves each gate contiguous, and small
+    products run faster; with a batch of one, a single product does so anyway.
     """
-    gates, batch, hidden = z.shape
+    gates, batch, hidden = out.shape
     if batch == 1:
-        flat, row = transposed(weight, steps), z.reshape(1, gates * hidden)
+        flat, row = transpose(weight, steps), out.reshape(1, gates * hidden)
         return lambda h: h.dot(flat, row)
-    apart = weight.reshape(gates, hidden, weight.shape[1]).mT
-    apart = np.ascontiguousarray(apart) if steps * batch >= hidden else apart
-    return lambda h: np.matmul(h, apart, z)
+    by_gate = weight.reshape(gates, hidden, weight.shape[1]).mT
+    if steps * batch >= hidden:
+        by_gate = np.ascontiguousarray(by_gate)
+    return lambda h: np.matmul(h, by_gate, out)
 
 
-def by_gate(x: Array, gates: int) -> Array:
-    """Rows (T, B, G*H) seen as (T, G, B, H)."""
+def split_gates(x: Array, gates: int) -> Array:
+    """A view of rows (T, B, G*H) as (T, G, B, H)."""
     steps, batch, size = x.shape
     return x.reshape(steps, batch, gates, size // gates).swapaxes(1, 2)
 
 
-def project(rows: Array, weight: Array, bias: Maybe, out: Array) -> Array:
-    """``rows @ weight.T + bias`` in the memory of ``out``, seen as (T, G, B, H); ids
-    take rows.
+def project(rows: Array, weight: Array, bias: MaybeArray, out: Array) -> Array:
+    """``rows @ weight.T + bias`` in the memory of ``out``, as a view (T, G, B, H).
 
-    Of features, what lies there step by step is (B, G*H), and the result a view of
-    that.
+    Rows are features (T*B, I), or ids (T*B,) for one-hot rows. Of features and few ids,
+    the memory holds (B, G*H) step by step.
     """
     steps, gates, batch, hidden = out.shape
-    if (
-        rows.ndim == 1 and len(rows) >= weight.shape[1]
-    ):  # at least as many ids as table rows
-        table = np.add(weight.T, 0 if bias is None else bias, order="C").reshape(
-            -1, hidden
-        )
-        places = (
-            rows.astype(np.intp).reshape(steps, 1, batch) * gates
-            + np.arange(gates)[:, None]
-        )
-        # Other modes go through a copy of what is written.
-        table.take(places.reshape(-1), 0, out.reshape(-1, hidden), "clip")
-        return out
+    if rows.ndim == 1 and len(rows) >= weight.shape[1]:
+        return _take_from_table(rows, weight, bias, out)
     flat = out.reshape(steps * batch, gates * hidden)
     if rows.ndim == 1:
-        np.add(
-            weight.take(rows.astype(np.intp, copy=False), 1).T,
-            0 if bias is None else bias,
-            flat,
-        )
+        columns = weight.take(rows.astype(np.intp, copy=False), 1)
+        np.add(columns.T, 0 if bias is None else bias, flat)
     else:
-        product(rows, transposed(weight, len(rows)), flat)
-    # Repeated, as adding few long rows outruns adding many short ones.
-    if rows.ndim == 2 and bias is not None:
-        wide = out.reshape(steps, batch * gates * hidden)
-        np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
-    return (
-        out
-        if gates == 1
-        else by_gate(flat.reshape(steps, batch, gates * hidden), gates)
-    )
+        product(rows, transpose(weight, len(rows)), flat)
+        if bias is not None:  # adding few long rows is faster than many short ones
+            wide = out.reshape(steps, batch * gates * hidden)
+            np.add(wide, bias[None].repeat(batch, 0).reshape(-1), wide)
+    if gates == 1:
+        return out
+    return split_gates(flat.reshape(steps, batch, gates * hidden), gates)
 
 
-# ---- gradients of the weights and of the input, for that of the gates' sums (T, B,
-# G*H)
+def _take_from_table(ids: Array, weight: Array, bias: MaybeArray, out: Array) -> Array:
+    """Project ids by a table of all possible results, as there are fewer than ids."""
+    steps, gates, batch, hidden = out.shape
+    table = np.add(weight.T, 0 if bias is None else bias, order="C")
+    first_gate = ids.astype(np.intp).reshape(steps, 1, batch) * gates
+    places = first_gate + np.arange(gates)[:, None]
+    flat = out.reshape(-1, hidden)
+    # Only the mode "clip" writes to `out` without a copy between.
+    table.reshape(-1, hidden).take(places.reshape(-1), 0, flat, "clip")
+    return out
 
 
-def weight_grad(g_sums: Array, x: Array) -> Array:
-    """That of weights (G*H, I) which were multiplied by x, (T, B, I) or its rows."""
-    g_rows, x = g_sums.reshape(-1, g_sums.shape[-1]), x.reshape(-1, x.shape[-1])
-    return product(g_rows.T, x, empty((g_rows.shape[1], x.shape[1]), x.dtype))
+# ---- gradients of weights and input, from those of the gates' sums, (T, B, G*H)
 
 
-def input_grads(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Arrays:
+def weight_gradient(g_sums: Array, x: Array) -> Array:
+    """That of a weight (G*H, I) that multiplied x, (T, B, I) or (T*B, I)."""
+    g_rows, rows = g_sums.reshape(-1, g_sums.shape[-1]), x.reshape(-1, x.shape[-1])
+    return product(g_rows.T, rows, empty((g_rows.shape[1], rows.shape[1]), x.dtype))
+
+
+def input_gradients(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Arrays:
     """Those of x, w_ih and b_ih."""
     g_rows = g_sums.reshape(-1, g_sums.shape[-1])
     g_x = g_weight = g_bias = None
@@ -165,123 +172,109 @@ def input_grads(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Arrays
         g_x = product(g_rows, w_ih, empty(rows.shape, rows.dtype))
         g_x = g_x.reshape(*g_sums.shape[:2], rows.shape[1])
     if needs[1]:
-        g_weight = (
-            weight_grad(g_rows, rows)
-            if rows.ndim == 2
-            else _scatter(rows, g_rows, w_ih)
-        )
+        if rows.ndim == 2:
+            g_weight = weight_gradient(g_rows, rows)
+        else:
+            count = w_ih.shape[1]
+            g_weight = embedding_backward(rows, g_rows, count, transposed=True)
     if needs[2]:
+        # A one-hot row sums up to 1, so the bias's gradient is also the sum of g_weight.
         g_bias = row_sum(g_rows if rows.ndim == 2 or g_weight is None else g_weight.T)
     return g_x, g_weight, g_bias
 
 
-def layer_grads(
+def layer_gradients(
     needs: Needs, rows: Array, w_ih: Array, before: Array, g_sums: Array
 ) -> Arrays:
     """Those of x, w_ih, w_hh, b_ih and b_hh, where both biases act alike."""
-    wanted = (needs[0], needs[1], needs[3] or needs[4])
-    g_x, g_w_ih, g_bias = input_grads(wanted, rows, w_ih, g_sums)
-    g_w_hh = weight_grad(g_sums, before) if needs[2] else None
+    input_needs = (needs[0], needs[1], needs[3] or needs[4])
+    g_x, g_w_ih, g_bias = input_gradients(input_needs, rows, w_ih, g_sums)
+    g_w_hh = weight_gradient(g_sums, before) if needs[2] else None
     g_b_hh = g_bias.copy() if g_bias is not None and needs[4] else None
     return g_x, g_w_ih, g_w_hh, g_bias if needs[3] else None, g_b_hh
-
-
-def _scatter(ids: Array, g_rows: Array, weight: Array) -> Array:
-    """The product of ``g_rows.T`` with one-hot rows: its column v sums what stands
-    where v is.
-    """
-    hidden, count = weight.shape
-    g_weight = empty(weight.shape, weight.dtype)
-    if ids.size <= 150:  # so few that the product costs less than the calls below
-        one_hot = np.zeros((ids.size, count), weight.dtype)
-        one_hot.reshape(-1)[ids.astype(np.intp) + np.arange(0, one_hot.size, count)] = 1
-        return g_rows.T.dot(one_hot, g_weight)
-    # Bring equal ids together (NumPy sorts 16 bits much faster) and sum by a product
-    # with ones.
-    order = ids.astype(np.uint16 if count <= 1 << 16 else ids.dtype).argsort(
-        kind="stable"
-    )
-    counts = np.bincount(ids.astype(np.intp, copy=False))
-    distinct = counts.nonzero()[0]
-    every = ones(counts.max().item(), weight.dtype)
-    table = empty((count, hidden), weight.dtype)
-    table.fill(0)
-    start = 0
-    for v, stop in zip(
-        distinct.tolist(), counts.cumsum()[distinct].tolist(), strict=True
-    ):
-        every[: stop - start].dot(g_rows.take(order[start:stop], 0), table[v])
-        start = stop
-    g_weight[...] = table.T
-    return g_weight
 
 
 # ---- scan
 
 
-def states(
-    first: Maybe, shape: tuple[int, ...], dtype: Any, reverse: bool
+def allocate_states(
+    first: MaybeArray, shape: Shape, dtype: np.dtype, reverse: bool
 ) -> tuple[Array, Array]:
-    """The state before each step and the one after it, views of T + 1 states."""
-    out = empty(shape, dtype)
-    out[-1 if reverse else 0] = 0 if first is None else first
-    return (out[1:], out[:-1]) if reverse else (out[:-1], out[1:])
+    """The states before each step and after it, each of a shape (T, B, H).
+
+    They are two views of the same T + 1 states.
+    """
+    steps, *size = shape
+    states = empty((steps + 1, *size), dtype)
+    states[-1 if reverse else 0] = 0 if first is None else first
+    return (states[1:], states[:-1]) if reverse else (states[:-1], states[1:])
 
 
-def last(after: Array, reverse: bool) -> Array:
+def last_state(after: Array, reverse: bool) -> Array:
     """The state that a scan ends with, (1, B, H), of those after each step."""
     return (after[:1] if reverse else after[-1:]).copy()
 
 
-def walk(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """The steps of arrays side by side, from the last one on if backwards."""
-    return zip(*[a[::-1] for a in arrays] if backwards else arrays, strict=True)
+def steps_of(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:
+    """The steps of arrays side by side, from the last to the first if backwards."""
+    return zip(*[x[::-1] for x in arrays] if backwards else arrays, strict=True)
 
 
-def by_step(g_output: Maybe, ended: Maybe, steps: int) -> Any:
-    """The cotangents of the output, none where a sequence is over."""
-    return [None] * steps if g_output is None else zeroed(g_output, ended)
+def output_cotangents(
+    g_output: MaybeArray, padding: Padding, steps: int
+) -> Iterable[MaybeArray]:
+    """The cotangent of each step's output, 0 in the padding."""
+    if g_output is None:
+        return [None] * steps
+    return with_clear_padding(g_output, padding)
 
 
-def carried(g_last: Maybe, like: Array) -> tuple[Array, Array]:
-    """The cotangent that goes back from step to step, and room for the next one."""
-    carry, spare = empty(like.shape, like.dtype), empty(like.shape, like.dtype)
-    carry[...] = 0 if g_last is None else g_last
-    return carry, spare
+def state_cotangents(g_last: MaybeArray, like: Array) -> tuple[Array, Array]:
+    """The cotangent of the last state, and room for that of the state before."""
+    g_state, spare = empty(like.shape, like.dtype), empty(like.shape, like.dtype)
+    g_state[...] = 0 if g_last is None else g_last
+    return g_state, spare
 
 
 # ---- a cell: a sequence of one step
 
 
-def one_step(
-    forward: Any, backward: Any, states: int
-) -> tuple[Callable[..., Any], ...]:
-    """The kernels of a cell, made of those of a layer with so many states."""
+def cell_kernels(
+    layer_forward: Function, layer_backward: Function, states: int
+) -> tuple[Function, Function]:
+    """The kernels of a cell, made of those of a layer whose state has so many parts."""
 
-    def cell_forward(x: Array, *args: Maybe, **settings: Any) -> Forward:
-        # A dim for the step, and one for the batch where x has none.
-        new = (None, None) if x.ndim == (x.dtype.kind == "f") else (None,)
-        parts = [None if part is None else part[new] for part in args[:states]]
-        (_, *last), workspace = forward(x[new], *parts, *args[states:], **settings)
-        return tuple([part[(0,) * len(new)] for part in last]), (new, workspace)
+    def forward(x: Array, *args: MaybeArray, **settings: object) -> tuple[Any, Any]:
+        # A dim for the step, and one for the batch if x has none.
+        unbatched = x.ndim == (x.dtype.kind == "f")
+        new_dims = (None, None) if unbatched else (None,)
+        state = [None if part is None else part[new_dims] for part in args[:states]]
+        outputs, workspace = layer_forward(
+            x[new_dims], *state, *args[states:], **settings
+        )
+        first = (0,) * len(new_dims)
+        return tuple([part[first] for part in outputs[1:]]), (new_dims, workspace)
 
-    def cell_backward(
+    def backward(
         grads: Arrays,
         needs: Needs,
-        inputs: Any,
-        outputs: Any,
-        workspace: Any,
-        **settings: Any,
+        inputs: Inputs,
+        outputs: object,
+        workspace: tuple[Any, Any],
+        **settings: object,
     ) -> Arrays:
-        new, workspace = workspace
-        given = [None if g is None else g[new] for g in grads]
-        asked = (*needs, False), (*inputs, None)  # a layer's may have W_hr
-        found = backward((None, *given), *asked, None, workspace, **settings)[
-            : len(needs)
-        ]
-        at = (0,) * len(new)
-        return *[g if g is None else g[at] for g in found[: 1 + states]], *found[
-            1 + states :
-        ]
+        new_dims, layer_workspace = workspace
+        first = (0,) * len(new_dims)
+        g_states = [None if g is None else g[new_dims] for g in grads]
+        found = layer_backward(
+            (None, *g_states),
+            (*needs, False),  # a layer may have W_hr
+            (*inputs, None),
+            None,
+            layer_workspace,
+            **settings,
+        )
+        begins, weights = found[: 1 + states], found[1 + states : len(needs)]
+        return *[None if g is None else g[first] for g in begins], *weights
 
-    return cell_forward, cell_backward
+    return forward, backward

@@ -1,98 +1,103 @@
-"""Recurrent layers in slices of the batch, each on a thread of its own, where the steps
-are large.
+"""Large recurrent layers in slices of the batch, each on a thread of its own.
 
-A step has to wait for the one before, but one sequence never for another. BLAS's
-threads would share each product, and wait for each other twice a step; slices meet
-once, at the end.
+A step has to wait for the one before, but no sequence for another. BLAS's threads would
+share each product, and wait for each other twice a step; slices meet once, at the end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...backend.pool import empty
-from ...backend.threads import WORTH, cut, each
+from ...backend.threads import MIN_WORK, run_each, split_rows
+from ...types import Function
 
 
-class _Slices(list[Any]):
-    """The workspaces of slices, each with its place in the batch."""
+class _SlicedWorkspace(NamedTuple):
+    """The workspaces of slices of the batch, and where these are."""
+
+    parts: list[slice]
+    workspaces: Sequence[object]
 
 
-def _of(part: slice, arrays: Any, axis: int = 1) -> list[Any]:
-    """What of arrays, or None, belongs to a slice."""
-    place = (slice(None),) * axis + (part,)
-    return [None if array is None else array[place] for array in arrays]
+def _slice_batch(
+    arrays: Sequence[np.ndarray | None], part: slice
+) -> list[np.ndarray | None]:
+    return [None if array is None else array[:, part] for array in arrays]
 
 
-def _whole(parts: Any) -> Any:
-    if (first := parts[0]) is None:
+def _join_batch(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """The arrays of all slices as one; None if they are None."""
+    parts = [array for array in arrays if array is not None]
+    if not parts:
         return None
+    first = parts[0]
     batch = sum([part.shape[1] for part in parts])
-    return np.concatenate(
-        parts, 1, empty((len(first), batch, *first.shape[2:]), first.dtype)
-    )
+    out = empty((len(first), batch, *first.shape[2:]), first.dtype)
+    return np.concatenate(parts, 1, out)
 
 
-def forward(states: int) -> Callable[[Any], Any]:
-    """For the forward of a layer whose arguments are x, so many states, w_ih, w_hh, ..."""
+def parallel_forward(states: int) -> Callable[[Function], Function]:
+    """Decorate the forward of a layer: x, so many states, w_ih, w_hh and so on."""
 
-    def decorate(kernel: Any) -> Any:
+    def decorate(kernel: Function) -> Function:
         @wraps(kernel)
-        def run(*args: Any, **settings: Any) -> Any:
+        def run(*args: Any, **settings: Any) -> object:
             batch = args[0].shape[1]
-            work = batch * args[states + 2].size  # a step's, with W_hh
-            if work < 2 * WORTH or len(parts := cut(batch, work)) == 1:
+            work = batch * args[states + 2].size  # of a step, with W_hh
+            if work < 2 * MIN_WORK:
                 return kernel(*args, **settings)
+            parts = split_rows(batch, work)
+            if len(parts) == 1:
+                return kernel(*args, **settings)
+            begins, weights = args[: states + 1], args[states + 1 :]
+            lengths = settings.pop("lengths", None)
 
-            def one(part: slice) -> Any:
-                begins = _of(part, args[: states + 1])
-                (own,) = _of(part, [settings.get("lengths")], 0)
-                return kernel(
-                    *begins, *args[states + 1 :], **settings | {"lengths": own}
-                )
+            def run_slice(part: slice) -> Any:
+                own = None if lengths is None else lengths[part]
+                sliced = _slice_batch(begins, part)
+                return kernel(*sliced, *weights, lengths=own, **settings)
 
-            outputs, workspaces = zip(*each(one, parts), strict=True)
-            joined = tuple(map(_whole, zip(*outputs, strict=True)))
-            return joined, _Slices(zip(parts, workspaces, strict=True))
+            outputs, workspaces = zip(*run_each(run_slice, parts), strict=True)
+            joined = tuple(map(_join_batch, zip(*outputs, strict=True)))
+            return joined, _SlicedWorkspace(parts, workspaces)
 
         return run
 
     return decorate
 
 
-def backward(states: int) -> Callable[[Any], Any]:
-    """For the backward of such a layer: gradients of weights are those of the slices,
-    added up.
-    """
+def parallel_backward(states: int) -> Callable[[Function], Function]:
+    """Decorate the backward of such a layer; gradients of weights are added up."""
 
-    def decorate(kernel: Any) -> Any:
+    def decorate(kernel: Function) -> Function:
         @wraps(kernel)
         def run(
-            grads: Any,
-            needs: Any,
-            inputs: Any,
-            outputs: Any,
-            workspace: Any,
-            **settings: Any,
-        ) -> Any:
-            if type(workspace) is not _Slices:
+            grads: Sequence[np.ndarray | None],
+            needs: tuple[bool, ...],
+            inputs: Sequence[np.ndarray | None],
+            outputs: object,
+            workspace: object,
+            **settings: object,
+        ) -> object:
+            if not isinstance(workspace, _SlicedWorkspace):
                 return kernel(grads, needs, inputs, outputs, workspace, **settings)
 
-            def one(pair: Any) -> Any:
+            def run_slice(pair: tuple[slice, object]) -> Any:
                 part, own = pair
-                # Of the inputs it reads the weights alone: the rest is in its
-                # workspace.
-                return kernel(_of(part, grads), needs, inputs, None, own, **settings)
+                # Of the inputs only the weights are read: the rest is in the workspace.
+                sliced = _slice_batch(grads, part)
+                return kernel(sliced, needs, inputs, None, own, **settings)
 
-            found = list(zip(*each(one, workspace), strict=True))
-            for first, *others in found[states + 1 :]:
+            pairs = list(zip(*workspace, strict=True))
+            found = list(zip(*run_each(run_slice, pairs), strict=True))
+            begins, weights = found[: states + 1], found[states + 1 :]
+            for first, *others in weights:
                 for other in others if first is not None else ():
                     np.add(first, other, first)
-            return *map(_whole, found[: states + 1]), *[
-                g[0] for g in found[states + 1 :]
-            ]
+            return *map(_join_batch, begins), *[parts[0] for parts in weights]
 
         return run
 

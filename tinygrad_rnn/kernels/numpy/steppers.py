@@ -1,108 +1,122 @@
-"""One step at a time, without a gradient: for text that is written character by
-character.
+"""One step at a time, without a gradient: for text that is written character by character.
 
-Each stepper prepares its weights once (transposed copies, halves of what a sigmoid
-sees) and returns a function of one step, which writes the new state into memory that it
-is given. States are (B, H) or (H,); what comes in is (B, I) or (I,), or ids (B,) or ().
-All arrays are of one float dtype.
+A step prepares its weights once (transposed copies, halves for the sigmoids) and then
+writes each new state into memory that it is given. States are (B, H) or (H,); the input
+is (B, I) or (I,), or ids (B,) or (). All arrays are of one float dtype.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy import add, tanh
 
 from ...backend.threads import one_thread
-from .scan import Array, Maybe, joined
-
-__all__ = ["stepper"]
-
-Step = Callable[..., Any]
+from ...types import Function
+from .scan import ACTIVATIONS, Array, MaybeArray, add_biases
 
 
-def _linear(weight: Array, bias: Maybe, scale: Any = None) -> Step:
-    """``x W^T + b`` in fresh memory, times a scale of the outputs; ids take rows of W^T
-    + b.
-    """
+def _make_linear(weight: Array, bias: MaybeArray, scale: MaybeArray = None) -> Function:
+    """``scale * (x W^T + b)`` as a function of x in fresh memory; ids take rows."""
     if scale is not None:
-        weight, bias = weight * scale[:, None], None if bias is None else bias * scale
-    flat = np.ascontiguousarray(weight.T)
-    table = cache(
-        lambda: flat if bias is None else flat + bias
-    )  # made for the first ids
+        weight = weight * scale[:, None]
+        bias = None if bias is None else bias * scale
+    transposed = np.ascontiguousarray(weight.T)
 
-    def step(x: Array) -> Any:
+    @cache
+    def table() -> Array:  # made for the first ids
+        return transposed if bias is None else transposed + bias
+
+    def linear(x: Array) -> Array:
         if x.dtype.kind != "f":
             return table().take(x.astype(np.intp, copy=False), 0)
-        z = x.dot(flat)
+        z = x.dot(transposed)
         return z if bias is None else add(z, bias, z)
 
+    return linear
+
+
+def _make_rnn(
+    w_ih: Array, w_hh: Array, b_ih: MaybeArray, b_hh: MaybeArray, *, nonlinearity: str
+) -> Function:
+    project = _make_linear(w_ih, add_biases(b_ih, b_hh))
+    recur = _make_linear(w_hh, None)
+    act = ACTIVATIONS[nonlinearity]
+
+    def step(x: Array, h: Array, new_h: Array) -> None:
+        act(project(x) + recur(h), new_h)
+
     return step
 
 
-def _rnn(
-    w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, *, nonlinearity: str
-) -> Step:
-    project, recur = _linear(w_ih, joined(b_ih, b_hh)), _linear(w_hh, None)
-    act = tanh if nonlinearity == "tanh" else lambda z, out: np.maximum(z, 0, out=out)
-    return lambda x, h, new_h: act(project(x) + recur(h), new_h)
-
-
-def _lstm(
-    w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe, w_hr: Maybe = None
-) -> Step:
-    """A sigmoid by way of tanh, as in lstm_forward."""
+def _make_lstm(
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: MaybeArray,
+    b_hh: MaybeArray,
+    w_hr: MaybeArray = None,
+) -> Function:
+    """Sigmoids are made of tanh, as in lstm_forward."""
     hidden = len(w_hh) // 4
     half = np.array([0.5, 0.5, 1, 0.5], w_hh.dtype).repeat(hidden)
-    shift = 1 - half
-    project, recur = _linear(w_ih, joined(b_ih, b_hh), half), _linear(w_hh, None, half)
-    out: Step = (lambda m: m) if w_hr is None else _linear(w_hr, None)
+    offset = 1 - half
+    project = _make_linear(w_ih, add_biases(b_ih, b_hh), half)
+    recur = _make_linear(w_hh, None, half)
+    output = None if w_hr is None else _make_linear(w_hr, None)
 
     def step(x: Array, h: Array, c: Array, new_h: Array, new_c: Array) -> None:
-        z = tanh(project(x) + recur(h)) * half + shift
+        z = tanh(project(x) + recur(h)) * half + offset
         i, f, g, o = [z[..., k * hidden : (k + 1) * hidden] for k in range(4)]
         add(f * c, i * g, new_c)
-        new_h[...] = out(o * tanh(new_c))
+        m = o * tanh(new_c)
+        new_h[...] = m if output is None else output(m)
 
     return step
 
 
-def _gru(w_ih: Array, w_hh: Array, b_ih: Maybe, b_hh: Maybe) -> Step:
+def _make_gru(w_ih: Array, w_hh: Array, b_ih: MaybeArray, b_hh: MaybeArray) -> Function:
     hidden = w_hh.shape[1]
     half = np.array([0.5, 0.5, 1], w_hh.dtype).repeat(hidden)
-    project, recur = _linear(w_ih, b_ih, half), _linear(w_hh, b_hh, half)
-    middle = np.array(0.5, w_hh.dtype)
+    project, recur = _make_linear(w_ih, b_ih, half), _make_linear(w_hh, b_hh, half)
+    one_half = np.array(0.5, w_hh.dtype)
 
     def step(x: Array, h: Array, new_h: Array) -> None:
         z, y = project(x), recur(h)
-        ru = tanh(z[..., :-hidden] + y[..., :-hidden]) * middle + middle
-        n = tanh(z[..., -hidden:] + ru[..., :hidden] * y[..., -hidden:])
-        add(n, ru[..., hidden:] * (h - n), new_h)
+        ru = tanh(z[..., :-hidden] + y[..., :-hidden]) * one_half + one_half
+        r, u = ru[..., :hidden], ru[..., hidden:]
+        n = tanh(z[..., -hidden:] + r * y[..., -hidden:])
+        add(n, u * (h - n), new_h)
 
     return step
 
 
+_MAKERS: dict[str, Function] = {"rnn": _make_rnn, "lstm": _make_lstm, "gru": _make_gru}
+
+
 def stepper(
-    cell: str, layers: list[list[Any]], head: list[Any], **settings: Any
+    cell: str,
+    layers: Sequence[Sequence[MaybeArray]],
+    head: Sequence[MaybeArray],
+    **settings: object,
 ) -> Callable[[Array, list[Array]], tuple[Array, list[Array]]]:
-    """``run(x, parts)``: a step through layers of a cell, whose weights are given, and
-    a head.
+    """``run(x, state)``: one step through layers, given by their weights, and a head.
 
-    The parts of the state are (L, B, H) with L layers; ``run`` returns what comes out,
-    (B, H) or the head's (B, V), and the parts of the next state, all of it new arrays.
+    The parts of the state are (L, B, H) with L layers. ``run`` returns the output, (B, H)
+    or the head's (B, V), and the parts of the next state, all in new arrays.
     """
-    make: Any = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}[cell]
-    steps = [make(*weights, **settings) for weights in layers]
-    final: Any = _linear(*head) if head else np.copy
+    steps = [_MAKERS[cell](*weights, **settings) for weights in layers]
+    output: Function = np.copy
+    if head:
+        weight, bias = head
+        assert weight is not None
+        output = _make_linear(weight, bias)
 
-    def run(x: Array, parts: list[Array]) -> tuple[Array, list[Array]]:
-        new = [np.empty(part.shape, part.dtype) for part in parts]
+    def run(x: Array, state: list[Array]) -> tuple[Array, list[Array]]:
+        new_state = [np.empty(part.shape, part.dtype) for part in state]
         with one_thread():
-            for step, *states in zip(steps, *parts, *new, strict=True):
-                step(x, *states)
-                x = states[len(parts)]
-            return final(x), new
+            for step, *parts in zip(steps, *state, *new_state, strict=True):
+                step(x, *parts)
+                x = parts[len(state)]
+            return output(x), new_state
 
     return run

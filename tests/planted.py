@@ -335,14 +335,15 @@ TABLE = {
          "words in an order that changes from process to process", "data/test_vocabulary.py")],
     ("data/waves.py", "data/test_waves.py"): [
         ("(4 * np.pi, 2)", "(4 * np.pi, 1)", "frequencies from half of the range")],
-    ("utils/data.py", "utils/test_loader.py"): [
+    ("utils/data/loader.py", "utils/test_loader.py"): [
         ("if chunk and not drop_last:", "if chunk:", "the last batch not dropped"),
-        ("if get is TensorDataset.__getitem__:", "if issubclass(type(dataset), TensorDataset):",
-         "a subclass's own samples not asked for"),
-        ("order = order[size:]", "pass", "two parts with the same samples"),
+        ("and getitem is TensorDataset.__getitem__:", ":", "a subclass's own samples not asked for"),
         ("self.collate_fn is default_collate:", "True:", "the user's collate_fn not called"),
         ('numpy_generator("DataLoader", self.generator)', 'numpy_generator("DataLoader", None)',
          "the order not from its generator")],
+    ("utils/data/datasets.py", "utils/test_loader.py"): [
+        ("order = order[size:]", "pass", "two parts with the same samples"),
+        ("-count <= index < count", "-count <= index <= count", "an index past the end")],
     ("sampling.py", "test_sampling.py"): [
         ("int(top_k))  #", "int(top_k) + 1)  #", "top_k off by one"),
         ("before = totals[:, :-1]", "before = totals[:, 1:]", "the nucleus stops too early"),
@@ -359,13 +360,13 @@ TABLE = {
         ("[g + g.sign() * 0.5 for g in draws]", "[g * 0.0 + 1.0 for g in draws]",
          "gradcheck with cotangents of 1")],
     ("utils/checkpoint.py", "utils/test_recompute.py"): [
-        ("default_generator.set_state(now if state is None else state)", "pass",
+        ("state = now if call.random_state is None else call.random_state", "state = now",
          "dropout draws another mask when run again"),
         ("default_generator.set_state(now)", "pass", "the generator left where it was then"),
-        ("if done != before or not all(map(_same, outputs, kept)):", "if done != before:",
+        ("if not is_same or not all(map(_equals, again.outputs, call.results)):", "if not is_same:",
          "other values in the second run unnoticed")],
-    ("utils/__init__.py", "utils/test_recompute.py"): [
-        ("return None if state is None else state.detach()", "return state", "not detached")],
+    ("utils/structure.py", "utils/test_structure.py"): [
+        ("return None if value is None else value.detach()", "return value", "not detached")],
     ("backend/pool.py", "backend/test_pool.py"): [
         ("self.free[size].pop()", "self.free[size][-1]", "a block handed out that is held")],
     ("backend/threads.py", "backend/test_threads.py"): [

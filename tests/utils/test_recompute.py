@@ -4,7 +4,6 @@ import gc
 import math
 import tracemalloc
 import weakref
-from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -24,7 +23,6 @@ from tinygrad_rnn.errors import (
     OptionError,
     ShapeError,
 )
-from tinygrad_rnn.utils import detach
 from tinygrad_rnn.utils.checkpoint import checkpoint, checkpoint_sequence
 
 ways = pytest.mark.parametrize(
@@ -652,28 +650,6 @@ def test_refused(name):
         call(lambda *args: pytest.fail("was called"))
 
 
-# ---------------------------------------------------------------- states without their history
-
-
-def test_detach():
-    x = leaf(3)
-    h = x * 2.0
-    state = ((h, h * 2.0), [h], {"h": h, "n": None}, None)
-    (a, b), (c,), d, none = detach(state)
-    assert isinstance(detach(state)[1], list)
-    for one in (a, b, c, d["h"]):
-        assert one.is_leaf
-        assert not one.requires_grad
-    assert np.shares_memory(a.numpy(), h.numpy())
-    assert d["n"] is none is None
-    assert detach(h).tolist() == h.tolist()
-    assert detach(None) is None
-    assert h.requires_grad
-    for wrong in (3.0, np.ones(2), [h, "h"]):
-        with pytest.raises(TypeError, match="detach: state is .*expected a Tensor"):
-            detach(wrong)
-
-
 def test_a_sequence_may_be_cut_along_any_dim():
     x = tg.randn(3, 7)
     seen = []
@@ -741,10 +717,3 @@ def test_another_result_is_noticed():
     w.grad = None
     result.sum().backward()
     assert w.grad.tolist() == [2.0] * 3
-
-
-def test_detach_of_a_named_tuple():
-    State = namedtuple("State", "h c")
-    found = tg.utils.detach(State(tg.ones(1, requires_grad=True) * 2.0, None))
-    assert type(found) is State
-    assert found.h.is_leaf

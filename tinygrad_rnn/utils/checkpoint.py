@@ -1,9 +1,7 @@
-"""Memory for time: what a function keeps for its backward is dropped, and made again
-for it.
-"""
+"""Memory for time: what backward needs is dropped, and computed again when it runs."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from ..backend import backend_of, backends
 from ..engine.fused import record_outputs, through
@@ -21,182 +19,222 @@ from ..errors import (
 )
 from ..random import default_generator
 from ..tensor import Tensor
+from ..types import Array, Function
+from .structure import tensors_in
+
+Kept: TypeAlias = tuple[Array, tuple[list[int], int]]  # a result, and its version
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """The Tensors in a nested structure, in order."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list | dict):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(part)
+class Recording(NamedTuple):
+    """What a call of a function recorded."""
+
+    result: Any
+    outputs: list[Tensor]  # those Tensors in the result that were recorded
+    ends: list[Node | Tensor]  # the older nodes, and the leaves, that they came from
+    trace: tuple[object, ...]  # differs if another call did something else
 
 
-def _run(
-    function: Callable[[], Any], since: int
-) -> tuple[Any, list[Any], list[Any], Any]:
-    """What a function returns, the Tensors in it that were recorded since, and what
-    these came from.
+class Call(NamedTuple):
+    """What the node of a checkpointed call saves, to repeat it."""
 
-    That is leaves, and nodes from before. The last value differs if the function does
-    otherwise.
-    """
+    function: Callable[[], object]
+    random_state: Tensor | None  # of the default generator, before the call
+    trace: tuple[object, ...]
+    results: list[Kept]
+
+
+def _record(function: Callable[[], object], since: int) -> Recording:
+    """Call a function, and walk through what was recorded since a node number."""
     result = function()
-    recorded = {id(x): x for x in _tensors(result) if x.node and x.node.birth >= since}
-    outputs, ends, changes = list(recorded.values()), [], 0
+    tensors = {id(x): x for x in tensors_in(result)}
+    outputs = [x for x in tensors.values() if x.node and x.node.birth >= since]
+    ends: list[Node | Tensor] = []
+    changes = 0  # in place, of what the nodes saved
     queue: list[Any] = [x.node for x in outputs]
     found = {id(None), *map(id, queue)}
-    for item in queue:  # which grows
+    for item in queue:  # the queue grows
         if type(item) is not Node or item.birth < since:
             ends.append(item)
             continue
-        changes += sum(
-            count for _, count in item.versions
-        )  # in place, of what it saved
+        changes += sum(count for _, count in item.versions)
         new = {id(parent): parent for parent in item.parents if id(parent) not in found}
         found.update(new)
         queue += new.values()
-    done = [*map(id, ends)], len(queue), changes, [x.shape for x in outputs]
-    return result, outputs, ends, done
+    shapes = [x.shape for x in outputs]
+    trace = [id(end) for end in ends], len(queue), changes, shapes
+    return Recording(result, outputs, ends, trace)
 
 
-def _same(output: Tensor, kept: Any) -> bool:
-    """Whether its numbers are those that were kept, if nobody has changed these in
-    place since.
+def _equals(output: Tensor, kept: Kept) -> bool:
+    """Return whether an output equals the one of the first call, NaNs included.
+
+    An output that was changed in place since then is not compared.
     """
-    one, (two, (cell, count)) = output.array, kept
-    xp, alike = backend_of(one), one == two
-    return cell[0] != count or bool(
-        xp.all(alike) or xp.all(alike | ((one != one) & (two != two)))
-    )
+    new, (old, (version, count)) = output.array, kept
+    if version[0] != count:
+        return True
+    xp, equal = backend_of(new), new == old
+    return bool(xp.all(equal) or xp.all(equal | ((new != new) & (old != old))))
 
 
-class _Again:
-    """The plan of a checkpointed call: to run it again, and to go back through that."""
+class _Recomputation:
+    """The plan of a checkpointed call: repeat it, and go back through the repetition."""
 
     name, arguments, owned, blanks, count = "checkpoint", ("tensors",), True, True, 0
 
     def pull(
-        self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool
+        self, node: Node, g: Array, wanted: Sequence[bool] | None, create: bool
     ) -> list[Any]:
-        function, state, before, kept = node.saved
+        call: Call = node.saved
         now, since = default_generator.get_state(), births()
+        state = now if call.random_state is None else call.random_state
         try:
-            default_generator.set_state(now if state is None else state)
+            default_generator.set_state(state)
             with enable_grad():
-                _, outputs, _, done = _run(function, since)
+                again = _record(call.function, since)
         finally:
             default_generator.set_state(now)
-        if done != before or not all(map(_same, outputs, kept)):
-            wrong = (
-                "the function did something else when it was run again for its gradient"
-            )
-            way_out = (
-                "it may use the default generator, but nothing that changes in between"
-            )
-            raise GraphError(f"checkpoint: {wrong}: {way_out}")
+        is_same = again.trace == call.trace
+        if not is_same or not all(map(_equals, again.outputs, call.results)):
+            wrong = "the function did something else when it was run again"
+            way_out = "it may use the default generator, but nothing that changes"
+            message = f"{wrong} for its gradient: {way_out} in between"
+            raise GraphError(f"checkpoint: {message}")
         wanted = wanted or [True] * len(node.parents)
-        ends = [x for x, want in zip(node.parents, wanted, strict=True) if want]
-        inputs = [wrap(None, x) if type(x) is Node else x for x in ends]
-        grads = iter(through(outputs, g, inputs, create, since))
+        ends = [end for end, want in zip(node.parents, wanted, strict=True) if want]
+        inputs = [wrap(None, end) if type(end) is Node else end for end in ends]
+        grads = iter(through(again.outputs, g, inputs, create, since))
         return [next(grads) if want else None for want in wanted]
 
 
 def checkpoint(
-    function: Callable[..., Any],
+    function: Function,
     *args: Any,
     preserve_rng_state: bool = True,
     use_reentrant: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """``function(*args, **kwargs)``, as torch.utils.checkpoint.checkpoint: kept are its
-    results alone.
+    """Call a function, and compute it again in backward instead of keeping what it made.
 
-    What it needs for its backward is dropped and computed again on the way back, at the
-    cost of another forward pass. The function may use any tensors, parameters of
-    modules and what was recorded before; it returns Tensors, or a nested structure of
-    them and of other things. Random numbers of the default generator are drawn the same
-    again, as in dropout, unless ``preserve_rng_state`` is False. ``use_reentrant`` is
-    PyTorch's: here there is one way. Works for derivatives of any order, and inside
-    itself.
+    Only the results are kept, as by torch.utils.checkpoint.checkpoint; the price is a
+    second forward pass. Derivatives of any order, and calls inside calls, work.
 
-    Raises GraphError, in backward, if it did something else when it was run again.
+    Args:
+        function: It may use any tensors: its arguments, parameters of modules and what
+            was recorded before.
+        args: Its arguments.
+        preserve_rng_state: Let the default generator draw the same numbers again, as
+            for dropout.
+        use_reentrant: Without effect; PyTorch has two implementations.
+        kwargs: Its keyword arguments.
 
-    >>> import tinygrad_rnn as tg
-    >>> layer, x = tg.nn.Linear(3, 1), tg.randn(5, 3)
-    >>> checkpoint(lambda x: layer(x).tanh(), x).sum().backward()
-    >>> layer.weight.grad.shape
-    (1, 3)
+    Returns:
+        What the function returned: Tensors, or a nested structure of them and of other
+        values.
+
+    Raises:
+        GraphError: In backward, if the function did something else the second time.
+        DTypeError: It is not a function.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> layer, x = tg.nn.Linear(3, 1), tg.randn(5, 3)
+        >>> checkpoint(lambda x: layer(x).tanh(), x).sum().backward()
+        >>> layer.weight.grad.shape
+        (1, 3)
     """
-    check_type(
-        "checkpoint", Callable, "a function, then its arguments", function=function
-    )
-    run: Callable[[], Any] = lambda: function(*args, **kwargs)
-    state = default_generator.get_state() if preserve_rng_state else None
-    result, outputs, ends, done = _run(run, births())
+    expected = "a function, then its arguments"
+    check_type("checkpoint", Callable, expected, function=function)
+
+    def run() -> object:
+        return function(*args, **kwargs)
+
+    random_state = default_generator.get_state() if preserve_rng_state else None
+    result, outputs, ends, trace = _record(run, births())
     if outputs:
-        held = [*_tensors((args, kwargs)), *(x for x in ends if type(x) is not Node)]
-        versions = [version_of(x) for x in held]
-        kept = [(x.array, version_of(x)) for x in outputs]
-        record_outputs(_Again(), ends, (run, state, done, kept), versions, outputs)
+        leaves = [end for end in ends if type(end) is not Node]
+        versions = [version_of(x) for x in (*tensors_in((args, kwargs)), *leaves)]
+        results = [(x.array, version_of(x)) for x in outputs]
+        call = Call(run, random_state, trace, results)
+        record_outputs(_Recomputation(), ends, call, versions, outputs)
     return result
 
 
 def checkpoint_sequence(
     step: Callable[..., tuple[Any, Any]],
-    *sequences: Any,
+    *sequences: Array,
     state: Any = None,
     chunk: int | None = None,
     dim: int = 0,
 ) -> tuple[list[Any], Any]:
     """Run ``output, state = step(*chunks, state)`` over long sequences, chunk by chunk.
 
-    Only the states between chunks are kept, and each chunk is run again for its
-    gradient: with chunks of sqrt(T) steps, as they are if ``chunk`` is None, memory
-    grows as sqrt(T). A step is called as a recurrent layer is, so a layer may be one;
-    the sequences, Tensors or arrays, are sliced along ``dim``, T long in all of them.
-    The gradients are those of the whole sequence.
+    Only the states between chunks are kept; each chunk is computed again for its
+    gradient. With chunks of sqrt(T) steps, memory grows as sqrt(T). The gradients are
+    those of the whole sequence.
 
-    Returns the outputs of the chunks in a list, and the last state. Let the step end in
-    a loss: outputs for all steps are as long as the sequence.
+    Args:
+        step: It is called as a recurrent layer is, and may be one. It had better end in
+            a loss, as outputs for all steps are as long as the sequence.
+        sequences: Tensors or arrays with T steps along ``dim``, from which the chunks
+            are cut.
+        state: The first state.
+        chunk: The number of steps in a chunk; sqrt(T) if None.
+        dim: The dim of time.
 
-    >>> import tinygrad_rnn as tg
-    >>> rnn, head = tg.nn.GRU(5, 8), tg.nn.Linear(8, 5)
-    >>> def loss(x, y, state):
-    ...     output, state = rnn(x, state)
-    ...     logits = head(output).flatten(0, 1)
-    ...     return tg.nn.functional.cross_entropy(logits, y.flatten(), reduction="sum"), state
-    >>> text = tg.randint(5, (101, 2))  # (T + 1, B)
-    >>> losses, state = checkpoint_sequence(loss, text[:-1], text[1:])
-    >>> sum(losses).backward()
-    >>> len(losses), rnn.weight_hh_l0.grad.shape
-    (10, (24, 8))
+    Returns:
+        The list of the chunks' outputs, and the last state.
+
+    Raises:
+        ShapeError: The sequences differ in length, or are empty.
+        DTypeError: A sequence is no array, or the step does not return a pair.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> rnn, head = tg.nn.GRU(5, 8), tg.nn.Linear(8, 5)
+        >>> cross_entropy = tg.nn.functional.cross_entropy
+        >>> def loss(x, y, state):
+        ...     output, state = rnn(x, state)
+        ...     logits = head(output).flatten(0, 1)
+        ...     return cross_entropy(logits, y.flatten(), reduction="sum"), state
+        >>> text = tg.randint(5, (101, 2))  # (T + 1, B)
+        >>> losses, state = checkpoint_sequence(loss, text[:-1], text[1:])
+        >>> sum(losses).backward()
+        >>> len(losses), rnn.weight_hh_l0.grad.shape
+        (10, (24, 8))
     """
     name = "checkpoint_sequence"
-    numbered = {f"sequence {i}": x for i, x in enumerate(sequences)}
-    check_type(name, (Tensor, *backends), "a Tensor or an array", **numbered)
-    places = [check_dim(name, dim, x.shape) for x in sequences]
-    lengths = {
-        x.shape[i] if x.ndim else 0 for x, i in zip(sequences, places, strict=True)
-    }
-    if len(lengths) != 1 or 0 in lengths:
-        shapes = ", ".join(str(tuple(x.shape)) for x in sequences) or "nothing"
-        wanted = (
-            f"the same number of steps in all of them along dim {dim}, and at least one"
-        )
-        raise ShapeError(f"{name}: got sequences of {shapes}, expected {wanted}")
-    (steps,) = lengths
-    chunk = int((steps - 1) ** 0.5) + 1 if chunk is None else chunk
+    steps, dims = _length(sequences, dim)
+    if chunk is None:
+        chunk = int((steps - 1) ** 0.5) + 1
     check_integers(name, chunk=chunk)
     outputs = []
     for start in range(0, steps, chunk):
-        parts = [(slice(None),) * i + (slice(start, start + chunk),) for i in places]
-        given = [x[part] for x, part in zip(sequences, parts, strict=True)]
-        found = checkpoint(step, *given, state)
+        part = slice(start, start + chunk)
+        chunks = [
+            sequence[(slice(None),) * dim + (part,)]
+            for sequence, dim in zip(sequences, dims, strict=True)
+        ]
+        found = checkpoint(step, *chunks, state)
         if not isinstance(found, tuple | list) or len(found) != 2:
-            raise DTypeError(
-                f"{name}: step gave {described(found)}, expected (output, state)"
-            )
+            got = f"step gave {described(found)}"
+            raise DTypeError(f"{name}: {got}, expected (output, state)")
         output, state = found
         outputs.append(output)
     return outputs, state
+
+
+def _length(sequences: Sequence[Array], dim: int) -> tuple[int, list[int]]:
+    """Return the number of steps, and the dim of time of each sequence from the front."""
+    name = "checkpoint_sequence"
+    numbered = {f"sequence {i}": x for i, x in enumerate(sequences)}
+    check_type(name, (Tensor, *backends), "a Tensor or an array", **numbered)
+    dims = [check_dim(name, dim, x.shape) for x in sequences]
+    pairs = zip(sequences, dims, strict=True)
+    lengths = {x.shape[dim] if x.ndim else 0 for x, dim in pairs}
+    if len(lengths) != 1 or 0 in lengths:
+        shapes = ", ".join(str(tuple(x.shape)) for x in sequences) or "nothing"
+        got = f"got sequences of {shapes}"
+        wanted = f"the same number of steps in all of them along dim {dim}"
+        raise ShapeError(f"{name}: {got}, expected {wanted}, and at least one")
+    return lengths.pop(), dims

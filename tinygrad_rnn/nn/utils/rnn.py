@@ -1,11 +1,11 @@
-"""Sequences of different length, in one tensor. torch.nn.utils.rnn's names.
+"""Sequences of different length in one tensor, under torch.nn.utils.rnn's names.
 
-The recurrent layers take ``lengths``; a packed sequence is a cover of that, for
-programs that have one.
+The recurrent layers take ``lengths``; a packed sequence is a thin cover of that, for
+programs that use one. Legend: T time, B batch, N elements of all sequences together.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from ...errors.tensor_checks import (
 )
 from ...functions import cat, stack
 from ...tensor import Tensor
+from ...types import DeviceLike, Setting
 
 __all__ = [
     "PackedSequence",
@@ -38,27 +39,30 @@ __all__ = [
     "unpad_sequence",
 ]
 
+Lengths = Iterable[int] | Tensor
 
-class _Packed(NamedTuple):
+
+class _PackedFields(NamedTuple):
     data: Tensor
     batch_sizes: Tensor
     sorted_indices: Tensor | None = None
     unsorted_indices: Tensor | None = None
 
 
-class PackedSequence(_Packed):
-    """Sequences of different length without padding, step by step, as PyTorch has them.
+class PackedSequence(_PackedFields):
+    """Sequences of different length without padding, as PyTorch's.
 
-    Made by :func:`pack_padded_sequence` and :func:`pack_sequence`; recurrent layers
-    take it and give it back. To map its elements, write
+    :func:`pack_padded_sequence` and :func:`pack_sequence` make one; a recurrent layer
+    takes it and returns its output as one. To map its elements, write
     ``packed._replace(data=function(packed.data))``.
 
     Attributes:
-        data: the elements of all sequences (N, ...), those of the first step first.
-        batch_sizes: how many sequences have a first, a second, ... step; on the CPU.
-        sorted_indices: which sequences of the batch these are, the longest first; None
-            if the batch has that order.
-        unsorted_indices: the places of the batch's sequences in that order, or None.
+        data: the elements (N, ...), those of the first step of all sequences first.
+        batch_sizes: how many sequences have a first step, a second, and so on; on the
+            CPU.
+        sorted_indices: the sequences of the batch from longest to shortest; None if
+            they are in that order.
+        unsorted_indices: the inverse of that permutation, or None.
     """
 
     __slots__ = ()
@@ -76,19 +80,20 @@ class PackedSequence(_Packed):
             unsorted_indices = sorted_indices.argsort()
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """The data in another dtype or on another device, where the indices follow it."""
-        data = self.data.to(*args, **kwargs)
-        indices = [
-            index if index is None else index.to(data.device) for index in self[2:]
-        ]
-        return type(self)(data, self.batch_sizes, *indices)
+    def to(self, *args: Setting, **kwargs: Setting) -> Self:
+        """The data on another device, followed by the indices, or in another dtype.
+
+        The arguments are those of :meth:`Tensor.to`.
+        """
+        data, indices = self.data.to(*args, **kwargs), self[2:]
+        moved = [index if index is None else index.to(data.device) for index in indices]
+        return type(self)(data, self.batch_sizes, *moved)
 
     def cpu(self) -> Self:
         """All on the CPU."""
         return self.to("cpu")
 
-    def cuda(self, device: Any = None) -> Self:
+    def cuda(self, device: DeviceLike = None) -> Self:
         """All on a GPU: the first one, or that of a number or a name."""
         return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
 
@@ -102,13 +107,14 @@ class PackedSequence(_Packed):
 
 
 class _Layout:
-    """Where the elements of a packed sequence stand in a padded batch.
+    """Where the elements of a packed sequence are in a padded batch.
 
     Attributes:
-        sizes: how many sequences have each step.
-        lengths: of the sequences, in the order of the batch.
+        lengths: those of the sequences, in the order of the batch.
         order: the sequences of the batch, the longest first.
-        ranks: where each sequence of the batch stands in that order.
+        ranks: the place of each sequence of the batch in that order.
+        sizes: how many sequences have each step.
+        starts: where each step begins in the data.
     """
 
     def __init__(self, lengths: np.ndarray, order: np.ndarray) -> None:
@@ -116,65 +122,50 @@ class _Layout:
         self.ranks = order.argsort()
         steps = np.arange(lengths.max(initial=0))
         self.sizes = (lengths > steps[:, None]).sum(1)
+        self.starts = self.sizes.cumsum() - self.sizes
 
-    def rows(self, steps: int, batch_first: bool) -> np.ndarray:
-        """The rows of a padded batch of so many steps, (T*B,) or (B*T,), that make up
-        the data.
-        """
+    def rows_of_padded(self, steps: int, batch_first: bool) -> np.ndarray:
+        """For each element of the data, its row in a padded batch (T*B, ...)."""
         times = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        ranks = np.arange(len(times)) - np.repeat(self._starts(), self.sizes)
+        ranks = np.arange(len(times)) - np.repeat(self.starts, self.sizes)
         places = self.order[ranks]
         if batch_first:
             return places * steps + times
         return times * len(self.lengths) + places
 
-    def elements(self, steps: int) -> np.ndarray:
-        """The elements of the data that make up a padded batch (T, B); N where there is
-        none.
-        """
-        index = np.full((steps, len(self.lengths)), self.sizes.sum())
-        own = self._starts()[:, None] + self.ranks
-        inside = np.arange(len(own))[:, None] < self.lengths
-        np.copyto(index[: len(own)], own, where=inside)
-        return index
-
-    def _starts(self) -> np.ndarray:
-        return np.asarray(self.sizes.cumsum() - self.sizes)
+    def rows_of_data(self, steps: int) -> np.ndarray:
+        """For each place of a padded batch (T, B), its row in the data; N for none."""
+        rows = np.full((steps, len(self.lengths)), self.sizes.sum())
+        own = self.starts[:, None] + self.ranks
+        is_inside = np.arange(len(own))[:, None] < self.lengths
+        np.copyto(rows[: len(own)], own, where=is_inside)
+        return rows
 
 
 def _layout_of(name: str, packed: PackedSequence) -> _Layout:
-    """Where the elements of a packed sequence stand, once its parts are seen to fit
-    each other.
-    """
-    check_type(
-        name,
-        PackedSequence,
-        "a PackedSequence, as pack_sequence gives",
-        sequence=packed,
-    )
+    """The layout of a packed sequence; raise if its parts do not fit each other."""
+    expected = "a PackedSequence, as pack_sequence gives"
+    check_type(name, PackedSequence, expected, sequence=packed)
     sizes = packed.batch_sizes.cpu().numpy()
     if not _never_grow(sizes) or packed.data.shape[:1] != (sizes.sum(),):
         got = f"batch_sizes are {sizes.tolist()} for data of shape {packed.data.shape}"
-        expected = "expected integers that do not grow, from 1 on, of the sum N for data (N, ...)"
-        raise ShapeError(f"{name}: {got}, {expected}")
+        expected = "integers from 1 on that never grow, of the sum N for data (N, ...)"
+        raise ShapeError(f"{name}: {got}, expected {expected}")
     count = int(sizes[0]) if sizes.size else 0
     order = np.arange(count)
     if packed.sorted_indices is not None:
         order = packed.sorted_indices.cpu().numpy()
     if not np.array_equal(np.sort(order), np.arange(max(count, len(order)))):
         got = f"sorted_indices are {order.tolist()}"
-        raise ShapeError(
-            f"{name}: {got}, expected those of at least {count} sequences, each once"
-        )
+        expected = f"those of at least {count} sequences, each once"
+        raise ShapeError(f"{name}: {got}, expected {expected}")
     lengths = np.empty(len(order), np.int64)
     lengths[order] = (sizes[:, None] > np.arange(len(order))).sum(0)
     return _Layout(lengths, order)
 
 
 def _never_grow(sizes: np.ndarray) -> bool:
-    """Whether these are counts of the sequences that have a first step, a second, and
-    so on.
-    """
+    """Whether these can be the numbers of sequences that have each step."""
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu":
         return False
     return bool((sizes[1:] <= sizes[:-1]).all() and sizes.min(initial=1) >= 1)
@@ -182,11 +173,11 @@ def _never_grow(sizes: np.ndarray) -> bool:
 
 def pack_padded_sequence(
     input: Tensor,
-    lengths: Iterable[int] | Tensor,
+    lengths: Lengths,
     batch_first: bool = False,
     enforce_sorted: bool = True,
 ) -> PackedSequence:
-    """Take the padding out of a batch of sequences, as PyTorch does.
+    """Remove the padding from a batch of sequences.
 
     Recurrent layers need no packing: ``rnn(input, lengths=lengths)`` does the same.
 
@@ -194,44 +185,42 @@ def pack_padded_sequence(
         input: a padded batch (T, B, ...), or (B, T, ...) with ``batch_first``.
         lengths: B integers from 0 to T.
         batch_first: whether the batch is the first dim.
-        enforce_sorted: whether the lengths must not grow; False takes them in any
-            order.
+        enforce_sorted: require lengths from longest to shortest; False takes any order.
 
     Raises:
-        OptionError: a length above T, or one that is above the one before it.
+        OptionError: a length is above T, or above the one before it.
 
-    >>> import tinygrad_rnn as tg
-    >>> padded = tg.tensor([[1, 2, 0], [3, 4, 5]])
-    >>> packed = pack_padded_sequence(padded, [2, 3], batch_first=True, enforce_sorted=False)
-    >>> packed.data.tolist(), packed.batch_sizes.tolist()
-    ([3, 1, 4, 2, 5], [2, 2, 1])
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> padded = tg.tensor([[1, 2, 0], [3, 4, 5]])
+        >>> packed = pack_padded_sequence(padded, [2, 3], True, enforce_sorted=False)
+        >>> packed.data.tolist(), packed.batch_sizes.tolist()
+        ([3, 1, 4, 2, 5], [2, 2, 1])
     """
     return _pack("pack_padded_sequence", input, lengths, batch_first, enforce_sorted)
 
 
 def _pack(
-    name: str, input: Tensor, lengths: Any, batch_first: bool, enforce_sorted: bool
+    name: str, input: Tensor, lengths: Lengths, batch_first: bool, enforce_sorted: bool
 ) -> PackedSequence:
     """A padded batch, packed; ``name`` is the function that was called."""
     check_options(name, enforce_sorted=enforce_sorted)
     given = _check_padded(name, batch_first, lengths, input=input)
     grows = np.flatnonzero(given[1:] > given[:-1])
     if enforce_sorted and grows.size:
-        first = grows[0]
-        got = f"lengths has {given[first]} before {given[first + 1]}"
-        raise OptionError(
-            f"{name}: {got}; enforce_sorted=False takes them in any order"
-        )
+        i = grows[0]
+        got = f"lengths has {given[i]} before {given[i + 1]}"
+        raise OptionError(f"{name}: {got}; enforce_sorted=False takes any order")
     layout = _Layout(given, np.argsort(-given, kind="stable"))
-    data = _packed(input, batch_first, layout)
+    data = _packed_data(input, batch_first, layout)
     packed = PackedSequence(data, as_tensor(layout.sizes))
     if enforce_sorted and given.min(initial=1):
         return packed
-    # Only the indices count the sequences of length 0.
-    indices = [
-        as_tensor(index, device=input.device) for index in (layout.order, layout.ranks)
-    ]
-    return packed._replace(sorted_indices=indices[0], unsorted_indices=indices[1])
+    # Sequences of length 0 are counted by the indices alone.
+    order, ranks = (
+        as_tensor(x, device=input.device) for x in (layout.order, layout.ranks)
+    )
+    return packed._replace(sorted_indices=order, unsorted_indices=ranks)
 
 
 def pad_packed_sequence(
@@ -240,18 +229,17 @@ def pad_packed_sequence(
     padding_value: float = 0.0,
     total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Undo :func:`pack_padded_sequence`: a padded batch, and the lengths of its
-    sequences.
+    """Pad a packed sequence: the inverse of :func:`pack_padded_sequence`.
 
     Args:
         sequence: what was packed.
-        batch_first: whether the batch is to be the first dim.
-        padding_value: what stands past the end of a sequence.
-        total_length: T, which is that of the longest sequence otherwise.
+        batch_first: make the batch the first dim.
+        padding_value: the elements past the end of a sequence.
+        total_length: T; None takes the length of the longest sequence.
 
     Returns:
         The batch (T, B, ...), or (B, T, ...), and B lengths on the CPU, in the order
-        that the sequences had.
+        that the sequences had before they were packed.
     """
     name = "pad_packed_sequence"
     layout = _layout_of(name, sequence)
@@ -262,13 +250,12 @@ def pad_packed_sequence(
         check_integers(name, 0, total_length=total_length)
         if total_length < steps:
             got = f"total_length is {total_length}"
-            raise OptionError(
-                f"{name}: {got}, expected at least {steps}, the longest length"
-            )
+            expected = f"at least {steps}, the longest length"
+            raise OptionError(f"{name}: {got}, expected {expected}")
         steps = total_length
-    data, elements = sequence.data, layout.elements(steps)
+    data, rows = sequence.data, layout.rows_of_data(steps)
     padding = full((1, *data.shape[1:]), padding_value, data.dtype, data.device)
-    padded = _taken(cat([data, padding]), elements.T if batch_first else elements)
+    padded = _take_rows(cat([data, padding]), rows.T if batch_first else rows)
     return padded, as_tensor(layout.lengths)
 
 
@@ -277,11 +264,11 @@ def repacked(
 ) -> PackedSequence:
     """A padded batch, packed as ``sequence`` is."""
     layout = _layout_of("repacked", sequence)
-    return sequence._replace(data=_packed(padded, batch_first, layout))
+    return sequence._replace(data=_packed_data(padded, batch_first, layout))
 
 
 def _check_padded(
-    name: str, batch_first: bool, lengths: Any, **padded: Tensor
+    name: str, batch_first: bool, lengths: Lengths, **padded: Tensor
 ) -> np.ndarray:
     """Check a padded batch, given by its argument's name, and return its lengths."""
     check_tensors(name, **padded)
@@ -289,53 +276,60 @@ def _check_padded(
     ((what, batch),) = padded.items()
     if batch.ndim < 2:
         got = f"{what} has shape {batch.shape}"
-        raise ShapeError(
-            f"{name}: {got}, expected (T, B, ...), or (B, T, ...) with batch_first"
-        )
-    return check_lengths(name, lengths, *_sizes(batch, batch_first))
+        expected = "(T, B, ...), or (B, T, ...) with batch_first"
+        raise ShapeError(f"{name}: {got}, expected {expected}")
+    return check_lengths(name, lengths, *_steps_and_batch(batch, batch_first))
 
 
-def _sizes(padded: Tensor, batch_first: bool) -> tuple[int, int]:
+def _steps_and_batch(padded: Tensor, batch_first: bool) -> tuple[int, int]:
     """T and B."""
     first, second = padded.shape[:2]
     return (second, first) if batch_first else (first, second)
 
 
-def _packed(padded: Tensor, batch_first: bool, layout: _Layout) -> Tensor:
+def _packed_data(padded: Tensor, batch_first: bool, layout: _Layout) -> Tensor:
     """The elements of a padded batch in their order in a packed sequence."""
-    steps, batch = _sizes(padded, batch_first)
+    steps, batch = _steps_and_batch(padded, batch_first)
     flat = padded.reshape(steps * batch, *padded.shape[2:])
-    return _taken(flat, layout.rows(steps, batch_first))
+    return _take_rows(flat, layout.rows_of_padded(steps, batch_first))
 
 
-def _taken(x: Tensor, rows: np.ndarray) -> Tensor:
+def _take_rows(x: Tensor, rows: np.ndarray) -> Tensor:
     return x[as_tensor(np.ascontiguousarray(rows), device=x.device)]
 
 
 def pack_sequence(
     sequences: Iterable[Tensor], enforce_sorted: bool = True
 ) -> PackedSequence:
-    """Pack sequences (T_i, ...), as :func:`pack_padded_sequence` packs a padded batch
-    of them.
+    """Pack sequences of different length.
 
-    >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn import nn
-    >>> packed = pack_sequence([tg.randn(2, 3), tg.randn(4, 3)], enforce_sorted=False)
-    >>> output, h_n = nn.GRU(3, 5)(packed)
-    >>> [tuple(x.shape) for x in unpack_sequence(output)], h_n.shape
-    ([(2, 5), (4, 5)], (1, 2, 5))
+    Args:
+        sequences: Tensors (T_i, ...), equal in all dims but the first.
+        enforce_sorted: require the longest first; False takes any order.
+
+    Raises:
+        OptionError: a sequence is longer than the one before it.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn import nn
+        >>> sequences = [tg.randn(2, 3), tg.randn(4, 3)]
+        >>> packed = pack_sequence(sequences, enforce_sorted=False)
+        >>> output, h_n = nn.GRU(3, 5)(packed)
+        >>> [tuple(x.shape) for x in unpack_sequence(output)], h_n.shape
+        ([(2, 5), (4, 5)], (1, 2, 5))
     """
-    given = _sequences("pack_sequence", sequences)
+    given = _check_sequences("pack_sequence", sequences)
     lengths = [len(x) for x in given]
     return _pack("pack_sequence", pad_sequence(given), lengths, False, enforce_sorted)
 
 
-def _sequences(name: str, given: Any) -> list[Tensor]:
-    """Sequences as a list of one at least."""
-    sequences = check_tensor_list(name, given)
-    if not sequences:
+def _check_sequences(name: str, sequences: Iterable[Tensor]) -> list[Tensor]:
+    """Sequences as a list of at least one."""
+    found = check_tensor_list(name, sequences)
+    if not found:
         raise OptionError(f"{name}: got no sequences, expected at least one")
-    return sequences
+    return found
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
@@ -344,9 +338,18 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
 
 
 def unpad_sequence(
-    padded_sequences: Tensor, lengths: Iterable[int] | Tensor, batch_first: bool = False
+    padded_sequences: Tensor, lengths: Lengths, batch_first: bool = False
 ) -> list[Tensor]:
-    """Cut the sequences of a padded batch (T, B, ...), or (B, T, ...), at their ends."""
+    """Cut the sequences of a padded batch at their ends: undo :func:`pad_sequence`.
+
+    Args:
+        padded_sequences: a batch (T, B, ...), or (B, T, ...) with ``batch_first``.
+        lengths: B integers from 0 to T.
+        batch_first: whether the batch is the first dim.
+
+    Returns:
+        B Tensors (T_i, ...), which are views.
+    """
     given = {"padded_sequences": padded_sequences}
     ends = _check_padded("unpad_sequence", batch_first, lengths, **given).tolist()
     by_sequence = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
@@ -359,17 +362,30 @@ def pad_sequence(
     padding_value: float = 0.0,
     padding_side: str = "right",
 ) -> Tensor:
-    """Sequences (T_i, ...) filled up to the longest: (T, B, ...), or (B, T, ...) if
-    batch_first.
+    """Pad sequences of different length to a batch.
+
+    Args:
+        sequences: B Tensors (T_i, ...), equal in all dims but the first.
+        batch_first: make the batch the first dim.
+        padding_value: the elements added to the shorter sequences.
+        padding_side: ``"right"`` adds them at the end, ``"left"`` at the beginning.
+
+    Returns:
+        A batch (T, B, ...), or (B, T, ...) with ``batch_first``; T is the longest T_i.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> pad_sequence([tg.tensor([1, 2, 3]), tg.tensor([4])], batch_first=True)
+        tensor([[1, 2, 3],
+                [4, 0, 0]], dtype=int64)
     """
     check_choice("pad_sequence", ("right", "left"), padding_side=padding_side)
-    given = _sequences("pad_sequence", sequences)
+    given = _check_sequences("pad_sequence", sequences)
     shapes = [x.shape for x in given]
     if () in shapes or len({shape[1:] for shape in shapes}) > 1:
-        raise ShapeError(
-            f"pad_sequence: got the shapes {shapes}, expected the same but for T"
-        )
-    steps = max([shape[0] for shape in shapes], default=0)
+        expected = "the same but for T"
+        raise ShapeError(f"pad_sequence: got the shapes {shapes}, expected {expected}")
+    steps = max([shape[0] for shape in shapes])
     padded = []
     for x in given:
         rest = full((steps - len(x), *x.shape[1:]), padding_value, x.dtype, x.device)

@@ -237,7 +237,8 @@ TABLE = {
         ("if not factor >= 1.0:", "if factor != 1.0:", "small gradients are scaled up"),
         ("grad.version[0] += 1", "pass", "a clipped gradient does not count as changed")],
     ("nn/init.py", "nn/test_init.py"): [
-        ('"fan_in": tensor.numel() / len(tensor)', '"fan_in": tensor.shape[0]',
+        ("= tensor.numel() / len(tensor), tensor.numel() / tensor.shape[1]",
+         "= tensor.numel() / tensor.shape[1], tensor.numel() / len(tensor)",
          "fan-out for fan-in"),
         ("q *= np.sign(np.diag(r))", "pass", "some orthogonal matrices preferred")],
     ("nn/module.py", "nn/test_module.py"): [

@@ -205,9 +205,9 @@ def test_a_module_dict_does_as_a_dict_does():
     )
 
 
-@pytest.mark.parametrize("name", ["name", "kinds", "expected", "given"])
-def test_no_name_is_an_argument_of_our_checks(name):
-    """A name of a module is also the name by which a check is told of it."""
+@pytest.mark.parametrize("name", ["name", "kinds", "expected", "kind", "word"])
+def test_no_name_is_taken_by_what_is_inside(name):
+    """Such as the arguments of our checks, which get the names of modules."""
     module = nn.Tanh()
     assert nn.ModuleDict({name: module})[name] is module
     assert nn.Sequential(OrderedDict({name: module}))[0] is module

@@ -1,12 +1,10 @@
-"""Modules that hold modules or parameters under names of their own, as lists and dicts
-do.
-"""
+"""Modules that hold modules or parameters in order, as lists and dicts do."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, MutableMapping, MutableSequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from itertools import count
 from math import inf
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from ..errors import (
     DTypeError,
@@ -24,43 +22,55 @@ from .parameter import Parameter
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 Item = TypeVar("Item", Module, Parameter)
+Named: TypeAlias = (
+    Mapping[str, Any] | Iterable[tuple[str, Any]]
+)  # items and their names
 
 
 class _Container(Module, Generic[Item]):
-    """Items by name, in order: they are its attributes, as those of every module."""
+    """Items in order. Their names are the attributes that hold them, as in any module."""
 
-    kind: ClassVar[Any] = Module  # of the items
-    word = "module"  # for one of them, in messages
+    # Underscored: any other name can be that of an item.
+    _item_type: ClassVar[Any] = Module
+    _item_word = "module"
+
+    def _named_items(self) -> list[tuple[str, Item]]:
+        return self._attributes_of(self._item_type)
 
     def _items(self) -> list[Item]:
-        return [item for _, item in self._attributes_of(self.kind)]
+        return [item for _, item in self._named_items()]
 
-    def _made(self, item: Any) -> Any:
-        """What is held in place of an item that is given."""
+    def _converted_item(self, item: Any) -> Any:
+        """What is held for an item that is given."""
         return item
 
-    def _hold(self, named: Any, instead: bool = False) -> None:
-        """Take in items under these names, all or none; ``instead`` of those that it
-        has.
-        """
+    def _hold(self, named: Named, replace_all: bool = False) -> None:
+        """Hold items under these names, all or none; ``replace_all`` drops the others."""
         try:
-            given, held = dict(named), dict(self._attributes_of(self.kind))
+            given = dict(named)
         except (TypeError, ValueError):
-            expected = f"a dict of {self.word}s, or pairs of a name and a {self.word}"
-            raise DTypeError(
-                f"{self._name}: got {described(named)}, expected {expected}"
-            ) from None
-        for name in [name for name in given if name not in held]:
-            self._check_name(self._name, name)
-        fresh = {name: self._made(item) for name, item in given.items()}
-        for name, item in fresh.items():
+            expected = f"a dict of {self._item_word}s, or pairs of a name and a {self._item_word}"
+            got = f"got {described(named)}, expected {expected}"
+            raise DTypeError(f"{self._name}: {got}") from None
+        held = dict(self._named_items())
+        for name in given:
+            if name not in held:
+                self._check_name(self._name, name)
+        items = {name: self._converted_item(item) for name, item in given.items()}
+        for name, item in items.items():
             if isinstance(item, type) and issubclass(item, Module):
                 got = f"{name} is the class {item._name}"
                 raise DTypeError(f"{self._name}: {got}; write {item._name}()")
-        check_type(self._name, self.kind, f"a {self.kind.__name__}", **fresh)
-        for name in held if instead else ():
-            del self.__dict__[name]
-        self.__dict__.update(fresh)
+        check_type(
+            self._name, self._item_type, f"a {self._item_type.__name__}", **items
+        )
+        if replace_all:
+            for name in held:
+                del self.__dict__[name]
+        self.__dict__.update(items)
+
+    def _check_iterable(self, expected: str, items: object) -> None:
+        check_type(self._name, Iterable, expected, **{f"{self._item_word}s": items})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         way = "loop over it, or use nn.Sequential"
@@ -71,68 +81,79 @@ class _Container(Module, Generic[Item]):
 
 
 class _List(_Container[Item], MutableSequence[Item]):
-    """Items one after the other; a change before the end numbers them anew, as in
-    PyTorch.
-    """
+    """Items as in a list. Inserting and deleting number them anew, as in PyTorch."""
 
-    def _place(self, index: Any) -> int:
+    def _position(self, index: Any) -> int:
+        """An index counted from the front."""
         if not hasattr(index, "__index__"):
-            raise DTypeError(
-                f"{self._name}: index {index!r}, expected an integer or a slice"
-            )
+            expected = "expected an integer or a slice"
+            raise DTypeError(f"{self._name}: index {index!r}, {expected}")
         if not -len(self) <= index < len(self):
-            raise IdError(f"{self._name}: index {index} of {len(self)} {self.word}s")
+            raise IdError(
+                f"{self._name}: index {index} of {len(self)} {self._item_word}s"
+            )
         return int(index) % len(self)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._part(self._attributes_of(self.kind)[index])
-        return self._items()[self._place(index)]
+            return self._part(self._named_items()[index])
+        return self._items()[self._position(index)]
 
-    def _part(self, named: list[tuple[str, Any]]) -> Any:
+    def _part(self, named: list[tuple[str, Item]]) -> Self:
         """Some of the items in a list of their own."""
         raise NotImplementedError
 
-    def __setitem__(self, index: Any, item: Any) -> None:
-        self._hold([(self._attributes_of(self.kind)[self._place(index)][0], item)])
+    def __setitem__(self, index: int, item: Item) -> None:  # type: ignore[override]
+        self._hold([(self._named_items()[self._position(index)][0], item)])
 
-    def __delitem__(self, index: Any) -> None:
+    def __delitem__(self, index: int | slice) -> None:
         kept = self._items()
-        del kept[index if isinstance(index, slice) else self._place(index)]
-        self._hold(_numbered(kept), instead=True)
+        del kept[index if isinstance(index, slice) else self._position(index)]
+        self._hold(_numbered(kept), replace_all=True)
 
-    def insert(self, index: int, module: Any) -> None:
-        """Put an item before the one at ``index``."""
+    def insert(self, index: int, module: Item) -> None:
+        """Insert an item before the one at ``index``."""
         check_integers(self._name, -inf, index=index)
         kept = self._items()
         kept.insert(index, module)
-        self._hold(_numbered(kept), instead=True)
+        self._hold(_numbered(kept), replace_all=True)
 
-    def append(self, module: Any) -> Self:  # type: ignore[override]
-        """Put an item at the end."""
+    def append(self, module: Item) -> Self:  # type: ignore[override]
+        """Add an item at the end; return the list."""
         return self.extend([module])
 
     def extend(self, modules: Iterable[Any]) -> Self:  # type: ignore[override]
-        """Put items at the end."""
-        self._check_listed(**{f"{self.word}s": modules})
-        names = (
-            name for i in count(len(self)) if (name := str(i)) not in self.__dict__
-        )
-        self._hold(zip(names, modules, strict=False))
+        """Add items at the end; return the list."""
+        self._check_iterable(f"{self._item_word}s in a list", modules)
+        numbers = map(str, count(len(self)))
+        free = (name for name in numbers if name not in self.__dict__)
+        self._hold(zip(free, modules, strict=False))
         return self
 
-    def _check_listed(self, **given: Any) -> None:
-        check_type(self._name, Iterable, f"{self.word}s in a list", **given)
 
-
-def _numbered(items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def _numbered(items: Iterable[Item]) -> Iterator[tuple[str, Item]]:
     return zip(map(str, count()), items, strict=False)
 
 
 class Sequential(_List[Module]):
-    """Modules one after the other: each takes what the one before it gives.
+    """Call modules one after the other, each with the output of the one before it.
 
-    Takes modules, or an OrderedDict of named ones, as torch.nn.Sequential.
+    As torch.nn.Sequential.
+
+    Args:
+        modules: the modules, or one OrderedDict of named modules.
+
+    Raises:
+        DTypeError: an argument is not a module, such as a list of modules.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn import nn
+        >>> model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+        >>> model(tg.ones(5, 4)).shape
+        (5, 2)
+        >>> [name for name, _ in model[2].named_parameters()]
+        ['weight', 'bias']
     """
 
     def __init__(self, *modules: Any) -> None:
@@ -140,10 +161,10 @@ class Sequential(_List[Module]):
         if len(modules) == 1 and isinstance(modules[0], list | tuple):
             expected = "a Module; write nn.Sequential(*layers)"
             check_type(self._name, Module, expected, **{"0": modules[0]})
-        named = len(modules) == 1 and isinstance(modules[0], OrderedDict)
-        self._hold(modules[0] if named else _numbered(modules))
+        is_named = len(modules) == 1 and isinstance(modules[0], OrderedDict)
+        self._hold(modules[0] if is_named else _numbered(modules))
 
-    def _part(self, named: list[tuple[str, Module]]) -> Any:
+    def _part(self, named: list[tuple[str, Module]]) -> "Sequential":
         return Sequential(OrderedDict(named))
 
     def forward(self, input: Any) -> Any:
@@ -153,102 +174,122 @@ class Sequential(_List[Module]):
 
 
 class ModuleList(_List[Module]):
-    """Modules in a list, as torch.nn.ModuleList: registered, where a plain list's are
-    not.
+    """Modules in a list that registers them, as torch.nn.ModuleList.
+
+    The modules in a plain list are not registered: they are neither trained nor saved.
+
+    Args:
+        modules: the modules, in any iterable.
+
+    Example:
+        >>> from tinygrad_rnn import nn
+        >>> layers = nn.ModuleList([nn.Linear(2, 2, bias=False) for _ in range(2)])
+        >>> [name for name, _ in layers.append(nn.LSTMCell(2, 3)).named_children()]
+        ['0', '1', '2']
     """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(() if modules is None else modules)
 
-    def _part(self, named: list[tuple[str, Module]]) -> Any:
+    def _part(self, named: list[tuple[str, Module]]) -> "ModuleList":
         return ModuleList([module for _, module in named])
 
 
 class _Dict(_Container[Item], MutableMapping[str, Item]):
     """Items by name, as in a dict."""
 
-    __eq__, __hash__ = (
-        object.__eq__,
-        object.__hash__,
-    )  # a module is itself, not what is in it
+    # A module is equal to itself alone, as all modules are.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __getitem__(self, key: str) -> Item:
-        held: dict[str, Item] = dict(self._attributes_of(self.kind))
+        held: dict[str, Item] = dict(self._named_items())
         if key not in held:
-            raise NameMissing(
-                f"{self._name}: no {self.word} {key!r}, expected one of {[*held]}"
-            )
+            expected = f"expected one of {[*held]}"
+            raise NameMissing(f"{self._name}: no {self._item_word} {key!r}, {expected}")
         return held[key]
 
-    def __setitem__(self, key: str, item: Any) -> None:
+    def __setitem__(self, key: str, item: Item) -> None:
         self._hold([(key, item)])
 
     def __delitem__(self, key: str) -> None:
-        self[key]
+        self[key]  # raises if there is none
         del self.__dict__[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._attributes_of(self.kind)))
+        return iter(dict(self._named_items()))
 
-    def update(self, modules: Any) -> None:  # type: ignore[override]
-        """Take in the items of a dict, or of pairs of a name and an item; all or none."""
-        given = {f"{self.word}s": modules}
-        check_type(self._name, Iterable, f"a dict of {self.word}s", **given)
+    def update(self, modules: Named) -> None:  # type: ignore[override]
+        """Hold the items of a dict, or of pairs of a name and an item; all or none."""
+        self._check_iterable(f"a dict of {self._item_word}s", modules)
         self._hold(modules)
 
 
 class ModuleDict(_Dict[Module]):
-    """Modules in a dict, as torch.nn.ModuleDict: registered, where a plain dict's are
-    not.
+    """Modules in a dict that registers them, as torch.nn.ModuleDict.
+
+    Args:
+        modules: a dict of modules, or pairs of a name and a module.
+
+    Example:
+        >>> from tinygrad_rnn import nn
+        >>> heads = nn.ModuleDict({"char": nn.Linear(4, 9)})
+        >>> heads["word"] = nn.Linear(4, 99)
+        >>> [name for name, _ in heads.named_parameters()][::2]
+        ['char.weight', 'word.weight']
     """
 
-    def __init__(self, modules: Any = None) -> None:
+    def __init__(self, modules: Named | None = None) -> None:
         super().__init__()
         self.update(() if modules is None else modules)
 
 
-class _Parameters(_Container[Parameter]):
-    """Parameters in a container; what is a Tensor becomes one."""
+class _ParameterContainer(_Container[Parameter]):
+    """Parameters in a container; a Tensor becomes one."""
 
-    kind, word = Parameter, "parameter"
+    _item_type, _item_word = Parameter, "parameter"
 
-    def _made(self, item: Any) -> Any:
+    def _converted_item(self, item: Any) -> Any:
         is_plain = isinstance(item, Tensor) and not isinstance(item, Parameter)
         return Parameter(item.detach()) if is_plain else item
 
     def extra_repr(self) -> str:
-        shown = [
-            f"({name}): Parameter, {described(p)}"
-            for name, p in self._attributes_of(Parameter)
-        ]
-        return "\n".join(shown)
+        named = self._named_items()
+        return "\n".join([f"({name}): Parameter, {described(p)}" for name, p in named])
 
 
-class ParameterList(_Parameters, _List[Parameter]):
-    """Parameters in a list, as torch.nn.ParameterList; a Tensor becomes one that shares
-    its memory.
+class ParameterList(_ParameterContainer, _List[Parameter]):
+    """Parameters in a list that registers them, as torch.nn.ParameterList.
 
-    >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn import nn
-    >>> scales = nn.ParameterList([nn.Parameter(tg.ones(2)), tg.zeros(1)])
-    >>> [name for name, _ in scales.named_parameters()], scales[1].shape
-    (['0', '1'], (1,))
+    Args:
+        values: the parameters, in any iterable. A Tensor becomes a parameter that
+            shares its memory.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn import nn
+        >>> scales = nn.ParameterList([nn.Parameter(tg.ones(2)), tg.zeros(1)])
+        >>> [name for name, _ in scales.named_parameters()], scales[1].shape
+        (['0', '1'], (1,))
     """
 
     def __init__(self, values: Iterable[Tensor] | None = None) -> None:
         super().__init__()
         self.extend(() if values is None else values)
 
-    def _part(self, named: list[tuple[str, Parameter]]) -> Any:
+    def _part(self, named: list[tuple[str, Parameter]]) -> "ParameterList":
         return ParameterList([parameter for _, parameter in named])
 
 
-class ParameterDict(_Parameters, _Dict[Parameter]):
-    """Parameters in a dict, as torch.nn.ParameterDict; a Tensor becomes one that shares
-    its memory.
+class ParameterDict(_ParameterContainer, _Dict[Parameter]):
+    """Parameters in a dict that registers them, as torch.nn.ParameterDict.
+
+    Args:
+        parameters: a dict of parameters, or pairs of a name and a parameter. A Tensor
+            becomes a parameter that shares its memory.
     """
 
-    def __init__(self, parameters: Any = None) -> None:
+    def __init__(self, parameters: Named | None = None) -> None:
         super().__init__()
         self.update(() if parameters is None else parameters)

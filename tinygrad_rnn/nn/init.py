@@ -1,10 +1,11 @@
-"""Initial values, written into a tensor in place. Drawn on the host: the same on every
-device.
+"""Initial values, written into a tensor in place: torch.nn.init's names.
+
+They are drawn on the host, so the same seed gives the same values on every device.
 """
 
 import math
 from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -31,50 +32,45 @@ _GAINS = {
     "sigmoid": 1.0,
     "tanh": 5.0 / 3.0,
     "relu": math.sqrt(2.0),
+    "selu": 0.75,
+    "leaky_relu": math.nan,  # depends on the slope
 }
-_GAINS |= {"selu": 0.75, "leaky_relu": math.nan}
-
-
-def _check(name: str, tensor: Any, dims: str = "", **numbers: Any) -> None:
-    """Require a tensor that can hold initial values, and numbers, before any number is
-    drawn.
-    """
-    check_type(name, Real, "a number", **numbers)
-    if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
-        got = described(tensor)
-        raise DTypeError(f"{name}: got {got}, expected a float Tensor")
-    few = tensor.ndim < 2 or not tensor.numel()
-    if (dims and few) or (dims == "2 dims" and tensor.ndim != 2):
-        got = f"a tensor of shape {tensor.shape}"
-        raise ShapeError(f"{name}: got {got}, expected {dims}, and some elements")
-
-
-def _write(tensor: Tensor, values: Any) -> Tensor:
-    tensor.detach().copy_(
-        as_tensor(np.asarray(values, tensor.dtype), device=tensor.device)
-    )
-    return tensor
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which a nonlinearity's weights are scaled; ``param`` is
-    leaky_relu's slope.
+    """The factor by which the weights before a nonlinearity are scaled.
+
+    Args:
+        nonlinearity: "linear", "identity" or "sigmoid" (1), "tanh" (5/3), "relu"
+            (sqrt 2), "selu" (3/4) or "leaky_relu" (sqrt(2 / (1 + param^2))).
+        param: the slope of leaky_relu below 0; None is 0.01.
+
+    Example:
+        >>> round(calculate_gain("tanh"), 4)
+        1.6667
     """
     check_choice("calculate_gain", tuple(_GAINS), nonlinearity=nonlinearity)
     slope = 0.01 if param is None else param
     check_numbers("calculate_gain", param=slope)
-    return (
-        math.sqrt(2 / (1 + slope**2))
-        if nonlinearity == "leaky_relu"
-        else _GAINS[nonlinearity]
-    )
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + slope**2))
+    return _GAINS[nonlinearity]
 
 
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Gen = None
 ) -> Tensor:
-    """Uniform in [a, b)."""
-    _check("uniform_", tensor, a=a, b=b)
+    """Draw from the uniform distribution over [a, b).
+
+    As all functions here, it changes the tensor without recording, and returns it.
+
+    Args:
+        tensor: a float tensor, such as a parameter.
+        a: the lower bound.
+        b: the upper bound.
+        generator: where the numbers come from; None is the default generator.
+    """
+    _check_tensor("uniform_", tensor, a=a, b=b)
     if not a <= b:
         raise OptionError(f"uniform_: from a={a} to b={b}, expected a <= b")
     tensor.detach().uniform_(a, b, generator)
@@ -84,74 +80,85 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None
 ) -> Tensor:
-    """Normal."""
-    _check("normal_", tensor, mean=mean)
+    """Draw from the normal distribution N(mean, std^2)."""
+    _check_tensor("normal_", tensor, mean=mean)
     check_numbers("normal_", 0, std=std)
     tensor.detach().normal_(mean, std, generator)
     return tensor
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """One value everywhere."""
-    _check("constant_", tensor, val=val)
+    """Set all elements to one value."""
+    _check_tensor("constant_", tensor, val=val)
     return _write(tensor, np.full(tensor.shape, val))
 
 
 @named
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros."""
+    """Set all elements to 0."""
     return constant_(tensor, 0.0)
 
 
 @named
 def ones_(tensor: Tensor) -> Tensor:
-    """Ones."""
+    """Set all elements to 1."""
     return constant_(tensor, 1.0)
 
 
 @named
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix."""
+    """Set a matrix to the identity."""
     return identity_(tensor)
 
 
 def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
-    """``scale`` times the identity: a recurrent weight that keeps what the state holds.
+    """Set a matrix to ``scale`` times the identity.
 
-    Le, Jaitly and Hinton 2015 start with scale 1 and relu, the tutorial that this
-    package follows with 0.1 and tanh.
+    A recurrent weight that begins like this keeps the state from step to step. Le,
+    Jaitly and Hinton, "A simple way to initialize recurrent networks of rectified
+    linear units", 2015, use scale 1 and relu; the tutorial that this package follows
+    uses 0.1 and tanh.
+
+    Args:
+        tensor: a float matrix.
+        scale: the diagonal elements.
+
+    Example:
+        >>> from tinygrad_rnn import nn
+        >>> rnn = nn.RNN(3, 2, nonlinearity="relu")
+        >>> identity_(rnn.weight_hh_l0).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
-    _check("identity_", tensor, "2 dims", scale=scale)
+    _check_tensor("identity_", tensor, "2 dims", scale=scale)
     return _write(tensor, scale * np.eye(tensor.shape[0], tensor.shape[1]))
 
 
-def _spread(name: str, tensor: Tensor, gain: float, fan: str, generator: Any) -> Tensor:
-    """Numbers of deviation gain / sqrt(fan), distributed as the name says.
-
-    The fan is how many inputs each unit of a weight (out, in, ...) has, or outputs, or
-    the mean.
-    """
-    _check(name, tensor, "a weight of at least 2 dims", gain=gain)
-    fans = {
-        "fan_in": tensor.numel() / len(tensor),
-        "fan_out": tensor.numel() / tensor.shape[1],
-    }
-    std = gain / math.sqrt(fans.get(fan) or sum(fans.values()) / 2)
-    if "normal" in name:
-        return normal_(tensor, 0.0, std, generator)
-    return uniform_(tensor, -math.sqrt(3.0) * std, math.sqrt(3.0) * std, generator)
-
-
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
-    """Uniform, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio
-    2010.
+    """Draw from U(-a, a) with a = gain * sqrt(6 / (fan_in + fan_out)).
+
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010: signals and gradients keep their variance from layer to layer.
+
+    Args:
+        tensor: a float weight (fan_out, fan_in), or (out, in, ...), whose further dims
+            multiply both fans.
+        gain: a factor, as :func:`calculate_gain` gives.
+        generator: where the numbers come from; None is the default generator.
+
+    Raises:
+        ShapeError: the tensor has fewer than 2 dims, or no elements.
     """
-    return _spread("xavier_uniform_", tensor, gain, "mean", generator)
+    std = _scaled_std("xavier_uniform_", tensor, gain, "mean")
+    return _uniform_with(std, tensor, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
-    """Normal, of deviation gain * sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010."""
-    return _spread("xavier_normal_", tensor, gain, "mean", generator)
+    """Draw from N(0, std^2) with std = gain * sqrt(2 / (fan_in + fan_out)).
+
+    Glorot and Bengio 2010; see :func:`xavier_uniform_`.
+    """
+    std = _scaled_std("xavier_normal_", tensor, gain, "mean")
+    return normal_(tensor, 0.0, std, generator)
 
 
 def kaiming_uniform_(
@@ -161,11 +168,23 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Gen = None,
 ) -> Tensor:
-    """Uniform, of deviation gain / sqrt(fan): He et al. 2015."""
-    check_choice("kaiming_uniform_", ("fan_in", "fan_out"), mode=mode)
-    return _spread(
-        "kaiming_uniform_", tensor, calculate_gain(nonlinearity, a), mode, generator
-    )
+    """Draw from U(-bound, bound) with bound = gain * sqrt(3 / fan).
+
+    He et al., "Delving deep into rectifiers", 2015: with relu, which drops half of the
+    signal, its variance stays the same from layer to layer.
+
+    Args:
+        tensor: a float weight (fan_out, fan_in), or (out, in, ...).
+        a: the slope below 0, for leaky_relu.
+        mode: "fan_in" keeps the variance of signals, "fan_out" that of gradients.
+        nonlinearity: what follows; the gain is :func:`calculate_gain`'s.
+        generator: where the numbers come from; None is the default generator.
+
+    Raises:
+        ShapeError: the tensor has fewer than 2 dims, or no elements.
+    """
+    std = _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return _uniform_with(std, tensor, generator)
 
 
 def kaiming_normal_(
@@ -175,23 +194,74 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Gen = None,
 ) -> Tensor:
-    """Normal, of deviation gain / sqrt(fan): He et al. 2015."""
-    check_choice("kaiming_normal_", ("fan_in", "fan_out"), mode=mode)
-    return _spread(
-        "kaiming_normal_", tensor, calculate_gain(nonlinearity, a), mode, generator
-    )
+    """Draw from N(0, std^2) with std = gain / sqrt(fan).
+
+    He et al. 2015; see :func:`kaiming_uniform_`.
+    """
+    std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
+    return normal_(tensor, 0.0, std, generator)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Tensor:
-    """A (semi-)orthogonal matrix, of all such equally likely: Saxe et al. 2013."""
-    _check("orthogonal_", tensor, "at least 2 dims", gain=gain)
+    """Draw an orthogonal matrix, all of them equally likely, times ``gain``.
+
+    Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning
+    in deep linear neural networks", 2013: vectors keep their length.
+
+    Args:
+        tensor: a float weight (rows, ...) with at least 2 dims, taken as a matrix of so
+            many rows. If it is not square, its rows or its columns are orthonormal.
+        gain: a factor, as :func:`calculate_gain` gives.
+        generator: where the numbers come from; None is the default generator.
+    """
+    _check_tensor("orthogonal_", tensor, "at least 2 dims", gain=gain)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    normal = numpy_generator("orthogonal_", generator).standard_normal(
-        (max(rows, columns), min(rows, columns))
+    shape = max(rows, columns), min(rows, columns)
+    q, r = np.linalg.qr(
+        numpy_generator("orthogonal_", generator).standard_normal(shape)
     )
-    q, r = np.linalg.qr(normal)
-    q *= np.sign(np.diag(r))  # without this the decomposition prefers some of them
+    # The decomposition's choice of signs makes some matrices more likely: undo it.
+    q *= np.sign(np.diag(r))
     return _write(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def _check_tensor(name: str, tensor: Tensor, dims: str = "", **numbers: float) -> None:
+    """Require a float tensor, of these dims, and numbers, before any is drawn."""
+    check_type(name, Real, "a number", **numbers)
+    if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
+        got = f"got {described(tensor)}"
+        raise DTypeError(f"{name}: {got}, expected a float Tensor")
+    is_small = tensor.ndim < 2 or not tensor.numel()
+    if (dims and is_small) or (dims == "2 dims" and tensor.ndim != 2):
+        got = f"got a tensor of shape {tensor.shape}"
+        raise ShapeError(f"{name}: {got}, expected {dims}, and some elements")
+
+
+def _scaled_std(name: str, tensor: Tensor, gain: float, mode: str) -> float:
+    """gain / sqrt(fan) of a weight (out, in, ...); mode "mean" averages both fans."""
+    _check_tensor(name, tensor, "a weight of at least 2 dims", gain=gain)
+    fan_in, fan_out = tensor.numel() / len(tensor), tensor.numel() / tensor.shape[1]
+    fans = {"fan_in": fan_in, "fan_out": fan_out, "mean": (fan_in + fan_out) / 2}
+    return gain / math.sqrt(fans[mode])
+
+
+def _kaiming_std(
+    name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str
+) -> float:
+    check_choice(name, ("fan_in", "fan_out"), mode=mode)
+    return _scaled_std(name, tensor, calculate_gain(nonlinearity, a), mode)
+
+
+def _uniform_with(std: float, tensor: Tensor, generator: Gen) -> Tensor:
+    """Draw from the uniform distribution around 0 with a standard deviation."""
+    bound = math.sqrt(3.0) * std
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def _write(tensor: Tensor, values: np.ndarray) -> Tensor:
+    fitting = as_tensor(np.asarray(values, tensor.dtype), device=tensor.device)
+    tensor.detach().copy_(fitting)
+    return tensor
 
 
 if not TYPE_CHECKING:

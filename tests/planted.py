@@ -52,19 +52,19 @@ TABLE = {
          "autograd/test_backward_of_several.py"),
         ("if error is not None:  #", "if False:  #", "a walk that failed is not told of",
          "autograd/test_backward_of_several.py")],
-    ("engine/op.py", "engine/test_in_place.py"): [
-        ('f"wrap({value}, node, node.versions[-1][0])"', 'f"wrap({value}, node)"',
+    ("engine/plan.py", "engine/test_in_place.py"): [
+        ("wrap(saved[i], node, version)", "wrap(saved[i], node)",
          "an output changed after a recorded gradient", "engine/test_in_place.py -k second_walk"),
-        ("version = args[0].version", "version = [*args[0].version]", "a view counts for itself"),
-        ("if isinstance(arg, Value) else NEVER", "if arg is None else NEVER",
+        ("return arg.version, arg.version[0]", "return UNCHANGING",
          "versions of what is saved not remembered")],
     ("engine/arguments.py", "engine/test_in_place.py"): [
         ("if arg.epoch is not None:", "if False:", "a view that is out of date not checked"),
-        ("arg.item() if isinstance(arg, _Scalar) else arg", "arg", "NumPy scalars turn all float64",
+        ("arg.item() if isinstance(arg, np.generic) else arg", "arg", "NumPy scalars turn all float64",
          "ops/test_rows.py -k scalars_are_weak"),
-        ("not isinstance(data, kinds) and not _is_array(data)", "isinstance(data, list | str)",
+        ("isinstance(data, number_types) or _is_array_of_numbers(data)", "not isinstance(data, list | str)",
          "None and complex numbers let in", "test_errors.py -k logical")],
     ("engine/node.py", "engine/test_in_place.py"): [
+        ("wrap(data, None, base.version,", "wrap(data, None, [*base.version],", "a view counts for itself"),
         ("    count_change(target.version, name)\n    if recorded", "    if recorded",
          "the version counter not bumped"),
         ("name if count == version[0] else None", "name",
@@ -87,13 +87,13 @@ TABLE = {
     ("engine/fused.py", "autograd"): [
         ("parents.get(i), node.versions[i])", "parents.get(i), ([0, 0], 0))",
          "arguments of a recorded gradient unwatched", "engine/test_in_place.py -k second_walk"),
-        ("tuple([i in chosen for i in range(len(inputs))])", "self.needs",
+        ("tuple([i in places for i in range(len(call.inputs))])", "self.needs",
          "gradients computed that nobody asked for"),
-        ("[*args, *tensors] if reads else args", "args",
+        ("versions += [version_of(out) for out in outputs]", "pass",
          "an output that the backward reads may change unnoticed"),
-        ("(self.own and keeps(workspace, outputs))", "False",
+        ("(self.custom and keeps(saved.workspace, arrays))", "False",
          "an output that a workspace keeps may change unnoticed", "autograd/test_own_op.py")],
-    ("engine/own.py", "autograd/test_own_op.py"): [
+    ("engine/custom.py", "autograd/test_own_op.py"): [
         ("        return np.may_share_memory(out, array)", "        return False",
          "a custom op's view of its argument unnoticed"),
         ("xp.array(out) if shared else out", "out", "two outputs in one memory"),

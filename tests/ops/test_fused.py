@@ -93,7 +93,7 @@ def test_what_needs_no_gradient_costs_none(name, data):
     floats = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]
     one = d.one_of(*floats)
     xp = find("cpu")
-    forward, backward = row.op.twins(xp)
+    forward, backward = row.op.kernels_for(xp)
     outputs, workspace = forward(xp, *args, **settings)
     us = tuple(np.asarray(real(d.rng, out.shape)) for out in outputs)
     needs = tuple(i == one for i in range(len(args)))

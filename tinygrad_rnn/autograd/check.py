@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..creation import randn
+from ..engine.custom import inspecting
 from ..engine.mode import enable_grad
 from ..engine.node import Node, check_writable, wrap
-from ..engine.own import inspecting
 from ..errors import (
     DTypeError,
     GraphError,
@@ -81,7 +81,7 @@ def _fused(outputs: Tensors) -> list[Node]:
 
 def _apart(node: Node, **near: float) -> list[str]:
     """Where a call of a fused op does not give what its composite gives."""
-    op, (_, given, _, _, settings) = node.plan.op, node.saved
+    op, given, settings = node.plan.op, node.saved.inputs, node.saved.settings
     args = [wrap(x) if hasattr(x, "shape") else x for x in given]
     one, two = (
         _host(_floats(op.name, partial(way, **settings), args))

@@ -5,26 +5,28 @@ runs where a backend has no kernel, and is what is differentiated under
 ``create_graph``: nobody writes a second derivative by hand.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import kernels
 from ..backend import Backend
 from ..backend.threads import one_thread
 from ..errors import DTypeError, described
-from .arguments import enter, raise_translated
+from ..types import Array, Function, Operand, Settings
+from .arguments import unwrap_arguments
+from .custom import guard_outputs, keeps
+from .forward import run_forward
 from .mode import recording
-from .node import Node, Value, record, wrap
-from .op import NEVER, Declared, identity, lift
-from .own import guard_outputs, keeps
+from .node import Node, Value, VersionSeen, record, wrap
+from .op import Declared, identity
+from .plan import as_tensor, version_of
 from .walk import gradients
-from .warned import telling, was_warning
 
 
 @cache
-class _Output:
+class OutputPlan:
     """The plan of one of several outputs: it hands its cotangent on as one of several."""
 
     def __init__(self, name: str, index: int, count: int) -> None:
@@ -34,193 +36,221 @@ class _Output:
 def record_outputs(
     plan: Any,
     parents: list[Any],
-    saved: Any,
-    versions: list[Any],
-    outputs: Sequence[Any],
+    saved: object,
+    versions: list[VersionSeen],
+    outputs: Sequence[Value],
 ) -> None:
-    """Record Tensors as the outputs of one new node: one has it as its own, several
-    have theirs.
+    """Record Tensors as the outputs of one new node.
+
+    A single output has it as its own; several have a node each, whose parent it is.
     """
-    node = record(plan, parents, saved, versions, None, None)
+    made = record(plan, parents, saved, versions)
     for i, out in enumerate(outputs):
-        out.node, out.needs_grad = node, True
+        node = made
         if len(outputs) > 1:
-            out.node = record(
-                _Output(plan.name, i, len(outputs)), [node], (), [], None, None
-            )
-        out.node.shape, out.node.dtype = out.array.shape, out.array.dtype
+            own_plan = OutputPlan(plan.name, i, len(outputs))
+            node = record(own_plan, [made], (), [])
+        node.shape, node.dtype = out.array.shape, out.array.dtype
+        out.node, out.needs_grad = node, True
 
 
-def through(
-    outputs: Sequence[Any], g: Any, inputs: Sequence[Any], create: bool, since: int = 0
-) -> list[Any]:
-    """The gradients of inputs, given the gradients of outputs, of which some may have
-    none.
+def pull_through(
+    outputs: Sequence[Value],
+    g: Operand,
+    inputs: Sequence[Value],
+    create: bool,
+    since: int = 0,
+) -> list[Operand]:
+    """The gradients of inputs, given those of outputs: a list of them if of several.
+
+    Some of several outputs may have none.
     """
-    g = g if type(g) is list else [g]  # of one output
-    pairs = [(out, go) for out, go in zip(outputs, g, strict=True) if go is not None]
-    outs, cotangents = zip(*pairs, strict=True)
+    pairs = zip(outputs, g if type(g) is list else [g], strict=True)
+    used = [(out, cotangent) for out, cotangent in pairs if cotangent is not None]
+    outs, cotangents = zip(*used, strict=True)
     return gradients(outs, cotangents, inputs, create, create, since)
 
 
-class _FusedPlan:
-    """How to go back through a fused op: its backward, or its composite under
-    create_graph.
+class SavedCall(NamedTuple):
+    """What the node of a fused op keeps of the call."""
+
+    xp: Backend
+    inputs: Sequence[Array]
+    outputs: Sequence[Array] | None  # if the backward reads them
+    workspace: Any
+    settings: Settings
+
+
+class FusedPlan:
+    """How to go back through a fused op: by its backward, or its composite.
+
+    ``places`` are those of the arguments that need a gradient; a node has a parent for
+    each.
     """
 
-    blanks = True
+    allows_none = True
     count = 0
 
-    def __init__(self, op: "FusedOp", needs: int) -> None:
+    def __init__(self, op: "FusedOp", places: tuple[int, ...]) -> None:
         self.op = op
         self.name = op.name
-        self.owned = op.fresh
-        self.needs = tuple(
-            [bool(needs >> i & 1) for i in range(len(op.signature.arrays))]
-        )
-        self.chosen = [i for i, needed in enumerate(self.needs) if needed]
-        self.arguments = [op.signature.arrays[i] for i in self.chosen]
+        self.fresh = op.fresh
+        self.places = places
+        names = op.signature.arrays
+        self.arguments = [names[i] for i in places]
+        self.needs = tuple([i in places for i in range(len(names))])
 
     def pull(
-        self, node: Node, g: Any, wanted: Sequence[bool] | None, create: bool
-    ) -> list[Any]:
-        xp, inputs, outputs, workspace, settings = node.saved
-        chosen, needs = self.chosen, self.needs
+        self, node: Node, g: Operand, wanted: Sequence[bool] | None, create: bool
+    ) -> list[Operand]:
+        """The gradients of the node's parents; None for those that are not wanted."""
+        call: SavedCall = node.saved
+        places, needs = self.places, self.needs
         if wanted and not all(wanted):
-            chosen = [i for i, want in zip(self.chosen, wanted, strict=True) if want]
-            needs = tuple([i in chosen for i in range(len(inputs))])
+            places = tuple([i for i, want in zip(places, wanted, strict=True) if want])
+            needs = tuple([i in places for i in range(len(call.inputs))])
         if create:
-            return self.pull_recorded(node, g, chosen)
-        backward = self.op.twins(xp)[1]
-        g = tuple(g) if type(g) is list else (g,)
-        grads = backward(xp, g, needs, inputs, outputs, workspace, **settings)
+            return self.pull_recorded(node, g, places)
+        _, backward = self.op.kernels_for(call.xp)
+        cotangents = tuple(g) if type(g) is list else (g,)
+        grads = backward(
+            call.xp,
+            cotangents,
+            needs,
+            call.inputs,
+            call.outputs,
+            call.workspace,
+            **call.settings,
+        )
         if len(grads) != len(needs):
             expected = ", ".join(self.op.signature.arrays)
             raise DTypeError(
                 f"{self.name}: {len(grads)} gradients, expected those of {expected}"
             )
-        return [grads[i] if needs[i] else None for i in self.chosen]
+        return [grads[i] if needs[i] else None for i in self.places]
 
-    def pull_recorded(self, node: Node, g: Any, chosen: list[int]) -> list[Any]:
-        _, inputs, _, _, settings = node.saved
-        parents = dict(zip(self.chosen, node.parents, strict=True))
+    def pull_recorded(
+        self, node: Node, g: Operand, wanted: Sequence[int]
+    ) -> list[Operand]:
+        """The gradients as Tensors in the graph: those of the composite."""
+        call: SavedCall = node.saved
+        parents = dict(zip(self.places, node.parents, strict=True))
         heads = [
-            lift(array, parents.get(i), node.versions[i])
-            for i, array in enumerate(inputs)
+            as_tensor(array, parents.get(i), node.versions[i])
+            for i, array in enumerate(call.inputs)
         ]
-        for i in self.chosen:
-            # A fresh node, so that the walk through the composite ends at the op's own
-            # arguments.
+        # With fresh nodes, so that the walk through the composite ends here.
+        for i in self.places:
             heads[i] = identity(heads[i])
-        outputs = self.op.composite(*heads, **settings)
+        outputs = self.op.composite(*heads, **call.settings)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        found = dict(
-            zip(
-                chosen,
-                through(outputs, g, [heads[i] for i in chosen], True),
-                strict=True,
-            )
-        )
-        return [found.get(i) for i in self.chosen]
+        found = pull_through(outputs, g, [heads[i] for i in wanted], create=True)
+        grads = dict(zip(wanted, found, strict=True))
+        return [grads.get(i) for i in self.places]
 
 
 class FusedOp(Declared):
     """An op with a hand-written forward and backward beside its composite.
 
-    ``composite(*tensors, **settings)`` is a function of Tensors, its arrays
-    positional-only; an array argument may be None. ``forward(xp, *arrays, **settings)``
-    returns ``(outputs, workspace)`` with a tuple of arrays; ``backward(xp, grads,
-    needs, inputs, outputs, workspace, **settings)`` returns one array, or None, for
-    each input. Either pair is given here, for every backend, or each backend's kernels
-    have it as ``NAME_forward`` and ``NAME_backward`` (without ``xp``).
-    ``reads_outputs`` says that the backward reads the outputs, which it then gets;
-    ``fresh``, that the gradients are new arrays, no two of them the same memory: then
-    they need not be copied.
+    Args:
+        composite: ``composite(*tensors, **settings)``, a function of Tensors. Its array
+            arguments are positional-only; one of them may be None.
+        forward: ``forward(xp, *arrays, **settings)``, which returns ``(outputs,
+            workspace)`` with a tuple of arrays; or the name of a kernel, which is
+            called without ``xp``. A backend without that kernel runs the composite.
+        backward: ``backward(xp, grads, needs, inputs, outputs, workspace,
+            **settings)``, which returns one array, or None, for each input; or the name
+            of a kernel.
+        reads_outputs: whether the backward reads the outputs; without it, it gets None.
+        fresh: whether the gradients are new arrays, no two of them in the same memory:
+            then they are not copied. Those of kernels are.
     """
 
     def __init__(
         self,
-        composite: Callable[..., Any],
-        forward: Callable[..., Any] | None = None,
-        backward: Callable[..., Any] | None = None,
+        composite: Function,
+        forward: Function | str | None = None,
+        backward: Function | str | None = None,
         reads_outputs: bool = False,
         fresh: bool = False,
     ) -> None:
         super().__init__(composite, skip=0)
         self.composite = composite
-        if forward is not None and self.own:
+        if self.custom and callable(forward):
             forward = guard_outputs(self.name, self.signature.arrays, forward)
-        self.pair = (forward, backward)
+        self.forward, self.backward = forward, backward
         self.reads_outputs = reads_outputs
-        self.fresh = fresh or forward is None  # of kernels all are
-        self.found: dict[str, Any] = {}
+        self.fresh = fresh or isinstance(forward, str)
+        self.kernels: dict[str, tuple[Any, Any]] = {}  # by the kind of device
 
-    def twins(self, xp: Backend) -> Sequence[Any]:
-        """The forward and the backward for a backend; a pair of None where it has no
-        kernel.
-        """
-        if xp.kind not in self.found:
-            ways = () if self.pair[0] else ("forward", "backward")
-            self.found[xp.kind] = [
-                _kernel(xp, f"{self.name}_{way}") for way in ways
-            ] or self.pair
-        return self.found[xp.kind]
+    def kernels_for(self, xp: Backend) -> tuple[Any, Any]:
+        """The forward and the backward on a backend; None where it has no kernel."""
+        if xp.kind not in self.kernels:
+            forward = _kernel(xp, self.forward)
+            self.kernels[xp.kind] = forward, _kernel(xp, self.backward)
+        return self.kernels[xp.kind]
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         args, settings = self.signature.bind(self.name, args, settings)
-        arrays, needs, xp = enter(self.name, args, (int, float, NoneType))
-        forward, _ = self.found.get(xp.kind) or self.twins(xp)
+        number_types = (int, float, NoneType)
+        arrays, needs, xp = unwrap_arguments(self.name, args, number_types)
+        forward, _ = self.kernels_for(xp)
         if forward is None:
             tensors = [wrap(a) if type(a) is xp.Array else a for a in args]
             return self.composite(*tensors, **settings)
-        forward = xp.on_device(forward) if xp.multi_device else forward
-        try:
-            found = forward(xp, *arrays, **settings)
-        except Exception as error:
-            if was_warning(error):
-                forward, found = telling(self.name, forward), None
-            else:
-                raise_translated(self.name, arrays, error, own=self.own)
-                found = None
-        found = forward(xp, *arrays, **settings) if found is None else found
-        outputs, workspace = (
-            found if type(found) is tuple and len(found) == 2 else (found, None)
-        )
-        if (
-            type(outputs) is not tuple or outputs is found
-        ):  # an array would be taken apart by rows
-            got = f"outputs as {described(outputs)}, expected (outputs, workspace) with a tuple"
-            raise DTypeError(f"{self.name}: the forward gave {got} of arrays")
+        found = run_forward(self.name, forward, xp, arrays, settings, self.custom)
+        outputs, workspace = self._parts_of(found)
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
-            plan = self.plans.get(needs) or self.plans.setdefault(
-                needs, _FusedPlan(self, needs)
-            )
-            parents = [args[i].node or args[i] for i in plan.chosen]
-            reads = self.reads_outputs or (self.own and keeps(workspace, outputs))
-            read = [*args, *tensors] if reads else args
-            versions = [
-                (x.version, x.version[0]) if isinstance(x, Value) else NEVER
-                for x in read
-            ]
-            saved = (
-                xp,
-                arrays,
-                outputs if self.reads_outputs else None,
-                workspace,
-                settings,
-            )
-            record_outputs(plan, parents, saved, versions, tensors)
+            saved = SavedCall(xp, arrays, outputs, workspace, settings)
+            self._record(args, needs, tensors, saved)
         return tensors[0] if len(tensors) == 1 else tuple(tensors)
 
+    def _parts_of(self, found: Any) -> tuple[tuple[Array, ...], Any]:
+        """The outputs and the workspace that a forward gave."""
+        outputs, workspace = found, None
+        if type(found) is tuple and len(found) == 2:
+            outputs, workspace = found
+        # An array in place of the tuple would be taken apart by rows.
+        if type(outputs) is not tuple or outputs is found:
+            got = f"outputs as {described(outputs)}"
+            expected = "(outputs, workspace) with a tuple of arrays"
+            raise DTypeError(
+                f"{self.name}: the forward gave {got}, expected {expected}"
+            )
+        return outputs, workspace
 
-def _kernel(xp: Backend, name: str) -> Callable[..., Any] | None:
-    """A kernel as the pair of a fused op is called: with ``xp``, which it knows anyway."""
-    if (kernel := kernels.find(xp.kind, name)) is None:
+    def _record(
+        self,
+        args: Sequence[Operand],
+        needs: tuple[int, ...],
+        outputs: Sequence[Value],
+        saved: SavedCall,
+    ) -> None:
+        """Record a call."""
+        if needs not in self.plans:
+            self.plans[needs] = FusedPlan(self, needs)
+        plan = self.plans[needs]
+        arrays = [out.array for out in outputs]
+        parents = [args[i].node or args[i] for i in needs]
+        versions = [version_of(arg) for arg in args]
+        if self.reads_outputs or (self.custom and keeps(saved.workspace, arrays)):
+            versions += [version_of(out) for out in outputs]
+        if not self.reads_outputs:
+            saved = saved._replace(outputs=None)
+        record_outputs(plan, parents, saved, versions, outputs)
+
+
+def _kernel(xp: Backend, kernel: Function | str | None) -> Function | None:
+    """A function as it is; a kernel, given by name, as one that is called with ``xp``."""
+    if not isinstance(kernel, str):
+        return kernel
+    found = kernels.find(xp.kind, kernel)
+    if found is None:
         return None
 
     def run(xp: Backend, *args: Any, **settings: Any) -> Any:
         with one_thread():
-            return kernel(*args, **settings)
+            return found(*args, **settings)
 
     return run

@@ -11,9 +11,13 @@ from typing import Any, ClassVar
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, ShapeError
+from ..types import Array
 from .warned import watched
 
 births = itertools.count().__next__  # the number of the next node
+
+
+VersionSeen = tuple[list[Any], int]  # a counter of changes, and what it showed
 
 
 class Node:
@@ -38,9 +42,7 @@ class Node:
     plan: Any  # how to go back through this node: see op.py
     parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
     saved: Any  # what the pullbacks asked for; None once a walk has freed it
-    versions: list[
-        tuple[list[Any], int]
-    ]  # the counters of what is saved, and what they showed
+    versions: list[VersionSeen]  # of what is saved
     birth: int
     shape: Any
     dtype: Any
@@ -91,11 +93,11 @@ def record(
     plan: Any,
     parents: list[Any],
     saved: Any,
-    versions: list[Any],
-    shape: Any,
-    dtype: Any,
+    versions: list[VersionSeen],
+    shape: Any = None,
+    dtype: Any = None,
 ) -> Node:
-    """A new node."""
+    """A new node; ``shape`` and ``dtype`` are those of its output, if it has one."""
     node = _new(Node)
     node.plan = plan
     node.parents = parents
@@ -125,6 +127,13 @@ def wrap(
     value.epoch = epoch
     value.source = None
     return value
+
+
+def wrap_view(data: Array, base: Value) -> Value:
+    """A Tensor around an array that shows the memory of another Tensor."""
+    view = wrap(data, None, base.version, base.version[1])
+    view.source = (weakref.ref(base), None, base.array)
+    return view
 
 
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}

@@ -17,7 +17,7 @@ from ..backend.part import Part
 from ..errors import GraphError, ShapeError, described
 from .mode import recording, switch
 from .node import RETAIN, Node, Value, check_fits, last_change, reshaped, wrap
-from .op import table
+from .table import table
 from .warned import telling, was_warning
 
 _Scalar = np.generic
@@ -177,14 +177,14 @@ def walk_back(
                 for i, grad in enumerate(grads):
                     if grad is not None:
                         try:
-                            pending.add(parents[i], grad, plan.owned)
+                            pending.add(parents[i], grad, plan.fresh)
                         except TypeError as error:  # before it has added anything
                             if not was_warning(error):
                                 raise
                             add = telling(f"the gradient of {plan.name}", pending.add)
-                            add(parents[i], grad, plan.owned)
+                            add(parents[i], grad, plan.fresh)
                     elif (
-                        not plan.blanks
+                        not plan.allows_none
                         and parents[i] is not None
                         and (not wanted or wanted[i])
                     ):

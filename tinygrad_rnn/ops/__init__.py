@@ -12,7 +12,7 @@ from .reduce import *
 from .shape import *
 
 from ..engine import warned
-from ..engine.op import Op, identity, table
+from ..engine.op import identity
 
 for family in (
     "elementwise",
@@ -37,7 +37,3 @@ for kernel in (
 ):
     warned.mark(f"kernels.numpy.{kernel}")
 warned.mark("backend.arithmetic", "backend.standard", "backend.threads")
-
-table.__dict__.update(
-    {name: op for name, op in globals().items() if isinstance(op, Op)}
-)

@@ -44,7 +44,9 @@ def _cross_entropy(
     return loss.sum() / share.sum() if reduction == "mean" else loss.sum()
 
 
-cross_entropy = FusedOp(_cross_entropy)
+cross_entropy = FusedOp(
+    _cross_entropy, "cross_entropy_forward", "cross_entropy_backward"
+)
 
 
 def _log(xp: Any, x: Any) -> Any:
@@ -109,4 +111,4 @@ def _layer_norm(
     return out if bias is None else out + bias
 
 
-layer_norm = FusedOp(_layer_norm)
+layer_norm = FusedOp(_layer_norm, "layer_norm_forward", "layer_norm_backward")

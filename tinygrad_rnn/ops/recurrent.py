@@ -172,9 +172,9 @@ def _gru(
     return scan(step, z, (h,), reverse, lengths)
 
 
-rnn = FusedOp(_rnn, reads_outputs=True)
-lstm = FusedOp(_lstm, reads_outputs=True)
-gru = FusedOp(_gru, reads_outputs=True)
+rnn = FusedOp(_rnn, "rnn_forward", "rnn_backward", reads_outputs=True)
+lstm = FusedOp(_lstm, "lstm_forward", "lstm_backward", reads_outputs=True)
+gru = FusedOp(_gru, "gru_forward", "gru_backward", reads_outputs=True)
 
 
 # ---------------------------------------------------------------- a cell
@@ -222,4 +222,5 @@ def _gru_cell(
     return gru_step(z, _start(h, z, w_hh.shape[1]), w_hh, b_hh)
 
 
-lstm_cell, gru_cell = FusedOp(_lstm_cell), FusedOp(_gru_cell)
+lstm_cell = FusedOp(_lstm_cell, "lstm_cell_forward", "lstm_cell_backward")
+gru_cell = FusedOp(_gru_cell, "gru_cell_forward", "gru_cell_backward")

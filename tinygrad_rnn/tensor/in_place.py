@@ -8,7 +8,8 @@ from .. import ops
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..convert import array_of, index_of, on_host
-from ..engine.arguments import enter, raise_translated
+from ..engine.arguments import unwrap_arguments
+from ..engine.forward import raise_translated
 from ..engine.mode import is_grad_enabled
 from ..engine.node import (
     assign,
@@ -237,12 +238,12 @@ class InPlace(Conversion):
             return self._become(name, ops.put(self, value, index_of(name, index, True)))
         self._check_owner(name)
         check_writable(self.array, name)
-        arrays, _, xp = enter(name, (self, value))  # refuses a view that is out of date
+        arrays, _, xp = unwrap_arguments(name, (self, value))
         place = index_of(name, index)
         try:
             watched(name, xp.assign, self.array, place, arrays[1])
         except Exception as error:
-            raise_translated(name, arrays, error, (place,))
+            raise_translated(name, arrays, {"index": place}, error)
             raise
         count_change(self.version, name)
         return self

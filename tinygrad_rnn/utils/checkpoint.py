@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..backend import backend_of, backends
-from ..engine.fused import record_outputs, through
+from ..engine.fused import pull_through, record_outputs
 from ..engine.mode import enable_grad
 from ..engine.node import Node, births, wrap
-from ..engine.op import version_of
+from ..engine.plan import version_of
 from ..errors import (
     DTypeError,
     GraphError,
@@ -80,7 +80,9 @@ def _equals(output: Tensor, kept: Kept) -> bool:
 class _Recomputation:
     """The plan of a checkpointed call: repeat it, and go back through the repetition."""
 
-    name, arguments, owned, blanks, count = "checkpoint", ("tensors",), True, True, 0
+    name, arguments = "checkpoint", ("tensors",)
+    fresh = allows_none = True
+    count = 0
 
     def pull(
         self, node: Node, g: Array, wanted: Sequence[bool] | None, create: bool
@@ -103,7 +105,7 @@ class _Recomputation:
         wanted = wanted or [True] * len(node.parents)
         ends = [end for end, want in zip(node.parents, wanted, strict=True) if want]
         inputs = [wrap(None, end) if type(end) is Node else end for end in ends]
-        grads = iter(through(again.outputs, g, inputs, create, since))
+        grads = iter(pull_through(again.outputs, g, inputs, create, since))
         return [next(grads) if want else None for want in wanted]
 
 

@@ -1,0 +1,73 @@
+"""How the forward of an op runs: the one place where array libraries raise and warn."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..backend import Backend, backends, free_memory
+from ..errors.boundary import translated, translated_of_own_op
+from ..types import Array, Function, Settings
+from .arguments import one_device
+from .warned import telling, was_warning
+
+
+def run_forward(
+    name: str,
+    forward: Function,
+    xp: Backend,
+    arrays: Sequence[Array],
+    settings: Settings,
+    custom: bool = False,
+) -> Array:
+    """What ``forward(xp, *arrays, **settings)`` gives, on the device of ``xp``.
+
+    Errors of the array library become ours. NumPy's warnings name the op and point to
+    the user's line. Where memory runs out, what is kept for reuse is freed, and the
+    forward runs once more. ``custom`` says that a user declared the op: what its
+    forward raises on purpose stays as it is.
+    """
+    forward = xp.on_device(forward) if xp.multi_device else forward
+    try:
+        return forward(xp, *arrays, **settings)
+    except Exception as error:
+        if was_warning(error):
+            forward = telling(name, forward)
+        elif isinstance(error, MemoryError):
+            free_memory()
+        else:
+            raise_translated(name, arrays, settings, error, custom)
+    # Not above: there the error would still hold what the failed run has made.
+    return forward(xp, *arrays, **settings)
+
+
+def raise_translated(
+    name: str,
+    arrays: Sequence[Array],
+    settings: Settings,
+    error: Exception,
+    custom: bool = False,
+) -> None:
+    """Raise an error of the array library in terms of the op and its arguments."""
+    if custom:
+        ours = translated_of_own_op(name, arrays, error)
+    else:
+        _check_devices(name, arrays, settings.values())
+        ours = translated(name, arrays, error)
+    if ours is error:
+        raise error
+    raise ours from error
+
+
+def _check_devices(
+    name: str, arrays: Sequence[Array], settings: Iterable[object]
+) -> None:
+    """Raise if an array among the settings, an index, is on another device.
+
+    NumPy's arrays serve everywhere.
+    """
+    parts: list[object] = []
+    for setting in settings:
+        parts += setting if isinstance(setting, tuple) else (setting,)
+    foreign = [p for p in parts if type(p) in backends and type(p) is not np.ndarray]
+    if foreign:
+        one_device(name, [*arrays, *foreign])

@@ -38,7 +38,7 @@ LAYERS = (
     ("convert",),
     ("tensor",),
     ("errors.tensor_checks",),
-    ("creation", "functions", "einsum", "sampling"),
+    ("creation", "functions", "combining", "einsum", "sampling"),
     ("autograd", "array_api"),
     ("nn",),
     ("optim", "data", "checkpoint", "utils", "cuda"),

@@ -2137,7 +2137,7 @@ OTHERS = {
 }
 TAKE_DIMS = [
     (name, key)
-    for name in tg.functions.__all__
+    for name in sorted(vars(tg.functions).keys() & set(tg.__all__))
     for key in ("dim", "dims", "dim0", "start_dim", "source")
     if key in inspect.signature(getattr(tg, name)).parameters
     and (name, key) != ("tile", "dims")

@@ -8,99 +8,47 @@ The order to read the code in: ``engine/node``, ``engine/op``, ``engine/walk``,
 
 # Before `creation`: type checkers take a later import of the module for what
 # `tg.tensor` is.
-from .tensor import (
-    Tensor,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
-from .tensor import bool_ as bool
-from .tensor import float32 as float
-from .tensor import float64 as double
-from .tensor import int32 as int
-from .tensor import int64 as long
+from .tensor import Tensor as Tensor
 
 # isort: split
-from typing import TYPE_CHECKING
+# To type checkers, what is imported as itself, or by *, is public.
+import typing as _typing
+from types import ModuleType as _Module
 
-from . import (
-    array_api,
-    autograd,
-    creation,
-    cuda,
-    data,
-    functions,
-    nn,
-    optim,
-    sampling,
-    utils,
-)
-from .backend.device import device
-from .checkpoint import load, load_checkpoint, save, save_checkpoint
+from . import array_api as _array_api
+from . import autograd as autograd
+from . import cuda as cuda
+from . import data as data
+from . import nn as nn
+from . import optim as optim
+from . import utils as utils
+from .backend.device import device as device
+from .checkpoint import load as load
+from .checkpoint import load_checkpoint as load_checkpoint
+from .checkpoint import save as save
+from .checkpoint import save_checkpoint as save_checkpoint
 from .creation import *
-from .engine.mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from .errors import CheckpointError, Error
+from .engine.mode import enable_grad as enable_grad
+from .engine.mode import inference_mode as inference_mode
+from .engine.mode import is_grad_enabled as is_grad_enabled
+from .engine.mode import no_grad as no_grad
+from .engine.mode import set_grad_enabled as set_grad_enabled
+from .errors import CheckpointError as CheckpointError
+from .errors import Error as Error
 from .errors.left_out import getter as _getter
 from .functions import *
-from .random import Generator, manual_seed
+from .random import Generator as Generator
+from .random import manual_seed as manual_seed
 from .sampling import *
+from .tensor.dtypes import *
 
 __version__ = "0.2.0"
 
-__all__ = [
-    "CheckpointError",
-    "Error",
-    "Generator",
-    "Tensor",
-    "autograd",
-    "bool",
-    "cuda",
-    "data",
-    "device",
-    "double",
-    "enable_grad",
-    "float",
-    "float32",
-    "float64",
-    "inference_mode",
-    "int",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "is_grad_enabled",
-    "load",
-    "load_checkpoint",
-    "long",
-    "manual_seed",
-    "nn",
-    "no_grad",
-    "optim",
-    "save",
-    "save_checkpoint",
-    "set_grad_enabled",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "utils",
-]
-__all__ += creation.__all__
-__all__ += functions.__all__
-__all__ += sampling.__all__
-
-if not TYPE_CHECKING:
+if not _typing.TYPE_CHECKING:
+    _modules = {"autograd", "cuda", "data", "nn", "optim", "utils"}
+    __all__ = [
+        name
+        for name, value in globals().items()
+        if name in _modules or not (name[0] == "_" or isinstance(value, _Module))
+    ]
     __getattr__ = _getter("tg", globals())

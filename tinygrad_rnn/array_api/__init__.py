@@ -63,8 +63,8 @@ from ..ops import (
 from ..ops import clone as conj
 from ..ops import clone as positive
 from ..ops import not_equal as logical_xor
-from ..tensor import bool_ as bool
-from ..tensor import (
+from ..tensor.dtypes import (
+    bool,
     float32,
     float64,
     int8,

@@ -7,7 +7,8 @@ import numpy as np
 from .. import creation
 from ..backend import backend_of, backends
 from ..errors import OptionError, check_choice, check_integers, check_type, described
-from ..tensor import Tensor, int64
+from ..tensor import Tensor
+from ..tensor.dtypes import int64
 from ..types import Array, Data, DeviceLike, DType, Operand
 from .manipulation import broadcast_arrays
 

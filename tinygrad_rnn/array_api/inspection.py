@@ -8,9 +8,9 @@ import numpy as np
 from ..backend import find
 from ..creation import get_default_dtype
 from ..errors import OptionError
-from ..tensor import (
-    Tensor,
-    bool_,
+from ..tensor import Tensor
+from ..tensor.dtypes import bool as bool_
+from ..tensor.dtypes import (
     float32,
     float64,
     int8,

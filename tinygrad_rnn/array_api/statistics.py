@@ -6,7 +6,9 @@ from functools import wraps
 
 from .. import creation, ops
 from ..errors import OptionError, check_axis, check_dim, check_integers
-from ..tensor import Tensor, bool_, int64, uint64
+from ..tensor import Tensor
+from ..tensor.dtypes import bool as bool_
+from ..tensor.dtypes import int64, uint64
 from ..types import DType, Function
 
 Axis = int | tuple[int, ...] | None

@@ -10,41 +10,11 @@ from ..convert import constructed, get_default_dtype
 from ..engine.node import Value
 from ..errors import left_out
 from .autograd import Handle, cotangent, targets_of, tensors_of
-from .dtypes import (
-    bool_,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
 from .in_place import InPlace
 from .ordering import Ordering
 from .products import Products
 
-__all__ = [
-    "Handle",
-    "Tensor",
-    "bool_",
-    "cotangent",
-    "float32",
-    "float64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "targets_of",
-    "tensors_of",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-]
+__all__ = ["Handle", "Tensor", "cotangent", "targets_of", "tensors_of"]
 
 
 class Tensor(InPlace, Ordering, Products):

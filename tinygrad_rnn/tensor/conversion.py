@@ -13,10 +13,10 @@ from ..convert import as_dtype, check_export, copied, dtype_of_type, on_host, ty
 from ..engine.node import Value
 from ..errors import DTypeError, GraphError, ShapeError, check_type, described
 from ..errors.boundary import named
+from . import dtypes
 from .arguments import Bool, Float, Int, sizes_of
 from .autograd import Autograd
 from .base import is_tensor
-from .dtypes import bool_, float32, float64, int32, int64
 from .reductions import Reductions
 
 if TYPE_CHECKING:
@@ -197,23 +197,23 @@ class Conversion(Reductions, Autograd):
 
     def float(self) -> Self:
         "As float32."
-        return self.to(float32)
+        return self.to(dtypes.float32)
 
     def double(self) -> Self:
         "As float64."
-        return self.to(float64)
+        return self.to(dtypes.float64)
 
     def long(self) -> Self:
         "As int64."
-        return self.to(int64)
+        return self.to(dtypes.int64)
 
     def int(self) -> Self:
         "As int32."
-        return self.to(int32)
+        return self.to(dtypes.int32)
 
     def bool(self) -> Self:
         "As bool: true where not 0."
-        return self.to(bool_)
+        return self.to(dtypes.bool)
 
     def new_tensor(
         self,

@@ -1,8 +1,18 @@
-"""The dtypes that tensors can have, by PyTorch's names: NumPy's own objects."""
+"""The dtypes of tensors, by PyTorch's names: NumPy's own objects.
 
-import numpy as np
+Every public name of this module is one of the top level too.
+"""
 
-float32, float64, int32, int64, bool_ = map(np.dtype, ("f4", "f8", "i4", "i8", "?"))
-int8, int16, uint8, uint16, uint32, uint64 = map(
-    np.dtype, ("i1", "i2", "u1", "u2", "u4", "u8")
-)
+from numpy import dtype as _dtype
+
+bool = _dtype("bool")
+uint8 = _dtype("uint8")
+uint16 = _dtype("uint16")
+uint32 = _dtype("uint32")
+uint64 = _dtype("uint64")
+int8 = _dtype("int8")
+int16 = _dtype("int16")
+int32 = int = _dtype("int32")
+int64 = long = _dtype("int64")
+float32 = float = _dtype("float32")
+float64 = double = _dtype("float64")

@@ -195,8 +195,7 @@ TABLE = {
         ("add(f * c, i * g, new_c)", "add(i * c, f * g, new_c)", "gate order")],
     ("nn/stepper.py", "nn/test_stepper.py"): [
         ("state is not None and is_current:", "state is not None:", "steps with stale weights"),
-        ("return is_ours and is_called_plainly and not _set_by_hand(layer)",
-         "return is_ours and is_called_plainly", "hooks of the layers not called",
+        ("return is_ours and not _set_by_hand(layer)", "return is_ours", "hooks of the layers not called",
          "nn/test_stepper.py -k hooks")],
     ("nn/rnn.py", "nn/test_nn_rnn.py -k dropout_is"): [
         ("if i and self.dropout:", "if self.dropout:", "dropout before the first layer"),

@@ -68,7 +68,7 @@ class Recurrent(Layer):
             setattr(self, name + suffix, weight)
         self._weight_names.append([name + suffix for name in shapes])
 
-    def _weights(self, names: Sequence[str]) -> list[Tensor]:
+    def _weights(self, names: list[str]) -> list[Operand]:
         return [getattr(self, name) for name in names]
 
     def reset_parameters(self) -> None:
@@ -116,7 +116,7 @@ class Recurrent(Layer):
 
     def _check_state(
         self, state: State, lead: Shape, weight: Tensor
-    ) -> Sequence[Tensor | None]:
+    ) -> Sequence[Operand]:
         """The parts of the state, of shape (*lead, H); None for each if left out."""
         count = len(self.state_names)
         if state is None:
@@ -133,24 +133,20 @@ class Recurrent(Layer):
         for name, part, size in zip(self.state_names, parts, sizes, strict=False):
             shape = (*lead, size)
             is_right = isinstance(part, Tensor) and part.shape == shape
-            if not is_right or part.dtype != weight.dtype:
-                self._raise_wrong_part(name, part, shape, weight.dtype)
+            if is_right and part.dtype == weight.dtype:
+                continue  # the test spares two calls at every time step
+            legend, given = self.state_shape, {name: part}
+            if len(shape) < self.rank:
+                legend = legend.replace("B, ", "")
+            check_type(self._name, Tensor, f"a Tensor {legend}", **given)
+            why = f": {legend}"
+            check_shape_and_dtype(self._name, why, shape, weight.dtype, **given)
         return parts
-
-    def _raise_wrong_part(
-        self, name: str, part: Operand, shape: Shape, dtype: DType
-    ) -> None:
-        legend = self.state_shape
-        if len(shape) < self.rank:
-            legend = legend.replace("B, ", "")
-        check_type(self._name, Tensor, f"a Tensor {legend}", **{name: part})
-        check_shape_and_dtype(self._name, f": {legend}", shape, dtype, **{name: part})
 
     def extra_repr(self) -> str:
         given = ""
         for name, default in _DEFAULTS.items():
-            value = getattr(self, name, default)
-            if value != default:
+            if (value := getattr(self, name, default)) != default:
                 given += f", {name}={value!r}"
         return f"{self.input_size}, {self.hidden_size}{given}"
 
@@ -171,7 +167,7 @@ class _Cell(Recurrent):
         self._add_weights("", input_size, device, dtype)
         self.reset_parameters()
 
-    def _op_arguments(self, input: Tensor, state: State) -> list[Tensor | None]:
+    def _op_arguments(self, input: Tensor, state: State) -> list[Operand]:
         """The input, the parts of the state and the weights, all checked."""
         weights = self._weights(self._weight_names[0])
         batched = self._check_input(input, weights[0], self.rank)

@@ -115,7 +115,9 @@ class RNNBase(Recurrent):
         batched = self._check_input(input, weight, self.rank)
         if lengths is None:
             self._check_not_features(input, state, weight)
-        x = self._as_time_major(input, batched)
+        x = input if batched else input.unsqueeze(1)
+        if batched and self.batch_first:
+            x = input.transpose(0, 1)
         steps, batch = x.shape[:2]
         if not steps:
             raise ShapeError(
@@ -130,26 +132,11 @@ class RNNBase(Recurrent):
         check_options(self._name, **settings)  # they may have been changed
         if lengths is not None:
             settings["lengths"] = check_lengths(self._name, lengths, steps, batch)
-        output, *last = self._run_layers(x, parts, settings)
-        return self._in_layout_of_input(output, last, batched)
-
-    def _as_time_major(self, input: Tensor, batched: bool) -> Tensor:
-        """(T, B, I) of features, (T, B) of ids."""
+        found = self._run_layers(x, parts, settings)
         if not batched:
-            return input.unsqueeze(1)
-        if self.batch_first:
-            return ops.permute_dims(input, (1, 0, 2)[: input.ndim])
-        return input
-
-    def _in_layout_of_input(
-        self, output: Tensor, last: list[Tensor], batched: bool
-    ) -> list[Tensor]:
-        if not batched:
-            found = [part.squeeze(1) for part in (output, *last)]
+            found = [part.squeeze(1) for part in found]
         elif self.batch_first:
-            found = [ops.permute_dims(output, (1, 0, 2)), *last]
-        else:
-            found = [output, *last]
+            found[0] = found[0].transpose(0, 1)
         # Nobody else holds what these may be views of, so they may change in place.
         for tensor in found:
             tensor.epoch = tensor.source = None

@@ -1,6 +1,7 @@
 """Stepper: a recurrent layer and a head, one step at a time, for sampling."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from .. import kernels
@@ -20,9 +21,9 @@ from .rnn import GRU, LSTM, RNN, RNNBase
 class _Prepared(NamedTuple):
     """A kernel's step with its own copy of the weights."""
 
-    stamp: list[object] | None  # of the layers when it was made
+    stamp: list[object]  # of the layers that it was made of
     step: Function | None  # None if no kernel does what the layers do
-    sources: list[Array]  # the arrays of the weights, held so that their ids stay taken
+    arrays: list[list[Array]]  # the weights', held so that their ids stay taken
 
 
 class Stepper:
@@ -79,7 +80,7 @@ class Stepper:
                     f"{name}: {got}, expected {size}, the features rnn gives"
                 )
         self.rnn, self.head = rnn, head
-        self._prepared = _Prepared(None, None, [])
+        self._prepared = _Prepared([], None, [])
 
     def __repr__(self) -> str:
         return f"Stepper({self.rnn!r}, {self.head!r})"
@@ -89,79 +90,67 @@ class Stepper:
 
     def __call__(self, input: Tensor, state: State = None) -> tuple[Tensor, Operand]:
         rnn, weight = self.rnn, self.rnn.weight_ih_l0
-        lead = input.shape[:1] if rnn._check_input(input, weight, 2) else ()
-        parts = rnn._check_state(state, (rnn.num_layers, *lead), weight)
+        batched = rnn._check_input(input, weight, 2)
+        lead = (rnn.num_layers, *input.shape[:1]) if batched else (rnn.num_layers,)
+        parts = rnn._check_state(state, lead, weight)
         if rnn.dropout and rnn.training and rnn.num_layers > 1:
             raise OptionError(
                 "nn.Stepper: rnn drops out while training; call its .eval() first"
             )
-        used = self._values_in_use()
-        stamp = self._stamp(used)
+        weights = self._weights()
+        stamp = self._stamp(weights)
         is_current = stamp == self._prepared.stamp
         step = self._prepared.step
         if step is not None and state is not None and is_current:
-            arrays = [part.array for part in parts if part is not None]
+            arrays = [part.array for part in parts]
             output, new = watched("nn.Stepper", step, input.array, arrays)
-            new_state = tuple(map(wrap, new))
-            return wrap(output), new_state if len(new_state) > 1 else new_state[0]
-        output, last = self._call_layers(input, state, bool(lead))
-        if not is_current:  # prepared after the layers have found that the weights fit
-            self._prepared = self._prepare(stamp, used)
+            h, *c = map(wrap, new)
+            return wrap(output), (h, *c) if c else h
+        dim = int(rnn.batch_first and batched)
+        with no_grad():
+            output, last = rnn(input.unsqueeze(dim), state)
+            # A view of what nobody else holds: it may be changed in place.
+            output = output.squeeze(dim).detach()
+            output = output if self.head is None else self.head(output)
+        if not is_current:  # prepared now that the layers found that the weights fit
+            self._prepare(stamp, weights)
         return output, last
 
     def _layers(self) -> list[Module]:
         return [self.rnn] if self.head is None else [self.rnn, self.head]
 
-    def _call_layers(
-        self, input: Tensor, state: State, batched: bool
-    ) -> tuple[Tensor, Operand]:
-        """One step by the layers themselves."""
-        dim = int(self.rnn.batch_first and batched)
-        with no_grad():
-            output, last = self.rnn(input.unsqueeze(dim), state)
-            # A view of what nobody else holds: it may be changed in place.
-            output = output.squeeze(dim).detach()
-            return output if self.head is None else self.head(output), last
+    def _weights(self) -> list[list[Operand]]:
+        """The weights of each layer, and at the end those of the head."""
+        layers = map(self.rnn._weights, self.rnn._weight_names)
+        head = [] if self.head is None else [self.head.weight, self.head.bias]
+        return [*layers, head]
 
-    def _values_in_use(self) -> list[Operand]:
-        """The op's settings, then the weights of each layer and of the head."""
-        rnn, head = self.rnn, self.head
-        names = [*rnn.op_settings]
-        for weight_names in rnn._weight_names:
-            names += weight_names
-        values: list[Operand] = [getattr(rnn, name) for name in names]
-        return values if head is None else [*values, head.weight, head.bias]
-
-    def _stamp(self, used: list[Operand]) -> list[object]:
-        """What changes whenever the prepared step no longer does what the layers do."""
-        stamp: list[object] = [
-            (id(value.array), value.version[0]) if isinstance(value, Tensor) else value
-            for value in used
-        ]
+    def _stamp(self, weights: list[list[Operand]]) -> list[object]:
+        """What differs whenever the prepared step may not do what the layers do."""
+        stamp: list[object] = [getattr(self.rnn, name) for name in self.rnn.op_settings]
+        for w in chain.from_iterable(weights):
+            stamp.append(w if w is None else (id(w.array), w.version[0]))
         for layer in self._layers():
             stamp += [layer, *_set_by_hand(layer)]
         return stamp
 
-    def _prepare(self, stamp: list[object], used: list[Operand]) -> _Prepared:
-        rnn = self.rnn
-        values = [v.array if isinstance(v, Tensor) else v for v in used]
-        kind = backend_of(rnn.weight_ih_l0.array).kind
-        make = kernels.find(kind, "stepper")
-        if make is None or not all(map(_is_unchanged, self._layers())):
-            return _Prepared(stamp, None, values)
-        rest = iter(values)
-        settings = {name: next(rest) for name in rnn.op_settings}
-        weights = [[next(rest) for _ in names] for names in rnn._weight_names]
-        step = make(rnn.op.name, weights, list(rest), **settings)
-        return _Prepared(stamp, step, values)
+    def _prepare(self, stamp: list[object], weights: list[list[Operand]]) -> None:
+        rnn, step = self.rnn, None
+        arrays = [[w if w is None else w.array for w in group] for group in weights]
+        make = kernels.find(backend_of(rnn.weight_ih_l0.array).kind, "stepper")
+        if make is not None and all(map(_is_unchanged, self._layers())):
+            *layers, head = arrays
+            settings = {name: getattr(rnn, name) for name in rnn.op_settings}
+            step = make(rnn.op.name, layers, head, **settings)
+        self._prepared = _Prepared(stamp, step, arrays)
 
 
 def _is_unchanged(layer: Module) -> bool:
     """Whether a call of a layer runs the forward of this package, and no hooks."""
     forwards = (RNNBase.forward, LSTM.forward, Linear.forward)
-    is_ours = type(layer).forward in forwards
-    is_called_plainly = type(layer).__call__ is Module.__call__
-    return is_ours and is_called_plainly and not _set_by_hand(layer)
+    kind = type(layer)
+    is_ours = kind.forward in forwards and kind.__call__ is Module.__call__
+    return is_ours and not _set_by_hand(layer)
 
 
 def _set_by_hand(layer: Module) -> Sequence[str]:

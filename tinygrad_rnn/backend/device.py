@@ -1,22 +1,27 @@
 """Names of devices."""
 
-from typing import Any, Self
+from typing import Self
 
 from ..errors import OptionError
+from ..types import DeviceLike
 from . import libraries
 
 
 class device(str):
-    """Where a tensor lives, equal to its string: ``"cpu"``, ``"cuda:0"``; as
-    torch.device.
+    """Where a tensor lives, equal to its string, as torch.device.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.device("cpu") == "cpu", tg.zeros(2).device.type
+    (True, 'cpu')
     """
 
-    def __new__(cls, type: Any, index: int | None = None) -> Self:
-        """Refuses what is no device's name; ``"cuda"`` is the first GPU."""
+    def __new__(cls, type: DeviceLike, index: int | None = None) -> Self:
+        """Raise OptionError if it names no device; ``"cuda"`` is the first GPU."""
         name = str(type) if index is None else f"{type}:{index}"
         kind, _, number = name.partition(":")
         numbered = kind == "cuda" or hasattr(libraries.get(kind), "device_of")
-        if kind not in libraries or (number and not (numbered and number.isdecimal())):
+        valid_number = not number or (numbered and number.isdecimal())
+        if kind not in libraries or not valid_number:
             raise OptionError(
                 f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'"
             )

@@ -1,31 +1,27 @@
-"""A gradient of one part of an array, which is written out or added when its time
-comes.
-"""
+"""A gradient of one part of an array, not yet written out."""
 
-from typing import Any
-
-Array = Any
-Shape = tuple[int, ...]
+from ..types import Array, Index, Namespace, Shape
 
 
 class Part:
-    """A gradient that is 0 but in one part of an array, not yet written out.
+    """A gradient that is 0 outside of one part of an array.
 
-    The slices of a sequence, taken one by one, each have one as large as the sequence:
-    written out and added up they would cost time that grows with the square of its
-    length.
+    The steps of a sequence, taken one by one, have one each. If each were written out in
+    the sequence's shape, the time would grow with the square of its length.
     """
 
     __slots__ = ("index", "shape", "values", "xp")
 
-    def __init__(self, xp: Any, values: Array, shape: Shape, index: Any) -> None:
+    def __init__(
+        self, xp: Namespace, values: Array, shape: Shape, index: Index
+    ) -> None:
         self.xp, self.values, self.shape, self.index = xp, values, shape, index
 
     def whole(self) -> Array:
-        """The array, a new one."""
+        """The gradient of the whole array, a new one."""
         return self.xp.scatter(self.values, self.shape, self.index)
 
     def add_to(self, total: Array) -> None:
-        """Add it to an array, in place."""
-        part = self.xp.getitem(total, self.index)  # a view
-        part += self.values
+        """Add it to a gradient of the whole array, in place."""
+        view = self.xp.getitem(total, self.index)
+        view += self.values

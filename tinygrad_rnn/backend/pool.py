@@ -1,22 +1,21 @@
-"""Memory for NumPy's large temporaries: a block comes back when the last view of it is
-gone.
+"""Memory for NumPy's large temporaries: a block is reused when its last view is gone.
 
 A fresh large array costs a page fault for every 4 KiB, and the C library returns it to
 the system as soon as it dies: a third of a small training step. So blocks are kept.
-What tells that a block is free is an array between it and its users, the lease: NumPy
-lets a view skip to the array at the bottom only past arrays of the view's own type, so
-every view holds the lease, however it was made, and when the lease dies nobody can see
-the block any more.
+
+An array between a block and its users, the lease, tells when the block is free. NumPy
+lets a view refer past an array to that one's base only if both have the same type, so
+every view, however it was made, holds the lease; when the lease dies, nobody can see the
+block any more.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
-SMALL = (
-    16 << 10
-)  # bytes; below, a few page faults cost less than the pool's own microsecond
+from ..types import DType, Function, Shape
+
+SMALL = 16 << 10  # bytes; for less, a few page faults cost less than the pool
 KEPT = 64 << 20  # bytes that may always be kept while nobody uses them
 ALIGNMENT = 64  # bytes; a cache line, and the widest vector register
 
@@ -30,9 +29,9 @@ class _Block(np.ndarray):
 class _Pool:
     """The free blocks by size, shared by all threads.
 
-    Without a lock, as a lease may die anywhere, even in the midst of these lines:
-    appending to a list and popping from it are atomic, and a block lost between two
-    threads is merely freed.
+    There is no lock, as a lease may die anywhere, even in the midst of these lines:
+    appending to a list and popping from it are atomic, and a block that two threads lose
+    is merely freed.
     """
 
     def __init__(self) -> None:
@@ -40,11 +39,12 @@ class _Pool:
         self.clear()
 
     def clear(self) -> None:
+        """Give the free blocks back to the system."""
         self.free: dict[int, list[_Block]] = {}
-        self.held = 0
+        self.held = 0  # bytes in them
         self.peak = self.used
 
-    def take(self, size: int) -> Any:
+    def take(self, size: int) -> _Block:
         try:
             block = self.free[size].pop()
             self.held -= size
@@ -57,18 +57,16 @@ class _Pool:
     def give(self, block: _Block) -> None:
         size = block.size
         self.used -= size
-        # A step's blocks, of all sizes, come to less than twice what it has in use at
-        # its peak.
-        if self.held + size > max(
-            KEPT, 2 * self.peak
-        ):  # most of it of shapes in use no more
+        # A step's blocks, of all sizes, come to less than twice what it uses at its peak;
+        # more than that is of shapes that are no longer in use.
+        if self.held + size > max(KEPT, 2 * self.peak):
             self.clear()
         self.held += size
         self.free.setdefault(size, []).append(block)
 
 
 _pool = _Pool()
-clear = _pool.clear  # gives the free blocks back to the system
+clear = _pool.clear
 
 
 class _Lease(np.ndarray):
@@ -76,32 +74,30 @@ class _Lease(np.ndarray):
 
     __slots__ = ()
 
-    # Bound early: when the interpreter shuts down, the module's names may be gone
-    # before an array.
-    def __del__(self, give: Any = _pool.give, kind: type = _Block) -> None:
+    # Defaults are bound early: when the interpreter shuts down, the module's names may be
+    # gone before an array.
+    def __del__(self, give: Function = _pool.give, kind: type = _Block) -> None:
         if type(self.base) is kind:  # not so in a view or a copy of a lease
             give(self.base)
 
 
-def _allocate(size: int) -> Any:
+def _allocate(size: int) -> _Block:
     try:
-        memory: Any = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
+        memory = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
     except MemoryError:
         clear()
         memory = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
     start = -memory.__array_interface__["data"][0] % ALIGNMENT
-    return memory[start : start + size]
+    return memory[start : start + size]  # type: ignore[return-value]
 
 
-def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An uninitialised C-contiguous array, as ``np.empty``, of memory that was used
-    before.
-    """
+def empty(shape: Shape, dtype: DType) -> np.ndarray:
+    """An uninitialised C-contiguous array, as ``np.empty``, of recycled memory."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < SMALL:
         return np.empty(shape, dtype)
-    # Rounded up to eighths of a power of two, so that lengths that vary a little share
-    # blocks; what is never touched costs no memory.
+    # Rounded up to eighths of a power of two, so that sequences whose length varies a
+    # little share blocks; what is never touched costs no memory.
     shift = size.bit_length() - 4
     size = (((size - 1) >> shift) + 1) << shift
     return _Lease(shape, dtype, _pool.take(size)).view(np.ndarray)

@@ -36,4 +36,4 @@ for kernel in (
     "steppers",
 ):
     warned.mark(f"kernels.numpy.{kernel}")
-warned.mark("backend.arithmetic", "backend.standard", "backend.threads")
+warned.mark("backend.numpy", "backend.standard", "backend.threads")

@@ -6,13 +6,14 @@ from ...backend.numpy import add_rows, ones
 from ...backend.pool import empty
 from ...backend.threads import one_thread
 
+Array = np.ndarray
 FEW_IDS = 150  # for so few, a product with one-hot rows costs less than a sort
 FEW_ROWS = 256  # with more, one-hot rows are mostly zeros and segments mostly short
 
 
 def embedding_backward(
-    ids: np.ndarray, g: np.ndarray, num_embeddings: int, *, transposed: bool = False
-) -> np.ndarray:
+    ids: Array, g: Array, num_embeddings: int, *, transposed: bool = False
+) -> Array:
     """The gradient of a table (N, D) of which ``ids`` (...) took the rows: (N, D).
 
     Row v sums those rows of ``g``, (..., D), whose id is v. ``ids`` are integers of any
@@ -40,9 +41,7 @@ def embedding_backward(
     return out
 
 
-def _one_hot_product(
-    ids: np.ndarray, g: np.ndarray, count: int, transposed: bool
-) -> np.ndarray:
+def _one_hot_product(ids: Array, g: Array, count: int, transposed: bool) -> Array:
     one_hot = np.zeros((len(ids), count), g.dtype)
     one_hot.reshape(-1)[ids + np.arange(0, one_hot.size, count)] = 1
     left, right = (g, one_hot) if transposed else (one_hot, g)
@@ -50,11 +49,7 @@ def _one_hot_product(
 
 
 def _sum_segments(
-    ids: np.ndarray,
-    g: np.ndarray,
-    counts: np.ndarray,
-    distinct: np.ndarray,
-    table: np.ndarray,
+    ids: Array, g: Array, counts: Array, distinct: Array, table: Array
 ) -> None:
     """Segmented sum: sort by id, then one product with ones for each distinct id."""
     # NumPy sorts 16 bits by radix, which is much faster.

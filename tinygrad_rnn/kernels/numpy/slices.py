@@ -13,6 +13,7 @@ import numpy as np
 from ...backend.pool import empty
 from ...backend.threads import MIN_WORK, run_each, split_rows
 from ...types import Function
+from .scan import Arrays, MaybeArray, Needs
 
 
 class _SlicedWorkspace(NamedTuple):
@@ -22,13 +23,11 @@ class _SlicedWorkspace(NamedTuple):
     workspaces: Sequence[object]
 
 
-def _slice_batch(
-    arrays: Sequence[np.ndarray | None], part: slice
-) -> list[np.ndarray | None]:
+def _slice_batch(arrays: Arrays, part: slice) -> list[MaybeArray]:
     return [None if array is None else array[:, part] for array in arrays]
 
 
-def _join_batch(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+def _join_batch(arrays: Arrays) -> MaybeArray:
     """The arrays of all slices as one; None if they are None."""
     parts = [array for array in arrays if array is not None]
     if not parts:
@@ -75,9 +74,9 @@ def parallel_backward(states: int) -> Callable[[Function], Function]:
     def decorate(kernel: Function) -> Function:
         @wraps(kernel)
         def run(
-            grads: Sequence[np.ndarray | None],
-            needs: tuple[bool, ...],
-            inputs: Sequence[np.ndarray | None],
+            grads: Arrays,
+            needs: Needs,
+            inputs: Arrays,
             outputs: object,
             workspace: object,
             **settings: object,

@@ -1057,6 +1057,10 @@ tg.zeros(-1)
     ShapeError: zeros: got the shape (-1,)
 tg.zeros(2.0)
     DTypeError: zeros: got (2.0,), expected integers
+tg.zeros(2, dtype=f64, shape=3)
+    DTypeError: zeros: got shape=; the arguments are dtype, device, requires_grad
+tg.stack(tensors=[x], axis=0)
+    DTypeError: stack: got axis=, use dim=; the arguments are tensors, dim
 tg.ones("3")
     DTypeError: ones: got ('3',), expected integers
 tg.full((2, -2), 1.0)

@@ -1,10 +1,7 @@
-"""What users give, as arrays: numbers, nested lists, arrays and Tensors, and names of
-dtypes.
-"""
+"""What users give, as arrays and dtypes: numbers, nested lists, arrays, Tensors."""
 
 import warnings
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
@@ -12,31 +9,9 @@ from .backend import backend_of, backends
 from .engine.mode import is_grad_enabled
 from .engine.node import Value
 from .errors import DTypeError, ExportError, OptionError, ShapeError
+from .types import Data, DType, Index
 
 _default_dtype = np.dtype("float32")
-
-
-def as_dtype(dtype: Any, name: str) -> Any:
-    """A NumPy dtype that tensors can have; the very object that NumPy's name of it
-    gives.
-    """
-    try:
-        found = np.dtype(dtype)
-    except (TypeError, ValueError):
-        found = None
-    if (
-        found is None
-        or found.kind not in "biuf"
-        or found == np.float16
-        or found.itemsize > 8
-    ):
-        known = "float32, float64, an integer type or bool"
-        known += ", or a device such as 'cpu'" if name == "to" else ""
-        raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}")
-    return np.dtype(
-        found.str[1:]
-    )  # without a byte order: newbyteorder makes a new object
-
 
 TYPES = {
     "FloatTensor": "float32",
@@ -53,21 +28,33 @@ TYPES = {
 }
 """PyTorch's names of types of tensors, and their dtypes."""
 
+# The dtypes that tensors can have, by NumPy's code without a byte order.
+_DTYPES = {np.dtype(name).str[1:]: np.dtype(name) for name in TYPES.values()}
+
+
+def as_dtype(dtype: DType, name: str) -> DType:
+    """A dtype that tensors can have: the very object that NumPy's name of it gives."""
+    try:
+        return _DTYPES[np.dtype(dtype).str[1:]]
+    except (KeyError, TypeError, ValueError):
+        known = "float32, float64, an integer type or bool"
+        known += ", or a device such as 'cpu'" if name == "to" else ""
+        got = f"got the dtype {dtype!r}"
+        raise DTypeError(f"{name}: {got}, expected {known}") from None
+
 
 def type_name(dtype: np.dtype) -> str:
     """PyTorch's name of the tensors of a dtype."""
     return next(name for name, known in TYPES.items() if known == str(dtype))
 
 
-def dtype_of_type(kind: Any) -> Any:
-    """The dtype that a name such as ``torch.FloatTensor``, or a constructor's, stands
-    for.
-    """
+def dtype_of_type(kind: DType) -> DType:
+    """The dtype of ``"torch.FloatTensor"`` or of a constructor; others as they are."""
     name = getattr(kind, "__name__", kind) if callable(kind) else kind
     return TYPES.get(name.rpartition(".")[2], kind) if isinstance(name, str) else kind
 
 
-def set_default_dtype(dtype: Any) -> None:
+def set_default_dtype(dtype: DType) -> None:
     """The dtype that Python floats become: float32, unless set to float64."""
     global _default_dtype
     _default_dtype = float_dtype(dtype, "set_default_dtype")
@@ -78,30 +65,34 @@ def get_default_dtype() -> np.dtype:
     return _default_dtype
 
 
-def float_dtype(dtype: Any, name: str) -> np.dtype:
+def float_dtype(dtype: DType, name: str) -> np.dtype:
     """A dtype of floats; the default one for None."""
-    found: np.dtype = as_dtype(_default_dtype if dtype is None else dtype, name)
+    found = as_dtype(_default_dtype if dtype is None else dtype, name)
     if found.kind != "f":
         raise DTypeError(f"{name}: got the dtype {found}, expected float32 or float64")
     return found
 
 
-def check_export(name: str, value: Any) -> None:
-    """Raise where a tensor's history would be lost because another library asks for its
-    array.
-    """
-    if isinstance(value, Value) and value.needs_grad and is_grad_enabled():
+def _would_lose_history(value: Data) -> bool:
+    """Whether a copy of its elements would cut it off from a graph that records."""
+    return isinstance(value, Value) and value.needs_grad and is_grad_enabled()
+
+
+def check_export(name: str, value: Data) -> None:
+    """Raise if another library asks for the array of a tensor that requires grad."""
+    if _would_lose_history(value):
         raise ExportError(
-            f"{name}: this tensor requires grad, and its gradient would be lost here; join Tensors "
-            "with tg.stack([...]) or tg.cat([...]), or leave the graph on purpose with x.detach(), "
-            "x.numpy(), or x.item() for a number in a log"
+            f"{name}: this tensor requires grad, and its gradient would be lost here; "
+            "join Tensors with tg.stack([...]) or tg.cat([...]), or leave the graph on "
+            "purpose with x.detach(), x.numpy(), or x.item() for a number in a log"
         )
 
 
-def array_of(value: Any, name: str) -> Any:
+def array_of(value: Data, name: str) -> Data:
     """A Tensor's array, an array of the parts of a list; anything else as it is.
 
-    Raises ExportError for a list with a Tensor that requires grad, while recording.
+    Raises:
+        ExportError: for a list with a Tensor that requires grad, while recording.
     """
     if isinstance(value, Value):
         return value.array
@@ -117,62 +108,57 @@ def array_of(value: Any, name: str) -> Any:
         raise ShapeError(f"{name}: the data is ragged: {error}") from None
 
 
-def on_host(value: Any, name: str = "tensor") -> Any:
-    """What :func:`array_of` makes of it, with NumPy's array for one on another device."""
+def on_host(value: Data, name: str = "tensor") -> Data:
+    """As :func:`array_of`, with NumPy's array for one on another device."""
     array = array_of(value, name)
     return backend_of(array).to_host(array) if type(array) in backends else array
 
 
-def index_of(name: str, index: Any, kept: bool = False) -> Any:
-    """What stands between brackets, with arrays for Tensors and for sequences among its
-    parts.
+def index_of(name: str, index: Index, kept: bool = False) -> Index:
+    """An index with arrays in place of the Tensors and sequences among its parts.
 
-    An index that is ``kept`` will be needed again: its arrays are copies, as the user
-    may change his own.
+    An index that is ``kept`` is needed again, in a backward pass: its arrays are
+    copies, as the user may change the originals.
     """
     if isinstance(index, tuple):
-        return tuple(
-            [index_of(name, list(p) if type(p) is tuple else p, kept) for p in index]
-        )
-    if index is None or isinstance(
-        index, (int, slice)
-    ):  # a bool is a mask of no dims: a copy
-        return np.asarray(index) if isinstance(index, bool) else index
+        parts = [list(part) if type(part) is tuple else part for part in index]
+        return tuple([index_of(name, part, kept) for part in parts])
+    if isinstance(index, bool):
+        return np.asarray(index)  # a mask of no dims
+    if isinstance(index, (int, slice, type(None))):
+        return index
     array = array_of(index, name)
     return backend_of(array).array(array) if kept and type(array) in backends else array
 
 
-def host_array(data: Any, dtype: Any, name: str) -> np.ndarray:
-    """A NumPy array of what the user gave, of a dtype that tensors can have; shared if
-    possible.
-    """
+def host_array(data: Data, dtype: DType, name: str) -> np.ndarray:
+    """A NumPy array of a dtype that tensors can have; it shares memory if possible."""
     array = np.asarray(on_host(data, name))
-    if dtype is None:
-        weak = not hasattr(data, "__array__") and (
-            array.dtype == np.float64 or not array.size
-        )
-        dtype = _default_dtype if weak else array.dtype
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
+    if dtype is None:
+        # Python's numbers become float64 in NumPy, as an empty list does.
+        is_python = not hasattr(data, "__array__")
+        is_weak = is_python and (array.dtype == np.float64 or not array.size)
+        dtype = _default_dtype if is_weak else array.dtype
     kept = as_dtype(dtype, name)
     made = np.asarray(array, dtype=kept).view(np.ndarray)
-    made = made if made.dtype is kept else made.view(kept)  # equal, but another object
-    if (
-        made.dtype.kind in "iu"
-        and array.dtype.kind in "iu"
-        and (wrong := made != array).any()
-    ):
-        got = f"the data has {array[wrong][0]}"
-        raise OptionError(f"{name}: {got}, which {made.dtype} cannot hold")
+    if made.dtype is not kept:
+        made = made.view(kept)  # an equal dtype, but another object
+    if made.dtype.kind in "iu" and array.dtype.kind in "iu":
+        wrong = made != array
+        if wrong.any():
+            got = f"the data has {array[wrong][0]}"
+            raise OptionError(f"{name}: {got}, which {made.dtype} cannot hold")
     return made
 
 
-def copied(name: str, data: Any, dtype: Any) -> np.ndarray:
-    """A copy of what the user gave as :func:`host_array` has it, its elements in order.
+def copied(name: str, data: Data, dtype: DType) -> np.ndarray:
+    """A copy as :func:`host_array` makes the array, its elements in order.
 
     Warns of the user's line, two calls up, where a history ends here.
     """
-    if isinstance(data, Value) and data.needs_grad and is_grad_enabled():
+    if _would_lose_history(data):
         lost = f"{name}: the copy of a tensor that requires grad has no history"
         way = (
             "use x.clone() to keep its gradient, x.detach().clone() to leave the graph"
@@ -181,10 +167,8 @@ def copied(name: str, data: Any, dtype: Any) -> np.ndarray:
     return np.array(host_array(data, dtype, name), order="C")
 
 
-def constructed(name: str, data: tuple[Any, ...], dtype: Any) -> np.ndarray:
-    """A copy of what was given to one of PyTorch's constructors: one list, array or
-    Tensor.
-    """
+def constructed(name: str, data: tuple[Data, ...], dtype: DType) -> np.ndarray:
+    """A copy of the one list, array or Tensor that a constructor of PyTorch's takes."""
     if len(data) > 1 or (data and isinstance(data[0], Real)):
         got = ", ".join(map(repr, data))
         kind = "" if dtype == np.float32 else f", dtype=tg.{np.dtype(dtype)}"

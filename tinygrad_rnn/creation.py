@@ -1,8 +1,6 @@
-"""Functions that make tensors: from data, of a shape, at random. PyTorch's names and
-arguments.
-"""
+"""Functions that make tensors: from data, of a shape, at random."""
 
-from typing import Any
+import math
 
 import numpy as np
 
@@ -23,6 +21,7 @@ from .errors.boundary import named
 from .random import Generator, numpy_generator
 from .tensor import Tensor
 from .tensor.arguments import sizes_of
+from .types import Array, Data, DeviceLike, DType, Operand, Setting, Shape, Sizes
 
 __all__ = [
     "BoolTensor",
@@ -55,23 +54,27 @@ __all__ = [
 
 
 def _made(
-    name: str, array: Any, dtype: Any, device: Any = None, requires_grad: bool = False
+    array: Array,
+    dtype: DType = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of what was made on the host, in a dtype (None: the default one), on a
-    device.
+    """A tensor of an array on the host; ``dtype=None`` is the default dtype.
+
+    Its errors begin with "tensor:", for which ``named`` puts the function's name.
     """
-    found = as_dtype(get_default_dtype() if dtype is None else dtype, name)
+    found = as_dtype(get_default_dtype() if dtype is None else dtype, "tensor")
     xp = find("cpu" if device is None else device)
-    made: Tensor = wrap(xp.from_host(np.asarray(array, found)))
+    made = wrap(xp.from_host(np.asarray(array, found)))
     return made.requires_grad_() if requires_grad else made
 
 
-def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    shape = sizes_of(name, size)
+def _shape(size: tuple[Sizes, ...]) -> Shape:
+    """Sizes given one by one, or as one sequence, as a shape."""
+    shape = sizes_of("tensor", size)
     if min(shape, default=0) < 0:
-        raise errors.ShapeError(
-            f"{name}: got the shape {shape}, expected sizes of at least 0"
-        )
+        got = f"got the shape {shape}"
+        raise errors.ShapeError(f"tensor: {got}, expected sizes of at least 0")
     return shape
 
 
@@ -79,48 +82,84 @@ def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def tensor(
-    data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    data: Data,
+    dtype: DType = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor with a copy of data: numbers, nested lists, an array, a tensor.
+    """A tensor with a copy of data.
 
-    Python floats become the default dtype; a NumPy array keeps its own.
+    Args:
+        data: numbers, nested lists of them, an array or a Tensor. The copy of a Tensor
+            has no history.
+        dtype: the dtype of the elements. By default Python floats get the default
+            dtype, and an array or a Tensor keeps its own, also float64.
+        device: where the tensor is; by default that of a Tensor, else the CPU.
+        requires_grad: whether operations on it are recorded.
 
-    >>> tensor([[1.0, 2.0], [3.0, 4.0]]).shape
-    (2, 2)
+    Raises:
+        ShapeError: for nested lists of different lengths.
+        DTypeError: for what is not numbers, and for a dtype that tensors cannot have.
+        OptionError: for an integer that the dtype cannot hold.
+
+    Example:
+        >>> tensor([[1.0, 2.0], [3.0, 4.0]])
+        tensor([[1., 2.],
+                [3., 4.]], dtype=float32)
+        >>> tensor([1, 2]).dtype
+        dtype('int64')
     """
     array = copied("tensor", data, dtype)
     device = data.device if device is None and isinstance(data, Tensor) else device
-    return _made("tensor", array, array.dtype, device, requires_grad)
+    return _made(array, array.dtype, device, requires_grad)
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """As :func:`tensor`, but sharing memory where it can; a tensor comes back as it is."""
-    data = (
-        wrap(data) if type(data) in backends and type(data) is not np.ndarray else data
-    )
+def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Tensor:
+    """A tensor of data, which shares the memory of the data where it can.
+
+    A Tensor of this dtype and device comes back as it is, and an array on the device
+    shares its memory: what changes in one changes in the other. Everything else is
+    copied, as by :func:`tensor`. A Tensor keeps its history.
+
+    Example:
+        >>> import numpy as np
+        >>> array = np.zeros(2)
+        >>> x = as_tensor(array)
+        >>> array[0] = 1.0
+        >>> x
+        tensor([1., 0.], dtype=float64)
+    """
+    if type(data) in backends and type(data) is not np.ndarray:  # an array on a GPU
+        data = wrap(data)
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     array = host_array(data, dtype, "as_tensor")
-    return _made("as_tensor", array, array.dtype, device)
+    return _made(array, array.dtype, device)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
-    """A tensor that shares a NumPy array's memory."""
+    """A tensor that shares a NumPy array's memory, and keeps its dtype.
+
+    What is written to the array is seen by the tensor, and the other way round. An
+    array that is not in this machine's byte order is copied.
+
+    Raises:
+        DTypeError: for what is not a NumPy array, and for dtypes that tensors cannot
+            have, such as complex numbers.
+    """
     errors.check_type("from_numpy", np.ndarray, "a NumPy array", array=array)
-    return _made("from_numpy", host_array(array, None, "from_numpy"), array.dtype)
+    return _made(host_array(array, None, "from_numpy"), array.dtype)
 
 
-def from_dlpack(x: Any) -> Tensor:
-    """A tensor that shares the memory of what has ``__dlpack__``: PyTorch's, JAX's,
-    CuPy's arrays.
+def from_dlpack(x: Array) -> Tensor:
+    """A tensor that shares the memory of what has ``__dlpack__``.
 
-    NumPy before 2.2.6 lets nobody write to memory that came from another library:
-    ``clone()`` it.
+    That is an array of PyTorch, JAX, CuPy and others. NumPy before 2.2.6 does not let
+    anybody write to memory that came from another library: ``clone()`` it.
     """
     if not hasattr(x, "__dlpack__"):
-        raise errors.DTypeError(
-            f"from_dlpack: got {type(x).__name__}, which has no __dlpack__"
-        )
+        got = type(x).__name__
+        raise errors.DTypeError(f"from_dlpack: got {got}, which has no __dlpack__")
     if isinstance(x, Tensor):
         check_export("from_dlpack", x)
         return x.detach()
@@ -128,88 +167,98 @@ def from_dlpack(x: Any) -> Tensor:
     xp = find({1: "cpu", 2: f"cuda:{index}"}.get(int(kind), f"DLPack device {kind}"))
     array = x if type(x) is np.ndarray and x.dtype.isnative else xp.from_dlpack(x)
     as_dtype(array.dtype, "from_dlpack")
-    made: Tensor = wrap(array)
-    return made
+    return wrap(array)
 
 
-def FloatTensor(*data: Any) -> Tensor:
+def FloatTensor(*data: Data) -> Tensor:
     """A float32 tensor with a copy of a list or an array."""
-    made: Tensor = wrap(constructed("FloatTensor", data, np.float32))
-    return made
+    return wrap(constructed("FloatTensor", data, np.float32))
 
 
-def DoubleTensor(*data: Any) -> Tensor:
+def DoubleTensor(*data: Data) -> Tensor:
     """A float64 tensor with a copy of a list or an array."""
-    made: Tensor = wrap(constructed("DoubleTensor", data, np.float64))
-    return made
+    return wrap(constructed("DoubleTensor", data, np.float64))
 
 
-def LongTensor(*data: Any) -> Tensor:
+def LongTensor(*data: Data) -> Tensor:
     """An int64 tensor with a copy of a list or an array."""
-    made: Tensor = wrap(constructed("LongTensor", data, np.int64))
-    return made
+    return wrap(constructed("LongTensor", data, np.int64))
 
 
-def IntTensor(*data: Any) -> Tensor:
+def IntTensor(*data: Data) -> Tensor:
     """An int32 tensor with a copy of a list or an array."""
-    made: Tensor = wrap(constructed("IntTensor", data, np.int32))
-    return made
+    return wrap(constructed("IntTensor", data, np.int32))
 
 
-def BoolTensor(*data: Any) -> Tensor:
+def BoolTensor(*data: Data) -> Tensor:
     """A tensor of bools, true where not 0, with a copy of a list or an array."""
-    made: Tensor = wrap(constructed("BoolTensor", data, np.bool_))
-    return made
+    return wrap(constructed("BoolTensor", data, np.bool_))
 
 
 # ---------------------------------------------------------------- of a shape
 
 
+@named
 def zeros(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Zeros of a shape."""
-    return _made("zeros", np.zeros(_shape("zeros", size)), dtype, device, requires_grad)
-
-
-def ones(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Ones of a shape."""
-    return _made("ones", np.ones(_shape("ones", size)), dtype, device, requires_grad)
-
-
-def empty(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """A tensor of a shape; what is in it is not defined."""
-    return _made("empty", np.zeros(_shape("empty", size)), dtype, device, requires_grad)
-
-
-def full(
-    size: Any,
-    fill_value: Any,
-    dtype: Any = None,
-    device: Any = None,
+    *size: Sizes,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """One value everywhere."""
+    """Zeros of a shape, which is given as sizes one by one or as one sequence.
+
+    >>> zeros(2, 3).shape == zeros((2, 3)).shape
+    True
+    """
+    return _made(np.zeros(_shape(size)), dtype, device, requires_grad)
+
+
+@named
+def ones(
+    *size: Sizes,
+    dtype: DType = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Ones of a shape."""
+    return _made(np.ones(_shape(size)), dtype, device, requires_grad)
+
+
+@named
+def empty(
+    *size: Sizes,
+    dtype: DType = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of a shape whose values are not defined."""
+    return _made(np.zeros(_shape(size)), dtype, device, requires_grad)
+
+
+@named
+def full(
+    size: Sizes,
+    fill_value: Operand,
+    dtype: DType = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """One value everywhere; by default in the dtype that :func:`tensor` gives it."""
     check_export("full", fill_value)
     value = host_array(fill_value, dtype, "full")
     if value.ndim:
-        raise errors.ShapeError(
-            f"full: fill_value has the shape {value.shape}, expected a number"
-        )
-    array = np.full(_shape("full", (size,)), value)
-    return _made("full", array, value.dtype, device, requires_grad)
+        got = f"fill_value has the shape {value.shape}"
+        raise errors.ShapeError(f"full: {got}, expected a number")
+    array = np.full(_shape((size,)), value)
+    return _made(array, value.dtype, device, requires_grad)
 
 
 @named
 def full_like(
     input: Tensor,
-    fill_value: Any,
-    dtype: Any = None,
-    device: Any = None,
+    fill_value: Operand,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """One value in another tensor's shape, dtype and place."""
@@ -220,96 +269,138 @@ def full_like(
 
 @named
 def zeros_like(
-    input: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor,
+    dtype: DType = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """Zeros of another tensor's shape, dtype and place."""
+    """Zeros in another tensor's shape, dtype and place."""
     return full_like(input, 0, dtype, device, requires_grad)
 
 
 @named
 def ones_like(
-    input: Tensor, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor,
+    dtype: DType = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """Ones of another tensor's shape, dtype and place."""
+    """Ones in another tensor's shape, dtype and place."""
     return full_like(input, 1, dtype, device, requires_grad)
 
 
+@named
 def arange(
-    start: Any = 0,
-    end: Any = None,
-    step: Any = 1,
-    dtype: Any = None,
-    device: Any = None,
+    start: float = 0,
+    end: float | None = None,
+    step: float = 1,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The numbers from start (0 if only an end is given) up to, without, end."""
+    """The numbers start, start + step, ... below ``end``; ``arange(end)`` begins at 0.
+
+    Args:
+        start: the first number.
+        end: the bound, which is left out; with a negative step the numbers are above.
+        step: what is added each time; not 0, and of the sign that leads to ``end``.
+        dtype: by default int64 if all three are integers, else the default dtype.
+        device: where the tensor is; by default the CPU.
+        requires_grad: whether operations on it are recorded.
+
+    Example:
+        >>> arange(5).tolist(), arange(4, 0, -2).tolist()
+        ([0, 1, 2, 3, 4], [4, 2])
+    """
     if end is None:
         start, end = 0, start
     errors.check_numbers("arange", start=start, end=end, step=step)
     if step == 0 or (end - start) * step < 0:
         raise errors.OptionError(f"arange: from {start} to {end}, but step is {step}")
     array = np.arange(start, end, step)
-    dtype = np.int64 if dtype is None and array.dtype.kind != "f" else dtype
-    return _made("arange", array, dtype, device, requires_grad)
+    if dtype is None and array.dtype.kind != "f":
+        dtype = np.int64
+    return _made(array, dtype, device, requires_grad)
 
 
+@named
 def linspace(
     start: float,
     end: float,
     steps: int,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``steps`` evenly spaced numbers from start to end, both included."""
+    """``steps`` evenly spaced numbers from start to end, both included.
+
+    >>> linspace(0.0, 1.0, 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
     errors.check_numbers("linspace", start=start, end=end)
     errors.check_integers("linspace", 0, steps=steps)
-    return _made(
-        "linspace", np.linspace(start, end, steps), dtype, device, requires_grad
-    )
+    return _made(np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
+@named
 def eye(
     n: int,
     m: int | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The identity matrix, (n, m)."""
-    rows, columns = _shape("eye", (n, n if m is None else m))
-    return _made("eye", np.eye(rows, columns), dtype, device, requires_grad)
+    """The identity matrix, (n, m); square if m is left out."""
+    rows, columns = _shape((n, n if m is None else m))
+    return _made(np.eye(rows, columns), dtype, device, requires_grad)
 
 
 # ---------------------------------------------------------------- at random
 
 
+@named
 def rand(
-    *size: Any,
+    *size: Sizes,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Uniform in [0, 1)."""
-    array = numpy_generator("rand", generator).random(
-        _shape("rand", size), float_dtype(dtype, "rand").type
-    )
-    return _made("rand", array, dtype, device, requires_grad)
+    """Random numbers, uniform in [0, 1).
+
+    Args:
+        size: the sizes, one by one or as one sequence.
+        generator: where the random numbers come from; the default generator if None.
+            They are drawn on the host, so a seed gives the same numbers everywhere.
+        dtype: float32 or float64, for which the numbers differ; the default dtype if
+            None.
+        device: where the tensor is; by default the CPU.
+        requires_grad: whether operations on it are recorded.
+
+    Example:
+        >>> rand(2, generator=Generator().manual_seed(0))
+        tensor([0.8506242 , 0.63696164], dtype=float32)
+    """
+    source = numpy_generator("rand", generator)
+    array = source.random(_shape(size), float_dtype(dtype, "rand").type)
+    return _made(array, dtype, device, requires_grad)
 
 
+@named
 def randn(
-    *size: Any,
+    *size: Sizes,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Normal, of mean 0 and deviation 1."""
-    array = numpy_generator("randn", generator).standard_normal(
-        _shape("randn", size), float_dtype(dtype, "randn").type
-    )
-    return _made("randn", array, dtype, device, requires_grad)
+    """Random numbers, normal with mean 0 and standard deviation 1.
+
+    The arguments are those of :func:`rand`.
+    """
+    source = numpy_generator("randn", generator)
+    array = source.standard_normal(_shape(size), float_dtype(dtype, "randn").type)
+    return _made(array, dtype, device, requires_grad)
 
 
 @named
@@ -317,56 +408,69 @@ def randn_like(
     input: Tensor,
     *,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """As :func:`randn`, in another tensor's shape, dtype and place."""
     errors.check_type("randn_like", Tensor, "a Tensor", input=input)
-    place = input.device if device is None else device
-    like = {
-        "dtype": dtype or input.dtype,
-        "device": place,
-        "requires_grad": requires_grad,
-    }
-    return randn(*input.shape, generator=generator, **like)
+    return randn(
+        *input.shape,
+        generator=generator,
+        dtype=dtype or input.dtype,
+        device=input.device if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
+@named
 def randint(
     low: int = 0,
-    high: Any = None,
-    size: Any = None,
+    high: Setting = None,
+    size: Setting = None,
     *,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Integers from low (0 if left out) up to, without, high: ``randint(10, (2, 3))``."""
-    if size is None or high is None:
-        low, high, size = 0, low, high if size is None else size  # randint(10, (2, 3))
-    errors.check_integers("randint", -np.inf, **{"low end": low, "high end": high})
+    """Random integers from ``low`` up to, without, ``high``.
+
+    ``randint(high, size)`` draws from 0. The other arguments are those of :func:`rand`;
+    the dtype is int64 if it is left out.
+
+    Raises:
+        OptionError: if there is nothing to draw, as low is not below high.
+
+    Example:
+        >>> randint(10, (2, 3)).shape == randint(0, 10, (2, 3)).shape
+        True
+    """
+    if size is None:  # randint(10, (2, 3))
+        low, high, size = 0, low, high
+    elif high is None:  # randint(10, size=(2, 3))
+        low, high = 0, low
+    errors.check_integers("randint", -math.inf, **{"low end": low, "high end": high})
     if size is None or low >= high:
         got = f"from {low} to {high} in the shape {size}"
-        raise errors.OptionError(
-            f"randint: {got}: nothing to draw; as in randint(10, (2, 3))"
-        )
-    array = numpy_generator("randint", generator).integers(
-        low, high, _shape("randint", (size,)), np.int64
-    )
-    return _made("randint", array, dtype or np.int64, device, requires_grad)
+        example = "as in randint(10, (2, 3))"
+        raise errors.OptionError(f"randint: {got}: nothing to draw; {example}")
+    source = numpy_generator("randint", generator)
+    array = source.integers(low, high, _shape((size,)), np.int64)
+    return _made(array, dtype or np.int64, device, requires_grad)
 
 
+@named
 def randperm(
     n: int,
     *,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DType = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The integers below n in random order."""
+    """The integers from 0 to n - 1 in random order."""
     found = as_dtype(dtype or np.int64, "randperm")
     errors.check_integers("randperm", 0, n=n)
     array = numpy_generator("randperm", generator).permutation(n)
-    return _made("randperm", array, found, device, requires_grad)
+    return _made(array, found, device, requires_grad)

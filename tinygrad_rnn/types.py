@@ -27,4 +27,6 @@ Function: TypeAlias = Callable[..., Any]
 Setting: TypeAlias = Any
 Settings: TypeAlias = dict[str, Any]
 Shape: TypeAlias = tuple[int, ...]
+# A shape as users give it, or one size.
+Sizes: TypeAlias = int | tuple[int, ...] | list[int]
 Dims: TypeAlias = int | tuple[int, ...] | list[int] | None

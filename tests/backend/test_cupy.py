@@ -296,7 +296,7 @@ def test_what_is_missing_is_told(tmp_path, cupy, words):
     lines = done.stdout.splitlines()
     assert len(lines) == 3
     for line in lines:
-        assert line.startswith("OptionError device: got 'cuda")
+        assert line.startswith("OptionError tg.device: got 'cuda")
         assert words in line
         assert "tinygrad_rnn[cuda12x]" in line and "[cuda13x]" in line
 

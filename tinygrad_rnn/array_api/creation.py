@@ -9,10 +9,8 @@ from ..backend import backend_of, backends
 from ..errors import OptionError, check_choice, check_integers, check_type, described
 from ..tensor import Tensor
 from ..tensor.dtypes import int64
-from ..types import Array, Data, DeviceLike, DType, Operand
+from ..types import Array, Data, DeviceLike, DType, Operand, Sizes
 from .manipulation import broadcast_arrays
-
-Sizes = int | tuple[int, ...]
 
 
 def asarray(

@@ -15,8 +15,7 @@ def astype(
 
 def pow(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 ** x2."""
-    result: Tensor = x1**x2
-    return result
+    return x1**x2
 
 
 def clip(x: Tensor, /, min: Operand = None, max: Operand = None) -> Tensor:

@@ -20,16 +20,14 @@ def sort(
     x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True
 ) -> Tensor:
     """The elements in order along a dim."""
-    ordered: Tensor = x.sort(axis, descending).values
-    return ordered
+    return x.sort(axis, descending).values
 
 
 def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
     """The places of the elements that are not 0: a vector for each dim."""
     if not x.ndim:
         raise ShapeError("nonzero: got a 0-d tensor, expected at least one dim")
-    places: tuple[Tensor, ...] = x.nonzero(as_tuple=True)
-    return places
+    return x.nonzero(as_tuple=True)
 
 
 def searchsorted(
@@ -86,8 +84,7 @@ def unique_inverse(x: Tensor, /) -> UniqueInverse:
 
 def unique_values(x: Tensor, /) -> Tensor:
     """The distinct elements in order."""
-    values: Tensor = x.unique()
-    return values
+    return x.unique()
 
 
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:

@@ -27,8 +27,7 @@ def _reduction(op: Function) -> Function:
 
     @wraps(op)
     def reduce(x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        reduced: Tensor = op(*_reduced_dims(x, axis, keepdims))
-        return reduced
+        return op(*_reduced_dims(x, axis, keepdims))
 
     return reduce
 

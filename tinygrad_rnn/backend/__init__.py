@@ -104,7 +104,7 @@ def find(device: DeviceLike) -> Backend:
             reason = f"; {error}"
     if name not in _by_name:
         known = ", ".join(map(repr, _by_name))
-        raise OptionError(f"device: got {name!r}, expected one of {known}{reason}")
+        raise OptionError(f"tg.device: got {name!r}, expected one of {known}{reason}")
     return _by_name[name]
 
 

@@ -23,7 +23,7 @@ class device(str):
         valid_number = not number or (numbered and number.isdecimal())
         if kind not in libraries or not valid_number:
             raise OptionError(
-                f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'"
+                f"tg.device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'"
             )
         return super().__new__(cls, f"{kind}:{int(number or 0)}" if numbered else name)
 

@@ -1,6 +1,4 @@
-"""The type of layers: what is wrong with the call of a constructor, in the layer's own
-name.
-"""
+"""The metaclass of layers: wrong calls of a constructor raise in the layer's own name."""
 
 import inspect
 from abc import ABCMeta
@@ -8,52 +6,55 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DTypeError, Error
 from ..tensor import Tensor
+from ..types import Function, Settings
 from . import functional as F
 
 PACKAGE = __name__.partition(".")[0]
 
 
 class LayerType(ABCMeta):
-    """A class whose constructor's errors name it, and know the way out.
+    """A class whose constructor's errors name it, and say what to write instead.
 
-    Python's own would name the class that wrote the ``__init__``.
+    Python's own errors would name the class that wrote the ``__init__``.
     """
 
     if not TYPE_CHECKING:  # type checkers know a class by its __init__
 
-        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        def __call__(cls, *args: object, **kwargs: object) -> object:
             try:
                 return super().__call__(*args, **kwargs)
             except (TypeError, Error):
-                explain(cls, args, kwargs)
+                explain_call(cls, args, kwargs)
                 raise
 
         @property
         def __signature__(cls) -> inspect.Signature:
-            return _signature(cls.__init__)
+            signature = inspect.signature(cls.__init__)
+            without_self = list(signature.parameters.values())[1:]
+            return signature.replace(parameters=without_self)
 
 
-def explain(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise what is wrong with the call of a constructor as a whole, if something is."""
-    if cls.__init__.__module__.partition(".")[0] != PACKAGE:
-        return  # the user's own, whose errors are clear to the user
-    signature = inspect.signature(cls)
-    has_tensors = any(isinstance(value, Tensor) for value in (*args, *kwargs.values()))
+def explain_call(cls: type, args: tuple[object, ...], kwargs: Settings) -> None:
+    """Raise if a constructor got a Tensor for a setting, or arguments that do not fit."""
+    if cls.__init__.__module__.partition(".")[0] != PACKAGE:  # type: ignore[misc]
+        return  # a user's own constructor, whose errors the user can place
+    name, signature = f"nn.{cls.__name__}", inspect.signature(cls)
+    values = [*args, *kwargs.values()]
     wrong = _misfit(signature, args, kwargs)
     if not wrong:
-        given = signature.bind(*args, **kwargs).arguments.items()
-        has_tensors = any(
-            isinstance(v, Tensor) and not k.endswith("weight") for k, v in given
-        )
-    if has_tensors:
-        got = f"nn.{cls.__name__}: got a Tensor in place of a setting"
+        bound = signature.bind(*args, **kwargs).arguments
+        values = [bound[key] for key in bound if not key.endswith("weight")]
+    if any(isinstance(value, Tensor) for value in values):
+        got = f"{name}: got a Tensor in place of a setting"
         raise DTypeError(f"{got}; construct it first, then call it: {_usage(cls)}")
     if wrong:
-        raise DTypeError(f"nn.{cls.__name__}: {wrong}; it takes {_plain(signature)}")
+        raise DTypeError(f"{name}: {wrong}; it takes {_without_annotations(signature)}")
 
 
-def _misfit(signature: inspect.Signature, args: Any, kwargs: Any) -> str:
-    """What does not fit a signature, in words; the unexpected before what is missing."""
+def _misfit(
+    signature: inspect.Signature, args: tuple[object, ...], kwargs: Settings
+) -> str:
+    """Why arguments do not fit a signature; unexpected ones before missing ones."""
     for name in kwargs:
         if name not in signature.parameters:
             return f"got an unexpected argument {name!r}"
@@ -64,38 +65,26 @@ def _misfit(signature: inspect.Signature, args: Any, kwargs: Any) -> str:
     return ""
 
 
-def _usage(cls: Any) -> str:
-    """How a layer is made and called, and the function that does the same."""
-    settings, function = (
-        _required(inspect.signature(cls)),
-        getattr(cls, "function", None),
-    )
-    if function is None:
-        return f"nn.{cls.__name__}({', '.join(settings)})(input)"
-    taken = [
-        "input" if name == "self" else name
-        for name in _required(inspect.signature(function))
-    ]
-    tensors = [name for name in taken if name not in settings]
+def _usage(cls: type) -> str:
+    """How to construct and call a layer, and the function that does the same."""
+    settings = _required(cls)
+    function: Any = getattr(cls, "function", None)
+    required = ["self"] if function is None else _required(function)
+    arguments = ["input" if name == "self" else name for name in required]
+    tensors = [name for name in arguments if name not in settings]
     usage = f"nn.{cls.__name__}({', '.join(settings)})({', '.join(tensors)})"
-    name = function.__name__
-    if getattr(F, name, None) is not function:
-        return usage
-    return f"{usage}, or F.{name}({', '.join(taken)})"
+    if function is not None and function in vars(F).values():
+        usage += f", or F.{function.__name__}({', '.join(arguments)})"
+    return usage
 
 
-def _required(signature: inspect.Signature) -> list[str]:
-    return [p.name for p in signature.parameters.values() if p.default is p.empty]
+def _required(function: Function) -> list[str]:
+    """The names of the parameters without a default."""
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty]
 
 
-def _signature(method: Any) -> inspect.Signature:
-    """A method's signature without ``self``."""
-    signature = inspect.signature(method)
-    return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-
-def _plain(signature: inspect.Signature) -> str:
-    """A signature as it is called, without annotations and private arguments."""
-    shown = [p for p in signature.parameters.values() if not p.name.startswith("_")]
-    parameters = [p.replace(annotation=p.empty) for p in shown]
-    return str(inspect.Signature(parameters))
+def _without_annotations(signature: inspect.Signature) -> str:
+    """A signature as it is called, without private parameters."""
+    public = [p for p in signature.parameters.values() if not p.name.startswith("_")]
+    return str(inspect.Signature([p.replace(annotation=p.empty) for p in public]))

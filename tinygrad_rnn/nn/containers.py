@@ -22,9 +22,8 @@ from .parameter import Parameter
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 Item = TypeVar("Item", Module, Parameter)
-Named: TypeAlias = (
-    Mapping[str, Any] | Iterable[tuple[str, Any]]
-)  # items and their names
+# Items and their names.
+Named: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
 
 class _Container(Module, Generic[Item]):
@@ -40,7 +39,7 @@ class _Container(Module, Generic[Item]):
     def _items(self) -> list[Item]:
         return [item for _, item in self._named_items()]
 
-    def _converted_item(self, item: Any) -> Any:
+    def _converted_item(self, item: object) -> object:
         """What is held for an item that is given."""
         return item
 
@@ -83,7 +82,7 @@ class _Container(Module, Generic[Item]):
 class _List(_Container[Item], MutableSequence[Item]):
     """Items as in a list. Inserting and deleting number them anew, as in PyTorch."""
 
-    def _position(self, index: Any) -> int:
+    def _position(self, index: int) -> int:
         """An index counted from the front."""
         if not hasattr(index, "__index__"):
             expected = "expected an integer or a slice"
@@ -122,7 +121,7 @@ class _List(_Container[Item], MutableSequence[Item]):
         """Add an item at the end; return the list."""
         return self.extend([module])
 
-    def extend(self, modules: Iterable[Any]) -> Self:  # type: ignore[override]
+    def extend(self, modules: Iterable[object]) -> Self:  # type: ignore[override]
         """Add items at the end; return the list."""
         self._check_iterable(f"{self._item_word}s in a list", modules)
         numbers = map(str, count(len(self)))
@@ -131,7 +130,7 @@ class _List(_Container[Item], MutableSequence[Item]):
         return self
 
 
-def _numbered(items: Iterable[Item]) -> Iterator[tuple[str, Item]]:
+def _numbered(items: Iterable[object]) -> Iterator[tuple[str, object]]:
     return zip(map(str, count()), items, strict=False)
 
 
@@ -156,13 +155,15 @@ class Sequential(_List[Module]):
         ['weight', 'bias']
     """
 
-    def __init__(self, *modules: Any) -> None:
+    def __init__(self, *modules: "Module | OrderedDict[str, Module]") -> None:
         super().__init__()
         if len(modules) == 1 and isinstance(modules[0], list | tuple):
             expected = "a Module; write nn.Sequential(*layers)"
             check_type(self._name, Module, expected, **{"0": modules[0]})
-        is_named = len(modules) == 1 and isinstance(modules[0], OrderedDict)
-        self._hold(modules[0] if is_named else _numbered(modules))
+        if len(modules) == 1 and isinstance(modules[0], OrderedDict):
+            self._hold(modules[0])
+        else:
+            self._hold(_numbered(modules))
 
     def _part(self, named: list[tuple[str, Module]]) -> "Sequential":
         return Sequential(OrderedDict(named))
@@ -250,9 +251,10 @@ class _ParameterContainer(_Container[Parameter]):
 
     _item_type, _item_word = Parameter, "parameter"
 
-    def _converted_item(self, item: Any) -> Any:
-        is_plain = isinstance(item, Tensor) and not isinstance(item, Parameter)
-        return Parameter(item.detach()) if is_plain else item
+    def _converted_item(self, item: object) -> object:
+        if isinstance(item, Tensor) and not isinstance(item, Parameter):
+            return Parameter(item.detach())
+        return item
 
     def extra_repr(self) -> str:
         named = self._named_items()

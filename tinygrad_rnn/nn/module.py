@@ -23,6 +23,7 @@ from ..errors import (
     check_type,
     described,
     few,
+    file_name,
     left_out,
 )
 from ..errors.tensor_checks import check_options
@@ -30,14 +31,7 @@ from ..tensor import Handle, Tensor
 from ..types import Array, DeviceLike, Function, Operand, Setting, Settings
 from .hooks import ForwardHook, add_hook, call_with_hooks
 from .parameter import UNNAMED, Parameter
-from .state_dict import (
-    IncompatibleKeys,
-    compare,
-    incompatible_keys,
-    loading_changes,
-    read_weights,
-    write_weights,
-)
+from .state_dict import IncompatibleKeys, compare, incompatible_keys, loading_changes
 
 Kind = TypeVar("Kind")
 
@@ -199,7 +193,7 @@ class Module:
             )
 
     def _warn_of_slot(self, name: str, value: object) -> None:
-        """Warn of a module or parameter in ``__slots__``, where it is not registered."""
+        """Warn of a module or parameter in a slot, where it is not registered."""
         is_slot = ismemberdescriptor(getattr(type(self), name, None))
         if is_slot and isinstance(value, Module | Parameter):
             kind = type(value).__name__
@@ -212,16 +206,11 @@ class Module:
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set an attribute to a parameter: the same as assigning it."""
-        self._check_free_for("register_parameter", name, Parameter)
-        expected = "an nn.Parameter or None"
-        check_type("register_parameter", Parameter | None, expected, param=param)
-        setattr(self, name, param)
+        self._register("register_parameter", name, Parameter, param=param)
 
     def add_module(self, name: str, module: "Module | None") -> None:
         """Set an attribute to a module: the same as assigning it."""
-        self._check_free_for("add_module", name, Module)
-        check_type("add_module", Module | None, "an nn.Module or None", module=module)
-        setattr(self, name, module)
+        self._register("add_module", name, Module, module=module)
 
     def register_module(self, name: str, module: "Module | None") -> None:
         """Another name of :meth:`add_module`."""
@@ -247,10 +236,13 @@ class Module:
         self._buffers = held | {name: persistent}
         self.__dict__[name] = tensor
 
-    def _check_free_for(self, who: str, name: str, kind: type) -> None:
-        """Require a valid name, or that of an attribute of this kind."""
+    def _register(self, who: str, name: str, kind: type, **given: object) -> None:
+        """Set an attribute that is free, or of this kind already."""
         if not isinstance(name, str) or not isinstance(self.__dict__.get(name), kind):
             self._check_name(who, name)
+        check_type(who, kind | None, f"an nn.{kind.__name__} or None", **given)
+        (value,) = given.values()
+        setattr(self, name, value)
 
     def _check_name(self, who: str, name: object) -> None:
         """Require a name that is not in use and can be part of a dotted name."""
@@ -282,10 +274,10 @@ class Module:
         seen: set[int] | None = None,
         above: tuple[int, ...] = (),
     ) -> Iterator[tuple[str, "Module"]]:
-        """This module and all inside it, each with the prefix of the names in it.
+        """This module and all inside it, with their dotted names.
 
         Args:
-            prefix: that of this module, which ends with a dot unless it is empty.
+            prefix: the name of this module.
             seen: ids of modules to leave out, to which those that come are added; None
                 gives a shared module under each of its names.
             above: ids of the modules around this one: modules may refer to each other.
@@ -298,7 +290,7 @@ class Module:
         above = (*above, id(self))
         for name, child in self._attributes_of(Module):
             if id(child) not in above:
-                yield from child._walk_modules(f"{prefix}{name}.", seen, above)
+                yield from child._walk_modules(_dotted(prefix, name), seen, above)
 
     def _named_tensors(
         self,
@@ -311,7 +303,6 @@ class Module:
 
         ``persistent`` leaves out the buffers that are not saved.
         """
-        prefix = f"{prefix}." if prefix else ""
         modules = [(prefix, self)]
         if recurse:
             modules = list(
@@ -322,10 +313,10 @@ class Module:
             for name, tensor in module._own_tensors(persistent):
                 if not (remove_duplicate and id(tensor) in seen):
                     seen.add(id(tensor))
-                    yield path + name, tensor
+                    yield _dotted(path, name), tensor
 
     def _own_tensors(self, persistent: bool) -> list[tuple[str, Tensor]]:
-        """The parameters and buffers of this module alone; warns of plain containers."""
+        """The parameters and buffers of this module; warns of plain containers."""
         buffers = self.__dict__.get("_buffers", {})
         found: list[tuple[str, Tensor]] = []
         for name, value in list(self.__dict__.items()):
@@ -364,11 +355,10 @@ class Module:
         check_type("named_modules", str, "a str", prefix=prefix)
         check_options("named_modules", remove_duplicate=remove_duplicate)
         seen = {id(module) for module in memo or ()}
-        start = f"{prefix}." if prefix else ""
-        found = list(self._walk_modules(start, seen if remove_duplicate else None))
+        found = list(self._walk_modules(prefix, seen if remove_duplicate else None))
         if memo is not None:
             memo.update(module for _, module in found)
-        return iter([(path[:-1], module) for path, module in found])
+        return iter(found)
 
     def modules(self) -> Iterator["Module"]:
         """This module and all inside it, each once."""
@@ -627,7 +617,10 @@ class Module:
             path: a name, a path or an open file. If writing fails, a file that was
                 there before stays as it was.
         """
-        write_weights(path, self.state_dict())
+        from ..serialization import save_file
+
+        held = self.state_dict()
+        save_file(path, {name: t.cpu().numpy() for name, t in held.items()}, {})
 
     def load_weights(self, path: Operand, strict: bool = True) -> IncompatibleKeys:
         """Load a file of :meth:`save_weights`, or any safetensors file that fits.
@@ -642,7 +635,17 @@ class Module:
         Raises:
             CheckpointError: the file is damaged, of another kind or does not fit.
         """
-        return self.load_state_dict(read_weights(path), strict)
+        from ..serialization import load_file
+
+        arrays, header = load_file(path)
+        file = f"load_weights: {file_name(path)!r}"
+        if "checkpoint" in header:
+            way = "tg.load_checkpoint(path, model) reads it"
+            raise CheckpointError(f"{file} is a checkpoint; {way}")
+        if "saved" in header:
+            way = "use model.load_state_dict(tg.load(path))"
+            raise CheckpointError(f"{file} was written by tg.save; {way}")
+        return self.load_state_dict(arrays, strict)
 
     # ------------------------------------------------------------ repr
 
@@ -661,8 +664,12 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
+def _dotted(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
 def _is_data_descriptor(kind: type, name: str) -> bool:
-    """Whether the class has a data descriptor of this name, which handles assignment."""
+    """Whether a class handles assignment to this name by a data descriptor."""
     for base in kind.__mro__:
         if name in base.__dict__:
             descriptor = type(base.__dict__[name])

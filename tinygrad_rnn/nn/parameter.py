@@ -1,6 +1,6 @@
 """Parameter: a tensor that a module trains."""
 
-from typing import Any, Self
+from typing import Self
 
 from ..backend import backends
 from ..errors import DTypeError, described
@@ -47,7 +47,7 @@ class Parameter(Tensor):
             self.requires_grad_()
         self.name = UNNAMED
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         out = super().__deepcopy__(memo)
         out.name = self.name
         return out

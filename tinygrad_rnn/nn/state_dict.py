@@ -1,4 +1,4 @@
-"""A state_dict: held against what a module holds, loaded as a whole, in a file."""
+"""Comparing a state_dict with what a module holds, and loading it as a whole."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from ..convert import on_host
 from ..creation import as_tensor
 from ..engine.commit import Changes, rewriting
 from ..engine.node import check_writable
-from ..errors import CheckpointError, check_type, file_name
+from ..errors import check_type
 from ..tensor import Tensor
 from ..types import Operand
 
@@ -85,28 +85,3 @@ def loading_changes(name: str, held: Held, given: Given) -> Changes:
             value = value.copy()  # or writing another value would change this one
         pairs.append((own, as_tensor(value, device=own.device).array))
     return rewriting(pairs)
-
-
-# The package imports without the library that reads and writes files.
-
-
-def write_weights(path: Operand, held: Held) -> None:
-    """Write a state_dict to a safetensors file."""
-    from ..serialization import save_file
-
-    save_file(path, {key: t.cpu().numpy() for key, t in held.items()}, {})
-
-
-def read_weights(path: Operand) -> dict[str, np.ndarray]:
-    """Read the arrays of a file of weights; raise for a file of another kind."""
-    from ..serialization import load_file
-
-    arrays, header = load_file(path)
-    way = None
-    if "checkpoint" in header:
-        way = "is a checkpoint; tg.load_checkpoint(path, model) reads it"
-    elif "saved" in header:
-        way = "was written by tg.save; use model.load_state_dict(tg.load(path))"
-    if way is not None:
-        raise CheckpointError(f"load_weights: {file_name(path)!r} {way}")
-    return arrays

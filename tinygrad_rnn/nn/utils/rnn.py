@@ -205,7 +205,7 @@ def _pack(
 ) -> PackedSequence:
     """A padded batch, packed; ``name`` is the function that was called."""
     check_options(name, enforce_sorted=enforce_sorted)
-    given = _check_padded(name, batch_first, lengths, input=input)
+    given = _check_padded(name, "input", input, batch_first, lengths)
     grows = np.flatnonzero(given[1:] > given[:-1])
     if enforce_sorted and grows.size:
         i = grows[0]
@@ -268,17 +268,16 @@ def repacked(
 
 
 def _check_padded(
-    name: str, batch_first: bool, lengths: Lengths, **padded: Tensor
+    name: str, what: str, padded: Tensor, batch_first: bool, lengths: Lengths
 ) -> np.ndarray:
-    """Check a padded batch, given by its argument's name, and return its lengths."""
-    check_tensors(name, **padded)
+    """Check a padded batch, the argument ``what``, and return its lengths."""
+    check_tensors(name, **{what: padded})
     check_options(name, batch_first=batch_first)
-    ((what, batch),) = padded.items()
-    if batch.ndim < 2:
-        got = f"{what} has shape {batch.shape}"
+    if padded.ndim < 2:
+        got = f"{what} has shape {padded.shape}"
         expected = "(T, B, ...), or (B, T, ...) with batch_first"
         raise ShapeError(f"{name}: {got}, expected {expected}")
-    return check_lengths(name, lengths, *_steps_and_batch(batch, batch_first))
+    return check_lengths(name, lengths, *_steps_and_batch(padded, batch_first))
 
 
 def _steps_and_batch(padded: Tensor, batch_first: bool) -> tuple[int, int]:
@@ -350,10 +349,10 @@ def unpad_sequence(
     Returns:
         B Tensors (T_i, ...), which are views.
     """
-    given = {"padded_sequences": padded_sequences}
-    ends = _check_padded("unpad_sequence", batch_first, lengths, **given).tolist()
-    by_sequence = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
-    return [by_sequence[b, :end] for b, end in enumerate(ends)]
+    name, padded = "unpad_sequence", padded_sequences
+    ends = _check_padded(name, "padded_sequences", padded, batch_first, lengths)
+    by_sequence = padded if batch_first else padded.transpose(0, 1)
+    return [by_sequence[b, :end] for b, end in enumerate(ends.tolist())]
 
 
 def pad_sequence(

@@ -813,11 +813,11 @@ adam.add_param_group({"params": rnn.weight_ih_l0})
 adam.add_param_group({"params": weight, "lr": -1})
     OptionError: optim.Adam: lr is -1
 adam.load_state_dict(3)
-    CheckpointError: optim.Adam.load_state_dict: nothing was loaded ... no optimizer's state
+    CheckpointError: optim.Adam.load_state_dict: nothing was loaded ... not an optimizer's state
 adam.load_state_dict(linear.state_dict())
     CheckpointError: state: expected 'state' and 'param_groups', got weight, bias
 adam.load_state_dict({})
-    CheckpointError: no optimizer's state ... param_groups
+    CheckpointError: not an optimizer's state ... param_groups
 adam.load_state_dict(sgd.state_dict())
     CheckpointError: parameters, expected [4]
 adam.load_state_dict(state_of(adam, step="x"))

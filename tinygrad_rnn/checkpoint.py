@@ -16,7 +16,8 @@ from .engine.node import wrap
 from .errors import CheckpointError, check_integers, check_type, few, file_name
 from .nn.module import Module
 from .optim.lr_scheduler import LRScheduler
-from .optim.optimizer import Optimizer, faults
+from .optim.optimizer import Optimizer
+from .optim.options import faults
 from .random import Generator, default_generator
 from .tensor import Tensor
 from .tree import Held, flatten, unflatten

@@ -356,8 +356,8 @@ def test_states_of_theirs_in_other_forms(torch):
             "Adam",
             "options ['dampening', 'momentum', 'nesterov'], expected ['amsgrad', ",
         ),
-        ("Adam", "AdamW", "it is of optim.Adam"),
-        ("AdamW", "Adam", "it is of optim.AdamW"),
+        ("Adam", "AdamW", "it was saved by optim.Adam"),
+        ("AdamW", "Adam", "it was saved by optim.AdamW"),
     ],
 )
 def test_a_state_of_another_optimizer_of_theirs(torch, kind, other, words):

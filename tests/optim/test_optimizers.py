@@ -18,7 +18,7 @@ from tinygrad_rnn import kernels, nn, optim
 from tinygrad_rnn.backend import find
 from tinygrad_rnn.errors import CheckpointError, GraphError, OptionError
 from tinygrad_rnn.kernels.numpy import optimizer as optimizer_kernels
-from tinygrad_rnn.optim import optimizer as optimizer_module
+from tinygrad_rnn.optim.options import LEFT_OUT
 
 SHAPES = ((2, 3), (), (4,), (0, 2))
 seeds = st.integers(0, 2**32)
@@ -354,7 +354,7 @@ def test_what_computes_otherwise_in_pytorch_is_left_out(kind):
     """The keywords are there, their defaults and False pass, and what is set says why
     not.
     """
-    known = inspect.signature(kind).parameters.keys() & optimizer_module.LEFT_OUT.keys()
+    known = inspect.signature(kind).parameters.keys() & LEFT_OUT.keys()
     assert known >= {"foreach", "differentiable"}
     for key in known:
         kind(parameters(), **{key: False})

@@ -1,28 +1,58 @@
-"""The optimizers: torch.optim's names, arguments and arithmetic. g is a gradient, t a
-step.
+"""The optimizers, with torch.optim's names, arguments and arithmetic.
+
+In their equations w is a parameter, g its gradient, and t the number of the step, from
+1. What ``foreach``, ``fused``, ``capturable`` and ``differentiable`` choose in PyTorch
+does not exist here; they are accepted where they are false.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
 from .. import kernels
 from ..errors import DTypeError, OptionError, check_numbers
-from .optimizer import BELOW_1, FLAG, UNIT, Optimizer, checked
+from ..types import Array, Namespace, Setting, Settings
+from .optimizer import Optimizer, Params, Slots
+from .options import check_below_1, check_flag, check_fraction
 
 
 class SGD(Optimizer):
-    """w <- w - lr * g; with momentum, w <- w - lr * v, v <- momentum * v + (1 -
-    dampening) * g.
+    """Stochastic gradient descent, with momentum if asked for.
 
-    As torch.optim.SGD: the first v is g itself, ``nesterov`` takes g + momentum * v,
-    and ``weight_decay * w`` is added to g first.
+    ::
+
+        g <- g + weight_decay * w
+        v <- momentum * v + (1 - dampening) * g      the first time, v <- g
+        w <- w - lr * v                              with nesterov, g + momentum * v
+
+    Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and
+    momentum in deep learning", ICML 2013.
+
+    Args:
+        params: Tensors, or groups: see :class:`Optimizer`.
+        lr: The learning rate.
+        momentum: The share of the velocity v that is kept; with 0, v is g.
+        dampening: The share of g that is left out of the velocity.
+        weight_decay: The weight of the L2 penalty.
+        nesterov: Whether to look ahead along the velocity.
+        maximize: Whether to ascend instead.
+
+    Raises:
+        OptionError: A number is out of its range; ``nesterov`` without momentum or with
+            dampening; an option that exists in PyTorch only.
+        DTypeError: An option is of another type.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     """
 
-    rules: ClassVar = {"dampening": (check_numbers,), "nesterov": FLAG}
+    rules: ClassVar = {"dampening": check_numbers, "nesterov": check_flag}
     slots: ClassVar = {"momentum_buffer": "momentum"}
 
     def __init__(
         self,
-        params: Any,
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -34,7 +64,9 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self.leave_out(foreach=foreach, differentiable=differentiable, fused=fused)
+        self._check_left_out(
+            foreach=foreach, differentiable=differentiable, fused=fused
+        )
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -45,7 +77,7 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def options(self, group: Any) -> dict[str, Any]:
+    def options(self, group: Mapping[str, Setting]) -> Settings:
         options = super().options(group)
         if options["nesterov"] and (not options["momentum"] or options["dampening"]):
             raise OptionError(
@@ -53,11 +85,17 @@ class SGD(Optimizer):
             )
         return options
 
-    def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
-        return {"step": 1, **entry} if entry else None  # PyTorch does not count
+    def translated(self, entry: Settings) -> Settings | None:
+        return {"step": 1, **entry} if entry else None  # PyTorch saves no count
 
     def update(
-        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+        self,
+        options: Settings,
+        xp: Namespace,
+        param: Array,
+        grad: Array,
+        slots: Slots,
+        step: int,
     ) -> None:
         momentum = options["momentum"]
         if momentum:
@@ -68,29 +106,54 @@ class SGD(Optimizer):
         param -= options["lr"] * grad
 
 
-def _check_betas(name: str, betas: Any) -> None:
+def _check_betas(name: str, betas: object) -> None:
     if not isinstance(betas, tuple | list) or len(betas) != 2:
         raise DTypeError(f"{name}: betas is {betas!r}, expected two numbers")
-    values = {"betas[0]": betas[0], "betas[1]": betas[1]}
-    checked(name, dict.fromkeys(values, BELOW_1), values)
+    check_below_1(name, **{"betas[0]": betas[0], "betas[1]": betas[1]})
 
 
 class Adam(Optimizer):
-    """w <- w - lr * m / (sqrt(v) + eps), with the moments m and v corrected for their
-    start at 0.
+    """Adam: steps scaled by running means of the gradient and of its square.
 
-    As torch.optim.Adam, Kingma and Ba 2015: m <- b1 m + (1 - b1) g, v <- b2 v + (1 -
-    b2) g^2, m / (1 - b1^t), v / (1 - b2^t); ``amsgrad`` divides by the largest v so far
-    (Reddi et al. 2018), and ``weight_decay * w`` is added to g first.
+    ::
+
+        g <- g + weight_decay * w
+        exp_avg <- beta1 * exp_avg + (1 - beta1) * g
+        exp_avg_sq <- beta2 * exp_avg_sq + (1 - beta2) * g^2
+        m = exp_avg / (1 - beta1^t)
+        v = exp_avg_sq / (1 - beta2^t)               with amsgrad, the largest so far
+        w <- w - lr * m / (sqrt(v) + eps)
+
+    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015; ``amsgrad``
+    is by Reddi, Kale and Kumar, ICLR 2018.
+
+    Args:
+        params: Tensors, or groups: see :class:`Optimizer`.
+        lr: The learning rate.
+        betas: How much of each running mean is kept in a step, two numbers below 1.
+        eps: What keeps the division from one by 0.
+        weight_decay: The weight of the L2 penalty; :class:`AdamW` decays otherwise.
+        amsgrad: Whether to divide by the largest exp_avg_sq so far.
+        maximize: Whether to ascend instead.
+
+    Raises:
+        OptionError: A number is out of its range; an option that exists in PyTorch
+            only.
+        DTypeError: An option is of another type.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = optim.Adam(model.parameters(), lr=1e-3)
     """
 
-    rules: ClassVar = {"betas": (_check_betas,), "amsgrad": FLAG}
+    rules: ClassVar = {"betas": _check_betas, "amsgrad": check_flag}
     slots: ClassVar = {"exp_avg": "", "exp_avg_sq": "", "max_exp_avg_sq": "amsgrad"}
-    decays = False  # update does
+    decays = False  # update does: with decoupled, otherwise
 
     def __init__(
         self,
-        params: Any,
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -104,7 +167,7 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        self.leave_out(
+        self._check_left_out(
             foreach=foreach,
             capturable=capturable,
             differentiable=differentiable,
@@ -121,60 +184,90 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def options(self, group: Any) -> dict[str, Any]:
+    def options(self, group: Mapping[str, Setting]) -> Settings:
         options = super().options(group)
         options["beta1"], options["beta2"] = map(float, options.pop("betas"))
         return options
 
     def update(
-        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+        self,
+        options: Settings,
+        xp: Namespace,
+        param: Array,
+        grad: Array,
+        slots: Slots,
+        step: int,
     ) -> None:
-        if kernel := kernels.find(xp.kind, "adam_step"):
-            settings = {
-                key: value for key, value in options.items() if key != "amsgrad"
-            }
-            kernel(
-                [param],
-                [grad],
-                [slots["exp_avg"]],
-                [slots["exp_avg_sq"]],
-                [slots["max_exp_avg_sq"]] if options["amsgrad"] else None,
-                step=step,
-                decoupled=self.decoupled,
-                **settings,
-            )
+        kernel = kernels.find(xp.kind, "adam_step")
+        if kernel is None:
+            self._update_by_operators(options, xp, param, grad, slots, step)
             return
-        lr, beta1, beta2, decay = (
-            options[k] for k in ("lr", "beta1", "beta2", "weight_decay")
+        options = dict(options)
+        amsgrad = options.pop("amsgrad")
+        kernel(
+            [param],
+            [grad],
+            [slots["exp_avg"]],
+            [slots["exp_avg_sq"]],
+            [slots["max_exp_avg_sq"]] if amsgrad else None,
+            step=step,
+            decoupled=self.decoupled,
+            **options,
         )
+
+    def _update_by_operators(
+        self,
+        options: Settings,
+        xp: Namespace,
+        param: Array,
+        grad: Array,
+        slots: Slots,
+        step: int,
+    ) -> None:
+        """Make the same step where an array library has no kernel for it."""
+        lr, beta1, beta2 = options["lr"], options["beta1"], options["beta2"]
+        decay = options["weight_decay"]
         if decay and self.decoupled:
             param *= 1.0 - lr * decay
         elif decay:
             grad += decay * param
-        first, second = slots["exp_avg"], slots["exp_avg_sq"]
-        first += (1.0 - beta1) * (grad - first)
-        second *= beta2
-        second += (1.0 - beta2) * (grad * grad)
+        exp_avg, exp_avg_sq = slots["exp_avg"], slots["exp_avg_sq"]
+        exp_avg += (1.0 - beta1) * (grad - exp_avg)
+        exp_avg_sq *= beta2
+        exp_avg_sq += (1.0 - beta2) * (grad * grad)
         if options["amsgrad"]:
-            second = slots["max_exp_avg_sq"] = xp.maximum(
-                slots["max_exp_avg_sq"], second
-            )
-        scale = xp.sqrt(second) * (1.0 / (1.0 - beta2**step) ** 0.5) + options["eps"]
-        param -= (lr / (1.0 - beta1**step)) * (first / scale)
+            exp_avg_sq = xp.maximum(slots["max_exp_avg_sq"], exp_avg_sq)
+            slots["max_exp_avg_sq"] = exp_avg_sq
+        root = xp.sqrt(exp_avg_sq) * (1.0 / (1.0 - beta2**step) ** 0.5)
+        scale = root + options["eps"]
+        param -= (lr / (1.0 - beta1**step)) * (exp_avg / scale)
 
 
 class AdamW(Adam):
-    """Adam that first shrinks w by 1 - lr * weight_decay, and keeps the decay out of
-    the moments.
+    """Adam with a weight decay that is kept out of the moments.
 
-    As torch.optim.AdamW, Loshchilov and Hutter 2019.
+    A step first shrinks the parameters, ``w <- w * (1 - lr * weight_decay)``, and then
+    is Adam's without a penalty. Loshchilov and Hutter, "Decoupled weight decay
+    regularization", ICLR 2019.
+
+    Args:
+        weight_decay: How fast the parameters shrink; the others are those of
+            :class:`Adam`.
+
+    Raises:
+        OptionError, DTypeError: As in :class:`Adam`.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
     """
 
     decoupled = True
 
     def __init__(
         self,
-        params: Any,
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -187,7 +280,7 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self.leave_out(
+        self._check_left_out(
             foreach=foreach,
             capturable=capturable,
             differentiable=differentiable,
@@ -199,14 +292,43 @@ class AdamW(Adam):
 
 
 class RMSprop(Optimizer):
-    """w <- w - lr * g / (sqrt(v) + eps), v <- alpha * v + (1 - alpha) * g^2.
+    """RMSprop: steps scaled by the root of a running mean of the squared gradient.
 
-    As torch.optim.RMSprop, Tieleman and Hinton 2012: ``centered`` takes the square of
-    g's running mean from v (Graves 2013), ``momentum`` adds up the quotients, and
-    ``weight_decay * w`` is added to g first.
+    ::
+
+        g <- g + weight_decay * w
+        square_avg <- alpha * square_avg + (1 - alpha) * g^2
+        grad_avg <- alpha * grad_avg + (1 - alpha) * g
+        v = square_avg                               centered: square_avg - grad_avg^2
+        g <- g / (sqrt(v) + eps)
+        momentum_buffer <- momentum * momentum_buffer + g
+        w <- w - lr * momentum_buffer
+
+    Tieleman and Hinton, "Lecture 6.5: RMSprop", Neural Networks for Machine Learning,
+    2012; ``centered`` is by Graves, arXiv:1308.0850.
+
+    Args:
+        params: Tensors, or groups: see :class:`Optimizer`.
+        lr: The learning rate.
+        alpha: How much of each running mean is kept in a step.
+        eps: What keeps the division from one by 0.
+        weight_decay: The weight of the L2 penalty.
+        momentum: How much of the last step is added to this one.
+        centered: Whether to scale by the gradient's variance instead.
+        maximize: Whether to ascend instead.
+
+    Raises:
+        OptionError: A number is out of its range; an option that exists in PyTorch
+            only.
+        DTypeError: An option is of another type.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = optim.RMSprop(model.parameters(), lr=1e-3, centered=True)
     """
 
-    rules: ClassVar = {"alpha": UNIT, "centered": FLAG}
+    rules: ClassVar = {"alpha": check_fraction, "centered": check_flag}
     slots: ClassVar = {
         "square_avg": "",
         "momentum_buffer": "momentum",
@@ -215,7 +337,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        params: Any,
+        params: Params,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -227,7 +349,7 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        self.leave_out(
+        self._check_left_out(
             capturable=capturable, foreach=foreach, differentiable=differentiable
         )
         defaults = {
@@ -242,7 +364,13 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults)
 
     def update(
-        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+        self,
+        options: Settings,
+        xp: Namespace,
+        param: Array,
+        grad: Array,
+        slots: Slots,
+        step: int,
     ) -> None:
         square, alpha = slots["square_avg"], options["alpha"]
         square *= alpha
@@ -261,17 +389,43 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """w <- w - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps), s <- s + g^2.
+    """Adagrad: steps scaled by the root of the sum of all squared gradients.
 
-    As torch.optim.Adagrad, Duchi, Hazan and Singer 2011: s begins at
-    ``initial_accumulator_value``, and ``weight_decay * w`` is added to g first.
+    ::
+
+        g <- g + weight_decay * w
+        sum <- sum + g^2                             from initial_accumulator_value on
+        rate = lr / (1 + (t - 1) * lr_decay)
+        w <- w - rate * g / (sqrt(sum) + eps)
+
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and
+    stochastic optimization", JMLR 12, 2011.
+
+    Args:
+        params: Tensors, or groups: see :class:`Optimizer`.
+        lr: The learning rate.
+        lr_decay: How fast the rate falls.
+        weight_decay: The weight of the L2 penalty.
+        initial_accumulator_value: What the sum begins at.
+        eps: What keeps the division from one by 0.
+        maximize: Whether to ascend instead.
+
+    Raises:
+        OptionError: A number is out of its range; an option that exists in PyTorch
+            only.
+        DTypeError: An option is of another type.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = optim.Adagrad(model.parameters(), lr=0.01)
     """
 
     slots: ClassVar = {"sum": ""}
 
     def __init__(
         self,
-        params: Any,
+        params: Params,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
@@ -283,7 +437,9 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self.leave_out(foreach=foreach, differentiable=differentiable, fused=fused)
+        self._check_left_out(
+            foreach=foreach, differentiable=differentiable, fused=fused
+        )
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -294,15 +450,20 @@ class Adagrad(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
-        return None if entry.get("step") == 0 else entry  # PyTorch begins with a state
+    def translated(self, entry: Settings) -> Settings | None:
+        return None if entry.get("step") == 0 else entry  # PyTorch saves sum at once
 
     def update(
-        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+        self,
+        options: Settings,
+        xp: Namespace,
+        param: Array,
+        grad: Array,
+        slots: Slots,
+        step: int,
     ) -> None:
         total = slots["sum"]
-        total += grad * grad + (
-            options["initial_accumulator_value"] if step == 1 else 0.0
-        )
+        initial = options["initial_accumulator_value"] if step == 1 else 0.0
+        total += grad * grad + initial
         rate = options["lr"] / (1.0 + (step - 1) * options["lr_decay"])
         param -= rate * (grad / (xp.sqrt(total) + options["eps"]))

@@ -16,28 +16,29 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..engine.commit import Changes, commit
-from ..errors import CheckpointError, DTypeError, OptionError, left_out
-
-# isort: split
 from ..errors import (
+    CheckpointError,
+    DTypeError,
+    OptionError,
     check_choice,
     check_integers,
     check_numbers,
     check_type,
     described,
     few,
+    left_out,
 )
-from .optimizer import (
-    ABOVE_0,
-    BELOW_1,
-    COUNT,
-    FLAG,
-    FROM_0,
-    NUMBER,
-    UNIT,
-    Optimizer,
+from .optimizer import Optimizer
+from .options import (
     Rules,
-    checked,
+    check_below_1,
+    check_count,
+    check_flag,
+    check_fraction,
+    check_not_negative,
+    check_positive,
+    check_positive_fraction,
+    checked_options,
     faults,
 )
 
@@ -79,7 +80,9 @@ class LRScheduler:
         """Raise if settings cannot be right, when they are given and when they are
         loaded.
         """
-        checked(self._name, {"last_epoch": (check_integers, -1), **self.rules}, state)
+        checked_options(
+            self._name, {"last_epoch": (check_integers, -1), **self.rules}, state
+        )
         for key in [key for key in self._per_group if key in state]:
             self._rates(key, state[key])
 
@@ -285,7 +288,7 @@ class StepLR(LRScheduler):
     torch.optim.lr_scheduler.StepLR.
     """
 
-    rules: ClassVar = {"step_size": COUNT, "gamma": NUMBER}
+    rules: ClassVar = {"step_size": check_integers, "gamma": check_not_negative}
 
     def __init__(
         self,
@@ -320,7 +323,7 @@ class MultiStepLR(LRScheduler):
     [0.25]
     """
 
-    rules: ClassVar = {"milestones": (_check_milestones,), "gamma": NUMBER}
+    rules: ClassVar = {"milestones": _check_milestones, "gamma": check_not_negative}
 
     def __init__(
         self,
@@ -340,7 +343,7 @@ class MultiStepLR(LRScheduler):
 class ExponentialLR(LRScheduler):
     """Multiplies by ``gamma`` every epoch; as torch.optim.lr_scheduler.ExponentialLR."""
 
-    rules: ClassVar = {"gamma": NUMBER}
+    rules: ClassVar = {"gamma": check_not_negative}
 
     def __init__(
         self, optimizer: Optimizer, gamma: float, last_epoch: int = -1
@@ -364,7 +367,7 @@ class CosineAnnealingLR(LRScheduler):
     2017, equation 5).
     """
 
-    rules: ClassVar = {"T_max": COUNT, "eta_min": NUMBER}
+    rules: ClassVar = {"T_max": check_integers, "eta_min": check_not_negative}
 
     def __init__(
         self,
@@ -398,8 +401,8 @@ class LinearLR(LRScheduler):
     As torch.optim.lr_scheduler.LinearLR.
     """
 
-    rules: ClassVar = {"end_factor": UNIT, "total_iters": FROM_0}
-    rules["start_factor"] = (check_numbers, 5e-324, 1.0)  # above 0
+    rules: ClassVar = {"end_factor": check_fraction, "total_iters": check_count}
+    rules["start_factor"] = check_positive_fraction
 
     def __init__(
         self,
@@ -454,13 +457,13 @@ class OneCycleLR(LRScheduler):
 
     _per_group = (*LRScheduler._per_group, "max_lr", "base_momentum", "max_momentum")
     rules: ClassVar = {
-        "total_steps": COUNT,
-        "pct_start": UNIT,
-        "anneal_strategy": (check_choice, ("cos", "linear")),
-        "cycle_momentum": FLAG,
-        "div_factor": ABOVE_0,
-        "final_div_factor": ABOVE_0,
-        "three_phase": FLAG,
+        "total_steps": check_integers,
+        "pct_start": check_fraction,
+        "anneal_strategy": partial(check_choice, choices=("cos", "linear")),
+        "cycle_momentum": check_flag,
+        "div_factor": check_positive,
+        "final_div_factor": check_positive,
+        "three_phase": check_flag,
     }
 
     def __init__(
@@ -587,7 +590,7 @@ class SequentialLR(LRScheduler):
     [0.25, 0.5, 0.75, 1.0, 0.5]
     """
 
-    rules: ClassVar = {"milestones": (_check_milestones,)}
+    rules: ClassVar = {"milestones": _check_milestones}
     unsaved = (*LRScheduler.unsaved, "_schedulers")
 
     def __init__(
@@ -704,13 +707,13 @@ class ReduceLROnPlateau(LRScheduler):
     _per_group = (*LRScheduler._per_group, "min_lr")
     rules: ClassVar = {
         **dict.fromkeys(
-            ("patience", "cooldown", "cooldown_counter", "num_bad_epochs"), FROM_0
+            ("patience", "cooldown", "cooldown_counter", "num_bad_epochs"), check_count
         ),
         "mode": (check_choice, ("min", "max")),
         "threshold_mode": (check_choice, ("rel", "abs")),
-        "factor": BELOW_1,
-        "threshold": NUMBER,
-        "eps": NUMBER,
+        "factor": check_below_1,
+        "threshold": check_not_negative,
+        "eps": check_not_negative,
         "best": (check_type, Real, "a number"),
     }
 

@@ -1,22 +1,17 @@
-"""What all optimizers share: parameter groups, steps that are all or nothing, and their
-state.
+"""What all optimizers share: parameter groups, steps that are all or nothing, state.
 
-A step gathers the parameters and their gradients into flat vectors, lets the
-optimizer's update work on these in a few passes, and writes the parameters back. What
-an update remembers (moments, momentum) stays flat between steps; ``state_dict`` shows
-it parameter by parameter.
+A step joins the parameters, their gradients and what the optimizer remembers of them
+(moments, momentum) into flat vectors, which are copies. ``update`` changes these in a
+few passes, and then one call writes everything back. Between steps the state is kept
+for each parameter, as its part of the last step's vectors.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from itertools import accumulate, count, repeat
-from math import inf, nextafter
 from operator import setitem
-from typing import Any, ClassVar, NamedTuple
-
-import numpy as np
-from numpy.lib.array_utils import byte_bounds
+from typing import ClassVar, NamedTuple, TypeVar
 
 from ..backend import backend_of
 from ..creation import as_tensor
@@ -24,234 +19,233 @@ from ..engine.commit import Changes, commit
 from ..engine.mode import enable_grad
 from ..engine.node import check_writable, wrap
 from ..engine.warned import watched
-from ..errors import CheckpointError, DTypeError, Error, OptionError
-
-# isort: split
 from ..errors import (
+    CheckpointError,
+    DTypeError,
+    OptionError,
     check_choice,
-    check_integers,
-    check_numbers,
     check_type,
     described,
     few,
 )
 from ..tensor import Tensor
+from ..types import Array, DeviceLike, DType, Namespace, Setting, Settings, Shape
+from .options import (
+    Rules,
+    check_flag,
+    check_left_out,
+    check_not_negative,
+    checked_options,
+    faults,
+)
+from .overlap import find_overlap
+from .saved import entry_misfits, read_entry, read_options
 
-# What settings can be: a check, and what it takes between the name of who complains and
-# the value.
-Rules = dict[str, tuple[Any, ...]]
-NUMBER, UNIT, BELOW_1 = [
-    (check_numbers, 0.0, high) for high in (inf, 1.0, nextafter(1.0, 0.0))
-]
-ABOVE_0 = (check_numbers, nextafter(0.0, 1.0))
-COUNT, FROM_0 = (check_integers, 1), (check_integers, 0)
-FLAG = (check_type, bool, "True or False")
-
-# PyTorch's keywords that are not here: how it computes, or what another optimizer does.
-LEFT_OUT = {
-    "foreach": "every step works on flat vectors of all parameters already",
-    "fused": "every step works on flat vectors of all parameters already",
-    "capturable": "there are no CUDA graphs",
-    "differentiable": "a step is not recorded; write the update with tensors and create_graph=True",
-    "decoupled_weight_decay": "that is optim.AdamW",
-}
+Params = Iterable[Tensor] | Iterable[Settings]
+Slots = dict[str, Array]
+Result = TypeVar("Result")
 
 
-def checked(name: str, rules: Rules, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the keys that have a rule, if they keep it; numbers as Python's
-    floats.
-    """
-    for key, (check, *bounds) in rules.items():
-        check(name, *bounds, **{key: values[key]})
-    return {
-        k: float(values[k]) if r[0] is check_numbers else values[k]
-        for k, r in rules.items()
-    }
+# What a parameter, its gradient and its state have to agree on.
+Kind = tuple[DeviceLike, DType, Shape]
 
 
-def faults(check: Callable[..., Any], *args: Any, **kwargs: Any) -> list[str]:
-    """What a check complains about, as a list: for those who tell all that is wrong at
-    once.
-    """
-    try:
-        check(*args, **kwargs)
-    except (Error, TypeError, ValueError, OverflowError) as error:
-        return [str(error)]
-    return []
+class _Memory(NamedTuple):
+    """What is remembered of parameters that step together."""
+
+    step: int  # how many they have made
+    vectors: Slots
+    parts: dict[Tensor, slice]  # where each one's is in the vectors
+    kinds: dict[Tensor, Kind]
 
 
-def _kind(array: Any) -> tuple[Any, ...]:
-    return array.device, array.dtype, array.shape
-
-
-def _told(kind: tuple[Any, ...]) -> str:
-    return f"{kind[1]} of shape {kind[2]} on {kind[0]}"
+_NOTHING = _Memory(0, {}, {}, {})
 
 
 class _Plan(NamedTuple):
     """What a step has to know of a group's options."""
 
-    options: dict[str, Any]  # as ``update`` takes them
-    names: list[str]  # of the vectors that an update remembers
+    options: Settings  # as ``update`` takes them
+    slot_names: list[str]
     maximize: bool
 
 
-class _Bundle:
-    """What tensors that step at once remember: how many steps, and vectors of all their
-    slots.
-    """
+class _Batch(NamedTuple):
+    """Parameters that step together: of one device, one dtype, and one step count."""
 
-    __slots__ = ("slots", "spans", "step")
-
-    def __init__(self, spans: tuple[slice, ...], step: int = 0) -> None:
-        self.slots: dict[str, Any] = {}
-        self.spans, self.step = spans, step  # where each one's part of the vectors is
-
-
-_NOTHING = _Bundle(())
+    step: int  # the number of the step to make, from 1
+    params: list[Tensor]
+    arrays: list[Array]
+    grads: list[Array]
+    memories: list[_Memory]
 
 
 class Optimizer:
-    """Base of the optimizers. A subclass names its ``rules`` and ``slots``, and writes
-    ``update``.
+    """Base of the optimizers: parameter groups, steps, saving and loading.
 
-    ``params`` is an iterable of tensors, or of dicts, each a group with options of its
-    own and its tensors under ``"params"``.
+    A subclass writes ``update`` and passes its options, with their defaults, to
+    ``__init__``. Class attributes say the rest:
 
-    ``maximize``, which all that are here take, climbs instead: a step is made with -g
-    for g.
+    * ``rules``: for options that are not numbers of at least 0, a function that checks
+      them (``tg.errors.check_type`` and its like), or a tuple of one and its bounds.
+    * ``slots``: the names of the vectors that an update remembers, each with the option
+      that asks for it, or ``""`` if it is always there. They begin as zeros.
+    * ``decays``: whether ``weight_decay * w`` is added to the gradient before an
+      update; True by default.
+
+    Args:
+        params: Tensors in order, or dicts: each a group, with its tensors under
+            ``"params"`` and options of its own.
+        defaults: The options, for groups that do not set them. If ``maximize`` is among
+            them, a group that sets it ascends: an update gets -g for g.
+
+    Raises:
+        OptionError: An option breaks its rule, there are no parameters, or two of them
+            are the same or share memory.
+        DTypeError: ``params`` is not a list of tensors or of groups.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> class Momentum(tg.optim.Optimizer):
+        ...     slots = {"velocity": ""}
+        ...
+        ...     def __init__(self, params, lr=0.1, momentum=0.9):
+        ...         super().__init__(params, {"lr": lr, "momentum": momentum})
+        ...
+        ...     def update(self, options, xp, param, grad, slots, step):
+        ...         slots["velocity"] *= options["momentum"]
+        ...         slots["velocity"] += grad
+        ...         param -= options["lr"] * slots["velocity"]
+        >>> w = tg.tensor([1.0], requires_grad=True)
+        >>> optimizer = Momentum([w])
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> w
+        tensor([0.8], dtype=float32, requires_grad=True)
     """
 
-    rules: ClassVar[Rules] = {}  # of the options that are not numbers of at least 0
-    slots: ClassVar[
-        dict[str, str]
-    ] = {}  # what it remembers, and the option that asks for it
-    decays: ClassVar[bool] = (
-        True  # whether weight_decay * w is added to g before an update
-    )
-    decoupled: ClassVar[bool] = (
-        False  # whether weight_decay shrinks w, and leaves g alone
-    )
+    rules: ClassVar[Rules] = {}
+    slots: ClassVar[dict[str, str]] = {}
+    decays: ClassVar[bool] = True
+    # Whether weight_decay shrinks w and leaves the gradient alone, as in AdamW.
+    decoupled: ClassVar[bool] = False
 
-    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Params, defaults: Settings) -> None:
         self._name = f"optim.{type(self).__name__}"
         self.defaults = defaults
-        numbers: Rules = dict.fromkeys(defaults, NUMBER)
-        flags: Rules = {"maximize": FLAG} if "maximize" in defaults else {}
-        self._rules = numbers | flags | self.rules
-        self.param_groups: list[dict[str, Any]] = []
-        self._state: dict[
-            Tensor, Any
-        ] = {}  # each one's bundle, its span there, and its kind
-        self.has_stepped = (
-            False  # or was loaded; a scheduler that steps before it warns
-        )
-        self._checked: tuple[Any, list[_Plan]] = (
-            [],
-            [],
-        )  # values of options, what comes of them
-        self._places: list[
-            int
-        ] = []  # where the parameters' arrays were when last checked
-        groups = self._listed(params)
+        self._rules: Rules = dict.fromkeys(defaults, check_not_negative)
+        if "maximize" in defaults:
+            self._rules["maximize"] = check_flag
+        self._rules.update(self.rules)
+        self.param_groups: list[Settings] = []
+        self._memory: dict[Tensor, _Memory] = {}
+        self.has_stepped = False  # or was loaded: a schedule that steps first warns
+        # The plans of the groups, and the values of options that they were made of.
+        self._plans: tuple[list[list[Setting]], list[_Plan]] = ([], [])
+        self._array_ids: list[int] = []  # of the parameters, when last compared
+        groups = self._as_list(params)
         if not groups:
-            empty = "params is empty, nothing to train; a generator serves only once"
-            raise OptionError(f"{self._name}: {empty}")
+            way = "a generator can be used only once, so make a list of it"
+            raise OptionError(f"{self._name}: params is empty; {way}")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
-            self.param_groups.append(self._grouped(group))
-        self._check_apart(self._params())
+            self.param_groups.append(self._checked_group(group))
+        self._check_overlap(self._params())
 
-    def leave_out(self, **options: Any) -> None:
-        """Raise if an option of PyTorch's is set that is not here."""
-        for key, value in options.items():
-            if value:
-                why = f"{key}={value!r} is not supported: {LEFT_OUT[key]}; leave it out"
-                raise OptionError(f"optim.{type(self).__name__}: {why}")
-
-    def _listed(self, params: Any) -> list[Any]:
-        unordered = isinstance(params, Tensor | set | frozenset | str | dict)
-        if unordered or not isinstance(params, Iterable):
-            raise DTypeError(
-                f"{self._name}: params is {type(params).__name__}, expected tensors or groups in "
-                "order: a list, model.parameters(), [tensor]"
-            )
-        return list(params)
+    def _check_left_out(self, **options: object) -> None:
+        """Raise if an option of PyTorch's is set that does not exist here."""
+        check_left_out(f"optim.{type(self).__name__}", **options)
 
     def __repr__(self) -> str:
         shown = f"{type(self).__name__} ("
         for number, group in enumerate(self.param_groups):
-            lines = [
-                f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"
-            ]
-            shown += f"\nParameter Group {number}\n{''.join(lines)}"
+            shown += f"\nParameter Group {number}\n"
+            for key in sorted(group.keys() - {"params"}):
+                shown += f"    {key}: {group[key]}\n"
         return f"{shown})"
 
     def _params(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
 
-    def options(self, group: Mapping[str, Any]) -> dict[str, Any]:
-        """A group's options as ``update`` takes them; refuses those that cannot be
-        right.
-        """
-        options = checked(self._name, self._rules, group)
-        options.pop("maximize", None)  # done before an update
+    # ------------------------------------------------------------ what a subclass says
+
+    def options(self, group: Mapping[str, Setting]) -> Settings:
+        """Return a group's options as ``update`` takes them; raise for a wrong one."""
+        options = checked_options(self._name, self._rules, group)
+        options.pop("maximize", None)  # a step does that before an update
         return options
 
-    def slots_of(self, group: Mapping[str, Any]) -> list[str]:
-        """The vectors that an update remembers, given the group's options; they begin
-        as zeros.
-        """
-        return [
-            name for name, option in self.slots.items() if not option or group[option]
-        ]
+    def slots_of(self, group: Mapping[str, Setting]) -> list[str]:
+        """Return the names of the vectors that an update with these options remembers."""
+        names = []
+        for name, option in self.slots.items():
+            if not option or group[option]:
+                names.append(name)
+        return names
 
     def update(
-        self, options: Any, xp: Any, param: Any, grad: Any, slots: Any, step: int
+        self,
+        options: Settings,
+        xp: Namespace,
+        param: Array,
+        grad: Array,
+        slots: Slots,
+        step: int,
     ) -> None:
-        """One step, from 1, of ``param`` and the vectors in the dict ``slots``, in
-        place.
+        """Make one step of a flat vector of parameters, in place.
 
-        ``grad`` is the optimizer's own copy. ``xp`` is the backend whose vectors these
-        are.
+        Args:
+            options: The group's options; NumPy's numbers are Python's here.
+            xp: The array namespace of the vectors.
+            param: The parameters.
+            grad: Their gradients; a copy, which may be changed.
+            slots: What is remembered of them, to be changed in place or replaced.
+            step: The number of this step, from 1.
         """
         raise NotImplementedError
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    # ------------------------------------------------------------ groups
+
+    def add_param_group(self, param_group: Settings) -> None:
         """Train more tensors, with options of their own.
 
-        Raises OptionError for a tensor that is trained already, or shares memory with
-        one that is.
+        Args:
+            param_group: A dict with the tensors, or one tensor, under ``"params"``.
+
+        Raises:
+            OptionError: An option breaks its rule, or a tensor is trained already or
+                shares memory with one that is. The group is not added then.
         """
-        group = self._grouped(param_group)
-        self._check_apart([*self._params(), *group["params"]])
+        group = self._checked_group(param_group)
+        self._check_overlap([*self._params(), *group["params"]])
         self.param_groups.append(group)
 
-    def _grouped(self, param_group: Any) -> dict[str, Any]:
-        """A group with all its options, if its tensors can be trained and are not yet."""
+    def _as_list(self, params: object) -> list[Setting]:
+        unordered = isinstance(params, Tensor | set | frozenset | str | dict)
+        if unordered or not isinstance(params, Iterable):
+            raise DTypeError(
+                f"{self._name}: params is {type(params).__name__}, expected tensors or "
+                "groups in order: a list, model.parameters(), [tensor]"
+            )
+        return list(params)
+
+    def _checked_group(self, param_group: object) -> Settings:
+        """Return a group with all its options, if its tensors can be trained."""
         if not isinstance(param_group, dict) or "params" not in param_group:
-            is_dict = isinstance(param_group, dict)
-            got = f"the keys {[*param_group]}" if is_dict else described(param_group)
+            if isinstance(param_group, dict):
+                got = f"the keys {[*param_group]}"
+            else:
+                got = described(param_group)
             raise DTypeError(
                 f"{self._name}: a group is a dict with 'params', got {got}"
             )
+        known = ("params", *self.defaults, "initial_lr")
         for key in param_group:
-            known = ("params", *self.defaults, "initial_lr")
             check_choice(self._name, known, **{"an option of a group": key})
         given = param_group["params"]
-        params = [given] if isinstance(given, Tensor) else self._listed(given)
+        params = [given] if isinstance(given, Tensor) else self._as_list(given)
         held = set(self._params())
         for place, param in enumerate(params):
-            if not isinstance(param, Tensor):
-                is_named = isinstance(param, tuple) and len(param) == 2
-                expected = "a Tensor" + (
-                    "; pass model.parameters()" if is_named else ""
-                )
-                check_type(
-                    self._name, Tensor, expected, **{f"parameter {place}": param}
-                )
-            if param.node is not None or param.dtype.kind != "f":
-                wrong = f"parameter {place} is not a float leaf; detach() it first"
-                raise OptionError(f"{self._name}: {wrong}")
+            self._check_param(place, param)
             if param in held:
                 raise OptionError(f"{self._name}: parameter {place} is given twice")
             held.add(param)
@@ -259,175 +253,232 @@ class Optimizer:
         self.options(group)
         return group
 
-    def _check_apart(self, params: list[Tensor]) -> None:
-        """Raise if two parameters lie in the same memory: of two updates one would be
-        lost.
-        """
-        if (pair := _overlapping(params)) is None:
+    def _check_param(self, place: int, param: Setting) -> None:
+        """Require a tensor of floats that no recorded operation made."""
+        what = f"parameter {place}"
+        if not isinstance(param, Tensor):
+            expected = "a Tensor"
+            if isinstance(param, tuple) and len(param) == 2:
+                expected += "; pass model.parameters()"  # not named_parameters()
+            check_type(self._name, Tensor, expected, **{what: param})
+        if param.node is not None or param.dtype.kind != "f":
+            wrong = f"{what} is not a float leaf; detach() it first"
+            raise OptionError(f"{self._name}: {wrong}")
+
+    def _check_overlap(self, params: list[Tensor]) -> None:
+        """Raise if two parameters share memory: of two updates one would be lost."""
+        pair = find_overlap(params)
+        if pair is None:
             return
-        names = [
+        one, other = [
             f"parameter {place} ({getattr(params[place], 'name', 'tensor')}, "
             f"shape {params[place].shape})"
             for place in pair
         ]
         way = "clone() one of them, or pass the tensor that both are views of"
-        raise OptionError(
-            f"{self._name}: {names[0]} and {names[1]} share memory; {way}"
-        )
+        raise OptionError(f"{self._name}: {one} and {other} share memory; {way}")
+
+    # ------------------------------------------------------------ steps
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or set them to zeros: all or none, wherever Ctrl-C
-        comes in.
+        """Forget all gradients, or set them to zeros.
+
+        Ctrl-C comes before all of them or after.
+
+        Args:
+            set_to_none: False fills the gradients that there are with zeros instead.
         """
-        if type(set_to_none) is not bool:  # before the call: this is done in every step
-            check_type(f"{self._name}.zero_grad", *FLAG[1:], set_to_none=set_to_none)
+        if type(set_to_none) is not bool:  # no call for what every training step does
+            check_flag(f"{self._name}.zero_grad", set_to_none=set_to_none)
         params = self._params()
-        news: Iterable[Tensor | None] = repeat(None)
+        grads: Iterable[Tensor | None] = repeat(None)
         if not set_to_none:
-            zeros = [wrap(backend_of(p.array).zeros_like(p.array)) for p in params]
-            news = [
-                p.grad if p.grad is None else zero
-                for p, zero in zip(params, zeros, strict=True)
-            ]
-        deque(
-            map(setattr, params, repeat("_grad"), news), 0
-        )  # one call: see engine.commit
+            grads = [None if p.grad is None else _zeros_like(p) for p in params]
+        # One call of a function written in C: see engine/commit.py.
+        deque(map(setattr, params, repeat("_grad"), grads), 0)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient; returns what ``closure`` does, if
-        given.
+    def step(self, closure: Callable[[], Result] | None = None) -> Result | None:
+        """Change every parameter that has a gradient.
 
-        The step is whole or not at all: parameters, moments and counts change together,
-        or none of them does, if it fails, if memory runs out, and wherever Ctrl-C comes
+        The step is all or nothing: parameters, moments and counts change together, or
+        none of them does, if it fails, if memory runs out, and wherever Ctrl-C comes
         in. (Where an array library assigns in Python, that holds for one Ctrl-C, not
         for a second one on its heels.)
+
+        Args:
+            closure: A function that computes the loss and calls ``backward()``; it runs
+                first, with recording switched on.
+
+        Returns:
+            What ``closure`` returns, or None.
+
+        Raises:
+            OptionError: An option was set to what breaks its rule, parameters have come
+                to share memory, or a gradient does not fit.
+            GraphError: A parameter's memory cannot be written.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> w = tg.tensor([1.0], requires_grad=True)
+            >>> optimizer = tg.optim.SGD([w], lr=0.1)
+            >>> (w * w).sum().backward()
+            >>> optimizer.step()
+            >>> w.tolist()
+            [0.800000011920929]
         """
-        result = None
-        if closure is not None:
-            check_type(
-                f"{self._name}.step", Callable, "a function, or None", closure=closure
-            )
-            with enable_grad():
-                result = closure()
+        result = None if closure is None else self._call(closure)
         self.has_stepped = True
-        values = [[group[key] for key in self._rules] for group in self.param_groups]
-        if values != self._checked[0]:  # checks take as long as a small update
-            self._checked = values, [self._plan(group) for group in self.param_groups]
-        params = self._params()
-        places = [id(param.array) for param in params]
-        if places != self._places:  # an assignment to .data, say
-            self._check_apart(params)
-            self._places = places
-        name = f"{self._name}.step"
+        plans = self._current_plans()
+        self._check_overlap_of_new_arrays()
         changes: Changes = []
-        cells: list[list[int]] = []  # the counts of changes in place
-        moved: dict[Tensor, Any] = {}
-        for group, plan in zip(self.param_groups, self._checked[1], strict=True):
-            for (*_, done), alike in self._alike(group["params"], plan.names).items():
-                changes += watched(name, self._changes, plan, alike, done + 1, moved)
-                cells += [entry[0].version for entry in alike]
-        if moved:
-            changes.append(partial(setattr, self, "_state", self._state | moved))
-        for cell in cells:
-            cell[0] += 1
+        memory = self._memory.copy()
+        name = f"{self._name}.step"
+        batches: list[_Batch] = []
+        for group, plan in zip(self.param_groups, plans, strict=True):
+            for batch in self._batches(group["params"], plan.slot_names):
+                writes, new_memory = watched(name, self._prepare, plan, batch)
+                changes += writes
+                memory.update(dict.fromkeys(batch.params, new_memory))
+                batches.append(batch)
+        changes.append(partial(setattr, self, "_memory", memory))
+        for batch in batches:
+            for param in batch.params:
+                param.version[0] += 1  # a graph that has saved it is out of date
         commit(changes)
         return result
 
-    def _plan(self, group: Mapping[str, Any]) -> _Plan:
-        return _Plan(
-            self.options(group), self.slots_of(group), group.get("maximize", False)
+    def _call(self, closure: Callable[[], Result]) -> Result:
+        name = f"{self._name}.step"
+        check_type(name, Callable, "a function, or None", closure=closure)
+        with enable_grad():
+            return closure()
+
+    def _current_plans(self) -> list[_Plan]:
+        """Return the groups' plans; checks run again only where an option has changed.
+
+        They take as long as a small update.
+        """
+        values = [[group[key] for key in self._rules] for group in self.param_groups]
+        if values != self._plans[0]:
+            self._plans = values, [self._plan(group) for group in self.param_groups]
+        return self._plans[1]
+
+    def _plan(self, group: Settings) -> _Plan:
+        maximize = group.get("maximize", False)
+        return _Plan(self.options(group), self.slots_of(group), maximize)
+
+    def _check_overlap_of_new_arrays(self) -> None:
+        """Raise if parameters share memory since an assignment to ``.data``, say."""
+        params = self._params()
+        array_ids = [id(param.array) for param in params]
+        if array_ids != self._array_ids:
+            self._check_overlap(params)
+            self._array_ids = array_ids
+
+    def _batches(self, params: list[Tensor], slot_names: list[str]) -> list[_Batch]:
+        """Sort the parameters that have a gradient into batches."""
+        batches: dict[object, _Batch] = {}
+        for param in params:
+            grad = param.grad
+            if grad is None:
+                continue
+            array = param.array
+            check_writable(array, self._name)
+            memory = self._memory.get(param, _NOTHING)
+            kind, grad_kind = _kind_of(array), _kind_of(grad.array)
+            held_kind = memory.kinds.get(param, kind)
+            if not grad_kind == kind == held_kind:
+                raise self._misfit(kind, grad_kind, held_kind)
+            step = memory.step + 1
+            # Where momentum, say, has been switched on, the count begins anew.
+            if slot_names and slot_names[0] not in memory.vectors:
+                step = 1
+            key = step, str(kind[0]), kind[1]
+            batch = batches.get(key)
+            if batch is None:
+                batch = batches[key] = _Batch(step, [], [], [], [])
+            batch.params.append(param)
+            batch.arrays.append(array)
+            batch.grads.append(grad.array)
+            batch.memories.append(memory)
+        return list(batches.values())
+
+    def _misfit(self, kind: Kind, grad_kind: Kind, held_kind: Kind) -> OptionError:
+        return OptionError(
+            f"{self._name}.step: a gradient is {_described(grad_kind)}, its parameter "
+            f"{_described(kind)}, its state {_described(held_kind)}; convert before "
+            "the first step"
         )
 
-    def _alike(self, params: list[Tensor], names: list[str]) -> dict[Any, list[Any]]:
-        """Those with a gradient, by what they share that step at once: device, dtype,
-        steps done.
-
-        Each with its array, its gradient's, their kind, and where its slots are: in
-        which bundle, in what part of it.
-        """
-        alike: dict[Any, list[Any]] = {}
-        for param in params:
-            if (grad := param.grad) is None:
-                continue
-            if not isinstance(grad, Tensor):
-                check_type(
-                    f"{self._name}.step", Tensor, "a Tensor", **{"a gradient": grad}
-                )
-            check_writable(param.array, self._name)
-            kind, slope = _kind(param.array), _kind(grad.array)
-            bundle, span, held = self._state.get(param) or (_NOTHING, None, kind)
-            if not slope == kind == held:
-                raise OptionError(
-                    f"{self._name}.step: a gradient is {_told(slope)}, its parameter "
-                    f"{_told(kind)}, its state {_told(held)}; convert before the first step"
-                )
-            # Where momentum, say, has been switched on, the count begins anew.
-            done = 0 if names and names[0] not in bundle.slots else bundle.step
-            entry = (param, param.array, grad.array, kind, bundle, span)
-            alike.setdefault((str(kind[0]), kind[1], done), []).append(entry)
-        return alike
-
-    def _changes(
-        self, plan: _Plan, alike: list[Any], step: int, moved: dict[Tensor, Any]
-    ) -> Changes:
-        """What a step changes of them, for ``commit``; nothing is changed yet.
-
-        Where they came from several bundles, ``moved`` notes where they are from then
-        on.
-        """
-        params, data, grads, kinds, olds, places = zip(*alike, strict=True)
-        xp, bundle = backend_of(data[0]), olds[0]
-        spans = _spans(tuple([a.size for a in data]))
-        both = xp.join([*data, *grads])
-        vector, grad = both[: spans[-1].stop], both[spans[-1].stop :]
-        parts = [(bundle, slice(None), vector)]
-        if apart := places != bundle.spans or olds.count(bundle) < len(olds):
-            parts, bundle = list(zip(olds, places, data, strict=True)), _Bundle(spans)
-            homes = [(bundle, *place) for place in zip(spans, kinds, strict=True)]
-            moved.update(zip(params, homes, strict=True))
+    def _prepare(self, plan: _Plan, batch: _Batch) -> tuple[Changes, _Memory]:
+        """Compute a step on copies: what writes the parameters, and the new memory."""
+        xp = backend_of(batch.arrays[0])
+        parts = _parts(tuple([array.size for array in batch.arrays]))
+        size = parts[-1].stop
+        both = xp.join([*batch.arrays, *batch.grads])
+        param, grad = both[:size], both[size:]
+        last = batch.memories[0] if _is_last(batch) else None
         slots = {}
-        for k in plan.names:
-            held = [
-                o.slots[k][at] if k in o.slots else xp.zeros_like(a)
-                for o, at, a in parts
-            ]
-            slots[k] = xp.join(held) if apart else xp.array(held[0])
-        if plan.maximize:
-            xp.on_device(_negate)(grad)
-        if self.decays and plan.options.get("weight_decay"):
-            xp.on_device(_decay)(grad, vector, plan.options["weight_decay"])
-        xp.on_device(self.update)(plan.options, xp, vector, grad, slots, step)
-        changes: Changes = [partial(setattr, bundle, "slots", slots)]
-        changes.append(partial(setattr, bundle, "step", step))
+        for name in plan.slot_names:
+            if last is not None and name in last.vectors:
+                slots[name] = xp.array(last.vectors[name])
+            else:
+                slots[name] = xp.join(_held_parts(xp, name, batch))
+        xp.on_device(self._run_update)(plan, xp, param, grad, slots, batch.step)
+        changes: Changes = []
         write = xp.on_device(setitem)
-        for array, span in zip(data, spans, strict=True):
-            changes.append(
-                partial(write, array, ..., xp.reshape(vector[span], array.shape))
-            )
-        return changes
+        for array, part in zip(batch.arrays, parts, strict=True):
+            values = xp.reshape(param[part], array.shape)
+            changes.append(partial(write, array, ..., values))
+        if last is not None:
+            return changes, _Memory(batch.step, slots, last.parts, last.kinds)
+        kinds = dict(zip(batch.params, map(_kind_of, batch.arrays), strict=True))
+        places = dict(zip(batch.params, parts, strict=True))
+        return changes, _Memory(batch.step, slots, places, kinds)
+
+    def _run_update(
+        self,
+        plan: _Plan,
+        xp: Namespace,
+        param: Array,
+        grad: Array,
+        slots: Slots,
+        step: int,
+    ) -> None:
+        if plan.maximize:
+            grad *= -1.0
+        if self.decays and plan.options.get("weight_decay"):
+            grad += plan.options["weight_decay"] * param
+        self.update(plan.options, xp, param, grad, slots, step)
 
     # ------------------------------------------------------------ saving and loading
 
-    def state_dict(self) -> dict[str, Any]:
-        """Options and state in PyTorch's layout: parameters by number; a copy."""
-        places, state = count(), {}
-        groups = [
-            {**g, "params": [next(places) for _ in g["params"]]}
-            for g in self.param_groups
-        ]
+    def state_dict(self) -> Settings:
+        """Return options and state in PyTorch's layout: parameters by number; a copy."""
+        groups, state = [], {}
+        places = count()
+        for group in self.param_groups:
+            numbers = [next(places) for _ in group["params"]]
+            groups.append({**group, "params": numbers})
         for place, param in enumerate(self._params()):
-            if param in self._state:
-                bundle, span, (*_, shape) = self._state[param]
-                slots = {
-                    k: wrap(v[span]).clone().reshape(shape)
-                    for k, v in bundle.slots.items()
-                }
-                state[place] = {"step": bundle.step, **slots}
+            if param in self._memory:
+                memory = self._memory[param]
+                state[place] = {"step": memory.step}
+                for name, vector in memory.vectors.items():
+                    copy = wrap(vector[memory.parts[param]]).clone()
+                    state[place][name] = copy.reshape(param.shape)
         return {"state": state, "param_groups": groups}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``; raises CheckpointError before anything is
-        changed.
+    def load_state_dict(self, state_dict: Mapping[str, Setting]) -> None:
+        """Go on from a ``state_dict``, of this package or of PyTorch.
+
+        Args:
+            state_dict: What ``state_dict()`` of an optimizer of this class returned;
+                its arrays may be of any library that converts to NumPy's.
+
+        Raises:
+            CheckpointError: It does not fit; the message says all that is wrong, and
+                nothing is changed.
         """
         if wrong := few(self.misfits(state_dict), "; "):
             raise CheckpointError(
@@ -435,196 +486,134 @@ class Optimizer:
             )
         commit(self._loading(state_dict))
 
-    def _loading(self, state_dict: Mapping[str, Any]) -> Changes:
-        """The changes that put a ``state_dict`` back that fits, for ``commit``."""
-        entries, held = self._by_place(state_dict), {}
+    def _loading(self, state_dict: Mapping[str, Setting]) -> Changes:
+        """Return the changes that load a ``state_dict`` that fits, for ``commit``."""
+        entries = self._entries(state_dict)
+        memory = {}
         for place, param in enumerate(self._params()):
-            if (slots := entries.get(str(place))) is not None:
-                join, device = backend_of(param.array).join, param.device
-                bundle = _Bundle((slice(None),), int(slots.pop("step")))
-                bundle.slots = {
-                    k: join([as_tensor(v).to(device).array]) for k, v in slots.items()
-                }
-                held[param] = bundle, slice(None), _kind(param.array)
-        changes: Changes = [partial(vars(self).update, _state=held, has_stepped=True)]
-        for group, saved in zip(
-            self.param_groups, state_dict["param_groups"], strict=True
-        ):
-            changes.append(
-                partial(
-                    group.update, _own_options(saved, group), params=group["params"]
-                )
-            )
+            slots = entries.get(str(place))
+            if slots is None:
+                continue
+            step = int(slots.pop("step"))
+            xp = backend_of(param.array)
+            for name, value in slots.items():
+                slots[name] = xp.join([as_tensor(value).to(param.device).array])
+            whole, kind = slice(0, param.array.size), _kind_of(param.array)
+            memory[param] = _Memory(step, slots, {param: whole}, {param: kind})
+        changes: Changes = [
+            partial(vars(self).update, _memory=memory, has_stepped=True)
+        ]
+        saved_groups = state_dict["param_groups"]
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            options = {**read_options(saved, group), "params": group["params"]}
+            changes.append(partial(group.update, options))
         return changes
 
-    def _by_place(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
-        """The state of each parameter by its number, as text: a file has no other keys.
+    def _entries(self, state_dict: Mapping[str, Setting]) -> Settings:
+        """Return each parameter's saved state in this class's terms.
 
-        In this class's terms: PyTorch's state is read, too.
+        By the parameter's number as text, as keys are in files.
         """
         found = {}
         for place, entry in state_dict["state"].items():
-            own = (
-                self.translated(_own_state(entry))
-                if isinstance(entry, Mapping)
-                else entry
-            )
-            if own is not None:
-                found[str(place)] = own
+            if isinstance(entry, Mapping):
+                entry = self.translated(read_entry(entry))
+            if entry is not None:
+                found[str(place)] = entry
         return found
 
-    def translated(self, entry: dict[str, Any]) -> dict[str, Any] | None:
-        """A parameter's state as PyTorch saves it in this class's terms; None if there
-        is none.
+    def translated(self, entry: Settings) -> Settings | None:
+        """Return a parameter's state as PyTorch saves it in this class's terms.
+
+        None stands for no state: PyTorch may save one before the first step.
         """
         return entry
 
-    def misfits(self, state_dict: Mapping[str, Any]) -> list[str]:
-        """What in a ``state_dict`` does not fit this optimizer, a line each."""
-        if isinstance(state_dict, Mapping) and not {"state", "param_groups"} <= {
-            *state_dict
-        }:
-            expected = "expected 'state' and 'param_groups'"
+    def misfits(self, state_dict: Mapping[str, Setting]) -> list[str]:
+        """Say what in a ``state_dict`` does not fit this optimizer, a line each."""
+        keys = {"state", "param_groups"}
+        if isinstance(state_dict, Mapping) and not keys <= state_dict.keys():
             got = few(state_dict) or "nothing"
-            return [f"it is no optimizer's state: {expected}, got {got}"]
+            expected = f"expected 'state' and 'param_groups', got {got}"
+            return [f"it is not an optimizer's state: {expected}"]
         try:
-            groups, entries = (
-                list(state_dict["param_groups"]),
-                self._by_place(state_dict),
-            )
+            groups = list(state_dict["param_groups"])
+            entries = self._entries(state_dict)
             sizes = [len(group["params"]) for group in groups]
         except (AttributeError, KeyError, TypeError) as error:
-            return [f"it is no optimizer's state: {error!r}"]
-        if sizes != (own := [len(group["params"]) for group in self.param_groups]):
-            return [f"its groups have [{few(sizes)}] parameters, expected [{few(own)}]"]
+            return [f"it is not an optimizer's state: {error!r}"]
+        own_sizes = [len(group["params"]) for group in self.param_groups]
+        if sizes != own_sizes:
+            expected = f"expected [{few(own_sizes)}]"
+            return [f"its groups have [{few(sizes)}] parameters, {expected}"]
         wrong: list[str] = []
         places = count()
         for group, saved in zip(self.param_groups, groups, strict=True):
-            options = _own_options(saved, group)
-            odd = (options.keys() ^ group.keys()) - {"initial_lr"}
-            if odd:
-                here, there = (
-                    sorted(map(str, odd & part.keys())) for part in (group, options)
-                )
-                wrong.append(
-                    f"it is another optimizer's: options {there}, expected {here}"
-                )
-            wrong += [] if odd else faults(self.options, options)
-            decoupled = saved.get("decoupled_weight_decay", self.decoupled)
-            if decoupled is not self.decoupled:
-                wrong.append(f"it is of optim.{'AdamW' if decoupled else 'Adam'}")
-            names = ["step", *self.slots_of(group if odd else options)]
-            for param, place in zip(group["params"], places, strict=False):
-                if (entry := entries.pop(str(place), None)) is not None:
-                    wrong += _misfit(f"parameter {place}", entry, names, param)
-        return wrong + [f"parameter {key} is unexpected" for key in entries]
+            options_wrong, names = self._option_misfits(group, saved)
+            wrong += options_wrong
+            for param in group["params"]:
+                place = str(next(places))
+                if place in entries:
+                    entry = entries.pop(place)
+                    wrong += entry_misfits(f"parameter {place}", entry, names, param)
+        return wrong + [f"parameter {place} is unexpected" for place in entries]
+
+    def _option_misfits(
+        self, group: Settings, saved: Mapping[str, Setting]
+    ) -> tuple[list[str], list[str]]:
+        """Say what in a saved group's options does not fit.
+
+        With the keys that the states of its parameters should have.
+        """
+        options = read_options(saved, group)
+        strange = (options.keys() ^ group.keys()) - {"initial_lr"}
+        if strange:
+            got = sorted(map(str, strange & options.keys()))
+            expected = sorted(map(str, strange & group.keys()))
+            wrong = [f"it is another optimizer's: options {got}, expected {expected}"]
+            options = group
+        else:
+            wrong = faults(self.options, options)
+        decoupled = saved.get("decoupled_weight_decay", self.decoupled)
+        if decoupled is not self.decoupled:
+            wrong.append(f"it was saved by optim.{'AdamW' if decoupled else 'Adam'}")
+        return wrong, ["step", *self.slots_of(options)]
+
+
+def _kind_of(array: Array) -> Kind:
+    return array.device, array.dtype, array.shape
+
+
+def _described(kind: Kind) -> str:
+    device, dtype, shape = kind
+    return f"{dtype} of shape {shape} on {device}"
+
+
+def _zeros_like(param: Tensor) -> Tensor:
+    return wrap(backend_of(param.array).zeros_like(param.array))
 
 
 @cache
-def _spans(sizes: tuple[int, ...]) -> tuple[slice, ...]:
-    """Where vectors of these sizes lie, one behind the other."""
+def _parts(sizes: tuple[int, ...]) -> list[slice]:
+    """Return where arrays of these sizes lie in one vector, end to end."""
     stops = [*accumulate(sizes)]
-    return tuple(map(slice, [0, *stops], stops))
+    return [*map(slice, [0, *stops], stops)]
 
 
-def _overlapping(params: list[Tensor]) -> tuple[int, int] | None:
-    """The places of two tensors that share an element's memory.
-
-    On a CPU: in the order of addresses, so that only neighbours are compared. Elsewhere
-    only an array that is given twice is found.
-    """
-    ranges: list[tuple[int, int, int]] = []
-    first: dict[int, int] = {}
-    for place, param in enumerate(params):
-        array = param.array
-        if type(array) is np.ndarray and array.size:
-            ranges.append((*byte_bounds(array), place))
-        elif (other := first.setdefault(id(array), place)) != place:
-            return other, place
-    reaching: list[
-        tuple[int, int]
-    ] = []  # where it ends, place: those before that reach this far
-    for start, stop, place in sorted(ranges):
-        reaching = [(end, other) for end, other in reaching if end > start]
-        for _, other in reaching:
-            if _shares_memory(params[other].array, params[place].array):
-                return min(other, place), max(other, place)
-        reaching.append((stop, place))
-    return None
+def _is_last(batch: _Batch) -> bool:
+    """Whether these parameters, in this order, stepped together the last time too."""
+    memory = batch.memories[0]
+    if [*map(id, memory.parts)] != [*map(id, batch.params)]:
+        return False
+    return all(other is memory for other in batch.memories)
 
 
-def _shares_memory(a: np.ndarray, b: np.ndarray) -> bool:
-    limit: Any = 10_000  # NumPy's types know two of its values only
-    try:
-        return np.shares_memory(a, b, max_work=limit)
-    except np.exceptions.TooHardError:  # strides that fit into each other somehow
-        return True
-
-
-def _negate(grad: Any) -> None:
-    grad *= -1.0
-
-
-def _decay(grad: Any, param: Any, rate: float) -> None:
-    grad += rate * param
-
-
-# What PyTorch's groups hold beside options: how it computes, names, what a scheduler
-# notes.
-_ASIDE = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}
-_ASIDE |= {"param_names", "max_lr", "min_lr", "max_momentum", "base_momentum"}
-
-
-def _own_options(saved: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved group, of PyTorch too, or from before there was ``maximize``, in our
-    terms.
-    """
-    kept = {key: _plain(value) for key, value in saved.items() if key not in _ASIDE}
-    return ({"maximize": False} if "maximize" in group else {}) | kept
-
-
-def _plain(value: Any) -> Any:
-    """Python's number for a tensor of one, a tuple for a list, as JSON has no tuples."""
-    if isinstance(value, list | tuple):
-        return tuple([_plain(item) for item in value])
-    return value.item() if getattr(value, "shape", None) == () else value
-
-
-def _own_state(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A parameter's saved state: an integer for the steps, arrays for another library's
-    tensors.
-    """
-    own = {key: _own_array(value) for key, value in entry.items() if value is not None}
-    step: Any = own.get("step")
-    if getattr(step, "shape", None) == ():
-        step = step.item()
-    if isinstance(step, float) and step.is_integer():
-        step = int(step)
-    return own | ({} if step is None else {"step": step})
-
-
-def _own_array(value: Any) -> Any:
-    if not hasattr(value, "__array__") or isinstance(value, Tensor):
-        return value
-    try:
-        return np.asarray(value)
-    except Exception:  # on a device, say: what does not fit is described as it is
-        return value
-
-
-def _misfit(what: str, entry: Any, names: list[str], param: Tensor) -> list[str]:
-    if not isinstance(entry, Mapping) or entry.keys() != set(names):
-        got = (
-            f"[{few(map(repr, entry))}]"
-            if isinstance(entry, Mapping)
-            else described(entry)
-        )
-        return [f"{what} has {got}, expected {names}"]
-    kinds, fits = (
-        {name: described(entry[name], "") for name in names[1:]},
-        described(param),
-    )
-    wrong = [
-        f"{k} of {what} is {v}, expected {fits}" for k, v in kinds.items() if v != fits
-    ]
-    return wrong + faults(check_integers, "state", **{f"step of {what}": entry["step"]})
+def _held_parts(xp: Namespace, name: str, batch: _Batch) -> list[Array]:
+    """Return what is remembered of each parameter under a name; zeros for nothing."""
+    held = []
+    for param, memory in zip(batch.params, batch.memories, strict=True):
+        if name in memory.vectors:
+            held.append(memory.vectors[name][memory.parts[param]])
+        else:
+            held.append(xp.zeros_like(param.array))
+    return held

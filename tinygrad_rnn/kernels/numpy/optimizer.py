@@ -68,15 +68,19 @@ def adam_step(
     dtype = params[0].dtype
     new, keep_sq, new_sq, floor, rate = [np.array(c, dtype) for c in constants]
     decay = np.array(1 - lr * weight_decay if decoupled else weight_decay, dtype)
-    scratch = empty((2, min(CHUNK, max([param.size for param in params]))), dtype)
+    longest = min(CHUNK, max([param.size for param in params]))
+    adds_to_grads = bool(weight_decay) and not decoupled
+    scratch = empty((longest,), dtype)
+    decayed = empty((longest if adds_to_grads else 0,), dtype)
     state = [params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs or exp_avg_sqs]
     for p, g, m, v, v_max in _pieces(state):
-        a, b = scratch[:, : p.size]
-        if weight_decay and decoupled:
-            np.multiply(p, decay, p)
-        elif weight_decay:
+        a = scratch[: p.size]
+        if adds_to_grads:
+            b = decayed[: p.size]
             np.multiply(p, decay, b)
             g = np.add(b, g, b)
+        elif weight_decay:
+            np.multiply(p, decay, p)
         np.subtract(g, m, a)
         np.multiply(a, new, a)
         np.add(m, a, m)

@@ -322,8 +322,8 @@ TABLE = {
         ("strange = [place for place, param in enumerate(trained) if id(param) not in held]",
          "strange = []", "an optimizer of another model"),
         ('changes += default_generator._loading(tree["random"])', "pass", "random state not restored"),
-        ("if wrong and given:", "if False:", "loaded though it does not fit"),
-        ("        changes += part._loading(state)", "        part.load_state_dict(state)",
+        ("if wrong:", "if False:", "loaded though it does not fit"),
+        ("changes += part._loading(tree[name])", "part.load_state_dict(tree[name])",
          "half of a checkpoint where memory runs out")],
     ("data/streams.py", "data/test_streams.py"): [
         ("wrap(ids[1:].astype(np.int64))", "wrap(ids[:-1].astype(np.int64))", "y is x itself"),

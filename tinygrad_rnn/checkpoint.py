@@ -1,12 +1,12 @@
-"""Files of values and of whole runs: safetensors, written and read by `serialization`.
+"""Files of values and of training runs: safetensors, by :mod:`serialization`.
 
-The tree in a checkpoint: ``model`` (arrays by parameter name), ``optimizer`` and
-``scheduler`` (their ``state_dict``), ``step``, ``random`` (the default generator's
-state) and ``extra``.
+The tree in a checkpoint has ``model`` (arrays by parameter name), ``optimizer`` and
+``scheduler`` (each one's ``state_dict``), ``step``, ``random`` (the state of the
+default generator) and ``extra``.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,38 +20,41 @@ from .optim.optimizer import Optimizer
 from .optim.options import faults
 from .random import Generator, default_generator
 from .tensor import Tensor
-from .tree import Held, flatten, unflatten
+from .tree import JSON, Held, flatten, unflatten
 
-# `serialization` is imported where it is needed, so that the package imports fast.
+if TYPE_CHECKING:  # imported where it is needed, so that the package imports fast
+    from .serialization import FileLike
+
+Part: TypeAlias = Module | Optimizer | LRScheduler
 
 
-def save(obj: Any, path: Any) -> None:
-    """Write values to one safetensors file, as torch.save does, without pickle.
+def save(obj: object, path: "FileLike") -> None:
+    """Write values to a safetensors file, as torch.save does, but without pickle.
 
-    What comes back from :func:`load` is equal in type and in every bit. Tensors that
-    share their memory, as tied weights do, come back sharing it; other views come back
-    as copies. A recorded tensor, which has no gradient of its own, comes back without
-    its history, a Parameter as a Tensor that requires grad.
+    Everything comes back from :func:`load` equal in type and in every bit. Tensors that
+    share their memory, as tied weights do, share it again; any other view comes back as
+    a copy. A Parameter comes back as a Tensor that requires grad, and a recorded
+    tensor, which is no leaf, without its history.
 
     Args:
-        obj: Dicts (of str, int, float, bool and None keys), OrderedDicts, lists,
-            tuples, numbers, NumPy scalars and arrays, strings, bytes, None and Tensors,
-            in each other. Of a module or an optimizer, its ``state_dict()``.
-        path: A path, or a file that is open for writing bytes. At a path the new file
-            is complete before it takes the old one's place.
+        obj: Dicts (whose keys are str, int, float, bool or None), OrderedDicts, lists,
+            tuples, numbers, NumPy scalars and arrays, str, bytes, None and Tensors, one
+            in another. Of a module or an optimizer, save its ``state_dict()``.
+        path: A path, where the new file takes the old one's place once it is complete;
+            or a file that is open for writing bytes.
 
     Raises:
-        DTypeError: Something that no file can hold, with the path to it; nothing is
-            written.
-        CheckpointError: The file cannot be written.
+        DTypeError: No file can hold one of the values; the message has the path to it.
+        CheckpointError: The file cannot be written; the old one at this path stays.
 
-    >>> import io, tinygrad_rnn as tg
-    >>> file = io.BytesIO()
-    >>> tg.save({"step": 3, "w": tg.ones(2), 0: (None, 0.5)}, file)
-    >>> file.seek(0)
-    0
-    >>> tg.load(file)
-    {'step': 3, 'w': tensor([1., 1.], dtype=float32), 0: (None, 0.5)}
+    Example:
+        >>> import io, tinygrad_rnn as tg
+        >>> file = io.BytesIO()
+        >>> tg.save({"step": 3, "w": tg.ones(2), 0: (None, 0.5)}, file)
+        >>> file.seek(0)
+        0
+        >>> tg.load(file)
+        {'step': 3, 'w': tensor([1., 1.], dtype=float32), 0: (None, 0.5)}
     """
     from .serialization import save_file
 
@@ -59,91 +62,107 @@ def save(obj: Any, path: Any) -> None:
     save_file(path, arrays, {"saved": header})
 
 
-def load(path: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
-    """Read what :func:`save` wrote; of another safetensors file, a dict of its tensors
-    by name.
+def load(
+    path: "FileLike", map_location: str | None = None, weights_only: bool | None = None
+) -> Any:
+    """Read the values of a file that :func:`save` wrote.
 
     Args:
         path: A path, or a file that is open for reading bytes, which is read to its
             end.
-        map_location: The device for the Tensors; by default the CPU, wherever they
-            were.
-        weights_only: Of no effect: loading never runs code.
+        map_location: The device of the Tensors; the CPU if None, wherever they were.
+        weights_only: Without effect, as loading never runs code.
+
+    Returns:
+        The values; for a safetensors file of another tool, or of ``save_weights``, a
+        dict of its Tensors by name.
 
     Raises:
-        CheckpointError: The file is damaged, or of another kind.
+        CheckpointError: The file is damaged or of another kind.
+        MissingFile: The file does not exist; this is a FileNotFoundError, too.
 
-    >>> import io, tinygrad_rnn as tg
-    >>> model, file = tg.nn.Linear(3, 2), io.BytesIO()
-    >>> tg.save(model.state_dict(), file)
-    >>> file = io.BytesIO(file.getvalue())
-    >>> model.load_state_dict(tg.load(file))
-    IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+    Example:
+        >>> import io, tinygrad_rnn as tg
+        >>> model, file = tg.nn.Linear(3, 2), io.BytesIO()
+        >>> tg.save(model.state_dict(), file)
+        >>> file = io.BytesIO(file.getvalue())
+        >>> model.load_state_dict(tg.load(file))
+        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
     from .serialization import load_file
 
     check_type("load", bool | None, "True, False or None", weights_only=weights_only)
-    backend = _backend_at(map_location)
+    if map_location is not None and not isinstance(map_location, str):
+        expected = "a device such as 'cuda', or None for the CPU"
+        why = "where all tensors are loaded to"
+        check_type("load", str, f"{expected}, {why}", map_location=map_location)
+    backend = find(map_location or "cpu")
     arrays, header = load_file(path)
     if "checkpoint" in header:
-        way = "tg.load_checkpoint(path, model) reads it"
-        raise CheckpointError(
-            f"cannot load {file_name(path)!r}: it is a checkpoint; {way}"
-        )
-    if "saved" not in header:
-        tensor_of = _maker(arrays, backend)
-        return {name: tensor_of(name, False) for name in arrays}
-    return _tree_of(path, header["saved"], arrays, backend)
+        found = "it is a checkpoint; tg.load_checkpoint(path, model) reads it"
+        raise CheckpointError(f"cannot load {file_name(path)!r}: {found}")
+    if "saved" in header:
+        return _tree_of(path, header["saved"], arrays, backend)
+    tensor_of = _tensor_maker(arrays, backend)
+    return {name: tensor_of(name, False) for name in arrays}
 
 
-def _backend_at(map_location: Any) -> Backend:
-    if map_location is None:
-        return find("cpu")
-    way = (
-        "a device such as 'cuda', or None for the CPU, where all tensors are loaded to"
-    )
-    if not isinstance(map_location, str):
-        check_type("load", str, way, map_location=map_location)
-    return find(map_location)
-
-
-# ---------------------------------------------------------------- a whole run
+# ---------------------------------------------------------------- a training run
 
 
 class Checkpoint(NamedTuple):
-    """What :func:`load_checkpoint` read beside the states that it put back."""
+    """What :func:`load_checkpoint` returns: the step, and what the run saved beside."""
 
     step: int
     extra: Any
 
 
 def save_checkpoint(
-    path: Any,
+    path: "FileLike",
     model: Module,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     step: int = 0,
-    extra: Any = None,
+    extra: object = None,
 ) -> None:
-    """Write weights, optimizer, schedule, random state, step and ``extra`` to one file.
+    """Write all that a training run needs in order to go on to one safetensors file.
 
-    ``extra`` is what else the run needs: the position in the data, a hidden state that
-    is carried over, settings; all that :func:`save` takes. The new file is complete
-    before it takes the old one's place. An optimizer may train a part of the model, but
-    nothing else: its values would not be in the file.
+    That includes the state of the default generator.
 
-    Raises CheckpointError if it cannot be written, or if optimizer or scheduler belong
-    to something else; DTypeError for something in ``extra`` that no file can hold.
+    Args:
+        path: A path, where the new file takes the old one's place once it is complete;
+            or a file that is open for writing bytes.
+        model: The model.
+        optimizer: Its optimizer, which may train a part of the model, but nothing else.
+        scheduler: The schedule of that optimizer.
+        step: The number of steps so far.
+        extra: Whatever else the run needs, of what :func:`save` takes: the position in
+            the data, a hidden state, settings.
+
+    Raises:
+        CheckpointError: The file cannot be written, or the optimizer or scheduler
+            belongs to something else.
+        DTypeError: No file can hold something in ``extra``.
+
+    Example:
+        >>> import io, tinygrad_rnn as tg
+        >>> model, file = tg.nn.Linear(3, 2), io.BytesIO()
+        >>> optimizer = tg.optim.Adam(model.parameters())
+        >>> tg.save_checkpoint(file, model, optimizer, step=7, extra={"seed": 0})
+        >>> file.seek(0)
+        0
+        >>> tg.load_checkpoint(file, model, optimizer)
+        Checkpoint(step=7, extra={'seed': 0})
     """
     from .serialization import save_file
 
-    check_type(
-        "save_checkpoint", Module, "a Module: save_checkpoint(path, model)", model=model
-    )
-    parts = _parts("save_checkpoint", model, optimizer, scheduler)
+    expected = "a Module: save_checkpoint(path, model)"
+    check_type("save_checkpoint", Module, expected, model=model)
+    parts = _checked_parts("save_checkpoint", model, optimizer, scheduler)
     check_integers("save_checkpoint", 0, step=step)
-    tree: dict[str, Any] = {
-        k: x if x is None else x.state_dict() for k, x in parts.items()
+    tree: dict[str, object] = {
+        name: None if part is None else part.state_dict()
+        for name, part in parts.items()
     }
     tree.update(step=int(step), random=default_generator.get_state(), extra=extra)
     header, arrays = flatten(tree, _held_by, "save_checkpoint")
@@ -151,101 +170,120 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Any,
+    path: "FileLike",
     model: Module | None = None,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
 ) -> Checkpoint:
-    """Put back what :func:`save_checkpoint` wrote; returns ``(step, extra)``.
+    """Restore what :func:`save_checkpoint` wrote.
 
-    Training then goes on bit for bit as if it had not stopped. What is not passed is
-    not put back: ``load_checkpoint(path).extra`` alone shows what is needed to build a
-    model.
+    Training then goes on bit for bit as if it had not stopped. Parts that are not
+    passed are not restored: ``load_checkpoint(path).extra`` alone shows the settings
+    from which to build a model. Everything is restored or nothing, even if memory runs
+    out or Ctrl-C comes in.
 
-    Raises CheckpointError, and changes nothing, for a file that is damaged or does not
-    fit. Also where memory runs out, or Ctrl-C comes in, everything is put back or
-    nothing.
+    Args:
+        path: A path, or a file that is open for reading bytes.
+        model: The model to restore.
+        optimizer: Its optimizer.
+        scheduler: The schedule of that optimizer.
+
+    Returns:
+        ``(step, extra)``.
+
+    Raises:
+        CheckpointError: The file is damaged, is no checkpoint, or does not fit.
+        MissingFile: The file does not exist; this is a FileNotFoundError, too.
     """
-    from .serialization import load_file
-
-    parts = _parts("load_checkpoint", model, optimizer, scheduler)
-    arrays, header = load_file(path)
-    cannot = f"cannot load {file_name(path)!r}"
-    if "checkpoint" not in header:
-        saved = "what tg.save wrote; tg.load(path) reads it"
-        weights = "weights but no checkpoint; model.load_weights(path)"
-        raise CheckpointError(
-            f"{cannot}: it holds {saved if 'saved' in header else weights}"
-        )
-    tree = _tree_of(path, header["checkpoint"], arrays, find("cpu"))
-    wanted = {*parts, "step", "random", "extra"}
-    if (
-        not isinstance(tree, dict)
-        or tree.keys() != wanted
-        or not isinstance(tree["step"], int)
-    ):
-        raise CheckpointError(f"{cannot}: it is no checkpoint of this package")
-    given = [
-        (name, part, tree[name]) for name, part in parts.items() if part is not None
-    ]
-    wrong = [
-        f"random: {fault}" for fault in faults(Generator().set_state, tree["random"])
-    ]
-    for name, part, state in given:
-        found = part.misfits(state) if isinstance(state, dict) else []
-        if found:
-            wrong.append(few([f"{name}: {fault}" for fault in found], "; "))
-        elif not isinstance(state, dict):
-            wrong.append(f"it has no {name}")
-    if wrong and given:
-        raise CheckpointError(f"{cannot}, nothing was changed: {'; '.join(wrong)}")
+    parts = _checked_parts("load_checkpoint", model, optimizer, scheduler)
+    tree = _read_checkpoint(path, {*parts, "step", "random", "extra"})
+    given = {name: part for name, part in parts.items() if part is not None}
     changes: Changes = []
-    for _, part, state in given:
-        changes += part._loading(state)
     if given:
+        wrong = _misfits(given, tree)
+        if wrong:
+            cannot = f"cannot load {file_name(path)!r}, nothing was changed"
+            raise CheckpointError(f"{cannot}: {'; '.join(wrong)}")
+        for name, part in given.items():
+            changes += part._loading(tree[name])
         changes += default_generator._loading(tree["random"])
     found = Checkpoint(tree["step"], tree["extra"])
     commit(changes)
     return found
 
 
-def _parts(name: str, model: Any, optimizer: Any, scheduler: Any) -> dict[str, Any]:
-    """What a checkpoint is made of, by the names in its tree; raises if it does not
-    belong together.
-    """
-    check_type(name, Module | None, f"a Module: {name}(path, model)", model=model)
-    check_type(name, Optimizer | None, "an Optimizer or None", optimizer=optimizer)
-    check_type(name, LRScheduler | None, "an LRScheduler or None", scheduler=scheduler)
+def _read_checkpoint(path: "FileLike", names: set[str]) -> dict[str, Any]:
+    """Return the tree in a checkpoint; raise if the file is none."""
+    from .serialization import load_file
+
+    cannot = f"cannot load {file_name(path)!r}"
+    arrays, header = load_file(path)
+    if "saved" in header:
+        found = "what tg.save wrote; tg.load(path) reads it"
+        raise CheckpointError(f"{cannot}: it holds {found}")
+    if "checkpoint" not in header:
+        found = "weights but no checkpoint; model.load_weights(path) reads it"
+        raise CheckpointError(f"{cannot}: it holds {found}")
+    tree = _tree_of(path, header["checkpoint"], arrays, find("cpu"))
+    is_tree = isinstance(tree, dict) and tree.keys() == names
+    if not is_tree or not isinstance(tree["step"], int):
+        raise CheckpointError(f"{cannot}: it is no checkpoint of this package")
+    return tree
+
+
+def _misfits(parts: Mapping[str, Part], tree: Mapping[str, Any]) -> list[str]:
+    """Return what does not fit the parts, or cannot be restored, in a checkpoint."""
+    random = faults(Generator().set_state, tree["random"])
+    wrong = [f"random: {fault}" for fault in random]
+    for name, part in parts.items():
+        if not isinstance(tree[name], dict):
+            wrong.append(f"it has no {name}")
+        elif found := part.misfits(tree[name]):
+            wrong.append(few([f"{name}: {fault}" for fault in found], "; "))
+    return wrong
+
+
+def _checked_parts(
+    function: str,
+    model: Module | None,
+    optimizer: Optimizer | None,
+    scheduler: LRScheduler | None,
+) -> dict[str, Part | None]:
+    """Return the parts of a run by name; raise if they do not belong together."""
+    expected = f"a Module: {function}(path, model)"
+    check_type(function, Module | None, expected, model=model)
+    expected = "an Optimizer or None"
+    check_type(function, Optimizer | None, expected, optimizer=optimizer)
+    expected = "an LRScheduler or None"
+    check_type(function, LRScheduler | None, expected, scheduler=scheduler)
     if model is not None and optimizer is not None:
-        _check_trained(name, model, optimizer)
-    if None not in (optimizer, scheduler) and scheduler.optimizer is not optimizer:
-        wrong = (
-            "scheduler sets the rates of another optimizer than the one that is given"
-        )
-        raise CheckpointError(f"{name}: {wrong}; make it of that one")
+        _check_trained(function, model, optimizer)
+    scheduled = optimizer if scheduler is None else scheduler.optimizer
+    if optimizer is not None and scheduled is not optimizer:
+        wrong = "scheduler sets the rates of another optimizer than the given one"
+        raise CheckpointError(f"{function}: {wrong}; make it of that one")
     return {"optimizer": optimizer, "model": model, "scheduler": scheduler}
 
 
-def _check_trained(name: str, model: Module, optimizer: Optimizer) -> None:
-    """Raise if the optimizer trains a tensor whose values are not in the model's state."""
+def _check_trained(function: str, model: Module, optimizer: Optimizer) -> None:
+    """Raise if the optimizer trains a tensor that is not in the model's state."""
     held = {id(tensor) for _, tensor in model._named_tensors(persistent=True)}
     trained = [param for group in optimizer.param_groups for param in group["params"]]
     strange = [place for place, param in enumerate(trained) if id(param) not in held]
     if strange:
+        count = f"{len(strange)} of the {len(trained)} tensors"
         shape = trained[strange[0]].shape
-        wrong = f"{len(strange)} of the {len(trained)} tensors that optimizer trains are not in model"
         first = f"the first is number {strange[0]}, of shape {shape}"
-        way_out = (
-            "pass the model that it trains; of several models, nn.ModuleList(models)"
-        )
-        raise CheckpointError(f"{name}: {wrong} ({first}); {way_out}")
+        wrong = f"{count} that optimizer trains are not in model ({first})"
+        way_out = "pass the model that it trains; of several, nn.ModuleList(models)"
+        raise CheckpointError(f"{function}: {wrong}; {way_out}")
 
 
 # ---------------------------------------------------------------- Tensors in trees
 
 
-def _held_by(value: Any) -> Held | None:
-    """What a file holds of a Tensor."""
+def _held_by(value: object) -> Held | None:
+    """Return what a file holds of a Tensor; None if the value is none."""
     if not isinstance(value, Tensor):
         return None
     host = backend_of(value.array).to_host(value.array)
@@ -253,21 +291,19 @@ def _held_by(value: Any) -> Held | None:
 
 
 def _tree_of(
-    path: Any, header: Any, arrays: dict[str, np.ndarray], backend: Backend
+    path: "FileLike", header: JSON, arrays: dict[str, np.ndarray], backend: Backend
 ) -> Any:
-    """The values of a file; CheckpointError names it."""
+    """Return the values of a file; an error names the file."""
     try:
-        return unflatten(header, arrays, _maker(arrays, backend))
+        return unflatten(header, arrays, _tensor_maker(arrays, backend))
     except CheckpointError as error:
         raise CheckpointError(f"cannot load {file_name(path)!r}: {error}") from None
 
 
-def _maker(
+def _tensor_maker(
     arrays: dict[str, np.ndarray], backend: Backend
 ) -> Callable[[str, bool], Tensor]:
-    """What makes Tensors of a file's arrays, on a device; those of one array share its
-    memory.
-    """
+    """Return what makes Tensors of a file's arrays; those of one array share memory."""
     first: dict[str, Tensor] = {}
 
     def tensor_of(name: str, needs_grad: bool) -> Tensor:

@@ -185,7 +185,7 @@ class TextStreams:
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> dict[str, int]:
-        """Return the position of ``next_batch``, and what identifies text and streams."""
+        """Return the position of ``next_batch``, and what identifies the text."""
         return {
             "drawn": self._drawn,
             "batch_size": self.batch_size,
@@ -196,8 +196,8 @@ class TextStreams:
 
     @property
     def _crc32(self) -> int:
-        # Not a cached_property: in Python 3.11 that has a lock, which a forked child may
-        # find taken.
+        # Not a cached_property: in Python 3.11 that has a lock, which a forked child
+        # may find taken.
         if "_checksum" not in vars(self):
             self._checksum = crc32(np.ascontiguousarray(self.ids).data)
         return self._checksum

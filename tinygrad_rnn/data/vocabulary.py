@@ -94,7 +94,7 @@ class Vocabulary:
         return wrap(self.narrow_ids(text).astype(np.int64))
 
     def narrow_ids(self, text: object) -> np.ndarray:
-        """Return ids (T,) of the narrowest unsigned dtype: a byte each for 255 tokens."""
+        """Return ids (T,) of the narrowest unsigned dtype that has all of them."""
         checked = self._checked(text)
         try:
             ids = map(self._ids.__getitem__, checked)

@@ -1,4 +1,4 @@
-"""Tools around training: memory for time, batches of data, states, drawings of graphs."""
+"""Tools around training: recomputation, batches of data, states, drawings."""
 
 from typing import TYPE_CHECKING
 

@@ -78,7 +78,7 @@ def _equals(output: Tensor, kept: Kept) -> bool:
 
 
 class _Recomputation:
-    """The plan of a checkpointed call: repeat it, and go back through the repetition."""
+    """The plan of a checkpointed call: repeat it, and go back through that."""
 
     name, arguments = "checkpoint", ("tensors",)
     fresh = allows_none = True
@@ -116,10 +116,10 @@ def checkpoint(
     use_reentrant: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """Call a function, and compute it again in backward instead of keeping what it made.
+    """Call a function, and call it again in backward to save memory.
 
-    Only the results are kept, as by torch.utils.checkpoint.checkpoint; the price is a
-    second forward pass. Derivatives of any order, and calls inside calls, work.
+    Nothing but the results is kept, as by torch.utils.checkpoint.checkpoint; the price
+    is a second forward pass. Derivatives of any order, and calls inside calls, work.
 
     Args:
         function: It may use any tensors: its arguments, parameters of modules and what
@@ -227,7 +227,7 @@ def checkpoint_sequence(
 
 
 def _length(sequences: Sequence[Array], dim: int) -> tuple[int, list[int]]:
-    """Return the number of steps, and the dim of time of each sequence from the front."""
+    """Return the number of steps, and for each sequence which of its dims is time."""
     name = "checkpoint_sequence"
     numbered = {f"sequence {i}": x for i, x in enumerate(sequences)}
     check_type(name, (Tensor, *backends), "a Tensor or an array", **numbered)

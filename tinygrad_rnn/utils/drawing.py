@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Drawing(str):
-    """A graph in DOT; notebooks show its picture if the program ``dot`` is installed."""
+    """A graph in DOT; notebooks show its picture if ``dot`` is installed."""
 
     __slots__ = ()
 

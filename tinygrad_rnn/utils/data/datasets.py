@@ -180,7 +180,7 @@ def _sizes_of(lengths: list[float], total: int) -> list[int]:
 
 
 def as_index(index: Index) -> Index:
-    """Return an int for any kind of integer, such as a Tensor; else the index itself."""
+    """Return an int for an integer of any kind, such as a Tensor; else the index."""
     return index.__index__() if hasattr(index, "__index__") else index
 
 

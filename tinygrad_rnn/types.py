@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 Array: TypeAlias = Any
 # ``xp``: a Backend, or the table of ops while a pullback is recorded.
 Namespace: TypeAlias = Any
+# An array; a Tensor while recorded; a Part; a list, of a node with several outputs.
+Gradient: TypeAlias = Any
 # A Tensor, an array or a number.
 Operand: TypeAlias = Any
 # What ``tensor()`` takes: numbers, nested lists of them, an array or a Tensor.

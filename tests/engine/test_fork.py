@@ -16,7 +16,7 @@ import numpy as np
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.backend import threads
-from tinygrad_rnn.engine import anomaly
+from tinygrad_rnn.engine.observers import observers
 from tinygrad_rnn.random import default_generator, numpy_generator
 
 warnings.simplefilter("ignore")  # Python warns of forks among threads
@@ -89,9 +89,9 @@ def child():
     optimizer = optim.Adam(layer.parameters())
     layer(tg.randn(5, 2, 3))[0].sum().backward()
     optimizer.step()
-    plain = not anomaly._blocks
+    plain = not observers
     with tg.autograd.detect_anomaly():
-        checked = len(anomaly._blocks)
+        checked = len(observers)
         (tg.ones(2) * 2.0).sum()
     slices = threads.run_each(lambda part: part * part, range(3)) == [0, 1, 4]
     return finite, plain, checked, slices, tg.is_grad_enabled()
@@ -100,7 +100,7 @@ child()  # what is imported late is imported once
 for generator in (None, own):
     hold(numpy_generator("test", generator).bit_generator.lock)
 hold(tg.autograd.detect_anomaly())
-hold(anomaly._lock, threads.one_thread(), threads._lock, tg.no_grad())
+hold(threads.one_thread(), threads._lock, tg.no_grad())
 counted = {}
 for _ in range(50):
     found = forked(child)
@@ -147,9 +147,9 @@ outside = forked(child)
 with tg.autograd.detect_anomaly():
     inside = forked(child)
 finish()
-print(outside, inside, forked(child), anomaly._blocks)
+print(outside, inside, forked(child), observers)
 """
-    assert run(code) == "('plain', 0) ('checked', 0) ('plain', 0) {}\n"
+    assert run(code) == "('plain', 0) ('checked', 0) ('plain', 0) []\n"
 
 
 def test_a_child_keeps_the_mode_of_the_thread_that_forked():

@@ -1,144 +1,105 @@
-"""Where a NaN or an infinity comes from: all ops and gradients are checked, while that
-is asked for.
-
-Then the calls of the two forms of an op, and the class that a walk gathers gradients
-with, are replaced by checked ones; at other times nothing of this costs anything.
-"""
+"""Where a NaN or an infinity comes from: a check of every op and gradient, on request."""
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Lock, get_ident
-from typing import Any
+from threading import get_ident
+from types import FrameType
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..backend import backend_of, backends
 from ..errors import GraphError, described
+from ..types import Gradient, Operand
 from . import walk
-from .fused import FusedOp
-from .op import Op
+from .node import Node
+from .observers import Observer, observers
 
-_CALLS: dict[Any, Callable[..., Any]] = {kind: kind.__call__ for kind in (Op, FusedOp)}
 _PACKAGE = __name__.partition(".")[0]
-_calls: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # what made a node, and where
-_lock = Lock()
-_blocks: dict[
-    object, int
-] = {}  # those that are open, and the thread that each was opened in
+_made_by: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # the call, and its line
 
 
-def _flaw(value: Any) -> str:
-    """What is wrong with the numbers of an array, a Tensor or a scalar; "" if nothing
-    is.
-    """
-    array = getattr(
-        value, "array", getattr(value, "values", value)
-    )  # of a Tensor, of a Part
-    array = np.asarray(array) if np.isscalar(array) else array
-    xp = backend_of(array) if type(array) in backends else None
-    if (
-        not xp
-        or not xp.isdtype(array.dtype, "real floating")
-        or xp.all(xp.isfinite(array))
-    ):
+def _flaw(value: Operand) -> str:
+    """What is wrong with an array, a Tensor, a Part or a number; "" if nothing is."""
+    array = getattr(value, "array", getattr(value, "values", value))
+    if np.isscalar(array):
+        array = np.asarray(array)
+    if array is None or type(array) not in backends:
+        return ""
+    xp = backend_of(array)
+    if not xp.isdtype(array.dtype, "real floating") or xp.all(xp.isfinite(array)):
         return ""
     return "a NaN" if xp.any(xp.isnan(array)) else "an infinity"
 
 
-def _where() -> str:
-    """The innermost line outside of the package; on the walk back, the call that it is
-    for.
+def _caller() -> tuple[str, bool]:
+    """Who called an op, and whether that was a walk, for a gradient.
+
+    Otherwise it is the innermost line outside of the package.
     """
-    frame: Any = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         if frame.f_code is walk.walk_back.__code__:
             node = frame.f_locals.get("node", walk)
-            return f"for the gradient of {_calls.get(node, 'an op')}"
+            return f"for the gradient of {_made_by.get(node, 'an op')}", True
         frame = frame.f_back
-    return (
-        f"at {frame.f_code.co_filename}:{frame.f_lineno}"
-        if frame
-        else "at an unknown line"
-    )
+    if not frame:
+        return "at an unknown line", False
+    return f"at {frame.f_code.co_filename}:{frame.f_lineno}", False
 
 
-def _checked(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A call of an op whose results are checked; an infinity may be handed on, a NaN
-    may not.
-    """
+class _Detector(Observer):
+    """Raises for the first NaN or infinity, while a block of `detect_anomaly` is open."""
 
-    def checked(self: Any, *args: Any, **settings: Any) -> Any:
-        result = call(self, *args, **settings)
-        where = _where()
-        inputs = args[0] if args and isinstance(args[0], list | tuple) else args
-        shown = ", ".join(
-            described(x) if hasattr(x, "shape") else repr(x) for x in inputs
-        )
-        called = f"{self.name}({shown}) {where}"
+    def __init__(self) -> None:
+        self.thread = get_ident()  # that opened the block
+
+    def op_called(self, name: str, args: Sequence[Operand], result: Operand) -> None:
+        """Check a result; an infinity may be handed on, a NaN may not."""
+        caller, is_walk = _caller()
+        shown = [described(x) if hasattr(x, "shape") else repr(x) for x in args]
+        call = f"{name}({', '.join(shown)}) {caller}"
         for out in result if isinstance(result, tuple) else (result,):
             if out.node is not None:
                 for node in (out.node, *out.node.parents[: out.node.plan.count]):
-                    _calls[node] = called
-            if where.startswith("at ") and (
-                flaw := _flaw(out)
-            ):  # a walk checks by itself
-                had = [
-                    f"; argument {i} has {f}"
-                    for i, x in enumerate(inputs)
-                    if (f := _flaw(x))
-                ]
-                if flaw == "a NaN" or not had:
-                    what = f"{flaw} in the result of {called}"
-                    raise GraphError(f"detect_anomaly: {what}{''.join(had)}")
-        return result
+                    _made_by[node] = call
+            if not is_walk:  # which checks its gradients
+                self._check_result(out, args, call)
 
-    return checked
+    def _check_result(self, out: Operand, args: Sequence[Operand], call: str) -> None:
+        flaw = _flaw(out)
+        if not flaw:
+            return
+        flaws = [(i, _flaw(x)) for i, x in enumerate(args)]
+        given = [f"; argument {i} has {had}" for i, had in flaws if had]
+        if flaw == "a NaN" or not given:
+            what = f"{flaw} in the result of {call}"
+            raise GraphError(f"detect_anomaly: {what}{''.join(given)}")
 
-
-class _CheckedGradients(walk.Gradients):
-    """The gradients of a walk, each checked when it arrives."""
-
-    origin = "the caller of backward()"
-
-    def pop(self) -> list[Any]:
-        entry = super().pop()
-        unknown = f"{entry[0].plan.name} (its call, outside of detect_anomaly(), is not known)"
-        self.origin = _calls.get(entry[0], unknown)
-        return entry
-
-    def add(self, target: Any, g: Any, owned: bool) -> None:
-        if flaw := _flaw(g):
-            what = f"{flaw} in a gradient of shape {g.shape}"
-            raise GraphError(f"detect_anomaly: {what} from {self.origin}")
-        super().add(target, g, owned)
+    def gradient_arrived(self, source: Node | None, g: Gradient) -> None:
+        """Check a gradient."""
+        flaw = _flaw(g)
+        if not flaw:
+            return
+        origin = "the caller of backward()"
+        if source is not None:
+            unknown = "(its call, outside of detect_anomaly(), is not known)"
+            origin = _made_by.get(source, f"{source.plan.name} {unknown}")
+        what = f"{flaw} in a gradient of shape {g.shape}"
+        raise GraphError(f"detect_anomaly: {what} from {origin}")
 
 
-def _switch() -> None:
-    """Put the checked calls in the place of the plain ones while a block is open, else
-    back.
-    """
-    for kind, call in _CALLS.items():
-        kind.__call__ = _checked(call) if _blocks else call
-    walk.gathering = _CheckedGradients if _blocks else walk.Gradients
-
-
-def _forget_other_threads() -> None:
-    """In a forked child: it has no other threads, which may hold the lock or have
-    blocks open.
-    """
-    global _lock
-    _lock = Lock()
-    for block, thread in list(_blocks.items()):
-        if thread != get_ident():
-            del _blocks[block]
-    _switch()
+def _close_blocks_of_other_threads() -> None:
+    """In a forked child: it has no other threads."""
+    for observer in tuple(observers):
+        if isinstance(observer, _Detector) and observer.thread != get_ident():
+            observers.remove(observer)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_other_threads)
+    os.register_at_fork(after_in_child=_close_blocks_of_other_threads)
 
 
 @contextmanager
@@ -146,18 +107,14 @@ def detect_anomaly() -> Iterator[None]:
     """Raise GraphError where an op, or its gradient, first gives a NaN or an infinity.
 
     ``with tg.autograd.detect_anomaly():`` or ``@tg.autograd.detect_anomaly()``, around
-    the forward pass and ``backward()``, in all threads. The message names the op, the
-    shapes of its arguments and the line of the program that called it. An op may hand
-    on an infinity that an argument has, such as that of a mask: only one that is new is
-    an error. Slow: for finding an error.
+    the forward pass and ``backward()``; it checks all threads. The message names the
+    op, the shapes of its arguments and the line of the program that called it. An op
+    may hand on an infinity that an argument has, such as that of a mask: only a new one
+    is an error. It is slow: use it to find an error.
     """
-    block = object()
-    with _lock:
-        _blocks[block] = get_ident()
-        _switch()
+    detector = _Detector()
+    observers.append(detector)
     try:
         yield
     finally:
-        with _lock:
-            _blocks.pop(block, None)
-            _switch()
+        observers.remove(detector)

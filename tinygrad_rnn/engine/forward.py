@@ -8,7 +8,7 @@ from ..backend import Backend, backends, free_memory
 from ..errors.boundary import translated, translated_of_own_op
 from ..types import Array, Function, Settings
 from .arguments import one_device
-from .warned import telling, was_warning
+from .warned import rerun_with_warnings, was_warning
 
 
 def run_forward(
@@ -31,7 +31,7 @@ def run_forward(
         return forward(xp, *arrays, **settings)
     except Exception as error:
         if was_warning(error):
-            forward = telling(name, forward)
+            forward = rerun_with_warnings(name, forward)
         elif isinstance(error, MemoryError):
             free_memory()
         else:

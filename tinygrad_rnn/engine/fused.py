@@ -20,6 +20,7 @@ from .custom import guard_outputs, keeps
 from .forward import run_forward
 from .mode import recording
 from .node import Node, Value, VersionSeen, record, wrap
+from .observers import observers, report_call
 from .op import Declared, identity
 from .plan import as_tensor, version_of
 from .walk import gradients
@@ -192,6 +193,13 @@ class FusedOp(Declared):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         args, settings = self.signature.bind(self.name, args, settings)
+        result = self._compute(args, settings)
+        if observers:
+            report_call(self.name, args, result)
+        return result
+
+    def _compute(self, args: Sequence[Operand], settings: Settings) -> Operand:
+        """The Tensor or Tensors that a call gives, recorded."""
         number_types = (int, float, NoneType)
         arrays, needs, xp = unwrap_arguments(self.name, args, number_types)
         forward, _ = self.kernels_for(xp)

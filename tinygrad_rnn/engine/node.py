@@ -12,7 +12,7 @@ from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, ShapeError
 from ..types import Array
-from .warned import watched
+from .warned import run_reporting_warnings
 
 births = itertools.count().__next__  # the number of the next node
 
@@ -252,7 +252,9 @@ def assign(target: Value, result: Value, name: str) -> None:
     if recorded:
         check_no_leaf(target, name)
     check_fits(target, result, name)
-    watched(name, backend_of(target.array).assign, target.array, ..., result.array)
+    run_reporting_warnings(
+        name, backend_of(target.array).assign, target.array, ..., result.array
+    )
     count_change(target.version, name)
     if recorded:
         target.version[1] += 1

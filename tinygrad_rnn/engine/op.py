@@ -27,13 +27,14 @@ import numpy as np
 
 from ..backend import Backend, backends
 from ..errors import DTypeError, check_axis, described
-from ..types import Array, Function, Namespace, Operand, Settings
+from ..types import Array, Function, Namespace, Settings
 from .arguments import Signature, as_real, unwrap_arguments
 from .custom import guard
 from .forward import run_forward
 from .mode import recording
 from .node import Value, wrap, wrap_view
-from .plan import Plan, VariadicPlan, asked_by, known_names
+from .observers import observers, report_call
+from .plan import Plan, VariadicPlan, asked_by, sources_of
 from .table import table
 
 _PACKAGE = __name__.partition(".")[0]
@@ -113,7 +114,7 @@ class Op(Declared):
             raise DTypeError(
                 f"{self.name}.vjp: got a {got}, expected a function or None"
             )
-        known = known_names(self.signature)
+        known = sources_of(self.signature)
         for name in asked_by(pullback):
             if name not in known:
                 raise DTypeError(
@@ -144,12 +145,19 @@ class Op(Declared):
         out = run_forward(self.name, self.forward, xp, arrays, settings, self.custom)
         if type(out) not in backends:
             out = self._array_of_scalar(out, xp)
-        result = self._result(out, args[0], arrays[0], xp)
+        if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
+            result = wrap_view(out, args[0])
+        elif out is arrays[0]:  # by an op that does not say that it makes views
+            result = wrap(xp.array(out))
+        else:
+            result = wrap(out)
         if needs and recording():
-            plan = self.plan(needs)
+            plan = self.plans.get(needs) or self.plan(needs)
             if plan is not None:
                 result.node = plan.record(args, arrays, settings, xp, result)
                 result.needs_grad = True
+        if observers:
+            report_call(self.name, args, result)
         return result
 
     def _check_axis(self, settings: Settings, x: Array) -> None:
@@ -166,14 +174,6 @@ class Op(Declared):
             got = described(out)
             raise DTypeError(f"{self.name}: the forward gave {got}, expected an array")
         return xp.from_host(np.asarray(out))
-
-    def _result(self, out: Array, arg: Operand, array: Array, xp: Backend) -> Value:
-        """The Tensor around a result; a view if it shows the first argument's memory."""
-        if self.view and isinstance(arg, Value) and xp.aliases(out, array):
-            return wrap_view(out, arg)
-        if out is array:  # handed on by an op that does not say that it makes views
-            out = xp.array(out)
-        return wrap(out)
 
 
 @overload

@@ -1,9 +1,9 @@
 """What an op saves for its gradients, and how its pullbacks run."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..types import Array, Function, Namespace, Operand, Settings
+from ..types import Array, Function, Gradient, Namespace, Operand, Settings
 from .arguments import Signature
 from .node import Node, Value, VersionSeen, record, wrap
 from .table import table
@@ -40,19 +40,32 @@ def asked_by(pullback: Function) -> tuple[str, ...]:
     return code.co_varnames[1 : code.co_argcount]
 
 
-def known_names(signature: Signature) -> list[str]:
-    """What a pullback may ask for."""
-    suffix = "_shapes" if signature.variadic else "_shape"
-    shapes = [f"{name}{suffix}" for name in signature.arrays]
-    return [*signature.arrays, *shapes, *signature.settings, "out", "xp"]
+class Source(NamedTuple):
+    """Where something that a pullback asks for comes from."""
+
+    kind: str  # argument, shape, arguments, shapes (of variadic ops), setting, out, xp
+    key: Any = None  # the place of an argument, the name of a setting
+
+
+def sources_of(signature: Signature) -> dict[str, Source]:
+    """What a pullback may ask for, by name."""
+    if signature.variadic:
+        (name,) = signature.arrays
+        sources = {name: Source("arguments"), f"{name}_shapes": Source("shapes")}
+    else:
+        numbered = list(enumerate(signature.arrays))
+        sources = {name: Source("argument", i) for i, name in numbered}
+        sources |= {f"{name}_shape": Source("shape", i) for i, name in numbered}
+    sources |= {name: Source("setting", name) for name in signature.settings}
+    return sources | {"out": Source("out"), "xp": Source("xp")}
 
 
 class Plan:
     """How an op is recorded, and walked back, for one choice of arguments.
 
     ``places`` are the places of the arguments that need a gradient, ``pullbacks`` their
-    pullbacks. A node has a parent for each of them. It saves exactly what these
-    pullbacks ask for: ``saved_names`` says what stands where.
+    pullbacks. A node has a parent for each of them, and saves what the pullbacks ask
+    for, one after the other.
     """
 
     fresh = False  # whether the gradients are new arrays that nobody else holds
@@ -68,20 +81,14 @@ class Plan:
     ) -> None:
         self.name = name
         self.places = places
-        names = signature.arrays
-        self.arguments = [names[i] for i in places]
-        asked = {name for pullback in pullbacks for name in asked_by(pullback)}
-        self.saved_names = [n for n in known_names(signature) if n in asked]
-        self.saved_arguments = [i for i, name in enumerate(names) if name in asked]
-        self.saved_shapes = [i for i, n in enumerate(names) if f"{n}_shape" in asked]
-        self.saved_settings = [name for name in signature.settings if name in asked]
-        self.saves_output = "out" in asked
-        self.saves_namespace = "xp" in asked
-        # Each pullback, and where what it asks for stands among what is saved.
-        self.pullbacks = [
-            (pullback, [self.saved_names.index(name) for name in asked_by(pullback)])
-            for pullback in pullbacks
-        ]
+        self.arguments = [signature.arrays[i] for i in places]
+        known = sources_of(signature)
+        self.sources: list[Source] = []
+        self.pullbacks: list[tuple[Function, slice]] = []  # with their part of `saved`
+        for pullback in pullbacks:
+            start = len(self.sources)
+            self.sources += [known[asked] for asked in asked_by(pullback)]
+            self.pullbacks.append((pullback, slice(start, len(self.sources))))
 
     def record(
         self,
@@ -93,64 +100,66 @@ class Plan:
     ) -> Node:
         """The node of a call; ``arrays`` are its ``args`` without their Tensors."""
         saved: list[Any] = []
-        versions = []
-        for i in self.saved_arguments:
-            saved.append(arrays[i])
-            versions.append(version_of(args[i]))
-        for i in self.saved_shapes:
-            saved.append(arrays[i].shape)
-        parents = [args[i].node or args[i] for i in self.places]
-        return self._finish(parents, saved, versions, settings, xp, result)
-
-    def _finish(
-        self,
-        parents: list[Operand],
-        saved: list[Any],
-        versions: list[VersionSeen],
-        settings: Settings,
-        xp: Namespace,
-        result: Value,
-    ) -> Node:
-        """The node, with what does not depend on the number of arguments saved too."""
-        for name in self.saved_settings:
-            saved.append(settings[name])
+        versions: list[VersionSeen] = []
+        for kind, key in self.sources:
+            if kind == "argument":
+                saved.append(arrays[key])
+                versions.append(version_of(args[key]))
+            elif kind == "shape":
+                saved.append(arrays[key].shape)
+            elif kind == "setting":
+                saved.append(settings[key])
+            elif kind == "out":
+                saved.append(result.array)
+                versions.append(version_of(result))
+            elif kind == "xp":
+                saved.append(xp)
+            elif kind == "arguments":
+                saved.append(tuple(arrays))
+                versions += [version_of(arg) for arg in args]
+            else:
+                saved.append(tuple([array.shape for array in arrays]))
         out = result.array
-        if self.saves_output:
-            saved.append(out)
-            versions.append(version_of(result))
-        if self.saves_namespace:
-            saved.append(xp)
-        return record(self, parents, saved, versions, out.shape, out.dtype)
+        return record(
+            self, self.parents_of(args), saved, versions, out.shape, out.dtype
+        )
+
+    def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
+        """What the node of a call points to."""
+        parents = []
+        for i in self.places:
+            parents.append(args[i].node or args[i])
+        return parents
 
     def pull(
-        self, node: Node, g: Operand, wanted: Sequence[bool] | None, create: bool
-    ) -> list[Operand]:
+        self, node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
+    ) -> list[Gradient]:
         """The gradients of the node's parents; None for those that are not wanted."""
         saved = self.saved_as_tensors(node) if create else node.saved
         grads = []
-        for i, (pullback, asked) in enumerate(self.pullbacks):
+        for i, (pullback, part) in enumerate(self.pullbacks):
             if wanted is None or wanted[i]:
-                grads.append(pullback(g, *[saved[place] for place in asked]))
+                grads.append(pullback(g, *saved[part]))
             else:
                 grads.append(None)
         return grads
 
-    def saved_as_tensors(self, node: Node) -> list[Any]:
+    def saved_as_tensors(self, node: Node) -> list[Operand]:
         """What was saved, as Tensors in the graph: for pullbacks that are recorded."""
-        saved = self._with_output_and_table(node)
-        parents = dict(zip(self.places, node.parents, strict=True))
-        for i, place in enumerate(self.saved_arguments):
-            saved[i] = as_tensor(saved[i], parents.get(place), node.versions[i])
-        return saved
-
-    def _with_output_and_table(self, node: Node) -> list[Any]:
         saved = list(node.saved)
-        if self.saves_output:
-            version, _ = node.versions[-1]
-            i = self.saved_names.index("out")
-            saved[i] = wrap(saved[i], node, version)
-        if self.saves_namespace:
-            saved[-1] = table
+        versions = iter(node.versions)
+        parents = dict(zip(self.places, node.parents, strict=False))
+        for i, (kind, key) in enumerate(self.sources):
+            if kind == "argument":
+                saved[i] = as_tensor(saved[i], parents.get(key), next(versions))
+            elif kind == "arguments":
+                arguments = zip(saved[i], node.parents, versions, strict=False)
+                saved[i] = tuple([as_tensor(*argument) for argument in arguments])
+            elif kind == "out":
+                version, _ = next(versions)
+                saved[i] = wrap(saved[i], node, version)
+            elif kind == "xp":
+                saved[i] = table
         return saved
 
 
@@ -160,39 +169,16 @@ class VariadicPlan(Plan):
     A node has a parent for each argument, None for one that needs no gradient.
     """
 
-    def record(
-        self,
-        args: Sequence[Operand],
-        arrays: Sequence[Array],
-        settings: Settings,
-        xp: Namespace,
-        result: Value,
-    ) -> Node:
-        """The node of a call; ``arrays`` are its ``args`` without their Tensors."""
-        saved: list[Any] = []
-        versions = []
-        if self.saved_arguments:
-            saved.append(tuple(arrays))
-            versions = [version_of(arg) for arg in args]
-        if f"{self.arguments[0]}_shapes" in self.saved_names:
-            saved.append(tuple([array.shape for array in arrays]))
-        parents = [parent_of(arg) for arg in args]
-        return self._finish(parents, saved, versions, settings, xp, result)
+    def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
+        """What the node of a call points to."""
+        return [parent_of(arg) for arg in args]
 
     def pull(
-        self, node: Node, g: Operand, wanted: Sequence[bool] | None, create: bool
-    ) -> list[Operand]:
+        self, node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
+    ) -> list[Gradient]:
         """The gradients of the node's parents; None for those that are not wanted."""
         if wanted is None:
             wanted = [parent is not None for parent in node.parents]
         (grads,) = super().pull(node, g, None, create)
         pairs = zip(grads, wanted, strict=True)
         return [grad if want else None for grad, want in pairs]
-
-    def saved_as_tensors(self, node: Node) -> list[Any]:
-        """What was saved, as Tensors in the graph: for pullbacks that are recorded."""
-        saved = self._with_output_and_table(node)
-        if self.saved_arguments:
-            arguments = zip(saved[0], node.parents, node.versions, strict=False)
-            saved[0] = tuple([as_tensor(*argument) for argument in arguments])
-        return saved

@@ -5,113 +5,153 @@ yields every node after all of its users: no recursion, no sorting beforehand, l
 time on a chain.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
-from math import inf
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from ..backend import backend_of, follow_devices
 from ..backend.part import Part
 from ..errors import GraphError, ShapeError, described
+from ..types import Array, Gradient, Namespace, Operand, Shape
 from .mode import recording, switch
 from .node import RETAIN, Node, Value, check_fits, last_change, reshaped, wrap
+from .observers import observers, report_gradient
 from .table import table
-from .warned import telling, was_warning
-
-_Scalar = np.generic
+from .warned import rerun_with_warnings, run_reporting_warnings, was_warning
 
 
-class _Freed(list[Any]):
+class _FreedParents(list[Any]):
     """The parents of the nodes that one walk has freed: none."""
 
-    failure = ""  # what ended that walk before its time
+    failure = ""  # the error that ended that walk early
+
+
+class LeafGradient(NamedTuple):
+    """A gradient, whose it is, and whether no one else holds it."""
+
+    leaf: Value
+    g: Gradient
+    owned: bool
 
 
 class Gradients:
-    """Gradients on their way: summed for each node or leaf that they arrive at.
+    """The gradients on their way in one walk, and the nodes that are still to come.
 
-    The first to arrive is borrowed, the sum with a second one is owned, later ones are
-    added to that sum in place (not so while recording: those sums are part of the new
-    graph). As a context it notes with the nodes that are freed in it what error ended
-    it.
+    The first gradient to arrive at a node or leaf is borrowed: others may hold it. The
+    sum with a second one is owned, and later ones are added to it in place; but not
+    while recording, where sums are part of the new graph. As a context it notes, with
+    the nodes that are freed in it, what error ended it.
     """
 
     def __init__(self, create: bool, devices: Any) -> None:
         self.create = create
         self.devices = devices  # None, or what makes an array's device the current one
-        self.heap: list[int] = []
-        self.birth: Any = inf  # of the node whose gradients are being added
-        self.nodes: dict[int, list[Any]] = {}  # birth -> [node, gradient, owned]
-        self.leaves: dict[int, list[Any]] = {}  # id -> [leaf, gradient, owned]
-        self.freed = _Freed()
+        self.nodes: list[tuple[int, Node]] = []  # a heap, by birth number, negated
+        self.leaves: dict[int, Value] = {}
+        self.totals: dict[int, Gradient] = {}  # by the id of the node or leaf
+        self.owned: set[int] = set()  # the ids of those whose total is owned
+        self.source: Node | None = None  # whose gradients are being added
+        self.freed = _FreedParents()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if error is not None:  # as text: it holds what its frames do
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: object
+    ) -> None:
+        if error is not None:  # as text: the error itself holds what its frames do
             self.freed.failure = f"{type(error).__name__}: {error}"
 
-    def add(self, target: Any, g: Any, owned: bool) -> None:
-        """Add a gradient of ``target``, made to have its shape and dtype."""
+    def add(self, target: Any, g: Gradient, fresh: bool) -> None:
+        """Add a gradient of a node or leaf; ``fresh`` says that nobody else holds it."""
+        if observers:
+            report_gradient(self.source, g)
         if self.devices is not None:
             self.devices.enter_device_of(g)
-        if type(target) is Node:
-            store, key, like = self.nodes, target.birth, target
-        else:
-            store, key, like = self.leaves, id(target), target.array
-            if reshaped and reshaped.get(key, 0) > self.birth:
-                raise GraphError(_RESHAPED)
-        entry = store.get(key)
+        key = id(target)
+        total = self.totals.get(key)
+        like = target if type(target) is Node else target.array
         if type(g) is Part:
-            if entry is not None and entry[2] and g.values.dtype == like.dtype:
-                return g.add_to(entry[1])
-            g, owned = g.whole(), True
-        if isinstance(g, _Scalar):
+            if key in self.owned and g.values.dtype == like.dtype:
+                return g.add_to(total)
+            g, fresh = g.whole(), True
+        if isinstance(g, np.generic):  # NumPy makes scalars of 0-d results
             g = np.asarray(g)
-        if g.shape != like.shape:
-            g = _unbroadcast(g, like.shape, table if self.create else backend_of(g))
-            owned = False
-        if (g.array if self.create else g).dtype != like.dtype:
-            g = (table if self.create else backend_of(g)).astype(g, like.dtype)
-        if entry is None:
-            store[key] = [target, g, owned and not self.create]
-            if store is self.nodes:
-                heappush(self.heap, -key)
-        elif entry[2] and g.ndim:
-            entry[1] += g
+        array = g.array if self.create else g
+        if array.shape != like.shape or array.dtype != like.dtype:
+            g, fresh = self._fit(g, like), False
+        if total is None:
+            self._start(target, g, fresh)
+        elif key in self.owned and g.ndim:
+            total += g
         else:
-            entry[1] = _array(entry[1] + g)
-            entry[2] = not self.create
+            self.totals[key] = _array(total + g)
+            if not self.create:
+                self.owned.add(key)
 
-    def select(self, node: Node, g: Any) -> None:
-        """Hand the cotangent of one output to the fused node that has several."""
+    def _start(self, target: Any, g: Gradient, fresh: bool) -> None:
+        """Keep the first gradient of a node or leaf."""
+        key = id(target)
+        if type(target) is Node:
+            heappush(self.nodes, (-target.birth, target))
+        else:
+            self._check_not_reshaped(key)
+            self.leaves[key] = target
+        self.totals[key] = g
+        if fresh and not self.create:
+            self.owned.add(key)
+
+    def _check_not_reshaped(self, key: int) -> None:
+        """Raise if a leaf was given another shape or device after the source was made."""
+        if not reshaped or self.source is None:
+            return
+        if reshaped.get(key, 0) > self.source.birth:
+            raise GraphError(_RESHAPED)
+
+    def add_to_output(self, node: Node, g: Gradient) -> None:
+        """Hand the gradient of one of several outputs to the node that has them all."""
         (parent,) = node.parents
-        if parent.birth not in self.nodes:
-            self.nodes[parent.birth] = [parent, [None] * node.plan.count, False]
-            heappush(self.heap, -parent.birth)
-        self.nodes[parent.birth][1][node.plan.index] = g
+        if id(parent) not in self.totals:
+            self._start(parent, [None] * node.plan.count, False)
+        self.totals[id(parent)][node.plan.index] = g
 
-    def pop(self) -> list[Any]:
-        self.birth = -heappop(self.heap)
-        entry = self.nodes.pop(self.birth)
+    def pop(self) -> tuple[Node, Gradient, bool]:
+        """The newest node, its gradient, and whether that is owned."""
+        _, node = heappop(self.nodes)
+        key = id(node)
+        g, owned = self.totals.pop(key), key in self.owned
+        self.owned.discard(key)
+        self.source = node
         if self.devices is not None:
-            self.devices.enter_device_of(entry[1])
-        return entry
+            self.devices.enter_device_of(g)
+        return node, g, owned
+
+    def of_leaves(self) -> list["LeafGradient"]:
+        """What has arrived at the leaves."""
+        return [
+            LeafGradient(leaf, self.totals[key], key in self.owned)
+            for key, leaf in self.leaves.items()
+        ]
+
+    def _fit(self, g: Gradient, like: Any) -> Gradient:
+        """A gradient in the shape and dtype of its node or leaf."""
+        what = "the gradient"
+        if self.source is not None:
+            what = f"the gradient of {self.source.plan.name}"
+        xp = table if self.create else backend_of(g)
+        return run_reporting_warnings(what, _fitted, g, like, xp)
 
 
-gathering: type[Gradients] = Gradients  # anomaly.py puts one that checks in its place
+def _fitted(g: Gradient, like: Any, xp: Namespace) -> Gradient:
+    if g.shape != like.shape:
+        g = _unbroadcast(g, like.shape, xp)
+    return g if g.dtype == like.dtype else xp.astype(g, like.dtype)
 
 
-def _array(g: Any) -> Any:
-    """A gradient as an array: NumPy makes scalars of 0-d results."""
-    return np.asarray(g) if isinstance(g, _Scalar) else g
-
-
-def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
-    """Sum a cotangent over the dims along which its argument was broadcast.
+def _unbroadcast(g: Gradient, shape: Shape, xp: Namespace) -> Gradient:
+    """Sum a gradient over the dims along which its argument was broadcast.
 
     A shape that does not fit is an error of `reshape`, also where it has as many
     elements.
@@ -120,84 +160,106 @@ def _unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
     if lead < 0:  # what is assigned to x[i] may have more dims than x[i], of size 1
         g, lead = xp.reshape(g, (1,) * -lead + g.shape), 0
     sizes = zip((1,) * lead + shape, g.shape, strict=True)
-    axes = tuple([i for i, (size, had) in enumerate(sizes) if i < lead or size != had])
-    return _array(xp.reshape(xp.sum(g, axis=axes) if axes else g, shape))
+    axes = [i for i, (size, had) in enumerate(sizes) if i < lead or size != had]
+    if axes:
+        g = xp.sum(g, axis=tuple(axes))
+    return _array(xp.reshape(g, shape))
+
+
+def _array(g: Gradient) -> Gradient:
+    """A gradient as an array: NumPy makes scalars of 0-d results."""
+    return np.asarray(g) if isinstance(g, np.generic) else g
 
 
 def walk_back(
     pending: Gradients,
-    outputs: Sequence[Any],
-    cotangents: Sequence[Any],
-    useful: set[int] | None,
-    captured: dict[int, Any],
+    outputs: Sequence[Value],
+    cotangents: Sequence[Gradient],
     keep: bool,
+    useful: set[int] | None = None,
+    captured: dict[int, Any] | None = None,
     since: int = 0,
-) -> dict[int, list[Any]]:
-    """Go back from the outputs; return ``id -> [leaf, gradient, owned]`` for the
-    leaves.
+) -> None:
+    """Go back from the outputs, until all gradients have arrived at the leaves.
 
-    With ``useful`` only the parents in it are followed, and the gradients of the nodes
-    that are keys of ``captured`` are kept there; nodes born before ``since`` are where
-    it ends.
+    With ``useful`` only the parents in it are followed, and ``(gradient, owned)`` of
+    the nodes that are keys of ``captured`` are kept there; nodes born before ``since``
+    are where it ends.
     """
-    create, freed = pending.create, pending.freed
     for output, g in zip(outputs, cotangents, strict=True):
         pending.add(output.node or output, g, False)
     wanted = None
-    while pending.heap:
+    while pending.nodes:
         node, g, owned = pending.pop()
         if node.hooks and node.birth >= since:
-            g, owned = _run_hooks(node.hooks, g, create), False
+            g, owned = _run_hooks(node.hooks, g, pending.create), False
+        if captured is not None and id(node) in captured:
+            captured[id(node)] = g, owned
         if useful is not None:
-            if id(node) in captured:
-                captured[id(node)] = (g, owned)
             wanted = [id(parent) in useful for parent in node.parents]
             if node.birth < since or not any(wanted):
                 continue
-        if node.saved is None:
-            raise _walked_before(node)
-        plan, parents = node.plan, node.parents
-        for cell, count in node.versions:
-            if cell[0] != count:
-                raise _changed(plan.name, cell)
-        if plan.count:
-            pending.select(node, g)
+        _check_intact(node)
+        if node.plan.count:
+            pending.add_to_output(node, g)
         else:
-            try:
-                grads = plan.pull(node, g, wanted, create)
-            except Exception as error:
-                grads = None
-                if not was_warning(error):
-                    error.add_note(f"It was raised for the gradient of {plan.name}.")
-                    raise
-            if grads is None:
-                pull = telling(f"the gradient of {plan.name}", plan.pull)
-                grads = pull(node, g, wanted, create)
-            try:
-                for i, grad in enumerate(grads):
-                    if grad is not None:
-                        try:
-                            pending.add(parents[i], grad, plan.fresh)
-                        except TypeError as error:  # before it has added anything
-                            if not was_warning(error):
-                                raise
-                            add = telling(f"the gradient of {plan.name}", pending.add)
-                            add(parents[i], grad, plan.fresh)
-                    elif (
-                        not plan.allows_none
-                        and parents[i] is not None
-                        and (not wanted or wanted[i])
-                    ):
-                        raise ValueError  # a pullback without a return
-            except (AttributeError, ValueError):  # from a pullback of a user's own
-                what = f"the gradient of argument {plan.arguments[i % len(plan.arguments)]}"
-                kind = "a Tensor" if create else "an array"
-                wrong = f"{what} is {described(grad)}, expected {kind} of shape {parents[i].shape}"
-                raise ShapeError(f"{plan.name}: {wrong}") from None
+            grads = _gradients_of(node, g, wanted, pending.create)
+            _add_all(pending, node, grads, wanted)
         if not keep:
-            node.saved = None
-            node.parents = freed
-    return pending.leaves
+            node.saved, node.parents = None, pending.freed
+
+
+def _check_intact(node: Node) -> None:
+    """Raise if what a node saved was freed, or changed in place."""
+    if node.saved is None:
+        raise _walked_before(node)
+    for version, count in node.versions:
+        if version[0] != count:
+            raise _changed(node.plan.name, version)
+
+
+def _gradients_of(
+    node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
+) -> Sequence[Gradient]:
+    """What a node's pullbacks give; errors and warnings name the op."""
+    plan = node.plan
+    try:
+        return plan.pull(node, g, wanted, create)
+    except Exception as error:
+        if not was_warning(error):
+            error.add_note(f"It was raised for the gradient of {plan.name}.")
+            raise
+    pull = rerun_with_warnings(f"the gradient of {plan.name}", plan.pull)
+    return pull(node, g, wanted, create)
+
+
+def _add_all(
+    pending: Gradients,
+    node: Node,
+    grads: Sequence[Gradient],
+    wanted: Sequence[bool] | None,
+) -> None:
+    """Add what a node's pullbacks gave to the gradients of its parents."""
+    plan, parents = node.plan, node.parents
+    try:
+        for i, g in enumerate(grads):
+            if g is not None:
+                pending.add(parents[i], g, plan.fresh)
+            elif not plan.allows_none and _is_wanted(i, parents, wanted):
+                raise ValueError  # a pullback without a return
+    except (AttributeError, ValueError):  # a pullback of a custom op gave it
+        argument = plan.arguments[i % len(plan.arguments)]
+        kind = "a Tensor" if pending.create else "an array"
+        raise ShapeError(
+            f"{plan.name}: the gradient of argument {argument} is {described(g)}, "
+            f"expected {kind} of shape {parents[i].shape}"
+        ) from None
+
+
+def _is_wanted(
+    i: int, parents: Sequence[Operand], wanted: Sequence[bool] | None
+) -> bool:
+    return parents[i] is not None and (wanted is None or wanted[i])
 
 
 def _changed(name: str, version: list[Any]) -> GraphError:
@@ -253,23 +315,25 @@ def _walked_before(node: Node) -> GraphError:
     )
 
 
-def _run_hooks(hooks: Any, g: Any, create: bool) -> Any:
+Hooks = dict[float, Callable[[Any], Any]]  # by number: they run in that order
+
+
+def _run_hooks(hooks: Hooks, g: Gradient, create: bool) -> Gradient:
     """Let hooks see, and replace, a gradient: they take and return Tensors.
 
-    What they see is a copy, as the gradient may also be on its way to others: they may
-    change it.
+    What they see is a copy, which they may change: others may hold the gradient.
     """
     tensor = _copy(g, create) if create else wrap(_copy(g, create))
     for _, hook in sorted(hooks.items()):
         replaced = hook(tensor)
-        if replaced is not None:
-            if not isinstance(replaced, Value) or replaced.array.shape != g.shape:
-                got = getattr(replaced, "shape", type(replaced).__name__)
-                raise GraphError(
-                    f"backward: a hook returned {got}, expected None or a Tensor of shape {g.shape}"
-                )
-            same = replaced.array.dtype == tensor.array.dtype
-            tensor = replaced if same else table.astype(replaced, g.dtype)
+        if replaced is None:
+            continue
+        if not isinstance(replaced, Value) or replaced.array.shape != g.shape:
+            got = getattr(replaced, "shape", type(replaced).__name__)
+            expected = f"None or a Tensor of shape {g.shape}"
+            raise GraphError(f"backward: a hook returned {got}, expected {expected}")
+        same = replaced.array.dtype == tensor.array.dtype
+        tensor = replaced if same else table.astype(replaced, g.dtype)
     return tensor if create else tensor.array
 
 
@@ -294,114 +358,123 @@ def _useful(outputs: Sequence[Any], inputs: Sequence[Any], since: int) -> set[in
 
 
 def gradients(
-    outputs: Sequence[Any],
-    cotangents: Sequence[Any],
-    inputs: Sequence[Any],
+    outputs: Sequence[Value],
+    cotangents: Sequence[Gradient],
+    inputs: Sequence[Value],
     keep: bool,
     create: bool,
     since: int = 0,
-) -> list[Any]:
-    """The gradients of the inputs, arrays or (with ``create``) Tensors; None where
-    there is no way.
+) -> list[Gradient | None]:
+    """The gradients of the inputs: arrays, or Tensors with ``create``.
 
-    With ``since``, nodes that were born before and leaves are ends, whose hooks do not
-    run: the walk is part of another one.
+    None stands for an input that the outputs do not depend on. With ``since``, nodes
+    that were born before and leaves are ends, whose hooks do not run: the walk is part
+    of another one.
     """
     useful = _useful(outputs, inputs, since)
-    found: dict[int, Any] = {id(x.node): None for x in inputs if x.node is not None}
+    found: dict[int, Any] = {id(x.node): None for x in inputs if x.node}
     before = recording()
     try:  # no_grad() is Python: Ctrl-C in its __exit__ would leave the mode switched
         switch(bool(create))
-        with follow_devices() as devices, gathering(create, devices) as pending:
-            leaves = walk_back(pending, outputs, cotangents, useful, found, keep, since)
-            for key, entry in leaves.items():
-                if key in useful:
-                    found[key] = entry[1:] if since else _finish_leaf(entry, create)
+        with follow_devices() as devices, Gradients(create, devices) as pending:
+            walk_back(pending, outputs, cotangents, keep, useful, found, since)
+            for leaf in pending.of_leaves():
+                if id(leaf.leaf) in useful:
+                    final = leaf if since else _after_hooks(leaf, create)
+                    found[id(leaf.leaf)] = final.g, final.owned
             grads = []
             for key in [id(x.node or x) for x in inputs]:
                 g, owned = found.get(key) or (None, True)
                 grads.append(g if owned else _copy(g, create))
-                found[key] = (g, g is None)  # the next one gets a copy
+                found[key] = g, g is None  # the next one gets a copy
         return grads
     finally:
         switch(before)
 
 
-def _finish_leaf(entry: list[Any], create: bool) -> tuple[Any, bool]:
-    leaf, g, owned = entry
-    return (_run_hooks(leaf.hooks, g, create), False) if leaf.hooks else (g, owned)
+def _after_hooks(leaf: LeafGradient, create: bool) -> LeafGradient:
+    hooks = leaf.leaf.hooks
+    if not hooks:
+        return leaf
+    return LeafGradient(leaf.leaf, _run_hooks(hooks, leaf.g, create), False)
 
 
-def _copy(g: Any, create: bool) -> Any:
-    """A gradient that shares its memory with no other: it may be clipped or scaled in
-    place.
-    """
+def _copy(g: Gradient, create: bool) -> Gradient:
+    """A gradient that shares its memory with no other: it may be changed in place."""
     return table.clone(g) if create else backend_of(g).array(g)
 
 
 def backward(
-    outputs: Sequence[Any],
-    cotangents: Sequence[Any],
+    outputs: Sequence[Value],
+    cotangents: Sequence[Gradient],
     keep: bool,
     create: bool,
-    inputs: Sequence[Any] | None = None,
+    inputs: Sequence[Value] | None = None,
 ) -> None:
-    """Add the gradients of the outputs to ``grad`` of every leaf; nothing is added if
-    it fails.
+    """Add the gradients of the outputs to ``grad`` of every leaf, or of the inputs.
 
-    With ``inputs`` to theirs alone, be they leaves or not.
+    Nothing is added if it fails.
     """
     before = recording()
     try:  # as in `gradients`
         switch(bool(create))
         with follow_devices() as devices:
             if inputs is None:
-                with gathering(create, devices) as pending:
-                    leaves = walk_back(pending, outputs, cotangents, None, {}, keep)
-                    # All hooks run before the first gradient is stored: they may raise.
-                    finished = [
-                        (entry[0], *_finish_leaf(entry, create))
-                        for entry in leaves.values()
-                    ]
-                    _check_held([(leaf, g) for leaf, g, _ in finished], create)
+                finished = _gradients_of_leaves(
+                    outputs, cotangents, keep, create, devices
+                )
             else:
-                _check_held([(x, x.array) for x in inputs], create)
+                _check_fit_grad([(x, x.array) for x in inputs], create)
                 found = gradients(outputs, cotangents, inputs, keep, create)
                 pairs = zip(inputs, found, strict=True)
                 finished = [
-                    (x, g, True) for x, g in pairs if g is not None and not _retains(x)
+                    LeafGradient(x, g, True)
+                    for x, g in pairs
+                    if g is not None and not _retains_grad(x)
                 ]
-            _store(finished, create, devices)
+            for leaf in finished:
+                _store(leaf, create, devices)
     finally:
         switch(before)
 
 
-def _store(
-    finished: Iterable[tuple[Any, Any, bool]], create: bool, devices: Any
-) -> None:
-    """Add gradients, of which each is owned or not, to ``grad`` of their tensors."""
-    for leaf, g, owned in finished:
-        if leaf._grad is None:
-            g = g if owned else _copy(g, create)
-            leaf._grad = g if create else wrap(g)
-        elif create:
-            leaf._grad = leaf._grad + g
-        else:
-            if devices is not None:
-                devices.enter_device_of(g)
-            leaf._grad.array += g
-            leaf._grad.version[0] += 1
+def _gradients_of_leaves(
+    outputs: Sequence[Value],
+    cotangents: Sequence[Gradient],
+    keep: bool,
+    create: bool,
+    devices: Any,
+) -> list[LeafGradient]:
+    """The gradients of all leaves; all hooks, which may raise, have run."""
+    with Gradients(create, devices) as pending:
+        walk_back(pending, outputs, cotangents, keep)
+        finished = [_after_hooks(leaf, create) for leaf in pending.of_leaves()]
+        _check_fit_grad([(leaf.leaf, leaf.g) for leaf in finished], create)
+    return finished
 
 
-def _check_held(pairs: Iterable[tuple[Any, Any]], create: bool) -> None:
-    """Raise if an array does not fit the gradient that is there, which the user may
-    have changed.
-    """
+def _store(gradient: LeafGradient, create: bool, devices: Any) -> None:
+    """Add a gradient to ``grad`` of its tensor."""
+    leaf, g, owned = gradient
+    if leaf._grad is None:
+        g = g if owned else _copy(g, create)
+        leaf._grad = g if create else wrap(g)
+    elif create:
+        leaf._grad = leaf._grad + g
+    else:
+        if devices is not None:
+            devices.enter_device_of(g)
+        leaf._grad.array += g
+        leaf._grad.version[0] += 1
+
+
+def _check_fit_grad(pairs: Iterable[tuple[Value, Array]], create: bool) -> None:
+    """Raise if an array does not fit the ``grad`` that is there, which users may change."""
     for leaf, array in pairs:
         if leaf._grad is not None and not create:
             check_fits(leaf._grad, wrap(array), "backward: grad")
 
 
-def _retains(x: Value) -> bool:
+def _retains_grad(x: Value) -> bool:
     """Whether a hook has kept the gradient of a tensor that is no leaf already."""
     return x.node is not None and RETAIN in (x.node.hooks or ())

@@ -7,7 +7,7 @@ small op. So the modules of the table, and those whose arithmetic it uses, have 
 registry of warnings that is none: Python raises TypeError there instead of warning,
 whatever filters are set. Then what was called runs once more, this time with such a
 context. Each call of theirs is inside of something that knows this: an op, the walk, or
-:func:`watched`.
+:func:`run_reporting_warnings`.
 """
 
 import sys
@@ -35,7 +35,7 @@ def was_warning(error: Exception) -> bool:
     return type(error) is TypeError and str(error) == _REFUSAL
 
 
-def telling(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def rerun_with_warnings(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with NumPy's warnings about its numbers given at the user's line."""
     kinds: dict[
         str, None
@@ -63,7 +63,7 @@ def telling(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def watched(what: str, function: Callable[..., Any], *args: Any) -> Any:
+def run_reporting_warnings(what: str, function: Callable[..., Any], *args: Any) -> Any:
     """Call a function, which may run twice, with NumPy's warnings given at the user's
     line.
     """
@@ -72,7 +72,7 @@ def watched(what: str, function: Callable[..., Any], *args: Any) -> Any:
     except TypeError as error:
         if not was_warning(error):
             raise
-    return telling(what, function)(*args)
+    return rerun_with_warnings(what, function)(*args)
 
 
 def _warn(message: str) -> None:

@@ -8,7 +8,7 @@ from .. import kernels
 from ..backend import backend_of
 from ..engine.mode import no_grad
 from ..engine.node import wrap
-from ..engine.warned import watched
+from ..engine.warned import run_reporting_warnings
 from ..errors import OptionError, ShapeError, check_type
 from ..tensor import Tensor
 from ..types import Array, Function, Operand
@@ -103,7 +103,9 @@ class Stepper:
         step = self._prepared.step
         if step is not None and state is not None and is_current:
             arrays = [part.array for part in parts]
-            output, new = watched("nn.Stepper", step, input.array, arrays)
+            output, new = run_reporting_warnings(
+                "nn.Stepper", step, input.array, arrays
+            )
             h, *c = map(wrap, new)
             return wrap(output), (h, *c) if c else h
         dim = int(rnn.batch_first and batched)

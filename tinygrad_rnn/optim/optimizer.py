@@ -18,7 +18,7 @@ from ..creation import as_tensor
 from ..engine.commit import Changes, commit
 from ..engine.mode import enable_grad
 from ..engine.node import check_writable, wrap
-from ..engine.warned import watched
+from ..engine.warned import run_reporting_warnings
 from ..errors import (
     CheckpointError,
     DTypeError,
@@ -336,7 +336,9 @@ class Optimizer:
         batches: list[_Batch] = []
         for group, plan in zip(self.param_groups, plans, strict=True):
             for batch in self._batches(group["params"], plan.slot_names):
-                writes, new_memory = watched(name, self._prepare, plan, batch)
+                writes, new_memory = run_reporting_warnings(
+                    name, self._prepare, plan, batch
+                )
                 changes += writes
                 memory.update(dict.fromkeys(batch.params, new_memory))
                 batches.append(batch)

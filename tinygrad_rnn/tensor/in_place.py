@@ -21,7 +21,7 @@ from ..engine.node import (
     take_over,
     wrap,
 )
-from ..engine.warned import watched
+from ..engine.warned import run_reporting_warnings
 from ..errors import DTypeError, GraphError, OptionError, check_numbers, described
 from ..errors.boundary import named
 from ..random import Generator, numpy_generator
@@ -241,7 +241,7 @@ class InPlace(Conversion):
         arrays, _, xp = unwrap_arguments(name, (self, value))
         place = index_of(name, index)
         try:
-            watched(name, xp.assign, self.array, place, arrays[1])
+            run_reporting_warnings(name, xp.assign, self.array, place, arrays[1])
         except Exception as error:
             raise_translated(name, arrays, {"index": place}, error)
             raise

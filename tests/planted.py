@@ -106,7 +106,7 @@ TABLE = {
         ("        for kind in kinds:", "        for kind in ():", "warnings are lost"),
         ("        frame = frame.f_back", "        break", "warnings point into the package"),
         ('"call" if how == "warn" else how', '"call"', "the user's errstate not kept"),
-        ("_unmark(error)  #", "pass  #", "a warning of another kind is an error")],
+        ("_give_registry(error)  #", "pass  #", "a warning of another kind is an error")],
     ("engine/anomaly.py", "engine/test_anomaly.py"): [
         ("and observer.thread != get_ident():", "and False:",
          "a forked child looks for anomalies as its parent's threads do",

@@ -17,6 +17,8 @@ from . import threads
 from .pool import SMALL, clear, empty
 from .standard import with_ellipsis
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 namespace = np
 Array = np.ndarray
 Axes = int | tuple[int, ...] | None

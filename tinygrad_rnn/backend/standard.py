@@ -14,6 +14,8 @@ import numpy as np
 from ..types import Array, DType, Index, Namespace, Operand, Shape
 from .part import Part
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 __all__ = [  # what a backend looks up here
     "add_at",
     "aliases",

@@ -24,6 +24,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 P = TypeVar("P")
 R = TypeVar("R")
 Getter = Callable[[], int]

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..engine.op import op
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Array = Any
 
 # (1 + 2z) exp(z^2) erfc(z) for z >= 0 as a polynomial in (z - 3.75) / (z + 3.75), to 1e-16: the form

@@ -10,6 +10,8 @@ from typing import Any
 from ..backend.standard import has_arrays
 from ..engine.op import op
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Array = Any
 
 # fmt: off

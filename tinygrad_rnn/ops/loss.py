@@ -12,6 +12,8 @@ from ..engine.op import op
 from .elementwise import sqrt, square, where
 from .reduce import log_softmax, mean
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 
 def _cross_entropy(
     logits: Any,

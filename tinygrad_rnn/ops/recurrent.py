@@ -22,6 +22,8 @@ from .elementwise import relu, sigmoid, tanh, where, zeros_like
 from .matmul import linear
 from .shape import concat
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Tensor = Any
 Maybe = Any  # a Tensor or None
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": tanh, "relu": relu}

@@ -12,6 +12,8 @@ from typing import Any
 from ..engine.op import op
 from ..errors import DTypeError, ShapeError
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Array = Any
 Axis = int | tuple[int, ...] | None
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from ..engine.op import op
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Array = Any
 Shape = tuple[int, ...]
 

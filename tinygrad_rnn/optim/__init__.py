@@ -4,13 +4,10 @@ arithmetic.
 
 from typing import TYPE_CHECKING
 
-from ..engine import warned
 from ..errors import left_out
 from . import lr_scheduler
 from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from .optimizer import Optimizer
-
-warned.mark("optim.algorithms")
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
 

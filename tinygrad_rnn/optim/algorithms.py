@@ -14,6 +14,8 @@ from ..types import Array, Namespace, Setting, Settings
 from .optimizer import Optimizer, Params, Slots
 from .options import check_below_1, check_flag, check_fraction
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum if asked for.

@@ -6,6 +6,8 @@ from ...backend.numpy import add_rows, ones
 from ...backend.pool import empty
 from ...backend.threads import one_thread
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Array = np.ndarray
 FEW_IDS = 150  # for so few, a product with one-hot rows costs less than a sort
 FEW_ROWS = 256  # with more, one-hot rows are mostly zeros and segments mostly short

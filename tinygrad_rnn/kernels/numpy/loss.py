@@ -19,6 +19,8 @@ from ...backend.pool import empty
 from ...backend.standard import exp_difference
 from .scan import Array, Arrays, Inputs, MaybeArray, Needs
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 
 class Workspace(NamedTuple):
     """What the backward needs of the forward."""

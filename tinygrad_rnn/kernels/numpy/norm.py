@@ -16,6 +16,8 @@ from ...backend.pool import empty
 from ...types import Function, Shape
 from .scan import Array, Arrays, Inputs, MaybeArray, Needs
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 # NumPy's stubs know fewer arguments of these.
 _sum: Function = np.add.reduce
 _dot_rows: Function = np.vecdot

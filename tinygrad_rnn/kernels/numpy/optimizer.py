@@ -15,6 +15,8 @@ import numpy as np
 
 from ...backend.pool import empty
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Array = np.ndarray
 Arrays = Sequence[np.ndarray]
 # Elements. Longer arrays are updated in pieces that stay in cache from pass to pass.

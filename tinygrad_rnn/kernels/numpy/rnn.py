@@ -17,6 +17,8 @@ from ...backend.pool import empty
 from . import scan, slices
 from .scan import Array, Arrays, Inputs, MaybeArray, Needs, Padding
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 
 class Workspace(NamedTuple):
     """What the backward needs of the forward."""

@@ -17,6 +17,8 @@ from ...backend.threads import product
 from ...types import Function, Shape
 from .embedding import embedding_backward
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 Array = np.ndarray
 MaybeArray = np.ndarray | None
 Arrays = Sequence[MaybeArray]

@@ -15,6 +15,8 @@ from ...backend.threads import one_thread
 from ...types import Function
 from .scan import ACTIVATIONS, Array, MaybeArray, add_biases
 
+__warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
+
 
 def _make_linear(weight: Array, bias: MaybeArray, scale: MaybeArray = None) -> Function:
     """``scale * (x W^T + b)`` as a function of x in fresh memory; ids take rows."""

@@ -389,7 +389,7 @@ TABLE = {
         ('side="right") - 1', 'side="left")', "the first of equal places stays"),
         ("if x.dtype != xp.float64:", "if True:", "the last digits", "ops/test_numbers.py")],
     ("einsum.py", "test_einsum.py"): [
-        ('result + "".join(terms[i:])', "result", "letters of later operands summed too early"),
+        ('needed = result + "".join(terms[i:])', "needed = result", "letters of later operands summed too early"),
         ("term[i + 1 : j] + term[j + 1 :]", "term[i + 1 : j] + term[j + 1 :][::-1]",
          "letters in another order than the dims")],
     ("tensor/shapes.py", "test_methods.py"): [

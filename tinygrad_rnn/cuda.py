@@ -1,13 +1,13 @@
-"""GPUs, of which CuPy tells: as torch.cuda."""
+"""GPUs, as CuPy reports them; the names are those of torch.cuda."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .backend import find
 from .errors import OptionError, left_out
 
 
 def device_count() -> int:
-    """How many GPUs there are; 0 if CuPy, or a driver for it, is missing too."""
+    """How many GPUs there are; 0 also if CuPy or a driver for it is missing."""
     try:
         return int(find("cuda").device_count())
     except OptionError:
@@ -19,14 +19,20 @@ def is_available() -> bool:
     return device_count() > 0
 
 
-def synchronize(device: Any = None) -> None:
-    """Wait until all work on a GPU, the first one if none is named, is done."""
-    named = device if isinstance(device, str) else f"cuda:{device or 0}"
-    if named.partition(":")[0] != "cuda":
-        raise OptionError(
-            f"cuda.synchronize: device is {named!r}, expected 'cuda' or 'cuda:N'"
-        )
-    find(named).synchronize()
+def synchronize(device: str | int | None = None) -> None:
+    """Wait until all work on a GPU is done.
+
+    Args:
+        device: ``"cuda:1"``, or its number; by default the first GPU.
+
+    Raises:
+        OptionError: for the CPU, and if there is no such GPU.
+    """
+    name = device if isinstance(device, str) else f"cuda:{device or 0}"
+    if name.partition(":")[0] != "cuda":
+        got = f"device is {name!r}"
+        raise OptionError(f"cuda.synchronize: {got}, expected 'cuda' or 'cuda:N'")
+    find(name).synchronize()
 
 
 if not TYPE_CHECKING:

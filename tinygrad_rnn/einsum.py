@@ -3,101 +3,106 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from .engine.node import Value
 from .errors import OptionError, ShapeError, check_type
+from .tensor import Tensor
+
+Sizes = dict[str, int]  # of each letter
 
 
-def einsum(equation: str, *operands: Any) -> Any:
-    """Sums of products, a letter for each dim, as torch.einsum: two at a time, by
-    matrix products.
+def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
+    """Sums of products, as torch.einsum: each letter of the equation names a dim.
 
-    >>> from tinygrad_rnn import ones
-    >>> einsum("bij,bjk->bik", ones(5, 2, 3), ones(5, 3, 4)).shape
-    (5, 2, 4)
+    Operands are multiplied from left to right, each pair by one matrix product.
+
+    Args:
+        equation: the letters of each operand and, after an arrow, those of the result,
+            as in ``"bij,bjk->bik"``. A letter that the result lacks is summed. One
+            that an operand has twice takes the diagonal. An ellipsis stands for all
+            other dims. Without an arrow the result has the letters that occur once, in
+            alphabetical order.
+        operands: a Tensor for each term, or one list of them.
+
+    Raises:
+        ShapeError: for another number of operands or dims, and for a letter of two
+            sizes; size 1 fits any other.
+        OptionError: for an equation that cannot be read.
+
+    Example:
+        >>> from tinygrad_rnn import ones
+        >>> einsum("bij,bjk->bik", ones(5, 2, 3), ones(5, 3, 4)).shape
+        (5, 2, 4)
     """
     listed = len(operands) == 1 and isinstance(operands[0], list | tuple)
-    given = operands[0] if listed else operands
-    tensors: list[Any] = list(given)
+    tensors = [*(operands[0] if listed else operands)]
     check_type("einsum", str, "text, as in 'ij,jk->ik'", equation=equation)
-    check_type(
-        "einsum",
-        Value,
-        "a Tensor",
-        **{f"operand {i}": x for i, x in enumerate(tensors)},
-    )
-    terms, result = _terms(equation, [x.ndim for x in tensors])
-    sizes: dict[str, int] = {}
-    for term, x in zip(terms, tensors, strict=True):
-        for letter, size in zip(term, x.shape, strict=True):
-            known = sizes.get(letter, 1)
-            if 1 not in (size, known) and size != known:
-                raise ShapeError(
-                    f"einsum: {letter!r} is of the sizes {known} and {size}"
-                )
-            sizes[letter] = known if size == 1 else size
-    wide = [
-        x.expand([sizes[c] for c in t]) for t, x in zip(terms, tensors, strict=True)
-    ]
-    (x, one), *others = map(_diagonals, wide, terms)
-    for i, (y, two) in enumerate(others, 2):
-        shared, keep = [c for c in one if c in two], result + "".join(terms[i:])
-        batch = "".join(c for c in shared if c in keep)
-        inner = "".join(c for c in shared if c not in keep)
-        left, right = ("".join(c for c in t if c not in shared) for t in (one, two))
-        outer = [sizes[c] for c in batch]
-        rows, inside, columns = (
-            math.prod(sizes[c] for c in t) for t in (left, inner, right)
-        )
-        x = x.permute([one.index(c) for c in batch + left + inner]).reshape(
-            *outer, rows, inside
-        )
-        y = y.permute([two.index(c) for c in batch + inner + right])
-        one = batch + left + right
-        x = x.matmul(y.reshape(*outer, inside, columns)).reshape(
-            [sizes[c] for c in one]
-        )
-    extra = [i for i, c in enumerate(one) if c not in result]
-    x, one = (x.sum(extra) if extra else x), "".join(c for c in one if c in result)
-    return x.permute([one.index(c) for c in result])
+    numbered = {f"operand {i}": x for i, x in enumerate(tensors)}
+    check_type("einsum", Tensor, "a Tensor", **numbered)
+    terms, result = _parse(equation, [x.ndim for x in tensors])
+    sizes = _sizes(terms, tensors)
+    factors = []
+    for x, term in zip(tensors, terms, strict=True):
+        factors.append(_diagonals(x.expand([sizes[c] for c in term]), term))
+    product, letters = factors[0]
+    for i, (x, term) in enumerate(factors[1:], 2):
+        needed = result + "".join(terms[i:])
+        product, letters = _multiply(product, letters, x, term, needed, sizes)
+    summed = [i for i, c in enumerate(letters) if c not in result]
+    if summed:
+        product = product.sum(summed)
+        letters = "".join(c for c in letters if c in result)
+    return product.permute([letters.index(c) for c in result])
 
 
-def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result; an ellipsis stands for digits of
-    its own.
+def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result.
+
+    Digits of its own take the place of an ellipsis.
     """
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
         named = f"{equation!r} names {len(terms)} operand{'s' * (len(terms) > 1)}"
         raise ShapeError(f"einsum: {named}, got {len(ranks)}")
-    wide = [
-        rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=True)
-    ]
-    odd = [
-        n < 0 or (n > 0 and "..." not in t) for t, n in zip(terms, wide, strict=False)
-    ]
-    if any(odd):
-        raise ShapeError(
-            f"einsum: {equation!r} does not fit operands of {[*ranks]} dims"
-        )
-    dots = "0123456789"[: max(wide)]
-    once = [c for c in sorted(left) if left.count(c) == 1 and c.isalpha()]
-    result = (result if arrow else "..." + "".join(once)).replace("...", dots)
-    terms = [
-        t.replace("...", dots[len(dots) - n :])
-        for t, n in zip(terms, wide, strict=True)
-    ]
-    valid = re.fullmatch(r"[A-Za-z., ]*(->[A-Za-z. ]*)?", equation)
-    if not valid or len({*result}) < len(result) or not {*result} <= {*"".join(terms)}:
+    most = 0  # dims that an ellipsis stands for
+    counts = []
+    for term, rank in zip(terms, ranks, strict=True):
+        count = rank - len(term.replace("...", ""))
+        if count < 0 or (count and "..." not in term):
+            got = f"{equation!r} does not fit operands of {[*ranks]} dims"
+            raise ShapeError(f"einsum: {got}")
+        counts.append(count)
+        most = max(most, count)
+    digits = "0123456789"[:most]
+    if not arrow:
+        once = [c for c in sorted(left) if left.count(c) == 1 and c.isalpha()]
+        result = "..." + "".join(once)
+    result = result.replace("...", digits)
+    for i, count in enumerate(counts):  # an ellipsis of fewer dims has the last ones
+        terms[i] = terms[i].replace("...", digits[most - count :])
+    is_read = re.fullmatch(r"[A-Za-z., ]*(->[A-Za-z. ]*)?", equation)
+    is_distinct = len({*result}) == len(result)
+    if not is_read or not is_distinct or not {*result} <= {*"".join(terms)}:
         raise OptionError(f"einsum: {equation!r} is no equation, such as 'ij,jk->ik'")
     return terms, result
 
 
-def _diagonals(x: Any, term: str) -> tuple[Any, str]:
+def _sizes(terms: Sequence[str], tensors: Sequence[Tensor]) -> Sizes:
+    """The size of each letter, in all operands the same or 1."""
+    sizes: Sizes = {}
+    for term, x in zip(terms, tensors, strict=True):
+        for letter, size in zip(term, x.shape, strict=True):
+            known = sizes.get(letter, 1)
+            if 1 not in (size, known) and size != known:
+                got = f"{letter!r} is of the sizes {known} and {size}"
+                raise ShapeError(f"einsum: {got}")
+            sizes[letter] = known if size == 1 else size
+    return sizes
+
+
+def _diagonals(x: Tensor, term: str) -> tuple[Tensor, str]:
     """An operand without letters that occur twice: what they share is its diagonal."""
     for c in sorted(term):
         while term.count(c) > 1:
@@ -106,3 +111,28 @@ def _diagonals(x: Any, term: str) -> tuple[Any, str]:
             x = x.movedim((i, j), (0, 1))[places, places]
             term = c + term[:i] + term[i + 1 : j] + term[j + 1 :]
     return x, term
+
+
+def _multiply(
+    x: Tensor, x_letters: str, y: Tensor, y_letters: str, needed: str, sizes: Sizes
+) -> tuple[Tensor, str]:
+    """The product of two factors, with the sums over letters that nobody needs later.
+
+    Of the letters that both have, those that are needed number the matrices of a stack
+    and the others are summed; the rest are rows and columns.
+    """
+    shared = [c for c in x_letters if c in y_letters]
+    stack = "".join(c for c in shared if c in needed)
+    inner = "".join(c for c in shared if c not in needed)
+    rows = "".join(c for c in x_letters if c not in shared)
+    columns = "".join(c for c in y_letters if c not in shared)
+
+    def as_matrices(factor: Tensor, letters: str, left: str, right: str) -> Tensor:
+        order = [letters.index(c) for c in stack + left + right]
+        matrix = [math.prod([sizes[c] for c in dims]) for dims in (left, right)]
+        return factor.permute(order).reshape([sizes[c] for c in stack] + matrix)
+
+    left = as_matrices(x, x_letters, rows, inner)
+    right = as_matrices(y, y_letters, inner, columns)
+    letters = stack + rows + columns
+    return left.matmul(right).reshape([sizes[c] for c in letters]), letters

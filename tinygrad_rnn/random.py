@@ -1,11 +1,9 @@
-"""Random numbers: generators with a state that can be saved, drawn on the host on every
-device.
-"""
+"""Random numbers: generators with a state that can be saved, drawn on the host."""
 
 import os
 import sys
 from functools import partial
-from typing import Any, Self
+from typing import Self
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -14,69 +12,79 @@ from .backend.device import device as make_device
 from .engine.commit import Changes
 from .engine.node import Value, wrap
 from .errors import DTypeError, check_integers, check_type
+from .types import DeviceLike, Operand, Settings
 
-_generators: WeakValueDictionary[int, "Generator"] = (
-    WeakValueDictionary()
-)  # all that there are
+# All generators that exist, for a forked child to renew.
+_generators: WeakValueDictionary[int, "Generator"] = WeakValueDictionary()
 
 
 class Generator:
-    """A source of random numbers, PCG64, as torch.Generator: the same seed gives the
-    same numbers.
+    """A source of random numbers (PCG64), as torch.Generator.
 
-    >>> g = Generator().manual_seed(0)
-    >>> state = g.get_state()
+    The same seed gives the same numbers, on every device. Without a seed it is 0.
+
+    Args:
+        device: kept for PyTorch's sake; the numbers are always drawn on the host.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> g = tg.Generator().manual_seed(0)
+        >>> state = g.get_state()
+        >>> first = tg.randint(10, (3,), generator=g)
+        >>> tg.randint(10, (3,), generator=g.set_state(state)).equal(first)
+        True
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        made = super().__new__(cls)  # of copies too, which skip __init__
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        made = super().__new__(cls)  # also of copies, which skip __init__
         _generators[id(made)] = made
         return made
 
-    def __init__(self, device: Any = "cpu") -> None:
+    def __init__(self, device: DeviceLike = "cpu") -> None:
         self.device = make_device(device)
 
     @property
     def numpy(self) -> "np.random.Generator":
-        """NumPy's generator; made when first used, as numpy.random is slow to import."""
+        """NumPy's generator, made at first use: numpy.random is slow to import."""
         made = vars(self).get("_numpy")
-        if (
-            made is None
-        ):  # of two threads that come here at once, both get the first one's
+        if made is None:
+            # Of two threads that come here at once, both get the first one's.
             new = np.random.Generator(np.random.PCG64(0))
             made = vars(self).setdefault("_numpy", new)
         return made
 
-    def manual_seed(self, seed: int) -> "Generator":
-        """Start again from a seed, an integer of at least 0."""
+    def manual_seed(self, seed: int) -> Self:
+        """Start again from a seed, an integer of at least 0, and return itself."""
         check_integers("manual_seed", 0, seed=seed)
         self._numpy = np.random.Generator(np.random.PCG64(int(seed)))
         return self
 
-    def get_state(self) -> Any:
-        """The state, as six 64-bit integers."""
-        state: Any = self.numpy.bit_generator.state
+    def get_state(self) -> Operand:
+        """The state, an int64 tensor of 6."""
+        state: Settings = self.numpy.bit_generator.state  # type: ignore[assignment]
         words = [word for n in state["state"].values() for word in divmod(n, 1 << 64)]
         words += [state["has_uint32"], state["uinteger"]]
         return wrap(np.array(words, np.uint64).view(np.int64))
 
-    def set_state(self, state: Any) -> "Generator":
-        """Go on from a state that :meth:`get_state` gave."""
+    def set_state(self, state: Value) -> Self:
+        """Go on from a state that :meth:`get_state` gave, and return itself.
+
+        Raises:
+            DTypeError: for anything but an int64 tensor of 6 on the CPU.
+        """
         array = state.array if isinstance(state, Value) else None
-        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (
-            (6,),
-            np.int64,
-        ):
-            raise DTypeError(
-                "set_state: expected the int64 tensor of 6 that get_state() gives"
-            )
+        is_array = isinstance(array, np.ndarray)
+        if not is_array or array.shape != (6,) or array.dtype != np.int64:
+            expected = "the int64 tensor of 6 that get_state() gives"
+            raise DTypeError(f"set_state: expected {expected}")
         a, b, c, d, has, half = map(int, array.view(np.uint64))
         words = {"state": a << 64 | b, "inc": c << 64 | d}
-        source: Any = self.numpy.bit_generator
-        source.state |= {"state": words, "has_uint32": has, "uinteger": half}
+        changed = {"state": words, "has_uint32": has, "uinteger": half}
+        source = self.numpy.bit_generator
+        source.state = {**source.state, **changed}
         return self
 
-    def _loading(self, state: Any) -> Changes:
+    def _loading(self, state: Value) -> Changes:
         """The changes that make it go on from a state, for ``commit``."""
         return [partial(vars(self).update, _numpy=Generator().set_state(state).numpy)]
 
@@ -89,16 +97,18 @@ class Generator:
 
 
 def _renew_all() -> None:
-    """In a forked child: a thread that it does not have may hold the lock of a
-    generator.
+    """Renew all generators in a forked child.
+
+    A thread of the parent, which the child does not have, may hold a generator's lock.
     """
     for generator in list(_generators.values()):
         generator._renew()
 
 
 def _finish_import() -> None:
-    """Before a fork: wait for a thread that imports numpy.random, or its child would
-    for ever.
+    """Wait before a fork for a thread that imports numpy.random.
+
+    The child does not have that thread, and would wait for it for ever.
     """
     if "numpy.random" in sys.modules:
         import numpy.random  # noqa: F401
@@ -112,9 +122,7 @@ manual_seed = default_generator.manual_seed
 
 
 def numpy_generator(name: str, generator: Generator | None) -> "np.random.Generator":
-    """NumPy's generator behind ours, or behind the default one; ``name`` is who asks
-    for it.
-    """
+    """NumPy's generator behind ours; ``name`` is the function that draws from it."""
     if generator is None:
         return default_generator.numpy
     check_type(name, Generator, "a tg.Generator", generator=generator)

@@ -1,9 +1,11 @@
-"""Drawing ids: by weights, or by the scores that a model gives. On the host, on every
-device.
+"""Drawing ids by weights, or by the scores that a model gives; on the host.
+
+Both draw by an exponential race (Gumbel-max): with E ~ Exp(1), argmin(log E - log w)
+is i with probability w_i / sum(w), and the k smallest are k draws without replacement
+(Efraimidis and Spirakis 2006).
 """
 
 from math import inf, isfinite, prod
-from typing import Any
 
 import numpy as np
 
@@ -19,15 +21,12 @@ from .errors import (
 )
 from .random import Generator, numpy_generator
 from .tensor import Tensor
+from .types import Operand, Shape
 
 __all__ = ["categorical", "multinomial"]
 
-# The methods go a way around.
-_most: Any = np.maximum.reduce
-_least: Any = np.minimum.reduce
 
-
-def _rows(name: str, what: str, given: Any) -> np.ndarray:
+def _rows(name: str, what: str, given: Operand) -> np.ndarray:
     """A copy in float64, (N, V), of a float Tensor (..., V)."""
     if not isinstance(given, Tensor):
         check_type(name, Tensor, "a float Tensor", **{what: given})
@@ -40,33 +39,36 @@ def _rows(name: str, what: str, given: Any) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _clocks(
-    name: str, shape: tuple[int, ...], generator: Generator | None
+def _log_exponential(
+    name: str, shape: Shape, generator: Generator | None
 ) -> np.ndarray:
-    """Logarithms of exponential times. Less those of weights they are a race that goes
-    by weight.
-
-    The first is a draw in proportion to the weights, the first k are k without
-    replacement: Efraimidis and Spirakis 2006.
-    """
-    clocks = numpy_generator(name, generator).standard_exponential(shape)
-    clocks += 1e-300  # none stands at 0, and no other changes
-    return np.log(clocks, clocks)
+    """Logarithms of draws from Exp(1)."""
+    times = numpy_generator(name, generator).standard_exponential(shape)
+    times += 1e-300  # no draw stays 0, and no other changes
+    return np.log(times, times)
 
 
-def _drawn(weights: np.ndarray, count: int, generator: Generator | None) -> np.ndarray:
-    """``count`` ids a row, with replacement, (N, count), in proportion to weights (N,
-    V).
-    """
+def _draw_with_replacement(
+    weights: np.ndarray, count: int, generator: Generator | None
+) -> np.ndarray:
+    """Ids (N, count) in proportion to weights (N, V), by inverting cumulative sums."""
     totals = np.add.accumulate(weights, 1)
-    points = (
-        numpy_generator("multinomial", generator).random((len(weights), count))
-        * totals[:, -1:]
-    )
-    # Up to the last but one: a point that rounding brings to the end is the last one's.
+    uniform = numpy_generator("multinomial", generator).random((len(weights), count))
+    points = uniform * totals[:, -1:]
+    # The last total is left out: a point that rounding brings to it is the last id.
     pairs = zip(totals[:, :-1], points, strict=True)
     found = [total.searchsorted(point, "right") for total, point in pairs]
     return np.asarray(found, np.int64).reshape(points.shape)
+
+
+def _draw_without_replacement(
+    weights: np.ndarray, count: int, generator: Generator | None
+) -> np.ndarray:
+    """Ids (N, count), different in each row, by an exponential race."""
+    with np.errstate(divide="ignore"):  # a weight of 0 takes infinite time
+        times = _log_exponential("multinomial", weights.shape, generator)
+        times -= np.log(weights)
+    return times.argsort(axis=1)[:, :count]
 
 
 def multinomial(
@@ -76,50 +78,55 @@ def multinomial(
     *,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Draw ids in proportion to weights: (V,) to (num_samples,), or (B, V) row by row.
+    """Draw ids in proportion to weights.
 
-    The weights need not add up to 1. Raises OptionError for negative or non-finite
-    ones, for a row of zeros, and for more samples without replacement than there are
-    weights above 0.
+    Args:
+        input: weights, of floats; they need not add up to 1.
+        num_samples: how many ids to draw from each row.
+        replacement: whether an id can be drawn more than once.
+        generator: where the random numbers come from; the default generator if None.
 
-    >>> import tinygrad_rnn as tg
-    >>> multinomial(tg.tensor([0.0, 1.0]), 1).item()
-    1
+    Shape:
+        (V,) to (num_samples,), or (B, V) to (B, num_samples).
+
+    Raises:
+        OptionError: for weights that are negative or not finite, and for fewer weights
+            above 0 than ``num_samples`` without replacement.
+        ShapeError: for integers, and for more than two dims.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> multinomial(tg.tensor([0.0, 1.0]), 1).item()
+        1
     """
     rows = _rows("multinomial", "input", input)
     if input.ndim > 2:
-        raise ShapeError(
-            f"multinomial: input is {described(input)}, expected (V,) or (B, V)"
-        )
-    top = _most(rows, 1, None, None, True, 0.0)
+        got = f"input is {described(input)}"
+        raise ShapeError(f"multinomial: {got}, expected (V,) or (B, V)")
+    # Reductions of ufuncs: the methods of arrays reach them by a way around.
+    lowest = np.minimum.reduce(rows, None, initial=0.0)
+    top = np.maximum.reduce(rows, 1, keepdims=True, initial=0.0)
     tops = top.ravel().tolist()
-    if not (
-        _least(rows, None, None, None, False, 0.0) >= 0.0
-        and max(tops, default=0.0) < inf
-    ):
-        way = "of logits, tg.categorical draws"  # a NaN comes here too
-        raise OptionError(
-            f"multinomial: the weights must be finite and not negative; {way}"
-        )
+    if not (lowest >= 0.0 and max(tops, default=0.0) < inf):  # a NaN is neither
+        expected = "the weights must be finite and not negative"
+        raise OptionError(f"multinomial: {expected}; of logits, tg.categorical draws")
     check_integers("multinomial", num_samples=num_samples)
     check_type("multinomial", bool, "True or False", replacement=replacement)
     needed = 1 if replacement else num_samples
-    few = needed > 1 or 0.0 in tops or not rows.size
-    possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1]) if few else 1
+    possible = 1
+    if needed > 1 or 0.0 in tops or not rows.size:
+        possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1])
     if possible < needed:
         raise OptionError(
             f"multinomial: {possible} weights are above 0, which is too few for "
             f"num_samples={num_samples}, replacement={replacement}"
         )
     if replacement and num_samples > 1:
-        drawn = _drawn(rows / top, num_samples, generator)
+        drawn = _draw_with_replacement(rows / top, num_samples, generator)
     else:
-        with np.errstate(divide="ignore"):  # of 0 the time is infinite
-            times = _clocks("multinomial", rows.shape, generator) - np.log(rows)
-        drawn = times.argsort(axis=1)[:, :num_samples]
+        drawn = _draw_without_replacement(rows, num_samples, generator)
     drawn = drawn[0] if input.ndim == 1 else drawn
-    out: Tensor = wrap(backend_of(input.array).from_host(drawn))
-    return out
+    return wrap(backend_of(input.array).from_host(drawn))
 
 
 def _keep_top_k(rows: np.ndarray, top_k: int) -> None:
@@ -130,11 +137,11 @@ def _keep_top_k(rows: np.ndarray, top_k: int) -> None:
 
 
 def _keep_top_p(rows: np.ndarray, top_p: float) -> None:
-    """Put -inf below the nucleus: the fewest ids whose probabilities add up to
-    ``top_p``.
+    """Put -inf outside of the nucleus of each row of logits (N, V).
 
-    An id stays while those before it, from the likeliest down, add up to less than
-    ``top_p`` (Holtzman et al. 2020, section 3.1).
+    That is the fewest ids whose probabilities add up to ``top_p``: an id stays while
+    those before it, from the likeliest down, add up to less (Holtzman et al. 2020,
+    section 3.1).
     """
     ordered = np.sort(rows, 1)[:, ::-1]
     weights = np.exp(ordered - ordered[:, :1])
@@ -161,8 +168,7 @@ def categorical(
         top_k: draw only from the k highest logits.
         top_p: then draw only from the nucleus, the fewest ids whose probabilities add
             up to at least this share of 1 (Holtzman et al. 2020, arXiv:1904.09751).
-        generator: where the random numbers come from; the default generator if it is
-            None.
+        generator: where the random numbers come from; the default generator if None.
 
     With ``top_k`` and with ``top_p``, ids that tie with the last one that is kept are
     kept too.
@@ -173,13 +179,15 @@ def categorical(
     Raises:
         OptionError: for logits that are NaN or inf, or all -inf, and for options out of
             range.
+        ShapeError: for integers, and for a tensor without dims.
 
-    >>> import tinygrad_rnn as tg
-    >>> categorical(tg.tensor([[0.0, 99.0], [99.0, 0.0]])).tolist()
-    [1, 0]
-    >>> likely = tg.tensor([0.5, 0.3, 0.15, 0.05]).log()
-    >>> sorted({categorical(likely, top_p=0.7).item() for _ in range(100)})
-    [0, 1]
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> categorical(tg.tensor([[0.0, 99.0], [99.0, 0.0]])).tolist()
+        [1, 0]
+        >>> likely = tg.tensor([0.5, 0.3, 0.15, 0.05]).log()
+        >>> sorted({categorical(likely, top_p=0.7).item() for _ in range(100)})
+        [0, 1]
     """
     rows = _rows("categorical", "logits", logits)
     if type(temperature) is not float or temperature != 1.0:
@@ -194,10 +202,8 @@ def categorical(
         got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
         raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
     if top_k is not None:
-        _keep_top_k(
-            rows, int(top_k)
-        )  # minus one of NumPy's unsigned ones is a large number
-    # Next to large numbers the clocks would be lost.
+        _keep_top_k(rows, int(top_k))  # an unsigned NumPy integer has no negative
+    # The race would be lost in the rounding of large numbers.
     if temperature not in (0.0, 1.0) or max(map(abs, top), default=0.0) > 1e6:
         with np.errstate(over="ignore"):
             rows -= np.array(top).reshape(-1, 1)
@@ -205,9 +211,7 @@ def categorical(
     if temperature:
         if top_p is not None and top_p < 1.0:
             _keep_top_p(rows, top_p)
-        rows -= _clocks("categorical", rows.shape, generator)
+        rows -= _log_exponential("categorical", rows.shape, generator)
         best = rows.argmax(1)
-    out: Tensor = wrap(
-        backend_of(logits.array).from_host(best.reshape(logits.shape[:-1]))
-    )
-    return out
+    drawn = best.reshape(logits.shape[:-1])
+    return wrap(backend_of(logits.array).from_host(drawn))

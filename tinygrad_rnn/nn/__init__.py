@@ -3,10 +3,16 @@
 from typing import TYPE_CHECKING
 
 from ..errors import left_out
-from . import functional, init, layers, utils
+from . import containers, functional, init, layers, utils
 from .cells import GRUCell, LSTMCell, RNNCell
-from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from .layers import *
+from .containers import *
+from .layers.activations import *
+from .layers.dropout import *
+from .layers.embedding import *
+from .layers.linear import *
+from .layers.losses import *
+from .layers.normalization import *
+from .layers.shapes import *
 from .module import Module
 from .parameter import Parameter
 from .rnn import GRU, LSTM, RNN
@@ -15,25 +21,28 @@ from .utils.clip_grad import GradientClipping
 
 __all__ = [
     "GRU",
-    "LSTM",
-    "RNN",
     "GRUCell",
     "GradientClipping",
+    "LSTM",
     "LSTMCell",
     "Module",
-    "ModuleDict",
-]
-__all__ += [
-    "ModuleList",
     "Parameter",
-    "ParameterDict",
-    "ParameterList",
+    "RNN",
     "RNNCell",
-    "Sequential",
+    "Stepper",
+    "functional",
+    "init",
+    "utils",
 ]
-__all__ += ["Stepper", "functional"]
-__all__ += ["init", "utils"]
-__all__ += layers.__all__
+# Type checkers follow the lists of single files, not that of the package layers.
+__all__ += containers.__all__
+__all__ += layers.activations.__all__
+__all__ += layers.dropout.__all__
+__all__ += layers.embedding.__all__
+__all__ += layers.linear.__all__
+__all__ += layers.losses.__all__
+__all__ += layers.normalization.__all__
+__all__ += layers.shapes.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = left_out.getter("tg.nn", globals())

@@ -1,4 +1,4 @@
-"""The metaclass of layers: wrong calls of a constructor raise in the layer's own name."""
+"""The metaclass of layers: wrong constructor calls raise in the layer's own name."""
 
 import inspect
 from abc import ABCMeta
@@ -35,7 +35,7 @@ class LayerType(ABCMeta):
 
 
 def explain_call(cls: type, args: tuple[object, ...], kwargs: Settings) -> None:
-    """Raise if a constructor got a Tensor for a setting, or arguments that do not fit."""
+    """Raise if a constructor got a Tensor for a setting, or unfit arguments."""
     if cls.__init__.__module__.partition(".")[0] != PACKAGE:  # type: ignore[misc]
         return  # a user's own constructor, whose errors the user can place
     name, signature = f"nn.{cls.__name__}", inspect.signature(cls)

@@ -27,7 +27,7 @@ Named: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
 
 class _Container(Module, Generic[Item]):
-    """Items in order. Their names are the attributes that hold them, as in any module."""
+    """Items in order. Their names are the attributes that hold them."""
 
     # Underscored: any other name can be that of an item.
     _item_type: ClassVar[Any] = Module
@@ -44,11 +44,12 @@ class _Container(Module, Generic[Item]):
         return item
 
     def _hold(self, named: Named, replace_all: bool = False) -> None:
-        """Hold items under these names, all or none; ``replace_all`` drops the others."""
+        """Hold items by name, all or none; ``replace_all`` drops the others."""
         try:
             given = dict(named)
         except (TypeError, ValueError):
-            expected = f"a dict of {self._item_word}s, or pairs of a name and a {self._item_word}"
+            word = self._item_word
+            expected = f"a dict of {word}s, or pairs of a name and a {word}"
             got = f"got {described(named)}, expected {expected}"
             raise DTypeError(f"{self._name}: {got}") from None
         held = dict(self._named_items())

@@ -1,6 +1,4 @@
-"""nn.functional beyond what layers and losses test: far out, at kinks, padding,
-normalising.
-"""
+"""nn.functional: values far out and at kinks, padding, normalization."""
 
 import inspect
 import math
@@ -120,9 +118,7 @@ def test_far_out_and_at_kinks(function, at, values, gradients, dtype):
 
 @given(x=st.floats(-700, 700), threshold=st.sampled_from([inf, 20.0]))
 def test_softplus_and_logsigmoid_to_the_last_digits(x, threshold):
-    """Within 4 units in the last place; above its threshold softplus is x, as
-    PyTorch's.
-    """
+    """Within 4 units in the last place; above its threshold softplus is x."""
     with mpmath.workdps(50):
         log1p_exp = lambda v: float(mpmath.log1p(mpmath.exp(mpmath.mpf(v))))
         expected = x if x > threshold else log1p_exp(x)
@@ -286,7 +282,7 @@ def test_a_subclass_calls_the_function_of_its_class():
 
 
 def test_no_name_is_there_but_those_that_are_listed():
-    """Helpers of layers are not functions for users."""
+    """Helpers are not public functions."""
     own = [
         name
         for name, thing in vars(F).items()
@@ -297,7 +293,7 @@ def test_no_name_is_there_but_those_that_are_listed():
 
 
 def test_layer_norm_shares_no_memory():
-    """Its output with what it keeps, its gradients with what came in."""
+    """The output with what the backward reads, gradients with what came in."""
     x = tg.randn(2, 3, requires_grad=True)
     y = F.layer_norm(x, 3)
     (one,) = tg.autograd.grad(y.square().sum(), x, retain_graph=True)

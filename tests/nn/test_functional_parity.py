@@ -1,6 +1,4 @@
-"""Losses, activations and the rest of nn.functional against PyTorch: values, two
-gradients.
-"""
+"""nn.functional against PyTorch: values, and gradients of first and second order."""
 
 import inspect
 
@@ -131,7 +129,7 @@ PAIRS = {
     seed=seeds,
 )
 def test_losses_of_pairs(torch, name, data, shape, reduction, weighted, dtype, seed):
-    """Also where the two are equal, or as far apart as makes a kink."""
+    """Also where input and target are equal, or at a kink of the loss."""
     numbers = Numbers(torch, seed, "float64" if weighted else dtype)
     layer, options = PAIRS[name]
     options = data.draw(options) | {"reduction": reduction}
@@ -280,7 +278,7 @@ def test_binary_cross_entropy(torch, shape, reduction, weighted, dtype, seed):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_binary_cross_entropy_of_sure_answers(torch, dtype):
-    """A logarithm is at least -100, a slope at most 1e12, which is a float32 there."""
+    """Logarithms are at least -100, and gradients at most 1e12."""
     values = np.array([0.0, 0.0, 1.0, 1.0, 1e-30, 1 - 1e-15], dtype)
     target = np.array([0.0, 1.0, 0.0, 1.0, 0.5, 0.5], dtype)
     x, y = (
@@ -334,7 +332,7 @@ def test_kl_div_where_the_target_is_0(torch):
     assert ours.grad.tolist() == theirs.grad.tolist() == [-0.0, -1.0]
 
 
-# ---------------------------------------------------------------- layer_norm, pad, flatten
+# ------------------------------------------------------------ layer_norm, pad, flatten
 
 
 @examples
@@ -347,7 +345,7 @@ def test_kl_div_where_the_target_is_0(torch):
     seed=seeds,
 )
 def test_layer_norm(torch, lead, last, affine, bias, eps, seed):
-    """Numbers that lie close together lose digits: float64 has enough."""
+    """In float64, as numbers that lie close together lose digits."""
     dtype = "float64"
     numbers = Numbers(torch, seed, dtype)
     theirs, ours = (lib.LayerNorm(last, eps, affine, bias) for lib in (torch.nn, nn))
@@ -398,12 +396,12 @@ def test_pad_with_a_constant(torch, shape, count, sizes, value, dtype, seed):
     seed=seeds,
 )
 def test_pad_with_what_is_there(torch, mode, shape, sizes, dtype, seed):
-    """PyTorch pads the last one to three dims of these, ours any."""
+    """PyTorch pads the last one to three dims in these modes, this package any."""
     numbers = Numbers(torch, seed, dtype)
     dims = {2: 1, 3: 1, 4: 2, 5: 3}[len(shape)]
     x, pad = numbers.pair(*shape), tuple(sizes[: 2 * dims])
     ends = zip(shape[::-1], pad[::2], pad[1::2], strict=False)
-    # They refuse some of these
+    # PyTorch raises for some of these
     assume(all(n + min(a, 0) + min(b, 0) > 0 for n, a, b in ends))
     try:
         theirs = torch.nn.functional.pad(x[0], pad, mode=mode)

@@ -111,7 +111,7 @@ def test_embedding(rows, features, padding, lead, dtype, seed):
 
 
 def test_many_rows_and_narrow_ids():
-    """A row number that the ids' own type cannot hold does not wrap around."""
+    """A row number beyond the ids' own dtype does not wrap around."""
     layer = nn.Embedding(300, 2)
     layer(tg.tensor(np.array([0, 127, 5, 127], np.int8))).sum().backward()
     expected = np.zeros((300, 2), np.float32)
@@ -138,7 +138,7 @@ def test_dropout_keeps_the_mean(p):
     kept = out.detach().numpy() != 0
     assert abs(kept.mean() - (1 - p)) < 5 * np.sqrt(p * (1 - p) / kept.size)
     np.testing.assert_array_equal(out.detach().numpy(), kept * np.float32(1 / (1 - p)))
-    columns = kept.mean(0), kept.mean(1)  # no row and no column fares differently
+    columns = kept.mean(0), kept.mean(1)  # every row and every column alike
     assert max(np.abs(c - (1 - p)).max() for c in columns) < 0.2
     assert not (kept[1:] == kept[:-1]).all(1).any()
 
@@ -229,7 +229,7 @@ def test_named_modules_in_order():
             nn.Sequential(OrderedDict({name: nn.Tanh()}))
 
 
-# ---------------------------------------------------------------- activations and one_hot
+# ------------------------------------------------------------ activations and one_hot
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_one_hot(classes, lead, seed):
         assert F.one_hot(tg.tensor(ids)).shape == (*lead, ids.max() + 1)
 
 
-# ---------------------------------------------------------------- tables of one's own
+# ---------------------------------------------------------------- your own table
 
 
 def test_an_embedding_of_a_table():

@@ -1,4 +1,4 @@
-"""Cross entropy and mean squared error: against 50 digits, against NumPy, and far out."""
+"""Losses: against 50 digits, against NumPy, and far out."""
 
 import math
 
@@ -49,9 +49,7 @@ def exact(logits, target):
     seed=seeds,
 )
 def test_cross_entropy_to_the_last_digits(scale, classes, seed):
-    """Within 4 units in the last place, but for what the rounding of x - max(x) does to
-    exp.
-    """
+    """Within 4 units in the last place, and what the rounding of x - max(x) adds."""
     x = tg.tensor(normal(seed, 1, classes) * scale, requires_grad=True)
     target = seed % classes
     loss = F.cross_entropy(x, tg.tensor([target]))
@@ -64,7 +62,7 @@ def test_cross_entropy_to_the_last_digits(scale, classes, seed):
     )
     found = x.grad.numpy()[0]
     allowed = np.abs(slopes) * (4 * eps + rounding) + 1e-307
-    allowed[target] += 4 * eps  # p - 1, of which p has but its own digits
+    allowed[target] += 4 * eps  # p - 1 has only the digits of p
     assert (np.abs(found - slopes) <= allowed).all()
 
 
@@ -77,7 +75,7 @@ def test_far_logits_in_float32(size, smoothing):
     values[1] = -size
     values[2] = size
     target = rng.integers(0, 9, 50)
-    target[0] = 3  # surely wrong: the largest loss there is
+    target[0] = 3  # certain and wrong: the largest loss
     results = []
     for dtype in (tg.float32, tg.float64):
         x = tg.tensor(values, dtype=dtype, requires_grad=True)
@@ -94,13 +92,13 @@ def test_far_logits_in_float32(size, smoothing):
         assert results[0][0][0] == 2 * np.float32(size)
 
 
-def test_a_sure_and_right_answer_costs_almost_nothing():
+def test_a_certain_and_right_answer_costs_almost_nothing():
     """A tiny loss keeps its digits: log1p, not log."""
     loss = F.cross_entropy(tg.tensor(np.array([[60.0, 0.0]])), tg.tensor([0]))
     assert loss.item() == pytest.approx(math.exp(-60), rel=1e-12, abs=0)
 
 
-# ---------------------------------------------------------------- options, against NumPy
+# ------------------------------------------------------------ options, against NumPy
 
 
 @given(
@@ -223,7 +221,7 @@ def test_ignored_targets_alone():
         F.cross_entropy(x, target)
 
 
-def test_a_loss_records_no_more_than_it_is_asked():
+def test_a_loss_records_only_if_its_input_requires_grad():
     x = tg.randn(3, 4)
     assert not F.cross_entropy(x, tg.tensor([0, 1, 2])).requires_grad
     loss = F.cross_entropy(x.requires_grad_(), tg.tensor([0, 1, 2]))
@@ -263,7 +261,7 @@ def test_mse_of_nothing():
         F.mse_loss(nothing, nothing)
 
 
-# ---------------------------------------------------------------- other losses of two tensors
+# ------------------------------------------------------------ other losses of two tensors
 
 DISTANCES = {
     "l1_loss": (nn.L1Loss, {}, lambda d: (np.abs(d), np.sign(d))),
@@ -315,7 +313,7 @@ def test_distances(name, shape, reduction, seed):
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_weights_of_elements(name, reduction):
-    """The weighted mean is over the weights, but huber_loss's, as in PyTorch."""
+    """A mean is divided by the sum of the weights, except in huber_loss."""
     x, y, weight = (tg.tensor(np.abs(normal(seed, 3, 2))) for seed in range(3))
     function = getattr(F, name)
     losses = function(x, y, reduction="none").numpy() * weight.numpy()
@@ -339,7 +337,7 @@ def test_smooth_l1_without_a_bend_is_l1():
     assert F.smooth_l1_loss(x, y, beta=0.0).item() == F.l1_loss(x, y).item() == 1.0
 
 
-# ---------------------------------------------------------------- of logits and probabilities
+# ------------------------------------------------------------ of logits and probabilities
 
 
 @given(
@@ -348,7 +346,7 @@ def test_smooth_l1_without_a_bend_is_l1():
     weight=st.sampled_from([None, 3.0]),
 )
 def test_binary_cross_entropy_to_the_last_digits(x, target, weight):
-    """Both parts are positive: no digit is lost, however sure and right the answer."""
+    """No part is negative, so no digit is lost, however certain the answer."""
     given_x = tg.tensor(np.float64(x), requires_grad=True)
     pos_weight = None if weight is None else tg.tensor(np.float64(weight))
     loss = F.binary_cross_entropy_with_logits(
@@ -405,7 +403,7 @@ def test_binary_cross_entropy_of_probabilities_to_the_last_digits(x, target):
         assert abs(loss.item() - expected) <= 6 * np.spacing(expected)
 
 
-def test_sure_answers_cost_at_most_100():
+def test_certain_answers_cost_at_most_100():
     x = tg.tensor([0.0, 0.0, 1.0, 1.0], requires_grad=True)
     loss = nn.BCELoss(reduction="none")(x, tg.tensor([0.0, 1.0, 0.0, 1.0]))
     assert loss.tolist() == [0.0, 100.0, 100.0, 0.0]
@@ -509,11 +507,12 @@ def test_what_is_ignored_may_be_anything():
         (nn.BCEWithLogitsLoss(), "BCEWithLogitsLoss(reduction='mean')"),
         (
             nn.CrossEntropyLoss(label_smoothing=0.1),
-            "CrossEntropyLoss(ignore_index=-100, reduction='mean', label_smoothing=0.1)",
+            "CrossEntropyLoss(ignore_index=-100, reduction='mean', "
+            "label_smoothing=0.1)",
         ),
     ],
 )
-def test_a_loss_says_what_it_is(loss, shown):
+def test_the_repr_of_a_loss_shows_its_options(loss, shown):
     assert repr(loss) == shown
     assert list(loss.parameters()) == []
 
@@ -529,7 +528,7 @@ def test_weights_of_losses_are_buffers_that_may_be_replaced():
     )
 
 
-def test_the_mean_over_padding_alone_is_refused():
+def test_the_mean_over_padding_alone_raises():
     with pytest.raises(ShapeError, match="ignore_index=0"):
         F.cross_entropy(tg.zeros(2, 3), tg.tensor([0, 0]), ignore_index=0)
 
@@ -548,7 +547,7 @@ def test_smoothing_keeps_an_infinite_loss():
     assert loss.item() == math.inf
 
 
-def test_classes_as_floats_of_any_width_are_sent_to_long():
+def test_classes_as_floats_of_any_width_raise_and_name_long():
     scores, classes = tg.zeros(4, 3), tg.tensor([0, 1, 2, 0])
     for target in (classes.float(), classes.double()):
         with pytest.raises(

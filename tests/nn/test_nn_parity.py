@@ -1,6 +1,4 @@
-"""Layers, losses, clipping and whole models against PyTorch: the same names, numbers
-and gradients.
-"""
+"""Layers, losses, clipping and whole models against PyTorch."""
 
 import math
 
@@ -18,9 +16,7 @@ pytestmark = pytest.mark.parity
 
 
 def twins(torch, theirs, ours, dtype):
-    """Ours with their weights, carried over by ``state_dict``, and back again; pairs of
-    leaves.
-    """
+    """Copy PyTorch's weights by ``state_dict``, and back; returns pairs of leaves."""
     theirs.to(getattr(torch, dtype))
     ours.to(dtype)
     state = theirs.state_dict()
@@ -51,9 +47,7 @@ def parts_of(result):
 
 
 def states(numbers, shapes):
-    """Theirs and ours of a state: one tensor, or a tuple of two; and the pairs of
-    leaves.
-    """
+    """A state for PyTorch and one for us, each a tensor or a pair, and their leaves."""
     pairs = [numbers.pair(*shape) for shape in shapes]
     if len(pairs) == 1:
         return pairs[0], pairs
@@ -110,7 +104,7 @@ def test_recurrent(
         options = options | {"proj_size": min(proj_size, hidden - 1)}
     theirs, ours = getattr(torch.nn, kind)(**options), getattr(nn, kind)(**options)
     leaves = twins(torch, theirs, ours, dtype)
-    batched = batched or "lengths" in how  # they pack no unbatched sequence
+    batched = batched or "lengths" in how  # PyTorch packs no sequence without a batch
     order = (batch, steps) if options["batch_first"] else (steps, batch)
     lead = order if batched else (steps,)
     features = options["input_size"]
@@ -499,9 +493,7 @@ def character_model(lib, kind, vocabulary, hidden):
 
 
 def series_model(lib, hidden):
-    """A layer that reads a series, and a head that guesses what comes after its last
-    point.
-    """
+    """A layer that reads a series, and a head that predicts the next point."""
 
     class Model(lib.Module):
         def __init__(self):
@@ -559,7 +551,7 @@ def test_the_character_model_learns_alike(torch, kind, ids):
         theirs, torch.optim.Adam(theirs.parameters(), lr=0.01), loss_of_theirs
     )
     found = losses(ours, optim.Adam(ours.parameters(), lr=0.01), loss_of_ours)
-    assert expected[-10:].mean() < 0.6 * expected[0]  # it does learn
+    assert expected[-10:].mean() < 0.6 * expected[0]  # it learns
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 

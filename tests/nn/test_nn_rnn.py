@@ -1,6 +1,4 @@
-"""RNN, LSTM, GRU and their cells: the equations, and what holds of each whatever its
-options.
-"""
+"""RNN, LSTM, GRU and their cells: equations, and properties under all options."""
 
 import numpy as np
 import pytest
@@ -49,7 +47,7 @@ def build(kind, **arguments):
 
 
 def layer_of(options, seed):
-    """A float64 layer with weights of size 1: far from linear, unlike the initial ones."""
+    """A float64 layer with weights of size 1, far from linear."""
     layer = build(**options).double()
     layer.load_state_dict(
         {
@@ -119,11 +117,9 @@ def weigh(results, seed):
 
 
 def slopes(results, leaves, seed, order=2):
-    """First gradients; then these again, recorded, and the gradients of a sum of their
-    squares.
-    """
+    """First gradients, twice (the second time recorded), and second gradients."""
     total = weigh(results, seed)
-    if not total.requires_grad:  # the outputs of sequences that are all empty
+    if not total.requires_grad:  # all sequences are empty
         return [None] * len(leaves) * (1 if order == 1 else 3)
     first = tg.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
     if order == 1:
@@ -201,7 +197,7 @@ def test_rnn_cell_is_its_equation(
 def test_gated_cells_are_their_equations(
     kind, inputs, hidden, bias, lead, hx, ids, seed
 ):
-    """The gradients are those of the layers, which this cell makes up: tested there."""
+    """Gradients are tested with the layers, which are made of cells."""
     cell = getattr(nn, kind)(inputs, hidden, bias).double()
     places = plain_ids(np.random.default_rng(seed), inputs, lead)
     x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
@@ -224,13 +220,11 @@ def test_gated_cells_are_their_equations(
         close(cell(given_x, tg.tensor(h) if hx else None), (1 - u) * n + u * h)
 
 
-# ---------------------------------------------------------------- the layer is its cells, unrolled
+# ------------------------------------------------------------ layers as unrolled cells
 
 
 def step_of(layer, z, r, state, w_hr):
-    """One step in the words of a book, from what comes of the input and what of the
-    state.
-    """
+    """One step as textbooks write it, of the input's part z and the state's part r."""
     if isinstance(layer, nn.RNN):
         return [getattr(z + r, layer.nonlinearity)()]
     if isinstance(layer, nn.LSTM):
@@ -244,9 +238,7 @@ def step_of(layer, z, r, state, w_hr):
 
 
 def unrolled(layer, x, state, lengths):
-    """The layer as one reads it in a book: a loop over steps, time first, sequence by
-    sequence.
-    """
+    """A layer as textbooks write it: a loop over steps, sequence by sequence."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     suffixes = ["", "_reverse"] if layer.bidirectional else [""]
     last = []
@@ -320,7 +312,7 @@ def test_layer_is_its_cells_unrolled(kind, data, steps, batch, ragged, ids, seed
 @every_kind
 @given(data=st.data(), steps=st.integers(1, 5), batch=sizes, seed=seeds)
 def test_two_directions_are_two_layers(kind, data, steps, batch, seed):
-    """The backward half is a layer of its own that reads the sequence from its end."""
+    """The second direction is another layer that reads the sequence from its end."""
     both_ways = {"bidirectional": True, "num_layers": 1, "batch_first": False}
     options_ = data.draw(options(kind, **both_ways))
     both = layer_of(options_, seed)
@@ -382,9 +374,7 @@ def test_padding_is_not_read_and_gets_no_gradient(kind, data, steps, batch, junk
 @every_kind
 @given(data=st.data(), steps=st.integers(1, 4), batch=sizes, seed=seeds)
 def test_each_sequence_is_alone(kind, data, steps, batch, seed):
-    """A batch with lengths is its sequences one by one, each cut at its end, without a
-    batch.
-    """
+    """A batch with lengths equals its sequences one by one, each cut at its end."""
     layer = layer_of(data.draw(options(kind, batch_first=False)), seed)
     lengths = np.random.default_rng(seed).integers(0, steps + 1, batch)
     x = tg.tensor(normal(seed, steps, batch, layer.input_size))
@@ -485,7 +475,7 @@ def test_ids_are_one_hot_rows(kind, data, steps, batch, dtype, seed):
 
 @every_kind
 @given(data=st.data(), steps=st.integers(1, 4), batch=sizes, seed=seeds)
-def test_left_out_means_zeros_and_full_length(kind, data, steps, batch, seed):
+def test_defaults_are_a_state_of_zeros_and_full_lengths(kind, data, steps, batch, seed):
     layer = layer_of(data.draw(options(kind)), seed)
     lead = (batch, steps) if layer.batch_first else (steps, batch)
     x = tg.tensor(normal(seed, *lead, layer.input_size))
@@ -543,7 +533,7 @@ def test_a_state_carried_on_without_detach_is_named_as_the_cause(kind):
 
 @every_kind
 def test_an_output_changed_in_place_is_noticed(kind):
-    """The backward reads it."""
+    """The backward pass reads it."""
     layer = build(kind, input_size=3, hidden_size=2)
     out, *_ = run(layer, tg.randn(4, 2, 3))
     loss = out.sum()
@@ -640,7 +630,7 @@ def test_names_and_shapes_of_a_projection():
     ]
 
 
-def test_repr_says_what_is_not_usual():
+def test_repr_shows_what_is_not_the_default():
     assert repr(nn.LSTM(3, 4, 2, bias=False, proj_size=2)) == (
         "LSTM(3, 4, num_layers=2, bias=False, proj_size=2)"
     )
@@ -669,13 +659,11 @@ def test_lengths_of_any_kind(kind, of):
     all_equal(run(layer, x, lengths=of([4, 1, 2])), run(layer, x, lengths=[4, 1, 2]))
 
 
-# ---------------------------------------------------------------- what second gradients are for
+# ------------------------------------------------------------ what second gradients are for
 
 
 def penalty(critic, head, x):
-    """How far the critic's slope at x is from 1, as WGAN-GP has it: Gulrajani,
-    arXiv:1704.00028.
-    """
+    """(norm of the critic's gradient at x - 1)^2: WGAN-GP, arXiv:1704.00028."""
     x = x.detach().requires_grad_()
     score = head(critic(x)[0]).mean()
     (slope,) = tg.autograd.grad(score, x, create_graph=True)
@@ -683,9 +671,7 @@ def penalty(critic, head, x):
 
 
 def along(model, directions, function, step):
-    """A function's value with the parameters moved along directions, by differences of
-    4th order.
-    """
+    """The derivative along directions of the parameters, by 4th-order differences."""
     before = [p.numpy().copy() for p in model]
 
     def at(t):
@@ -752,7 +738,7 @@ def test_a_hessian_times_a_vector(kind, lengths):
 
 @pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"num_layers": 2}])
 def test_output_and_state_may_change_in_place(options):
-    """What they are views of inside nobody else holds."""
+    """They are views of memory that nobody else holds."""
     rnn = nn.RNN(2, 3, **options)
     output, h_n = rnn(tg.randn(4, 5, 2))
     total = output.sum()
@@ -760,7 +746,9 @@ def test_output_and_state_may_change_in_place(options):
     h_n.mul_(2.0)
     output.mul_(2.0)
     with pytest.raises(RuntimeError, match="changed in place"):
-        (total + output.sum()).backward()  # the layer needs its output as it was
+        (
+            total + output.sum()
+        ).backward()  # the backward pass needs the output as it was
     h_n.sum()
 
 
@@ -775,7 +763,7 @@ def test_a_nonlinearity_that_is_set_later_is_checked(make):
 
 
 @every_kind
-def test_dropout_between_layers_where_there_is_one_earns_a_warning(kind):
+def test_dropout_with_a_single_layer_warns(kind):
     with pytest.warns(
         UserWarning, match=rf"nn.{kind}: dropout=0.5 has no effect"
     ) as caught:
@@ -786,7 +774,7 @@ def test_dropout_between_layers_where_there_is_one_earns_a_warning(kind):
 @pytest.mark.parametrize("name", ["bias_ih", "bias_hh"])
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_one_bias_alone_is_as_if_the_other_were_0(cell, name):
-    """Which PyTorch refuses."""
+    """PyTorch raises for a cell with one bias."""
     x = tg.randn(3, 2, 4)
     found = []
     for missing in (True, False):
@@ -820,10 +808,8 @@ def test_one_bias_alone_is_as_if_the_other_were_0(cell, name):
     dtype=st.sampled_from(["i8", "u1"]),
     seed=seeds,
 )
-def test_one_hot_integers_without_a_batch_are_refused(
-    kind, size, steps, first, dtype, seed
-):
-    """They would be read as ids of a batch of the size of the vocabulary."""
+def test_one_hot_integers_without_a_batch_raise(kind, size, steps, first, dtype, seed):
+    """They could also be ids of a batch whose size is the vocabulary's."""
     layer = build(kind, input_size=size, hidden_size=2, batch_first=first)
     ids = tg.tensor(np.random.default_rng(seed).integers(0, size, steps))
     rows = F.one_hot(ids, size)
@@ -841,7 +827,7 @@ def test_one_hot_integers_without_a_batch_are_refused(
 
 
 @pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
-def test_a_cell_refuses_one_hot_integers_without_a_batch(kind):
+def test_one_hot_integers_without_a_batch_raise_in_a_cell(kind):
     cell = build(kind, input_size=3, hidden_size=2).double()
     with pytest.raises(
         DTypeError, match=rf"nn\.{kind}: .* input.double\(\) are features"
@@ -861,7 +847,7 @@ def test_other_ids_of_a_batch_of_the_vocabularys_size_are_ids(kind, rows):
 
 @every_kind
 def test_ids_that_look_one_hot_have_a_way_in(kind):
-    """As the message says: as features."""
+    """As one-hot features, as the message says."""
     layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
     with pytest.raises(
         DTypeError, match=r"if these are ids, pass F.one_hot\(input, 2\).float\(\)"
@@ -874,9 +860,7 @@ def test_ids_that_look_one_hot_have_a_way_in(kind):
 
 @every_kind
 def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
-    """Then ids that look one-hot are ids; and a state without a batch says that they
-    are none.
-    """
+    """Ids that look one-hot are then ids; a state without a batch makes them raise."""
     layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
     state = start(layer.double(), (2,), 0)
     features = F.one_hot(ids, 2).double()
@@ -891,7 +875,7 @@ def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
     all_close(*[x if isinstance(x, tuple) else (x,) for x in (found, expected)])
 
 
-# ---------------------------------------------------------------- where and what the weights are
+# ------------------------------------------------------------ where and what the weights are
 
 
 @pytest.mark.parametrize(

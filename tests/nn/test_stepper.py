@@ -1,4 +1,4 @@
-"""Stepper: step by step what the layer and the head compute of the whole sequence."""
+"""Stepper: the steps equal what layer and head compute of the whole sequence."""
 
 import copy
 import pickle
@@ -28,9 +28,7 @@ from tinygrad_rnn.kernels import numpy as numpy_kernels
 
 
 def together(rnn, head, x, state):
-    """The outputs of all steps and the last state, of a sequence that has the time
-    first.
-    """
+    """The outputs of all steps and the last state, of a sequence (T, ...)."""
     with tg.no_grad():
         if rnn.batch_first and x.ndim > 2 - (x.dtype.kind != "f"):  # has a batch
             output, state = rnn(x.transpose(0, 1), state)
@@ -46,7 +44,7 @@ def parts(state):
 
 @every_kind
 @given(st.data(), seeds, flags, flags, flags, flags)
-def test_it_goes_the_way_of_the_layer(
+def test_it_computes_what_the_layer_does(
     device, kind, data, seed, ids, batched, headed, started
 ):
     rnn = layer_of(data.draw(options(kind, bidirectional=False)), seed).to(device)
@@ -66,7 +64,7 @@ def test_it_goes_the_way_of_the_layer(
     step = nn.Stepper(rnn, head)
     for t in range(4):
         output, state = step(x[t], state)
-        if device == "cpu":  # from here on it is the kernel's
+        if device == "cpu":  # from here on the kernel runs
             rnn.forward = None
         assert output.dtype == tg.float64 and not output.requires_grad
         close(output.cpu(), expected[t].cpu())
@@ -158,7 +156,7 @@ def test_it_follows_its_weights(kind, change):
     state = tuple(part.to(rnn.weight_ih_l0.dtype) for part in parts(state))
     state = state if len(state) > 1 else state[0]
     expected, _ = together(rnn, head, x.unsqueeze(0), state)
-    after, _ = step(x, state)  # by the layers, which see whether the new weights fit
+    after, _ = step(x, state)  # run by the layers, which check the new weights
     close(after, expected[0], 1e-5)
     assert abs(after.numpy() - before.numpy()).max() > 1e-3
     rnn.forward = None
@@ -176,7 +174,7 @@ def test_it_follows_the_nonlinearity():
         close(output, together(rnn, None, x.unsqueeze(0), state)[0][0], 1e-6)
         assert (output.numpy() == 0).any()
     rnn.nonlinearity = "Tanh"
-    for _ in range(2):  # it is no less wrong for having been refused
+    for _ in range(2):  # it stays wrong after the first error
         with pytest.raises(tg.Error, match="nonlinearity is 'Tanh'"):
             step(x, state)
 
@@ -206,13 +204,13 @@ def test_it_records_nothing_and_keeps_what_it_is_given():
     close(state, kept[1], 0)
 
 
-def test_layers_of_two_dtypes_are_refused_as_ever():
+def test_layers_of_two_dtypes_raise():
     rnn, head = nn.RNN(3, 4).double(), nn.Linear(4, 3)
     with pytest.raises(tg.Error, match="linear: input is float64, expected float32"):
         nn.Stepper(rnn, head)(tg.tensor([1]), tg.zeros(1, 1, 4, dtype=tg.float64))
 
 
-def test_both_directions_are_refused():
+def test_a_bidirectional_layer_raises():
     with pytest.raises(tg.Error, match="nn.Stepper: rnn is bidirectional"):
         nn.Stepper(nn.GRU(3, 4, bidirectional=True))
 
@@ -304,7 +302,7 @@ def test_a_copy_of_a_model_has_a_stepper_of_its_own(copied):
         (1, "weight", (3, 5), "linear: input has 4 features"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused_as_by_the_layers(part, name, shape, words):
+def test_weights_that_do_not_fit_raise_as_in_the_layers(part, name, shape, words):
     layers = nn.GRU(3, 4), nn.Linear(4, 3)
     step, x = nn.Stepper(*layers), tg.tensor([1, 2])
     step(x, state := step(x)[1])
@@ -347,7 +345,7 @@ def failing(error, after):
 @pytest.mark.parametrize("error", [ValueError, IndexError, MemoryError, KeyError])
 @pytest.mark.parametrize("after", [0, 2])
 def test_an_error_inside_the_kernel_is_raised(monkeypatch, error, after):
-    """It is no reason to go the slow way for ever."""
+    """It does not switch the kernel off for good."""
     kernels = SimpleNamespace(stepper=failing(error("inside"), after))
     monkeypatch.setitem(modules, "cpu", kernels)
     step, x, state = nn.Stepper(nn.GRU(3, 4)), tg.tensor([1, 2]), None
@@ -382,7 +380,7 @@ def test_ids_out_of_range_are_refused_before_the_kernel_runs(kind, wrong):
 @pytest.mark.parametrize("which", ["rnn", "head"])
 @pytest.mark.parametrize("how", ["hook", "pre-hook", "forward"])
 def test_hooks_and_forwards_of_the_layers_are_called(which, how, late):
-    """However fast it could be without: also where they come when it is warm."""
+    """Also those that are added after the kernel has run."""
     rnn, head, calls = nn.GRU(3, 4), nn.Linear(4, 3), []
     layer = {"rnn": rnn, "head": head}[which]
 

@@ -1,4 +1,4 @@
-"""The same numbers for PyTorch and for us, and whether both make the same of them."""
+"""The same numbers for PyTorch and this package, and a check that results agree."""
 
 import numpy as np
 from hypothesis import settings
@@ -23,21 +23,19 @@ class Numbers:
         self.rng = np.random.default_rng(seed)
 
     def pair(self, *shape, grad=True):
-        """Theirs and ours, with the same normal numbers in them."""
+        """PyTorch's tensor and ours, of the same normal numbers."""
         values = self.rng.standard_normal(shape).astype(self.dtype)
         theirs = self.torch.tensor(values, requires_grad=grad)
         return theirs, tg.tensor(values, requires_grad=grad)
 
     def kinks(self, *shape, at=(0.0, -0.0, 1.0, -1.0)):
-        """As pair, but a third of the numbers are those where a function may have a
-        kink.
-        """
+        """As pair, but a third of the numbers are those in ``at``, such as kinks."""
         values = self.rng.standard_normal(shape) * 3.0
         chosen = self.rng.choice(at, shape)
         return self.of(np.where(self.rng.random(shape) < 1 / 3, chosen, values))
 
     def of(self, values, grad=True):
-        """Theirs and ours, with these numbers in them."""
+        """PyTorch's tensor and ours, of these numbers."""
         values = np.asarray(values, self.dtype)
         theirs = self.torch.tensor(values, requires_grad=grad)
         return theirs, tg.tensor(values, requires_grad=grad)
@@ -59,7 +57,7 @@ def same(ours, theirs, tolerance):
 
 
 def agree(numbers, theirs, ours, leaves, second=True):
-    """Outputs, first and second gradients; ``leaves`` are pairs (theirs, ours)."""
+    """Compare outputs, first and second gradients; leaves are pairs (theirs, ours)."""
     torch, tolerance = numbers.torch, TOLERANCE[numbers.dtype]
     total = [0.0, 0.0]
     for out in zip(theirs, ours, strict=True):
@@ -93,7 +91,7 @@ def agree(numbers, theirs, ours, leaves, second=True):
 
 
 def slopes(grad, output, leaves):
-    """Gradients as arrays; None, and that nothing is recorded, say the same as zeros."""
+    """Gradients as arrays; None means zeros, and so does an output without a graph."""
     found = [None] * len(leaves)
     if output.requires_grad:
         found = grad(output, leaves, allow_unused=True)
@@ -104,6 +102,6 @@ def slopes(grad, output, leaves):
 
 
 def plain(g):
-    """An array; theirs may be zeros that were never written anywhere."""
+    """A gradient as an array; PyTorch's may be zeros without memory."""
     g = g.detach()
     return g.numpy() if isinstance(g, tg.Tensor) else g.numpy(force=True)

@@ -117,7 +117,7 @@ class RNNBase(Recurrent):
             self._check_not_features(input, state, weight)
         x = input if batched else input.unsqueeze(1)
         if batched and self.batch_first:
-            x = input.transpose(0, 1)
+            x = _swap_time_and_batch(x)
         steps, batch = x.shape[:2]
         if not steps:
             raise ShapeError(
@@ -136,31 +136,29 @@ class RNNBase(Recurrent):
         if not batched:
             found = [part.squeeze(1) for part in found]
         elif self.batch_first:
-            found[0] = found[0].transpose(0, 1)
+            found[0] = _swap_time_and_batch(found[0])
         # Nobody else holds what these may be views of, so they may change in place.
         for tensor in found:
             tensor.epoch = tensor.source = None
         return found
 
-    def _run_layers(
-        self, output: Tensor, parts: Parts, settings: Settings
-    ) -> list[Tensor]:
+    def _run_layers(self, x: Tensor, parts: Parts, settings: Settings) -> list[Tensor]:
         """The last layer's output (T, B, D * H), and the parts of all last states."""
         directions = len(self._directions)
         last = []
         for i in range(0, len(self._weight_names), directions):
             if i and self.dropout:
-                output = F.dropout(output, self.dropout, self.training)
-            ends = [
-                self._run_direction(i + k, output, parts, settings, reverse=k > 0)
+                x = F.dropout(x, self.dropout, self.training)
+            results = [
+                self._run_direction(i + k, x, parts, settings, reverse=k > 0)
                 for k in range(directions)
             ]
-            outputs = [out for out, *_ in ends]
-            output = outputs[0] if directions == 1 else cat(outputs, -1)
-            last += [end for _, *end in ends]
+            outputs = [output for output, *_ in results]
+            x = outputs[0] if directions == 1 else cat(outputs, -1)
+            last += [state for _, *state in results]
         if len(last) == 1:
-            return [output, *last[0]]
-        return [output, *map(cat, zip(*last, strict=True))]
+            return [x, *last[0]]
+        return [x, *map(cat, zip(*last, strict=True))]
 
     def _run_direction(
         self, i: int, x: Tensor, parts: Parts, settings: Settings, reverse: bool
@@ -182,6 +180,11 @@ class RNNBase(Recurrent):
         padded, ends = pad_packed_sequence(packed, self.batch_first, total_length=steps)
         output, *last = self._run(padded, state, ends)
         return [repacked(packed, output, self.batch_first), *last]
+
+
+def _swap_time_and_batch(x: Tensor) -> Tensor:
+    """(T, B, ...) as (B, T, ...), or back; of ids (T, B) too."""
+    return ops.permute_dims(x, (1, 0, 2)[: x.ndim])
 
 
 class RNN(RNNBase):

@@ -1,6 +1,5 @@
 """What the namespace can do, and what dtypes can hold."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,23 +8,10 @@ from ..backend import find
 from ..creation import get_default_dtype
 from ..errors import OptionError
 from ..tensor import Tensor
-from ..tensor.dtypes import bool as bool_
-from ..tensor.dtypes import (
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
 from ..types import DeviceLike, DType, Operand
 
-_INTEGERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
-_DTYPES = (bool_, *_INTEGERS, float32, float64)
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_DTYPES = [np.dtype(name) for name in ("bool", *_INTEGERS, "float32", "float64")]
 
 
 class Info:
@@ -46,16 +32,18 @@ class Info:
     def default_dtypes(self, *, device: DeviceLike = None) -> dict[str, DType]:
         """What Python's numbers become, and of what dtype indices are."""
         floats = get_default_dtype()
-        return {"real floating": floats, "integral": int64, "indexing": int64}
+        integers = np.dtype("int64")
+        return {"real floating": floats, "integral": integers, "indexing": integers}
 
     def dtypes(
         self, *, device: DeviceLike = None, kind: str | tuple[str, ...] | None = None
     ) -> dict[str, DType]:
         """The dtypes of a kind, of several kinds, or all, by name."""
-        found: Iterable[DType] = _DTYPES
-        if kind is not None:
-            found = [dtype for dtype in _DTYPES if np.isdtype(dtype, kind)]
-        return {dtype.name: dtype for dtype in found}
+        return {
+            dtype.name: dtype
+            for dtype in _DTYPES
+            if kind is None or np.isdtype(dtype, kind)
+        }
 
     def devices(self) -> list[str]:
         """The CPU, and the GPUs that CuPy finds."""

@@ -6,6 +6,7 @@ from functools import wraps
 
 from .. import creation, ops
 from ..errors import OptionError, check_axis, check_dim, check_integers
+from ..errors.boundary import named
 from ..tensor import Tensor
 from ..tensor.dtypes import bool as bool_
 from ..tensor.dtypes import int64, uint64
@@ -103,19 +104,29 @@ def count_nonzero(x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) ->
     return sum(ops.not_equal(x, 0), axis=axis, dtype=int64, keepdims=keepdims)
 
 
-def _dim_to_cumulate(name: str, axis: int | None, x: Tensor) -> int:
+def _cumulative(
+    method: Function,
+    initial: int,
+    x: Tensor,
+    axis: int | None,
+    dtype: DType,
+    include_initial: bool,
+) -> Tensor:
+    """Sums or products of the first elements along a dim, and of none if asked."""
     if axis is None and x.ndim > 1:
-        raise OptionError(f"{name}: axis is None, but x has {x.ndim} dims")
-    return check_dim(name, 0 if axis is None else axis, x.shape)
-
-
-def _with_initial(value: int, x: Tensor, dim: int) -> Tensor:
-    """A tensor with a value before its first element along a dim."""
+        got = f"axis is None, but x has {x.ndim} dims"
+        raise OptionError(f"{method.__name__}: {got}")
+    x = _in_sum_dtype(x, dtype)
+    dim = check_dim(method.__name__, axis or 0, x.shape)
+    out = method(x, dim, dtype=x.dtype)
+    if not include_initial:
+        return out
     sizes = [1 if i == dim else size for i, size in enumerate(x.shape)]
-    first = creation.full(sizes, value, x.dtype, x.device)
-    return ops.concat([first, x], axis=dim)
+    first = creation.full(sizes, initial, x.dtype, x.device)
+    return ops.concat([first, out], axis=dim)
 
 
+@named
 def cumulative_sum(
     x: Tensor,
     /,
@@ -125,12 +136,10 @@ def cumulative_sum(
     include_initial: bool = False,
 ) -> Tensor:
     """The sums of the first 1, 2, ... elements along a dim, from 0 on if asked."""
-    dim = _dim_to_cumulate("cumulative_sum", axis, x)
-    x = _in_sum_dtype(x, dtype)
-    sums = x.cumsum(dim, dtype=x.dtype)
-    return _with_initial(0, sums, dim) if include_initial else sums
+    return _cumulative(Tensor.cumsum, 0, x, axis, dtype, include_initial)
 
 
+@named
 def cumulative_prod(
     x: Tensor,
     /,
@@ -140,10 +149,7 @@ def cumulative_prod(
     include_initial: bool = False,
 ) -> Tensor:
     """The products of the first 1, 2, ... elements along a dim, from 1 on if asked."""
-    dim = _dim_to_cumulate("cumulative_prod", axis, x)
-    x = _in_sum_dtype(x, dtype)
-    products = x.cumprod(dim, dtype=x.dtype)
-    return _with_initial(1, products, dim) if include_initial else products
+    return _cumulative(Tensor.cumprod, 1, x, axis, dtype, include_initial)
 
 
 def diff(

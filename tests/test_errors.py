@@ -2002,7 +2002,10 @@ class World:
         tensors = [*self.model.state_dict().values(), *(p.grad for p in params)]
         tensors += [self.x, self.x.grad, self.two]
         return [
-            [(host(t).tobytes(), t.shape, str(t.dtype), t.version[0]) for t in tensors],
+            [
+                (host(t).tobytes(), t.shape, str(t.dtype), t.version.count)
+                for t in tensors
+            ],
             [(t.requires_grad, t.is_leaf) for t in (*params, self.x)],
             [
                 [(name, host(v).tobytes()) for name, v in entry.items()]

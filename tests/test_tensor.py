@@ -1132,7 +1132,7 @@ def test_leaves_and_views_can_be_pickled():
     for view in (x.detach()[0], x.detach().T, x.detach()[:, 1]):
         again = pickle.loads(pickle.dumps(view))
         assert again.tolist() == view.tolist()
-        assert (again.source, again.epoch) == (None, None)
+        assert (again.source, again.view_version) == (None, None)
     again = pickle.loads(pickle.dumps(x))
     assert (again.tolist(), again.grad.tolist()) == (x.tolist(), x.grad.tolist())
     assert again.requires_grad

@@ -243,7 +243,7 @@ def test_an_output_that_shows_its_arguments_memory_counts_its_changes(name, data
         for x in args:
             if x is not None and np.shares_memory(out.array, x.array):
                 assert out.version is x.version
-                assert out.epoch is not None
+                assert out.view_version is not None
 
 
 @every_row

@@ -92,7 +92,7 @@ def unwrap_arguments(
             data = arg.array
             if arg.needs_grad:
                 needs.append(len(arrays))
-            if arg.epoch is not None:
+            if arg.view_version is not None:
                 check_view(arg, name)
         else:
             data = _array_or_number(name, arg, number_types)

@@ -41,7 +41,7 @@ def rewriting(pairs: Sequence[tuple[Value, Any]]) -> Changes:
     harm.
     """
     for value, _ in pairs:
-        value.version[0] += 1
+        value.version.count += 1
     return [
         partial(backend_of(new).on_device(setitem), v.array, ..., new)
         for v, new in pairs

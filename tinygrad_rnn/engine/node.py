@@ -1,6 +1,4 @@
-"""What the engine keeps: values that the user holds, and nodes that remember how they
-were made.
-"""
+"""What the engine keeps: Values, which users hold, and Nodes, which say how they came."""
 
 import itertools
 import weakref
@@ -11,13 +9,36 @@ from typing import Any, ClassVar
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, ShapeError
-from ..types import Array
+from ..types import Array, DType, Operand, Shape
 from .warned import run_reporting_warnings
 
 births = itertools.count().__next__  # the number of the next node
 
+# By number: they run in that order. A hook takes a Tensor, and may return another.
+Hooks = dict[float, Callable[[Any], Any]]
 
-VersionSeen = tuple[list[Any], int]  # a counter of changes, and what it showed
+
+class Version:
+    """The counter of a memory's changes in place; all its aliases share one.
+
+    ``count`` counts all changes, ``recorded_count`` those that were recorded, and
+    ``latest`` is the count at the latest change by name, and that name.
+
+    ================  ==============  ======================  ==========================
+    change            ``count``       views of the memory     graphs that saved it
+    ================  ==============  ======================  ==========================
+    not recorded      grows           show it                 raise in backward
+    recorded          both grow       raise when used         raise in backward
+    ``.data = x``     grows           keep the old memory     raise in backward
+    ================  ==============  ======================  ==========================
+    """
+
+    count = 0
+    recorded_count = 0
+    latest: tuple[int, str] | None = None
+
+
+VersionSeen = tuple[Version, int]  # a version, and its count when it was seen
 
 
 class Node:
@@ -39,14 +60,14 @@ class Node:
         "versions",
     )
 
-    plan: Any  # how to go back through this node: see op.py
+    plan: Any  # how to go back through this node: see plan.py and fused.py
     parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
     saved: Any  # what the pullbacks asked for; None once a walk has freed it
     versions: list[VersionSeen]  # of what is saved
     birth: int
-    shape: Any
-    dtype: Any
-    hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
+    shape: Shape
+    dtype: DType
+    hooks: Hooks | None
 
     def __repr__(self) -> str:
         return f"<{self.plan.name}>"
@@ -55,47 +76,45 @@ class Node:
 class Value:
     """An array with its place in the graph; Tensor gives it its methods.
 
-    ``version`` is a cell that all aliases of one memory share: how often it was changed
-    in place, and how often while recording; then what :func:`count_change` remembers. A
-    view remembers the second count: after such a change its node no longer tells how
-    its elements came to be. ``source`` of a view is what it was taken from (weakly), by
-    which index if by one, and the array that this had: a change of the view that is
-    recorded is one of that.
+    A view remembers ``view_version``, the count of recorded changes when it was taken:
+    after one more its node no longer tells how its elements came to be. Its ``source``
+    is what it was taken from (weakly), by which index if by one, and the array that
+    this had: a recorded change of the view is one of that.
     """
 
     __slots__ = (
         "__weakref__",
         "_grad",
         "array",
-        "epoch",
         "hooks",
         "needs_grad",
         "node",
         "source",
         "version",
+        "view_version",
     )
     kind: ClassVar[type["Value"]]
 
-    array: Any
-    _grad: Any  # behind Tensor's `grad`, which refuses what does not fit
-    hooks: dict[float, Callable[[Any], Any]] | None  # by number: they run in that order
+    array: Array
+    _grad: Any  # behind Tensor's `grad`, which raises for what does not fit
+    hooks: Hooks | None
     node: Node | None
     needs_grad: bool  # behind Tensor's `requires_grad`, likewise
-    version: list[Any]
-    epoch: int | None
-    source: tuple[Any, Any, Any] | None
+    version: Version
+    view_version: int | None
+    source: tuple[Any, Any, Array] | None
 
 
 _new = object.__new__
 
 
 def record(
-    plan: Any,
-    parents: list[Any],
-    saved: Any,
+    plan: object,
+    parents: list[Operand],
+    saved: object,
     versions: list[VersionSeen],
-    shape: Any = None,
-    dtype: Any = None,
+    shape: Shape = (),
+    dtype: DType = None,
 ) -> Node:
     """A new node; ``shape`` and ``dtype`` are those of its output, if it has one."""
     node = _new(Node)
@@ -111,27 +130,27 @@ def record(
 
 
 def wrap(
-    data: Any,
+    data: Array,
     node: Node | None = None,
-    version: list[Any] | None = None,
-    epoch: int | None = None,
+    version: Version | None = None,
+    view_version: int | None = None,
 ) -> Any:
-    """A Tensor around an array, without a copy and without a question."""
+    """A Tensor around an array, without a copy and without a check."""
     value = _new(Value.kind)
     value.array = data
     value._grad = None
     value.hooks = None
     value.node = node
     value.needs_grad = node is not None
-    value.version = [0, 0] if version is None else version
-    value.epoch = epoch
+    value.version = Version() if version is None else version
+    value.view_version = view_version
     value.source = None
     return value
 
 
-def wrap_view(data: Array, base: Value) -> Value:
+def wrap_view(data: Array, base: Value) -> Any:
     """A Tensor around an array that shows the memory of another Tensor."""
-    view = wrap(data, None, base.version, base.version[1])
+    view = wrap(data, None, base.version, base.version.recorded_count)
     view.source = (weakref.ref(base), None, base.array)
     return view
 
@@ -139,24 +158,25 @@ def wrap_view(data: Array, base: Value) -> Value:
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-def _fits(source: Any, target: Any) -> bool:
-    """Whether a result may be written into a tensor: floats not into integers, these
-    not into bool.
-    """
+def _fits(source: DType, target: DType) -> bool:
+    """Whether a result may be written: no floats into integers, no integers into bool."""
     return _KINDS[numpy_dtype(source).kind] <= _KINDS[numpy_dtype(target).kind]
 
 
 def check_view(value: Value, name: str) -> None:
-    """Refuse a view whose memory was changed in place since, while recording."""
-    if value.epoch is not None and value.epoch != value.version[1]:
+    """Raise for a view whose memory was changed in place since, while recording."""
+    if (
+        value.view_version is not None
+        and value.view_version != value.version.recorded_count
+    ):
         raise GraphError(
             f"{name}: this view's memory was changed in place while recording, so its graph "
             "no longer holds; take the view again from the changed tensor"
         )
 
 
-def check_writable(data: Any, name: str) -> None:
-    """Refuse memory that cannot be written to."""
+def check_writable(data: Array, name: str) -> None:
+    """Raise for memory that cannot be written to."""
     writeable = getattr(getattr(data, "flags", None), "writeable", None)
     if writeable is None:  # CuPy does not say, but what is repeated has a stride of 0
         strides = zip(data.shape, getattr(data, "strides", ()), strict=False)
@@ -169,9 +189,7 @@ def check_writable(data: Any, name: str) -> None:
 
 
 def check_fits(target: Value, result: Value, name: str) -> None:
-    """Refuse to write ``result`` where it does not fit, or where nothing can be
-    written.
-    """
+    """Raise if ``result`` cannot be written into ``target``."""
     out, data = result.array, target.array
     check_writable(data, name)
     if out.shape != data.shape:
@@ -190,22 +208,18 @@ RETAIN = inf  # the number of the hook that keeps a gradient: after all others, 
 
 
 def take_over(target: Value, node: Any) -> None:
-    """Let a value that was changed in place have a node, and what keeps its gradient
-    move there.
-    """
+    """Give a value that was changed in place a node; what keeps its gradient moves too."""
     hooks = target.node.hooks if target.node is not None else None
     if hooks and RETAIN in hooks:
         node.hooks = (node.hooks or {}) | {RETAIN: hooks.pop(RETAIN)}
     target.node, target.needs_grad = node, True
 
 
+# Leaves that were given another shape or device, by id: the first birth after that.
 reshaped: dict[int, int] = {}
-"""Leaves that were given another shape or device, by id: the number of the first node
-after that.
-"""
 
 
-def replace_array(target: Value, array: Any, version: list[Any]) -> None:
+def replace_array(target: Value, array: Array, version: Version) -> None:
     """Give a value other memory: what was saved of the old one counts as changed.
 
     It is no view any more. Older nodes have gradients of the old shape and on the old
@@ -216,29 +230,27 @@ def replace_array(target: Value, array: Any, version: list[Any]) -> None:
         if id(target) not in reshaped:
             weakref.finalize(target, reshaped.pop, id(target)).atexit = False
         reshaped[id(target)] = births()
-    target.version[0] += 1
+    target.version.count += 1
     target.array, target.version = array, version
-    target.epoch = target.source = None
+    target.view_version = target.source = None
 
 
-def count_change(version: list[Any], name: str) -> None:
+def count_change(version: Version, name: str) -> None:
     """Count a change in place, and remember what made it, for messages."""
-    version[0] += 1
-    version[2:] = [(version[0], name)]
+    version.count += 1
+    version.latest = version.count, name
 
 
-def last_change(version: list[Any]) -> str | None:
+def last_change(version: Version) -> str | None:
     """What made the latest change in place, where that is known."""
-    if len(version) < 3:
+    if version.latest is None:
         return None
-    count, name = version[2]
-    return name if count == version[0] else None
+    count, name = version.latest
+    return name if count == version.count else None
 
 
 def check_no_leaf(target: Value, name: str) -> None:
-    """Raise if a value that is to be changed while recording is a leaf that requires
-    grad.
-    """
+    """Raise if a change in place would be recorded for a leaf that requires grad."""
     if target.node is None and target.needs_grad:
         raise GraphError(
             f"{name}: a leaf that requires grad cannot be changed in place while recording; "
@@ -257,5 +269,5 @@ def assign(target: Value, result: Value, name: str) -> None:
     )
     count_change(target.version, name)
     if recorded:
-        target.version[1] += 1
+        target.version.recorded_count += 1
         take_over(target, result.node)

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from ..types import Array, Function, Gradient, Namespace, Operand, Settings
 from .arguments import Signature
-from .node import Node, Value, VersionSeen, record, wrap
+from .node import Node, Value, Version, VersionSeen, record, wrap
 from .table import table
 
-UNCHANGING: VersionSeen = ([0, 0], 0)  # of what cannot change: a Python number
+UNCHANGING: VersionSeen = (Version(), 0)  # of what cannot change: a Python number
 
 
 def parent_of(arg: Operand) -> Operand:
@@ -21,7 +21,7 @@ def parent_of(arg: Operand) -> Operand:
 def version_of(arg: Operand) -> VersionSeen:
     """The counter of an argument's changes in place, and what it shows now."""
     if isinstance(arg, Value):
-        return arg.version, arg.version[0]
+        return arg.version, arg.version.count
     return UNCHANGING
 
 

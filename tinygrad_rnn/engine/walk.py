@@ -5,7 +5,7 @@ yields every node after all of its users: no recursion, no sorting beforehand, l
 time on a chain.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, NamedTuple, Self
 
@@ -16,7 +16,17 @@ from ..backend.part import Part
 from ..errors import GraphError, ShapeError, described
 from ..types import Array, Gradient, Namespace, Operand, Shape
 from .mode import recording, switch
-from .node import RETAIN, Node, Value, check_fits, last_change, reshaped, wrap
+from .node import (
+    RETAIN,
+    Hooks,
+    Node,
+    Value,
+    Version,
+    check_fits,
+    last_change,
+    reshaped,
+    wrap,
+)
 from .observers import observers, report_gradient
 from .table import table
 from .warned import rerun_with_warnings, run_reporting_warnings, was_warning
@@ -214,7 +224,7 @@ def _check_intact(node: Node) -> None:
     if node.saved is None:
         raise _walked_before(node)
     for version, count in node.versions:
-        if version[0] != count:
+        if version.count != count:
             raise _changed(node.plan.name, version)
 
 
@@ -262,7 +272,7 @@ def _is_wanted(
     return parents[i] is not None and (wanted is None or wanted[i])
 
 
-def _changed(name: str, version: list[Any]) -> GraphError:
+def _changed(name: str, version: Version) -> GraphError:
     """The error of an op that needs a value which was changed in place."""
     what = f"backward: a tensor that {name} needs for its gradient was changed in place"
     change = last_change(version)
@@ -313,9 +323,6 @@ def _walked_before(node: Node) -> GraphError:
         "by then is freed. Run the forward pass again; to be able to repeat a backward(), call "
         "backward(retain_graph=True)"
     )
-
-
-Hooks = dict[float, Callable[[Any], Any]]  # by number: they run in that order
 
 
 def _run_hooks(hooks: Hooks, g: Gradient, create: bool) -> Gradient:
@@ -465,7 +472,7 @@ def _store(gradient: LeafGradient, create: bool, devices: Any) -> None:
         if devices is not None:
             devices.enter_device_of(g)
         leaf._grad.array += g
-        leaf._grad.version[0] += 1
+        leaf._grad.version.count += 1
 
 
 def _check_fit_grad(pairs: Iterable[tuple[Value, Array]], create: bool) -> None:

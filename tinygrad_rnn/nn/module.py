@@ -12,7 +12,7 @@ import numpy as np
 
 from ..creation import empty, zeros_like
 from ..engine.commit import Changes, commit
-from ..engine.node import replace_array
+from ..engine.node import Version, replace_array
 from ..errors import (
     AttributeMissing,
     CheckpointError,
@@ -520,7 +520,7 @@ class Module:
         arrays = [self._converted(x, args, kwargs) for x in tensors]
         for tensor, array in zip(tensors, arrays, strict=True):
             if tensor.array is not array:
-                replace_array(tensor, array, [0, 0])
+                replace_array(tensor, array, Version())
         return self
 
     def _converted(

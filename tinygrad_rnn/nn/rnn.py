@@ -139,7 +139,7 @@ class RNNBase(Recurrent):
             found[0] = _swap_time_and_batch(found[0])
         # Nobody else holds what these may be views of, so they may change in place.
         for tensor in found:
-            tensor.epoch = tensor.source = None
+            tensor.view_version = tensor.source = None
         return found
 
     def _run_layers(self, x: Tensor, parts: Parts, settings: Settings) -> list[Tensor]:

@@ -131,7 +131,7 @@ class Stepper:
         """What differs whenever the prepared step may not do what the layers do."""
         stamp: list[object] = [getattr(self.rnn, name) for name in self.rnn.op_settings]
         for w in chain.from_iterable(weights):
-            stamp.append(w if w is None else (id(w.array), w.version[0]))
+            stamp.append(w if w is None else (id(w.array), w.version.count))
         for layer in self._layers():
             stamp += [layer, *_set_by_hand(layer)]
         return stamp

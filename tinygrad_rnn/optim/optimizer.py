@@ -345,7 +345,7 @@ class Optimizer:
         changes.append(partial(setattr, self, "_memory", memory))
         for batch in batches:
             for param in batch.params:
-                param.version[0] += 1  # a graph that has saved it is out of date
+                param.version.count += 1  # a graph that has saved it is out of date
         commit(changes)
         return result
 

@@ -122,7 +122,7 @@ class Autograd(Elementwise):
 
         Not for views, which are parts of another tensor's memory: use :meth:`detach`.
         """
-        if self.epoch is not None:
+        if self.view_version is not None:
             raise GraphError("detach_: this is a view; use x = x.detach()")
         self.node = self.hooks = None
         self.needs_grad = False

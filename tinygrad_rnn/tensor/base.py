@@ -8,7 +8,7 @@ import numpy as np
 from ..backend import backend_of
 from ..backend.device import device
 from ..backend.standard import numpy_dtype
-from ..engine.node import Value, wrap
+from ..engine.node import Value, Version, wrap
 from ..errors import check_dim
 from ..errors.boundary import named
 
@@ -26,11 +26,11 @@ class TensorBase(Value):
 
     __slots__ = ()
 
-    def _hold(self, array: Any, version: list[int] | None = None) -> None:
+    def _hold(self, array: Any, version: Version | None = None) -> None:
         """Begin as a leaf with this array, without a copy."""
         self.array = array
-        self.version = [0, 0] if version is None else version
-        self._grad = self.hooks = self.node = self.epoch = self.source = None
+        self.version = Version() if version is None else version
+        self._grad = self.hooks = self.node = self.view_version = self.source = None
         self.needs_grad = False
 
     @property

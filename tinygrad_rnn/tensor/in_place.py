@@ -81,7 +81,7 @@ class InPlace(Conversion):
         taken anew.
         """
         self._check_owner(name)
-        if self.epoch is None or result.node is None:
+        if self.view_version is None or result.node is None:
             assign(self, result, name)
             return self
         check_fits(self, result, name)
@@ -94,7 +94,7 @@ class InPlace(Conversion):
         base._become(name, ops.put(base, result, index))
         fresh = ops.getitem(base, index)
         take_over(self, fresh.node)
-        self.epoch = fresh.epoch
+        self.view_version = fresh.view_version
         return self
 
     @named

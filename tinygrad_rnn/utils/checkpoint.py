@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ..backend import backend_of, backends
 from ..engine.fused import pull_through, record_outputs
 from ..engine.mode import enable_grad
-from ..engine.node import Node, births, wrap
+from ..engine.node import Node, VersionSeen, births, wrap
 from ..engine.plan import version_of
 from ..errors import (
     DTypeError,
@@ -22,7 +22,7 @@ from ..tensor import Tensor
 from ..types import Array, Function
 from .structure import tensors_in
 
-Kept: TypeAlias = tuple[Array, tuple[list[int], int]]  # a result, and its version
+Kept: TypeAlias = tuple[Array, VersionSeen]  # a result, and its version
 
 
 class Recording(NamedTuple):
@@ -71,7 +71,7 @@ def _equals(output: Tensor, kept: Kept) -> bool:
     An output that was changed in place since then is not compared.
     """
     new, (old, (version, count)) = output.array, kept
-    if version[0] != count:
+    if version.count != count:
         return True
     xp, equal = backend_of(new), new == old
     return bool(xp.all(equal) or xp.all(equal | ((new != new) & (old != old))))

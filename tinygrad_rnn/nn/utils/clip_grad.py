@@ -125,7 +125,7 @@ def _scale_gradients(grads: Sequence[Tensor], factor: float) -> None:
         check_writable(grad.array, "clip_grad_norm_: a gradient")
     by_backend: dict[Backend, list[Array]] = {}
     for grad in grads:
-        grad.version[0] += 1
+        grad.version.count += 1
         by_backend.setdefault(backend_of(grad.array), []).append(grad.array)
     with np.errstate(all="ignore"):  # an infinity times 0
         for xp, arrays in by_backend.items():

@@ -1,6 +1,6 @@
 """A character-level language model: it learns to spell from a text, and writes like it.
 
-    python examples/char_lm.py                      a minute on the documentation inside Python
+    python examples/char_lm.py                      one minute, on Python's docs
     python examples/char_lm.py --text FILE --checkpoint lm.safetensors --out out
     python examples/char_lm.py --checkpoint lm.safetensors --resume --steps 20000
     python examples/char_lm.py --init-from lm.safetensors --text OTHER --checkpoint new
@@ -8,9 +8,8 @@
     python examples/char_lm.py score --checkpoint lm.safetensors --text FILE
 
 Read it from top to bottom: settings, data, model, sampling and scoring, a run and its
-checkpoint, training, what is shown, the three commands.
-Legend: T time, B batch, V characters of the vocabulary. Losses are in nats per
-    character.
+checkpoint, training, output, and the three commands. In shapes, T is time, B the batch
+and V the number of characters. Losses are in nats per character.
 """
 
 import argparse
@@ -42,220 +41,156 @@ clock = time.monotonic
 
 # ---------------------------------------------------------------- settings
 
-# A checkpoint keeps these settings: the model's, then those of training.
+# The settings that a checkpoint keeps: the model's, then those of training.
 MODEL = ("cell", "hidden", "layers", "dropout")
 TRAINING = (
     *("text", "encoding", "val_fraction", "batch", "seq", "reset", "steps", "lr"),
     *("lr_schedule", "warmup", "clip", "seed", "keep_best", "val_every", "out"),
 )
-# A run that goes on cannot change these.
+# A resumed run cannot change these.
 SHAPES = ("cell", "hidden", "layers")
 FIXED = (*SHAPES, "batch", "seq", "val_fraction")
-# The program's first version had no such settings. Its runs go on as they began.
+# Version 0.1 had no such settings. This is how its runs began, so they go on like that.
 OLDER = {"reset": 0.0, "lr_schedule": "constant", "warmup": 0, "val_fraction": 0.1}
 
 
 def number(kind, low, high=math.inf):
-    """An argparse type: an int or a float in [low, high)."""
+    """Return an argparse type: an int or a float in [low, high)."""
 
     def number(text):
-        if low <= (value := kind(text)) < high:
+        value = kind(text)
+        if low <= value < high:
             return value
         raise argparse.ArgumentTypeError(f"{text} is not in [{low}, {high})")
 
     return number
 
 
-COUNT, POSITIVE = number(int, 1), number(float, 0)
+COUNT, POSITIVE, SHARE = number(int, 1), number(float, 0), number(float, 0, 1)
+CELLS, SCHEDULES = ("rnn", "lstm", "gru"), ("constant", "cosine", "step")
 TEXT = "FILE|python-docs|hello"
-SCHEDULE = (
-    "shape of the learning rate: step divides it by 10 at 1/2 and at 3/4 of the steps"
-)
+SCHEDULE = "learning rate over time; step divides it by 10 at 1/2 and at 3/4 of the run"
 
 
 def add_model_options(add):
-    add("--cell", default="rnn", choices=("rnn", "lstm", "gru"), help="kind of layer")
-    add("--hidden", type=COUNT, default=128, help="size of the state")
-    add("--layers", type=COUNT, default=1, help="how many layers are stacked")
-    add(
-        "--dropout",
-        type=number(float, 0, 1),
-        default=0.0,
-        help="share of each layer's output",
-    )
+    add("--cell", default="rnn", choices=CELLS, help="type of recurrent layer")
+    add("--hidden", type=COUNT, default=128, help="size of the hidden state")
+    add("--layers", type=COUNT, default=1, help="number of stacked layers")
+    add("--dropout", type=SHARE, default=0.0, help="dropout after each layer")
 
 
 def add_data_options(add):
-    add("--text", default="python-docs", metavar=TEXT, help="what to learn")
-    add("--encoding", default="utf-8", help="of the text file")
-    add(
-        "--val-fraction",
-        type=number(float, 0, 1),
-        default=0.1,
-        help="its tail, to validate on",
-    )
-    add(
-        "--batch",
-        type=COUNT,
-        default=32,
-        help="streams of the text that are read side by side",
-    )
-    add("--seq", type=COUNT, default=50, help="characters that gradients flow through")
-    add(
-        "--reset",
-        type=number(float, 0, 1),
-        default=0.02,
-        metavar="SHARE",
-        help="of the streams, which start a window from the zero state",
-    )
+    add("--text", default="python-docs", metavar=TEXT, help="text to learn from")
+    add("--encoding", default="utf-8", help="encoding of the text file")
+    split = "share of the text, at its end, to validate on"
+    add("--val-fraction", type=SHARE, default=0.1, metavar="SHARE", help=split)
+    streams = "number of streams that the text is read as, side by side"
+    add("--batch", type=COUNT, default=32, help=streams)
+    window = "number of characters that gradients flow back through"
+    add("--seq", type=COUNT, default=50, help=window)
+    reset = "share of the streams that start each window from a zero state"
+    add("--reset", type=SHARE, default=0.02, metavar="SHARE", help=reset)
 
 
 def add_training_options(add):
-    add("--steps", type=COUNT, default=8000, help="in total, also when resuming")
+    total = "number of steps in total, also for a resumed run"
+    add("--steps", type=COUNT, default=8000, help=total)
     add("--lr", type=POSITIVE, default=2e-3, help="learning rate of Adam")
-    add(
-        "--lr-schedule",
-        default="constant",
-        choices=("constant", "cosine", "step"),
-        help=SCHEDULE,
-    )
-    add(
-        "--warmup",
-        type=number(int, 0),
-        default=0,
-        metavar="STEPS",
-        help="of a rising rate",
-    )
-    add(
-        "--clip",
-        type=POSITIVE,
-        default=5.0,
-        help="largest norm of gradients, 0 for any",
-    )
-    add(
-        "--seed",
-        type=number(int, 0),
-        default=0,
-        help="of initial values, dropout and resets",
-    )
-    add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="where to compute")
+    add("--lr-schedule", default="constant", choices=SCHEDULES, help=SCHEDULE)
+    warmup = "number of steps in which the learning rate rises"
+    add("--warmup", type=number(int, 0), default=0, metavar="STEPS", help=warmup)
+    clip = "maximum norm of the gradients; 0 for no limit"
+    add("--clip", type=POSITIVE, default=5.0, help=clip)
+    seed = "seed of initial weights, dropout and resets"
+    add("--seed", type=number(int, 0), default=0, help=seed)
+    device = "device to train on"
+    add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help=device)
 
 
 def add_output_options(add):
-    add(
-        "--checkpoint",
-        type=Path,
-        metavar="PATH",
-        help="where to save, at every validation",
-    )
-    add(
-        "--resume",
-        action="store_true",
-        help="go on from the checkpoint, with its settings",
-    )
-    add(
-        "--init-from",
-        type=Path,
-        metavar="PATH",
-        help="begin with the weights of a checkpoint",
-    )
-    add(
-        "--keep-best",
-        action="store_true",
-        help="keep the best weights in the checkpoint too",
-    )
-    add(
-        "--val-every",
-        type=COUNT,
-        default=500,
-        metavar="STEPS",
-        help="how often to validate",
-    )
-    add(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="for the loss curve and the written text",
-    )
-    add(
-        "--json",
-        action="store_true",
-        help="one JSON object a line, at every validation",
-    )
+    checkpoint = "file to save the run to, at every validation"
+    add("--checkpoint", type=Path, metavar="PATH", help=checkpoint)
+    resume = "go on from the checkpoint, with its settings"
+    add("--resume", action="store_true", help=resume)
+    init_from = "checkpoint whose weights a new run starts with"
+    add("--init-from", type=Path, metavar="PATH", help=init_from)
+    keep_best = "keep the best weights in the checkpoint, too"
+    add("--keep-best", action="store_true", help=keep_best)
+    val_every = "number of steps between validations"
+    add("--val-every", type=COUNT, default=500, metavar="STEPS", help=val_every)
+    out = "folder for the loss curve and a sample"
+    add("--out", type=Path, metavar="DIR", help=out)
+    as_json = "print a JSON object, on one line, at every validation"
+    add("--json", action="store_true", help=as_json)
+
+
+def add_checkpoint_options(add):
+    add("--checkpoint", type=Path, metavar="PATH", required=True, help="trained model")
+    add("--best", action="store_true", help="use the weights that --keep-best kept")
 
 
 def add_sample_options(add):
-    add("--checkpoint", type=Path, metavar="PATH", required=True)
-    add("--best", action="store_true", help="take the weights that --keep-best kept")
-    add("--prompt", default="", metavar="TEXT", help="how the text begins")
-    add("--length", type=number(int, 0), default=500, help="characters to add")
-    add("--temperature", type=POSITIVE, default=0.8, help="0 takes the likeliest")
+    add_checkpoint_options(add)
+    add("--prompt", default="", metavar="TEXT", help="start of the text")
+    length = "number of characters to add"
+    add("--length", type=number(int, 0), default=500, help=length)
+    temperature = "below 1 for likelier characters; 0 takes the likeliest"
+    add("--temperature", type=POSITIVE, default=0.8, help=temperature)
     add("--top-k", type=COUNT, metavar="K", help="draw from the K likeliest only")
-    add(
-        "--top-p",
-        type=number(float, 0),
-        metavar="P",
-        help="draw from the fewest that have this share of the probability",
-    )
-    add(
-        "--seed",
-        type=number(int, 0),
-        help="of what is drawn; another one each time if left out",
-    )
+    top_p = "draw from the fewest that have this share of the probability"
+    add("--top-p", type=POSITIVE, metavar="P", help=top_p)
+    seed = "seed of the draws; a new one each time if left out"
+    add("--seed", type=number(int, 0), help=seed)
 
 
 def add_score_options(add):
-    add("--checkpoint", type=Path, metavar="PATH", required=True)
-    add("--best", action="store_true", help="take the weights that --keep-best kept")
-    add("--text", required=True, metavar=TEXT, help="what to read")
-    add("--encoding", default="utf-8", help="of the text file")
+    add_checkpoint_options(add)
+    add("--text", required=True, metavar=TEXT, help="text to score")
+    add("--encoding", default="utf-8", help="encoding of the text file")
 
 
 def parse(argv, saved=None):
-    """The options of the command line; ``saved`` ones stand where it says nothing."""
+    """Parse the command line; ``saved`` has the defaults of options of training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", metavar="train|sample|score")
-    shown = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
-    train = commands.add_parser(
-        "train", help="train a model; the command if none is given", **shown
-    )
-    for add_options, title in (
-        (add_data_options, "data"),
-        (add_model_options, "model"),
-        (add_training_options, "training"),
-        (add_output_options, "what is kept and shown"),
-    ):
-        add_options(train.add_argument_group(title).add_argument)
+
+    def add_command(name, description):
+        formatter = argparse.ArgumentDefaultsHelpFormatter
+        return commands.add_parser(name, help=description, formatter_class=formatter)
+
+    train = add_command("train", "train a model; this is the default command")
+    add_data_options(train.add_argument_group("data").add_argument)
+    add_model_options(train.add_argument_group("model").add_argument)
+    add_training_options(train.add_argument_group("training").add_argument)
+    add_output_options(train.add_argument_group("output").add_argument)
     train.set_defaults(**saved or {})
-    sample = commands.add_parser(
-        "sample", help="write text with a trained model", **shown
-    )
+    sample = add_command("sample", "write text with a trained model")
     add_sample_options(sample.add_argument)
-    score = commands.add_parser(
-        "score", help="how much each character of a text surprises", **shown
-    )
+    score = add_command("score", "show how much each character of a text surprises")
     add_score_options(score.add_argument)
 
-    implied = not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help"))
-    options = parser.parse_args(["train", *argv] if implied else argv)
+    asks_for_help = argv[:1] in (["-h"], ["--help"])
+    if not asks_for_help and (not argv or argv[0].startswith("-")):
+        argv = ["train", *argv]
+    options = parser.parse_args(argv)
     if options.command == "train":
         check_together(options, train.error)
     return options
 
 
 def check_together(options, error):
+    """Exit with a message if options do not go together."""
     if options.resume and not options.checkpoint:
         error("--resume needs --checkpoint PATH, the file to go on from")
     if options.keep_best and not options.checkpoint:
         error("--keep-best needs --checkpoint PATH, the file to keep them in")
     if options.resume and options.init_from:
-        error(
-            "--init-from begins a new run, --resume goes on with an old one: leave one out"
-        )
+        new_or_old = "--init-from begins a new run, --resume goes on with an old one"
+        error(f"{new_or_old}: leave one out")
 
 
 def complete(argv, options):
-    """The options, with those of the checkpoint to begin with or to go on from."""
+    """Return the options, completed by those of the checkpoint that they name."""
     if options.resume:
         path, kept, fixed = options.checkpoint, (*MODEL, *TRAINING), FIXED
         way_out = "leave it out to go on, or begin anew with another --checkpoint"
@@ -267,11 +202,11 @@ def complete(argv, options):
     settings = OLDER | read_extra(path)["settings"]
     options = parse(argv, {name: settings[name] for name in kept if name in settings})
     for name in fixed:
-        if (value := getattr(options, name)) != settings[name]:
-            option = f"--{name.replace('_', '-')}"
-            raise tg.Error(
-                f"{option} {value}: the run in {path} has {settings[name]}; {way_out}"
-            )
+        value = getattr(options, name)
+        if value != settings[name]:
+            option = f"--{name.replace('_', '-')} {value}"
+            found = f"the run in {path} has {settings[name]}"
+            raise tg.Error(f"{option}: {found}; {way_out}")
     return options
 
 
@@ -281,7 +216,7 @@ HELLO = "hello small world, here is a line that a network can learn by heart. "
 
 
 def read(text, encoding):
-    """The text of a file, or one of the two that are on every machine."""
+    """Return the text of a file, or one of the two that every machine has."""
     if text == "hello":
         return HELLO * 500
     if text == "python-docs":
@@ -292,14 +227,15 @@ def read(text, encoding):
 
 
 def same_file(a, b):
+    """Return whether two paths lead to one file."""
     try:
         return os.path.samefile(a, b)  # by whatever paths and links
     except OSError:  # one of them is not there yet
         return os.path.realpath(a) == os.path.realpath(b)
 
 
-def refuse_overwriting(options):
-    """Raise, before anything is written, if that would replace a file that is read."""
+def check_files(options):
+    """Raise if the run would overwrite a file that it reads, or a file twice."""
     files = {"--checkpoint": options.checkpoint, "--init-from": options.init_from}
     if options.text not in ("hello", "python-docs"):
         files["--text"] = options.text
@@ -308,17 +244,17 @@ def refuse_overwriting(options):
         files["the curve of --out"] = Path(options.out) / "loss.png"
     given = [(name, path) for name, path in files.items() if path]
     for (name, path), (other, other_path) in itertools.combinations(given, 2):
-        if {name, other} != {"--init-from", "--text"} and same_file(path, other_path):
-            raise tg.Error(
-                f"{name} and {other} are one file, {str(path)!r}: choose another path"
-            )
+        only_reads = {name, other} == {"--init-from", "--text"}
+        if not only_reads and same_file(path, other_path):
+            wrong = f"{name} and {other} are one file, {str(path)!r}"
+            raise tg.Error(f"{wrong}: choose another path")
 
 
 # ---------------------------------------------------------------- model
 
 
 class CharLM(nn.Module):
-    """ids (T, B) and a state -> logits (T, B, V), the next state; (T,) -> (T, V) too."""
+    """Map ids (T, B), or (T,), and a state to logits (T, B, V) and the next state."""
 
     def __init__(self, size, cell, hidden, layers, dropout):
         super().__init__()
@@ -329,7 +265,7 @@ class CharLM(nn.Module):
 
     def forward(self, ids, state=None):
         ids = ids.to(device=self.head.weight.device)
-        out, state = self.rnn(ids, state)  # ids stand for one-hot rows
+        out, state = self.rnn(ids, state)  # it reads ids as one-hot rows
         return self.head(self.dropout(out)), state
 
 
@@ -342,10 +278,10 @@ def loss_of(logits, y):
 
 
 def forget(state, share):
-    """The state, each stream's set to zero with this probability.
+    """Return the state, with that of each stream set to zero with a probability.
 
-    A text that is read as a few long streams begins only once. Without this the model
-    would never learn what to do at a beginning, where validation and sampling start.
+    A text that is read as a few long streams begins only once in a pass, but validation
+    and sampling start at a beginning. So training has to have some of them.
     """
     if state is None or share == 0:
         return state
@@ -358,7 +294,7 @@ def forget(state, share):
 
 @tg.no_grad()
 def validate(model, streams):
-    """The loss over the validation text, the state carried from window to window."""
+    """Return the loss over the validation text, read with the state carried over."""
     model.eval()
     state, total = None, 0.0
     for x, y in streams:
@@ -373,9 +309,9 @@ def validate(model, streams):
 
 @tg.no_grad()
 def sample(model, vocabulary, prompt, length, seed, **options):
-    """The prompt and ``length`` more characters, drawn by a generator of its own."""
+    """Return the prompt and ``length`` characters that the model adds to it."""
     generator = tg.Generator().manual_seed(seed)
-    # Without a prompt it goes on from the first character, a line end or a space.
+    # Without a prompt it goes on from the first character, a line break or a space.
     ids = vocabulary.encode(prompt or vocabulary.characters[0])
     model.eval()
     step, written = nn.Stepper(model.rnn, model.head), []
@@ -391,7 +327,7 @@ def sample(model, vocabulary, prompt, length, seed, **options):
 
 @tg.no_grad()
 def surprises(model, ids):
-    """By how many bits each of the ids (T,), but the first, surprises the model."""
+    """Return by how many bits each id but the first of (T,) surprises the model."""
     model.eval()
     state, bits = None, []
     for x, y in zip(ids[:-1].split(1000), ids[1:].split(1000), strict=True):
@@ -400,7 +336,7 @@ def surprises(model, ids):
     return bits
 
 
-# From so many bits on: ANSI code
+# The ANSI code from so many bits on.
 COLOURS = {8: "1;97;41", 4: "31", 2: "33", 1: "39", 0: "2"}
 
 
@@ -411,24 +347,25 @@ def coloured(text, bits):
 
 
 def print_surprises(text, bits):
-    """In colour on a terminal, else a JSON object a line; of the first there are none."""
+    """Print characters in colour on a terminal, and as lines of JSON elsewhere.
+
+    The first character has no bits.
+    """
     pairs = list(zip(text, [None, *bits], strict=True))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         print("bits:", *(coloured(f"{limit}+", limit) for limit in COLOURS))
-        print(
-            *(coloured(character, value or 0.0) for character, value in pairs), sep=""
-        )
+        print(*(coloured(letter, value or 0.0) for letter, value in pairs), sep="")
     else:
         for character, value in pairs:
             print(json.dumps({"character": character, "bits": value}))
 
 
-# ---------------------------------------------------------------- a run and its checkpoint
+# ---------------------------------------------------------------- a run, its checkpoint
 
 
 @dataclass
 class Run:
-    """What training is made of, and all that changes from step to step."""
+    """What training consists of, and all that changes from step to step."""
 
     options: argparse.Namespace
     streams: tg.data.TextStreams
@@ -443,24 +380,20 @@ class Run:
 
 
 def check_length(text, options):
-    """Raise if one of the two parts of the text is shorter than a window of all
-    streams.
-    """
+    """Raise if a part of the text is shorter than one window of all streams."""
     tail = round(len(text) * options.val_fraction)
     least = options.batch * options.seq + 1
     if min(tail, len(text) - tail) < least:
         parts = f"{len(text) - tail:,} to train on and {tail:,} to validate on"
         needed = f"--batch {options.batch} --seq {options.seq} needs {least:,} of each"
-        way_out = (
-            "take a smaller --batch or --seq, a larger --val-fraction, or a longer text"
-        )
-        raise tg.errors.OptionError(
-            f"{options.text} has {parts} characters; {needed}; {way_out}"
-        )
+        smaller = "take a smaller --batch or --seq"
+        way_out = f"{smaller}, a larger --val-fraction, or a longer text"
+        got = f"{options.text} has {parts} characters"
+        raise tg.errors.OptionError(f"{got}; {needed}; {way_out}")
 
 
 def read_streams(options):
-    """The text in streams: to train on, and to validate on."""
+    """Return the streams to train on, and those to validate on."""
     text = read(options.text, options.encoding)
     check_length(text, options)
     vocabulary = tg.data.Vocabulary(text)
@@ -469,20 +402,20 @@ def read_streams(options):
 
 
 def new_run(options, streams):
-    """A run before its first step, and what came of --init-from."""
+    """Return a run before its first step, and a report on --init-from."""
     source = load_model(options.init_from) if options.init_from else None
     tg.manual_seed(options.seed)
     vocabulary = streams[0].vocabulary
     model = build_model(vocabulary, vars(options))
-    news = take_over(model, vocabulary, *source) if source else None
+    report = take_over(model, vocabulary, *source) if source else None
     model.to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
-    return Run(options, *streams, model, optimizer), news
+    return Run(options, *streams, model, optimizer), report
 
 
 @tg.no_grad()
 def take_over(model, vocabulary, old_model, old_vocabulary):
-    """Copy the weights of another model; says what came of the characters.
+    """Copy the weights of another model, and report on the characters.
 
     A character has a column of the first layer's input weights and a row of the head.
     """
@@ -498,27 +431,31 @@ def take_over(model, vocabulary, old_model, old_vocabulary):
         else:
             weight.copy_(old_weight)
     new, left = len(vocabulary) - len(shared), len(old_vocabulary) - len(shared)
-    return f"{len(shared)} characters keep their weights, {new} begin anew, {left} are left out"
+    kept = f"{len(shared)} characters keep their weights"
+    return f"{kept}, {new} begin anew, {left} are left out"
 
 
 def save(run):
+    """Write the checkpoint."""
     settings = {name: getattr(run.options, name) for name in (*MODEL, *TRAINING)}
-    for name in ("text", "out"):  # from any folder a run goes on with the same files
+    for name in ("text", "out"):  # so that a run can be resumed from another folder
         if settings[name] not in (None, "hello", "python-docs"):
             settings[name] = os.path.abspath(settings[name])
-    extra = {"settings": settings, "characters": run.streams.vocabulary.characters}
-    extra |= {
+    extra = {
+        "settings": settings,
+        "characters": run.streams.vocabulary.characters,
         "streams": run.streams.state_dict(),
         "state": run.state,
         "recent": run.recent,
+        "curve": run.curve,
+        "best": run.best,
     }
-    extra |= {"curve": run.curve, "best": run.best}
     path = run.options.checkpoint
     tg.save_checkpoint(path, run.model, run.optimizer, step=run.step, extra=extra)
 
 
 def resumed_streams(options):
-    """The streams where the run left them; says the way out if that is another text."""
+    """Return the streams where the run left them; raise if the text is another one."""
     path = options.checkpoint
     try:
         extra, streams = read_extra(path), read_streams(options)
@@ -528,14 +465,16 @@ def resumed_streams(options):
     except tg.errors.MissingFile as error:
         raise tg.Error(f"{error}; if the text has moved, add --text NEWPATH") from None
     except (tg.errors.CheckpointError, tg.errors.OptionError) as error:
-        same = f"the run in {path} has another text than {options.text}: --text PATH names its own"
-        other = f"--init-from {shlex.quote(str(path))} --checkpoint NEWPATH goes on with this one"
-        raise tg.Error(f"{error}; {same}, {other}") from None
+        wrong = f"the run in {path} has another text than {options.text}"
+        same = "--text PATH names its own"
+        init_from = f"--init-from {shlex.quote(str(path))} --checkpoint NEWPATH"
+        way_out = f"{same}, {init_from} goes on with this one"
+        raise tg.Error(f"{error}; {wrong}: {way_out}") from None
     return streams
 
 
 def restore(run):
-    """Go on from the checkpoint, bit for bit as if the run had not stopped."""
+    """Continue from the checkpoint, bit for bit as if the run had not stopped."""
     run.step, extra = tg.load_checkpoint(
         run.options.checkpoint, run.model, run.optimizer
     )
@@ -548,7 +487,7 @@ def restore(run):
 
 
 def read_extra(path):
-    """What a checkpoint says before there is a model: settings, characters and more."""
+    """Return what a checkpoint has beside weights: settings, characters and more."""
     extra = tg.load_checkpoint(path).extra
     if not isinstance(extra, dict) or not {"settings", "characters"} <= extra.keys():
         raise tg.Error(f"{str(path)!r} is not a checkpoint of char_lm")
@@ -556,7 +495,7 @@ def read_extra(path):
 
 
 def load_model(path, best=False):
-    """The model of a checkpoint and its vocabulary."""
+    """Return the model of a checkpoint, and its vocabulary."""
     extra = read_extra(path)
     vocabulary = tg.data.Vocabulary(extra["characters"])
     model = build_model(vocabulary, extra["settings"])
@@ -569,7 +508,7 @@ def load_model(path, best=False):
 
 
 def set_aside(path, say):
-    """Give the checkpoint of another run another name."""
+    """Rename the checkpoint of another run."""
     names = (Path(f"{path}.old{n or ''}") for n in itertools.count())
     old = path.rename(next(name for name in names if not name.exists()))
     say(f"{path} was there: kept as {old}; --resume would have gone on from it")
@@ -579,19 +518,19 @@ def set_aside(path, say):
 
 
 def lr_at(step, options):
-    """The learning rate of a step, counted from 0: a warmup, then the schedule."""
+    """Return the learning rate of a step, counted from 0: warmup, then schedule."""
     if step < options.warmup:
         return options.lr * (step + 1) / options.warmup
     done = (step - options.warmup) / max(1, options.steps - options.warmup)
     if options.lr_schedule == "cosine":
         return options.lr * (1 + math.cos(math.pi * done)) / 2
-    if options.lr_schedule == "step":
-        return options.lr * (1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01)
+    if options.lr_schedule == "step" and done >= 0.5:
+        return options.lr * (0.1 if done < 0.75 else 0.01)
     return options.lr
 
 
 def train_step(run):
-    """One window of the streams: forward, backward, a step of Adam."""
+    """Train on one window of the streams: forward, backward, a step of Adam."""
     options, model = run.options, run.model
     run.optimizer.param_groups[0]["lr"] = lr_at(run.step, options)
     x, y, first = run.streams.next_batch()
@@ -601,13 +540,13 @@ def train_step(run):
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), options.clip or math.inf)
     run.optimizer.step()
-    run.state = tg.utils.detach(state)  # its values, without what they came from
+    run.state = tg.utils.detach(state)  # so that gradients stop at the window's start
     run.recent = [*run.recent[-99:], loss.item()]
     run.step += 1
 
 
-def look(run):
-    """Validate, note the losses, and the weights if they are the best."""
+def evaluate(run):
+    """Validate; add to the curve, and keep the weights if they are the best."""
     val_loss = validate(run.model, run.val_streams)
     run.curve.append([run.step, mean(run.recent), val_loss])
     if run.options.keep_best and (run.best is None or val_loss < run.best["val_loss"]):
@@ -618,7 +557,7 @@ def look(run):
 
 
 def train(run, say, interrupt):
-    """Up to the last step, or until the interrupt is set."""
+    """Train up to the last step, or until the interrupt is set."""
     options = run.options
     progress = Progress(run, say)
     point_every = max(1, options.steps // 50)  # so the curve has fifty points at least
@@ -626,16 +565,13 @@ def train(run, say, interrupt):
     while run.step < options.steps and not interrupted:
         train_step(run)
         progress.show(run)
-        interrupted = interrupt.is_set()  # once: a signal between two looks is not lost
+        interrupted = interrupt.is_set()  # read once, as it may be set at any time
         if interrupted and options.checkpoint:
-            save(run)  # whoever presses Ctrl-C again does not wait for the validation
-        if (
-            run.step % options.val_every == 0
-            or run.step == options.steps
-            or interrupted
-        ):
+            save(run)  # before the validation, during which Ctrl-C may come again
+        is_due = run.step % options.val_every == 0 or run.step == options.steps
+        if is_due or interrupted:
             speed = progress.speed(run)
-            look(run)
+            evaluate(run)
             report(run, speed, say)
             if options.checkpoint:
                 save(run)
@@ -647,9 +583,9 @@ def train(run, say, interrupt):
 
 @contextmanager
 def first_ctrl_c_sets():
-    """An event that the first Ctrl-C sets, so that training ends between two steps.
+    """Yield an event that the first Ctrl-C sets, so that training ends after a step.
 
-    A second one raises KeyboardInterrupt as usual.
+    A second Ctrl-C raises KeyboardInterrupt as usual.
     """
     event = threading.Event()
 
@@ -664,15 +600,15 @@ def first_ctrl_c_sets():
         signal.signal(signal.SIGINT, before)
 
 
-# ---------------------------------------------------------------- what is shown
+# ---------------------------------------------------------------- output
 
 
 def mean(values):
     return sum(values) / len(values) if values else None
 
 
-def sayer(options):
-    """Print what is for people; it makes way for JSON, and for the bar."""
+def printer(options):
+    """Return a function that prints text for people, beside JSON and a bar."""
     file = sys.stderr if options.json else sys.stdout
 
     def say(text):
@@ -699,7 +635,7 @@ class Progress:
         self.since, self.started, self.said = run.step, clock(), clock()
 
     def speed(self, run):
-        """Characters per second, validations left out."""
+        """Return the characters per second, without validations."""
         return (run.step - self.since) * self.window / max(clock() - self.started, 1e-9)
 
     def show(self, run):
@@ -710,9 +646,8 @@ class Progress:
         elif clock() - self.said >= 10:
             self.said = clock()
             left = (self.total - run.step) * self.window / self.speed(run)
-            self.say(
-                f"step {run.step}/{self.total}: loss {loss:.3f}, {left:.0f} s to go"
-            )
+            step = f"step {run.step}/{self.total}"
+            self.say(f"{step}: loss {loss:.3f}, {left:.0f} s to go")
 
     def close(self):
         if self.bar is not None:
@@ -720,7 +655,7 @@ class Progress:
 
 
 def report(run, speed, say):
-    """The last point of the curve, as a line for people and as JSON."""
+    """Print the last point of the curve, for people and as JSON."""
     step, train_loss, val_loss = run.curve[-1]
     line = f"step {step}/{run.options.steps}: "
     if train_loss is not None:
@@ -734,6 +669,7 @@ def report(run, speed, say):
 
 
 def introduce(run, say):
+    """Print what is trained on what."""
     count = len(run.streams.ids) + len(run.val_streams.ids)
     distinct = len(run.streams.vocabulary)
     say(f"{run.options.text}: {count:,} characters, {distinct} distinct ones")
@@ -745,33 +681,36 @@ def perplexity(nats):
 
 
 def show_sample(run, length, say):
+    """Print, and return, what the model writes."""
     seed = run.options.seed + run.step
-    written = sample(
-        run.model, run.streams.vocabulary, "", length, seed, temperature=0.8
-    )
+    vocabulary = run.streams.vocabulary
+    written = sample(run.model, vocabulary, "", length, seed, temperature=0.8)
     say(f"\nAt step {run.step} it writes (seed {seed}):\n{written}\n")
     return written
 
 
 def draw(run, path, say):
+    """Draw the loss curve."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return say("No loss curve: matplotlib is not installed")
-    options = run.options
+    cell, hidden = run.options.cell.upper(), run.options.hidden
     figure = Figure(figsize=(7, 4), layout="tight")
-    title = f"{options.cell.upper()} of {options.hidden} learns to spell: {Path(options.text).name}"
     axes = figure.add_subplot(
-        title=title, xlabel="step", ylabel="loss (nats per character)"
+        title=f"{cell} of {hidden} learns to spell: {Path(run.options.text).name}",
+        xlabel="step",
+        ylabel="loss (nats per character)",
     )
-    for place, style, label in (
-        (1, "-", "training, mean of 100 steps"),
-        (2, "o-", "validation"),
-    ):
-        points = [
-            (point[0], point[place]) for point in run.curve if point[place] is not None
-        ]
-        axes.plot(*zip(*points, strict=True), style, markersize=3, label=label)
+    steps, train_losses, val_losses = zip(*run.curve, strict=True)
+    curves = {
+        "training, mean of 100 steps": ("-", train_losses),
+        "validation": ("o-", val_losses),
+    }
+    for label, (style, losses) in curves.items():
+        points = zip(steps, losses, strict=True)
+        known = [(step, loss) for step, loss in points if loss is not None]
+        axes.plot(*zip(*known, strict=True), style, markersize=3, label=label)
     bits = (lambda nats: nats / math.log(2), lambda bits: bits * math.log(2))
     axes.secondary_yaxis("right", functions=bits).set_ylabel("bits per character")
     axes.grid(alpha=0.3)
@@ -783,12 +722,12 @@ def draw(run, path, say):
 
 
 def run_train(options):
-    say = sayer(options)
+    say = printer(options)
     path = options.checkpoint
-    refuse_overwriting(options)
+    check_files(options)
     for folder in (options.out, path and path.parent):
         if folder:
-            # What cannot be written fails now
+            # A folder that cannot be written fails now.
             Path(folder).mkdir(parents=True, exist_ok=True)
     if options.resume:
         run, _ = new_run(options, resumed_streams(options))
@@ -797,19 +736,19 @@ def run_train(options):
             more = "--steps is the total, so ask for more to go on"
             return say(f"{path} is at step {run.step}; {more}")
     else:
-        run, news = new_run(options, read_streams(options))
+        run, taken_over = new_run(options, read_streams(options))
         if path and path.is_file():
             set_aside(path, say)
         if path:
-            # What cannot be written fails now, not after the first validation
+            # A file that cannot be written fails now, not at the first validation.
             save(run)
-        if news:
-            say(f"{options.init_from}: {news}")
+        if taken_over:
+            say(f"{options.init_from}: {taken_over}")
     introduce(run, say)
     with first_ctrl_c_sets() as interrupt:
         show_sample(run, 200, say)
         if run.step == 0 and not run.curve:
-            look(run)
+            evaluate(run)
             report(run, 0.0, say)
         train(run, say, interrupt)
     finish(run, say)
@@ -823,14 +762,11 @@ def finish(run, say):
         draw(run, folder / "loss.png", say)
     if run.best:
         best = f"{run.best['val_loss']:.3f} nats, at step {run.best['step']}"
-        say(
-            f"The best validation was {best}; sample and score take these weights by --best"
-        )
+        say(f"The best validation was {best}; sample and score --best use its weights")
     script, path = shlex.quote(sys.argv[0]), shlex.quote(str(run.options.checkpoint))
     if not run.options.checkpoint:
-        say(
-            "Nothing was kept: --checkpoint PATH saves the model, --out DIR loss curve and text"
-        )
+        saves = "--checkpoint PATH saves the model, --out DIR the loss curve and a text"
+        say(f"Nothing was kept: {saves}")
     elif run.step < run.options.steps:
         say(f"Go on: python {script} --checkpoint {path} --resume")
     else:
@@ -857,14 +793,13 @@ def run_score(options):
         each = (
             f"{average:.3f} bits = {nats:.3f} nats, perplexity {perplexity(nats):.1f}"
         )
-        print(
-            f"{len(bits):,} characters after the first, each: {each}", file=sys.stderr
-        )
+        count = f"{len(bits):,} characters after the first"
+        print(f"{count}, each: {each}", file=sys.stderr)
 
 
 def main(argv):
     for stream in (sys.stdout, sys.stderr):
-        # a terminal may lack a character of the text
+        # A terminal may lack a character of the text.
         stream.reconfigure(errors="replace")
     options = parse(argv)
     try:

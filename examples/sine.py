@@ -1,19 +1,18 @@
-"""Predict sine waves: first the next point, then whole periods, fed on their own
-forecast.
+"""Predict sine waves: first the next point, then whole periods.
 
     python examples/sine.py
     python examples/sine.py --out out               draws the losses and three forecasts
-    python examples/sine.py --noise 0.1             where a linear model no longer wins
+    python examples/sine.py --noise 0.1             a linear rule no longer wins
     python examples/sine.py --seq 50 --cell lstm --checkpoint forecaster.safetensors
 
-The first part is the run of a tutorial: a vanilla RNN reads L points of a wave and says
-where the next one will be. Fed on its own output it soon leaves the wave, as it has
-never seen its own mistakes. So the second part trains a forecaster on just that: it
-reads L points, goes on by itself, and its loss is that of all that it foretold.
+The first part is the run of a tutorial: a vanilla RNN reads L points of a wave and
+predicts the next one. Fed with its own output it soon leaves the wave, as it has never
+seen its own mistakes. So the second part trains a forecaster on just that: it reads L
+points, goes on by itself, and its loss is that of everything that it predicted.
 
-Read it from top to bottom: waves, the tutorial's run, the forecaster, its training,
-what the others reach, pictures. Legend: N waves, L points that are seen, P points in a
-patch, H hidden.
+Read it from top to bottom: waves, the tutorial's run, the forecaster, its training, a
+comparison with other methods, pictures. In shapes, N is the number of waves, L the
+number of points that are seen, P the number of points in a patch, H the hidden size.
 """
 
 import argparse
@@ -34,28 +33,24 @@ SLOWEST, FASTEST = 0.5, 2.0  # turns in L points, as tg.data.sine_waves has them
 
 
 def random_frequencies(points, count, options, generator):
-    """The frequency of each wave at each point: (points, N).
+    """Return the frequency of each wave at each point: (points, N).
 
-    Where it drifts, its logarithm takes a random walk between the two ends, which
-    reflect it; ``options.drift`` is how far it comes in L points (a standard
-    deviation).
+    With a drift, its logarithm takes a random walk that is reflected at the two ends;
+    ``options.drift`` is the standard deviation of the walk after L points.
     """
     low, width = math.log(SLOWEST), math.log(FASTEST / SLOWEST)
     settings = {"dtype": tg.float64, "generator": generator}
     start = SLOWEST + (FASTEST - SLOWEST) * tg.rand(count, **settings).numpy()
     if not options.drift:
         return np.broadcast_to(start, (points, count))
-    steps = (
-        tg.randn(points, count, **settings).numpy()
-        * options.drift
-        / math.sqrt(options.seq)
-    )
+    scale = options.drift / math.sqrt(options.seq)
+    steps = scale * tg.randn(points, count, **settings).numpy()
     place = (np.log(start) - low + np.cumsum(steps, axis=0)) % (2 * width)
     return np.exp(low + np.minimum(place, 2 * width - place))
 
 
 def random_waves(points, count, options, generator=None):
-    """Clean waves (points, N), what is observed of them, and their frequencies."""
+    """Return clean waves (points, N), noisy ones, and their frequencies."""
     settings = {"dtype": tg.float64, "generator": generator}
     frequencies = random_frequencies(points, count, options, generator)
     start = 4 * math.pi * tg.rand(count, **settings).numpy()
@@ -68,7 +63,7 @@ def random_waves(points, count, options, generator=None):
 
 
 class SineRNN(nn.Module):
-    """(N, L, 1) -> (N, 1): the next point, read off the state after the last one."""
+    """Map waves (N, L, 1) to their next points (N, 1), by the state after the last."""
 
     def __init__(self, hidden):
         super().__init__()
@@ -81,16 +76,15 @@ class SineRNN(nn.Module):
 
 
 def run_tutorial(options, log):
-    """Learn the next point of a hundred waves; returns the model and its losses."""
+    """Learn the next point of a hundred waves; return the model and its losses."""
     tg.manual_seed(options.seed)
     X, y = tg.data.sine_waves(num_sequences=100, sequence_length=options.seq)
     X, y = X.to(device=options.device), y.reshape(-1, 1).to(device=options.device)
     model = SineRNN(options.hidden).to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     criterion, losses = nn.MSELoss(), []
-    log.say(
-        f"The next point: {len(X)} waves of {options.seq} points, {described(model)}"
-    )
+    waves = f"{len(X)} waves of {options.seq} points"
+    log.say(f"The next point: {waves}, {described(model)}")
     for epoch in range(options.epochs):
         optimizer.zero_grad()
         loss = criterion(model(X), y)
@@ -105,25 +99,20 @@ def run_tutorial(options, log):
 
 @tg.no_grad()
 def test_tutorial(model, options, log):
-    """A turn from 0 to 2 pi in L + 1 points: all but the last are seen, the last is to
-    come.
-    """
+    """Predict the end of a turn from 0 to 2 pi, of whose points the first L are seen."""
     angles = np.linspace(0, 2 * math.pi, options.seq + 1)
     seen = tg.tensor(np.sin(angles[:-1]).astype(np.float32).reshape(1, -1, 1))
     predicted = model(seen.to(device=options.device)).item()
     actual = math.sin(2 * math.pi)
     error = abs(predicted - actual)
-    log.say(
-        f"the end of a turn, sin(2 pi) = 0: predicted {predicted:.4f}, error {error:.4f}"
-    )
+    result = f"predicted {predicted:.4f}, error {error:.4f}"
+    log.say(f"the end of a turn, sin(2 pi) = 0: {result}")
     log.write(predicted=predicted, actual=actual, error=error)
 
 
 @tg.no_grad()
 def forecast_by_tutorial(model, seen, points, options):
-    """The points (points, N) after those that are seen (L, N), each from the L before
-    it.
-    """
+    """Return the points (points, N) after (L, N), each from the L points before it."""
     x = tg.tensor(seen.astype(np.float32)).to(device=options.device)
     for _ in range(points):
         following = model(x[-options.seq :].T.unsqueeze(-1))  # (N, 1)
@@ -135,12 +124,11 @@ def forecast_by_tutorial(model, seen, points, options):
 
 
 class Forecaster(nn.Module):
-    """Reads patches (S, N, P) of waves, then its own forecasts: (S + ahead - 1, N, P)
-    patches.
+    """Read patches (S, N, P) of waves, then its own forecasts of further patches.
 
-    Patch number i of the result is the forecast of patch i + 1. A patch is a tenth of
-    the points that are seen, so that a period has the same number of steps however
-    dense the points are.
+    It returns (S + ahead - 1, N, P), where patch i is the forecast of patch i + 1. A
+    patch has a tenth of the points that are seen, so that a period has the same number
+    of steps however dense the points are.
     """
 
     def __init__(self, cell, hidden, patch):
@@ -166,14 +154,14 @@ def seen_patches(options):
 
 
 def to_patches(waves, options):
-    """Points (S * P, N) as a float32 Tensor of patches (S, N, P), on the device."""
+    """Return points (S * P, N) as float32 patches (S, N, P) on the device."""
     patches = waves.reshape(-1, patch_size(options), waves.shape[1]).swapaxes(1, 2)
     return tg.tensor(patches.astype(np.float32)).to(device=options.device)
 
 
 @tg.no_grad()
 def forecast(model, seen, points, options):
-    """The points (points, N) after those that are seen (L, N)."""
+    """Return the points (points, N) after those that are seen (L, N)."""
     patch, patches = patch_size(options), seen_patches(options)
     ahead = math.ceil(points / patch)
     seen = to_patches(seen[-patches * patch :], options)
@@ -185,7 +173,7 @@ def forecast(model, seen, points, options):
 
 
 def train_step(model, optimizer, step, options):
-    """Fresh waves, read and foretold; the further the training, the further ahead."""
+    """Forecast new waves; the longer the training, the further ahead."""
     done = step / options.steps
     warmup, decay = min(1.0, (step + 1) / 50), (1 + math.cos(math.pi * done)) / 2
     optimizer.param_groups[0]["lr"] = options.lr * warmup * decay
@@ -206,6 +194,7 @@ SETTINGS = ("cell", "hidden", "seq", "steps", "lr", "noise", "drift", "seed")
 
 
 def save(model, optimizer, step, losses, options):
+    """Write the checkpoint, if there is to be one."""
     if options.checkpoint:
         settings = {name: getattr(options, name) for name in SETTINGS}
         extra = {"forecaster": settings, "losses": losses}
@@ -213,33 +202,30 @@ def save(model, optimizer, step, losses, options):
 
 
 def restore(model, optimizer, options):
-    """Step and losses of the checkpoint, if there is one: training goes on bit for bit."""
+    """Go on from the checkpoint, if there is one; return its step and losses."""
     if not (options.checkpoint and options.checkpoint.exists()):
         return 0, []
     extra = tg.load_checkpoint(options.checkpoint).extra
     if not isinstance(extra, dict) or "forecaster" not in extra:
         raise tg.Error(f"{options.checkpoint} is not a checkpoint of sine.py")
     for name, value in extra["forecaster"].items():
-        if getattr(options, name) != value:
-            wrong = (
-                f"--{name} {getattr(options, name)}: {options.checkpoint} has {value}"
-            )
+        given = getattr(options, name)
+        if given != value:
+            wrong = f"--{name} {given}: {options.checkpoint} has {value}"
             raise tg.Error(f"{wrong}; give the same, or another --checkpoint")
     step, extra = tg.load_checkpoint(options.checkpoint, model, optimizer)
     return step, extra["losses"]
 
 
 def train_forecaster(options, log):
-    """Returns the model and its losses."""
+    """Train a forecaster on its own forecasts; return it and its losses."""
     tg.manual_seed(options.seed)
     model = Forecaster(options.cell, 2 * options.hidden, patch_size(options))
     model.to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
     begin, losses = restore(model, optimizer, options)
-    log.say(
-        f"\nWhole periods: a {options.cell.upper()} that is trained on its own forecast, "
-        f"{described(model)}"
-    )
+    cell = f"a {options.cell.upper()} that is trained on its own forecast"
+    log.say(f"\nWhole periods: {cell}, {described(model)}")
     for step in range(begin, options.steps):
         loss, ahead = train_step(model, optimizer, step, options)
         losses.append(loss)
@@ -251,7 +237,7 @@ def train_forecaster(options, log):
     return model, losses
 
 
-# ---------------------------------------------------------------- what it reaches
+# ---------------------------------------------------------------- comparison
 
 
 def root_mean_square(x):
@@ -259,68 +245,69 @@ def root_mean_square(x):
 
 
 def count_kept(foretell, options, count=100):
-    """How many unseen waves have their amplitude still in the fifth free-running
-    period.
+    """Count the unseen waves that keep their amplitude in the forecast's fifth period.
 
-    ``foretell(seen, points)`` is the points to come; that of a clean wave should have
-    the wave's root mean square, within 20 %.
+    ``foretell(seen, points)`` returns the points to come. A wave is kept if their root
+    mean square is that of the clean wave, to within 20%.
     """
     length, generator = options.seq, tg.Generator().manual_seed(options.seed + 1)
     after = math.ceil(5 * length / SLOWEST)
-    clean, observed, frequencies = random_waves(
-        length + after, count, options, generator
-    )
+    waves = random_waves(length + after, count, options, generator)
+    clean, observed, frequencies = waves
     foretold, to_come, kept = foretell(observed[:length], after), clean[length:], 0
     for i in range(count):
         period = length / frequencies[length, i]
         fifth = slice(round(4 * period), round(5 * period))
-        ratio = root_mean_square(foretold[fifth, i]) / root_mean_square(
-            to_come[fifth, i]
-        )
+        expected = root_mean_square(to_come[fifth, i])
+        ratio = root_mean_square(foretold[fifth, i]) / expected
         kept += abs(ratio - 1) <= 0.2
     return kept
 
 
 def report_kept(tutorial, model, options, log):
+    """Print how many waves each of the networks keeps."""
     if options.drift:
-        return log.say(
-            "A forecast of least squared error fades where a frequency drifts."
-        )
-    before = count_kept(
-        lambda *args: forecast_by_tutorial(tutorial, *args, options), options
-    )
-    kept = count_kept(lambda *args: forecast(model, *args, options), options)
+        reason = "the forecast of least squared error fades where frequencies drift"
+        return log.say(f"Amplitudes are not compared: {reason}.")
+
+    def by_tutorial(seen, points):
+        return forecast_by_tutorial(tutorial, seen, points, options)
+
+    def by_forecaster(seen, points):
+        return forecast(model, seen, points, options)
+
+    before = count_kept(by_tutorial, options)
+    kept = count_kept(by_forecaster, options)
     log.say(
-        f"{kept} of 100 unseen waves keep their root mean square within 20 % in the fifth "
-        f"period of the forecast; by the tutorial's network {before}"
+        f"{kept} of 100 unseen waves keep their root mean square within 20% in the "
+        f"fifth period of the forecast; by the tutorial's network, {before}"
     )
     log.write(kept=kept, kept_by_tutorial=before, waves=100)
 
 
+def with_constant(waves):
+    """Return waves (L, N) as rows of features, the last of which is 1: (N, L + 1)."""
+    return np.concatenate([waves, np.ones((1, waves.shape[1]))]).T
+
+
 def linear_forecast(fitted_on, seen):
-    """Linear autoregression: least squares of the L points to come on the L that are
-    seen.
-    """
+    """Return the next L points by linear autoregression, fitted by least squares."""
     length = len(seen)
-    # (N, L + 1)
-    with_constant = lambda x: np.concatenate([x, np.ones((1, x.shape[1]))]).T
     known = with_constant(fitted_on[:length])
     weights, *_ = np.linalg.lstsq(known, fitted_on[length:].T)
     return (with_constant(seen) @ weights).T
 
 
 WHY = """\
-On clean sines the linear rule wins the next point, without any training: each sine obeys
-x[t + 1] = 2 cos(w) x[t] - x[t - 1], which is linear. Noise (--noise 0.1) or a frequency that
-drifts (--drift 0.3) breaks that rule, and a network that has been trained to the end, which is
-not linear, beats it. (Where points are dense, as with --seq 50, and there is no noise, it does so
-further ahead only.)"""
+On clean sines the linear rule wins the next point without any training, as each sine
+obeys x[t + 1] = 2 cos(w) x[t] - x[t - 1], which is linear. Noise (--noise 0.1) or a
+frequency that drifts (--drift 0.3) breaks that rule, and a trained network, which is
+not linear, beats it. (With many points, as with --seq 50, and no noise, it does so only
+further ahead.)"""
 
 
 def compare(model, options, log):
-    """Held-out errors: of repeating the last value, of the linear rule, of the
-    forecaster.
-    """
+    """Print the errors of three methods on held-out waves."""
     length, generator = options.seq, tg.Generator().manual_seed(options.seed + 2)
     _, fitted_on, _ = random_waves(2 * length, 4000, options, generator)
     _, held_out, _ = random_waves(2 * length, 1000, options, generator)
@@ -330,9 +317,8 @@ def compare(model, options, log):
         "linear autoregression": linear_forecast(fitted_on, seen),
         f"this {options.cell.upper()}": forecast(model, seen, length, options),
     }
-    log.say(
-        f"{'held-out error (root mean square)':36} next point   next {length} points"
-    )
+    title = "held-out error (root mean square)"
+    log.say(f"{title:36} next point   next {length} points")
     for name, foretold in forecasts.items():
         first = root_mean_square(foretold[0] - to_come[0])
         every = root_mean_square(foretold - to_come)
@@ -346,7 +332,7 @@ def compare(model, options, log):
 
 
 def plot(tutorial, model, losses, options, log):
-    """Three forecasts of each network, and how the loss of the two went down."""
+    """Draw three forecasts of each network, and the losses of both."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -360,7 +346,7 @@ def plot(tutorial, model, losses, options, log):
 
 
 def plot_forecasts(figure, tutorial, model, options):
-    """Of a slow, a middling and a fast wave: what is seen, and five periods after it."""
+    """Draw five periods of a slow, a middling and a fast wave, and their forecasts."""
     length = options.seq
     all_axes = figure.subplots(3, 1, sharey=True)
     for axes, frequency in zip(all_axes, (0.7, 1.2, 1.8), strict=True):
@@ -392,7 +378,7 @@ def plot_losses(figure, tutorial_losses, losses):
 
 
 def of_ten(losses):
-    """The mean of each loss and the nine before it."""
+    """Return the mean of each loss and the nine before it."""
     return [np.mean(losses[max(0, i - 9) : i + 1]) for i in range(len(losses))]
 
 
@@ -404,7 +390,7 @@ def described(model):
 
 
 class Log:
-    """Lines for people, which make way for JSON."""
+    """Text for people, on stderr if JSON is on stdout."""
 
     def __init__(self, as_json):
         self.as_json = as_json
@@ -421,7 +407,7 @@ def run(options):
     log = Log(options.json)
     for folder in (options.out, options.checkpoint and options.checkpoint.parent):
         if folder:
-            # What cannot be written fails now
+            # A folder that cannot be written fails now.
             folder.mkdir(parents=True, exist_ok=True)
     tutorial, tutorial_losses = run_tutorial(options, log)
     test_tutorial(tutorial, options, log)
@@ -433,62 +419,45 @@ def run(options):
 
 
 def at_least(low, kind=int):
-    """An argparse type: a finite number from ``low`` on."""
+    """Return an argparse type: a finite number of at least ``low``."""
 
     def number(text):
-        if low <= (value := kind(text)) < math.inf:
+        value = kind(text)
+        if low <= value < math.inf:
             return value
         raise argparse.ArgumentTypeError(f"{text} is not at least {low}")
 
     return number
 
 
+COUNT, POSITIVE = at_least(1), at_least(0, float)
+CELLS = ("rnn", "lstm", "gru")
+
+
 def parse(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=formatter
+    )
     add = parser.add_argument
-    add("--epochs", type=at_least(1), default=200, help="of the tutorial's run")
-    add("--steps", type=at_least(1), default=700, help="of the forecaster's training")
-    add(
-        "--cell",
-        default="gru",
-        choices=("rnn", "lstm", "gru"),
-        help="of the forecaster",
-    )
-    add(
-        "--hidden",
-        type=at_least(1),
-        default=16,
-        help="size of the state, the forecaster's twice",
-    )
-    add("--seq", type=at_least(1), default=10, help="points that are seen")
-    add(
-        "--lr",
-        type=at_least(0, float),
-        default=5e-3,
-        help="of the forecaster's training",
-    )
-    add(
-        "--noise",
-        type=at_least(0, float),
-        default=0.0,
-        help="standard deviation of each point",
-    )
-    add(
-        "--drift",
-        type=at_least(0, float),
-        default=0.0,
-        help="of the frequency's logarithm",
-    )
-    add("--device", default="cpu", metavar="cpu|cuda|cuda:N")
-    add("--seed", type=int, default=0)
-    add(
-        "--checkpoint",
-        type=Path,
-        metavar="PATH",
-        help="keeps the forecaster, to go on from",
-    )
-    add("--out", type=Path, metavar="DIR", help="for a picture of losses and forecasts")
-    add("--json", action="store_true", help="one JSON object a line")
+    add("--epochs", type=COUNT, default=200, help="epochs of the tutorial's run")
+    add("--steps", type=COUNT, default=700, help="training steps of the forecaster")
+    add("--cell", default="gru", choices=CELLS, help="layer of the forecaster")
+    hidden = "size of the hidden state; the forecaster's is twice as large"
+    add("--hidden", type=COUNT, default=16, help=hidden)
+    add("--seq", type=COUNT, default=10, help="number of points that are seen")
+    add("--lr", type=POSITIVE, default=5e-3, help="learning rate of the forecaster")
+    noise = "standard deviation of the noise of each point"
+    add("--noise", type=POSITIVE, default=0.0, help=noise)
+    drift = "how far the logarithm of a frequency moves in --seq points"
+    add("--drift", type=POSITIVE, default=0.0, help=drift)
+    add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="device to train on")
+    add("--seed", type=int, default=0, help="seed of initial weights and of waves")
+    checkpoint = "file to save the forecaster to, and to go on from"
+    add("--checkpoint", type=Path, metavar="PATH", help=checkpoint)
+    out = "folder for a picture of losses and forecasts"
+    add("--out", type=Path, metavar="DIR", help=out)
+    add("--json", action="store_true", help="print a JSON object a line")
     return parser, parser.parse_args(argv)
 
 

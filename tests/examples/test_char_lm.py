@@ -62,8 +62,8 @@ def test_json_has_one_object_a_line_and_nothing_else(tmp_path):
         assert 1.0 < line["val_loss"] < 4.0
         bits = line["val_loss"] / math.log(2)
         perplexity = math.exp(line["val_loss"])
-        said = f"validation {line['val_loss']:.3f} nats = {bits:.3f} bits, perplexity {perplexity:.1f}"
-        assert said in stderr
+        losses = f"{line['val_loss']:.3f} nats = {bits:.3f} bits"
+        assert f"validation {losses}, perplexity {perplexity:.1f}" in stderr
     assert "step 0/25: validation 3." in stderr
     assert "Nothing was kept: --checkpoint PATH" in stderr
     assert not list(tmp_path.iterdir())
@@ -496,7 +496,7 @@ def test_validation_carries_the_state_over_all_windows(cell):
     assert model.training
 
 
-# ---------------------------------------------------------------- one feature after the other
+# ---------------------------------------------------------------- one feature at a time
 
 SMALL = ("--text", "hello", "--hidden", 6, "--batch", 8, "--seq", 10, "--lr", 0.02)
 
@@ -681,8 +681,8 @@ class TestInitFrom:
         )
         new = ("--text", tmp_path / "text", "--checkpoint", tmp_path / "new", "--lr", 0)
         call("--init-from", trained[0], *new, "--steps", 1, "--batch", 2, "--seed", 5)
-        said = f"{trained[0]}: 10 characters keep their weights, 5 begin anew, 10 are left out"
-        assert said in capsys.readouterr().out
+        kept = "10 characters keep their weights, 5 begin anew, 10 are left out"
+        assert f"{trained[0]}: {kept}" in capsys.readouterr().out
         (model, chars), (old, old_chars) = map(
             char_lm.load_model, (tmp_path / "new", trained[0])
         )

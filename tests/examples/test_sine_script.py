@@ -131,7 +131,9 @@ def test_a_forecast_is_cut_to_the_points_that_are_wanted():
 
 
 def test_the_tutorials_forecast_goes_on_from_the_last_points():
-    sum_of_ends = lambda x: x[:, 0] + x[:, -1]
+    def sum_of_ends(x):
+        return x[:, 0] + x[:, -1]
+
     foretold = sine.forecast_by_tutorial(
         sum_of_ends,
         np.array([[1.0, 0.0], [2.0, 1.0], [3.0, 1.0]]),
@@ -155,7 +157,9 @@ def exact(seen, points):
     ("scale", "kept"), [(1, 50), (1.19, 50), (0.81, 50), (1.21, 0), (0.79, 0)]
 )
 def test_waves_whose_root_mean_square_stays_are_counted(scale, kept):
-    foretell = lambda seen, points: scale * exact(seen, points)
+    def foretell(seen, points):
+        return scale * exact(seen, points)
+
     assert sine.count_kept(foretell, options_of("--seq", 20), count=50) == kept
 
 

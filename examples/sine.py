@@ -99,7 +99,7 @@ def run_tutorial(options, log):
 
 @tg.no_grad()
 def test_tutorial(model, options, log):
-    """Predict the end of a turn from 0 to 2 pi, of whose points the first L are seen."""
+    """Predict the end of a turn from 0 to 2 pi, whose first L points are seen."""
     angles = np.linspace(0, 2 * math.pi, options.seq + 1)
     seen = tg.tensor(np.sin(angles[:-1]).astype(np.float32).reshape(1, -1, 1))
     predicted = model(seen.to(device=options.device)).item()

@@ -82,13 +82,15 @@ class Gradients:
             self.devices.enter_device_of(g)
         key = id(target)
         total = self.totals.get(key)
-        like = target if type(target) is Node else target.array
+        like = target
+        if type(target) is not Node:
+            like = target.array
+            self._check_not_reshaped(key)
         if type(g) is Part:
             if key in self.owned and g.values.dtype == like.dtype:
                 return g.add_to(total)
             g, fresh = g.whole(), True
-        if isinstance(g, np.generic):  # NumPy makes scalars of 0-d results
-            g = np.asarray(g)
+        g = _array(g)
         array = g.array if self.create else g
         if array.shape != like.shape or array.dtype != like.dtype:
             g, fresh = self._fit(g, like), False
@@ -107,7 +109,6 @@ class Gradients:
         if type(target) is Node:
             heappush(self.nodes, (-target.birth, target))
         else:
-            self._check_not_reshaped(key)
             self.leaves[key] = target
         self.totals[key] = g
         if fresh and not self.create:

@@ -141,16 +141,19 @@ def check_float_input(name: str, input: Operand, weight: Tensor | None = None) -
     if not isinstance(input, Tensor):
         check_tensors(name, input=input)
     if weight is None:
-        is_right, expected, cast = input.dtype.kind == "f", "floats", "float()"
+        is_right = input.dtype.kind == "f"
     else:
         if not isinstance(weight, Tensor):
             check_tensors(name, weight=weight)
         is_right = input.dtype == weight.dtype
+    if is_right:
+        return  # before the words of the message: a dtype takes long to say its name
+    expected, cast = "floats", "float()"
+    if weight is not None:
         expected = f"{weight.dtype}, the dtype of the weights"
         cast = _cast_to(weight.dtype)
-    if not is_right:
-        got = f"input is {input.dtype}, expected {expected}"
-        raise DTypeError(f"{name}: {got}; use input.{cast}")
+    got = f"input is {input.dtype}, expected {expected}"
+    raise DTypeError(f"{name}: {got}; use input.{cast}")
 
 
 def check_features(name: str, input: Tensor, what: str, size: int) -> None:

@@ -34,6 +34,7 @@ from .parameter import UNNAMED, Parameter
 from .state_dict import IncompatibleKeys, compare, incompatible_keys, loading_changes
 
 Kind = TypeVar("Kind")
+PLAIN_CONTAINERS = (list, tuple, dict)  # what is in them is not registered
 
 
 class Module:
@@ -178,7 +179,7 @@ class Module:
     def _warn_of_plain_container(self, name: str, value: object) -> None:
         """Warn, once, of a list, tuple or dict whose modules are not registered."""
         warned = self.__dict__.get("_warned", ())
-        if not isinstance(value, list | tuple | dict) or name in warned:
+        if not isinstance(value, PLAIN_CONTAINERS) or name in warned:
             return
         items = value.values() if isinstance(value, dict) else value
         if any(isinstance(item, Module | Parameter) for item in items):
@@ -305,9 +306,8 @@ class Module:
         """
         modules = [(prefix, self)]
         if recurse:
-            modules = list(
-                self._walk_modules(prefix, set() if remove_duplicate else None)
-            )
+            once: set[int] | None = set() if remove_duplicate else None
+            modules = list(self._walk_modules(prefix, once))
         seen: set[int] = set()
         for path, module in modules:
             for name, tensor in module._own_tensors(persistent):
@@ -325,9 +325,7 @@ class Module:
             elif isinstance(value, Tensor):
                 if name in buffers and (buffers[name] or not persistent):
                     found.append((name, value))
-            elif isinstance(
-                value, list | tuple | dict
-            ):  # filled since it was assigned?
+            elif isinstance(value, PLAIN_CONTAINERS):  # filled since it was assigned?
                 self._warn_of_plain_container(name, value)
         return found
 

@@ -261,7 +261,7 @@ def test_mse_of_nothing():
         F.mse_loss(nothing, nothing)
 
 
-# ------------------------------------------------------------ other losses of two tensors
+# ------------------------------------------------------------ other distances
 
 DISTANCES = {
     "l1_loss": (nn.L1Loss, {}, lambda d: (np.abs(d), np.sign(d))),
@@ -337,7 +337,7 @@ def test_smooth_l1_without_a_bend_is_l1():
     assert F.smooth_l1_loss(x, y, beta=0.0).item() == F.l1_loss(x, y).item() == 1.0
 
 
-# ------------------------------------------------------------ of logits and probabilities
+# ------------------------------------------------------------ binary cross entropy
 
 
 @given(

@@ -659,7 +659,7 @@ def test_lengths_of_any_kind(kind, of):
     all_equal(run(layer, x, lengths=of([4, 1, 2])), run(layer, x, lengths=[4, 1, 2]))
 
 
-# ------------------------------------------------------------ what second gradients are for
+# ------------------------------------------------------------ uses of second gradients
 
 
 def penalty(critic, head, x):
@@ -875,7 +875,7 @@ def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
     all_close(*[x if isinstance(x, tuple) else (x,) for x in (found, expected)])
 
 
-# ------------------------------------------------------------ where and what the weights are
+# ------------------------------------------------------------ devices and dtypes
 
 
 @pytest.mark.parametrize(

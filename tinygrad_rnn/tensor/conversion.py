@@ -118,11 +118,9 @@ class Conversion(Reductions, Autograd):
     def __getstate__(self) -> Any:
         if self.node is not None:
             raise GraphError("pickle: only leaves can be pickled; use x.detach()")
-        state: Any = object.__getstate__(self)  # attributes, slots
-        return state[0], state[1] | {
-            "source": None,
-            "epoch": None,
-        }  # a view, on its own
+        attributes, slots = object.__getstate__(self)  # type: ignore[misc]
+        no_view = {"source": None, "view_version": None}
+        return attributes, slots | no_view
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Self:
         if self.node is not None:

@@ -1,6 +1,4 @@
-"""Sequential, ModuleList, ModuleDict: as lists and dicts, and what of them is
-registered.
-"""
+"""Containers: they behave as lists and dicts, and register what they hold."""
 
 import copy
 from collections import OrderedDict

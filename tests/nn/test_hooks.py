@@ -1,6 +1,4 @@
-"""Hooks of modules: when they are called, what they may change, and how they are taken
-away.
-"""
+"""Hooks of modules: when they run, what they may change, how they are removed."""
 
 import copy
 
@@ -51,9 +49,7 @@ def test_they_may_change_both():
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=6), st.data())
 def test_their_order_and_their_end(made, data):
-    """In the order of registration, those that were prepended before; a removed one
-    never again.
-    """
+    """In the order of registration, prepended ones first; a removed one never again."""
     module, calls = Scaled(), []
     expected, handles = {True: [], False: []}, []
     for number, (is_before, prepend) in enumerate(made):

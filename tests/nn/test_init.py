@@ -1,6 +1,4 @@
-"""Initial values: their bounds, deviations and shapes, and where their numbers come
-from.
-"""
+"""Initial values: bounds, deviations, shapes and the source of their numbers."""
 
 import math
 
@@ -101,9 +99,7 @@ def test_orthogonal_prefers_none():
 
 
 def test_identity_keeps_what_the_state_holds():
-    """Le, Jaitly and Hinton's start: with relu and no input a state neither fades nor
-    grows.
-    """
+    """Le, Jaitly and Hinton 2015: with relu and no input, a state stays as it is."""
     layer = nn.RNN(2, 5, nonlinearity="relu", bias=False)
     init.identity_(layer.weight_hh_l0)
     h_0 = tg.tensor(

@@ -1,6 +1,4 @@
-"""Modules against PyTorch: what is found, in which order, what hooks do, and what is
-saved.
-"""
+"""Modules against PyTorch: what is found and saved, the order, and hooks."""
 
 import numpy as np
 import pytest
@@ -15,9 +13,7 @@ pytestmark = pytest.mark.parity
 
 
 def nested(lib, ones):
-    """The same model of either library: with what is shared, tied, in lists and in
-    dicts.
-    """
+    """The same model of either library, with shared and tied parts and containers."""
 
     class Inner(lib.Module):
         def __init__(self):
@@ -50,9 +46,7 @@ def names(found):
 
 @given(prefix=st.sampled_from(["", "net", "a.b"]), recurse=flags, once=flags)
 def test_names(models, prefix, recurse, once):
-    """Ours come in the order of assignment, parameters of a module and of those inside
-    it.
-    """
+    """Ours come in the order of assignment, whether parameters or modules."""
     theirs, ours = models
     for search in ("named_parameters", "named_buffers"):
         found = [names(getattr(m, search)(prefix, recurse, once)) for m in models]

@@ -36,9 +36,7 @@ def batches(draw):
 
 
 def one_by_one(values, lengths):
-    """The elements as they are packed, by the definition: step by step, the longest
-    first.
-    """
+    """The elements in packed order, by definition: step by step, the longest first."""
     order = sorted(range(len(lengths)), key=lambda b: -lengths[b])
     return [values[t, b] for t in range(len(values)) for b in order if lengths[b] > t]
 
@@ -93,9 +91,7 @@ def test_gradients_flow_through_both(case):
     flags,
 )
 def test_a_layer_takes_a_packed_batch_as_lengths(kind, case, options, ids, initial):
-    """Its output is packed alike, its states are in the order of the batch, as the
-    first ones.
-    """
+    """Its output is packed alike; its states are in the order of the batch."""
     values, lengths, falls = case
     size = values.shape[2]
     layer = getattr(nn, kind)(size, 3, **options).double()

@@ -22,9 +22,7 @@ PACKAGE = str(Path(tg.__file__).parent)
 
 
 class Interrupter:
-    """Raises KeyboardInterrupt at one of the lines, or instructions, that the package
-    runs.
-    """
+    """Raises KeyboardInterrupt at one line, or instruction, of the package."""
 
     def __init__(self, at, opcodes=False):
         self.left, self.opcodes = at, opcodes
@@ -189,9 +187,7 @@ def test_a_step_elsewhere_than_in_numpy_is_whole(device):
 
 @strides(29)
 def test_a_training_step(stride):
-    """Forward, backward, clipping, step and schedule: the gradients alone may be in
-    between.
-    """
+    """A whole training step, in which only gradients may be left half done."""
     make = warm(Run(weight_decay=0.1))
     found = outcomes(make, Run.step, [Run.trained, Run.scheduled], stride=stride)
     assert found["places"] * stride > 1000
@@ -267,9 +263,7 @@ def test_a_schedule_steps_in_whole(make):
 
 
 def test_training_goes_on_after_an_interrupt():
-    """Wherever it came in: the next step finds nothing half done, but gradients to
-    forget.
-    """
+    """Wherever it comes: the next step finds nothing half done except gradients."""
     make = warm(Run())
     once = make()
     once.step()

@@ -141,10 +141,10 @@ class Sequential(_List[Module]):
     As torch.nn.Sequential.
 
     Args:
-        modules: the modules, or one OrderedDict of named modules.
+        modules: The modules, or one OrderedDict of named modules.
 
     Raises:
-        DTypeError: an argument is not a module, such as a list of modules.
+        DTypeError: An argument is not a module, such as a list of modules.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -181,7 +181,7 @@ class ModuleList(_List[Module]):
     The modules in a plain list are not registered: they are neither trained nor saved.
 
     Args:
-        modules: the modules, in any iterable.
+        modules: The modules, in any iterable.
 
     Example:
         >>> from tinygrad_rnn import nn
@@ -232,7 +232,7 @@ class ModuleDict(_Dict[Module]):
     """Modules in a dict that registers them, as torch.nn.ModuleDict.
 
     Args:
-        modules: a dict of modules, or pairs of a name and a module.
+        modules: A dict of modules, or pairs of a name and a module.
 
     Example:
         >>> from tinygrad_rnn import nn
@@ -266,7 +266,7 @@ class ParameterList(_ParameterContainer, _List[Parameter]):
     """Parameters in a list that registers them, as torch.nn.ParameterList.
 
     Args:
-        values: the parameters, in any iterable. A Tensor becomes a parameter that
+        values: The parameters, in any iterable. A Tensor becomes a parameter that
             shares its memory.
 
     Example:
@@ -289,7 +289,7 @@ class ParameterDict(_ParameterContainer, _Dict[Parameter]):
     """Parameters in a dict that registers them, as torch.nn.ParameterDict.
 
     Args:
-        parameters: a dict of parameters, or pairs of a name and a parameter. A Tensor
+        parameters: A dict of parameters, or pairs of a name and a parameter. A Tensor
             becomes a parameter that shares its memory.
     """
 

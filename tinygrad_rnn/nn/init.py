@@ -43,7 +43,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Args:
         nonlinearity: "linear", "identity" or "sigmoid" (1), "tanh" (5/3), "relu"
             (sqrt 2), "selu" (3/4) or "leaky_relu" (sqrt(2 / (1 + param^2))).
-        param: the slope of leaky_relu below 0; None is 0.01.
+        param: The slope of leaky_relu below 0; None is 0.01.
 
     Example:
         >>> round(calculate_gain("tanh"), 4)
@@ -65,10 +65,10 @@ def uniform_(
     As all functions here, it changes the tensor without recording, and returns it.
 
     Args:
-        tensor: a float tensor, such as a parameter.
-        a: the lower bound.
-        b: the upper bound.
-        generator: where the numbers come from; None is the default generator.
+        tensor: A float tensor, such as a parameter.
+        a: The lower bound.
+        b: The upper bound.
+        generator: Where the numbers come from; None is the default generator.
     """
     _check_tensor("uniform_", tensor, a=a, b=b)
     if not a <= b:
@@ -120,8 +120,8 @@ def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
     uses 0.1 and tanh.
 
     Args:
-        tensor: a float matrix.
-        scale: the diagonal elements.
+        tensor: A float matrix.
+        scale: The diagonal elements.
 
     Example:
         >>> from tinygrad_rnn import nn
@@ -140,13 +140,13 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) ->
     networks", 2010: signals and gradients keep their variance from layer to layer.
 
     Args:
-        tensor: a float weight (fan_out, fan_in), or (out, in, ...), whose further dims
+        tensor: A float weight (fan_out, fan_in), or (out, in, ...), whose further dims
             multiply both fans.
-        gain: a factor, as :func:`calculate_gain` gives.
-        generator: where the numbers come from; None is the default generator.
+        gain: A factor, as :func:`calculate_gain` gives.
+        generator: Where the numbers come from; None is the default generator.
 
     Raises:
-        ShapeError: the tensor has fewer than 2 dims, or no elements.
+        ShapeError: The tensor has fewer than 2 dims, or no elements.
     """
     std = _scaled_std("xavier_uniform_", tensor, gain, "mean")
     return _uniform_with(std, tensor, generator)
@@ -174,14 +174,14 @@ def kaiming_uniform_(
     signal, its variance stays the same from layer to layer.
 
     Args:
-        tensor: a float weight (fan_out, fan_in), or (out, in, ...).
-        a: the slope below 0, for leaky_relu.
+        tensor: A float weight (fan_out, fan_in), or (out, in, ...).
+        a: The slope below 0, for leaky_relu.
         mode: "fan_in" keeps the variance of signals, "fan_out" that of gradients.
-        nonlinearity: what follows; the gain is :func:`calculate_gain`'s.
-        generator: where the numbers come from; None is the default generator.
+        nonlinearity: What follows; the gain is :func:`calculate_gain`'s.
+        generator: Where the numbers come from; None is the default generator.
 
     Raises:
-        ShapeError: the tensor has fewer than 2 dims, or no elements.
+        ShapeError: The tensor has fewer than 2 dims, or no elements.
     """
     std = _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return _uniform_with(std, tensor, generator)
@@ -209,10 +209,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Ten
     in deep linear neural networks", 2013: vectors keep their length.
 
     Args:
-        tensor: a float weight (rows, ...) with at least 2 dims, taken as a matrix of so
+        tensor: A float weight (rows, ...) with at least 2 dims, taken as a matrix of so
             many rows. If it is not square, its rows or its columns are orthonormal.
-        gain: a factor, as :func:`calculate_gain` gives.
-        generator: where the numbers come from; None is the default generator.
+        gain: A factor, as :func:`calculate_gain` gives.
+        generator: Where the numbers come from; None is the default generator.
     """
     _check_tensor("orthogonal_", tensor, "at least 2 dims", gain=gain)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])

@@ -1,6 +1,4 @@
-"""Module, the base of all layers and models: it finds parameters, buffers and other
-modules among its attributes, under dotted names.
-"""
+"""Module, the base of all layers and models, which finds its parts by dotted names."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +43,7 @@ class Module:
     is no other registry, so assignment and ``del`` are all there is to it.
 
     Attributes:
-        training: what ``train()`` and ``eval()`` set.
+        training: What ``train()`` and ``eval()`` set.
 
     Example:
         >>> from tinygrad_rnn import nn
@@ -86,10 +84,10 @@ class Module:
         """Call ``hook(module, args)`` before each ``forward``.
 
         Args:
-            hook: a function. What it returns, unless None, replaces ``args``; a single
+            hook: A function. What it returns, unless None, replaces ``args``; a single
                 value may stand for a tuple of one.
-            prepend: call it before the hooks registered so far, not after them.
-            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or the
+            prepend: Call it before the hooks registered so far, not after them.
+            with_kwargs: Call ``hook(module, args, kwargs)``, which returns None or the
                 pair ``(args, kwargs)``.
 
         Returns:
@@ -104,9 +102,9 @@ class Module:
         """Call ``hook(module, args, output)`` after each ``forward``.
 
         Args:
-            hook: a function. What it returns, unless None, replaces the output.
-            prepend: call it before the hooks registered so far, not after them.
-            with_kwargs: call ``hook(module, args, kwargs, output)``.
+            hook: A function. What it returns, unless None, replaces the output.
+            prepend: Call it before the hooks registered so far, not after them.
+            with_kwargs: Call ``hook(module, args, kwargs, output)``.
 
         Returns:
             A handle; its ``remove()`` removes the hook.
@@ -223,12 +221,12 @@ class Module:
         """Hold a tensor that moves with the module and is saved, but is not trained.
 
         Args:
-            name: the attribute that holds it.
-            tensor: its value; None for no value yet.
+            name: The attribute that holds it.
+            tensor: Its value; None for no value yet.
             persistent: False leaves it out of ``state_dict()``.
 
         Raises:
-            OptionError: the name is empty, dotted or in use.
+            OptionError: The name is empty, dotted or in use.
         """
         held = self.__dict__.get("_buffers", {})
         if not isinstance(name, str) or name not in held:
@@ -278,10 +276,10 @@ class Module:
         """This module and all inside it, with their dotted names.
 
         Args:
-            prefix: the name of this module.
-            seen: ids of modules to leave out, to which those that come are added; None
+            prefix: The name of this module.
+            seen: Ids of modules to leave out, to which those that come are added; None
                 gives a shared module under each of its names.
-            above: ids of the modules around this one: modules may refer to each other.
+            above: Ids of the modules around this one: modules may refer to each other.
         """
         if seen is not None:
             if id(self) in seen:
@@ -346,8 +344,8 @@ class Module:
         """This module and all inside it, each once, with its dotted name.
 
         Args:
-            memo: modules to leave out; those that are found are added.
-            prefix: this module's own name, with which all names begin.
+            memo: Modules to leave out; those that are found are added.
+            prefix: This module's own name, with which all names begin.
             remove_duplicate: False gives a shared module under each of its names.
         """
         check_type("named_modules", str, "a str", prefix=prefix)
@@ -368,7 +366,7 @@ class Module:
         """All parameters, each once, with its dotted name.
 
         Args:
-            prefix: the name of this module, with which all names begin.
+            prefix: The name of this module, with which all names begin.
             recurse: False gives the parameters of this module alone.
             remove_duplicate: False gives a tied parameter under each of its names.
 
@@ -442,7 +440,7 @@ class Module:
         """Call a function on every module inside, then on this one.
 
         Args:
-            fn: a function of a module, such as one that draws initial values.
+            fn: A function of a module, such as one that draws initial values.
 
         Returns:
             This module.
@@ -498,7 +496,7 @@ class Module:
         """Move to a device, or convert the floats to another float dtype, in place.
 
         Args:
-            args: a device, a dtype, both, or a Tensor that has them, as of
+            args: A device, a dtype, both, or a Tensor that has them, as of
                 :meth:`Tensor.to`; integer buffers keep their dtype.
             kwargs: ``device=`` and ``dtype=``.
 
@@ -506,7 +504,7 @@ class Module:
             This module, whose parameters are the same objects.
 
         Raises:
-            DTypeError: the dtype is not a float dtype. Nothing has changed then.
+            DTypeError: The dtype is not a float dtype. Nothing has changed then.
 
         Example:
             >>> import tinygrad_rnn as tg
@@ -579,13 +577,13 @@ class Module:
 
         Args:
             state_dict: Tensors or arrays of the same shapes and dtypes, by name.
-            strict: raise, too, if names are missing or unexpected.
+            strict: Raise, too, if names are missing or unexpected.
 
         Returns:
             The missing and the unexpected names, as PyTorch does.
 
         Raises:
-            CheckpointError: a value does not fit; the message lists all that do not,
+            CheckpointError: A value does not fit; the message lists all that do not,
                 and nothing has changed.
         """
         name = f"{type(self).__name__}.load_state_dict"
@@ -612,7 +610,7 @@ class Module:
         """Write the ``state_dict`` to a safetensors file.
 
         Args:
-            path: a name, a path or an open file. If writing fails, a file that was
+            path: A name, a path or an open file. If writing fails, a file that was
                 there before stays as it was.
         """
         from ..serialization import save_file
@@ -627,11 +625,11 @@ class Module:
         them; float16 and bfloat16 are read as float32.
 
         Args:
-            path: a name, a path or an open file.
-            strict: as of :meth:`load_state_dict`, whose result it returns.
+            path: A name, a path or an open file.
+            strict: As of :meth:`load_state_dict`, whose result it returns.
 
         Raises:
-            CheckpointError: the file is damaged, of another kind or does not fit.
+            CheckpointError: The file is damaged, of another kind or does not fit.
         """
         from ..serialization import load_file
 

@@ -17,7 +17,7 @@ class Parameter(Tensor):
     ``state_dict()`` and ``to()`` find it there.
 
     Args:
-        data: a Tensor or an array, whose memory the parameter shares.
+        data: A Tensor or an array, whose memory the parameter shares.
         requires_grad: False freezes it.
 
     Raises:

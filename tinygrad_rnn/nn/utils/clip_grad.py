@@ -29,15 +29,15 @@ def get_total_norm(
     """The norm of all tensors taken as one vector: (sum |x|^p)^(1/p).
 
     Args:
-        tensors: their elements x are taken together.
+        tensors: Their elements x are taken together.
         norm_type: p, a number above 0; ``math.inf`` gives the largest size.
-        error_if_nonfinite: raise if the norm is a NaN or an infinity.
+        error_if_nonfinite: Raise if the norm is a NaN or an infinity.
 
     Returns:
         A 0-d tensor, right from 1e-30 to 1e30 in float32, too.
 
     Raises:
-        GraphError: the norm is not finite, and ``error_if_nonfinite`` is set.
+        GraphError: The norm is not finite, and ``error_if_nonfinite`` is set.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -62,16 +62,16 @@ def clip_grad_norm_(
     are scaled or after.
 
     Args:
-        parameters: one or several; those without a gradient are left out.
-        max_norm: the largest norm that stays as it is.
+        parameters: One or several; those without a gradient are left out.
+        max_norm: The largest norm that stays as it is.
         norm_type: p of the norm (sum |g|^p)^(1/p); ``math.inf`` gives the largest size.
-        error_if_nonfinite: raise if the norm is a NaN or an infinity.
+        error_if_nonfinite: Raise if the norm is a NaN or an infinity.
 
     Returns:
         The norm before clipping, a 0-d tensor.
 
     Raises:
-        GraphError: a gradient is not finite: the message names its parameter, and
+        GraphError: A gradient is not finite: the message names its parameter, and
             nothing has changed.
 
     Example:
@@ -98,8 +98,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """Limit every element of the gradients to [-clip_value, clip_value], in place.
 
     Args:
-        parameters: one or several; those without a gradient are left out.
-        clip_value: a number of at least 0.
+        parameters: One or several; those without a gradient are left out.
+        clip_value: A number of at least 0.
     """
     name = "clip_grad_value_"
     _check_limit(name, clip_value=clip_value)
@@ -242,10 +242,10 @@ class GradientClipping:
     """The tutorial's clipping of a list of arrays, without its print.
 
     Args:
-        max_norm: the largest norm that stays as it is.
+        max_norm: The largest norm that stays as it is.
 
     Attributes:
-        last_norm: the norm before the latest clipping; None before the first.
+        last_norm: The norm before the latest clipping; None before the first.
 
     Example:
         >>> import numpy as np
@@ -265,7 +265,7 @@ class GradientClipping:
         """Scale arrays by max_norm / norm if their common norm is above ``max_norm``.
 
         Args:
-            gradients: arrays or Tensors in a list; None stays None.
+            gradients: Arrays or Tensors in a list; None stays None.
 
         Returns:
             The list as it is if nothing is to be done, or if the norm is a NaN; else a

@@ -16,7 +16,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters, flattened, end to end; gradients flow through it.
 
     Args:
-        parameters: of one dtype and device, such as ``model.parameters()``.
+        parameters: Of one dtype and device, such as ``model.parameters()``.
 
     Returns:
         A vector of as many elements as the parameters have together.
@@ -34,11 +34,11 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy the parts of a vector into parameters: undo :func:`parameters_to_vector`.
 
     Args:
-        vec: a vector with a number for each element of the parameters.
-        parameters: in the order that the vector has.
+        vec: A vector with a number for each element of the parameters.
+        parameters: In the order that the vector has.
 
     Raises:
-        ShapeError: the vector is longer or shorter. Nothing has changed then.
+        ShapeError: The vector is longer or shorter. Nothing has changed then.
     """
     name = "vector_to_parameters"
     given = check_tensor_list(name, parameters)

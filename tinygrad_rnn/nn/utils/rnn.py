@@ -57,12 +57,12 @@ class PackedSequence(_PackedFields):
     ``packed._replace(data=function(packed.data))``.
 
     Attributes:
-        data: the elements (N, ...), those of the first step of all sequences first.
-        batch_sizes: how many sequences have a first step, a second, and so on; on the
+        data: The elements (N, ...), those of the first step of all sequences first.
+        batch_sizes: How many sequences have a first step, a second, and so on; on the
             CPU.
-        sorted_indices: the sequences of the batch from longest to shortest; None if
+        sorted_indices: The sequences of the batch from longest to shortest; None if
             they are in that order.
-        unsorted_indices: the inverse of that permutation, or None.
+        unsorted_indices: The inverse of that permutation, or None.
     """
 
     __slots__ = ()
@@ -110,11 +110,11 @@ class _Layout:
     """Where the elements of a packed sequence are in a padded batch.
 
     Attributes:
-        lengths: those of the sequences, in the order of the batch.
-        order: the sequences of the batch, the longest first.
-        ranks: the place of each sequence of the batch in that order.
-        sizes: how many sequences have each step.
-        starts: where each step begins in the data.
+        lengths: Those of the sequences, in the order of the batch.
+        order: The sequences of the batch, the longest first.
+        ranks: The place of each sequence of the batch in that order.
+        sizes: How many sequences have each step.
+        starts: Where each step begins in the data.
     """
 
     def __init__(self, lengths: np.ndarray, order: np.ndarray) -> None:
@@ -182,13 +182,13 @@ def pack_padded_sequence(
     Recurrent layers need no packing: ``rnn(input, lengths=lengths)`` does the same.
 
     Args:
-        input: a padded batch (T, B, ...), or (B, T, ...) with ``batch_first``.
+        input: A padded batch (T, B, ...), or (B, T, ...) with ``batch_first``.
         lengths: B integers from 0 to T.
-        batch_first: whether the batch is the first dim.
-        enforce_sorted: require lengths from longest to shortest; False takes any order.
+        batch_first: Whether the batch is the first dim.
+        enforce_sorted: Require lengths from longest to shortest; False takes any order.
 
     Raises:
-        OptionError: a length is above T, or above the one before it.
+        OptionError: A length is above T, or above the one before it.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -232,9 +232,9 @@ def pad_packed_sequence(
     """Pad a packed sequence: the inverse of :func:`pack_padded_sequence`.
 
     Args:
-        sequence: what was packed.
-        batch_first: make the batch the first dim.
-        padding_value: the elements past the end of a sequence.
+        sequence: What was packed.
+        batch_first: Make the batch the first dim.
+        padding_value: The elements past the end of a sequence.
         total_length: T; None takes the length of the longest sequence.
 
     Returns:
@@ -304,10 +304,10 @@ def pack_sequence(
 
     Args:
         sequences: Tensors (T_i, ...), equal in all dims but the first.
-        enforce_sorted: require the longest first; False takes any order.
+        enforce_sorted: Require the longest first; False takes any order.
 
     Raises:
-        OptionError: a sequence is longer than the one before it.
+        OptionError: A sequence is longer than the one before it.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -342,9 +342,9 @@ def unpad_sequence(
     """Cut the sequences of a padded batch at their ends: undo :func:`pad_sequence`.
 
     Args:
-        padded_sequences: a batch (T, B, ...), or (B, T, ...) with ``batch_first``.
+        padded_sequences: A batch (T, B, ...), or (B, T, ...) with ``batch_first``.
         lengths: B integers from 0 to T.
-        batch_first: whether the batch is the first dim.
+        batch_first: Whether the batch is the first dim.
 
     Returns:
         B Tensors (T_i, ...), which are views.
@@ -365,8 +365,8 @@ def pad_sequence(
 
     Args:
         sequences: B Tensors (T_i, ...), equal in all dims but the first.
-        batch_first: make the batch the first dim.
-        padding_value: the elements added to the shorter sequences.
+        batch_first: Make the batch the first dim.
+        padding_value: The elements added to the shorter sequences.
         padding_side: ``"right"`` adds them at the end, ``"left"`` at the beginning.
 
     Returns:

@@ -687,6 +687,12 @@ def _add_at(d):
     return (d.array(_grid(shape, index).shape, real),), {"shape": shape, "index": index}
 
 
+def _embedding(d):
+    rows = d.integer(1, 4)
+    ids = d.rng.integers(0, rows, d.shape())
+    return (d.array((rows, d.integer(0, 3)), real),), {"index": ids}
+
+
 def _put(d):
     shape = d.shape()
     index = d.index(shape)
@@ -756,6 +762,12 @@ row(
     ),
 )
 row("put", _put, _put_value, _put_torch, (0, 1), scalar=(1,))
+row(
+    "embedding",
+    _embedding,
+    lambda x, index: x.flatten()[_grid(x.shape, index)],
+    lambda torch, x, index: torch.nn.functional.embedding(torch.as_tensor(index), x),
+)
 row(
     "winners",
     _getitem,

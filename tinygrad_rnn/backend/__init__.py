@@ -1,7 +1,7 @@
-"""Array libraries: one :class:`Backend` for each device, found by its name or by an array.
+"""Array libraries: a :class:`Backend` for each device, found by name or by an array.
 
-A library comes in as a module; docs/adding-a-backend.md lists what it must and may have.
-A backend looks a name up in three places, in this order: the library's module,
+A library comes in as a module; docs/adding-a-backend.md lists what it must and may
+have. A backend looks a name up in three places, in this order: the library's module,
 `standard.py`, which every library can run, and the library's array API namespace.
 """
 
@@ -22,7 +22,7 @@ _by_name: dict[str, "Backend"] = {}
 
 
 class Backend:
-    """An array library on one device: the array API's names, and what a step needs more.
+    """An array library on one device: the array API's names, and a few more.
 
     Of a library with several devices each array knows its own, but a function works on
     the current one. So the functions of such a backend make its device the current one
@@ -66,7 +66,7 @@ class Backend:
 
 
 def register(name: str, module: Any) -> Backend:
-    """Make an array library known as the device ``name``, or as ``name:0``, ``name:1``, ...
+    """Make an array library known as the device ``name``, or ``name:0`` and so on.
 
     Raises:
         DTypeError: A required part is missing, or another library has the same arrays.
@@ -93,7 +93,7 @@ def register(name: str, module: Any) -> Backend:
 
 
 def find(device: DeviceLike) -> Backend:
-    """The backend of a device, such as ``"cpu"``; raises OptionError if there is none."""
+    """The backend of a device, such as ``"cpu"``; OptionError if there is none."""
     name, reason = str(device), ""
     if name.partition(":")[0] == "cuda" and libraries["cuda"] is None:
         try:
@@ -127,7 +127,7 @@ class _DeviceFollower(ExitStack):
     current: Backend | None = None
 
     def enter_device_of(self, arrays: Array | list[Array | None]) -> None:
-        """Make the device of an array, or of each of a list in turn, the current one."""
+        """Make the device of an array, or of the last of a list, the current one."""
         for array in arrays if isinstance(arrays, list) else (arrays,):
             if type(array) not in _by_number:
                 continue
@@ -142,7 +142,7 @@ _no_follower = nullcontext()
 
 
 def follow_devices() -> AbstractContextManager[_DeviceFollower | None]:
-    """A context for work that goes from device to device; None if each library has one."""
+    """A context for work on several devices; it gives None if no library has several."""
     return _DeviceFollower() if _by_number else _no_follower
 
 

@@ -1,4 +1,4 @@
-"""CuPy: the devices ``cuda``, ``cuda:0`` and so on; imported when one is first asked for.
+"""CuPy: the devices ``cuda``, ``cuda:0`` and so on; imported when first asked for.
 
 What is neither here nor among the kernels is made of CuPy's own functions, by
 `standard.py`: a plain launch each.

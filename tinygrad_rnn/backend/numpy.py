@@ -1,8 +1,8 @@
 """NumPy: what the array API lacks, and what NumPy does faster by another way.
 
-Some functions of the array API stand here again, as NumPy wraps its own in Python, which
-costs microseconds a call. Names such as ``sum`` and ``max`` hide Python's: those are
-reached as ``builtins.sum``. NumPy's warnings about numbers in here are given at the
+Some functions of the array API stand here again, as NumPy wraps its own in Python,
+which costs microseconds a call. Names such as ``sum`` and ``max`` hide Python's: those
+are reached as ``builtins.sum``. NumPy's warnings about numbers in here are given at the
 user's line: see :mod:`tinygrad_rnn.engine.warned`.
 """
 
@@ -36,7 +36,7 @@ def from_host(x: Array) -> Array:
 to_host = from_host
 free = clear
 
-# ---------------------------------------------------------------- copies, shapes, dtypes
+# ---------------------------------------------------------------- copies and shapes
 
 
 def array(x: Array) -> Array:
@@ -130,7 +130,7 @@ def product(x: Array, y: Array) -> Array:
 
 
 def matmul(x: Array, y: Array) -> Array:
-    """The product of matrices, or of stacks of them, without waiting threads of BLAS."""
+    """The product of matrices, or of stacks of them, on one thread of BLAS."""
     if x.ndim > 1 and y.ndim == 2 and x.dtype == y.dtype:
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return product(rows, y).reshape(*x.shape[:-1], y.shape[1])
@@ -197,7 +197,8 @@ def _zeros_for(parts: tuple[Index, ...], shape: Shape, dtype: np.dtype) -> Array
 def add_rows(out: Array, rows: Array, values: Array) -> None:
     """``np.add.at`` for whole rows, element by element: it is fast for one dim only."""
     size = math.prod(out.shape[1:])
-    # Narrow and unsigned ids would wrap around; those below 0 count from the end here too.
+    # Narrow and unsigned ids would wrap around; those below 0 count from the end here
+    # too.
     first = rows.reshape(-1, 1).astype(np.intp) * size
     places = (first + np.arange(size)).reshape(-1)
     np.add.at(out.reshape(-1), places, values.reshape(-1))

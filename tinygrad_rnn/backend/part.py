@@ -6,8 +6,8 @@ from ..types import Array, Index, Namespace, Shape
 class Part:
     """A gradient that is 0 outside of one part of an array.
 
-    The steps of a sequence, taken one by one, have one each. If each were written out in
-    the sequence's shape, the time would grow with the square of its length.
+    The steps of a sequence, taken one by one, have one each. If each were written out
+    in the sequence's shape, the time would grow with the square of its length.
     """
 
     __slots__ = ("index", "shape", "values", "xp")

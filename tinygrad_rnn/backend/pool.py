@@ -5,8 +5,8 @@ the system as soon as it dies: a third of a small training step. So blocks are k
 
 An array between a block and its users, the lease, tells when the block is free. NumPy
 lets a view refer past an array to that one's base only if both have the same type, so
-every view, however it was made, holds the lease; when the lease dies, nobody can see the
-block any more.
+every view, however it was made, holds the lease; when the lease dies, nobody can see
+the block any more.
 """
 
 import math
@@ -30,8 +30,8 @@ class _Pool:
     """The free blocks by size, shared by all threads.
 
     There is no lock, as a lease may die anywhere, even in the midst of these lines:
-    appending to a list and popping from it are atomic, and a block that two threads lose
-    is merely freed.
+    appending to a list and popping from it are atomic, and a block that two threads
+    lose is merely freed.
     """
 
     def __init__(self) -> None:
@@ -57,8 +57,8 @@ class _Pool:
     def give(self, block: _Block) -> None:
         size = block.size
         self.used -= size
-        # A step's blocks, of all sizes, come to less than twice what it uses at its peak;
-        # more than that is of shapes that are no longer in use.
+        # A step's blocks, of all sizes, come to less than twice what it uses at its
+        # peak; more than that is of shapes that are no longer in use.
         if self.held + size > max(KEPT, 2 * self.peak):
             self.clear()
         self.held += size
@@ -74,8 +74,8 @@ class _Lease(np.ndarray):
 
     __slots__ = ()
 
-    # Defaults are bound early: when the interpreter shuts down, the module's names may be
-    # gone before an array.
+    # Defaults are bound early: when the interpreter shuts down, the module's names may
+    # be gone before an array.
     def __del__(self, give: Function = _pool.give, kind: type = _Block) -> None:
         if type(self.base) is kind:  # not so in a view or a copy of a lease
             give(self.base)

@@ -2,9 +2,9 @@
 
 ``xp`` is the backend. An index is what stands between brackets, with arrays in place of
 Tensors. Nothing here adds or assigns at repeated places, which GPU libraries do in any
-order: values are sorted by their places, those of one place are combined, and the result
-is gathered. So the bits are the same each time. Indices are checked to be in range, as
-GPU libraries wrap them around.
+order: values are sorted by their places, those of one place are combined, and the
+result is gathered. So the bits are the same each time. Indices are checked to be in
+range, as GPU libraries wrap them around.
 """
 
 import math
@@ -43,7 +43,7 @@ def numpy_dtype(dtype: DType) -> np.dtype:
 
 
 def aliases(xp: Namespace, out: Array, x: Array) -> bool:
-    """Whether ``out``, made from ``x`` by a view function, still shows ``x``'s memory."""
+    """Whether ``out``, which a view function made of ``x``, shows the same memory."""
     if out is x:
         return True
     return out.base is not None and (out.base is x or out.base is x.base)
@@ -106,7 +106,7 @@ def exp_difference(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 def has_arrays(index: Index) -> bool:
-    """Whether there are arrays in an index: reading copies then, and places may repeat."""
+    """Whether an index has arrays: then reading copies, and places may repeat."""
     parts = index if isinstance(index, tuple) else (index,)
     # any() takes three times as long.
     return True in [hasattr(part, "dtype") for part in parts]
@@ -156,9 +156,9 @@ def _write(xp: Namespace, x: Array, values: Array, index: Index, add: bool) -> A
     """A copy of ``x`` with the last value, or the sum of all, written to each place.
 
     Values are sorted by place. For sums, each row then takes up those behind it by
-    pointer doubling (Hillis and Steele, CACM 1986): after the pass of step s a row holds
-    the sum of the 2 s rows from it on that belong to its place, so in the end the first
-    row of a place holds its sum.
+    pointer doubling (Hillis and Steele, CACM 1986): after the pass of step s a row
+    holds the sum of the 2 s rows from it on that belong to its place, so in the end the
+    first row of a place holds its sum.
     """
     rows, (count, width), named = _places_of(xp, x.shape, index)
     size = rows.shape[0]
@@ -199,7 +199,7 @@ def getitem(xp: Namespace, x: Array, index: Index) -> Array:
 
 
 def put(xp: Namespace, x: Array, values: Operand, index: Index) -> Array:
-    """A copy of ``x`` with ``values`` assigned at ``index``; the last of a place stays."""
+    """A copy of ``x`` with ``values`` at ``index``; the last value of a place stays."""
     if not hasattr(values, "dtype"):
         values = xp.from_host(np.asarray(values, numpy_dtype(x.dtype)))
     if has_arrays(index):

@@ -3,11 +3,11 @@
 OpenBLAS shares even small work among its threads (a dot product of 10,000 numbers, a
 matrix product of 0.3 million multiplications), and these wait for each other in a busy
 loop. That gains little, and where another program wants the same cores it costs
-milliseconds each time: a training step took ten times as long. A thread that still waits
-for the last product also delays the next ones of ours. So BLAS is held to one thread, and
-what is large is split here, each slice on a thread that sleeps while it has nothing to
-do. There are as many as BLAS would take. Where NumPy does not bring its own OpenBLAS, all
-is left to the BLAS that there is.
+milliseconds each time: a training step took ten times as long. A thread that still
+waits for the last product also delays the next ones of ours. So BLAS is held to one
+thread, and what is large is split here, each slice on a thread that sleeps while it has
+nothing to do. There are as many as BLAS would take. Where NumPy does not bring its own
+OpenBLAS, all is left to the BLAS that there is.
 """
 
 import ctypes
@@ -87,9 +87,9 @@ def one_thread() -> AbstractContextManager[None]:
 def split_rows(rows: int, multiplications: int) -> list[slice]:
     """Split rows into slices for threads, given the work between two waits.
 
-    Each has 16 rows at least, and work worth a thread: otherwise the threads get in each
-    other's way. There is one slice if BLAS would take one thread, or if this is part of a
-    slice already.
+    Each has 16 rows at least, and work worth a thread: otherwise the threads get in
+    each other's way. There is one slice if BLAS would take one thread, or if this is
+    part of a slice already.
     """
     threads = _outer_threads if _open_contexts else _get()
     if _sliced.get():

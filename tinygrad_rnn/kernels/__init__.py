@@ -1,7 +1,8 @@
 """Hot inner loops as twins: the same names and signatures for each array library.
 
 A library has a module of kernels, known by the kind of its devices. Where it lacks one,
-an op runs its composite. docs/adding-a-kernel.md lists all kernels with their contracts.
+an op runs its composite. docs/adding-a-kernel.md lists all kernels with their
+contracts.
 """
 
 from types import ModuleType

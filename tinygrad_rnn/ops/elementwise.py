@@ -5,33 +5,46 @@ At kinks and ties the subgradient is PyTorch's: 0 for ``abs`` and ``relu`` at 0,
 for each of two equal arguments of ``maximum``, 1 for ``clip`` at its bounds.
 """
 
-from typing import Any
-
 from ..engine.op import op
+from ..types import Array, DType, Namespace, Operand
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
-Array = Any
-
-# (1 + 2z) exp(z^2) erfc(z) for z >= 0 as a polynomial in (z - 3.75) / (z + 3.75), to 1e-16: the form
-# is Shepherd and Laframboise's, Math. Comp. 36 (1981); the coefficients are those of the Chebyshev
-# interpolation, in 50 digits.
-# fmt: off
+# (1 + 2z) exp(z^2) erfc(z) for z >= 0 as a polynomial in (z - 3.75) / (z + 3.75), to
+# 1e-16. The form is that of Shepherd and Laframboise, Math. Comp. 36 (1981); the
+# coefficients are those of the Chebyshev interpolation, in 50 digits.
 _ERFC = (
-    1.2375126308378275, -0.14024059858554525, 0.0035854154854790257, 0.08227673848999506,
-    -0.10880393014244462, 0.09230432116428125, -0.05869339857664934, 0.02836227737211114,
-    -0.009746579683265262, 0.0017556261651970652, 0.000293714378044958, -0.00029015535246077655,
-    5.164652974177416e-05, 2.2387565714911816e-05, -1.1438048033346894e-05,
-    -9.792625707303523e-07, 1.7419821586224816e-06, -5.084465378687302e-08,
-    -2.4857126248016745e-07, 1.879082322370048e-08, 3.197926671666804e-08,
-    -1.9551358868985616e-09, -2.623107347133476e-09,
+    1.2375126308378275,
+    -0.14024059858554525,
+    0.0035854154854790257,
+    0.08227673848999506,
+    -0.10880393014244462,
+    0.09230432116428125,
+    -0.05869339857664934,
+    0.02836227737211114,
+    -0.009746579683265262,
+    0.0017556261651970652,
+    0.000293714378044958,
+    -0.00029015535246077655,
+    5.164652974177416e-05,
+    2.2387565714911816e-05,
+    -1.1438048033346894e-05,
+    -9.792625707303523e-07,
+    1.7419821586224816e-06,
+    -5.084465378687302e-08,
+    -2.4857126248016745e-07,
+    1.879082322370048e-08,
+    3.197926671666804e-08,
+    -1.9551358868985616e-09,
+    -2.623107347133476e-09,
 )
-# fmt: on
+_SQRT_HALF = 0.7071067811865476
+_NORMAL_DENSITY_AT_0 = 0.3989422804014327  # 1 / sqrt(2 pi)
 
 
-def _normal_tail(xp: Any, x: Array) -> Array:
-    """How likely a normal number is above x >= 0: erfc(x / sqrt(2)) / 2."""
-    z = x * 0.7071067811865476
+def _normal_tail(xp: Namespace, x: Array) -> Array:
+    """The probability of a normal number above x >= 0: erfc(x / sqrt(2)) / 2."""
+    z = x * _SQRT_HALF
     s = (z - 3.75) / (z + 3.75)
     sum = s * _ERFC[-1] + _ERFC[-2]
     for coefficient in _ERFC[-3::-1]:  # Horner's rule
@@ -40,207 +53,229 @@ def _normal_tail(xp: Any, x: Array) -> Array:
     return sum * xp.exp(-0.5 * x * x) / (2.0 + 4.0 * z)
 
 
+def _normal_density(xp: Namespace, x: Array) -> Array:
+    x = xp.clip(x, -40.0, 40.0)
+    return _NORMAL_DENSITY_AT_0 * xp.exp(-0.5 * x**2)
+
+
+def _power_to_exponent(
+    g: Array, x: Array, y: Array, out: Array, xp: Namespace
+) -> Array:
+    """g x^y log(x); where x = 0 and y >= 0 it is 0, as in PyTorch."""
+    return g * out * xp.log(xp.where((x == 0) & (y >= 0), 1.0, x))
+
+
+def _power_to_base(g: Array, x: Array, y: Array, xp: Namespace) -> Array:
+    """g y x^(y - 1); where y = 0 it is 0, whatever x is."""
+    slope = y * xp.pow(x, xp.where(y == 0, y, y - 1))
+    return g * xp.where(y == 0, 0.0, slope)
+
+
+# The table: a row is a forward, then a pullback for each array argument.
 # fmt: off
 # ---------------------------------------------------------------- arithmetic
 
 @op
-def add(xp: Any, x: Array, y: Array, /) -> Array: return x + y
+def add(xp: Namespace, x: Array, y: Array, /) -> Array: return x + y
 add.vjp(lambda g: g, lambda g: g)
 
 @op
-def subtract(xp: Any, x: Array, y: Array, /) -> Array: return x - y
+def subtract(xp: Namespace, x: Array, y: Array, /) -> Array: return x - y
 subtract.vjp(lambda g: g, lambda g: -g)
 
 @op
-def multiply(xp: Any, x: Array, y: Array, /) -> Array: return x * y
+def multiply(xp: Namespace, x: Array, y: Array, /) -> Array: return x * y
 multiply.vjp(lambda g, y: g * y, lambda g, x: g * x)
 
 @op
-def divide(xp: Any, x: Array, y: Array, /) -> Array: return x / y
+def divide(xp: Namespace, x: Array, y: Array, /) -> Array: return x / y
 divide.vjp(lambda g, y: g / y, lambda g, x, y: -g * (x / y) / y)
 
 @op
-def negative(xp: Any, x: Array, /) -> Array: return -x
+def negative(xp: Namespace, x: Array, /) -> Array: return -x
 negative.vjp(lambda g: -g)
 
 @op
-def reciprocal(xp: Any, x: Array, /) -> Array: return 1.0 / x
+def reciprocal(xp: Namespace, x: Array, /) -> Array: return 1.0 / x
 reciprocal.vjp(lambda g, out: -g * out * out)
 
 @op
-def square(xp: Any, x: Array, /) -> Array: return x * x
+def square(xp: Namespace, x: Array, /) -> Array: return x * x
 square.vjp(lambda g, x: g * (2.0 * x))
 
 @op(real=True)
-def sqrt(xp: Any, x: Array, /) -> Array: return xp.sqrt(x)
+def sqrt(xp: Namespace, x: Array, /) -> Array: return xp.sqrt(x)
 sqrt.vjp(lambda g, out: g / (2.0 * out))
 
 @op
-def power(xp: Any, x: Array, /, exponent: float) -> Array:
-    return x * x * x if exponent == 3 else x ** exponent  # NumPy has a fast way for others only
+def power(xp: Namespace, x: Array, /, exponent: float) -> Array:
+    # NumPy has a fast way for other small exponents.
+    return x * x * x if exponent == 3 else x ** exponent
 power.vjp(lambda g, x, exponent, xp:
           g * (exponent * x ** (exponent - 1)) if exponent != 0 else xp.zeros_like(g))
 
 @op
-def pow(xp: Any, x: Array, y: Array, /) -> Array: return xp.pow(x, y)
-pow.vjp(lambda g, x, y, xp: g * xp.where(y == 0, 0.0, y * xp.pow(x, xp.where(y == 0, y, y - 1))),
-        lambda g, x, y, out, xp: g * out * xp.log(xp.where((x == 0) & (y >= 0), 1.0, x)))
+def pow(xp: Namespace, x: Array, y: Array, /) -> Array: return xp.pow(x, y)
+pow.vjp(_power_to_base, _power_to_exponent)
 
 @op
-def clone(xp: Any, x: Array, /) -> Array: return xp.array(x)
+def clone(xp: Namespace, x: Array, /) -> Array: return xp.array(x)
 clone.vjp(lambda g: g)
 
 @op
-def astype(xp: Any, x: Array, /, dtype: Any) -> Array: return xp.astype(x, dtype)
+def astype(xp: Namespace, x: Array, /, dtype: DType) -> Array:
+    return xp.astype(x, dtype)
 astype.vjp(lambda g: g)  # the engine casts a cotangent to its argument's dtype
 
-# ---------------------------------------------------------------- exponentials, trigonometry
+# ---------------------------------------------------------------- transcendental
 
 @op(real=True)
-def exp(xp: Any, x: Array, /) -> Array: return xp.exp(x)
+def exp(xp: Namespace, x: Array, /) -> Array: return xp.exp(x)
 exp.vjp(lambda g, out: g * out)
 
 @op(real=True)
-def expm1(xp: Any, x: Array, /) -> Array: return xp.expm1(x)
+def expm1(xp: Namespace, x: Array, /) -> Array: return xp.expm1(x)
 expm1.vjp(lambda g, out: g * (out + 1.0))
 
 @op(real=True)
-def log(xp: Any, x: Array, /) -> Array: return xp.log(x)
+def log(xp: Namespace, x: Array, /) -> Array: return xp.log(x)
 log.vjp(lambda g, x: g / x)
 
 @op(real=True)
-def log1p(xp: Any, x: Array, /) -> Array: return xp.log1p(x)
+def log1p(xp: Namespace, x: Array, /) -> Array: return xp.log1p(x)
 log1p.vjp(lambda g, x: g / (x + 1.0))
 
 @op(real=True)
-def sin(xp: Any, x: Array, /) -> Array: return xp.sin(x)
+def sin(xp: Namespace, x: Array, /) -> Array: return xp.sin(x)
 sin.vjp(lambda g, x, xp: g * xp.cos(x))
 
 @op(real=True)
-def cos(xp: Any, x: Array, /) -> Array: return xp.cos(x)
+def cos(xp: Namespace, x: Array, /) -> Array: return xp.cos(x)
 cos.vjp(lambda g, x, xp: -g * xp.sin(x))
 
 @op(real=True)
-def tanh(xp: Any, x: Array, /) -> Array: return xp.tanh(x)
+def tanh(xp: Namespace, x: Array, /) -> Array: return xp.tanh(x)
 tanh.vjp(lambda g, out: g * (1.0 - out * out))
 
 @op(real=True)
-def sigmoid(xp: Any, x: Array, /) -> Array:
+def sigmoid(xp: Namespace, x: Array, /) -> Array:
     return xp.sigmoid(x)
 sigmoid.vjp(lambda g, out: g * (out * (1.0 - out)))
 
 @op(real=True)
-def softplus(xp: Any, x: Array, /) -> Array:
+def softplus(xp: Namespace, x: Array, /) -> Array:
     return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
 softplus.vjp(lambda g, x, xp: g * xp.sigmoid(x))
 
 @op(real=True)
-def normal_cdf(xp: Any, x: Array, /) -> Array:
+def normal_cdf(xp: Namespace, x: Array, /) -> Array:
     tail = _normal_tail(xp, xp.clip(xp.abs(x), None, 40.0))  # from there on it is 0
     return xp.where(x < 0, tail, 1.0 - tail)
-normal_cdf.vjp(lambda g, x, xp: g * (0.3989422804014327 * xp.exp(-0.5 * xp.clip(x, -40.0, 40.0) ** 2)))
+normal_cdf.vjp(lambda g, x, xp: g * _normal_density(xp, x))
 
 # ---------------------------------------------------------------- kinks and choices
 
 @op
-def abs(xp: Any, x: Array, /) -> Array: return xp.abs(x)
+def abs(xp: Namespace, x: Array, /) -> Array: return xp.abs(x)
 abs.vjp(lambda g, x, xp: g * xp.sign(x))
 
 @op
-def relu(xp: Any, x: Array, /) -> Array: return xp.maximum(x, xp.zeros_like(x))
+def relu(xp: Namespace, x: Array, /) -> Array: return xp.maximum(x, xp.zeros_like(x))
 relu.vjp(lambda g, out, xp: xp.where(out <= 0, 0.0, g))
 
 @op
-def maximum(xp: Any, x: Array, y: Array, /) -> Array: return xp.maximum(x, y)
+def maximum(xp: Namespace, x: Array, y: Array, /) -> Array: return xp.maximum(x, y)
 maximum.vjp(lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x < y, 0.0, g)),
             lambda g, x, y, xp: xp.where(x == y, g * 0.5, xp.where(x > y, 0.0, g)))
 
 @op
-def minimum(xp: Any, x: Array, y: Array, /) -> Array: return xp.minimum(x, y)
+def minimum(xp: Namespace, x: Array, y: Array, /) -> Array: return xp.minimum(x, y)
 minimum.vjp(*reversed(maximum.pullbacks))
 
 @op
-def clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
+def clip(xp: Namespace, x: Array, /, min: Operand = None, max: Operand = None) -> Array:
     return xp.clip(x, min, max)
 clip.vjp(lambda g, x, min, max, xp: xp.where(x == xp.clip(x, min, max), g, 0.0))
 
 @op
-def where(xp: Any, condition: Array, x: Array, y: Array, /) -> Array:
+def where(xp: Namespace, condition: Array, x: Array, y: Array, /) -> Array:
     return xp.where(condition, x, y)
 where.vjp(None,
           lambda g, condition, xp: xp.where(condition, g, 0.0),
           lambda g, condition, xp: xp.where(condition, 0.0, g))
 
-# ---------------------------------------------------------------- steps: the gradient is 0
+# ---------------------------------------------------------------- steps: gradient 0
 
 @op
-def sign(xp: Any, x: Array, /) -> Array: return xp.sign(x)
+def sign(xp: Namespace, x: Array, /) -> Array: return xp.sign(x)
 sign.vjp(lambda g, xp: xp.zeros_like(g))
 
 @op
-def floor(xp: Any, x: Array, /) -> Array: return xp.floor(x)
+def floor(xp: Namespace, x: Array, /) -> Array: return xp.floor(x)
 
 @op
-def ceil(xp: Any, x: Array, /) -> Array: return xp.ceil(x)
+def ceil(xp: Namespace, x: Array, /) -> Array: return xp.ceil(x)
 
 @op
-def round(xp: Any, x: Array, /) -> Array: return xp.round(x)
+def round(xp: Namespace, x: Array, /) -> Array: return xp.round(x)
 
 @op
-def floor_divide(xp: Any, x: Array, y: Array, /) -> Array: return x // y
+def floor_divide(xp: Namespace, x: Array, y: Array, /) -> Array: return x // y
 
 @op
-def remainder(xp: Any, x: Array, y: Array, /) -> Array: return x % y
+def remainder(xp: Namespace, x: Array, y: Array, /) -> Array: return x % y
 remainder.vjp(lambda g: g, lambda g, x, y: -g * (x // y))
 
 # ---------------------------------------------------------------- comparison and logic
 
 @op
-def equal(xp: Any, x: Array, y: Array, /) -> Array: return x == y
+def equal(xp: Namespace, x: Array, y: Array, /) -> Array: return x == y
 
 @op
-def not_equal(xp: Any, x: Array, y: Array, /) -> Array: return x != y
+def not_equal(xp: Namespace, x: Array, y: Array, /) -> Array: return x != y
 
 @op
-def less(xp: Any, x: Array, y: Array, /) -> Array: return x < y
+def less(xp: Namespace, x: Array, y: Array, /) -> Array: return x < y
 
 @op
-def less_equal(xp: Any, x: Array, y: Array, /) -> Array: return x <= y
+def less_equal(xp: Namespace, x: Array, y: Array, /) -> Array: return x <= y
 
 @op
-def greater(xp: Any, x: Array, y: Array, /) -> Array: return x > y
+def greater(xp: Namespace, x: Array, y: Array, /) -> Array: return x > y
 
 @op
-def greater_equal(xp: Any, x: Array, y: Array, /) -> Array: return x >= y
+def greater_equal(xp: Namespace, x: Array, y: Array, /) -> Array: return x >= y
 
 @op
-def isnan(xp: Any, x: Array, /) -> Array: return xp.isnan(x)
+def isnan(xp: Namespace, x: Array, /) -> Array: return xp.isnan(x)
 
 @op
-def isinf(xp: Any, x: Array, /) -> Array: return xp.isinf(x)
+def isinf(xp: Namespace, x: Array, /) -> Array: return xp.isinf(x)
 
 @op
-def isfinite(xp: Any, x: Array, /) -> Array: return xp.isfinite(x)
+def isfinite(xp: Namespace, x: Array, /) -> Array: return xp.isfinite(x)
 
 @op
-def logical_and(xp: Any, x: Array, y: Array, /) -> Array: return xp.logical_and(x, y)
+def logical_and(xp: Namespace, x: Array, y: Array, /) -> Array:
+    return xp.logical_and(x, y)
 
 @op
-def logical_or(xp: Any, x: Array, y: Array, /) -> Array: return xp.logical_or(x, y)
+def logical_or(xp: Namespace, x: Array, y: Array, /) -> Array:
+    return xp.logical_or(x, y)
 
 @op
-def logical_not(xp: Any, x: Array, /) -> Array: return xp.logical_not(x)
+def logical_not(xp: Namespace, x: Array, /) -> Array: return xp.logical_not(x)
 
 @op
-def bitwise_and(xp: Any, x: Array, y: Array, /) -> Array: return x & y
+def bitwise_and(xp: Namespace, x: Array, y: Array, /) -> Array: return x & y
 
 @op
-def bitwise_or(xp: Any, x: Array, y: Array, /) -> Array: return x | y
+def bitwise_or(xp: Namespace, x: Array, y: Array, /) -> Array: return x | y
 
 @op
-def bitwise_invert(xp: Any, x: Array, /) -> Array: return ~x
+def bitwise_invert(xp: Namespace, x: Array, /) -> Array: return ~x
 
 # ---------------------------------------------------------------- constants of a shape
 
 @op
-def zeros_like(xp: Any, x: Array, /) -> Array: return xp.zeros_like(x)
+def zeros_like(xp: Namespace, x: Array, /) -> Array: return xp.zeros_like(x)

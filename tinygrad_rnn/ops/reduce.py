@@ -7,164 +7,236 @@
 import math
 from builtins import all as all_of
 from collections.abc import Sequence
-from typing import Any
 
 from ..engine.op import op
 from ..errors import DTypeError, ShapeError
+from ..types import Array, Namespace, Shape
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
-Array = Any
 Axis = int | tuple[int, ...] | None
 
 
-def _axes(shape: tuple[int, ...], axis: Axis) -> Sequence[int]:
-    return (
-        range(len(shape))
-        if axis is None
-        else (axis,)
-        if isinstance(axis, int)
-        else axis
-    )
+def _axes(shape: Shape, axis: Axis) -> Sequence[int]:
+    if axis is None:
+        return range(len(shape))
+    return (axis,) if isinstance(axis, int) else axis
 
 
-def _restore(
-    xp: Any, g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool
-) -> Any:
+def _restore_dims(
+    xp: Namespace, g: Array, shape: Shape, axis: Axis, keepdims: bool
+) -> Array:
     """A reduced array with the reduced dims back in place, of size 1."""
     if keepdims:
         return g
     axes = _axes(shape, axis)
-    return xp.reshape(g, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+    sizes = [1 if i in axes else size for i, size in enumerate(shape)]
+    return xp.reshape(g, tuple(sizes))
 
 
-def _spread(
-    g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool, xp: Any
-) -> Any:
-    return xp.broadcast_to(_restore(xp, g, x_shape, axis, keepdims), x_shape)
-
-
-def _share(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, xp: Any) -> Any:
-    """The cotangent of an extremum, divided evenly among the elements that attain it."""
-    g, out = (_restore(xp, a, x.shape, axis, keepdims) for a in (g, out))
+def _share_of_extremum(
+    g: Array, x: Array, out: Array, axis: Axis, keepdims: bool, xp: Namespace
+) -> Array:
+    """The cotangent of an extremum, divided evenly among those that attain it."""
+    g = _restore_dims(xp, g, x.shape, axis, keepdims)
+    out = _restore_dims(xp, out, x.shape, axis, keepdims)
     chosen = xp.astype(x == out, x.dtype)
     return g * (chosen / xp.sum(chosen, axis=axis, keepdims=True))
 
 
-def _share_middle(g: Any, x: Any, out: Any, xp: Any) -> Any:
+def _share_of_median(g: Array, x: Array, out: Array, xp: Namespace) -> Array:
     """That of the median, divided likewise; a median of NaN comes from every NaN."""
-    chosen = xp.astype((x == out) | ((x != x) & (out != out)), x.dtype)
+    both_nan = (x != x) & (out != out)
+    chosen = xp.astype((x == out) | both_nan, x.dtype)
     return g * (chosen / xp.sum(chosen))
 
 
-def _log_sum(xp: Any, x: Any, top: Any, axis: Axis, keepdims: bool) -> Any:
+def _log_sum(xp: Namespace, x: Array, top: Array, axis: Axis, keepdims: bool) -> Array:
     """log(sum(exp(x - top))) of numbers of which the largest is top.
 
     The sum of the others goes through log1p: next to the 1 of the largest, digits would
     be lost.
     """
     largest = x == top
-    others = xp.sum(
-        xp.where(largest, 0.0, xp.exp_difference(x, top)), axis=axis, keepdims=keepdims
-    )
+    others = xp.where(largest, 0.0, xp.exp_difference(x, top))
+    others = xp.sum(others, axis=axis, keepdims=keepdims)
     count = xp.sum(xp.astype(largest, x.dtype), axis=axis, keepdims=keepdims)
-    known = xp.maximum(
-        count, xp.ones_like(count)
-    )  # there is no 0 if all are -inf, or one is inf
+    # The count is 0 if all numbers are -inf, or one is inf.
+    known = xp.maximum(count, xp.ones_like(count))
     return xp.log(known) + xp.log1p((count - known + others) / known)
 
 
-# fmt: off
+# ---------------------------------------------------------------- sums
+
+
+def _spread(
+    g: Array, x_shape: Shape, axis: Axis, keepdims: bool, xp: Namespace
+) -> Array:
+    """The cotangent of a sum: that of each element."""
+    return xp.broadcast_to(_restore_dims(xp, g, x_shape, axis, keepdims), x_shape)
+
 
 @op
-def sum(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def sum(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
 sum.vjp(_spread)
 
+
+def _spread_mean(
+    g: Array, x_shape: Shape, axis: Axis, keepdims: bool, xp: Namespace
+) -> Array:
+    count = math.prod([x_shape[i] for i in _axes(x_shape, axis)])
+    return _spread(g / count, x_shape, axis, keepdims, xp)
+
+
 @op
-def mean(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def mean(
+    xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False
+) -> Array:
     if not xp.isdtype(x.dtype, "real floating"):
         raise DTypeError(f"mean: got a {x.dtype} tensor, expected floats; use .float()")
     axes = _axes(x.shape, axis)
     if 0 in x.shape and all_of(i in axes for i, n in enumerate(x.shape) if n == 0):
         raise ShapeError(f"mean: nothing to average in a tensor of shape {x.shape}")
     return xp.mean(x, axis=axis, keepdims=keepdims)
-mean.vjp(lambda g, x_shape, axis, keepdims, xp:
-         _spread(g / math.prod([x_shape[i] for i in _axes(x_shape, axis)]),
-                 x_shape, axis, keepdims, xp))
+
+
+mean.vjp(_spread_mean)
+
+
+def _sum_from_end(g: Array, axis: int | None, xp: Namespace) -> Array:
+    if axis is None:  # of a 0-d array
+        return g
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
+
 
 @op
-def max(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    return xp.max(x, axis=axis, keepdims=keepdims)
-max.vjp(_share)
-
-@op
-def min(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    return xp.min(x, axis=axis, keepdims=keepdims)
-min.vjp(_share)
-
-@op
-def median(xp: Any, x: Array, /) -> Array:
-    flat = xp.sort(xp.reshape(x, (math.prod(x.shape),)))
-    if not flat.shape[0]:
-        raise ShapeError(f"median: nothing in a tensor of shape {x.shape}")
-    middle, last = flat[(flat.shape[0] - 1) // 2, ...], flat[-1, ...]
-    return xp.where(xp.isnan(last), last, middle)
-median.vjp(_share_middle)
-
-@op(real=True)
-def logsumexp(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    if 0 in x.shape: return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
-    top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0.0)
-    total = _log_sum(xp, x, top, axis, keepdims)
-    return total + xp.reshape(top, total.shape)
-logsumexp.vjp(lambda g, x, out, axis, keepdims, xp:
-              _restore(xp, g, x.shape, axis, keepdims)
-              * xp.exp(x - _restore(xp, out, x.shape, axis, keepdims)))
-
-@op(real=True)
-def softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
-    if 0 in x.shape: return xp.array(x)
-    e = xp.exp_difference(x, xp.max(x, axis=axis, keepdims=True))
-    return e / xp.sum(e, axis=axis, keepdims=True)
-softmax.vjp(lambda g, out, axis, xp: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
-
-@op(real=True)
-def log_softmax(xp: Any, x: Array, /, axis: int = -1) -> Array:
-    if 0 in x.shape: return xp.array(x)
-    top = xp.max(x, axis=axis, keepdims=True)
-    return x - top - _log_sum(xp, x, top, axis, True)
-log_softmax.vjp(lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
-
-@op
-def cumulative_sum(xp: Any, x: Array, /, axis: int = -1) -> Array:
+def cumulative_sum(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
     return xp.cumulative_sum(x, axis=axis) if x.ndim else xp.array(x)
-cumulative_sum.vjp(lambda g, axis, xp: g if axis is None else
-                   xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis))
+
+
+cumulative_sum.vjp(_sum_from_end)
+
+
+# ---------------------------------------------------------------- order
+
 
 @op
-def argsort(xp: Any, x: Array, /, axis: int = -1, descending: bool = False) -> Array:
-    """Stable both ways; NaN is the largest, as in PyTorch."""
+def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+max.vjp(_share_of_extremum)
+
+
+@op
+def min(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+min.vjp(_share_of_extremum)
+
+
+@op
+def median(xp: Namespace, x: Array, /) -> Array:
+    flat = xp.sort(xp.reshape(x, (math.prod(x.shape),)))
+    count = flat.shape[0]
+    if count == 0:
+        raise ShapeError(f"median: nothing in a tensor of shape {x.shape}")
+    middle, last = flat[(count - 1) // 2, ...], flat[-1, ...]
+    return xp.where(xp.isnan(last), last, middle)
+
+
+median.vjp(_share_of_median)
+
+
+@op
+def argsort(
+    xp: Namespace, x: Array, /, axis: int = -1, descending: bool = False
+) -> Array:
+    """Stable in both directions; NaN is the largest, as in PyTorch."""
     if not x.ndim:
         return xp.argmax(x)
     if not descending:
         return xp.argsort(x, axis=axis, stable=True)
     last = x.shape[axis] - 1
-    return last - xp.flip(xp.argsort(xp.flip(x, axis=axis), axis=axis, stable=True), axis=axis)
+    order = xp.argsort(xp.flip(x, axis=axis), axis=axis, stable=True)
+    return last - xp.flip(order, axis=axis)
+
 
 @op
-def argmax(xp: Any, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmax(
+    xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False
+) -> Array:
     return xp.argmax(x, axis=axis, keepdims=keepdims)
 
+
 @op
-def argmin(xp: Any, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmin(
+    xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False
+) -> Array:
     return xp.argmin(x, axis=axis, keepdims=keepdims)
 
-@op
-def all(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    return xp.all(x, axis=axis, keepdims=keepdims)
 
 @op
-def any(xp: Any, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def all(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    return xp.all(x, axis=axis, keepdims=keepdims)
+
+
+@op
+def any(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return xp.any(x, axis=axis, keepdims=keepdims)
+
+
+# ---------------------------------------------------------------- softmax and its kin
+
+
+def _softmax_of_logsumexp(
+    g: Array, x: Array, out: Array, axis: Axis, keepdims: bool, xp: Namespace
+) -> Array:
+    g = _restore_dims(xp, g, x.shape, axis, keepdims)
+    out = _restore_dims(xp, out, x.shape, axis, keepdims)
+    return g * xp.exp(x - out)
+
+
+@op(real=True)
+def logsumexp(
+    xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False
+) -> Array:
+    if 0 in x.shape:
+        return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    total = _log_sum(xp, x, top, axis, keepdims)
+    return total + xp.reshape(top, total.shape)
+
+
+logsumexp.vjp(_softmax_of_logsumexp)
+
+
+@op(real=True)
+def softmax(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
+    if 0 in x.shape:
+        return xp.array(x)
+    e = xp.exp_difference(x, xp.max(x, axis=axis, keepdims=True))
+    return e / xp.sum(e, axis=axis, keepdims=True)
+
+
+softmax.vjp(
+    lambda g, out, axis, xp: out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+)
+
+
+@op(real=True)
+def log_softmax(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
+    if 0 in x.shape:
+        return xp.array(x)
+    top = xp.max(x, axis=axis, keepdims=True)
+    return x - top - _log_sum(xp, x, top, axis, True)
+
+
+log_softmax.vjp(
+    lambda g, out, axis, xp: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
+)

@@ -1,15 +1,20 @@
 """Ops that arrange elements: most only look at the same memory in another way."""
 
 from functools import cache
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, pairwise
 
 from ..engine.op import op
+from ..types import Array, Namespace, Setting, Shape
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
-Array = Any
-Shape = tuple[int, ...]
+
+@op(view=True)
+def reshape(xp: Namespace, x: Array, /, shape: Shape) -> Array:
+    return xp.reshape(x, shape)
+
+
+reshape.vjp(lambda g, x_shape, xp: xp.reshape(g, x_shape))
 
 
 @cache
@@ -17,52 +22,62 @@ def _inverse(axes: Shape) -> Shape:
     return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
 
-def _parts(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:
-    """The stretches of a cotangent that belong to each of several joined arrays."""
+@op(view=True)
+def permute_dims(xp: Namespace, x: Array, /, axes: Shape) -> Array:
+    return xp.permute_dims(x, axes)
+
+
+permute_dims.vjp(lambda g, axes, xp: xp.permute_dims(g, _inverse(tuple(axes))))
+
+
+@op(view=True)
+def broadcast_to(xp: Namespace, x: Array, /, shape: Shape) -> Array:
+    return xp.broadcast_to(x, shape)
+
+
+broadcast_to.vjp(lambda g: g)  # the engine undoes broadcasting
+
+
+@op
+def flip(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Array:
+    return xp.array(xp.flip(x, axis=axis))
+
+
+flip.vjp(lambda g, axis, xp: xp.flip(g, axis=axis))
+
+
+def _split(g: Array, xs_shapes: tuple[Shape, ...], axis: int) -> list[Array]:
+    """The parts of a cotangent that belong to each of several joined arrays."""
     before = (slice(None),) * (axis % g.ndim)
-    sizes = [shape[axis] for shape in xs_shapes]
-    ends = accumulate(sizes)
-    return [
-        g[(*before, slice(end - n, end), ...)]
-        for n, end in zip(sizes, ends, strict=True)
-    ]
+    ends = accumulate([shape[axis] for shape in xs_shapes], initial=0)
+    return [g[(*before, slice(*part), ...)] for part in pairwise(ends)]
 
 
-def _layers(g: Any, xs_shapes: tuple[Shape, ...], axis: int) -> list[Any]:
-    """Those of several stacked arrays."""
+@op
+def concat(xp: Namespace, /, *xs: Array, axis: int = 0) -> Array:
+    return xp.concat(xs, axis=axis)
+
+
+concat.vjp(_split)
+
+
+def _unstack(g: Array, xs_shapes: tuple[Shape, ...], axis: int) -> list[Array]:
     before = (slice(None),) * (axis % g.ndim)
     return [g[(*before, i, ...)] for i in range(len(xs_shapes))]
 
 
-# fmt: off
+@op
+def stack(xp: Namespace, /, *xs: Array, axis: Setting = 0) -> Array:
+    return xp.stack(xs, axis=axis)
 
-@op(view=True)
-def reshape(xp: Any, x: Array, /, shape: Shape) -> Array: return xp.reshape(x, shape)
-reshape.vjp(lambda g, x_shape, xp: xp.reshape(g, x_shape))
 
-@op(view=True)
-def permute_dims(xp: Any, x: Array, /, axes: Shape) -> Array: return xp.permute_dims(x, axes)
-permute_dims.vjp(lambda g, axes, xp: xp.permute_dims(g, _inverse(tuple(axes))))
+stack.vjp(_unstack)
 
-@op(view=True)
-def broadcast_to(xp: Any, x: Array, /, shape: Shape) -> Array: return xp.broadcast_to(x, shape)
-broadcast_to.vjp(lambda g: g)  # the engine undoes broadcasting
 
 @op
-def flip(xp: Any, x: Array, /, axis: int | Shape | None = None) -> Array:
-    return xp.array(xp.flip(x, axis=axis))
-flip.vjp(lambda g, axis, xp: xp.flip(g, axis=axis))
-
-@op
-def concat(xp: Any, /, *xs: Array, axis: int = 0) -> Array: return xp.concat(xs, axis=axis)
-concat.vjp(_parts)
-
-@op
-def stack(xp: Any, /, *xs: Array, axis: Any = 0) -> Array: return xp.stack(xs, axis=axis)
-stack.vjp(_layers)
-
-@op
-def to_device(xp: Any, x: Array, /, device: str, source: str) -> Array:
+def to_device(xp: Namespace, x: Array, /, device: str, source: str) -> Array:
     """A copy on a device; ``source`` is the one that it comes from."""
     return xp.to_device(x, device)
+
+
 to_device.vjp(lambda g, device, source, xp: xp.to_device(g, source, device))

@@ -1,14 +1,14 @@
 """Gated recurrent unit: h' = (1 - u) n + u h, with gates r, u, n; PyTorch calls u z.
 
 Cho et al., arXiv:1406.1078, in the form that multiplies the state before r acts on it.
-With a = W_ih x + b_ih and m = W_hn h + b_hn: r, u = sigmoid(a + W_hh h + b_hh) of two of
-the three parts, and n = tanh(a_n + r m).
+With a = W_ih x + b_ih and m = W_hn h + b_hn: r, u = sigmoid(a + W_hh h + b_hh) of two
+of the three parts, and n = tanh(a_n + r m).
 
 Backward, with dh' the cotangent of h', and s_n = (1 - n^2)(1 - u):
 
-    da_n = dh' s_n                      dm   = dh' s_n r
-    da_u = dh' (h - n) u (1 - u)        da_r = dh' s_n m r (1 - r)
-    dh   = dh' u + W_hh^T (da_r, da_u, dm)  and what comes from the output of the step before
+    da_n = dh' s_n                  dm   = dh' s_n r
+    da_u = dh' (h - n) u (1 - u)    da_r = dh' s_n m r (1 - r)
+    dh   = dh' u + W_hh^T (da_r, da_u, dm), and what comes from the output before
 
 All factors behind dh' are known before the scan back: the slopes.
 """
@@ -94,7 +94,7 @@ def gru_forward(
 
 
 def _slopes(workspace: Workspace) -> tuple[Array, Array]:
-    """For all steps: da_r, da_u and dm by dh', (T, 3, B, H), and da_n by dh'."""
+    """da_r, da_u and dm by dh', (T, 3, B, H), and da_n by dh', (T, B, H)."""
     before, gates, m, _, padding = workspace
     one = np.ones((), gates.dtype)
     slopes, slopes_n = empty(gates.shape, m.dtype), empty(m.shape, m.dtype)

@@ -11,7 +11,7 @@ Backward. dh' and dc' are the cotangents that a step's h' and c' have already:
     dc'  = dc' + dm o (1 - tanh(c')^2)     dc    = dc' f
     da_o = dm tanh(c') o (1 - o)           da_i  = dc' g i (1 - i)
     da_f = dc' c f (1 - f)                 da_g  = dc' i (1 - g^2)
-    dh   = W_hh^T da  and what comes from the output of the step before
+    dh   = W_hh^T da  and what comes from the output before
 
 All factors behind dm and dc' are known before the scan back: the slopes.
 """
@@ -45,8 +45,8 @@ class Workspace(NamedTuple):
 def _tanh_to_gates(batch: int, hidden: int, dtype: np.dtype) -> tuple[Array, Array]:
     """Factors and offsets, (4, B, H), that make the gates of one tanh.
 
-    sigmoid(a) = tanh(a / 2) / 2 + 1 / 2. They are repeated over the batch, as adding few
-    long rows is faster than many short ones.
+    sigmoid(a) = tanh(a / 2) / 2 + 1 / 2. They are repeated over the batch, as adding
+    few long rows is faster than many short ones.
     """
     half = np.array([0.5, 0.5, 1, 0.5], dtype)[:, None, None]
     half = half.repeat(batch, 1).repeat(hidden, 2)
@@ -67,7 +67,7 @@ def lstm_forward(
     reverse: bool = False,
     lengths: MaybeArray = None,
 ) -> tuple[tuple[Array, Array, Array], Workspace]:
-    """``output`` (T, B, H), and the last ``h_n`` and ``c_n``, (1, B, H), as rnn_forward.
+    """``output`` (T, B, H), the last ``h_n`` and ``c_n`` (1, B, H), as rnn_forward.
 
     With W_hr (R, H), ``output`` and ``h_n`` have R features.
     """
@@ -122,7 +122,7 @@ def lstm_forward(
 
 
 def _slopes(workspace: Workspace) -> tuple[Array, Array]:
-    """For all steps: da_i, da_f, da_g by dc', and da_o by dm, (T, 4, B, H); dc' by dm."""
+    """da_i, da_f, da_g by dc' and da_o by dm, (T, 4, B, H); what dm adds to dc'."""
     _, c_before, c_after, gates, m, _, padding = workspace
     one = np.ones((), gates.dtype)
     slopes, slopes_c = empty(gates.shape, m.dtype), empty(c_after.shape, m.dtype)

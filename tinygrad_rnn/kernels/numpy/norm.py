@@ -3,7 +3,8 @@
 With n = (x - mean(x)) s, s = 1 / sqrt(var(x) + eps) and y = n w + b, all over the last
 dims: n is a function of x directly, by way of its mean and by way of its variance, so
 
-    dn = dy w,    dx = s (dn - mean(dn) - n mean(dn n)),    dw = sum dy n,    db = sum dy.
+    dn = dy w,    dx = s (dn - mean(dn) - n mean(dn n)),    dw = sum dy n,    db = sum
+    dy.
 """
 
 from math import prod

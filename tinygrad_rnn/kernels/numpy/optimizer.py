@@ -1,8 +1,8 @@
 """What a training step does to lists of arrays: clipping and Adam, in place.
 
-The arrays of a call have one dtype and any sizes. A C or CUDA twin goes over the list in
-one call or launch. NumPy needs a dozen calls for each array, so the optimizer passes one
-flat vector that holds all parameters.
+The arrays of a call have one dtype and any sizes. A C or CUDA twin goes over the list
+in one call or launch. NumPy needs a dozen calls for each array, so the optimizer passes
+one flat vector that holds all parameters.
 """
 
 from collections import deque

@@ -1,7 +1,7 @@
-"""Elman's layer: h' = act(W_ih x + b_ih + W_hh h + b_hh). Elman, Cognitive Science 1990.
+"""Elman's layer: h' = act(W_ih x + b_ih + W_hh h + b_hh); Cognitive Science 1990.
 
-Backward. With a the sum of which h' = act(a) is made, dh' the cotangent of h', and g the
-one that comes from the output of this step:
+Backward. With a the sum of which h' = act(a) is made, dh' the cotangent of h', and g
+the one that comes from the output of this step:
 
     da  = dh' act'(a)      act'(a) is 1 - h'^2 for tanh, and 1 where h' > 0 for relu
     dh  = W_hh^T da + g    of the step before
@@ -44,8 +44,8 @@ def rnn_forward(
 ) -> tuple[tuple[Array, Array], Workspace]:
     """Hidden states ``output`` (T, B, H) and the last one ``h_n`` (1, B, H).
 
-    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Past the end
-    of a sequence its state stays as it is and its output is 0, so that in both
+    ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Past the
+    end of a sequence its state stays as it is and its output is 0, so that in both
     directions the state that the scan ends with is ``h_n``.
     """
     steps, batch, hidden = *x.shape[:2], len(w_hh)

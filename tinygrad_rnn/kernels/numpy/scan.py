@@ -65,7 +65,7 @@ def clear_padding(padding: Padding, *arrays: Array) -> None:
 
 
 def with_clear_padding(x: Array, padding: Padding) -> Array:
-    """A copy with zeros in the padding, whatever was there; x if there is no padding."""
+    """A copy with zeros in the padding, whatever was there; x if there is none."""
     if padding.mask is None:
         return x
     out = copy(x)
@@ -88,7 +88,8 @@ def flatten_input(x: Array, lengths: MaybeArray) -> tuple[Array, Padding]:
 def transpose(weight: Array, rows: int) -> Array:
     """``weight.T`` as the right operand of products of so many rows altogether.
 
-    Products with a contiguous copy are up to twice as fast, but the copy costs time too.
+    Products with a contiguous copy are up to twice as fast, but the copy costs time
+    too.
     """
     return np.ascontiguousarray(weight.T) if rows >= len(weight) else weight.T
 
@@ -101,14 +102,15 @@ def add_biases(b_ih: MaybeArray, b_hh: MaybeArray) -> MaybeArray:
 
 
 def recurrent_product(weight: Array, out: Array, steps: int) -> Callable[[Array], Any]:
-    """A function that writes the product of a state (B, H) with W_hh (G*H, H) to ``out``.
+    """A function that multiplies a state (B, H) by W_hh (G*H, H), into ``out``.
 
     ``out`` is (G, B, H). One product a gate leaves each gate contiguous, and small
     products run faster; with a batch of one, a single product does so anyway.
     """
     gates, batch, hidden = out.shape
     if batch == 1:
-        flat, row = transpose(weight, steps), out.reshape(1, gates * hidden)
+        flat = transpose(weight, steps)
+        row = out.reshape(1, gates * hidden)
         return lambda h: h.dot(flat, row)
     by_gate = weight.reshape(gates, hidden, weight.shape[1]).mT
     if steps * batch >= hidden:
@@ -162,8 +164,10 @@ def _take_from_table(ids: Array, weight: Array, bias: MaybeArray, out: Array) ->
 
 def weight_gradient(g_sums: Array, x: Array) -> Array:
     """That of a weight (G*H, I) that multiplied x, (T, B, I) or (T*B, I)."""
-    g_rows, rows = g_sums.reshape(-1, g_sums.shape[-1]), x.reshape(-1, x.shape[-1])
-    return product(g_rows.T, rows, empty((g_rows.shape[1], rows.shape[1]), x.dtype))
+    g_rows = g_sums.reshape(-1, g_sums.shape[-1])
+    rows = x.reshape(-1, x.shape[-1])
+    out = empty((g_rows.shape[1], rows.shape[1]), x.dtype)
+    return product(g_rows.T, rows, out)
 
 
 def input_gradients(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Arrays:
@@ -180,7 +184,8 @@ def input_gradients(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Ar
             count = w_ih.shape[1]
             g_weight = embedding_backward(rows, g_rows, count, transposed=True)
     if needs[2]:
-        # A one-hot row sums up to 1, so the bias's gradient is also the sum of g_weight.
+        # A one-hot row sums up to 1, so the bias's gradient is also the sum of
+        # g_weight.
         g_bias = row_sum(g_rows if rows.ndim == 2 or g_weight is None else g_weight.T)
     return g_x, g_weight, g_bias
 
@@ -192,8 +197,9 @@ def layer_gradients(
     input_needs = (needs[0], needs[1], needs[3] or needs[4])
     g_x, g_w_ih, g_bias = input_gradients(input_needs, rows, w_ih, g_sums)
     g_w_hh = weight_gradient(g_sums, before) if needs[2] else None
+    g_b_ih = g_bias if needs[3] else None
     g_b_hh = g_bias.copy() if g_bias is not None and needs[4] else None
-    return g_x, g_w_ih, g_w_hh, g_bias if needs[3] else None, g_b_hh
+    return g_x, g_w_ih, g_w_hh, g_b_ih, g_b_hh
 
 
 # ---- scan
@@ -208,8 +214,10 @@ def allocate_states(
     """
     steps, *size = shape
     states = empty((steps + 1, *size), dtype)
+    head, tail = states[:-1], states[1:]
+    before, after = (tail, head) if reverse else (head, tail)
     states[-1 if reverse else 0] = 0 if first is None else first
-    return (states[1:], states[:-1]) if reverse else (states[:-1], states[1:])
+    return before, after
 
 
 def last_state(after: Array, reverse: bool) -> Array:
@@ -219,7 +227,9 @@ def last_state(after: Array, reverse: bool) -> Array:
 
 def steps_of(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """The steps of arrays side by side, from the last to the first if backwards."""
-    return zip(*[x[::-1] for x in arrays] if backwards else arrays, strict=True)
+    if backwards:
+        arrays = tuple([x[::-1] for x in arrays])
+    return zip(*arrays, strict=True)
 
 
 def output_cotangents(
@@ -233,7 +243,8 @@ def output_cotangents(
 
 def state_cotangents(g_last: MaybeArray, like: Array) -> tuple[Array, Array]:
     """The cotangent of the last state, and room for that of the state before."""
-    g_state, spare = empty(like.shape, like.dtype), empty(like.shape, like.dtype)
+    g_state = empty(like.shape, like.dtype)
+    spare = empty(like.shape, like.dtype)
     g_state[...] = 0 if g_last is None else g_last
     return g_state, spare
 
@@ -277,6 +288,7 @@ def cell_kernels(
             **settings,
         )
         begins, weights = found[: 1 + states], found[1 + states : len(needs)]
-        return *[None if g is None else g[first] for g in begins], *weights
+        g_begins = [None if g is None else g[first] for g in begins]
+        return *g_begins, *weights
 
     return forward, backward

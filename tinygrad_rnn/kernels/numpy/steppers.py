@@ -1,4 +1,4 @@
-"""One step at a time, without a gradient: for text that is written character by character.
+"""One step at a time, without a gradient, for text written character by character.
 
 A step prepares its weights once (transposed copies, halves for the sigmoids) and then
 writes each new state into memory that it is given. States are (B, H) or (H,); the input
@@ -79,7 +79,8 @@ def _make_lstm(
 def _make_gru(w_ih: Array, w_hh: Array, b_ih: MaybeArray, b_hh: MaybeArray) -> Function:
     hidden = w_hh.shape[1]
     half = np.array([0.5, 0.5, 1], w_hh.dtype).repeat(hidden)
-    project, recur = _make_linear(w_ih, b_ih, half), _make_linear(w_hh, b_hh, half)
+    project = _make_linear(w_ih, b_ih, half)
+    recur = _make_linear(w_hh, b_hh, half)
     one_half = np.array(0.5, w_hh.dtype)
 
     def step(x: Array, h: Array, new_h: Array) -> None:
@@ -103,8 +104,8 @@ def stepper(
 ) -> Callable[[Array, list[Array]], tuple[Array, list[Array]]]:
     """``run(x, state)``: one step through layers, given by their weights, and a head.
 
-    The parts of the state are (L, B, H) with L layers. ``run`` returns the output, (B, H)
-    or the head's (B, V), and the parts of the next state, all in new arrays.
+    The parts of the state are (L, B, H) with L layers. ``run`` returns the output, (B,
+    H) or the head's (B, V), and the parts of the next state, all in new arrays.
     """
     steps = [_MAKERS[cell](*weights, **settings) for weights in layers]
     output: Function = np.copy

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ... import ops
+from ...convert import index_of
 from ...creation import arange, as_tensor
 from ...errors import OptionError, ShapeError, check_integers
 from ...errors.tensor_checks import (
@@ -73,7 +74,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     check_tensors("embedding", weight=weight)
     padding_idx = check_padding_idx("embedding", padding_idx, weight.shape[0])
     check_ids("embedding", "input", input, weight.shape[0])
-    rows = weight[input]
+    rows = ops.embedding(weight, index_of("embedding", input, weight.needs_grad))
     if padding_idx is None:
         return rows
     return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)

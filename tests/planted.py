@@ -293,10 +293,14 @@ TABLE = {
     ("optim/lr_scheduler.py", "optim/test_lr_scheduler.py"): [
         ("epoch > 0 and epoch % self.step_size == 0",
          "epoch > 1 and (epoch - 1) % self.step_size == 0", "a schedule one step late"),
-        ("bad > self.patience", "bad >= self.patience", "patience off by one"),
-        ("self.milestones.count(epoch)", "self.milestones.count(epoch - 1)", "a milestone late"),
+        ("self.num_bad_epochs > self.patience", "self.num_bad_epochs >= self.patience", "patience off by one"),
+        ("self.gamma ** self.milestones.count(epoch)", "self.gamma ** self.milestones.count(epoch - 1)", "a milestone late"),
         ("self.milestones[number - 1] == epoch", "False", "the next schedule does not begin anew"),
-        ("[high, low, high, high]", "[low, high, low, low]", "momentum and rate rise together")],
+        ("[high, low, high, high]", "[low, high, low, low]", "momentum and rate rise together"),
+        ("(epoch - 1 - length) % (2 * length) == 0", "epoch - 1 == length", "the second bottom of a cosine"),
+        ("epoch > self.total_iters", "epoch >= self.total_iters", "a line that stops short of its end"),
+        ("optimizer.param_groups = [dict(group) for group in groups]", "pass", "half a step of what fails"),
+        ("self.cooldown_counter - 1", "self.cooldown_counter", "a cooldown that does not end")],
     ("serialization.py", "test_serialization.py"): [
         ("if ours and digest != _digest(data, code, shape):", "if False:", "digests not checked"),
         ("        os.fsync(file.fileno())", "        pass",

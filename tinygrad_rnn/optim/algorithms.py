@@ -201,32 +201,12 @@ class Adam(Optimizer):
         step: int,
     ) -> None:
         kernel = kernels.find(xp.kind, "adam_step")
-        if kernel is None:
-            self._update_by_operators(options, xp, param, grad, slots, step)
+        if kernel is not None:
+            settings = {**options, "step": step, "decoupled": self.decoupled}
+            largest = [slots["max_exp_avg_sq"]] if settings.pop("amsgrad") else None
+            moments = [slots["exp_avg"]], [slots["exp_avg_sq"]], largest
+            kernel([param], [grad], *moments, **settings)
             return
-        options = dict(options)
-        amsgrad = options.pop("amsgrad")
-        kernel(
-            [param],
-            [grad],
-            [slots["exp_avg"]],
-            [slots["exp_avg_sq"]],
-            [slots["max_exp_avg_sq"]] if amsgrad else None,
-            step=step,
-            decoupled=self.decoupled,
-            **options,
-        )
-
-    def _update_by_operators(
-        self,
-        options: Settings,
-        xp: Namespace,
-        param: Array,
-        grad: Array,
-        slots: Slots,
-        step: int,
-    ) -> None:
-        """Make the same step where an array library has no kernel for it."""
         lr, beta1, beta2 = options["lr"], options["beta1"], options["beta2"]
         decay = options["weight_decay"]
         if decay and self.decoupled:

@@ -31,9 +31,9 @@ from ..errors import (
 from ..tensor import Tensor
 from ..types import Array, DeviceLike, DType, Namespace, Setting, Settings, Shape
 from .options import (
+    LEFT_OUT,
     Rules,
     check_flag,
-    check_left_out,
     check_not_negative,
     checked_options,
     faults,
@@ -153,7 +153,12 @@ class Optimizer:
 
     def _check_left_out(self, **options: object) -> None:
         """Raise if an option of PyTorch's is set that does not exist here."""
-        check_left_out(f"optim.{type(self).__name__}", **options)
+        for option, value in options.items():
+            if value:
+                raise OptionError(
+                    f"optim.{type(self).__name__}: {option}={value!r} is not supported: "
+                    f"{LEFT_OUT[option]}; leave it out"
+                )
 
     def __repr__(self) -> str:
         shown = f"{type(self).__name__} ("
@@ -336,9 +341,10 @@ class Optimizer:
         batches: list[_Batch] = []
         for group, plan in zip(self.param_groups, plans, strict=True):
             for batch in self._batches(group["params"], plan.slot_names):
-                writes, new_memory = run_reporting_warnings(
-                    name, self._prepare, plan, batch
-                )
+                xp = backend_of(batch.arrays[0])
+                prepare = xp.on_device(self._prepare)
+                prepared = run_reporting_warnings(name, prepare, xp, plan, batch)
+                writes, new_memory = prepared
                 changes += writes
                 memory.update(dict.fromkeys(batch.params, new_memory))
                 batches.append(batch)
@@ -412,46 +418,31 @@ class Optimizer:
             "the first step"
         )
 
-    def _prepare(self, plan: _Plan, batch: _Batch) -> tuple[Changes, _Memory]:
+    def _prepare(
+        self, xp: Namespace, plan: _Plan, batch: _Batch
+    ) -> tuple[Changes, _Memory]:
         """Compute a step on copies: what writes the parameters, and the new memory."""
-        xp = backend_of(batch.arrays[0])
         parts = _parts(tuple([array.size for array in batch.arrays]))
         size = parts[-1].stop
         both = xp.join([*batch.arrays, *batch.grads])
         param, grad = both[:size], both[size:]
-        last = batch.memories[0] if _is_last(batch) else None
-        slots = {}
-        for name in plan.slot_names:
-            if last is not None and name in last.vectors:
-                slots[name] = xp.array(last.vectors[name])
-            else:
-                slots[name] = xp.join(_held_parts(xp, name, batch))
-        xp.on_device(self._run_update)(plan, xp, param, grad, slots, batch.step)
+        slots = _copied_slots(xp, plan.slot_names, batch)
+        if plan.maximize:
+            grad *= -1.0
+        if self.decays and plan.options.get("weight_decay"):
+            grad += plan.options["weight_decay"] * param
+        self.update(plan.options, xp, param, grad, slots, batch.step)
         changes: Changes = []
         write = xp.on_device(setitem)
         for array, part in zip(batch.arrays, parts, strict=True):
             values = xp.reshape(param[part], array.shape)
             changes.append(partial(write, array, ..., values))
-        if last is not None:
+        if _is_last(batch):
+            last = batch.memories[0]
             return changes, _Memory(batch.step, slots, last.parts, last.kinds)
-        kinds = dict(zip(batch.params, map(_kind_of, batch.arrays), strict=True))
         places = dict(zip(batch.params, parts, strict=True))
+        kinds = dict(zip(batch.params, map(_kind_of, batch.arrays), strict=True))
         return changes, _Memory(batch.step, slots, places, kinds)
-
-    def _run_update(
-        self,
-        plan: _Plan,
-        xp: Namespace,
-        param: Array,
-        grad: Array,
-        slots: Slots,
-        step: int,
-    ) -> None:
-        if plan.maximize:
-            grad *= -1.0
-        if self.decays and plan.options.get("weight_decay"):
-            grad += plan.options["weight_decay"] * param
-        self.update(plan.options, xp, param, grad, slots, step)
 
     # ------------------------------------------------------------ saving and loading
 
@@ -610,12 +601,22 @@ def _is_last(batch: _Batch) -> bool:
     return all(other is memory for other in batch.memories)
 
 
-def _held_parts(xp: Namespace, name: str, batch: _Batch) -> list[Array]:
-    """Return what is remembered of each parameter under a name; zeros for nothing."""
-    held = []
-    for param, memory in zip(batch.params, batch.memories, strict=True):
-        if name in memory.vectors:
-            held.append(memory.vectors[name][memory.parts[param]])
-        else:
-            held.append(xp.zeros_like(param.array))
-    return held
+def _copied_slots(xp: Namespace, names: list[str], batch: _Batch) -> Slots:
+    """Return copies of what a batch remembers, a vector for each name.
+
+    As a rule the batch is that of the last step, and its vectors are copied whole.
+    """
+    last = batch.memories[0].vectors if _is_last(batch) else {}
+    slots = {}
+    for name in names:
+        if name in last:
+            slots[name] = xp.array(last[name])
+            continue
+        held = []
+        for param, memory in zip(batch.params, batch.memories, strict=True):
+            if name in memory.vectors:
+                held.append(memory.vectors[name][memory.parts[param]])
+            else:
+                held.append(xp.zeros_like(param.array))
+        slots[name] = xp.join(held)
+    return slots

@@ -11,7 +11,7 @@ from math import nextafter
 from numbers import Integral, Real
 from typing import Any
 
-from ..errors import Error, OptionError, check_integers, check_numbers, check_type
+from ..errors import Error, check_integers, check_numbers, check_type
 from ..types import Function, Setting, Settings
 
 Check = Callable[..., None]
@@ -40,14 +40,6 @@ LEFT_OUT = {
     "create_graph=True",
     "decoupled_weight_decay": "that is optim.AdamW",
 }
-
-
-def check_left_out(name: str, **options: object) -> None:
-    """Raise if an option of PyTorch's is set that does not exist here."""
-    for option, value in options.items():
-        if value:
-            got = f"{option}={value!r} is not supported"
-            raise OptionError(f"{name}: {got}: {LEFT_OUT[option]}; leave it out")
 
 
 def checked_options(

@@ -1,11 +1,8 @@
-"""Gradients held against differences: how to test an op, a layer or a loss of one's
-own.
-"""
+"""Gradients compared with finite differences: how to test your own op, layer or loss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,230 +20,288 @@ from ..errors import (
 )
 from ..random import Generator
 from ..tensor import Tensor
-from .functional import Fn, Tensors, pull
+from ..types import Function, Operand
+from .functional import Tensors, pull
+
+Arrays = list[np.ndarray]
 
 
-def _listed(given: Any) -> list[Any]:
+class Tolerance(NamedTuple):
+    """How far two numbers may be apart: atol + rtol times the second."""
+
+    atol: float
+    rtol: float
+
+
+def _listed(given: Operand) -> list[Operand]:
     return list(given) if isinstance(given, tuple | list) else [given]
 
 
-def _floats(name: str, fn: Fn, inputs: Any) -> list[Tensor]:
-    """What a function returns, recorded, as far as it can have gradients."""
+def _float_outputs(name: str, fn: Function, inputs: Sequence[Operand]) -> list[Tensor]:
+    """The outputs of a function that can have gradients, recorded."""
     with enable_grad():
-        found = [
-            x
-            for x in _listed(fn(*inputs))
-            if isinstance(x, Tensor) and x.dtype.kind == "f"
-        ]
+        results = _listed(fn(*inputs))
+    found = [x for x in results if isinstance(x, Tensor) and x.dtype.kind == "f"]
     if not found:
-        raise OptionError(
-            f"{name}: no output is a Tensor of floats: there is nothing to check"
-        )
+        what = "no output is a Tensor of floats"
+        raise OptionError(f"{name}: {what}: there is nothing to check")
     return found
 
 
-def _signed(like: Tensors, generator: Generator) -> list[Tensor]:
-    """Random weights that show what ones would hide: of either sign, none near 0."""
-    draws = [
-        randn(*x.shape, generator=generator, dtype=x.dtype, device=x.device)
-        for x in like
-    ]
-    return [g + g.sign() * 0.5 for g in draws]
+def _random_weights(like: Tensors, generator: Generator) -> list[Tensor]:
+    """Random cotangents that show what ones would hide: of either sign, none near 0."""
+    weights = []
+    for x in like:
+        draw = randn(*x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        weights.append(draw + draw.sign() * 0.5)
+    return weights
 
 
-def _host(tensors: Tensors) -> list[np.ndarray]:
+def _host(tensors: Tensors) -> Arrays:
     return [np.array(x.detach().cpu().numpy(), np.float64) for x in tensors]
 
 
-def _unlike(words: str, *rows: Any, atol: float, rtol: float) -> list[str]:
-    """The first row (name, found, wanted) that differs, and where most; nothing if none
-    does.
-    """
-    for name, a, b in zip(*rows, strict=True):
-        far = ~np.isclose(a, b, rtol, atol)
-        if far.any():
-            gap = np.nan_to_num(np.where(far, np.abs(a - b), -1.0), nan=np.inf)
-            place = tuple([int(n) for n in np.unravel_index(gap.argmax(), a.shape)])
+def _first_difference(
+    words: str,
+    names: Sequence[str],
+    found: Arrays,
+    expected: Arrays,
+    tolerance: Tolerance,
+) -> list[str]:
+    """Where the first pair of arrays that differ differs most; empty if none does."""
+    for name, a, b in zip(names, found, expected, strict=True):
+        differs = ~np.isclose(a, b, tolerance.rtol, tolerance.atol)
+        if differs.any():
+            gap = np.where(differs, np.abs(a - b), -1.0)
+            worst = np.nan_to_num(gap, nan=np.inf).argmax()
+            place = tuple([int(i) for i in np.unravel_index(worst, a.shape)])
             return [f"{name} at {place}: {words.format(a[place], b[place])}"]
     return []
 
 
-def _fused(outputs: Tensors) -> list[Node]:
+def _fused_nodes(outputs: Tensors) -> list[Node]:
     """The calls of fused ops that the outputs come from."""
     nodes = [x.node for x in outputs if x.node is not None]
-    for node in nodes:  # which grows
-        nodes += [p for p in node.parents if isinstance(p, Node) and p not in nodes]
+    for node in nodes:  # the list grows
+        for parent in node.parents:
+            if isinstance(parent, Node) and parent not in nodes:
+                nodes.append(parent)
     return [node for node in nodes if hasattr(node.plan, "op")]
 
 
-def _apart(node: Node, **near: float) -> list[str]:
+def _compare_with_composite(node: Node, tolerance: Tolerance) -> list[str]:
     """Where a call of a fused op does not give what its composite gives."""
-    op, given, settings = node.plan.op, node.saved.inputs, node.saved.settings
-    args = [wrap(x) if hasattr(x, "shape") else x for x in given]
-    one, two = (
-        _host(_floats(op.name, partial(way, **settings), args))
-        for way in (op, op.composite)
+    op, settings = node.plan.op, node.saved.settings
+    args = [wrap(x) if hasattr(x, "shape") else x for x in node.saved.inputs]
+    fused = _host(_float_outputs(op.name, partial(op, **settings), args))
+    composite = _host(_float_outputs(op.name, partial(op.composite, **settings), args))
+    got, expected = [x.shape for x in fused], [x.shape for x in composite]
+    if got != expected:
+        return [
+            f"{op.name}: the outputs have the shapes {got}, its composite's {expected}"
+        ]
+    names = [f"{op.name}: output {i}" for i in range(len(fused))]
+    return _first_difference(
+        "{}, by its composite {}", names, fused, composite, tolerance
     )
-    if (had := [x.shape for x in one]) != (has := [x.shape for x in two]):
-        return [f"{op.name}: the outputs have the shapes {had}, its composite's {has}"]
-    names = [f"{op.name}: output {i}" for i in range(len(one))]
-    return _unlike("{}, by its composite {}", names, one, two, **near)
 
 
-def _numbered(what: str, tensors: Tensors) -> dict[str, Tensor]:
-    return {f"{what} {i}": x for i, x in enumerate(tensors)}
-
-
-def _changed(
-    words: str, named: dict[str, Tensor], before: list[np.ndarray]
-) -> list[str]:
-    """What is to be said of tensors that no longer hold what they held."""
-    pairs = zip(named, _host(list(named.values())), before, strict=True)
+def _changed(words: str, tensors: dict[str, Tensor], before: Arrays) -> list[str]:
+    """A sentence for each tensor that no longer holds what it held."""
+    now = _host(list(tensors.values()))
     return [
         words.format(name)
-        for name, a, b in pairs
+        for name, a, b in zip(tensors, now, before, strict=True)
         if not np.array_equal(a, b, equal_nan=True)
     ]
 
 
-def _check(
-    name: str,
-    fn: Fn,
-    inputs: list[Any],
-    eps: float,
-    atol: float,
-    rtol: float,
-    raises: bool,
-) -> bool:
-    check_type(name, Callable, "a function of Tensors", fn=fn)
-    check_numbers(name, np.finfo(float).tiny, eps=eps)
-    check_numbers(name, 0.0, atol=atol, rtol=rtol)
-    places = [
-        i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad
-    ]
+def _checked_places(name: str, inputs: Sequence[Operand]) -> list[int]:
+    """The places of the inputs that require grad; raises if they cannot be checked."""
+    places = []
+    for i, x in enumerate(inputs):
+        if isinstance(x, Tensor) and x.requires_grad:
+            places.append(i)
+            check_writable(x.array, f"{name}: input {i}")
+            if x.dtype != np.float64:
+                got = f"input {i} is {described(x)}"
+                raise DTypeError(f"{name}: {got}, expected float64; use .double()")
     if not places:
-        raise OptionError(
-            f"{name}: no input requires grad, expected one with requires_grad=True"
-        )
-    for i in places:
-        check_writable(inputs[i].array, f"{name}: input {i}")
-        if inputs[i].dtype != np.float64:
-            got = described(inputs[i])
-            raise DTypeError(
-                f"{name}: input {i} is {got}, expected float64; use .double()"
-            )
-    asked, generator = [inputs[i] for i in places], Generator()
-    run: Fn = lambda: _floats(name, fn, inputs)
-    pulled: Fn = lambda g: _host(pull(name, run(), asked, g, False, False))
+        expected = "expected one with requires_grad=True"
+        raise OptionError(f"{name}: no input requires grad, {expected}")
+    return places
 
-    named = _numbered("input", inputs)
-    given = {key: x for key, x in named.items() if isinstance(x, Tensor)}
-    before = _host(list(given.values()))
+
+def _run_twice(
+    name: str, run: Callable[[], list[Tensor]], inputs: Sequence[Operand]
+) -> tuple[list[Tensor], list[Tensor], list[str]]:
+    """The outputs of two calls, and what is wrong with the forwards in them."""
+    numbered = {f"input {i}": x for i, x in enumerate(inputs) if isinstance(x, Tensor)}
+    before = _host(list(numbered.values()))
     with inspecting() as wrong:
-        one, two = run(), run()
-    wrong += _changed("fn changes {} in place", given, before)
-    alike = map(np.array_equal, _host(one), _host(two), repeat(True))
-    if not wrong and (len(one) != len(two) or not all(alike)):
-        way = "fix what it draws, and put layers that drop out into .eval()"
-        raise OptionError(
-            f"{name}: fn gives another result each time it is called: {way}"
-        )
-    if wrong:
-        if raises:
-            raise GraphError(f"{name}: {'; '.join(wrong)}")
-        return False
-    u, v = _signed(one, generator), _signed(two, generator)
-    weights = _host(u)
-    of_u, of_v, both = (
-        pulled(u),
-        pulled(v),
-        pulled([a - 3 * b for a, b in zip(u, v, strict=True)]),
-    )
-    wanted = [a - 3 * b for a, b in zip(of_u, of_v, strict=True)]
-    wrong = _changed(
-        "the backward writes into the gradient of {}", _numbered("output", u), weights
-    )
-    slopes = [np.zeros(x.shape) for x in asked]
-    for x, slope in zip(asked, slopes, strict=True):
+        first, second = run(), run()
+    wrong += _changed("fn changes {} in place", numbered, before)
+    if not wrong:
+        pairs = zip(_host(first), _host(second), strict=False)
+        same = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        if not same or len(first) != len(second):
+            way = "fix what it draws, and put layers that drop out into .eval()"
+            raise OptionError(
+                f"{name}: fn gives another result each time it is called: {way}"
+            )
+    return first, second, wrong
+
+
+def _central_differences(
+    run: Callable[[], list[Tensor]], inputs: Tensors, weights: Arrays, eps: float
+) -> Arrays:
+    """The slopes of the weighted sum of the outputs, element by element of the inputs."""
+    slopes = [np.zeros(x.shape) for x in inputs]
+    for x, slope in zip(inputs, slopes, strict=True):
         for place in np.ndindex(*x.shape):
             value = float(x.array[place])
             try:
                 x.array[place] = value + eps
                 high = _host(run())
                 x.array[place] = value - eps
-                ends = zip(high, _host(run()), weights, strict=True)
+                low = _host(run())
             finally:
                 x.array[place] = value
+            ends = zip(high, low, weights, strict=True)
             slope[place] = sum(((a - b) * w).sum() for a, b, w in ends) / (2 * eps)
-    wrong += [x for node in _fused(run()) for x in _apart(node, atol=atol, rtol=rtol)]
-    labels = [f"input {i}" for i in places]
-    wrong += _unlike(
-        "analytic {}, numerical {}", labels, of_u, slopes, atol=atol, rtol=rtol
+    return slopes
+
+
+def _gradient_problems(
+    name: str,
+    run: Callable[[], list[Tensor]],
+    outputs: tuple[Tensors, Tensors],
+    inputs: Tensors,
+    labels: Sequence[str],
+    eps: float,
+    tolerance: Tolerance,
+) -> list[str]:
+    """What is wrong with the gradients: they write, differ from slopes, are not linear."""
+
+    def gradients(cotangents: Tensors) -> Arrays:
+        return _host(pull(name, run(), inputs, cotangents, False, False))
+
+    generator = Generator()
+    u, v = [_random_weights(outs, generator) for outs in outputs]
+    weights = _host(u)
+    of_u, of_v = gradients(u), gradients(v)
+    of_both = gradients([a - 3 * b for a, b in zip(u, v, strict=True)])
+    combined = [a - 3 * b for a, b in zip(of_u, of_v, strict=True)]
+    numbered = {f"output {i}": x for i, x in enumerate(u)}
+    words = "the backward writes into the gradient of {}"
+    wrong = _changed(words, numbered, weights)
+    slopes = _central_differences(run, inputs, weights, eps)
+    for node in _fused_nodes(run()):
+        wrong += _compare_with_composite(node, tolerance)
+    words = "analytic {}, numerical {}"
+    wrong += _first_difference(words, labels, of_u, slopes, tolerance)
+    largest = max(np.abs(np.nan_to_num(a)).max(initial=1.0) for a in combined)
+    words = (
+        "the backward is not linear: given u - 3 v it makes {}, "
+        "of u less 3 times of v is {}"
     )
-    linear = "the backward is not linear: given u - 3 v it makes {}, of u less 3 times of v is {}"
-    scale = max(np.abs(np.nan_to_num(a)).max(initial=1.0) for a in wanted)
-    wrong += _unlike(linear, labels, both, wanted, atol=1e-9 * scale, rtol=0.0)
+    exact = Tolerance(1e-9 * largest, 0.0)
+    return wrong + _first_difference(words, labels, of_both, combined, exact)
+
+
+def _check(
+    name: str,
+    fn: Function,
+    inputs: Sequence[Operand],
+    eps: float,
+    tolerance: Tolerance,
+    raises: bool,
+) -> bool:
+    check_type(name, Callable, "a function of Tensors", fn=fn)
+    check_numbers(name, np.finfo(float).tiny, eps=eps)
+    check_numbers(name, 0.0, atol=tolerance.atol, rtol=tolerance.rtol)
+    places = _checked_places(name, inputs)
+
+    def run() -> list[Tensor]:
+        return _float_outputs(name, fn, inputs)
+
+    first, second, wrong = _run_twice(name, run, inputs)
+    if not wrong:
+        checked = [inputs[i] for i in places]
+        labels = [f"input {i}" for i in places]
+        outputs = first, second
+        wrong = _gradient_problems(name, run, outputs, checked, labels, eps, tolerance)
     if wrong and raises:
         raise GraphError(f"{name}: {'; '.join(wrong)}")
     return not wrong
 
 
 def gradcheck(
-    fn: Fn,
-    inputs: Any,
+    fn: Function,
+    inputs: Operand,
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:
-    """Hold the gradients of ``fn(*inputs)`` against central differences, as
-    torch.autograd.gradcheck.
+    """Compare the gradients of ``fn(*inputs)`` with central differences.
 
-    Checked are those inputs, Tensors of float64, that require grad. The outputs are
-    weighed with random numbers of both signs, so that a backward of ``g * g * f'(x)``
-    fails too, and it has to be linear. What a fused op gives is held against its
-    composite as well. A forward of your own that writes into its argument, or gives a
-    view of it without saying so, fails too. Raises GraphError with the worst place, or
-    returns False unless ``raise_exception``.
+    As torch.autograd.gradcheck. The outputs are weighted with random numbers of both
+    signs, so that a backward of ``g * g * f'(x)`` fails too, and it has to be linear.
+    What a fused op gives is compared with its composite as well. A custom forward that
+    writes into its argument, or gives an undeclared view of it, fails too.
+
+    Args:
+        fn: A function of the inputs that returns a Tensor, or a tuple of them.
+        inputs: One input, or a list of them. Those that require grad are checked, and
+            have to be of float64.
+        eps: Half the distance between the ends of a difference.
+        atol, rtol: Analytic and numerical gradient may be atol + rtol times the
+            numerical one apart.
+        raise_exception: False returns False in place of an error.
+
+    Raises:
+        GraphError: A gradient is wrong; the message has the worst place.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.randn(3, 2, dtype="float64", requires_grad=True)
     >>> tg.autograd.gradcheck(lambda x: (x * x).tanh(), x)
     True
     """
-    return _check("gradcheck", fn, _listed(inputs), eps, atol, rtol, raise_exception)
+    tolerance = Tolerance(atol, rtol)
+    return _check("gradcheck", fn, _listed(inputs), eps, tolerance, raise_exception)
 
 
 def gradgradcheck(
-    fn: Fn,
-    inputs: Any,
-    grad_outputs: Any = None,
+    fn: Function,
+    inputs: Operand,
+    grad_outputs: Operand = None,
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:
-    """As :func:`gradcheck`, of the second derivatives: those of the gradients of
-    ``fn``.
+    """Compare second derivatives with central differences of the gradients.
 
-    The gradients of its outputs, ``grad_outputs``, random if left out, are inputs as
-    well: the numbers in messages count on with them.
+    As :func:`gradcheck`, of the function that gives the gradients of ``fn``. The
+    gradients of its outputs, ``grad_outputs``, random if left out, are inputs as well:
+    the numbers in messages count on with them.
     """
-    given, count = _listed(inputs), len(_listed(inputs))
-    recorded: Fn = lambda xs: [
-        x for x in _floats("gradgradcheck", fn, xs) if x.requires_grad
-    ]
-    us = (
-        _signed(recorded(given), Generator())
-        if grad_outputs is None
-        else _listed(grad_outputs)
-    )
+    name, given = "gradgradcheck", _listed(inputs)
+    count = len(given)
 
-    def slopes(*args: Any) -> tuple[Tensor, ...]:
-        asked = [x for x in args[:count] if isinstance(x, Tensor) and x.requires_grad]
-        return pull(
-            "gradgradcheck", recorded(args[:count]), asked, args[count:], True, False
-        )
+    def outputs_of(xs: Sequence[Operand]) -> list[Tensor]:
+        return [x for x in _float_outputs(name, fn, xs) if x.requires_grad]
 
-    given += [u.detach().requires_grad_() for u in us]
-    return _check("gradgradcheck", slopes, given, eps, atol, rtol, raise_exception)
+    def gradients(*args: Operand) -> tuple[Tensor, ...]:
+        xs, cotangents = args[:count], args[count:]
+        checked = [x for x in xs if isinstance(x, Tensor) and x.requires_grad]
+        return pull(name, outputs_of(xs), checked, cotangents, True, False)
+
+    if grad_outputs is None:
+        cotangents = _random_weights(outputs_of(given), Generator())
+    else:
+        cotangents = _listed(grad_outputs)
+    given += [g.detach().requires_grad_() for g in cotangents]
+    tolerance = Tolerance(atol, rtol)
+    return _check(name, gradients, given, eps, tolerance, raise_exception)

@@ -1,21 +1,19 @@
-"""Derivatives of functions of Tensors, in PyTorch's names: Jacobian, Hessian, products
-with them.
+"""Derivatives of functions of Tensors: Jacobian, Hessian and products with them.
 
-They stand on `grad`, which is ``autograd.grad``. ``inputs``, and what ``func`` returns,
-are a Tensor or a tuple of them; results are nested alike. They can be differentiated
-again if ``create_graph``. An input or output without a part in the derivative gives
-zeros, or with ``strict`` a GraphError.
+As torch.autograd.functional. ``inputs``, and what ``func`` returns, are a Tensor or a
+tuple of them; results are nested alike. With ``create_graph`` they can be
+differentiated again. An input or output without a part in the derivative gives zeros,
+or with ``strict`` a GraphError.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from ..creation import arange, ones_like, zeros_like
 from ..engine import walk
 from ..engine.mode import enable_grad
 from ..engine.node import wrap
 from ..engine.op import identity
-from ..engine.walk import gradients
 from ..errors import (
     DTypeError,
     GraphError,
@@ -26,17 +24,16 @@ from ..errors import (
 )
 from ..functions import stack
 from ..tensor import Tensor, cotangent, targets_of, tensors_of
+from ..types import Function, Gradient, Operand
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 
 Tensors = Sequence[Tensor]
-Fn = Callable[..., Any]
-OR_V = ", or a v of its shape"
 
 
 def backward(
     tensors: Tensor | Sequence[Tensor],
-    grad_tensors: Any = None,
+    grad_tensors: Operand = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     inputs: Tensor | Sequence[Tensor] | None = None,
@@ -61,11 +58,13 @@ def backward(
 
 
 def _cotangents(
-    name: str, what: str, outs: Tensors, given: Any, create: bool
-) -> list[Any]:
+    name: str, what: str, outs: Tensors, given: Operand, create: bool
+) -> list[Gradient]:
     """The gradients with which a walk begins, one for each output."""
-    given = [None] * len(outs) if given is None else given
-    given = given if isinstance(given, tuple | list) else [given]
+    if given is None:
+        given = [None] * len(outs)
+    elif not isinstance(given, tuple | list):
+        given = [given]
     if len(given) != len(outs):
         raise GraphError(f"{name}: got {len(given)} {what}, expected {len(outs)}")
     starts = [cotangent(name, out, g) for out, g in zip(outs, given, strict=True)]
@@ -75,7 +74,7 @@ def _cotangents(
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None,
+    grad_outputs: Operand = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool | None = None,
@@ -95,10 +94,8 @@ def grad(
     >>> tg.autograd.grad(dx, x)[0].item()
     18.0
     """
-    outs, ins = (
-        tensors_of("grad", "outputs", outputs),
-        tensors_of("grad", "inputs", inputs),
-    )
+    outs = tensors_of("grad", "outputs", outputs)
+    ins = tensors_of("grad", "inputs", inputs)
     for i, x in enumerate(ins):
         if not x.requires_grad:
             raise GraphError(f"grad: input {i} does not require grad")
@@ -109,64 +106,70 @@ def grad(
         )
     cotangents = _cotangents("grad", "grad_outputs", outs, grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    found = gradients(outs, cotangents, ins, keep, create_graph)
-    for i, g in enumerate(found):
-        if g is None and not allow_unused and not materialize_grads:
-            way_out = (
-                "allow_unused=True gives None for it, materialize_grads=True zeros"
-            )
-            raise GraphError(f"grad: the outputs do not depend on input {i}; {way_out}")
-    # Typed as in PyTorch: a None is for those who allow it.
-    grads: list[Any] = [g if g is None or create_graph else wrap(g) for g in found]
-    if materialize_grads:
-        pairs = zip(grads, ins, strict=True)
-        grads = [
-            zeros_like(x, requires_grad=False) if g is None else g for g, x in pairs
-        ]
-    return tuple(grads)
+    found = walk.gradients(outs, cotangents, ins, keep, create_graph)
+    grads = []
+    for i, (g, x) in enumerate(zip(found, ins, strict=True)):
+        if g is not None:
+            grads.append(g if create_graph else wrap(g))
+        elif materialize_grads:
+            grads.append(zeros_like(x, requires_grad=False))
+        elif allow_unused:
+            grads.append(None)
+        else:
+            lost = f"the outputs do not depend on input {i}"
+            way = "allow_unused=True gives None for it, materialize_grads=True zeros"
+            raise GraphError(f"grad: {lost}; {way}")
+    return tuple(grads)  # typed as in PyTorch: a None is for those who allow it
 
 
-def _own(name: str, func: Fn, inputs: Any) -> tuple[Tensor, ...]:
-    """The inputs of a function, if it is one and they are floats."""
+def _float_inputs(name: str, func: Function, inputs: Operand) -> tuple[Tensor, ...]:
+    """The inputs of a function; raises if it is none, or they are not floats."""
     check_type(name, Callable, "a function of Tensors", func=func)
     given = tensors_of(name, "inputs", inputs)
     for x in given:
         if x.dtype.kind != "f":
-            raise DTypeError(
-                f"{name}: inputs are {described(x)}, expected floats; use .double()"
-            )
+            got = f"inputs are {described(x)}"
+            raise DTypeError(f"{name}: {got}, expected floats; use .double()")
     return given
 
 
-def _call(
-    name: str, func: Fn, inputs: Any, create: bool
-) -> tuple[Tensors, Any, Tensors]:
-    """Inputs of its own for a function, what it makes of them, and that as a tuple."""
+class FunctionCall(NamedTuple):
+    """A call of a function with inputs that end the walk back from its outputs."""
+
+    inputs: Tensors
+    result: Operand  # as the function returned it
+    outputs: Tensors  # as a tuple
+
+
+def _call(name: str, func: Function, inputs: Operand, create: bool) -> FunctionCall:
+    """Call a function with fresh inputs that require grad."""
     with enable_grad():
-        given = [x if create else x.detach() for x in _own(name, func, inputs)]
-        xs = [
-            identity(x) if x.requires_grad else x.detach().requires_grad_()
-            for x in given
-        ]
+        xs = []
+        for x in _float_inputs(name, func, inputs):
+            if create and x.requires_grad:
+                xs.append(identity(x))
+            else:
+                xs.append(x.detach().requires_grad_())
         result = func(*xs)
-    return xs, result, tensors_of(name, "the output", result)
+    return FunctionCall(xs, result, tensors_of(name, "the output", result))
 
 
-def _vector(name: str, v: Any, like: Tensors, what: str, way: str = "") -> Tensors:
-    """The vector of a product, of the shapes of ``like``; None is 1 for a single
-    number.
-    """
+def _one(name: str, what: str, like: Tensors, way: str = "") -> Tensors:
+    """The vector of a product where there is one number, which is 1."""
+    if len(like) > 1 or like[0].numel() != 1:
+        given = ", ".join(map(described, like))
+        raise ShapeError(f"{name}: {what} is {given}, expected a single number{way}")
+    return (ones_like(like[0]),)
+
+
+def _vector(name: str, v: Operand, what: str, like: Tensors) -> Tensors:
+    """The vector of a product, of the shapes of ``like``; None is 1 for one number."""
     if v is None:
-        if len(like) > 1 or like[0].numel() != 1:
-            given = ", ".join(map(described, like))
-            raise ShapeError(
-                f"{name}: {what} is {given}, expected a single number{way}"
-            )
-        return (ones_like(like[0]),)
+        return _one(name, what, like, ", or a v of its shape")
     vectors = tensors_of(name, "v", v)
-    got, wanted = ([x.shape for x in each] for each in (vectors, like))
-    if got != wanted:
-        raise ShapeError(f"{name}: v is of the shapes {got}, expected {wanted}")
+    got, expected = [x.shape for x in vectors], [x.shape for x in like]
+    if got != expected:
+        raise ShapeError(f"{name}: v is of the shapes {got}, expected {expected}")
     return vectors
 
 
@@ -179,139 +182,121 @@ def pull(
     strict: bool,
     what: str = "input",
 ) -> tuple[Tensor, ...]:
-    """The gradients of the inputs, given those of the outputs; zeros where there is no
-    way.
+    """The gradients of the inputs, given ``v`` of the outputs.
+
+    They are zeros where there is no way; an error with ``strict``, which calls the
+    inputs ``what``.
     """
     pairs = [(out, g) for out, g in zip(outputs, v, strict=True) if out.requires_grad]
-    found: Any = [None] * len(inputs)
+    found: Sequence[Tensor | None] = [None] * len(inputs)
     if pairs:
         outs, vectors = zip(*pairs, strict=True)
         found = grad(outs, inputs, vectors, True, create, allow_unused=True)
-    lost = [f"output {i}" for i, out in enumerate(outputs) if not out.requires_grad]
-    lost += [
-        f"{what} {i}"
-        for i, g in enumerate(found)
-        if g is None or g.requires_grad < create
-    ]
-    if strict and lost:
-        raise GraphError(
-            f"{name}: the derivative does not depend on {lost[0]} (strict=True)"
-        )
-    return tuple(
-        zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)
-    )
+    if strict:
+        lost = [f"output {i}" for i, out in enumerate(outputs) if not out.requires_grad]
+        for i, g in enumerate(found):
+            if g is None or (create and not g.requires_grad):
+                lost.append(f"{what} {i}")
+        if lost:
+            problem = f"the derivative does not depend on {lost[0]}"
+            raise GraphError(f"{name}: {problem} (strict=True)")
+    pairs_with_inputs = zip(inputs, found, strict=True)
+    return tuple([zeros_like(x) if g is None else g for x, g in pairs_with_inputs])
 
 
-def _like(given: Any, results: Sequence[Any], create: bool = True) -> Any:
+def _nested_like(given: Operand, results: Tensors, create: bool = True) -> Operand:
     """Results nested as what was given, without their history unless it is wanted."""
-    results = (
-        tuple(results) if create else tuple([result.detach() for result in results])
-    )
-    return results[0] if isinstance(given, Tensor) else results
+    if not create:
+        results = [result.detach() for result in results]
+    return results[0] if isinstance(given, Tensor) else tuple(results)
 
 
 def vjp(
-    func: Fn,
-    inputs: Any,
-    v: Any = None,
+    func: Function,
+    inputs: Operand,
+    v: Operand = None,
     create_graph: bool = False,
     strict: bool = False,
-) -> tuple[Any, Any]:
-    """``func(*inputs)``, and v times its Jacobian: of the shapes of the outputs, of the
-    inputs.
+) -> tuple[Operand, Operand]:
+    """``func(*inputs)``, and v times its Jacobian.
 
-    ``v`` is of the shapes of the outputs; it may be left out if they are one number.
+    ``v`` is of the shapes of the outputs, and may be left out if they are one number;
+    the product is of the shapes of the inputs.
     """
     xs, result, outs = _call("vjp", func, inputs, create_graph)
-    grads = pull(
-        "vjp",
-        outs,
-        xs,
-        _vector("vjp", v, outs, "the output", OR_V),
-        create_graph,
-        strict,
-    )
-    return _like(result, outs, create_graph), _like(inputs, grads)
+    vectors = _vector("vjp", v, "the output", outs)
+    grads = pull("vjp", outs, xs, vectors, create_graph, strict)
+    return _nested_like(result, outs, create_graph), _nested_like(inputs, grads)
 
 
 def jvp(
-    func: Fn,
-    inputs: Any,
-    v: Any = None,
+    func: Function,
+    inputs: Operand,
+    v: Operand = None,
     create_graph: bool = False,
     strict: bool = False,
-) -> tuple[Any, Any]:
-    """``func(*inputs)``, and its Jacobian times v, which is of the shapes of the
-    inputs.
+) -> tuple[Operand, Operand]:
+    """``func(*inputs)``, and its Jacobian times v.
 
-    The gradients are linear in those of the outputs: their derivative by these is the
+    ``v`` is of the shapes of the inputs; the product is of those of the outputs. The
+    gradients are linear in those of the outputs: the derivative by these is the
     Jacobian.
     """
     xs, result, outs = _call("jvp", func, inputs, create_graph)
     us = [zeros_like(out, requires_grad=True) for out in outs]
     back = pull("jvp", outs, xs, us, True, strict)
-    along = pull(
-        "jvp",
-        back,
-        us,
-        _vector("jvp", v, xs, "the input", OR_V),
-        create_graph,
-        strict,
-        "output",
-    )
-    return _like(result, outs, create_graph), _like(result, along)
+    vectors = _vector("jvp", v, "the input", xs)
+    products = pull("jvp", back, us, vectors, create_graph, strict, "output")
+    return _nested_like(result, outs, create_graph), _nested_like(result, products)
 
 
 def hvp(
-    func: Fn,
-    inputs: Any,
-    v: Any = None,
+    func: Function,
+    inputs: Operand,
+    v: Operand = None,
     create_graph: bool = False,
     strict: bool = False,
-) -> tuple[Any, Any]:
-    """``func(*inputs)``, a single number, and its Hessian times v, of the shapes of the
-    inputs.
+) -> tuple[Operand, Operand]:
+    """``func(*inputs)``, a single number, and its Hessian times v.
+
+    ``v`` and the product are of the shapes of the inputs.
     """
     xs, result, outs = _call("hvp", func, inputs, create_graph)
-    back = pull("hvp", outs, xs, _vector("hvp", None, outs, "the output"), True, strict)
-    grads = pull(
-        "hvp", back, xs, _vector("hvp", v, xs, "the input", OR_V), create_graph, strict
-    )
-    return _like(result, outs, create_graph), _like(inputs, grads)
+    back = pull("hvp", outs, xs, _one("hvp", "the output", outs), True, strict)
+    vectors = _vector("hvp", v, "the input", xs)
+    grads = pull("hvp", back, xs, vectors, create_graph, strict)
+    return _nested_like(result, outs, create_graph), _nested_like(inputs, grads)
 
 
 def jacobian(
-    func: Fn, inputs: Any, create_graph: bool = False, strict: bool = False
-) -> Any:
+    func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
+) -> Operand:
     """The derivatives of outputs by inputs: for one of each, of their shapes joined."""
     xs, result, outs = _call("jacobian", func, inputs, create_graph)
     found = []
     for out in outs:
         index = arange(out.numel(), device=out.device).reshape(out.shape)
-        units = [(index == i).to(out.dtype) for i in range(out.numel())]
-        rows = [
-            pull("jacobian", [out], xs, [unit], create_graph, strict) for unit in units
-        ]
-        columns = [
-            stack([row[i] for row in rows] or [x])[: len(rows)]
-            for i, x in enumerate(xs)
-        ]
-        shaped = [
-            c.reshape(*out.shape, *x.shape) for c, x in zip(columns, xs, strict=True)
-        ]
-        found.append(_like(inputs, shaped))
-    return _like(result, found)
+        rows = []
+        for i in range(out.numel()):
+            unit = (index == i).to(out.dtype)
+            rows.append(pull("jacobian", [out], xs, [unit], create_graph, strict))
+        blocks = []
+        for i, x in enumerate(xs):
+            column = stack([row[i] for row in rows] or [x])[: len(rows)]
+            blocks.append(column.reshape(*out.shape, *x.shape))
+        found.append(_nested_like(inputs, blocks))
+    return _nested_like(result, found)
 
 
 def hessian(
-    func: Fn, inputs: Any, create_graph: bool = False, strict: bool = False
-) -> Any:
+    func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
+) -> Operand:
     """The second derivatives of a single number by all pairs of inputs."""
 
-    def slope(*inner: Tensor) -> Any:
+    def slope(*inner: Tensor) -> Operand:
         xs, _, outs = _call("hessian", func, inner, True)
-        one = _vector("hessian", None, outs, "the output")
-        return _like(inputs, pull("hessian", outs, xs, one, True, strict))
+        one = _one("hessian", "the output", outs)
+        return _nested_like(inputs, pull("hessian", outs, xs, one, True, strict))
 
-    _own("hessian", func, inputs)
+    _float_inputs("hessian", func, inputs)
     return jacobian(slope, inputs, create_graph, strict)

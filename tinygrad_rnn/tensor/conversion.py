@@ -118,7 +118,8 @@ class Conversion(Reductions, Autograd):
     def __getstate__(self) -> Any:
         if self.node is not None:
             raise GraphError("pickle: only leaves can be pickled; use x.detach()")
-        attributes, slots = object.__getstate__(self)  # type: ignore[misc]
+        state: Any = object.__getstate__(self)
+        attributes, slots = state
         no_view = {"source": None, "view_version": None}
         return attributes, slots | no_view
 

@@ -22,10 +22,8 @@ from tinygrad_rnn.backend import find
 from tinygrad_rnn.random import default_generator
 from tinygrad_rnn.tree import Held, flatten
 
-TEXT = (
-    "to be, or not to be, that is the question: whether 'tis nobler in the mind to suffer "
-    * 6
-)
+TEXT = "to be, or not to be, that is the question: whether 'tis nobler in the mind "
+TEXT = 6 * (TEXT + "to suffer ")
 
 
 class Model(nn.Module):
@@ -270,88 +268,77 @@ def test_a_checkpoint_without_optimizer_serves_for_sampling(tmp_path):
         np.testing.assert_array_equal(other.model.state_dict()[name], tensor)
 
 
-def broken(name, tmp_path):
-    """A checkpoint that does not fit a fresh Run, and words of the error."""
-    path = tmp_path / "run"
-    if name == "another model":
-        other = Run(hidden=5)
-        other.step()
-        other.save(path)
-        return path, [
-            "rnn.weight_ih_l0 has shape (5,",
-            "head.weight has shape",
-            "exp_avg",
-        ]
-    if name == "fewer layers":
-        other = Run(layers=1)
-        other.step()
-        other.save(path)
-        return path, ["rnn.weight_ih_l1 is missing", "parameters, expected [10]"]
-    if name == "another optimizer":
-        other = Run(MAKERS["momentum"])
-        other.step()
-        other.save(path)
-        return path, ["optimizer: it is another optimizer's: options ['dampening', "]
-    if name == "no optimizer":
-        tg.save_checkpoint(path, Run().model)
-        return path, ["it has no optimizer"]
-    if name == "weights alone":
-        Run().model.save_weights(path)
-        return path, ["it holds weights but no checkpoint", "load_weights"]
-    if name == "no schedule":
-        Run().save(path)
-        return path, ["it has no scheduler"]
-    if name == "another schedule":
-        Run(schedule=SCHEDULES["cosine"]).save(path)
-        return path, [
-            "scheduler: 'T_max' is missing or unexpected",
-            "'step_size' is missing",
-        ]
-    if name == "more groups":
-        other = Run(schedule=SCHEDULES["step"])
-        other.model.more = nn.Parameter(np.ones(1))
-        other.optimizer.add_param_group({"params": [other.model.more]})
-        other.optimizer.step()
-        other.scheduler.step()
-        other.save(path)
-        return path, [
-            "expected [10]",
-            "length of base_lrs, one for each group, is 2, expected 1",
-        ]
-    if name == "damaged":
-        run = Run()
-        run.save(path)
-        raw = bytearray(path.read_bytes())
-        raw[-5] ^= 4
-        path.write_bytes(raw)
-        return path, ["SHA-256"]
-    if name == "a negative learning rate":
-        run = Run()
-        run.step()
-        run.optimizer.param_groups[0]["lr"] = -1.0
-        run.save(path)
-        return path, ["lr is -1.0"]
-    return tmp_path / "nowhere", ["No such file"]
+def saved(path, **model):
+    """A run after a step, saved."""
+    run = Run(**model)
+    run.step()
+    run.save(path)
+    return run
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "another model",
-        "fewer layers",
-        "another optimizer",
-        "no optimizer",
-        "no schedule",
-        "another schedule",
-        "more groups",
-        "weights alone",
-        "damaged",
-        "a negative learning rate",
-        "no file",
-    ],
-)
+def with_more_groups(path):
+    run = Run(schedule=SCHEDULES["step"])
+    run.model.more = nn.Parameter(np.ones(1))
+    run.optimizer.add_param_group({"params": [run.model.more]})
+    run.optimizer.step()
+    run.scheduler.step()
+    run.save(path)
+
+
+def damaged(path):
+    saved(path)
+    raw = bytearray(path.read_bytes())
+    raw[-5] ^= 4
+    path.write_bytes(raw)
+
+
+def with_a_negative_rate(path):
+    run = saved(path)
+    run.optimizer.param_groups[0]["lr"] = -1.0
+    run.save(path)
+
+
+# What writes a checkpoint that does not fit a fresh Run, and words of the error.
+BROKEN = {
+    "another model": (
+        lambda path: saved(path, hidden=5),
+        ["rnn.weight_ih_l0 has shape (5,", "head.weight has shape", "exp_avg"],
+    ),
+    "fewer layers": (
+        lambda path: saved(path, layers=1),
+        ["rnn.weight_ih_l1 is missing", "parameters, expected [10]"],
+    ),
+    "another optimizer": (
+        lambda path: saved(path, make=MAKERS["momentum"]),
+        ["optimizer: it is another optimizer's: options ['dampening', "],
+    ),
+    "no optimizer": (
+        lambda path: tg.save_checkpoint(path, Run().model),
+        ["it has no optimizer"],
+    ),
+    "weights alone": (
+        lambda path: Run().model.save_weights(path),
+        ["it holds weights but no checkpoint", "load_weights"],
+    ),
+    "no schedule": (saved, ["it has no scheduler"]),
+    "another schedule": (
+        lambda path: Run(schedule=SCHEDULES["cosine"]).save(path),
+        ["scheduler: 'T_max' is missing or unexpected", "'step_size' is missing"],
+    ),
+    "more groups": (
+        with_more_groups,
+        ["expected [10]", "length of base_lrs, one for each group, is 2, expected 1"],
+    ),
+    "damaged": (damaged, ["SHA-256"]),
+    "a negative learning rate": (with_a_negative_rate, ["lr is -1.0"]),
+    "no file": (lambda path: None, ["No such file"]),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
 def test_what_does_not_fit_changes_nothing(tmp_path, name):
-    path, words = broken(name, tmp_path)
+    (write, words), path = BROKEN[name], tmp_path / "run"
+    write(path)
     run = Run(seed=1, schedule=SCHEDULES["step"])
     run.step()
     before, state = run.digest(), run.optimizer.state_dict()["param_groups"]
@@ -397,7 +384,8 @@ def test_an_optimizer_of_something_else_is_refused(tmp_path, name):
     model, optimizer = STRANGERS[name]()
     tg.save_checkpoint(tmp_path / "run", model)
     for call in (tg.save_checkpoint, tg.load_checkpoint):
-        words = rf"{call.__name__}: \d+ of the \d+ tensors that optimizer trains are not in model"
+        wrong = r"\d+ of the \d+ tensors that optimizer trains are not in model"
+        words = f"{call.__name__}: {wrong}"
         with pytest.raises(
             tg.CheckpointError, match=rf"^{words} .*ModuleList\(models\)"
         ):
@@ -450,7 +438,7 @@ def test_no_memory_for_the_optimizer_changes_nothing(tmp_path, monkeypatch):
 
 
 class Lines:
-    """Raises MemoryError at one of the lines of the package that run, counted from 0."""
+    """Raises MemoryError at one of the package's lines that run, counted from 0."""
 
     ROOT = os.path.dirname(tg.__file__)
 

@@ -15,7 +15,8 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_serialization import HOSTILE, any_keys, deep, pickles, same, scalars
+from test_hostile_files import HOSTILE, pickles
+from test_tree import any_keys, deep, same, scalars
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
@@ -126,7 +127,7 @@ def test_a_saved_state_is_a_copy(tmp_path):
     assert model.weight.tolist() == before
 
 
-# ---------------------------------------------------------------- what is the same stays the same
+# ------------------------------------------------------------ what is shared stays shared
 
 
 def test_an_object_that_is_held_twice_comes_back_as_one():
@@ -205,7 +206,7 @@ def test_whether_a_gradient_is_wanted_is_kept_and_histories_are_not():
     assert all(part.is_leaf and part.grad is None for part in found.values())
 
 
-# ---------------------------------------------------------------- where it goes, and where it is
+# ------------------------------------------------------------ open files and devices
 
 
 def test_files_that_are_open(tmp_path):
@@ -499,7 +500,7 @@ def test_trees_that_save_did_not_write(tmp_path, node):
         tg.load(tmp_path / "bad")
 
 
-# ---------------------------------------------------------------- files of version 0.1.0
+# ---------------------------------------------------------------- files of version 0.1
 
 
 class Model(nn.Module):

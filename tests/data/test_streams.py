@@ -19,7 +19,7 @@ WORDS = Vocabulary(["the", "cat"])
 
 @st.composite
 def cuts(draw):
-    """A text, a number of streams and a length of windows that it has at least one of."""
+    """A text, and a number of streams and a length of windows that fit it."""
     batch, seq = draw(st.integers(1, 5)), draw(st.integers(1, 6))
     size = draw(st.integers(batch * seq + 1, 6 * batch * seq + 1))
     letters = random.Random(draw(st.integers(0, 99))).choices(ALL.characters, k=size)

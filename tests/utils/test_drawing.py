@@ -74,7 +74,7 @@ def test_a_model():
 
 
 def test_the_same_each_time():
-    """In this process and in others, whatever the addresses and the seed of hashes are."""
+    """In this process and in others, whatever the addresses and hashes are."""
     code = (
         "import tinygrad_rnn as tg\n"
         "rnn = tg.nn.GRU(2, 3, num_layers=2)\n"

@@ -41,7 +41,7 @@ def rows(count, device="cpu"):
 
 
 def seen(loader):
-    """The samples of one pass, in order, of a loader whose first part is their number."""
+    """The numbers of the samples of one pass, which are their first parts."""
     return [number for first, *_ in loader for number in first.tolist()]
 
 
@@ -114,7 +114,7 @@ def test_each_pass_has_an_order_of_its_own():
 
 
 def test_an_order_is_drawn_when_a_pass_begins():
-    """Draws between two batches, as of dropout, do not change the order of this pass."""
+    """Draws between two batches, as by dropout, do not change the order."""
     tg.manual_seed(3)
     expected = seen(DataLoader(rows(20), 4, shuffle=True))
     tg.manual_seed(3)

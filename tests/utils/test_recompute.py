@@ -49,7 +49,7 @@ def derivatives(total, inputs, order):
 
 
 def assert_equal(build, inputs, order=2):
-    """``build(run)`` has the same derivatives whether or not ``run`` is checkpointed."""
+    """``build(run)`` has the same derivatives with and without checkpoints."""
     found = []
     for run in (plain, checkpoint):
         tg.manual_seed(1)
@@ -59,7 +59,7 @@ def assert_equal(build, inputs, order=2):
         assert_close(got, expected, 1e-15 if i <= len(inputs) else 1e-12)
 
 
-# ---------------------------------------------------------------- what it may be used on
+# ---------------------------------------------------------------- what it is used on
 
 
 def recorded_before(run, x, w):
@@ -368,7 +368,7 @@ def test_a_function_that_does_something_else_is_noticed(name):
 
 
 def test_another_result_is_noticed():
-    """Of values that no node of it watches, and of random numbers of another generator."""
+    """Of values that no node watches, and of numbers of another generator."""
     w, m, generator = tg.ones(3, requires_grad=True), tg.ones(3), tg.Generator()
     long = tg.ones(64) * w[0]
     first, second = checkpoint(lambda x: (x * 2.0, (x + m).tanh()), w)

@@ -107,15 +107,16 @@ def test_the_namespace_has_the_standards_names():
     above.
     """
     missing = """
-        e inf nan newaxis pi bool int32 int64 float32 float64 arange asarray empty empty_like eye
-        from_dlpack full full_like linspace ones ones_like tril triu zeros zeros_like astype can_cast
-        finfo iinfo isdtype result_type abs add bitwise_and bitwise_invert bitwise_or ceil clip cos
-        divide equal exp expm1 floor floor_divide greater greater_equal isfinite isinf isnan less
-        less_equal log log1p logical_and logical_not logical_or maximum minimum multiply negative
-        not_equal pow reciprocal remainder round sign sin sqrt square subtract tanh matmul
-        matrix_transpose vecdot broadcast_to concat expand_dims flip moveaxis permute_dims reshape roll
-        squeeze stack tile unstack argmax argmin where argsort sort take take_along_axis
-        cumulative_sum max mean min prod std sum var all any
+        e inf nan newaxis pi bool int32 int64 float32 float64 arange asarray empty
+        empty_like eye from_dlpack full full_like linspace ones ones_like tril triu
+        zeros zeros_like astype can_cast finfo iinfo isdtype result_type abs add
+        bitwise_and bitwise_invert bitwise_or ceil clip cos divide equal exp expm1 floor
+        floor_divide greater greater_equal isfinite isinf isnan less less_equal log
+        log1p logical_and logical_not logical_or maximum minimum multiply negative
+        not_equal pow reciprocal remainder round sign sin sqrt square subtract tanh
+        matmul matrix_transpose vecdot broadcast_to concat expand_dims flip moveaxis
+        permute_dims reshape roll squeeze stack tile unstack argmax argmin where argsort
+        sort take take_along_axis cumulative_sum max mean min prod std sum var all any
     """.split()
     xp = tg.ones(1).__array_namespace__()
     assert [name for name in missing if not hasattr(xp, name)] == []
@@ -221,7 +222,7 @@ def test_functions_of_real_numbers_take_integers(name, dtype):
     assert found.tolist() == wanted.tolist()
 
 
-# ---------------------------------------------------------------- no gradient is lost silently
+# --------------------------------------------------- no gradient is lost silently
 
 LOSING = {
     "np.asarray": lambda w: np.asarray(w * 2.0),
@@ -311,7 +312,7 @@ def test_matplotlib_draws_what_is_detached(name):
         draw(*more, *[part.detach() for part in line])
 
 
-# ---------------------------------------------------------------- asarray of the namespace
+# --------------------------------------------------- asarray of the namespace
 
 
 @pytest.mark.parametrize("copy", [True, None, False])

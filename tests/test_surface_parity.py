@@ -25,7 +25,7 @@ VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)  # their names are 
 DIFFERENT = {
     "tg.FloatTensor: data": "a class there",
     "tg.Generator.set_state: state": "its name is not for users there",
-    "tg.Tensor.requires_grad_: requires_grad": "the stubs say mode, PyTorch's pages what we say",
+    "tg.Tensor.requires_grad_: requires_grad": "the stubs say mode, its docs requires_grad",
     "tg.Tensor.std: correction": "None there, which means 1",
     "tg.Tensor.var: correction": "None there, which means 1",
     "tg.Tensor: data": "what a list becomes is for tg.tensor to say",
@@ -36,11 +36,11 @@ DIFFERENT = {
     "tg.nn.LogSoftmax: dim": "PyTorch warns where it is left out",
     "tg.nn.Parameter: data": "a parameter of nothing is a mistake",
     "tg.nn.functional.dropout: generator": "beyond PyTorch",
-    "tg.autograd.gradcheck: fn": "as the page has it",
-    "tg.autograd.gradgradcheck: fn": "as the page has it",
+    "tg.autograd.gradcheck: fn": "func there",
+    "tg.autograd.gradgradcheck: fn": "func there",
     "tg.utils.checkpoint.checkpoint: preserve_rng_state": "among **kwargs there",
-    "tg.utils.data.random_split: generator": "its default generator there, which None stands for here",
-    "tg.utils.checkpoint.checkpoint: use_reentrant": "None there, which means one of two ways",
+    "tg.utils.data.random_split: generator": "the default generator there, as None here",
+    "tg.utils.checkpoint.checkpoint: use_reentrant": "None there, which means either",
     "tg.nn.Softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.functional.log_softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.functional.logsigmoid: input": "in no file of stubs",
@@ -178,9 +178,8 @@ def test_arguments_are_pytorchs():
                 there = defaults or [list(call) for call in calls]
                 wrong.append(f"{owner}.{name}: {ours[key]} there {there}")
         if calls and not any(in_order(ours, call) for call in calls):
-            wrong.append(
-                f"{owner}.{name}: in the order {list(ours)}, there {list(map(list, calls))}"
-            )
+            theirs = [list(call) for call in calls]
+            wrong.append(f"{owner}.{name}: the order {[*ours]}, there {theirs}")
     assert not wrong, f"{len(wrong)} of {len(seen)}:\n" + "\n".join(wrong)
     assert len(seen) > 400
     gone = [row for row in DIFFERENT if row not in seen]

@@ -25,7 +25,7 @@ VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)  # their names are 
 DIFFERENT = {
     "tg.FloatTensor: data": "a class there",
     "tg.Generator.set_state: state": "its name is not for users there",
-    "tg.Tensor.requires_grad_: requires_grad": "the stubs say mode, its docs requires_grad",
+    "tg.Tensor.requires_grad_: requires_grad": "the stubs say mode, its docs this",
     "tg.Tensor.std: correction": "None there, which means 1",
     "tg.Tensor.var: correction": "None there, which means 1",
     "tg.Tensor: data": "what a list becomes is for tg.tensor to say",
@@ -39,7 +39,7 @@ DIFFERENT = {
     "tg.autograd.gradcheck: fn": "func there",
     "tg.autograd.gradgradcheck: fn": "func there",
     "tg.utils.checkpoint.checkpoint: preserve_rng_state": "among **kwargs there",
-    "tg.utils.data.random_split: generator": "the default generator there, as None here",
+    "tg.utils.data.random_split: generator": "its default generator there",
     "tg.utils.checkpoint.checkpoint: use_reentrant": "None there, which means either",
     "tg.nn.Softmax: dim": "PyTorch warns where it is left out",
     "tg.nn.functional.log_softmax: dim": "PyTorch warns where it is left out",

@@ -1,6 +1,8 @@
 """The NumPy kernels against loops written as the equations are, and against PyTorch."""
 
 import itertools
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import mpmath
@@ -880,3 +882,13 @@ def test_adam_is_pytorchs(amsgrad, decoupled, weight_decay):
             **options,
         )
     close(ours, p.detach().numpy())
+
+
+def test_the_page_names_all_kernels():
+    page = Path(__file__).parents[2] / "docs" / "adding-a-kernel.md"
+    text = page.read_text(encoding="utf-8")
+    names = [name for name, value in vars(kernels).items() if callable(value)]
+    assert len(names) > 15
+    for name in names:
+        listed = re.search(rf"^\| `{name}\b", text, re.MULTILINE)
+        assert listed or name.replace("_backward", "_forward") in names, name

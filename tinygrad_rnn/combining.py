@@ -9,7 +9,7 @@ from .creation import as_tensor
 from .errors import DTypeError, OptionError, ShapeError, check_dim, check_type
 from .errors.boundary import named
 from .tensor import Tensor
-from .tensor.arguments import mask_of
+from .tensor.arguments import check_mask
 from .types import Operand
 
 
@@ -20,7 +20,7 @@ def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
     ):
         pair = as_tensor([input, other], device=getattr(condition, "device", None))
         input, other = pair  # of two numbers, the default dtype
-    return ops.where(mask_of("where", "condition", condition), input, other)
+    return ops.where(check_mask("where", "condition", condition), input, other)
 
 
 def _check_several(name: str, tensors: Sequence[Tensor]) -> None:

@@ -42,7 +42,7 @@ class Parameter(Tensor):
         if type(array) not in backends:
             got = f"got {described(data)}, expected a Tensor"
             raise DTypeError(f"Parameter: {got}; tg.tensor() makes one")
-        self._hold(array, version)
+        self._init_leaf(array, version)
         if requires_grad:
             self.requires_grad_()
         self.name = UNNAMED

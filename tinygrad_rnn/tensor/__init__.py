@@ -1,15 +1,35 @@
 """Tensor: an array, its gradient and its place in the graph.
 
 One class, put together from families of methods, each in a file under its name. A
-family names as its bases the families that it builds on.
+family names as its bases the families that it builds on:
+
+==================  ================================================================
+`base`              shape, dtype, device
+`elementwise`       functions of each element
+`operators`         ``+ - * / < ==`` and the like, also with an array on the left
+`indexing`          what brackets read, pieces along a dim
+`shapes`            another shape or order, repetition
+`selection`         elements chosen by mask and by index, or written to a copy
+`autograd`          gradient, graph, the walk back
+`casting`           another dtype or device
+`reductions`        sums, extremes, norms
+`ordering`          sorted, ranked, counted
+`products`          matrix products
+`in_place`          changes of a tensor's own memory
+`construction`      new tensors of the same dtype and device
+`conversion`        as numbers, lists, arrays, text; copies of leaves
+==================  ================================================================
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..convert import constructed, get_default_dtype
 from ..engine.node import Value
 from ..errors import left_out
+from ..types import Data
 from .autograd import Handle, cotangent, targets_of, tensors_of
+from .construction import Construction
+from .conversion import Conversion
 from .in_place import InPlace
 from .ordering import Ordering
 from .products import Products
@@ -17,26 +37,27 @@ from .products import Products
 __all__ = ["Handle", "Tensor", "cotangent", "targets_of", "tensors_of"]
 
 
-class Tensor(InPlace, Ordering, Products):
-    """An array with a gradient. Made by :func:`tinygrad_rnn.tensor` and its kin.
+class Tensor(InPlace, Ordering, Products, Construction, Conversion):
+    """An array with a gradient; :func:`tinygrad_rnn.tensor` makes one.
 
-    >>> import tinygrad_rnn as tg
-    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
-    >>> (x * x).sum().backward()
-    >>> x.grad
-    tensor([2., 4.], dtype=float32)
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.], dtype=float32)
     """
 
     __slots__ = ()
 
-    def __init__(self, *data: Any) -> None:
+    def __init__(self, *data: Data) -> None:
         """A copy of numbers in a list, an array or a Tensor, in the default dtype."""
-        self._hold(constructed("Tensor", data, get_default_dtype()))
+        self._init_leaf(constructed("Tensor", data, get_default_dtype()))
 
     if not TYPE_CHECKING:
 
-        def __getattr__(self, name: str) -> Any:
+        def __getattr__(self, name: str) -> object:
             raise left_out.error("tg.Tensor", name, lambda: dir(type(self)))
 
 
-Value.kind = Tensor
+Value.kind = Tensor  # what the engine wraps results in

@@ -1,64 +1,59 @@
-"""What methods do with their arguments, and names for the types of these."""
+"""What methods do with their arguments."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from .. import errors
 from ..backend import backends
 from ..backend.standard import numpy_dtype
 from ..engine.node import Value
+from ..errors import DTypeError, check_type, described
+from ..types import Dims, Operand, Shape
 
-Dim = int | tuple[int, ...] | list[int] | None
-Operand = Any  # a Tensor, an array or a scalar
-
-Int: TypeAlias = int  # methods take these names
-Float: TypeAlias = float
-Bool: TypeAlias = bool
+if TYPE_CHECKING:
+    from . import Tensor
 
 
 class Sorted(NamedTuple):
-    """What ``max``, ``min`` along a dim, ``sort`` and ``topk`` give."""
+    """What ``max``, ``min``, ``median`` along a dim, ``sort`` and ``topk`` return."""
 
-    values: Any
-    indices: Any
+    values: "Tensor"
+    indices: "Tensor"
 
 
-def sizes_of(name: str, sizes: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
-    """Sizes given one by one, or as one sequence, or by name."""
-    sizes = sizes if named is None else (named,)
-    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
-        sizes = tuple(sizes[0])
+def sizes_of(
+    name: str, sizes: tuple[object, ...], keyword: object | None = None
+) -> Shape:
+    """Sizes that are given one by one, as one sequence, or by keyword."""
+    given = sizes if keyword is None else (keyword,)
+    if len(given) == 1 and isinstance(given[0], tuple | list):
+        given = tuple(given[0])
     try:
-        return tuple([size.__index__() for size in sizes])
+        return tuple([size.__index__() for size in given])  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
-        raise errors.DTypeError(f"{name}: got {sizes!r}, expected integers") from None
+        raise DTypeError(f"{name}: got {given!r}, expected integers") from None
 
 
-def mask_of(name: str, what: str, mask: Any) -> Any:
-    """A mask, which has to be bool, as everywhere in PyTorch."""
+def dims_of(dims: Dims) -> Shape:
+    """One dim, or those of a sequence, as a tuple."""
+    return tuple(dims) if isinstance(dims, tuple | list) else (dims,)  # type: ignore[return-value]
+
+
+def check_mask(name: str, what: str, mask: Operand) -> Operand:
+    """The mask, which has to be bool, as everywhere in PyTorch."""
     if "bool" not in str(getattr(mask, "dtype", "")):
-        got = errors.described(mask)
-        raise errors.DTypeError(
-            f"{name}: {what} is {got}, expected bool; compare, as in x > 0"
-        )
+        got = f"{what} is {described(mask)}"
+        raise DTypeError(f"{name}: {got}, expected bool; compare, as in x > 0")
     return mask
 
 
-def several(value: Any) -> tuple[Any, ...]:
-    """One value, or those of a sequence, as a tuple."""
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
-
-
-def as_vector(x: Any) -> Any:
-    """A 0-d tensor as one of one element; others as they are."""
-    return x if x.ndim else x.reshape(1)
-
-
-def check_integers_in(name: str, **tensors: Any) -> None:
+def check_integer_tensors(name: str, **tensors: Operand) -> None:
     """Raise unless these are tensors, or arrays, of integers."""
-    errors.check_type(name, (Value, *backends), "a Tensor of integers", **tensors)
+    check_type(name, (Value, *backends), "a Tensor of integers", **tensors)
     for what, x in tensors.items():
         if numpy_dtype(x.dtype).kind not in "iu":
-            got = errors.described(x)
-            raise errors.DTypeError(
-                f"{name}: {what} is {got}, expected integers; use .long()"
-            )
+            got = f"{what} is {described(x)}"
+            raise DTypeError(f"{name}: {got}, expected integers; use .long()")
+
+
+def as_vector(x: Operand) -> Operand:
+    """A 0-d tensor as a vector of one element; other tensors as they are."""
+    return x if x.ndim else x.reshape(1)

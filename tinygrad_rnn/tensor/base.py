@@ -1,7 +1,7 @@
-"""What every family of Tensor's methods builds on: its shape, dtype and place."""
+"""What every family of methods builds on: shape, dtype and device of a tensor."""
 
 import math
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..backend.standard import numpy_dtype
 from ..engine.node import Value, Version, wrap
 from ..errors import check_dim
 from ..errors.boundary import named
+from ..types import Array, DType, Operand, Shape
 
 if TYPE_CHECKING:
     from . import Tensor
@@ -26,61 +27,57 @@ class TensorBase(Value):
 
     __slots__ = ()
 
-    def _hold(self, array: Any, version: Version | None = None) -> None:
-        """Begin as a leaf with this array, without a copy."""
+    def _init_leaf(self, array: Array, version: Version | None = None) -> None:
+        """Make this a leaf around an array, which is not copied."""
         self.array = array
         self.version = Version() if version is None else version
         self._grad = self.hooks = self.node = self.view_version = self.source = None
         self.needs_grad = False
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        "The sizes of its dims."
-        return self.array.shape
-
-    @property
-    def ndim(self) -> int:
-        "The number of its dims."
-        return len(self.array.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """The type of its elements, a NumPy dtype on every device."""
-        found = self.array.dtype
-        return found if isinstance(found, np.dtype) else numpy_dtype(found)
-
-    @named
-    def dim(self) -> int:
-        "The number of dims."
-        return self.ndim
-
-    @named
-    def numel(self) -> int:
-        "The number of elements."
-        return math.prod(self.shape)
-
-    @named
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dim."""
-        return (
-            self.shape
-            if dim is None
-            else (self.shape or (1,))[check_dim("size", dim, self.shape)]
-        )
-
-    def _from_host(self, array: np.ndarray) -> Any:
+    def _from_host(self, array: np.ndarray) -> Operand:
         """A NumPy array as a tensor on this one's device."""
         return wrap(backend_of(self.array).from_host(array))
 
     @property
+    def shape(self) -> Shape:
+        """The sizes of its dims."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of its dims."""
+        return len(self.array.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The type of its elements, a NumPy dtype on every device."""
+        found = self.array.dtype
+        return found if isinstance(found, np.dtype) else numpy_dtype(found)
+
+    @property
     def device(self) -> device:
-        "Where it lives."
+        """The device that it lives on."""
         return device(backend_of(self.array).name)
 
     @property
     def is_cuda(self) -> bool:
-        "Whether it lives on a GPU."
+        """Whether it lives on a GPU."""
         return self.device.type == "cuda"
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        raise NotImplementedError  # `conversion` says how
+    @named
+    def dim(self) -> int:
+        """The number of its dims."""
+        return self.ndim
+
+    @named
+    def numel(self) -> int:
+        """The number of its elements."""
+        return math.prod(self.shape)
+
+    @named
+    def size(self, dim: int | None = None) -> Operand:
+        """The shape, or the size of one dim, which is 1 of a 0-d tensor."""
+        if dim is None:
+            return self.shape
+        place = check_dim("size", dim, self.shape)
+        return self.shape[place] if self.ndim else 1

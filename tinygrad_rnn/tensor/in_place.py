@@ -1,6 +1,24 @@
-"""Changes of a tensor's own memory, recorded where a gradient flows."""
+"""Changes of a tensor's own memory, recorded where a gradient flows.
 
-from typing import TYPE_CHECKING, Any, Self
+Every method goes through one of two: ``_apply_in_place`` computes a result from this
+tensor and writes it back, ``_assign`` writes a value to a place. What happens to a
+tensor t, a view v = t[i] of it, and what the graph saved of their memory:
+
+====================================  ==========================  =====================
+change                                views of the memory         what the graph saved
+====================================  ==========================  =====================
+unrecorded (no gradient, no_grad)     stay valid                  is out of date
+recorded, of t                        are out of date             is out of date
+recorded, of v: one of t, by i        are out of date but v,      is out of date
+                                      which is taken anew
+t.data = other                        keep the old memory         is out of date
+====================================  ==========================  =====================
+
+Out of date means that its use raises GraphError. The memory's Version counts all changes,
+for what is saved, and the recorded ones, for views; docs/design.md says more.
+"""
+
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -25,194 +43,138 @@ from ..engine.warned import run_reporting_warnings
 from ..errors import DTypeError, GraphError, OptionError, check_numbers, described
 from ..errors.boundary import named
 from ..random import Generator, numpy_generator
+from ..types import Function, Index, Operand
 from .base import is_tensor
-from .conversion import Conversion
 from .dtypes import float32
+from .reductions import Reductions
 
 if TYPE_CHECKING:
     from . import Tensor
 
 
-class InPlace(Conversion):
+class InPlace(Reductions):
     """Changes of a tensor's own memory, recorded where a gradient flows."""
 
     __slots__ = ()
 
-    def _into(self, name: str, op: Any, *args: Any) -> Self:
-        """Write what an op makes of this tensor into its memory; of a copy, if the op
-        saves it.
-        """
-        result = op(self, *args)
-        refused = self.node is None and self.requires_grad  # by `assign`: a leaf
-        saved = result.node.versions if result.node is not None and not refused else ()
-        if any(cell is self.version for cell, _ in saved):
-            before = wrap(backend_of(self.array).array(self.array), self.node)
-            result = op(before, *[before if arg is self else arg for arg in args])
-        return self._become(name, result)
-
-    def _base(self) -> "Tensor | None":
-        """What this view was taken from, if that is still held, with the memory that it
-        had.
-        """
-        if self.source is None:
-            return None
-        reference, _, array = self.source
-        base = reference()
-        return base if base is not None and base.array is array else None
-
-    def _check_owner(self, name: str) -> None:
-        """Refuse a view that is out of date, or was taken under no_grad of what
-        records.
-        """
-        check_view(self, name)
-        owner: Any = self
-        while owner is not None and not owner.requires_grad:
-            owner = owner._base()
-        if owner is not None and owner is not self and is_grad_enabled():
-            way = "take it again while recording, or change it under no_grad()"
-            raise GraphError(
-                f"{name}: this view was taken under no_grad() of what records; {way}"
-            )
-
-    def _become(self, name: str, result: Any) -> Self:
-        """Write a result into this tensor's memory; recorded if it is.
-
-        Of a view, a recorded change is one of what it was taken from; then the view is
-        taken anew.
-        """
-        self._check_owner(name)
-        if self.view_version is None or result.node is None:
-            assign(self, result, name)
-            return self
-        check_fits(self, result, name)
-        base, index = self._base(), self.source and self.source[1]
-        if base is None or index is None:
-            way = "assign to the tensor it was taken from, as in x[0, 1] = value, or use a clone()"
-            raise GraphError(
-                f"{name}: this view cannot be changed in place while recording; {way}"
-            )
-        base._become(name, ops.put(base, result, index))
-        fresh = ops.getitem(base, index)
-        take_over(self, fresh.node)
-        self.view_version = fresh.view_version
-        return self
+    # ------------------------------------------------------------ arithmetic
 
     @named
-    def add_(self, other: Any) -> Self:
-        "x + other."
-        return self._into("add_", ops.add, other)
+    def add_(self, other: Operand) -> Self:
+        """In place, x + other."""
+        return self._apply_in_place("add_", ops.add, other)
 
     @named
-    def sub_(self, other: Any) -> Self:
-        "x - other."
-        return self._into("sub_", ops.subtract, other)
+    def sub_(self, other: Operand) -> Self:
+        """In place, x - other."""
+        return self._apply_in_place("sub_", ops.subtract, other)
 
     @named
-    def mul_(self, other: Any) -> Self:
-        "x * other."
-        return self._into("mul_", ops.multiply, other)
+    def mul_(self, other: Operand) -> Self:
+        """In place, x * other."""
+        return self._apply_in_place("mul_", ops.multiply, other)
 
     @named
-    def div_(self, other: Any) -> Self:
-        "x / other."
-        return self._into("div_", ops.divide, other)
+    def div_(self, other: Operand) -> Self:
+        """In place, x / other."""
+        return self._apply_in_place("div_", ops.divide, other)
 
     @named
-    def fill_(self, value: float) -> Self:
-        "One value."
-        return self._write("fill_", ..., value)
+    def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
+        """In place, x, but at least ``min`` and at most ``max``."""
+        return self._apply_in_place("clamp_", type(self).clamp, min, max)
+
+    @named
+    def masked_fill_(self, mask: Operand, value: Operand) -> Self:
+        """In place, ``value`` where ``mask``."""
+        return self._apply_in_place("masked_fill_", type(self).masked_fill, mask, value)
+
+    def __iadd__(self, other: Operand) -> Self:
+        return self._apply_in_place("add_", ops.add, other)
+
+    def __isub__(self, other: Operand) -> Self:
+        return self._apply_in_place("sub_", ops.subtract, other)
+
+    def __imul__(self, other: Operand) -> Self:
+        return self._apply_in_place("mul_", ops.multiply, other)
+
+    def __itruediv__(self, other: Operand) -> Self:
+        return self._apply_in_place("div_", ops.divide, other)
+
+    def __ifloordiv__(self, other: Operand) -> Self:
+        return self._apply_in_place("//=", ops.floor_divide, other)
+
+    def __imod__(self, other: Operand) -> Self:
+        return self._apply_in_place("%=", ops.remainder, other)
+
+    def __ipow__(self, other: Operand) -> Self:
+        return self._apply_in_place("**=", type(self).pow, other)
+
+    def __iand__(self, other: Operand) -> Self:
+        return self._apply_in_place("&=", ops.bitwise_and, other)
+
+    def __ior__(self, other: Operand) -> Self:
+        return self._apply_in_place("|=", ops.bitwise_or, other)
+
+    # ------------------------------------------------------------ assignment
+
+    def __setitem__(self, index: Index, value: Operand) -> None:
+        self._assign("assignment", index, value)
+
+    @named
+    def fill_(self, value: Operand) -> Self:
+        """In place, one value everywhere."""
+        return self._assign("fill_", ..., value)
 
     def zero_(self) -> Self:
-        "0 everywhere."
+        """In place, 0 everywhere."""
         return self.fill_(0)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._write("assignment", index, value)
-
-    def __iadd__(self, other: Any) -> Self:
-        return self._into("add_", ops.add, other)
-
-    def __isub__(self, other: Any) -> Self:
-        return self._into("sub_", ops.subtract, other)
-
-    def __imul__(self, other: Any) -> Self:
-        return self._into("mul_", ops.multiply, other)
-
-    def __itruediv__(self, other: Any) -> Self:
-        return self._into("div_", ops.divide, other)
-
-    def __ifloordiv__(self, other: Any) -> Self:
-        return self._into("//=", ops.floor_divide, other)
-
-    def __imod__(self, other: Any) -> Self:
-        return self._into("%=", ops.remainder, other)
-
-    def __ipow__(self, other: Any) -> Self:
-        return self._into("**=", type(self).pow, other)
-
-    def __iand__(self, other: Any) -> Self:
-        return self._into("&=", ops.bitwise_and, other)
-
-    def __ior__(self, other: Any) -> Self:
-        return self._into("|=", ops.bitwise_or, other)
-
-    @named
-    def clamp_(self, min: Any = None, max: Any = None) -> Self:
-        """In place, no smaller than ``min``, no larger than ``max``."""
-        return self._into("clamp_", type(self).clamp, min, max)
 
     @named
     def copy_(self, other: "Tensor") -> Self:
-        """In place, the values of ``other``, broadcast and converted."""
+        """In place, the values of another tensor, broadcast and converted."""
         given = other.to(self.device) if is_tensor(other) else other
-        return self._write("copy_", ..., given)
+        return self._assign("copy_", ..., given)
 
-    @named
-    def masked_fill_(self, mask: Any, value: Any) -> Self:
-        """In place, ``value`` where ``mask``."""
-        return self._into("masked_fill_", type(self).masked_fill, mask, value)
+    # ------------------------------------------------------------ random numbers
 
     def uniform_(
         self, from_: float = 0.0, to: float = 1.0, generator: Generator | None = None
     ) -> Self:
         """In place, drawn from the uniform distribution over [from_, to)."""
-        self._check_fill("uniform_", "f")
+        self._check_can_be_drawn("uniform_", "f")
         check_numbers("uniform_", from_=from_, to=to)
         if not from_ <= to:
             raise OptionError(f"uniform_: from {from_} to {to}, expected from <= to")
-        return self._fill_with(
-            "uniform_",
-            numpy_generator("uniform_", generator).uniform(from_, to, self.shape),
-        )
+        random = numpy_generator("uniform_", generator)
+        return self._assign_drawn("uniform_", random.uniform(from_, to, self.shape))
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
     ) -> Self:
         """In place, drawn from the normal distribution."""
-        self._check_fill("normal_", "f")
+        self._check_can_be_drawn("normal_", "f")
         check_numbers("normal_", mean=mean)
         check_numbers("normal_", 0.0, std=std)
-        return self._fill_with(
-            "normal_",
-            numpy_generator("normal_", generator).normal(mean, std, self.shape),
-        )
+        random = numpy_generator("normal_", generator)
+        return self._assign_drawn("normal_", random.normal(mean, std, self.shape))
 
-    @named
-    def bernoulli_(self, p: Any = 0.5, generator: Generator | None = None) -> Self:
-        """In place, 1 with probability ``p``, a number or a tensor that broadcasts,
-        else 0.
+    def bernoulli_(self, p: Operand = 0.5, generator: Generator | None = None) -> Self:
+        """In place, 1 with probability ``p``, else 0.
+
+        Args:
+            p: a number from 0 to 1, or a tensor of such numbers that broadcasts.
+            generator: where the random numbers come from; None is the default one.
         """
-        self._check_fill("bernoulli_", "biuf")
+        self._check_can_be_drawn("bernoulli_", "biuf")
         odds = p if is_tensor(p) else wrap(np.asarray(p))
         if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
             raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
-        each = on_host(odds.expand(self.shape))
-        return self._fill_with(
-            "bernoulli_",
-            numpy_generator("bernoulli_", generator).random(self.shape) < each,
-        )
+        threshold = on_host(odds.expand(self.shape))
+        random = numpy_generator("bernoulli_", generator)
+        return self._assign_drawn("bernoulli_", random.random(self.shape) < threshold)
 
-    def _check_fill(self, name: str, kinds: str) -> None:
+    def _check_can_be_drawn(self, name: str, kinds: str) -> None:
         """Raise if random numbers cannot be written here, before they are drawn."""
         if self.dtype.kind not in kinds:
             raise DTypeError(f"{name}: got {described(self)}, expected floats")
@@ -220,22 +182,55 @@ class InPlace(Conversion):
         if is_grad_enabled():
             check_no_leaf(self, name)
 
-    def _fill_with(self, name: str, drawn: np.ndarray) -> Self:
-        return self._write(name, ..., self._from_host(drawn.astype(self.dtype)))
+    def _assign_drawn(self, name: str, drawn: np.ndarray) -> Self:
+        return self._assign(name, ..., self._from_host(drawn.astype(self.dtype)))
 
-    def _write(self, name: str, index: Any, value: Any) -> Self:
-        """Assign: recorded if a gradient flows from here or from the value."""
-        listed = isinstance(value, (list, tuple))
-        value = array_of(value, name) if listed else value
-        kind = numpy_dtype(getattr(value, "dtype", float32)).kind
-        if kind not in "biuf" or isinstance(
-            value, str | bytes | None
-        ):  # NumPy makes numbers of it
-            raise DTypeError(f"{name}: got {described(value)}, expected numbers")
-        value = self._from_host(value) if listed else value
-        recorded = self.needs_grad or (is_tensor(value) and value.needs_grad)
-        if recorded and is_grad_enabled() and self.dtype.kind == "f":
-            return self._become(name, ops.put(self, value, index_of(name, index, True)))
+    # ------------------------------------------------------------ how it is done
+
+    def _apply_in_place(self, name: str, op: Function, *args: Operand) -> Self:
+        """Compute ``op(self, *args)`` and write it into this tensor's memory.
+
+        If the op saved this memory for its gradient, which the write destroys, it is
+        computed once more, from a copy.
+        """
+        result = op(self, *args)
+        is_leaf = self.node is None and self.requires_grad  # then the write raises
+        saved = [] if result.node is None or is_leaf else result.node.versions
+        if any(cell is self.version for cell, _ in saved):
+            copy = wrap(backend_of(self.array).array(self.array), self.node)
+            result = op(copy, *[copy if arg is self else arg for arg in args])
+        return self._write_result(name, result)
+
+    def _write_result(self, name: str, result: Operand) -> Self:
+        """Write a result into this tensor's memory; recorded if the result is.
+
+        A recorded change of a view is a change of the tensor that it was taken from;
+        then the view is taken anew.
+        """
+        self._check_owner(name)
+        if self.view_version is None or result.node is None:
+            assign(self, result, name)
+            return self
+        check_fits(self, result, name)
+        base = self._viewed_tensor()
+        index = self.source and self.source[1]
+        if base is None or index is None:
+            cannot = "this view cannot be changed in place while recording"
+            way = "assign to the tensor it was taken from, as in x[0, 1] = value"
+            raise GraphError(f"{name}: {cannot}; {way}, or use a clone()")
+        base._write_result(name, ops.put(base, result, index))
+        view = ops.getitem(base, index)
+        take_over(self, view.node)
+        self.view_version = view.view_version
+        return self
+
+    def _assign(self, name: str, index: Index, value: Operand) -> Self:
+        """Write a value to a place; recorded if a gradient flows from either."""
+        value = self._as_numbers(name, value)
+        flows = self.needs_grad or (is_tensor(value) and value.needs_grad)
+        if flows and is_grad_enabled() and self.dtype.kind == "f":
+            place = index_of(name, index, True)
+            return self._write_result(name, ops.put(self, value, place))
         self._check_owner(name)
         check_writable(self.array, name)
         arrays, _, xp = unwrap_arguments(name, (self, value))
@@ -247,3 +242,33 @@ class InPlace(Conversion):
             raise
         count_change(self.version, name)
         return self
+
+    def _as_numbers(self, name: str, value: Operand) -> Operand:
+        """What is assigned: a list as a tensor; raises if it is not of numbers."""
+        is_list = isinstance(value, list | tuple)
+        if is_list:
+            value = array_of(value, name)
+        kind = numpy_dtype(getattr(value, "dtype", float32)).kind
+        # NumPy would make numbers of text and of None.
+        if kind not in "biuf" or isinstance(value, str | bytes | None):
+            raise DTypeError(f"{name}: got {described(value)}, expected numbers")
+        return self._from_host(value) if is_list else value
+
+    def _viewed_tensor(self) -> "Tensor | None":
+        """What this view was taken from, if it exists and still has that memory."""
+        if self.source is None:
+            return None
+        reference, _, array = self.source
+        base = reference()
+        return base if base is not None and base.array is array else None
+
+    def _check_owner(self, name: str) -> None:
+        """Raise if this view is out of date, or an unrecorded view of what records."""
+        check_view(self, name)
+        owner: InPlace | None = self
+        while owner is not None and not owner.requires_grad:
+            owner = owner._viewed_tensor()
+        if owner is not None and owner is not self and is_grad_enabled():
+            taken = "this view was taken under no_grad() of what records"
+            way = "take it again while recording, or change it under no_grad()"
+            raise GraphError(f"{name}: {taken}; {way}")

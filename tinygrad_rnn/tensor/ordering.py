@@ -1,16 +1,24 @@
 """Elements in order: sorted, ranked and counted."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from .. import errors, ops
+from .. import ops
 from ..backend import backend_of, backends
 from ..backend.standard import numpy_dtype
 from ..engine.node import Value
-from ..errors import ShapeError, check_dim
+from ..errors import (
+    OptionError,
+    ShapeError,
+    check_dim,
+    check_integers,
+    check_type,
+    described,
+)
 from ..errors.boundary import named
-from .arguments import Sorted, as_vector, check_integers_in
+from ..types import Operand
+from .arguments import Sorted, as_vector, check_integer_tensors
 from .reductions import Reductions
 
 
@@ -23,36 +31,65 @@ class Ordering(Reductions):
     def argsort(
         self, dim: int = -1, descending: bool = False, stable: bool = False
     ) -> Self:
-        """The places of the elements in order; equal ones stay in the order that they
-        have.
-        """
+        """The places of the elements in order along a dim, as :meth:`sort`."""
         return ops.argsort(self, dim, descending)
 
     @named
     def sort(
         self, dim: int = -1, descending: bool = False, stable: bool = False
     ) -> Sorted:
-        """``(values, indices)`` in order along a dim; always stable."""
-        return self._chosen(self.argsort(dim, descending), dim, True)
+        """The elements in order along a dim, and their places.
+
+        Args:
+            dim: the dim to sort along.
+            descending: the largest first.
+            stable: whether equal elements keep their order; they always do.
+
+        Returns:
+            The tuple ``(values, indices)``, each of the shape of the tensor.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> values, indices = tg.tensor([3.0, 1.0, 2.0]).sort()
+            >>> values.tolist(), indices.tolist()
+            ([1.0, 2.0, 3.0], [1, 2, 0])
+        """
+        return self._picked(self.argsort(dim, descending), dim, True)
 
     @named
     def topk(
         self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
     ) -> Sorted:
-        """``(values, indices)`` of the k largest, or smallest, along a dim, in order."""
-        errors.check_integers("topk", 0, k=k)
+        """The k largest elements along a dim, and their places.
+
+        Args:
+            k: how many.
+            dim: the dim to choose along; its size becomes k.
+            largest: False takes the smallest ones.
+            sorted: the result is always in order.
+
+        Returns:
+            The tuple ``(values, indices)``.
+
+        Raises:
+            OptionError: k is larger than the dim.
+        """
+        check_integers("topk", 0, k=k)
         places = self.argsort(dim, largest)
-        if k > (size := self.size(dim)):
-            raise errors.OptionError(
-                f"topk: k is {k}, expected at most {size}, the dim's"
-            )
-        return self._chosen(
-            places.narrow(dim, 0, k) if self.ndim else places, dim, True
-        )
+        size = self.size(dim)
+        if k > size:
+            raise OptionError(f"topk: k is {k}, expected at most {size}, the dim's")
+        if self.ndim:
+            places = places.narrow(dim, 0, k)
+        return self._picked(places, dim, True)
 
     @named
-    def median(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def median(self, dim: int | None = None, keepdim: bool = False) -> Operand:
         """The element in the middle, the lower one of two; a NaN if there is one.
+
+        Args:
+            dim: None takes all elements.
+            keepdim: leave the dim in the results, with size 1.
 
         Returns:
             The median of all elements (equal ones share its gradient), or along a dim
@@ -60,16 +97,17 @@ class Ordering(Reductions):
         """
         if dim is None:
             return ops.median(self)
-        dim, x = check_dim("median", dim, self.shape), as_vector(self)
-        if not (size := x.size(dim)):
-            raise ShapeError(
-                f"median: nothing along dim {dim} of a tensor of shape {self.shape}"
-            )
+        dim = check_dim("median", dim, self.shape)
+        x = as_vector(self)
+        size = x.size(dim)
+        if not size:
+            of = f"along dim {dim} of a tensor of shape {self.shape}"
+            raise ShapeError(f"median: nothing {of}")
         middle = x.argsort(dim).narrow(dim, (size - 1) // 2, 1)
-        unknown = x.isnan()
-        first = unknown.to("int64").argmax(dim, True)
-        indices = ops.where(unknown.any(dim, True), first, middle)
-        return x._chosen(indices, dim, keepdim and self.ndim > 0)
+        is_nan = x.isnan()
+        first_nan = is_nan.to("int64").argmax(dim, True)
+        indices = ops.where(is_nan.any(dim, True), first_nan, middle)
+        return x._picked(indices, dim, keepdim and self.ndim > 0)
 
     @named
     def unique(
@@ -78,53 +116,64 @@ class Ordering(Reductions):
         return_inverse: bool = False,
         return_counts: bool = False,
         dim: int | None = None,
-    ) -> Any:
-        """The distinct elements in order, or the distinct slices along a dim; no
-        gradient.
+    ) -> Operand:
+        """The distinct elements, or the distinct slices along a dim; no gradient.
 
         Args:
-            sorted: the result is always sorted.
-            return_inverse: also where each element stands in the result, in the input's
-                shape.
-            return_counts: also how often each one occurs.
+            sorted: the result is always in order.
+            return_inverse: also return where each element is in the result, in the
+                input's shape.
+            return_counts: also return how often each one occurs.
+            dim: None compares elements, a dim its slices.
 
         Returns:
             The values, or a tuple ``(values[, inverse][, counts])``.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> values, counts = tg.tensor([2, 1, 2]).unique(return_counts=True)
+            >>> values.tolist(), counts.tolist()
+            ([1, 2], [1, 2])
         """
         axis = None if dim is None else check_dim("unique", dim, self.shape)
         array = backend_of(self.array).to_host(self.array)
-        # The inverse has another shape in NumPy 2.0 than in later ones.
         values, inverse, counts = np.unique(
             array, False, True, True, axis, equal_nan=False
         )
-        inverse = inverse.reshape(self.shape if axis is None else -1)
-        parts = [values] + [inverse] * return_inverse + [counts] * return_counts
-        found = tuple([self._from_host(part) for part in parts])
-        return found if len(found) > 1 else found[0]
+        found = [values]
+        if return_inverse:  # whose shape differs between versions of NumPy
+            found.append(inverse.reshape(self.shape if axis is None else -1))
+        if return_counts:
+            found.append(counts)
+        tensors = tuple([self._from_host(array) for array in found])
+        return tensors if len(tensors) > 1 else tensors[0]
 
     @named
-    def bincount(self, weights: Any = None, minlength: int = 0) -> Self:
-        """How often each integer from 0 on occurs in a vector, or the sums of its
-        ``weights``.
+    def bincount(self, weights: Operand = None, minlength: int = 0) -> Self:
+        """How often each integer from 0 on occurs in a vector; no gradient.
 
-        No gradient. Without weights int64; with weights float64, or float32 of float32.
+        Args:
+            weights: a tensor of the same shape, whose elements are added up instead.
+            minlength: the least length of the result.
+
+        Returns:
+            Counts, int64; or sums, float32 of float32 weights, else float64.
         """
-        check_integers_in("bincount", input=self)
-        errors.check_integers("bincount", 0, minlength=minlength)
-        counted = backend_of(self.array).to_host(self.array)
-        if counted.ndim != 1 or (counted.size and counted.min() < 0):
-            got = f"{errors.described(self)}, smallest {counted.min(initial=0)}"
-            raise ShapeError(
-                f"bincount: input is {got}, expected a vector of integers >= 0"
-            )
+        check_integer_tensors("bincount", input=self)
+        check_integers("bincount", 0, minlength=minlength)
+        values = backend_of(self.array).to_host(self.array)
+        if values.ndim != 1 or (values.size and values.min() < 0):
+            got = f"{described(self)}, smallest {values.min(initial=0)}"
+            expected = "expected a vector of integers >= 0"
+            raise ShapeError(f"bincount: input is {got}, {expected}")
         if weights is None:
-            return self._from_host(np.bincount(counted, minlength=minlength))
-        errors.check_type("bincount", (Value, *backends), "a Tensor", weights=weights)
+            return self._from_host(np.bincount(values, minlength=minlength))
+        check_type("bincount", (Value, *backends), "a Tensor", weights=weights)
         if weights.shape != self.shape:
             got = f"{tuple(weights.shape)}, expected {self.shape}, as the input"
             raise ShapeError(f"bincount: weights has shape {got}")
-        kind = "f4" if numpy_dtype(weights.dtype) == np.float32 else "f8"
         array = weights.array if isinstance(weights, Value) else weights
         amounts = backend_of(array).to_host(array)
-        sums = np.bincount(counted, amounts, minlength)
-        return self._from_host(sums.astype(kind))
+        sums = np.bincount(values, amounts, minlength)
+        is_single = numpy_dtype(weights.dtype) == np.float32
+        return self._from_host(sums.astype("f4" if is_single else "f8"))

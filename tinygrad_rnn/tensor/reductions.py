@@ -1,241 +1,312 @@
-"""Sums, means, extremes and other functions of all elements along dims."""
+"""Functions of all elements, or of those along dims: sums, extremes, norms."""
 
 import math
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from .. import errors, ops
+from .. import ops
 from ..backend.standard import numpy_dtype
-from ..engine.node import Value
-from ..errors import check_dim
+from ..engine.node import Value, wrap
+from ..errors import DTypeError, check_dim, check_numbers, check_type, described
 from ..errors.boundary import named
-from .arguments import Dim, Sorted
+from ..types import Dims, DType, Function, Operand
+from .arguments import Sorted
+from .casting import Casting
 from .selection import Selection
 
 
-def _check_is_dim(name: str, dim: Any) -> None:
-    """Raise if max or min got another tensor, which PyTorch's functions of these names
-    take.
-    """
+def _check_no_tensor(name: str, dim: object) -> None:
+    """Raise if max or min got a second tensor, as PyTorch's functions may."""
     if isinstance(dim, Value):
-        got = f"dim is {errors.described(dim)}, expected an integer"
-        raise errors.DTypeError(f"{name}: {got}; of two tensors it is {name}imum(a, b)")
+        got = f"dim is {described(dim)}, expected an integer"
+        raise DTypeError(f"{name}: {got}; of two tensors it is {name}imum(a, b)")
 
 
-def _off_zero(x: Any, function: Callable[[Any], Any], there: float = 0.0) -> Any:
-    """A function of x, but ``there``, and of gradient 0, where x is 0."""
-    flat = ops.equal(x, 0)
-    return ops.where(flat, there, function(ops.where(flat, 1.0, x)))
+def _except_at_zero(x: Operand, function: Function, at_zero: float = 0.0) -> Operand:
+    """``function(x)``; where x is 0 it is ``at_zero``, and the gradient 0."""
+    is_zero = ops.equal(x, 0)
+    return ops.where(is_zero, at_zero, function(ops.where(is_zero, 1.0, x)))
 
 
-def _norm_scale(x: Any, p: float, dim: Dim) -> Any:
-    """What to divide by before powers are taken, so that none leaves the range of the
-    dtype.
-
-    That is exactly 1, which changes no bit, where the element that counts most is of
-    usual size; else it is that size. Usual sizes are those of which the powers in the
-    first two derivatives, |x|^(p - 2) and (sum |x|^p)^(1/p - 2), are within range, too.
-    """
-    if x.dtype.kind != "f" or not x.numel():
-        return 1
-    limits = np.finfo(numpy_dtype(x.dtype))
-    tiny, largest = float(limits.tiny), float(limits.max)
-    highest_power = max(1.0, abs(p), abs(p - 2), abs(1 - 2 * p))
-    low = (tiny / float(limits.eps)) ** (1 / highest_power)
-    high = (largest / x.numel()) ** (1 / highest_power)
-    sizes = x.detach().abs()
-    top = sizes.amax(dim, True) if p > 0 else sizes.amin(dim, True)
-    top = ops.where(ops.equal(top, 0), 1.0, top).clamp(max=largest)
-    return ops.where(ops.equal(top, top.clamp(low, high)), 1.0, top)
-
-
-class Reductions(Selection):
+class Reductions(Selection, Casting):
     """Functions of all elements, or of those along dims."""
 
     __slots__ = ()
 
-    @named
-    def allclose(self, other: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-        """Whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
-        with np.errstate(invalid="ignore"):  # inf - inf
-            near = (self - other).abs() <= abs(other) * rtol + atol
-        return bool((self.eq(other) | near).all().array)
+    # ------------------------------------------------------------ sums and products
 
-    @named
-    def equal(self, other: Any) -> bool:
-        """Whether shape and all elements are the same."""
-        errors.check_type("equal", Value, "a Tensor", other=other)
-        return self.shape == other.shape and bool(self.eq(other).all().array)
-
-    def _as(self, dtype: Any) -> Self:
+    def _cast(self, dtype: DType) -> Self:
+        """This tensor in a dtype; as it is for None."""
         return self if dtype is None else self.to(dtype)
 
-    def _as_total(self, dtype: Any) -> Self:
-        """A total in the dtype asked for; by itself one of unsigned integers is int64,
-        as in PyTorch.
+    def _cast_total(self, dtype: DType) -> Self:
+        """A total in a dtype; for None, one of unsigned integers is int64."""
+        is_unsigned = dtype is None and self.dtype.kind == "u"
+        return self._cast("int64" if is_unsigned else dtype)
+
+    def _cast_terms(self, dtype: DType) -> Self:
+        """What is multiplied or added up; for None, integers and bools are int64."""
+        is_whole = dtype is None and self.dtype.kind in "biu"
+        return self._cast("int64" if is_whole else dtype)
+
+    @named
+    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType = None) -> Self:
+        """The sum of all elements, or along dims.
+
+        Args:
+            dim: a dim, or several; None sums all.
+            keepdim: leave the dims in the result, with size 1.
+            dtype: convert to it first; by itself a sum of integers or bools is int64.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).sum(dim=0)
+            tensor([4, 6], dtype=int64)
         """
-        return self._as("int64" if dtype is None and self.dtype.kind == "u" else dtype)
+        return ops.sum(self._cast(dtype), dim, keepdim)._cast_total(dtype)
 
     @named
-    def sum(self, dim: Dim = None, keepdim: bool = False, dtype: Any = None) -> Self:
-        """The sum, of all or along dims."""
-        return ops.sum(self._as(dtype), dim, keepdim)._as_total(dtype)
-
-    @named
-    def mean(self, dim: Dim = None, keepdim: bool = False, dtype: Any = None) -> Self:
-        """The mean, of all or along dims; floats only."""
-        return ops.mean(self._as(dtype), dim, keepdim)
+    def mean(
+        self, dim: Dims = None, keepdim: bool = False, dtype: DType = None
+    ) -> Self:
+        """The mean of all elements, or along dims, as :meth:`sum`; floats only."""
+        return ops.mean(self._cast(dtype), dim, keepdim)
 
     @named
     def prod(
-        self, dim: int | None = None, keepdim: bool = False, dtype: Any = None
+        self, dim: int | None = None, keepdim: bool = False, dtype: DType = None
     ) -> Self:
-        """The product, of all or along a dim."""
-        x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
-        if whole := dim is None or not self.ndim:
-            x, dim = x.flatten(), 0
-        while (n := x.size(dim)) > 1:  # in pairs: exact gradients where x is 0
-            half = x.narrow(dim, 0, n // 2) * x.narrow(dim, n // 2, n // 2)
-            x = ops.concat([half, x.narrow(dim, n - 1, 1)], axis=dim) if n % 2 else half
-        x = x if n else (ops.sum(x, dim, True) + 1)._as_total(dtype)
-        return x if keepdim and not whole else x.squeeze(dim)
+        """The product of all elements, or along one dim.
 
-    @named
-    def var(
-        self, dim: Dim = None, correction: float | None = 1, keepdim: bool = False
-    ) -> Self:
-        """The variance, divided by the count less ``correction`` (None is 1)."""
-        correction = 1 if correction is None else correction
-        errors.check_numbers("var", correction=correction)
-        total = (self - self.mean(dim, keepdim=True)).square().sum(dim, keepdim)
-        return total / max(self.numel() / max(total.numel(), 1) - correction, 0.0)
-
-    @named
-    def std(
-        self, dim: Dim = None, correction: float | None = 1, keepdim: bool = False
-    ) -> Self:
-        """The standard deviation: the root of ``var``; its gradient is 0 where nothing
-        varies.
+        It multiplies in pairs, so that gradients are exact where an element is 0.
         """
-        return _off_zero(self.var(dim, correction, keepdim), ops.sqrt)
+        if dim is None or not self.ndim:
+            return self.flatten().prod(0, dtype=dtype)
+        x = self._cast_terms(dtype)
+        size = x.size(dim)
+        if size == 0:
+            x = (ops.sum(x, dim, True) + 1)._cast_total(dtype)
+        while size > 1:
+            half = size // 2
+            pairs = x.narrow(dim, 0, half) * x.narrow(dim, half, half)
+            if size % 2:
+                pairs = ops.concat([pairs, x.narrow(dim, size - 1, 1)], axis=dim)
+            x, size = pairs, size - half
+        return x if keepdim else x.squeeze(dim)
 
     @named
-    def norm(self, p: Any = "fro", dim: Dim = None, keepdim: bool = False) -> Self:
-        """(sum |x|^p)^(1/p), the root of the sum of squares by default; p may be inf,
-        -inf or 0.
-        """
-        if p in (math.inf, -math.inf):
-            return (
-                self.abs().amax(dim, keepdim)
-                if p > 0
-                else self.abs().amin(dim, keepdim)
-            )
-        if p == 0:
-            return self.abs().sign().sum(dim, keepdim)
-        if p not in ("fro", 2):
-            errors.check_numbers("norm", p=p)
-        power = 2 if p == "fro" else p
-        scale = _norm_scale(self, power, dim)
-        x = self / scale
-        if power == 2:
-            powers = x.square()
-        else:
-            at_zero = 0.0 if power > 0 else math.inf
-            powers = _off_zero(x.abs(), lambda size: ops.power(size, power), at_zero)
-        root = _off_zero(
-            powers.sum(dim, keepdim), lambda total: ops.power(total, 1 / power)
-        )
-        return root if type(scale) is int else root * scale.reshape(root.shape)
-
-    @named
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """The largest element, or along a dim ``(values, indices)``."""
-        if dim is None:
-            return ops.max(self)
-        _check_is_dim("max", dim)
-        return self._chosen(self.argmax(dim, True), dim, keepdim)
-
-    @named
-    def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """The smallest element, or along a dim ``(values, indices)``."""
-        if dim is None:
-            return ops.min(self)
-        _check_is_dim("min", dim)
-        return self._chosen(self.argmin(dim, True), dim, keepdim)
-
-    def _chosen(self, indices: Any, dim: int, keepdim: bool) -> Sorted:
-        found = Sorted(self.take_along_dim(indices, dim), indices)
-        return found if keepdim else Sorted(*[x.squeeze(dim) for x in found])
-
-    @named
-    def amax(self, dim: Dim = None, keepdim: bool = False) -> Self:
-        """The largest along dims; ties share the gradient."""
-        return ops.max(self, dim, keepdim)
-
-    @named
-    def amin(self, dim: Dim = None, keepdim: bool = False) -> Self:
-        """The smallest along dims; ties share the gradient."""
-        return ops.min(self, dim, keepdim)
-
-    @named
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """Where the largest is, first of equals."""
-        return ops.argmax(self, dim, keepdim)
-
-    @named
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """Where the smallest is, first of equals."""
-        return ops.argmin(self, dim, keepdim)
-
-    @named
-    def all(self, dim: Dim = None, keepdim: bool = False) -> Self:
-        """Whether all are true."""
-        return ops.all(self, dim, keepdim)
-
-    @named
-    def any(self, dim: Dim = None, keepdim: bool = False) -> Self:
-        """Whether one is true."""
-        return ops.any(self, dim, keepdim)
-
-    @named
-    def logsumexp(self, dim: Dim, keepdim: bool = False) -> Self:
-        """log(sum(e^x)), without overflow."""
-        return ops.logsumexp(self, dim, keepdim)
-
-    @named
-    def softmax(self, dim: int) -> Self:
-        "e^x / sum(e^x) along dim."
-        return ops.softmax(self, dim)
-
-    @named
-    def log_softmax(self, dim: int) -> Self:
-        "log softmax(x)."
-        return ops.log_softmax(self, dim)
-
-    @named
-    def cumsum(self, dim: int, dtype: Any = None) -> Self:
+    def cumsum(self, dim: int, dtype: DType = None) -> Self:
         """The sums of the first 1, 2, ... elements along a dim."""
-        x = self._as("int64" if dtype is None and self.dtype.kind in "biu" else dtype)
-        return ops.cumulative_sum(x, dim)._as_total(dtype)
+        return ops.cumulative_sum(self._cast_terms(dtype), dim)._cast_total(dtype)
 
     @named
-    def cumprod(self, dim: int, dtype: Any = None) -> Self:
+    def cumprod(self, dim: int, dtype: DType = None) -> Self:
         """The products of the first 1, 2, ... elements along a dim.
 
-        By doubling (Hillis and Steele, 1986), so gradients are exact where an element
-        is 0.
+        By doubling (Hillis and Steele, 1986), so that gradients are exact where an
+        element is 0.
         """
-        whole = dtype is None and self.dtype.kind in "biu"
-        x: Any = self._as("int64" if whole else dtype)
-        dim, step = check_dim("cumprod", dim, self.shape), 1
+        x = self._cast_terms(dtype)
+        dim = check_dim("cumprod", dim, self.shape)
         size = x.size(dim)
+        step = 1
         while step < size:  # then an element is the product of the last 2 * step
             longer = x.narrow(dim, step, size - step) * x.narrow(dim, 0, size - step)
             x = ops.concat([x.narrow(dim, 0, step), longer], axis=dim)
             step *= 2
         return x.clone() if x is self else x
 
-    def __contains__(self, item: Any) -> bool:
+    # ------------------------------------------------------------ spread and size
+
+    @named
+    def var(
+        self, dim: Dims = None, correction: float | None = 1, keepdim: bool = False
+    ) -> Self:
+        """The variance of all elements, or along dims.
+
+        Args:
+            dim: a dim, or several; None takes all elements.
+            correction: what the count is lessened by in the divisor: 1, or None, for a
+                sample (Bessel's correction), 0 for a whole population.
+            keepdim: leave the dims in the result, with size 1.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1.0, 2.0, 3.0]).var().item()
+            1.0
+        """
+        correction = 1 if correction is None else correction
+        check_numbers("var", correction=correction)
+        deviations = self - self.mean(dim, keepdim=True)
+        total = deviations.square().sum(dim, keepdim)
+        count = self.numel() / max(total.numel(), 1)
+        return total / max(count - correction, 0.0)
+
+    @named
+    def std(
+        self, dim: Dims = None, correction: float | None = 1, keepdim: bool = False
+    ) -> Self:
+        """The standard deviation, the root of :meth:`var`.
+
+        Its gradient is 0 where the elements do not vary.
+        """
+        return _except_at_zero(self.var(dim, correction, keepdim), ops.sqrt)
+
+    @named
+    def norm(
+        self, p: float | str = "fro", dim: Dims = None, keepdim: bool = False
+    ) -> Self:
+        """The p-norm of all elements, or along dims: (sum |x|^p)^(1/p).
+
+        Args:
+            p: the power. ``"fro"`` is 2; inf and -inf take the largest and the smallest
+                absolute value, 0 counts the elements that are not 0.
+            dim: a dim, or several; None takes all elements.
+            keepdim: leave the dims in the result, with size 1.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([3.0, 4.0]).norm().item()
+            5.0
+        """
+        if p == math.inf:
+            return self.abs().amax(dim, keepdim)
+        if p == -math.inf:
+            return self.abs().amin(dim, keepdim)
+        if p == 0:
+            return self.abs().sign().sum(dim, keepdim)
+        power: Operand = 2 if p == "fro" else p
+        check_numbers("norm", p=power)
+        scale = self._norm_scale(power, dim)
+        x = self / scale
+        if power == 2:
+            powers = x.square()
+        else:
+            at_zero = 0.0 if power > 0 else math.inf
+            powers = _except_at_zero(x.abs(), lambda x: ops.power(x, power), at_zero)
+        total = powers.sum(dim, keepdim)
+        root = _except_at_zero(total, lambda x: ops.power(x, 1 / power))
+        return root if type(scale) is int else root * scale.reshape(root.shape)
+
+    def _norm_scale(self, p: float, dim: Dims) -> Operand:
+        """What ``norm`` divides by, so that no power leaves the range of the dtype.
+
+        That is exactly 1, which changes no bit, where the element that counts most is
+        of usual size; elsewhere it is that size. Sizes are usual if the powers in the
+        first two derivatives, |x|^(p - 2) and (sum |x|^p)^(1/p - 2), are within range.
+        """
+        if self.dtype.kind != "f" or not self.numel():
+            return 1
+        limits = np.finfo(numpy_dtype(self.dtype))
+        tiny, largest = float(limits.tiny), float(limits.max)
+        highest_power = max(1.0, abs(p), abs(p - 2), abs(1 - 2 * p))
+        low = (tiny / float(limits.eps)) ** (1 / highest_power)
+        high = (largest / self.numel()) ** (1 / highest_power)
+        sizes = wrap(self.array).abs()
+        top = sizes.amax(dim, True) if p > 0 else sizes.amin(dim, True)
+        top = ops.where(ops.equal(top, 0), 1.0, top).clamp(max=largest)
+        return ops.where(ops.equal(top, top.clamp(low, high)), 1.0, top)
+
+    @named
+    def logsumexp(self, dim: Dims, keepdim: bool = False) -> Self:
+        """log(sum(e^x)) along dims, without overflow."""
+        return ops.logsumexp(self, dim, keepdim)
+
+    @named
+    def softmax(self, dim: int) -> Self:
+        """e^x / sum(e^x) along a dim."""
+        return ops.softmax(self, dim)
+
+    @named
+    def log_softmax(self, dim: int) -> Self:
+        """log(softmax(x)) along a dim."""
+        return ops.log_softmax(self, dim)
+
+    # ------------------------------------------------------------ extremes
+
+    @named
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Operand:
+        """The largest element, or the largest along a dim and where it is.
+
+        Args:
+            dim: None takes all elements; equal ones share the gradient.
+            keepdim: leave the dim in the results, with size 1.
+
+        Returns:
+            A tensor, or with ``dim`` the tuple ``(values, indices)``, where the first
+            of equal elements is taken and has the gradient.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> values, indices = tg.tensor([[1.0, 3.0], [5.0, 2.0]]).max(dim=1)
+            >>> values.tolist(), indices.tolist()
+            ([3.0, 5.0], [1, 0])
+        """
+        if dim is None:
+            return ops.max(self)
+        _check_no_tensor("max", dim)
+        return self._picked(self.argmax(dim, True), dim, keepdim)
+
+    @named
+    def min(self, dim: int | None = None, keepdim: bool = False) -> Operand:
+        """The smallest element, or the smallest along a dim, as :meth:`max`."""
+        if dim is None:
+            return ops.min(self)
+        _check_no_tensor("min", dim)
+        return self._picked(self.argmin(dim, True), dim, keepdim)
+
+    def _picked(self, indices: Operand, dim: int, keepdim: bool) -> Sorted:
+        """The elements at some places of a dim, and the places."""
+        values: Operand = self.take_along_dim(indices, dim)
+        if keepdim:
+            return Sorted(values, indices)
+        return Sorted(values.squeeze(dim), indices.squeeze(dim))
+
+    @named
+    def amax(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """The largest element along dims; equal ones share the gradient."""
+        return ops.max(self, dim, keepdim)
+
+    @named
+    def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """The smallest element along dims; equal ones share the gradient."""
+        return ops.min(self, dim, keepdim)
+
+    @named
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
+        """The place of the largest element, the first of equal ones."""
+        return ops.argmax(self, dim, keepdim)
+
+    @named
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
+        """The place of the smallest element, the first of equal ones."""
+        return ops.argmin(self, dim, keepdim)
+
+    # ------------------------------------------------------------ truth
+
+    @named
+    def all(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """Whether all elements are true, or not 0."""
+        return ops.all(self, dim, keepdim)
+
+    @named
+    def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """Whether at least one element is true, or not 0."""
+        return ops.any(self, dim, keepdim)
+
+    @named
+    def allclose(self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+        """Whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
+        with np.errstate(invalid="ignore"):  # inf - inf
+            near = (self - other).abs() <= abs(other) * rtol + atol
+        return bool((self.eq(other) | near).all().array)
+
+    @named
+    def equal(self, other: Operand) -> bool:
+        """Whether another tensor has the same shape and the same elements."""
+        check_type("equal", Value, "a Tensor", other=other)
+        return self.shape == other.shape and bool(self.eq(other).all().array)
+
+    def __contains__(self, item: Operand) -> bool:
         return bool(self.eq(item).any())

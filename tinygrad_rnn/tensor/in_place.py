@@ -159,6 +159,7 @@ class InPlace(Reductions):
         random = numpy_generator("normal_", generator)
         return self._assign_drawn("normal_", random.normal(mean, std, self.shape))
 
+    @named
     def bernoulli_(self, p: Operand = 0.5, generator: Generator | None = None) -> Self:
         """In place, 1 with probability ``p``, else 0.
 

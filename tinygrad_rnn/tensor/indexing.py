@@ -45,10 +45,11 @@ class Indexing(TensorBase):
     def narrow(self, dim: int, start: int, length: int) -> Self:
         """``length`` slices of a dim, from ``start`` on."""
         before = (slice(None),) * check_dim("narrow", dim, self.shape)
-        size, end = self.size(dim), start + length
-        if not 0 <= start <= end <= size:
-            raise IdError(f"narrow: {start} to {end} of a dim of size {size}")
-        return self[(*before, slice(start, end))]
+        size = self.size(dim)
+        if not 0 <= start <= start + length <= size:
+            part = f"{start} to {start + length}"
+            raise IdError(f"narrow: {part} of a dim of size {size}")
+        return self[(*before, slice(start, start + length))]
 
     @named
     def unbind(self, dim: int = 0) -> tuple[Self, ...]:

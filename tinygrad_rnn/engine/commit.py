@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import call, setitem
-from typing import Any
 
 from ..backend import backend_of
+from ..types import Array
 from .node import Value
 
-Changes = list[Callable[[], Any]]
+Changes = list[Callable[[], object]]
 
 
 def commit(changes: Changes) -> None:
@@ -33,12 +33,10 @@ def commit(changes: Changes) -> None:
         raise
 
 
-def rewriting(pairs: Sequence[tuple[Value, Any]]) -> Changes:
-    """The changes that write arrays into tensors' memory; that they change is counted
-    now.
+def rewriting(pairs: Sequence[tuple[Value, Array]]) -> Changes:
+    """The changes that write arrays into tensors' memory; they are counted now.
 
-    Where they are not made after all, an old graph is refused that was still right: no
-    harm.
+    If they are not made after all, an old graph raises that was still right: no harm.
     """
     for value, _ in pairs:
         value.version.count += 1

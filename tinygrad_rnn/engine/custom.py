@@ -1,21 +1,20 @@
-"""Forwards that users write: what may share memory with what, and what gradcheck looks
-at.
+"""Forwards that users write: what may share memory, and what gradcheck looks at.
 
-A result that shows an argument's memory, without a word about it, would let a later
-change of one change the other unseen, and a gradient would be wrong. So it is copied,
-where the array library tells (NumPy's does). The package's own forwards are not looked
-at: its tests do that.
+If a result showed an argument's memory without saying so, a change in place of one
+would change the other unseen, and a gradient would be wrong. So such a result is
+copied, as far as the array library reports it (NumPy does). The package's own forwards
+are not checked here but by its tests.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
 
 import numpy as np
 
-Forward = Callable[..., Any]
+from ..backend import Backend
+from ..types import Array, Function, Operand, Settings
 
 # What is wrong with the forwards that run, while somebody wants to know: gradcheck.
 _found: ContextVar[list[str] | None] = ContextVar("tinygrad_rnn_found", default=None)
@@ -23,9 +22,7 @@ _found: ContextVar[list[str] | None] = ContextVar("tinygrad_rnn_found", default=
 
 @contextmanager
 def inspecting() -> Iterator[list[str]]:
-    """A context that looks closer at the forwards of users; gives what is wrong with
-    them.
-    """
+    """A context that inspects the forwards of users, and gives what is wrong with them."""
     found: list[str] = []
     token = _found.set(found)
     try:
@@ -34,7 +31,7 @@ def inspecting() -> Iterator[list[str]]:
         _found.reset(token)
 
 
-def shares_memory(out: Any, array: Any) -> bool:
+def shares_memory(out: Array, array: Array) -> bool:
     """Whether an array shows memory of another one, as far as the array library tells."""
     if out is array:
         return True
@@ -46,31 +43,29 @@ def shares_memory(out: Any, array: Any) -> bool:
     return base is array or base is getattr(array, "base", out)
 
 
-def guard(name: str, names: Sequence[str], forward: Forward, view: bool) -> Forward:
+def guard(name: str, names: Sequence[str], forward: Function, view: bool) -> Function:
     """The forward of an op whose result, unless it is a view, has memory of its own.
 
     With ``view`` it may be a view of its first argument.
     """
 
     @wraps(forward)
-    def run(xp: Any, *arrays: Any, **settings: Any) -> Any:
-        out = _watched(name, names, forward, xp, arrays, settings)
+    def run(xp: Backend, *arrays: Operand, **settings: object) -> Array:
+        out = _run_inspected(name, names, forward, xp, arrays, settings)
         return _separate(xp, name, names, out, arrays, 1 if view else 0)
 
     return run
 
 
-def guard_outputs(name: str, names: Sequence[str], forward: Forward) -> Forward:
-    """The forward of a fused op whose outputs share memory with no argument and no
-    other output.
-    """
+def guard_outputs(name: str, names: Sequence[str], forward: Function) -> Function:
+    """The forward of a fused op whose outputs share no memory, nor with arguments."""
 
     @wraps(forward)
-    def run(xp: Any, *arrays: Any, **settings: Any) -> Any:
-        found = _watched(name, names, forward, xp, arrays, settings)
+    def run(xp: Backend, *arrays: Operand, **settings: object) -> Array:
+        found = _run_inspected(name, names, forward, xp, arrays, settings)
         if type(found) is not tuple or len(found) != 2 or type(found[0]) is not tuple:
             return found  # which is an error, of which the call speaks
-        outputs: list[Any] = []
+        outputs: list[Array] = []
         for out in found[0]:
             out = _separate(xp, name, names, out, arrays, 0)
             shared = any(shares_memory(out, other) for other in outputs)
@@ -81,16 +76,14 @@ def guard_outputs(name: str, names: Sequence[str], forward: Forward) -> Forward:
 
 
 def _separate(
-    xp: Any,
+    xp: Backend,
     name: str,
     names: Sequence[str],
-    out: Any,
-    arrays: Sequence[Any],
+    out: Array,
+    arrays: Sequence[Array],
     first: int,
-) -> Any:
-    """A result, copied if it shows the memory of an argument; the ``first`` ones may be
-    shown.
-    """
+) -> Array:
+    """A result, copied if it shows the memory of any argument but the ``first`` ones."""
     for i, array in enumerate(arrays):
         if i >= first and shares_memory(out, array):
             _report(
@@ -102,22 +95,18 @@ def _separate(
 
 def _argument(names: Sequence[str], i: int) -> str:
     """The name of an argument, also of a variadic op."""
-    return (
-        f"argument {names[i]}" if len(names) > 1 or i < len(names) else f"argument {i}"
-    )
+    return f"argument {names[i] if i < len(names) else i}"
 
 
-def _watched(
+def _run_inspected(
     name: str,
     names: Sequence[str],
-    forward: Forward,
-    xp: Any,
-    arrays: Any,
-    settings: Any,
-) -> Any:
-    """What a forward gives; if somebody wants to know, also whether it writes into an
-    argument.
-    """
+    forward: Function,
+    xp: Backend,
+    arrays: Sequence[Operand],
+    settings: Settings,
+) -> Array:
+    """What a forward gives; while inspecting, report it if it writes into an argument."""
     if _found.get() is None:
         return forward(xp, *arrays, **settings)
     before = [xp.array(a) if type(a) is xp.Array else a for a in arrays]
@@ -128,7 +117,7 @@ def _watched(
     return out
 
 
-def same(xp: Any, one: Any, two: Any) -> bool:
+def same(xp: Backend, one: Array, two: Array) -> bool:
     """Whether two arrays of a shape hold the same numbers, a NaN being one."""
     alike = one == two
     return bool(xp.all(alike) or xp.all(alike | ((one != one) & (two != two))))
@@ -140,7 +129,7 @@ def _report(what: str) -> None:
         found.append(what)
 
 
-def keeps(workspace: Any, outputs: Sequence[Any]) -> bool:
+def keeps(workspace: object, outputs: Sequence[Array]) -> bool:
     """Whether arrays in a workspace show the memory of an output."""
     if isinstance(workspace, tuple | list):
         return any(keeps(part, outputs) for part in workspace)

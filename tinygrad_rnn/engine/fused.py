@@ -25,6 +25,8 @@ from .op import Declared, identity
 from .plan import as_tensor, version_of
 from .walk import gradients
 
+Pair = tuple[Any, Any]  # a forward and a backward, or None
+
 
 @cache
 class OutputPlan:
@@ -36,7 +38,7 @@ class OutputPlan:
 
 def record_outputs(
     plan: Any,
-    parents: list[Any],
+    parents: list[Operand],
     saved: object,
     versions: list[VersionSeen],
     outputs: Sequence[Value],
@@ -78,7 +80,7 @@ class SavedCall(NamedTuple):
     xp: Backend
     inputs: Sequence[Array]
     outputs: Sequence[Array] | None  # if the backward reads them
-    workspace: Any
+    workspace: object
     settings: Settings
 
 
@@ -182,9 +184,9 @@ class FusedOp(Declared):
         self.forward, self.backward = forward, backward
         self.reads_outputs = reads_outputs
         self.fresh = fresh or isinstance(forward, str)
-        self.kernels: dict[str, tuple[Any, Any]] = {}  # by the kind of device
+        self.kernels: dict[str, Pair] = {}  # by the kind of device
 
-    def kernels_for(self, xp: Backend) -> tuple[Any, Any]:
+    def kernels_for(self, xp: Backend) -> Pair:
         """The forward and the backward on a backend; None where it has no kernel."""
         if xp.kind not in self.kernels:
             forward = _kernel(xp, self.forward)
@@ -214,7 +216,7 @@ class FusedOp(Declared):
             self._record(args, needs, tensors, saved)
         return tensors[0] if len(tensors) == 1 else tuple(tensors)
 
-    def _parts_of(self, found: Any) -> tuple[tuple[Array, ...], Any]:
+    def _parts_of(self, found: Any) -> tuple[tuple[Array, ...], object]:
         """The outputs and the workspace that a forward gave."""
         outputs, workspace = found, None
         if type(found) is tuple and len(found) == 2:
@@ -257,7 +259,7 @@ def _kernel(xp: Backend, kernel: Function | str | None) -> Function | None:
     if found is None:
         return None
 
-    def run(xp: Backend, *args: Any, **settings: Any) -> Any:
+    def run(xp: Backend, *args: object, **settings: object) -> object:
         with one_thread():
             return found(*args, **settings)
 

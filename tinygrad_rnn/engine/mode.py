@@ -1,6 +1,4 @@
-"""Whether operations are recorded: one switch, separate for each thread and each
-asyncio task.
-"""
+"""Whether operations are recorded: a switch for each thread and each asyncio task."""
 
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
@@ -8,6 +6,7 @@ from functools import partial, wraps
 from typing import Any, Self, TypeVar, overload
 
 from ..errors import DTypeError, check_type
+from ..types import Function
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,20 +26,18 @@ _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* f
 # The blocks that this thread or task is in, as (block, mode before it, the blocks
 # around it). They are not kept by the block's own object, as several threads and tasks
 # may enter the same one.
-_Entered = tuple[Any, bool, Any]
+_Entered = tuple[object, bool, Any]
 _entered: ContextVar[_Entered | None] = ContextVar("tinygrad_rnn_entered", default=None)
 
 
-def _enter(block: Any, mode: bool) -> None:
+def _enter(block: object, mode: bool) -> None:
     """Set the switch, and remember what it was before this block."""
     _entered.set((block, recording(), _entered.get()))
     _recording.set(mode)
 
 
-def _leave(block: Any) -> None:
-    """Set the switch as it was before this block; where it was never entered, do
-    nothing.
-    """
+def _leave(block: object) -> None:
+    """Set the switch as it was before this block; do nothing if it was not entered."""
     inner = []
     entered = _entered.get()
     while entered is not None and entered[0] is not block:
@@ -50,9 +47,8 @@ def _leave(block: Any) -> None:
         return
     _, before, outer = entered
     _recording.set(before)
-    for other, before, _ in reversed(
-        inner
-    ):  # generators may leave blocks in another order
+    # Generators may leave blocks in another order: those inside stay.
+    for other, before, _ in reversed(inner):
         outer = (other, before, outer)
     _entered.set(outer)
 
@@ -80,33 +76,33 @@ class _Mode:
         mode = partial(_Mode, self._mode)
         flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
         if flags & _ASYNC_GENERATOR:
-            name, given = (
-                type(self).__name__,
-                f"the asynchronous generator {function.__name__!r}",
-            )
+            name = type(self).__name__
+            given = f"the asynchronous generator {function.__name__!r}"
             way_out = f"use `with {name}():` around what it computes"
             raise DTypeError(f"{name}: cannot decorate {given}; {way_out}")
 
-        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+        async def coroutine(*args: object, **kwargs: object) -> object:
             with mode():
                 return await function(*args, **kwargs)
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> object:
             with mode():
                 return function(*args, **kwargs)
 
-        drive: Any = lambda *args, **kwargs: _drive(function(*args, **kwargs), mode)
-        wrapper = (
-            coroutine if flags & _COROUTINE else drive if flags & _GENERATOR else call
-        )
+        def generator(*args: object, **kwargs: object) -> Generator:
+            return _drive(function(*args, **kwargs), mode)
+
+        wrapper: Function = call
+        if flags & _COROUTINE:
+            wrapper = coroutine
+        elif flags & _GENERATOR:
+            wrapper = generator
         return wraps(function)(wrapper)  # type: ignore[return-value]
 
 
-def _drive(generator: Generator[Any, Any, Any], mode: Callable[[], _Mode]) -> Any:
-    """Run a generator with the switch set while it runs, and as the caller has it at
-    each yield.
-    """
-    step: Callable[[], Any] = partial(next, generator)
+def _drive(generator: Generator, mode: Callable[[], _Mode]) -> Any:
+    """Run a generator with the switch set; at each yield it is as the caller has it."""
+    step: Function = partial(next, generator)
     try:
         while True:
             with mode():
@@ -131,16 +127,14 @@ class _Switch(_Mode):
     def __new__(cls, function: None = None) -> Self: ...
     @overload
     def __new__(cls, function: F) -> F: ...  # type: ignore[misc]  # it is decorated
-    def __new__(cls, function: Any = None) -> Any:
+    def __new__(cls, function: Function | None = None) -> Any:
         if function is None:
             return super().__new__(cls)
         return cls()(function)
 
 
 class no_grad(_Switch):
-    """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``, as in
-    PyTorch.
-    """
+    """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``."""
 
     _mode = False
 
@@ -154,9 +148,9 @@ class enable_grad(_Switch):
     _mode = True
 
 
-# The latest set_grad_enabled of this thread or task that is no block yet, and the mode
-# before it.
-_called: ContextVar[tuple[Any, bool] | None] = ContextVar(
+# The latest set_grad_enabled of this thread or task that is not a block yet, and the
+# mode before it.
+_called: ContextVar[tuple[object, bool] | None] = ContextVar(
     "tinygrad_rnn_called", default=None
 )
 
@@ -183,8 +177,9 @@ class set_grad_enabled(_Mode):
         return super().__call__(function)
 
     def _mode_before_the_call(self) -> bool | None:
-        """The mode that this object's making replaced here, once, if nothing was made
-        since.
+        """The mode before this object was made; None unless it is the latest one made.
+
+        It is given once.
         """
         called = _called.get()
         if called is None or called[0] is not self:

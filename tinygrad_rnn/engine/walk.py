@@ -31,6 +31,8 @@ from .observers import observers, report_gradient
 from .table import table
 from .warned import rerun_with_warnings, run_reporting_warnings, was_warning
 
+DeviceFollower = Any  # what makes an array's device the current one, or None
+
 
 class _FreedParents(list[Any]):
     """The parents of the nodes that one walk has freed: none."""
@@ -55,9 +57,9 @@ class Gradients:
     the nodes that are freed in it, what error ended it.
     """
 
-    def __init__(self, create: bool, devices: Any) -> None:
+    def __init__(self, create: bool, devices: DeviceFollower) -> None:
         self.create = create
-        self.devices = devices  # None, or what makes an array's device the current one
+        self.devices = devices
         self.nodes: list[tuple[int, Node]] = []  # a heap, by birth number, negated
         self.leaves: dict[int, Value] = {}
         self.totals: dict[int, Gradient] = {}  # by the id of the node or leaf
@@ -74,7 +76,7 @@ class Gradients:
         if error is not None:  # as text: the error itself holds what its frames do
             self.freed.failure = f"{type(error).__name__}: {error}"
 
-    def add(self, target: Any, g: Gradient, fresh: bool) -> None:
+    def add(self, target: Operand, g: Gradient, fresh: bool) -> None:
         """Add a gradient of a node or leaf; ``fresh`` says that nobody else holds it."""
         if observers:
             report_gradient(self.source, g)
@@ -103,7 +105,7 @@ class Gradients:
             if not self.create:
                 self.owned.add(key)
 
-    def _start(self, target: Any, g: Gradient, fresh: bool) -> None:
+    def _start(self, target: Operand, g: Gradient, fresh: bool) -> None:
         """Keep the first gradient of a node or leaf."""
         key = id(target)
         if type(target) is Node:
@@ -146,7 +148,7 @@ class Gradients:
             for key, leaf in self.leaves.items()
         ]
 
-    def _fit(self, g: Gradient, like: Any) -> Gradient:
+    def _fit(self, g: Gradient, like: Operand) -> Gradient:
         """A gradient in the shape and dtype of its node or leaf."""
         what = "the gradient"
         if self.source is not None:
@@ -155,7 +157,7 @@ class Gradients:
         return run_reporting_warnings(what, _fitted, g, like, xp)
 
 
-def _fitted(g: Gradient, like: Any, xp: Namespace) -> Gradient:
+def _fitted(g: Gradient, like: Operand, xp: Namespace) -> Gradient:
     if g.shape != like.shape:
         g = _unbroadcast(g, like.shape, xp)
     return g if g.dtype == like.dtype else xp.astype(g, like.dtype)
@@ -188,7 +190,7 @@ def walk_back(
     cotangents: Sequence[Gradient],
     keep: bool,
     useful: set[int] | None = None,
-    captured: dict[int, Any] | None = None,
+    captured: dict[int, Gradient] | None = None,
     since: int = 0,
 ) -> None:
     """Go back from the outputs, until all gradients have arrived at the leaves.
@@ -380,7 +382,7 @@ def gradients(
     of another one.
     """
     useful = _useful(outputs, inputs, since)
-    found: dict[int, Any] = {id(x.node): None for x in inputs if x.node}
+    found: dict[int, Gradient] = {id(x.node): None for x in inputs if x.node}
     before = recording()
     try:  # no_grad() is Python: Ctrl-C in its __exit__ would leave the mode switched
         switch(bool(create))
@@ -451,7 +453,7 @@ def _gradients_of_leaves(
     cotangents: Sequence[Gradient],
     keep: bool,
     create: bool,
-    devices: Any,
+    devices: DeviceFollower,
 ) -> list[LeafGradient]:
     """The gradients of all leaves; all hooks, which may raise, have run."""
     with Gradients(create, devices) as pending:
@@ -461,7 +463,7 @@ def _gradients_of_leaves(
     return finished
 
 
-def _store(gradient: LeafGradient, create: bool, devices: Any) -> None:
+def _store(gradient: LeafGradient, create: bool, devices: DeviceFollower) -> None:
     """Add a gradient to ``grad`` of its tensor."""
     leaf, g, owned = gradient
     if leaf._grad is None:

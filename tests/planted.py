@@ -273,7 +273,7 @@ TABLE = {
     ("optim/optimizer.py", "optim/test_optimizers.py"): [
         ("if array_ids != self._array_ids:", "if False:", "memory shared after the optimizer was made"),
         ("param.version.count += 1", "pass", "a step does not count as a change"),
-        ("xp.array(last[name])", "last[name]", "moments change though the step fails"),
+        ("xp.array(last.vectors[name])", "last.vectors[name]", "moments change though the step fails"),
         ("if [*map(id, memory.parts)] != [*map(id, batch.params)]:",
          "if len(memory.parts) != len(batch.params):", "moments of another order of parameters"),
         ("if slot_names and slot_names[0] not in memory.vectors:", "if False:",

@@ -206,7 +206,7 @@ class LRScheduler:
         return f"{type(self).__name__}({', '.join(shown)}, lr={self._last_lr})"
 
     def state_dict(self) -> Settings:
-        """Return settings and state as plain values; the rates in use are the optimizer's."""
+        """Return settings and state as plain values; the optimizer holds its rates."""
         state = {k: copy(v) for k, v in vars(self).items() if k not in self.unsaved}
         joined = self.optimizer.param_groups[len(self.base_lrs) :]
         for group in joined:  # since the last step
@@ -674,7 +674,8 @@ class SequentialLR(LRScheduler):
         ...     CosineAnnealingLR, LinearLR, SequentialLR
         ... )
         >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
-        >>> warmup, decay = LinearLR(optimizer, 0.25, total_iters=3), CosineAnnealingLR(optimizer, 2)
+        >>> warmup = LinearLR(optimizer, 0.25, total_iters=3)
+        >>> decay = CosineAnnealingLR(optimizer, 2)
         >>> schedule = SequentialLR(optimizer, [warmup, decay], [3])
         >>> rates = []
         >>> for epoch in range(5):

@@ -155,10 +155,8 @@ class Optimizer:
         """Raise if an option of PyTorch's is set that does not exist here."""
         for option, value in options.items():
             if value:
-                raise OptionError(
-                    f"optim.{type(self).__name__}: {option}={value!r} is not supported: "
-                    f"{LEFT_OUT[option]}; leave it out"
-                )
+                got = f"{option}={value!r} is not supported: {LEFT_OUT[option]}"
+                raise OptionError(f"optim.{type(self).__name__}: {got}; leave it out")
 
     def __repr__(self) -> str:
         shown = f"{type(self).__name__} ("
@@ -180,7 +178,7 @@ class Optimizer:
         return options
 
     def slots_of(self, group: Mapping[str, Setting]) -> list[str]:
-        """Return the names of the vectors that an update with these options remembers."""
+        """Return the names of the vectors that an update with these options keeps."""
         names = []
         for name, option in self.slots.items():
             if not option or group[option]:
@@ -426,7 +424,8 @@ class Optimizer:
         size = parts[-1].stop
         both = xp.join([*batch.arrays, *batch.grads])
         param, grad = both[:size], both[size:]
-        slots = _copied_slots(xp, plan.slot_names, batch)
+        last = batch.memories[0] if _is_last(batch) else None
+        slots = _copied_slots(xp, plan.slot_names, batch, last)
         if plan.maximize:
             grad *= -1.0
         if self.decays and plan.options.get("weight_decay"):
@@ -437,8 +436,7 @@ class Optimizer:
         for array, part in zip(batch.arrays, parts, strict=True):
             values = xp.reshape(param[part], array.shape)
             changes.append(partial(write, array, ..., values))
-        if _is_last(batch):
-            last = batch.memories[0]
+        if last is not None:
             return changes, _Memory(batch.step, slots, last.parts, last.kinds)
         places = dict(zip(batch.params, parts, strict=True))
         kinds = dict(zip(batch.params, map(_kind_of, batch.arrays), strict=True))
@@ -447,7 +445,7 @@ class Optimizer:
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> Settings:
-        """Return options and state in PyTorch's layout: parameters by number; a copy."""
+        """Return a copy of options and state, as PyTorch lays it out by number."""
         groups, state = [], {}
         places = count()
         for group in self.param_groups:
@@ -601,16 +599,17 @@ def _is_last(batch: _Batch) -> bool:
     return all(other is memory for other in batch.memories)
 
 
-def _copied_slots(xp: Namespace, names: list[str], batch: _Batch) -> Slots:
+def _copied_slots(
+    xp: Namespace, names: list[str], batch: _Batch, last: _Memory | None
+) -> Slots:
     """Return copies of what a batch remembers, a vector for each name.
 
-    As a rule the batch is that of the last step, and its vectors are copied whole.
+    Vectors of the last step's batch, ``last``, are copied whole if it is this one.
     """
-    last = batch.memories[0].vectors if _is_last(batch) else {}
     slots = {}
     for name in names:
-        if name in last:
-            slots[name] = xp.array(last[name])
+        if last is not None and name in last.vectors:
+            slots[name] = xp.array(last.vectors[name])
             continue
         held = []
         for param, memory in zip(batch.params, batch.memories, strict=True):

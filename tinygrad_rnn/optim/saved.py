@@ -44,7 +44,7 @@ def _as_plain(value: Setting) -> Setting:
 
 
 def read_entry(entry: Mapping[str, Setting]) -> Settings:
-    """Return a parameter's saved state with arrays, and the step count as an integer."""
+    """Return a parameter's saved state, with arrays and an integer for the step."""
     own = {key: _as_array(value) for key, value in entry.items() if value is not None}
     if "step" in own:
         own["step"] = _as_plain(own["step"])
@@ -66,7 +66,7 @@ def _as_array(value: Setting) -> Setting:
 def entry_misfits(
     what: str, entry: object, names: list[str], param: Tensor
 ) -> list[str]:
-    """Say what in a parameter's state does not fit: ``names`` are its keys, step first."""
+    """Say what in a parameter's state does not fit; ``names`` begin with "step"."""
     if not isinstance(entry, Mapping):
         return [f"{what} has {described(entry)}, expected {names}"]
     if entry.keys() != set(names):

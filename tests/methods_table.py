@@ -9,7 +9,7 @@ made of several.
 import math
 
 import numpy as np
-from strategies import apart, real, signed
+from strategies import Draw, apart, real, signed
 
 CASES = {}  # name -> (Draw -> (tensors, arguments), NumPy's meaning, given both)
 
@@ -338,3 +338,33 @@ def _einsum(d):
 
 
 case("einsum", _einsum, lambda *arrays, equation: np.einsum(equation, *arrays))
+
+
+# ---------------------------------------------------------------- how a case is drawn and called
+
+
+def call(library, tensor, name, settings):
+    """The function of the top level with the drawn settings, of tensors."""
+    given = {
+        k: tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items()
+    }
+    if "equation" in given:
+        equation = given.pop("equation")
+        return lambda *xs: getattr(library, name)(equation, *xs, **given)
+    names = given.pop("names", ())  # of the tensors after the first
+    function = getattr(library, name)
+    if names:
+        return lambda x, *xs: function(x, **dict(zip(names, xs, strict=True)), **given)
+    return lambda *xs: function(*xs, **given)
+
+
+def drawn(name, data):
+    """The draws of a case, its arrays and its settings."""
+    d = Draw(data.draw)
+    arrays, settings = CASES[name][0](d)
+    if name in ("var", "std"):  # of one number, less one, it is 0 / 0
+        count = arrays[0].size // max(
+            np.sum(arrays[0], settings["dim"], keepdims=True).size, 1
+        )
+        d.keep(count > 1)
+    return d, arrays, settings

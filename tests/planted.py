@@ -37,9 +37,9 @@ TABLE = {
         ("if key in self.owned and g.values", "if total is not None and g.values",
          "a part added to a gradient that others hold"),
         ("if version.count != count:", "if version.count < count:", "version counters not compared",
-         "engine/test_in_place.py"),
+         "tensor/test_in_place.py"),
         ("leaf._grad.version.count += 1", "pass", "a gradient added to does not count as changed",
-         "engine/test_in_place.py"),
+         "tensor/test_in_place.py"),
         ("xp.sum(g, axis=tuple(axes))", "xp.mean(g, axis=tuple(axes))", "broadcasting undone by a mean",
          "ops/test_rows.py -k 'first_gradient and multiply'"),
         ("if node.hooks and node.birth >= since:", "if node.hooks:",
@@ -52,29 +52,29 @@ TABLE = {
          "autograd/test_backward_of_several.py"),
         ("if error is not None:  #", "if False:  #", "a walk that failed is not told of",
          "autograd/test_backward_of_several.py")],
-    ("engine/plan.py", "engine/test_in_place.py"): [
+    ("engine/plan.py", "tensor/test_in_place.py"): [
         ("wrap(saved[i], node, version)", "wrap(saved[i], node)",
-         "an output changed after a recorded gradient", "engine/test_in_place.py -k second_walk"),
+         "an output changed after a recorded gradient", "tensor/test_in_place.py -k second_walk"),
         ("return arg.version, arg.version.count", "return UNCHANGING",
          "versions of what is saved not remembered")],
-    ("engine/arguments.py", "engine/test_in_place.py"): [
+    ("engine/arguments.py", "tensor/test_in_place.py"): [
         ("if arg.view_version is not None:", "if False:", "a view that is out of date not checked"),
         ("arg.item() if isinstance(arg, np.generic) else arg", "arg", "NumPy scalars turn all float64",
          "ops/test_rows.py -k scalars_are_weak"),
         ("isinstance(data, number_types) or _is_array_of_numbers(data)", "not isinstance(data, list | str)",
          "None and complex numbers let in", "test_errors.py -k logical")],
-    ("engine/node.py", "engine/test_in_place.py"): [
+    ("engine/node.py", "tensor/test_in_place.py"): [
         ("wrap(data, None, base.version,", "wrap(data, None, Version(),", "a view counts for itself"),
         ("    count_change(target.version, name)\n    if recorded", "    if recorded",
          "the version counter not bumped"),
         ("name if count == version.count else None", "name",
          "an old assignment by index is blamed for an optimizer's step"),
         ("    target.version.count += 1\n    target.array,", "    target.array,",
-         "an assignment of .data not counted", "engine/test_data.py"),
+         "an assignment of .data not counted", "tensor/test_data.py"),
         ("target.array, target.version = array, version", "target.array = array",
-         "changes through what was assigned as .data not counted", "engine/test_data.py"),
+         "changes through what was assigned as .data not counted", "tensor/test_data.py"),
         ("        reshaped[id(target)] = births()", "        pass",
-         "gradients of the old shape for a leaf of another one", "engine/test_data.py"),
+         "gradients of the old shape for a leaf of another one", "tensor/test_data.py"),
         ("hooks and RETAIN in hooks", "False", "a retained gradient is that of the old value",
          "engine/test_backward.py -k retain"),
         ("target.version.recorded_count += 1", "pass", "views stay valid after a recorded change")],
@@ -86,7 +86,7 @@ TABLE = {
         ("_called.set(None)", "pass", "a set_grad_enabled goes back to its making for ever")],
     ("engine/fused.py", "autograd"): [
         ("parents.get(i), node.versions[i])", "parents.get(i), (type(node.versions[i][0])(), 0))",
-         "arguments of a recorded gradient unwatched", "engine/test_in_place.py -k second_walk"),
+         "arguments of a recorded gradient unwatched", "tensor/test_in_place.py -k second_walk"),
         ("tuple([i in places for i in range(len(call.inputs))])", "self.needs",
          "gradients computed that nobody asked for"),
         ("versions += [version_of(out) for out in outputs]", "pass",
@@ -253,9 +253,9 @@ TABLE = {
         ("if replacement is not None:", "if False:", "what a hook returns is dropped"),
         ("if prepend else max(hooks, default=0)", "if False else max(hooks, default=0)",
          "prepend= ignored")],
-    ("nn/parameter.py", "engine/test_in_place.py"): [
+    ("nn/parameter.py", "tensor/test_in_place.py"): [
         ("self._init_leaf(array, version)", "self._init_leaf(array)", "a parameter over a tensor counts on its own",
-         "engine/test_in_place.py -k over_a_tensor")],
+         "tensor/test_in_place.py -k over_a_tensor")],
     ("nn/state_dict.py", "nn/test_module.py"): [
         ("elif not np.array_equal(value, values[first], equal_nan=True):", "elif False:",
          "a tie broken by loading"),
@@ -400,20 +400,20 @@ TABLE = {
         ('needed = result + "".join(terms[i:])', "needed = result", "letters of later operands summed too early"),
         ("term[i + 1 : j] + term[j + 1 :]", "term[i + 1 : j] + term[j + 1 :][::-1]",
          "letters in another order than the dims")],
-    ("tensor/shapes.py", "test_methods.py"): [
+    ("tensor/shapes.py", "tensor/test_methods.py"): [
         ("cut = -shift % max(size, 1)", "cut = shift % max(size, 1)", "rolled the other way")],
-    ("tensor/reductions.py", "test_methods.py"): [
+    ("tensor/reductions.py", "tensor/test_methods.py"): [
         ("max(count - correction, 0.0)", "max(count, 0.0)", "Bessel's correction forgotten"),
         ("return _except_at_zero(self.var(dim, correction, keepdim), ops.sqrt)",
          "return self.var(dim, correction, keepdim).sqrt()", "NaN where nothing varies"),
         ("dim, keepdim)._cast_total(dtype)", "dim, keepdim)", "a sum of int32 in int64"),
-        ("step *= 2", "step += 1", "products of too many", "test_methods.py -k cumprod")],
-    ("tensor/operators.py", "test_methods.py"): [
+        ("step *= 2", "step += 1", "products of too many", "tensor/test_methods.py -k cumprod")],
+    ("tensor/operators.py", "tensor/test_methods.py"): [
         ("__array_ufunc__(self", "_array_ufunc_(self", "an array of Tensors, not a Tensor",
          "test_left_out.py -k array_before")],
-    ("tensor/ordering.py", "test_methods.py -k median"): [
+    ("tensor/ordering.py", "tensor/test_methods.py -k median"): [
         ("(size - 1) // 2, 1)", "size // 2, 1)", "the upper median")],
-    ("tensor/selection.py", "test_methods.py -k 'scatter or diag or index or pytorch'"): [
+    ("tensor/selection.py", "tensor/test_methods.py -k 'scatter or diag or index or pytorch'"): [
         ("along, side = np.arange(size), size + down + right",
          "along, side = np.arange(size), size + down", "a matrix too small"),
         ("    return backend_of(array).array(array)", "    return array",
@@ -431,20 +431,20 @@ TABLE = {
         ("ours or row.instead", "row.instead or ours[:0]", "nothing said of an alias"),
         ("instead = table().get(owner, {}).get(name)", "instead = None", "the table not read"),
         ("name in _public_names(module)", "False", "the other modules not looked through")],
-    ("tensor/autograd.py", "engine/test_in_place.py"): [
+    ("tensor/autograd.py", "tensor/test_in_place.py"): [
         ("return wrap(self.array, None, self.version)", "return wrap(self.array)",
          "a detached alias counts its changes for itself"),
         ("g.clone() if tensor.grad is None else tensor.grad + g", "g.clone()",
          "retain_grad assigns", "engine/test_backward.py")],
-    ("tensor/in_place.py", "engine/test_in_place.py"): [
+    ("tensor/in_place.py", "tensor/test_in_place.py"): [
         ("base.array is array else", "True else", "a view reaches memory that it does not show",
-         "engine/test_data.py")],
-    ("convert.py", "test_tensor.py"): [
+         "tensor/test_data.py")],
+    ("convert.py", "tensor/test_tensor.py"): [
         ('stacklevel=3)\n    return np.array(host_array(data, dtype, name), order="C")',
          "stacklevel=3)\n    return host_array(data, dtype, name)",
          "tensor() shares what it should copy"),
         ("if _would_lose_history(value):", "if False:",
-         "another library takes an array without a word about its gradient", "test_interop.py"),
+         "another library takes an array without a word about its gradient", "tensor/test_conversion.py"),
         ("kept and type(array) in backends", "False", "an index of the user's own kept")],
 }
 # fmt: on

@@ -1,4 +1,4 @@
-"""Drawing ids; what multinomial refuses stands in test_tensor.py and test_errors.py."""
+"""Drawing ids; what multinomial refuses stands in tensor/test_tensor.py and test_errors.py."""
 
 import math
 

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from methods_table import CASES
+from methods_table import CASES, call, drawn
 from ops.rows import ROWS
 from oracle import assert_all_close, outputs_of
 from strategies import Draw
-from test_methods import call, drawn
 
 import tinygrad_rnn as tg
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from methods_table import CASES
+from methods_table import CASES, call, drawn
 from oracle import assert_all_close, derivatives
 from strategies import real
-from test_methods import call, drawn
 
 import tinygrad_rnn as tg
 

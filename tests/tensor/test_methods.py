@@ -7,39 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from methods_table import CASES
+from methods_table import CASES, call, drawn
 from oracle import assert_close, difference, gradients, outputs_of
 from strategies import Draw, real
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.errors import ShapeError
 from tinygrad_rnn.errors.boundary import named
-
-
-def call(library, tensor, name, settings):
-    """The function of the top level with the drawn settings, of tensors."""
-    given = {
-        k: tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items()
-    }
-    if "equation" in given:
-        equation = given.pop("equation")
-        return lambda *xs: getattr(library, name)(equation, *xs, **given)
-    names = given.pop("names", ())  # of the tensors after the first
-    function = getattr(library, name)
-    if names:
-        return lambda x, *xs: function(x, **dict(zip(names, xs, strict=True)), **given)
-    return lambda *xs: function(*xs, **given)
-
-
-def drawn(name, data):
-    d = Draw(data.draw)
-    arrays, settings = CASES[name][0](d)
-    if name in ("var", "std"):  # of one number, less one, it is 0 / 0
-        count = arrays[0].size // max(
-            np.sum(arrays[0], settings["dim"], keepdims=True).size, 1
-        )
-        d.keep(count > 1)
-    return d, arrays, settings
 
 
 @pytest.mark.parametrize(

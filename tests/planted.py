@@ -322,7 +322,6 @@ TABLE = {
         ('[("$same", str(place))] if place in self.made:', '[("$same", str(place))]:', "no such place",
          "test_tree.py"),
         ("if _encoded(value) != node or", "if", "a value that is written in another way", "test_tree.py"),
-        ('np.dtype("u1" if name == "bool" else name)', "np.dtype(name)", "a bool of 2", "test_tree.py"),
         ('not any(key.startswith("$") and key[1:2] != "$" for key in node)', "True",
          "a kind of ours taken for a dict", "test_tree.py")],
     ("checkpoint.py", "test_checkpoint.py"): [

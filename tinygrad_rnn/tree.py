@@ -261,8 +261,7 @@ def _decoded(node: JSON) -> object:
         case {"$bytes": str(digits)}:
             value = bytes.fromhex(digits)
         case {"$scalar": [str(name), str(digits)]} if name in _SCALARS:
-            # As uint8, a byte other than 0 and 1 does not come back as it was.
-            stored = np.dtype("u1" if name == "bool" else name).newbyteorder("<")
+            stored = np.dtype(name).newbyteorder("<")
             value = np.frombuffer(bytes.fromhex(digits), stored).astype(name)[0]
         case _:
             value = node

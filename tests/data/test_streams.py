@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -150,22 +151,62 @@ def test_streams_of_words_bytes_and_of_ids_of_others(tmp_path):
 
 
 def test_windows_and_batches_are_named_tuples():
-    """So that a wrong number of names is an error of Python's, and of type checkers."""
     streams = TextStreams("abcabcabc", ALL, 1, 2)
     window = next(iter(streams))
     x, y = window
-    assert x is window.x is window[0] and y is window.y is window[1]
+    (a, *rest), [b, c] = window, window
+    assert x is a is b is window.x is window[0]
+    assert y is c is rest[0] is window.y is window[1]
+    assert (lambda *parts: len(parts))(*window) == len([*window]) == 2
     assert repr(window).startswith("Window(x=tensor(")
     batch = streams.next_batch()
     x, y, first = batch
     assert x is batch.x and y is batch.y and first is batch.first is True
     assert repr(batch).endswith("first=True)")
-    with pytest.raises(ValueError, match="expected 3, got 2"):
-        for x, y, first in streams:
-            pass
-    with pytest.raises(ValueError, match="expected 2"):
-        x, y = streams.next_batch()
     assert [len(part) for part in zip(*streams, strict=True)] == [4, 4]
+
+
+def three_names(streams):
+    for x, y, first in streams:
+        pass
+
+
+def three_names_in_a_comprehension(streams):
+    return [first for x, y, first in streams]
+
+
+def three_names_of_one_window(streams):
+    x, y, first = next(iter(streams))
+
+
+def one_name(streams):
+    for (x,) in streams:
+        pass
+
+
+def two_names(streams):
+    x, y = streams.next_batch()
+
+
+def two_names_for_ever(streams):
+    for x, y in iter(streams.next_batch, None):
+        pass
+
+
+PAIRS = [three_names, three_names_in_a_comprehension, three_names_of_one_window]
+
+
+@pytest.mark.parametrize("unpack", [*PAIRS, one_name, two_names, two_names_for_ever])
+def test_a_wrong_number_of_names_says_the_right_one(unpack):
+    words = "3 names for 2 parts, expected `for x, y in streams`"
+    if unpack is one_name:
+        words = "1 names for 2 parts, expected `for x, y in streams`"
+    elif unpack not in PAIRS:
+        words = "2 names for 3 parts, expected `x, y, first = streams.next_batch()`"
+    words = rf"^TextStreams: {re.escape(words)}.* says where a pass begins$"
+    with pytest.raises(ValueError, match=words) as caught:
+        unpack(TextStreams("abcabcabc", ALL, 1, 2))
+    assert isinstance(caught.value, tg.Error)
 
 
 def test_a_text_takes_one_byte_a_character():

@@ -1,6 +1,9 @@
 """A text cut into windows that a recurrent network reads one after the other."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sized
+from opcode import opmap
+from types import FrameType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -14,19 +17,51 @@ from .text import FilePath, Text, text_of
 from .vocabulary import Vocabulary, check_ids, ids_of
 
 
-class Window(NamedTuple):
-    """A window of every stream: ids (T, B), where y is x one token further."""
-
+class _WindowParts(NamedTuple):
     x: Tensor
     y: Tensor
 
 
-class Batch(NamedTuple):
-    """What :meth:`TextStreams.next_batch` gives: a window, and if it begins a pass."""
+class Window(_WindowParts):
+    """A window of every stream: ids (T, B), where y is x one token further."""
 
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        _check_names(sys._getframe(1), len(self), "for x, y in streams")
+        return super().__iter__()
+
+
+class _BatchParts(NamedTuple):
     x: Tensor
     y: Tensor
     first: bool
+
+
+class Batch(_BatchParts):
+    """What :meth:`TextStreams.next_batch` gives: a window, and if it begins a pass."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        _check_names(sys._getframe(1), len(self), "x, y, first = streams.next_batch()")
+        return super().__iter__()
+
+
+def _check_names(frame: FrameType, count: int, right: str) -> None:
+    """Raise if the statement that runs in a frame unpacks into another number of names.
+
+    Python's own message cannot say what the parts are. The statement's instruction,
+    UNPACK_SEQUENCE, holds the number of its names; nothing else tells.
+    """
+    code, at = frame.f_code.co_code, frame.f_lasti
+    if code[at] != opmap.get("UNPACK_SEQUENCE") or code[at + 1] == count:
+        return
+    raise errors.OptionError(
+        f"TextStreams: {code[at + 1]} names for {count} parts, expected `{right}`: "
+        "`for x, y in streams` is one pass; `x, y, first = streams.next_batch()` goes "
+        "round and round, and first says where a pass begins"
+    )
 
 
 class TextStreams:

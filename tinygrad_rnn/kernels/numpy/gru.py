@@ -64,8 +64,10 @@ def gru_forward(
     )  # each step's is read, then overwritten
     m = empty(after.shape, dtype)
 
-    z, half = empty((3, batch, hidden), dtype), np.array(0.5, dtype)
-    (r, u, n), ru = z, z[:2]
+    half = np.array(0.5, dtype)
+    z = empty((3, batch, hidden), dtype)
+    r, u, n = z
+    ru = z[:2]
     multiply_by_weight = scan.recurrent_product(w_hh, z, steps)
     by_step = scan.steps_of(reverse, before, after, sums, gates, m, padding.by_step)
     for h, new_h, input_sum, gate, m_t, over in by_step:

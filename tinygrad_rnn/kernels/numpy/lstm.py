@@ -92,7 +92,8 @@ def lstm_forward(
     m = h_after if w_hr is None else empty(c_after.shape, dtype)
 
     w_out = None if w_hr is None else scan.transpose(w_hr, steps * batch)
-    z, spare = empty((4, batch, hidden), dtype), empty((batch, hidden), dtype)
+    z = empty((4, batch, hidden), dtype)
+    spare = empty((batch, hidden), dtype)
     multiply_by_weight = scan.recurrent_product(w_hh, z, steps)
     states = (h_before, h_after, c_before, c_after)
     by_step = scan.steps_of(reverse, *states, m, sums, gates, padding.by_step)

@@ -2,11 +2,14 @@
 
 import ast
 import importlib.util
+import io
 import os
 import subprocess
 import sys
+import tokenize
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -136,6 +139,143 @@ def test_only_the_gpus_files_import_cupy(name):
 def test_nothing_pickles(name):
     outside = {target.split(".")[0] for target in imports(name, TREES[name])}
     assert not outside & {"pickle", "copyreg", "shelve", "marshal", "dill", "joblib"}
+
+
+# ---------------------------------------------------------------- how dense the code is
+
+LAYOUT = {
+    tokenize.COMMENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+    tokenize.INDENT,
+    tokenize.NEWLINE,
+    tokenize.NL,
+}
+
+
+class Density(NamedTuple):
+    """How much code there is, without docstrings, comments and blank lines."""
+
+    tokens: int
+    lines: int
+    anys: int  # how often an annotation says Any, which says nothing
+
+
+def docstring_lines(tree):
+    """The numbers of the lines on which docstrings stand, those of attributes too."""
+    texts = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    return {line for text in texts for line in range(text.lineno, text.end_lineno + 1)}
+
+
+def table_lines(tree):
+    """The numbers of the lines on which rows of the table of ops stand.
+
+    A row is a function that ``@op`` declares, and the call of its ``vjp``.
+    """
+    found = set()
+    for node in tree.body:
+        decorators = getattr(node, "decorator_list", [])
+        is_row = any(ast.unparse(d).startswith("op") for d in decorators)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            is_row = ast.unparse(node.value.func).endswith(".vjp")
+        if is_row:
+            first = min([node.lineno, *(d.lineno for d in decorators)])
+            found.update(range(first, node.end_lineno + 1))
+    return found
+
+
+def density(name):
+    """The density of a module, the rows of the table of ops aside."""
+    source = FILES[name].read_text(encoding="utf-8")
+    left_out = docstring_lines(TREES[name]) | table_lines(TREES[name])
+    tokens = [
+        token
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type not in LAYOUT and token.start[0] not in left_out
+    ]
+    lines = {
+        line for token in tokens for line in range(token.start[0], token.end[0] + 1)
+    }
+    anys = sum(token.string == "Any" for token in tokens)
+    return Density(len(tokens), len(lines), anys)
+
+
+def room(name):
+    """The folder of a module; those beside it at the top level make one room."""
+    path = FILES[name].relative_to(ROOT)
+    return path.parts[0] if len(path.parts) > 1 else "the top level"
+
+
+def test_the_code_is_airy():
+    """Tokens a line as in code that others hold up as a model: minitorch, mlx.nn."""
+    rooms = {}
+    for name in FILES:
+        rooms.setdefault(room(name), []).append(density(name))
+    sums = {
+        name: Density(*map(sum, zip(*some, strict=True)))
+        for name, some in rooms.items()
+    }
+    for name, (tokens, lines, anys) in sums.items():
+        print(f"{name:15} {tokens:7} tokens {tokens / lines:6.2f} a line {anys:4} Any")
+    tokens, lines, anys = map(sum, zip(*sums.values(), strict=True))
+    print(
+        f"{'the package':15} {tokens:7} tokens {tokens / lines:6.2f} a line {anys:4} Any"
+    )
+    assert tokens / lines <= 8.6  # the aim is 8.5
+    dense = {name: it.tokens / it.lines for name, it in sums.items()}
+    limits = {"backend": 9.8, "ops": 10.0}  # the aim is 9.5 here too
+    assert not {name for name in dense if dense[name] > limits.get(name, 9.5)}
+    assert not {name for name, it in sums.items() if it.anys > 40}
+
+
+KERNELS = ("tinygrad_rnn.kernels",)
+
+
+def lines_of_code(function, source_lines):
+    """How many lines of a function are code: no docstring, comment or blank line."""
+    skipped = docstring_lines(function)
+    numbers = range(function.lineno, function.end_lineno + 1)
+    texts = [source_lines[n - 1].strip() for n in numbers if n not in skipped]
+    return sum(bool(text) and not text.startswith("#") for text in texts)
+
+
+def test_functions_are_short():
+    """Outside of kernels; ruff looks at their complexity."""
+    long = {}
+    for name, tree in TREES.items():
+        source_lines = FILES[name].read_text(encoding="utf-8").splitlines()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and not name.startswith(KERNELS):
+                count = lines_of_code(node, source_lines)
+                if count > 40:
+                    long[f"{name}.{node.name}"] = count
+    assert not long
+
+
+def test_the_formatter_lays_out_all_but_the_rows_of_ops():
+    marked = [
+        name for name in FILES if "fmt: " in FILES[name].read_text(encoding="utf-8")
+    ]
+    assert all(name.startswith("tinygrad_rnn.ops.") for name in marked)
+
+
+def test_no_source_is_made_and_run():
+    """But for a captured program, which its user can read."""
+    called = {
+        f"{name}: {node.func.id}"
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not [
+        call for call in called if call.endswith((": eval", ": exec", ": compile"))
+    ]
 
 
 # ---------------------------------------------------------------- what an import brings along

@@ -1,4 +1,4 @@
-"""Gradients compared with finite differences: how to test your own op, layer or loss."""
+"""Gradients compared with finite differences: a test of your own op, layer or loss."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -155,7 +155,7 @@ def _run_twice(
 def _central_differences(
     run: Callable[[], list[Tensor]], inputs: Tensors, weights: Arrays, eps: float
 ) -> Arrays:
-    """The slopes of the weighted sum of the outputs, element by element of the inputs."""
+    """The slopes of the weighted sum of the outputs, by element of the inputs."""
     slopes = [np.zeros(x.shape) for x in inputs]
     for x, slope in zip(inputs, slopes, strict=True):
         for place in np.ndindex(*x.shape):
@@ -181,7 +181,7 @@ def _gradient_problems(
     eps: float,
     tolerance: Tolerance,
 ) -> list[str]:
-    """What is wrong with the gradients: they write, differ from slopes, are not linear."""
+    """What is wrong: gradients that write, differ from slopes or are not linear."""
 
     def gradients(cotangents: Tensors) -> Arrays:
         return _host(pull(name, run(), inputs, cotangents, False, False))

@@ -142,7 +142,7 @@ _no_follower = nullcontext()
 
 
 def follow_devices() -> AbstractContextManager[_DeviceFollower | None]:
-    """A context for work on several devices; it gives None if no library has several."""
+    """A context for work on several devices; None if no library has several."""
     return _DeviceFollower() if _by_number else _no_follower
 
 

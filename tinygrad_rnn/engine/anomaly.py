@@ -1,4 +1,4 @@
-"""Where a NaN or an infinity comes from: a check of every op and gradient, on request."""
+"""Where a NaN or an infinity comes from: a check of every op and gradient."""
 
 import os
 import sys
@@ -51,7 +51,7 @@ def _caller() -> tuple[str, bool]:
 
 
 class _Detector(Observer):
-    """Raises for the first NaN or infinity, while a block of `detect_anomaly` is open."""
+    """Raises for the first NaN or infinity in a block of `detect_anomaly`."""
 
     def __init__(self) -> None:
         self.thread = get_ident()  # that opened the block

@@ -1,4 +1,4 @@
-"""The arguments of a call: bound to names, checked, and made the arrays of one backend."""
+"""The arguments of a call: bound, checked, and made the arrays of one backend."""
 
 import inspect
 from collections.abc import Sequence
@@ -40,25 +40,36 @@ class Signature:
         self.defaults = dict(zip(with_default, defaults, strict=True))
         self.defaults |= function.__kwdefaults__ or {}
         self.required = [name for name in self.names if name not in self.defaults]
+        given = self.defaults.items()
+        self.usual_settings = {k: v for k, v in given if k in self.settings}
+        self.setting_names = frozenset(self.settings)
 
     def bind(
         self, name: str, args: tuple[Operand, ...], settings: Settings
     ) -> tuple[tuple[Operand, ...], Settings]:
-        """The array arguments, and all settings in the order of their declaration."""
-        problem = self._problem(args, settings)
-        if problem:
-            expected = ", ".join(self.names)
-            raise DTypeError(f"{name}: {problem}; the arguments are {expected}")
+        """The array arguments, and all settings by name."""
         count = len(self.arrays)
-        omitted = [self.defaults[array] for array in self.arrays[len(args) :]]
-        arrays = (*args[:count], *omitted)
-        by_place = dict(zip(self.settings, args[count:], strict=False))
-        given = self.defaults | by_place | settings
+        given = {**self.usual_settings, **settings}
+        arrays = args
+        if len(args) != count:
+            self._check(name, args, settings)
+            omitted = [self.defaults[array] for array in self.arrays[len(args) :]]
+            arrays = (*args[:count], *omitted)
+            given.update(zip(self.settings, args[count:], strict=False))
+        elif given.keys() != self.setting_names:
+            self._check(name, args, settings)
         if self.variadic:
             if not isinstance(arrays[0], list | tuple):
                 raise DTypeError(f"{name}: expected a list or a tuple of tensors first")
             arrays = tuple(arrays[0])
-        return arrays, {setting: given[setting] for setting in self.settings}
+        return arrays, given
+
+    def _check(self, name: str, args: Sequence[Operand], settings: Settings) -> None:
+        """Raise if a call cannot be bound."""
+        problem = self._problem(args, settings)
+        if problem:
+            expected = ", ".join(self.names)
+            raise DTypeError(f"{name}: {problem}; the arguments are {expected}")
 
     def _problem(self, args: Sequence[Operand], settings: Settings) -> str:
         """Why a call cannot be bound; empty if it can."""
@@ -80,7 +91,7 @@ class Signature:
 def unwrap_arguments(
     name: str, args: Sequence[Operand], number_types: tuple[type, ...] = (int, float)
 ) -> tuple[list[Array], tuple[int, ...], Backend]:
-    """The arrays of the arguments, the places of those that need a gradient, the backend.
+    """The arrays of the arguments, the places that need a gradient, and the backend.
 
     Python's own values of ``number_types`` are passed on as they are.
     """
@@ -143,7 +154,7 @@ def one_device(name: str, arrays: Sequence[Array]) -> Backend:
 
 
 def as_real(xp: Backend, x: Array) -> Array:
-    """Integers as floats: float32, or float64 for 32 bits or more, but never float16."""
+    """Integers as floats: float32, or float64 for 32 bits or more, never float16."""
     if getattr(x.dtype, "kind", "") == "f" or xp.isdtype(x.dtype, "real floating"):
         return x
     return xp.astype(x, getattr(xp, str(np.result_type(str(x.dtype), np.float32))))

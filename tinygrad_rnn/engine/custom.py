@@ -22,7 +22,7 @@ _found: ContextVar[list[str] | None] = ContextVar("tinygrad_rnn_found", default=
 
 @contextmanager
 def inspecting() -> Iterator[list[str]]:
-    """A context that inspects the forwards of users, and gives what is wrong with them."""
+    """A context that gives what is wrong with the forwards of users."""
     found: list[str] = []
     token = _found.set(found)
     try:
@@ -32,7 +32,7 @@ def inspecting() -> Iterator[list[str]]:
 
 
 def shares_memory(out: Array, array: Array) -> bool:
-    """Whether an array shows memory of another one, as far as the array library tells."""
+    """Whether an array shows memory of another, as far as its library tells."""
     if out is array:
         return True
     base = getattr(out, "base", None)
@@ -83,11 +83,12 @@ def _separate(
     arrays: Sequence[Array],
     first: int,
 ) -> Array:
-    """A result, copied if it shows the memory of any argument but the ``first`` ones."""
+    """A result, copied if it shows the memory of an argument after the ``first``."""
     for i, array in enumerate(arrays):
         if i >= first and shares_memory(out, array):
             _report(
-                f"{name}: the result shows the memory of {_argument(names, i)}: return a copy"
+                f"{name}: the result shows the memory of {_argument(names, i)}: "
+                "return a copy"
             )
             return xp.array(out)
     return out
@@ -106,7 +107,7 @@ def _run_inspected(
     arrays: Sequence[Operand],
     settings: Settings,
 ) -> Array:
-    """What a forward gives; while inspecting, report it if it writes into an argument."""
+    """What a forward gives; while inspecting, report writes into an argument."""
     if _found.get() is None:
         return forward(xp, *arrays, **settings)
     before = [xp.array(a) if type(a) is xp.Array else a for a in arrays]

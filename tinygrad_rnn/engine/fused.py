@@ -30,7 +30,7 @@ Pair = tuple[Any, Any]  # a forward and a backward, or None
 
 @cache
 class OutputPlan:
-    """The plan of one of several outputs: it hands its cotangent on as one of several."""
+    """The plan of one of several outputs: it hands its cotangent on."""
 
     def __init__(self, name: str, index: int, count: int) -> None:
         self.name, self.index, self.count = name, index, count
@@ -212,7 +212,8 @@ class FusedOp(Declared):
         outputs, workspace = self._parts_of(found)
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
-            saved = SavedCall(xp, arrays, outputs, workspace, settings)
+            kept = outputs if self.reads_outputs else None
+            saved = SavedCall(xp, arrays, kept, workspace, settings)
             self._record(args, needs, tensors, saved)
         return tensors[0] if len(tensors) == 1 else tuple(tensors)
 
@@ -241,18 +242,16 @@ class FusedOp(Declared):
         if needs not in self.plans:
             self.plans[needs] = FusedPlan(self, needs)
         plan = self.plans[needs]
-        arrays = [out.array for out in outputs]
         parents = [args[i].node or args[i] for i in needs]
         versions = [version_of(arg) for arg in args]
-        if self.reads_outputs or (self.custom and keeps(saved.workspace, arrays)):
+        arrays = [out.array for out in outputs] if self.custom else []
+        if self.reads_outputs or keeps(saved.workspace, arrays):
             versions += [version_of(out) for out in outputs]
-        if not self.reads_outputs:
-            saved = saved._replace(outputs=None)
         record_outputs(plan, parents, saved, versions, outputs)
 
 
 def _kernel(xp: Backend, kernel: Function | str | None) -> Function | None:
-    """A function as it is; a kernel, given by name, as one that is called with ``xp``."""
+    """A function as it is; a kernel, given by name, as one that takes ``xp``."""
     if not isinstance(kernel, str):
         return kernel
     found = kernels.find(xp.kind, kernel)

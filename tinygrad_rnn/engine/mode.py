@@ -156,7 +156,7 @@ _called: ContextVar[tuple[object, bool] | None] = ContextVar(
 
 
 class set_grad_enabled(_Mode):
-    """Switch recording on or off: from the call on, or inside ``with``, as in PyTorch."""
+    """Switch recording on or off, from now on or inside ``with``, as in PyTorch."""
 
     def __init__(self, mode: bool) -> None:
         check_type("set_grad_enabled", int, "True or False", mode=mode)

@@ -1,4 +1,4 @@
-"""What the engine keeps: Values, which users hold, and Nodes, which say how they came."""
+"""What the engine keeps: Values, which users hold, and Nodes, which made them."""
 
 import itertools
 import weakref
@@ -65,7 +65,7 @@ class Node:
     saved: Any  # what the pullbacks asked for; None once a walk has freed it
     versions: list[VersionSeen]  # of what is saved
     birth: int
-    shape: Shape
+    shape: Shape | None
     dtype: DType
     hooks: Hooks | None
 
@@ -113,7 +113,7 @@ def record(
     parents: list[Operand],
     saved: object,
     versions: list[VersionSeen],
-    shape: Shape = (),
+    shape: Shape | None = None,
     dtype: DType = None,
 ) -> Node:
     """A new node; ``shape`` and ``dtype`` are those of its output, if it has one."""
@@ -159,7 +159,7 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def _fits(source: DType, target: DType) -> bool:
-    """Whether a result may be written: no floats into integers, no integers into bool."""
+    """Whether a result may be written: no floats into integers, nor these into bool."""
     return _KINDS[numpy_dtype(source).kind] <= _KINDS[numpy_dtype(target).kind]
 
 
@@ -170,8 +170,8 @@ def check_view(value: Value, name: str) -> None:
         and value.view_version != value.version.recorded_count
     ):
         raise GraphError(
-            f"{name}: this view's memory was changed in place while recording, so its graph "
-            "no longer holds; take the view again from the changed tensor"
+            f"{name}: this view's memory was changed in place while recording, so its "
+            "graph no longer holds; take the view again from the changed tensor"
         )
 
 
@@ -183,8 +183,8 @@ def check_writable(data: Array, name: str) -> None:
         writeable = all(stride or size < 2 for size, stride in strides)
     if not writeable:
         raise GraphError(
-            f"{name}: this tensor's memory is read-only (an expanded tensor, or a read-only array); "
-            "clone() it first"
+            f"{name}: this tensor's memory is read-only (an expanded tensor, or a "
+            "read-only array); clone() it first"
         )
 
 
@@ -194,13 +194,13 @@ def check_fits(target: Value, result: Value, name: str) -> None:
     check_writable(data, name)
     if out.shape != data.shape:
         raise ShapeError(
-            f"{name}: the result has shape {out.shape}, expected {data.shape}, the shape of the "
-            "tensor that is changed in place"
+            f"{name}: the result has shape {out.shape}, expected {data.shape}, the "
+            "shape of the tensor that is changed in place"
         )
     if not _fits(out.dtype, data.dtype):
         raise DTypeError(
-            f"{name}: a {out.dtype} result does not fit a {data.dtype} tensor in place; "
-            "use the operation that makes a new tensor, or convert with .to()"
+            f"{name}: a {out.dtype} result does not fit a {data.dtype} tensor in "
+            "place; use the operation that makes a new tensor, or convert with .to()"
         )
 
 
@@ -208,7 +208,7 @@ RETAIN = inf  # the number of the hook that keeps a gradient: after all others, 
 
 
 def take_over(target: Value, node: Any) -> None:
-    """Give a value that was changed in place a node; what keeps its gradient moves too."""
+    """Give a value that was changed in place a node; its RETAIN hook moves there."""
     hooks = target.node.hooks if target.node is not None else None
     if hooks and RETAIN in hooks:
         node.hooks = (node.hooks or {}) | {RETAIN: hooks.pop(RETAIN)}
@@ -253,13 +253,13 @@ def check_no_leaf(target: Value, name: str) -> None:
     """Raise if a change in place would be recorded for a leaf that requires grad."""
     if target.node is None and target.needs_grad:
         raise GraphError(
-            f"{name}: a leaf that requires grad cannot be changed in place while recording; "
-            "do it inside `with no_grad():`"
+            f"{name}: a leaf that requires grad cannot be changed in place while "
+            "recording; do it inside `with no_grad():`"
         )
 
 
 def assign(target: Value, result: Value, name: str) -> None:
-    """Write ``result`` into ``target``'s memory and let ``target`` take over its node."""
+    """Write ``result`` into ``target``'s memory; ``target`` takes over its node."""
     recorded = result.node is not None
     if recorded:
         check_no_leaf(target, name)

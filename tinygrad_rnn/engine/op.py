@@ -98,8 +98,8 @@ class Op(Declared):
         """
         if len(pullbacks) != self.count:
             raise DTypeError(
-                f"{self.name}.vjp: got {len(pullbacks)} pullbacks, expected one for each of "
-                f"{', '.join(self.signature.arrays)}"
+                f"{self.name}.vjp: got {len(pullbacks)} pullbacks, expected one for "
+                f"each of {', '.join(self.signature.arrays)}"
             )
         for pullback in pullbacks:
             if pullback is not None:
@@ -123,7 +123,7 @@ class Op(Declared):
                 )
 
     def plan(self, needs: tuple[int, ...]) -> Plan | None:
-        """The plan for the arguments that need gradients; None if none has a pullback."""
+        """The plan for what needs gradients; None if none of it has a pullback."""
         if self.signature.variadic:
             needs = (0,)  # one pullback, whichever arguments need it
         if needs not in self.plans:
@@ -161,7 +161,7 @@ class Op(Declared):
         return result
 
     def _check_axis(self, settings: Settings, x: Array) -> None:
-        """Check ``axis`` and ``keepdims``; make dims that count from the end positive."""
+        """Check ``axis`` and ``keepdims``; make dims count from the front."""
         settings["axis"] = check_axis(self.name, settings["axis"], x.shape, self.axis)
         keepdim = settings.get("keepdims", False)
         if type(keepdim) is not bool:

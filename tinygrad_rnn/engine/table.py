@@ -3,4 +3,4 @@
 from types import SimpleNamespace
 
 table = SimpleNamespace()
-"""The namespace of a pullback that is being recorded; ``@op`` adds the package's ops."""
+"""The namespace of a recorded pullback; ``@op`` adds the package's ops."""

@@ -77,7 +77,7 @@ class Gradients:
             self.freed.failure = f"{type(error).__name__}: {error}"
 
     def add(self, target: Operand, g: Gradient, fresh: bool) -> None:
-        """Add a gradient of a node or leaf; ``fresh`` says that nobody else holds it."""
+        """Add a gradient of a node or leaf; ``fresh`` if nobody else holds it."""
         if observers:
             report_gradient(self.source, g)
         if self.devices is not None:
@@ -117,7 +117,7 @@ class Gradients:
             self.owned.add(key)
 
     def _check_not_reshaped(self, key: int) -> None:
-        """Raise if a leaf was given another shape or device after the source was made."""
+        """Raise if a leaf got another shape or device after the source was made."""
         if not reshaped or self.source is None:
             return
         if reshaped.get(key, 0) > self.source.birth:
@@ -160,7 +160,8 @@ class Gradients:
 def _fitted(g: Gradient, like: Operand, xp: Namespace) -> Gradient:
     if g.shape != like.shape:
         g = _unbroadcast(g, like.shape, xp)
-    return g if g.dtype == like.dtype else xp.astype(g, like.dtype)
+    array = g.array if isinstance(g, Value) else g
+    return g if array.dtype == like.dtype else xp.astype(g, like.dtype)
 
 
 def _unbroadcast(g: Gradient, shape: Shape, xp: Namespace) -> Gradient:
@@ -291,40 +292,38 @@ def _changed(name: str, version: Version) -> GraphError:
 
 
 _BY_A_STEP = (
-    "Was it a parameter, by an optimizer's step()? Then call backward() before that, and detach a "
-    "state that is carried over: tg.utils.detach(state). Else clone() it before changing it, or use "
-    "the operation that makes a new tensor"
+    "Was it a parameter, by an optimizer's step()? Then call backward() before that, "
+    "and detach a state that is carried over: tg.utils.detach(state). Else clone() it "
+    "before changing it, or use the operation that makes a new tensor"
 )
 _BY_AN_INDEX = (
-    "To fill a tensor step by step, as in h[t + 1] = cell(x[t], h[t]), append each step to a list "
-    "and join them: tg.stack(steps). Else clone() it before changing it"
+    "To fill a tensor step by step, as in h[t + 1] = cell(x[t], h[t]), append each "
+    "step to a list and join them: tg.stack(steps). Else clone() it before changing it"
 )
 _BY_AN_OP = (
     "clone() it before changing it, or use the operation that makes a new tensor"
 )
 _RESHAPED = (
-    "backward: a leaf was given another shape or device, by assigning its .data or by .to(), after "
-    "the forward pass; run the forward pass again"
+    "backward: a leaf was given another shape or device, by assigning its .data or by "
+    ".to(), after the forward pass; run the forward pass again"
 )
 _FREED = (
-    "backward: this graph was already walked and its saved values are freed. If a hidden state was "
-    "carried over from an earlier step, detach it first: h = h.detach(), or tg.utils.detach(state) "
-    "for an LSTM's pair. To walk the same graph again, call backward(retain_graph=True) the first "
-    "time"
+    "backward: this graph was already walked and its saved values are freed. If a "
+    "hidden state was carried over from an earlier step, detach it first: "
+    "h = h.detach(), or tg.utils.detach(state) for an LSTM's pair. To walk the same "
+    "graph again, call backward(retain_graph=True) the first time"
 )
 
 
 def _walked_before(node: Node) -> GraphError:
-    """The error of a graph that was freed, be it by a walk that ended well or by one
-    that failed.
-    """
+    """The error of a graph that an earlier walk has freed."""
     failure = getattr(node.parents, "failure", "")
     if not failure:
         return GraphError(_FREED)
     return GraphError(
-        f"backward: an earlier walk through this graph failed ({failure}), and what it had walked "
-        "by then is freed. Run the forward pass again; to be able to repeat a backward(), call "
-        "backward(retain_graph=True)"
+        f"backward: an earlier walk through this graph failed ({failure}), and what it "
+        "had walked by then is freed. Run the forward pass again; to be able to repeat "
+        "a backward(), call backward(retain_graph=True)"
     )
 
 
@@ -479,7 +478,7 @@ def _store(gradient: LeafGradient, create: bool, devices: DeviceFollower) -> Non
 
 
 def _check_fit_grad(pairs: Iterable[tuple[Value, Array]], create: bool) -> None:
-    """Raise if an array does not fit the ``grad`` that is there, which users may change."""
+    """Raise if an array does not fit the ``grad`` that is there."""
     for leaf, array in pairs:
         if leaf._grad is not None and not create:
             check_fits(leaf._grad, wrap(array), "backward: grad")

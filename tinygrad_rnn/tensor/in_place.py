@@ -14,7 +14,8 @@ recorded, of v: one of t, by i        are out of date but v,      is out of date
 t.data = other                        keep the old memory         is out of date
 ====================================  ==========================  =====================
 
-Out of date means that its use raises GraphError. The memory's Version counts all changes,
+Out of date means that its use raises GraphError. The memory's Version counts all
+changes,
 for what is saved, and the recorded ones, for views; docs/design.md says more.
 """
 

@@ -23,6 +23,20 @@ from .datasets import (
 )
 
 
+def _check_type_or_none(option: str, value: object, kind: Any, expected: str) -> None:
+    """Raise unless an option is of a type, or None."""
+    check_type("DataLoader", kind | None, f"{expected}, or None", **{option: value})
+
+
+def _check_sources(dataset: object, sampler: object, batch_sampler: object) -> None:
+    """Raise if the data set, or what gives its order, cannot be read."""
+    has_order = sampler is not None or batch_sampler is not None
+    methods = ("__getitem__",) if has_order else ("__getitem__", "__len__")
+    check_dataset("DataLoader", dataset, *methods)
+    _check_sampler("sampler", sampler)
+    _check_sampler("batch_sampler", batch_sampler)
+
+
 class DataLoader(Generic[Sample]):
     """Batches of a data set, as torch.utils.data.DataLoader; each ``for`` is one pass.
 
@@ -86,25 +100,19 @@ persistent_workers: Options of worker processes, which must keep their defaults.
         _check_default("persistent_workers", persistent_workers, False)
         check_type("DataLoader", bool | None, "True or False", shuffle=shuffle)
         check_type("DataLoader", bool, "True or False", drop_last=drop_last)
-        functions = {"collate_fn": collate_fn, "worker_init_fn": worker_init_fn}
-        check_type("DataLoader", Callable | None, "a function, or None", **functions)
-        expected = "a tg.Generator, or None"
-        check_type("DataLoader", Generator | None, expected, generator=generator)
+        _check_type_or_none("collate_fn", collate_fn, Callable, "a function")
+        _check_type_or_none("worker_init_fn", worker_init_fn, Callable, "a function")
+        _check_type_or_none("generator", generator, Generator, "a tg.Generator")
         if batch_size is not None:
             check_integers("DataLoader", batch_size=batch_size)
-        has_order = sampler is not None or batch_sampler is not None
-        methods = ("__getitem__",) if has_order else ("__getitem__", "__len__")
-        check_dataset("DataLoader", dataset, *methods)
-        _check_sampler("sampler", sampler)
-        _check_sampler("batch_sampler", batch_sampler)
+        _check_sources(dataset, sampler, batch_sampler)
         self.dataset: Any = dataset
         self.batch_size, self.drop_last = batch_size, drop_last
         self.shuffle, self.generator = bool(shuffle), generator
         self.sampler, self.batch_sampler = sampler, batch_sampler
         self._check_order()
-        if collate_fn is None:
-            collate_fn = _with_tensors if batch_size is None else default_collate
-        self.collate_fn = collate_fn
+        usual = _with_tensors if batch_size is None else default_collate
+        self.collate_fn = usual if collate_fn is None else collate_fn
 
     def _check_order(self) -> None:
         """Raise if two options decide which samples make up a batch."""

@@ -197,22 +197,22 @@ TABLE = {
         ("state is not None and is_current:", "state is not None:", "steps with stale weights"),
         ("return is_ours and not _set_by_hand(layer)", "return is_ours", "hooks of the layers not called",
          "nn/test_stepper.py -k hooks")],
-    ("nn/rnn.py", "nn/test_nn_rnn.py -k dropout_is"): [
+    ("nn/rnn.py", "nn/test_rnn.py -k dropout_is"): [
         ("if i and self.dropout:", "if self.dropout:", "dropout before the first layer"),
         ("part[i : i + 1]", "part[:1]", "every layer starts from the first one's state",
-         "nn/test_nn_rnn.py -k unrolled"),
+         "nn/test_rnn.py -k unrolled"),
         ("reverse=k > 0", "reverse=False", "both directions forward",
-         "nn/test_nn_rnn.py -k two_directions"),
+         "nn/test_rnn.py -k two_directions"),
         ("if lengths is None:\n            self._check_not_features(", "if False:\n            self._check_not_features(",
-         "one-hot integers read as ids", "nn/test_nn_rnn.py -k one_hot"),
+         "one-hot integers read as ids", "nn/test_rnn.py -k one_hot"),
         ("repacked(packed, output, self.batch_first)", "repacked(packed, output, False)",
-         "packed again in another layout", "nn/test_packing.py")],
-    ("nn/cells.py", "nn/test_nn_rnn.py -k initial"): [
+         "packed again in another layout", "nn/utils/test_rnn.py")],
+    ("nn/cells.py", "nn/test_rnn.py -k initial"): [
         ("self._draw_uniform(self._weights(names), self.hidden_size)",
          "self._draw_uniform(self._weights(names), self.input_size)",
          "initial weights by the wrong size"),
         ("for names in self._weight_names:", "for names in [self.__dict__]:",
-         "parameters of the user's drawn anew", "nn/test_nn_rnn.py -k user_adds")],
+         "parameters of the user's drawn anew", "nn/test_rnn.py -k user_adds")],
     ("nn/layers/base.py", "nn/test_layers.py"): [
         ("-bound, bound)", "0.0, bound)", "initial weights of one sign")],
     ("nn/layers/dropout.py", "nn/test_layers.py"): [
@@ -231,7 +231,7 @@ TABLE = {
          "ids not range-checked: -1 is the last row")],
     ("nn/functional/classification.py", "nn/test_losses.py"): [
         ("kept = target != ignore_index", "kept = target == target", "ignore_index ignored")],
-    ("nn/utils/clip_grad.py", "nn/test_clip.py"): [
+    ("nn/utils/clip_grad.py", "nn/utils/test_clip_grad.py"): [
         ("return total ** (1.0 / order)", "return total", "clipping by the squared norm"),
         ("if not factor >= 1.0:", "if factor != 1.0:", "small gradients are scaled up"),
         ("grad.version.count += 1", "pass", "a clipped gradient does not count as changed")],
@@ -262,14 +262,14 @@ TABLE = {
         ("value = value.copy()", "pass", "loaded from itself, swapped")],
     ("nn/containers.py", "nn/test_containers.py"): [
         ("kept.insert(index, module)", "kept.insert(index + 1, module)", "off by one")],
-    ("nn/utils/rnn.py", "nn/test_nn_utils.py"): [
+    ("nn/utils/rnn.py", "nn/utils/test_convert_parameters.py"): [
         ("cat([x, rest] if padding_side", "cat([rest, x] if padding_side", "padding in front"),
         ("places = self.order[ranks]", "places = ranks", "packed in the order of the batch",
-         "nn/test_packing.py"),
+         "nn/utils/test_rnn.py"),
         ("self.ranks = order.argsort()", "self.ranks = order", "an order for its inverse",
-         "nn/test_packing.py"),
+         "nn/utils/test_rnn.py"),
         ("np.argsort(-given, kind=\"stable\")", "np.argsort(given, kind=\"stable\")",
-         "the shortest first", "nn/test_packing.py")],
+         "the shortest first", "nn/utils/test_rnn.py")],
     ("optim/optimizer.py", "optim/test_optimizers.py"): [
         ("if array_ids != self._array_ids:", "if False:", "memory shared after the optimizer was made"),
         ("param.version.count += 1", "pass", "a step does not count as a change"),
@@ -364,7 +364,7 @@ TABLE = {
         ('[state["has_uint32"], state["uinteger"]]', "[0, 0]", "half a number is not saved"),
         ("source.state = held.bit_generator.state", "pass",
          "a forked child starts its generators anew", "engine/test_fork.py -k goes_on")],
-    ("autograd/functional.py", "autograd/test_autograd_functional.py"): [
+    ("autograd/functional.py", "autograd/test_functional.py"): [
         ("column.reshape(*out.shape, *x.shape)", "column.reshape(*x.shape, *out.shape)", "rows for columns")],
     ("autograd/check.py", "autograd/test_check.py"): [
         ("wrong += _compare_with_composite(node, tolerance)", "pass",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nn.test_nn_rnn import (
+from nn.test_rnn import (
     all_close,
     close,
     every_kind,

@@ -143,7 +143,7 @@ TABLE = {
     ("ops/matmul.py", "ops/test_rows.py -k 'first_gradient and matmul'"): [
         ("lambda g, y, xp: xp.matmul(g, xp.matrix_transpose(y))",
          "lambda g, y, xp: xp.matmul(xp.matrix_transpose(g), y)", "the wrong operand transposed"),
-        ("g_bias = xp.row_sum(g)", "g_bias = xp.row_sum(g) / len(g)", "mean for sum",
+        ("g_bias = xp.sum_over_rows(g)", "g_bias = xp.sum_over_rows(g) / len(g)", "mean for sum",
          "ops/test_fused.py -k linear")],
     ("ops/loss.py", "nn/test_losses.py -k mse"): [
         ("-g if needs[1] else None", "g if needs[1] else None", "a sign turned")],
@@ -186,7 +186,7 @@ TABLE = {
         ("np.divide(scale, size, scale)", "np.divide(scale, size - 0.5, scale)", "the unbiased variance"),
         ("np.subtract(g_x, np.divide(by_mean, size, by_mean), g_x)", "pass", "what x does to the mean"),
         ("np.multiply(normed, by_variance, spare)", "0", "what x does to the variance"),
-        ("row_sum(np.multiply(g, normed, spare))", "row_sum(g)", "the weight's gradient is the bias's")],
+        ("sum_over_rows(np.multiply(g, normed, spare))", "sum_over_rows(g)", "the weight's gradient is the bias's")],
     ("kernels/numpy/optimizer.py", "kernels/test_numpy_kernels.py -k adam"): [
         ("root = sqrt(1 - beta2**step)", "root = 1.0", "Adam's bias correction of v"),
         ("lr * root / (1 - beta1**step)", "lr * root", "Adam's bias correction of m"),

@@ -267,7 +267,7 @@ def _checked_parts(
 
 def _check_trained(function: str, model: Module, optimizer: Optimizer) -> None:
     """Raise if the optimizer trains a tensor that is not in the model's state."""
-    held = {id(tensor) for _, tensor in model._named_tensors(persistent=True)}
+    held = {id(tensor) for _, tensor in model._named_tensors(persistent_only=True)}
     trained = [param for group in optimizer.param_groups for param in group["params"]]
     strange = [place for place, param in enumerate(trained) if id(param) not in held]
     if strange:

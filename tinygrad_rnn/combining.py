@@ -38,7 +38,7 @@ def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
 
 @named
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors joined along a dim that they have."""
+    """Tensors joined along an existing dim."""
     _check_several("cat", tensors)
     if 0 in [x.ndim for x in tensors]:
         raise ShapeError("cat: a 0-d tensor has no dim to join along; use stack()")

@@ -89,7 +89,7 @@ def check_export(name: str, value: Data) -> None:
 
 
 def array_of(value: Data, name: str) -> Data:
-    """A Tensor's array, an array of the parts of a list; anything else as it is.
+    """The array of a Tensor, or of a list's elements; anything else unchanged.
 
     Raises:
         ExportError: for a list with a Tensor that requires grad, while recording.

@@ -152,7 +152,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def from_dlpack(x: Array) -> Tensor:
-    """A tensor that shares the memory of what has ``__dlpack__``.
+    """A tensor that shares the memory of an object with ``__dlpack__``.
 
     That is an array of PyTorch, JAX, CuPy and others. NumPy before 2.2.6 does not let
     anybody write to memory that came from another library: ``clone()`` it.
@@ -434,7 +434,7 @@ def randint(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Random integers from ``low`` up to, without, ``high``.
+    """Random integers in [low, high).
 
     ``randint(high, size)`` draws from 0. The other arguments are those of :func:`rand`;
     the dtype is int64 if it is left out.

@@ -46,7 +46,7 @@ def _shares_memory(x: Tensor, obj: Data) -> bool:
 def from_dlpack(
     x: Array, /, *, device: DeviceLike = None, copy: bool | None = None
 ) -> Tensor:
-    """A tensor of what has ``__dlpack__``; its memory is shared unless ``copy``."""
+    """A tensor from an object with ``__dlpack__``, sharing memory unless ``copy``."""
     out = creation.from_dlpack(x)
     moved = out if device is None else out.to(device=device)
     if copy is False and moved is not out:
@@ -105,7 +105,7 @@ def arange(
     dtype: DType = None,
     device: DeviceLike = None,
 ) -> Tensor:
-    """The numbers from start up to, without, stop; none if they lie the other way."""
+    """The numbers in [start, stop) by ``step``; none if it leads away from stop."""
     first, last = (0, start) if stop is None else (start, stop)
     if (last - first) * step >= 0:
         return creation.arange(first, last, step, dtype, device)

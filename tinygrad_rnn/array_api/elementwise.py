@@ -19,7 +19,7 @@ def pow(x1: Operand, x2: Operand, /) -> Tensor:
 
 
 def clip(x: Tensor, /, min: Operand = None, max: Operand = None) -> Tensor:
-    """No smaller than ``min``, no larger than ``max``: numbers, tensors, or None."""
+    """The elements limited to [min, max]; a limit is a number, a tensor, or None."""
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         raised = x if min is None else ops.maximum(x, min)
         return raised if max is None else ops.minimum(raised, max)

@@ -1,4 +1,4 @@
-"""Functions that arrange elements otherwise."""
+"""Functions that rearrange elements."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ Dims = int | tuple[int, ...]
 
 
 def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
-    """Tensors, each repeated to the shape that they have together."""
+    """The tensors, broadcast to their common shape."""
     try:
         shape = np.broadcast_shapes(*[x.shape for x in arrays])
     except ValueError:
@@ -24,7 +24,7 @@ def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
 
 
 def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
-    """Tensors joined along a dim that they have; flattened first if it is None."""
+    """Tensors joined along an existing dim; flattened first if ``axis`` is None."""
     if axis is None:
         return functions.cat([x.flatten() for x in arrays])
     return functions.cat(arrays, axis)
@@ -57,7 +57,7 @@ def squeeze(x: Tensor, /, axis: Dims) -> Tensor:
 
 
 def flip(x: Tensor, /, *, axis: Dims | None = None) -> Tensor:
-    """In reverse order along dims, along all for None."""
+    """The elements in reverse order along dims, or all dims if ``axis`` is None."""
     return x.clone() if axis == () or not x.ndim else ops.flip(x, axis)
 
 
@@ -80,14 +80,14 @@ def reshape(
 
 
 def roll(x: Tensor, /, shift: Dims, *, axis: Dims | None = None) -> Tensor:
-    """Moved along dims, around the end; without dims, in the order of the elements."""
+    """The elements rotated along dims, or in flattened order if ``axis`` is None."""
     if isinstance(axis, tuple) and not isinstance(shift, tuple):
         shift = (shift,) * len(axis)
     return x.roll(shift, axis)
 
 
 def tile(x: Tensor, repetitions: tuple[int, ...], /) -> Tensor:
-    """Repeated along each dim, so many times."""
+    """The tensor repeated ``repetitions[i]`` times along dim i."""
     return x.tile(repetitions)
 
 

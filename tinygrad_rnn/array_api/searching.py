@@ -88,7 +88,7 @@ def unique_values(x: Tensor, /) -> Tensor:
 
 
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
-    """The slices of a dim that a vector of integers names."""
+    """The slices at the given indices along a dim."""
     if axis is None and x.ndim != 1:
         raise OptionError(f"take: axis is None, but x has {x.ndim} dims, expected 1")
     return x.index_select(0 if axis is None else axis, indices)

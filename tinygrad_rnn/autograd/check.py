@@ -27,7 +27,7 @@ Arrays = list[np.ndarray]
 
 
 class Tolerance(NamedTuple):
-    """How far two numbers may be apart: atol + rtol times the second."""
+    """How far apart two numbers may be: atol + rtol times the second."""
 
     atol: float
     rtol: float

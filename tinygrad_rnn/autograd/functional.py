@@ -134,7 +134,7 @@ def _float_inputs(name: str, func: Function, inputs: Operand) -> tuple[Tensor, .
 
 
 class FunctionCall(NamedTuple):
-    """A call of a function with inputs that end the walk back from its outputs."""
+    """A call of a function, on inputs at which the walk back from its outputs ends."""
 
     inputs: Tensors
     result: Operand  # as the function returned it
@@ -271,7 +271,7 @@ def hvp(
 def jacobian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """The derivatives of outputs by inputs: for one of each, of their shapes joined."""
+    """The Jacobians of outputs w.r.t. inputs, each (*output.shape, *input.shape)."""
     xs, result, outs = _call("jacobian", func, inputs, create_graph)
     found = []
     for out in outs:
@@ -291,7 +291,7 @@ def jacobian(
 def hessian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """The second derivatives of a single number by all pairs of inputs."""
+    """The second derivatives of a scalar function, for all pairs of inputs."""
 
     def slope(*inner: Tensor) -> Operand:
         xs, _, outs = _call("hessian", func, inner, True)

@@ -138,7 +138,7 @@ def matmul(x: Array, y: Array) -> Array:
         return np.matmul(x, y)
 
 
-def row_sum(x: Array) -> Array:
+def sum_over_rows(x: Array) -> Array:
     """The sum of the rows of a matrix: a product with ones outruns a reduction."""
     with threads.one_thread():
         return ones(len(x), x.dtype).dot(x)

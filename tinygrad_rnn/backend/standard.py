@@ -27,7 +27,7 @@ __all__ = [  # what a backend looks up here
     "largest",
     "product",
     "put",
-    "row_sum",
+    "sum_over_rows",
     "scatter",
     "sigmoid",
     "squares",
@@ -70,7 +70,7 @@ def squares(xp: Namespace, arrays: list[Array]) -> float:
     return xp.to_host(xp.matmul(flat, flat)).item()
 
 
-def row_sum(xp: Namespace, x: Array) -> Array:
+def sum_over_rows(xp: Namespace, x: Array) -> Array:
     """The sum of the rows of a matrix."""
     return xp.sum(x, axis=0)
 

@@ -22,7 +22,7 @@ _found: ContextVar[list[str] | None] = ContextVar("tinygrad_rnn_found", default=
 
 @contextmanager
 def inspecting() -> Iterator[list[str]]:
-    """A context that gives what is wrong with the forwards of users."""
+    """A context that collects what is wrong with the forwards that users wrote."""
     found: list[str] = []
     token = _found.set(found)
     try:
@@ -119,7 +119,7 @@ def _run_inspected(
 
 
 def same(xp: Backend, one: Array, two: Array) -> bool:
-    """Whether two arrays of a shape hold the same numbers, a NaN being one."""
+    """Whether two arrays of one shape are equal, where a NaN equals a NaN."""
     alike = one == two
     return bool(xp.all(alike) or xp.all(alike | ((one != one) & (two != two))))
 

@@ -64,7 +64,7 @@ def pull_through(
     create: bool,
     since: int = 0,
 ) -> list[Operand]:
-    """The gradients of inputs, given those of outputs: a list of them if of several.
+    """The gradients of inputs, given ``g`` of the outputs: a list if there are several.
 
     Some of several outputs may have none.
     """

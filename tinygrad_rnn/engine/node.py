@@ -208,7 +208,7 @@ RETAIN = inf  # the number of the hook that keeps a gradient: after all others, 
 
 
 def take_over(target: Value, node: Any) -> None:
-    """Give a value that was changed in place a node; its RETAIN hook moves there."""
+    """Record ``node`` as the maker of a changed value; its RETAIN hook moves along."""
     hooks = target.node.hooks if target.node is not None else None
     if hooks and RETAIN in hooks:
         node.hooks = (node.hooks or {}) | {RETAIN: hooks.pop(RETAIN)}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Base class: what it is told of, it ignores."""
+    """Base class of observers; its methods do nothing."""
 
     def op_called(self, name: str, args: Sequence[Operand], result: Operand) -> None:
         """See the call of an op: its array arguments, and what it gave."""

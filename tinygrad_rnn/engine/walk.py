@@ -226,10 +226,10 @@ def walk_back(
 def _check_intact(node: Node) -> None:
     """Raise if what a node saved was freed, or changed in place."""
     if node.saved is None:
-        raise _walked_before(node)
+        raise _freed_graph_error(node)
     for version, count in node.versions:
         if version.count != count:
-            raise _changed(node.plan.name, version)
+            raise _changed_in_place_error(node.plan.name, version)
 
 
 def _gradients_of(
@@ -276,7 +276,7 @@ def _is_wanted(
     return parents[i] is not None and (wanted is None or wanted[i])
 
 
-def _changed(name: str, version: Version) -> GraphError:
+def _changed_in_place_error(name: str, version: Version) -> GraphError:
     """The error of an op that needs a value which was changed in place."""
     what = f"backward: a tensor that {name} needs for its gradient was changed in place"
     change = last_change(version)
@@ -315,7 +315,7 @@ _FREED = (
 )
 
 
-def _walked_before(node: Node) -> GraphError:
+def _freed_graph_error(node: Node) -> GraphError:
     """The error of a graph that an earlier walk has freed."""
     failure = getattr(node.parents, "failure", "")
     if not failure:
@@ -357,7 +357,7 @@ def _useful(outputs: Sequence[Any], inputs: Sequence[Any], since: int) -> set[in
         if node.birth in seen or node.birth < oldest:
             continue
         if node.saved is None and id(node) not in useful:
-            raise _walked_before(node)
+            raise _freed_graph_error(node)
         seen[node.birth] = node
         stack.extend([parent for parent in node.parents if isinstance(parent, Node)])
     for _, node in sorted(seen.items()):

@@ -120,7 +120,7 @@ def check_call(function: Function, settings: Settings, error: Exception) -> None
 
 
 def named(function: F) -> F:
-    """A public function whose errors name it, whatever it is made of.
+    """Decorate a public function: errors from inside it start with its name.
 
     Nothing is done before the call. An error of ours gets the function's name for the
     one that it begins with; what Python or the array library raises becomes ours.

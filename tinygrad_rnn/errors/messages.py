@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def described(value: object, kind: str | None = None) -> str:
-    """What came: ``float32 of shape (2, 3)`` of a Tensor, else with its type's name."""
+    """A value in words: ``float32 of shape (2, 3)`` for a Tensor, else its type."""
     is_class = isinstance(value, type)
     if is_class or not (hasattr(value, "dtype") and hasattr(value, "shape")):
         return type(value).__name__

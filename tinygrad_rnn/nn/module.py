@@ -296,11 +296,11 @@ class Module:
         prefix: str = "",
         recurse: bool = True,
         remove_duplicate: bool = True,
-        persistent: bool = False,
+        persistent_only: bool = False,
     ) -> Iterator[tuple[str, Tensor]]:
         """Parameters and buffers with their dotted names, as ``named_parameters``.
 
-        ``persistent`` leaves out the buffers that are not saved.
+        ``persistent_only`` leaves out the buffers that are not saved.
         """
         modules = [(prefix, self)]
         if recurse:
@@ -308,12 +308,12 @@ class Module:
             modules = list(self._walk_modules(prefix, once))
         seen: set[int] = set()
         for path, module in modules:
-            for name, tensor in module._own_tensors(persistent):
+            for name, tensor in module._own_tensors(persistent_only):
                 if not (remove_duplicate and id(tensor) in seen):
                     seen.add(id(tensor))
                     yield _dotted(path, name), tensor
 
-    def _own_tensors(self, persistent: bool) -> list[tuple[str, Tensor]]:
+    def _own_tensors(self, persistent_only: bool) -> list[tuple[str, Tensor]]:
         """The parameters and buffers of this module; warns of plain containers."""
         buffers = self.__dict__.get("_buffers", {})
         found: list[tuple[str, Tensor]] = []
@@ -321,7 +321,7 @@ class Module:
             if isinstance(value, Parameter):
                 found.append((name, value))
             elif isinstance(value, Tensor):
-                if name in buffers and (buffers[name] or not persistent):
+                if name in buffers and (buffers[name] or not persistent_only):
                     found.append((name, value))
             elif isinstance(value, PLAIN_CONTAINERS):  # filled since it was assigned?
                 self._warn_of_plain_container(name, value)
@@ -567,7 +567,7 @@ class Module:
             >>> bool(model.weight.any())
             True
         """
-        named = self._named_tensors(remove_duplicate=False, persistent=True)
+        named = self._named_tensors(remove_duplicate=False, persistent_only=True)
         return {name: tensor.detach() for name, tensor in named}
 
     def load_state_dict(

@@ -67,7 +67,7 @@ def _linear_backward(
     if needs[1]:
         g_weight = xp.product(xp.matrix_transpose(g), _as_rows(xp, x))
     if needs[2]:
-        g_bias = xp.row_sum(g)
+        g_bias = xp.sum_over_rows(g)
     return g_x, g_weight, g_bias
 
 

@@ -295,7 +295,7 @@ class LambdaLR(LRScheduler):
 
 
 class StepLR(_Multiplying):
-    """A fall by a factor every few epochs.
+    """Decay by a factor every few epochs.
 
     ::
 
@@ -342,7 +342,7 @@ def _sorted_milestones(name: str, milestones: Iterable[int]) -> list[int]:
 
 
 class MultiStepLR(_Multiplying):
-    """A fall by a factor at each of some epochs.
+    """Decay by a factor at each of some epochs.
 
     ::
 
@@ -389,7 +389,7 @@ class MultiStepLR(_Multiplying):
 
 
 class ExponentialLR(_Multiplying):
-    """A fall by a factor every epoch.
+    """Decay by a factor every epoch.
 
     ::
 
@@ -417,7 +417,7 @@ class ExponentialLR(_Multiplying):
 
 
 class LinearLR(_Multiplying):
-    """A factor that goes from one value to another in a line, and stays there.
+    """A factor that changes linearly from one value to another, and then stays.
 
     ::
 
@@ -788,7 +788,7 @@ def _check_schedulers(
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """A fall by a factor whenever a measure has stopped getting better.
+    """Decay by a factor whenever a metric has stopped improving.
 
     An epoch is bad if its metrics are not better than the best so far by the
     threshold: with mode "min", below ``best * (1 - threshold)`` ("rel") or

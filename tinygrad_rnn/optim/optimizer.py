@@ -514,7 +514,7 @@ class Optimizer:
         return found
 
     def translated(self, entry: Settings) -> Settings | None:
-        """Return a parameter's state as PyTorch saves it in this class's terms.
+        """Convert a parameter's saved state from PyTorch's layout to this class's.
 
         None stands for no state: PyTorch may save one before the first step.
         """

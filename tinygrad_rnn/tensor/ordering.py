@@ -85,7 +85,7 @@ class Ordering(Reductions):
 
     @named
     def median(self, dim: int | None = None, keepdim: bool = False) -> Operand:
-        """The element in the middle, the lower one of two; a NaN if there is one.
+        """The median, the lower of two middle elements; NaN if any element is NaN.
 
         Args:
             dim: None takes all elements.

@@ -97,12 +97,12 @@ class Reductions(Selection, Casting):
 
     @named
     def cumsum(self, dim: int, dtype: DType = None) -> Self:
-        """The sums of the first 1, 2, ... elements along a dim."""
+        """The cumulative sums along a dim."""
         return ops.cumulative_sum(self._cast_terms(dtype), dim)._cast_total(dtype)
 
     @named
     def cumprod(self, dim: int, dtype: DType = None) -> Self:
-        """The products of the first 1, 2, ... elements along a dim.
+        """The cumulative products along a dim.
 
         By doubling (Hillis and Steele, 1986), so that gradients are exact where an
         element is 0.

@@ -84,7 +84,7 @@ class Selection(Shapes):
 
     @named
     def index_select(self, dim: int, index: Operand) -> Self:
-        """The slices of a dim that a vector of integers, or a single one, names."""
+        """The slices along a dim at the given indices: a vector of them, or one."""
         kinds = (Value, *backends, list)
         check_type("index_select", kinds, "a Tensor", index=index)
         if getattr(index, "ndim", 1) > 1:
@@ -100,7 +100,7 @@ class Selection(Shapes):
 
     @named
     def gather(self, dim: int, index: Operand) -> Self:
-        """The elements that integers name along a dim, in the shape of ``index``.
+        """The elements at ``index`` along a dim, in the shape of ``index``.
 
         ``out[i][j] = x[index[i][j]][j]`` for dim 0, ``x[i][index[i][j]]`` for dim 1.
         """

@@ -190,7 +190,7 @@ class Shapes(Operators, Indexing):
 
     @named
     def tile(self, *times: object, dims: object = None) -> Self:
-        """Repeated along each dim, as often as the number for it says."""
+        """The tensor repeated along each dim as many times as ``dims`` says."""
         repeats = sizes_of("tile", times, dims)
         new = len(repeats) - self.ndim
         x = self.reshape((1,) * new + self.shape)

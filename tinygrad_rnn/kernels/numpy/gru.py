@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import add, copyto, multiply, subtract, tanh
 
-from ...backend.numpy import row_sum
+from ...backend.numpy import sum_over_rows
 from ...backend.pool import empty
 from . import scan, slices
 from .scan import Array, Arrays, Inputs, MaybeArray, Needs, Padding
@@ -167,7 +167,7 @@ def gru_backward(
         g_h, spare = spare, g_h
 
     g_w_hh = scan.weight_gradient(g_sums, before) if needs[3] else None
-    g_b_hh = row_sum(g_sums.reshape(-1, 3 * hidden)) if needs[5] else None
+    g_b_hh = sum_over_rows(g_sums.reshape(-1, 3 * hidden)) if needs[5] else None
     g_sums[..., 2 * hidden :] = slopes_n  # from here on da_n in place of dm
     input_needs = (needs[0], needs[2], needs[4])
     g_x, g_w_ih, g_b_ih = scan.input_gradients(input_needs, rows, w_ih, g_sums)

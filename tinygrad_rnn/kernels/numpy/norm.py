@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...backend.numpy import ones, row_sum
+from ...backend.numpy import ones, sum_over_rows
 from ...backend.pool import empty
 from ...types import Function, Shape
 from .scan import Array, Arrays, Inputs, MaybeArray, Needs
@@ -71,9 +71,9 @@ def layer_norm_backward(
     g_x = g_weight = g_bias = None
     spare = empty(g.shape, g.dtype)
     if needs[1]:
-        g_weight = row_sum(np.multiply(g, normed, spare)).reshape(shape)
+        g_weight = sum_over_rows(np.multiply(g, normed, spare)).reshape(shape)
     if needs[2]:
-        g_bias = row_sum(g).reshape(shape)
+        g_bias = sum_over_rows(g).reshape(shape)
     if needs[0]:
         factor = np.ones((), x.dtype) if weight is None else weight.reshape(size)
         g_x = np.multiply(g, factor, empty(g.shape, g.dtype))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...backend.numpy import array as copy
-from ...backend.numpy import row_sum
+from ...backend.numpy import sum_over_rows
 from ...backend.pool import empty
 from ...backend.threads import product
 from ...types import Function, Shape
@@ -186,7 +186,9 @@ def input_gradients(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Ar
     if needs[2]:
         # A one-hot row sums up to 1, so the bias's gradient is also the sum of
         # g_weight.
-        g_bias = row_sum(g_rows if rows.ndim == 2 or g_weight is None else g_weight.T)
+        g_bias = sum_over_rows(
+            g_rows if rows.ndim == 2 or g_weight is None else g_weight.T
+        )
     return g_x, g_weight, g_bias
 
 
@@ -255,7 +257,7 @@ def state_cotangents(g_last: MaybeArray, like: Array) -> tuple[Array, Array]:
 def cell_kernels(
     layer_forward: Function, layer_backward: Function, states: int
 ) -> tuple[Function, Function]:
-    """The kernels of a cell, made of those of a layer whose state has so many parts."""
+    """A cell's kernels, made from those of a layer with ``states`` parts of state."""
 
     def forward(x: Array, *args: MaybeArray, **settings: object) -> tuple[Any, Any]:
         # A dim for the step, and one for the batch if x has none.

@@ -58,7 +58,7 @@ def silu(input: Tensor) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x * Phi(x), Phi the normal distribution's: Hendrycks, Gimpel, arXiv:1606.08415.
+    """x * Phi(x), Phi the normal CDF: Hendrycks and Gimpel, arXiv:1606.08415.
 
     Args:
         input: Floats of any shape.

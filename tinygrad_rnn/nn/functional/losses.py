@@ -183,7 +183,7 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Cross entropy of yes-or-no questions, in nats, from logits.
+    """Binary cross entropy, in nats, from logits.
 
     With logits x and targets t: -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)),
     computed as t softplus(-x) + (1 - t) softplus(x), of which neither part overflows.
@@ -216,7 +216,7 @@ def binary_cross_entropy_with_logits(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """Cross entropy of yes-or-no questions, in nats, from probabilities.
+    """Binary cross entropy, in nats, from probabilities.
 
     With probabilities x and targets t: -t log(x) - (1 - t) log(1 - x). As in PyTorch,
     a logarithm is at least -100. For logits there is

@@ -62,7 +62,7 @@ class LogSigmoid(_WithoutOptions, of=F.logsigmoid):
 
 
 class GELU(Functional, of=F.gelu):
-    """x * Phi(x), Phi the normal distribution's: Hendrycks, Gimpel, arXiv:1606.08415.
+    """x * Phi(x), Phi the normal CDF: Hendrycks and Gimpel, arXiv:1606.08415.
 
     Args:
         approximate: ``"none"``, or ``"tanh"`` to compute Phi(x) as

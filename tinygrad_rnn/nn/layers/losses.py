@@ -163,7 +163,7 @@ class NLLLoss(Functional, of=F.nll_loss):
 
 
 class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
-    """Cross entropy of yes-or-no questions, in nats, from logits.
+    """Binary cross entropy, in nats, from logits.
 
     With logits x and targets t: -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)).
 
@@ -186,7 +186,7 @@ class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
 
 
 class BCELoss(Functional, of=F.binary_cross_entropy):
-    """Cross entropy of yes-or-no questions, in nats, from probabilities.
+    """Binary cross entropy, in nats, from probabilities.
 
     With probabilities x and targets t: -t log(x) - (1 - t) log(1 - x), a logarithm
     being at least -100.

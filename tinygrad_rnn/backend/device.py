@@ -35,7 +35,7 @@ class device(str):
     @property
     def type(self) -> str:
         """``cpu`` or ``cuda``."""
-        return self.partition(":")[0]
+        return str(self).partition(":")[0]
 
     def __repr__(self) -> str:
         return f"device({str(self)!r})"

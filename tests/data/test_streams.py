@@ -198,12 +198,13 @@ PAIRS = [three_names, three_names_in_a_comprehension, three_names_of_one_window]
 
 @pytest.mark.parametrize("unpack", [*PAIRS, one_name, two_names, two_names_for_ever])
 def test_a_wrong_number_of_names_says_the_right_one(unpack):
-    words = "3 names for 2 parts, expected `for x, y in streams`"
+    names, parts, right = 3, 2, "`for x, y in streams`; `x, y, first ="
     if unpack is one_name:
-        words = "1 names for 2 parts, expected `for x, y in streams`"
+        names = 1
     elif unpack not in PAIRS:
-        words = "2 names for 3 parts, expected `x, y, first = streams.next_batch()`"
-    words = rf"^TextStreams: {re.escape(words)}.* says where a pass begins$"
+        names, parts, right = 2, 3, "`x, y, first = streams.next_batch()`; `for x, y in"
+    words = f"TextStreams: the number of names is {names}, expected {parts}: {right}"
+    words = f"^{re.escape(words)}"
     with pytest.raises(ValueError, match=words) as caught:
         unpack(TextStreams("abcabcabc", ALL, 1, 2))
     assert isinstance(caught.value, tg.Error)

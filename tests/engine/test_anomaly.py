@@ -97,6 +97,14 @@ def test_forward(name, recorded):
     call(x)
 
 
+def test_settings_are_shown_and_the_message_says_who_found_it():
+    words = r"^detect_anomaly: a NaN in the result of clip\(.*, nan\) .*argument 1 has a NaN"
+    with detect_anomaly(), pytest.raises(GraphError, match=words):
+        leaf(1.0).clamp(min=float("nan"))
+    with detect_anomaly(), pytest.raises(GraphError, match=r"power\(.*, 0.5\)"):
+        leaf(-1.0).pow(0.5)
+
+
 def test_the_users_line():
     """The innermost line that is not the package's, even if it is called through it."""
 

@@ -28,7 +28,12 @@ class Window(_WindowParts):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[Any]:
-        _check_names(sys._getframe(1), len(self), "for x, y in streams")
+        _check_names(
+            sys._getframe(1),
+            len(self),
+            "`for x, y in streams`; `x, y, first = streams.next_batch()` goes round "
+            "and round, and first says where a pass begins",
+        )
         return super().__iter__()
 
 
@@ -44,7 +49,11 @@ class Batch(_BatchParts):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[Any]:
-        _check_names(sys._getframe(1), len(self), "x, y, first = streams.next_batch()")
+        _check_names(
+            sys._getframe(1),
+            len(self),
+            "`x, y, first = streams.next_batch()`; `for x, y in streams` is one pass",
+        )
         return super().__iter__()
 
 
@@ -58,9 +67,7 @@ def _check_names(frame: FrameType, count: int, right: str) -> None:
     if code[at] != opmap.get("UNPACK_SEQUENCE") or code[at + 1] == count:
         return
     raise errors.OptionError(
-        f"TextStreams: {code[at + 1]} names for {count} parts, expected `{right}`: "
-        "`for x, y in streams` is one pass; `x, y, first = streams.next_batch()` goes "
-        "round and round, and first says where a pass begins"
+        f"TextStreams: the number of names is {code[at + 1]}, expected {count}: {right}"
     )
 
 

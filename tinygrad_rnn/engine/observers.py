@@ -17,7 +17,7 @@ class Observer:
     """Base class of observers; its methods do nothing."""
 
     def op_called(self, name: str, args: Sequence[Operand], result: Operand) -> None:
-        """See the call of an op: its array arguments, and what it gave."""
+        """See the call of an op: its arguments, and what it gave."""
 
     def gradient_arrived(self, source: "Node | None", g: Gradient) -> None:
         """See a gradient that a node's pullback gave; None for the start of a walk."""

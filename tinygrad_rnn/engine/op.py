@@ -157,7 +157,9 @@ class Op(Declared):
                 result.node = plan.record(args, arrays, settings, xp, result)
                 result.needs_grad = True
         if observers:
-            report_call(self.name, args, result)
+            usual = self.signature.usual_settings
+            given = [v for k, v in settings.items() if usual.get(k, self) is not v]
+            report_call(self.name, [*args, *given], result)
         return result
 
     def _check_axis(self, settings: Settings, x: Array) -> None:

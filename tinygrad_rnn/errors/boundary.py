@@ -133,7 +133,7 @@ def named(function: F) -> F:
         try:
             return function(*args, **settings)
         except Error as error:
-            error.args = (re.sub(r"^\w+:", f"{name}:", str(error)),)
+            error.args = (re.sub(r"^(?!detect_anomaly:)\w+:", f"{name}:", str(error)),)
             raise
         except Exception as error:
             check_call(function, settings, error)

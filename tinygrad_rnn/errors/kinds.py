@@ -74,7 +74,8 @@ class NoAttribute(AttributeMissing):
         self.names = names
 
     def __str__(self) -> str:
-        return f"{self.args[0]}{_names_like(str(self.name), self.names())}"
+        public = [name for name in self.names() if not name.startswith("_")]
+        return f"{self.args[0]}{_names_like(str(self.name), public)}"
 
     def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
         return AttributeError, (str(self),)

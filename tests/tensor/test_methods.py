@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from methods_table import CASES, call, drawn
 from oracle import assert_close, difference, gradients, outputs_of
@@ -118,6 +118,7 @@ def wide_norm(x, p, axis):
     return (top * total).squeeze(axis), (x / top / total) ** (p - 1)
 
 
+@example(p=40, exponents=[-21], double=False, seed=0)
 @given(
     p=st.sampled_from(["fro", 1, 1.5, 2, 3, 0.5, -1, -2, 40]),
     exponents=st.lists(st.integers(-30, 30), min_size=1, max_size=3),
@@ -137,9 +138,10 @@ def test_norms_of_every_size(p, exponents, double, seed):
     expected, slope = wide_norm(x.numpy(), 2 if p == "fro" else p, 1)
     tolerance = 1e-13 if double else 5e-6
     np.testing.assert_allclose(found.detach().numpy(), expected, rtol=tolerance)
-    np.testing.assert_allclose(
-        x.grad.numpy(), slope * np.sign(values), rtol=20 * tolerance
-    )
+    # On its way a slope is multiplied by the size of its row, where it may be subnormal.
+    lost = 8.0 * float(np.finfo(x.numpy().dtype).smallest_subnormal) / size
+    difference = np.abs(x.grad.numpy() - slope * np.sign(values))
+    assert (difference <= 20 * tolerance * np.abs(slope) + lost).all()
 
 
 @given(scale=st.sampled_from([1e-9, 1e-3, 1.0, 1e3, 1e9]), seed=st.integers(0, 2**32))

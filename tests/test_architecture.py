@@ -331,4 +331,6 @@ def test_import_is_little_work(tmp_path):
         "print(calls)"
     )
     python(code, **compiled)  # the first import compiles
-    assert int(python(code, **compiled)) < 50_000  # 39,000 on Python 3.11, 200 a file
+    assert (
+        int(python(code, **compiled)) < 60_000
+    )  # 39,000 with NumPy 2.4, 51,000 with 2.0

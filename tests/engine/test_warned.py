@@ -112,8 +112,20 @@ def caught(function):
     return result, found
 
 
+def needs_warnings_of_products():
+    """Skip a test where NumPy itself says nothing of a product that overflows."""
+    array = np.full(64, 1e38, np.float32)
+    if not caught(lambda: array[None].dot(array[:, None]))[1]:
+        pytest.skip(f"NumPy {np.__version__} does not warn of products")
+
+
+PRODUCTS = ("matmul", "matmul on threads", "linear", "rnn", "lstm", "gru")
+
+
 @pytest.mark.parametrize("name", FORWARD)
 def test_a_warning_of_an_op(name):
+    if name in PRODUCTS:
+        needs_warnings_of_products()
     call, words = FORWARD[name]
     if name == "a layer":
         where = line_of(Log.forward) + 1
@@ -175,9 +187,9 @@ BACKWARD |= {
 @pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("name", BACKWARD)
 def test_a_warning_of_a_gradient(name, create):
-    """At the line of backward(); under create_graph it is the op that the pullback
-    uses.
-    """
+    """At the line of backward(); under create_graph it is the pullback's own op."""
+    if name == "a linear layer":
+        needs_warnings_of_products()
     use, value, words = BACKWARD[name]
     x = tg.tensor([value], requires_grad=True)
     with np.errstate(all="ignore"):
@@ -328,6 +340,7 @@ def test_a_warning_of_a_step(kind):
 
 
 def test_a_warning_of_a_stepper():
+    needs_warnings_of_products()
     step = nn.Stepper(LAYERS["rnn"])
     with np.errstate(all="ignore"):
         _, state = step(huge[:1], None)

@@ -99,7 +99,7 @@ TABLE = {
         ("xp.array(out) if shared else out", "out", "two outputs in one memory"),
         ("out, arrays, 1 if view else 0)", "out, arrays, len(arrays) if view else 0)",
          "a view may show any argument"),
-        ("not same(xp, old, new)", "False", "a forward that writes into its argument unnoticed")],
+        ("not equal_with_nan(xp, old, new)", "False", "a forward that writes into its argument unnoticed")],
     ("engine/warned.py", "engine/test_warned.py"): [
         ("        if not was_warning(error):\n            raise\n    return rerun_with_warnings", "        raise\n    return rerun_with_warnings",
          "warnings of a step are errors"),

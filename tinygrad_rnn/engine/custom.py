@@ -113,12 +113,12 @@ def _run_inspected(
     before = [xp.array(a) if type(a) is xp.Array else a for a in arrays]
     out = forward(xp, *arrays, **settings)
     for i, (old, new) in enumerate(zip(before, arrays, strict=True)):
-        if type(new) is xp.Array and not same(xp, old, new):
+        if type(new) is xp.Array and not equal_with_nan(xp, old, new):
             _report(f"{name}: the forward writes into {_argument(names, i)}")
     return out
 
 
-def same(xp: Backend, one: Array, two: Array) -> bool:
+def equal_with_nan(xp: Backend, one: Array, two: Array) -> bool:
     """Whether two arrays of one shape are equal, where a NaN equals a NaN."""
     alike = one == two
     return bool(xp.all(alike) or xp.all(alike | ((one != one) & (two != two))))

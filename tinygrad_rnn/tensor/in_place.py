@@ -14,8 +14,7 @@ recorded, of v: one of t, by i        are out of date but v,      is out of date
 t.data = other                        keep the old memory         is out of date
 ====================================  ==========================  =====================
 
-Out of date means that its use raises GraphError. The memory's Version counts all
-changes,
+Using what is out of date raises GraphError. The memory's Version counts all changes,
 for what is saved, and the recorded ones, for views; docs/design.md says more.
 """
 

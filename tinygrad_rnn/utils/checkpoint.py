@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..backend import backend_of, backends
+from ..engine.custom import equal_with_nan
 from ..engine.fused import pull_through, record_outputs
 from ..engine.mode import enable_grad
 from ..engine.node import Node, VersionSeen, births, wrap
@@ -73,8 +74,7 @@ def _equals(output: Tensor, kept: Kept) -> bool:
     new, (old, (version, count)) = output.array, kept
     if version.count != count:
         return True
-    xp, equal = backend_of(new), new == old
-    return bool(xp.all(equal) or xp.all(equal | ((new != new) & (old != old))))
+    return equal_with_nan(backend_of(new), new, old)
 
 
 class _Recomputation:

@@ -2,9 +2,8 @@
 
 Hochreiter and Schmidhuber, Neural Computation 1997, with the forget gate f of Gers,
 Schmidhuber and Cummins 2000. i, f, o = sigmoid(a), g = tanh(a) of the four parts of
-a = W_ih x + b_ih + W_hh h + b_hh. With W_hr (R, H), h' = W_hr m for m = o tanh(c'),
-(B, R):
-Sak, Senior and Beaufays, arXiv:1402.1128; without, h' = m.
+a = W_ih x + b_ih + W_hh h + b_hh. With m = o tanh(c'), h' = m, or with W_hr (R, H) a
+projection, h' = W_hr m, (B, R): Sak, Senior and Beaufays, arXiv:1402.1128.
 
 Backward. dh' and dc' are the cotangents that a step's h' and c' have already:
 

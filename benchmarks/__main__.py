@@ -159,7 +159,8 @@ class Results:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        python = f"Python {platform.python_version()}"
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, {python}"
         self.folder = folder
         self.found = {"machine": machine, "versions": {}, "rows": [], "memory": []}
         if folder and (file := folder / "results.json").exists():
@@ -175,17 +176,21 @@ class Results:
         self.found["versions"] |= versions
 
     def add(self, kind: str, row: dict) -> None:
-        same = lambda a: [a.get(key) for key in ("part", "threads", "work")]
         self.found["date"] = row["date"] = time.strftime("%Y-%m-%d")
         rows = self.found[kind]
-        places = [i for i, old in enumerate(rows) if same(old) == same(row)]
-        rows[slice(places[0], places[0] + 1) if places else slice(len(rows), None)] = [
-            row
-        ]
+        keys = [self._key(old) for old in rows]
+        if self._key(row) in keys:
+            rows[keys.index(self._key(row))] = row
+        else:
+            rows.append(row)
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(self.found, indent=1)
             (self.folder / "results.json").write_text(text, encoding="utf-8")
+
+    @staticmethod
+    def _key(row: dict) -> list:
+        return [row.get(name) for name in ("part", "threads", "work")]
 
 
 def measure_part(

@@ -87,25 +87,19 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
 
 
 def row(args: argparse.Namespace, steps: int, batch: int, way: str) -> dict[str, float]:
-    command = [
-        sys.executable,
-        __file__,
-        "--steps",
-        str(steps),
-        "--batch",
-        str(batch),
-        "--one",
-        way,
-    ]
-    command += [
-        "--cell",
-        args.cell,
-        "--hidden",
-        str(args.hidden),
-        "--repeats",
-        str(args.repeats),
-    ]
-    command += [] if args.chunk is None else ["--chunk", str(args.chunk)]
+    options = {
+        "steps": steps,
+        "batch": batch,
+        "one": way,
+        "cell": args.cell,
+        "hidden": args.hidden,
+        "repeats": args.repeats,
+        "chunk": args.chunk,
+    }
+    command = [sys.executable, __file__]
+    for name, value in options.items():
+        if value is not None:
+            command += [f"--{name}", str(value)]
     found: dict[str, float] = {}
     for more in ([], ["--trace"]):
         done = subprocess.run(
@@ -121,9 +115,8 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args)))
         return
-    print(
-        f"{args.cell} 65, {args.hidden}; Python {platform.python_version()}, {platform.machine()}\n"
-    )
+    machine = f"Python {platform.python_version()}, {platform.machine()}"
+    print(f"{args.cell} 65, {args.hidden}; {machine}\n")
     print("| T | B | whole: resident, allocated MiB, ms | recomputed | memory | time |")
     print("|---|---|---|---|---|---|")
     for steps in args.steps:
@@ -133,9 +126,11 @@ def main() -> None:
                 f"{r['resident']:.1f}, {r['allocated']:.1f}, {r['time']:.0f}"
                 for r in (one, two)
             ]
+            memory = one["allocated"] / two["allocated"]
+            time_taken = two["time"] / one["time"]
             print(
                 f"| {steps:,} | {batch} | {shown[0]} | {shown[1]} "
-                f"| 1/{one['allocated'] / two['allocated']:.0f} | {two['time'] / one['time']:.2f} x |"
+                f"| 1/{memory:.0f} | {time_taken:.2f} x |"
             )
 
 

@@ -13,7 +13,10 @@ VERSION = f"NumPy {np.__version__}"
 
 def build(work, arrays):
     random = np.random.default_rng(0)
-    made = lambda *shape: random.standard_normal(shape, np.float32)
+
+    def made(*shape):
+        return random.standard_normal(shape, np.float32)
+
     rows, steps = GATES[work.cell] * work.H, work.T
     count = work.B * (1 if work.task == "sine" else steps)  # what the head sees
     w_ih, w_hh, head = (

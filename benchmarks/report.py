@@ -123,10 +123,14 @@ def fill(results: dict, docs: Path = DOCS) -> None:
     """Put the figures into the page."""
     page = docs / "benchmarks.md"
     found = blocks(results, docs)
-    put = lambda m: (
-        f"<!-- {m[1]} -->\n{found[m[1]]}\n<!-- end -->" if m[1] in found else m[0]
-    )
-    text = BLOCK.sub(put, page.read_text(encoding="utf-8"))
+
+    def fill_block(match: re.Match) -> str:
+        name = match[1]
+        if name not in found:
+            return match[0]
+        return f"<!-- {name} -->\n{found[name]}\n<!-- end -->"
+
+    text = BLOCK.sub(fill_block, page.read_text(encoding="utf-8"))
     page.write_text(text, encoding="utf-8")
 
 

@@ -121,7 +121,7 @@ def turn(step, count: int) -> float:
 
 
 def rounds(contenders: dict[str, Contender], seconds: float, least: int = 5):
-    """Milliseconds a step takes, by contender, round by round: in each all have a turn."""
+    """Milliseconds a step takes, by contender, for rounds in which all have a turn."""
     times = {name: [] for name in contenders}
     counts = {}
     for name, contender in contenders.items():

@@ -14,12 +14,11 @@ import math
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
-from tinygrad_rnn import nn, optim
+from tinygrad_rnn import nn
 
 
 class Ours(nn.Module):
@@ -50,85 +49,86 @@ class Theirs(torch.nn.Module):
         return loss, state
 
 
-def validation(model, windows, convert, no_grad) -> float:
-    """The mean loss over windows, the state carried from one to the next."""
-    total, state = 0.0, None
-    with no_grad():
-        for x, y in windows:
-            loss, state = model.loss(convert(x), convert(y), state)
-            total += loss.item()
-    return total / len(windows)
+def to_torch(tensor: tg.Tensor) -> torch.Tensor:
+    return torch.from_numpy(tensor.numpy())
 
 
-def main() -> None:
+class Training:
+    """A model in training, and the seconds that its steps have taken."""
+
+    def __init__(self, model, library, convert) -> None:
+        self.model, self.library, self.convert = model, library, convert
+        self.optimizer = library.optim.Adam(model.parameters(), lr=2e-3)
+        self.state = None
+        self.seconds = 0.0
+
+    def step(self, x: tg.Tensor, y: tg.Tensor) -> float:
+        """Train on a window; return the loss."""
+        start = time.perf_counter()
+        self.optimizer.zero_grad()
+        loss, state = self.model.loss(self.convert(x), self.convert(y), self.state)
+        loss.backward()
+        self.library.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimizer.step()
+        self.state = state.detach()
+        self.seconds += time.perf_counter() - start
+        return loss.item()
+
+    def validate(self, windows) -> float:
+        """The mean loss over windows, the state carried from one to the next."""
+        total, state = 0.0, None
+        with self.library.no_grad():
+            for x, y in windows:
+                x, y = self.convert(x), self.convert(y)
+                loss, state = self.model.loss(x, y, state)
+                total += loss.item()
+        return total / len(windows)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--text", type=Path, required=True)
     for name, default in (("steps", 2000), ("hidden", 256), ("batch", 64), ("seq", 64)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    options = parser.parse_args()
+    return parser.parse_args()
 
+
+def main() -> None:
+    options = arguments()
     text = options.text.read_text(encoding="utf-8")
     vocabulary = tg.data.Vocabulary(text)
     streams = tg.data.TextStreams(text, vocabulary, options.batch, options.seq)
-    train, val = streams.split(0.1)
-    windows = list(val)
+    train, validation = streams.split(0.1)
+    windows = list(validation)
 
     tg.manual_seed(0)
-    ours = Ours(len(vocabulary), options.hidden)
-    theirs = Theirs(len(vocabulary), options.hidden)
-    theirs.load_state_dict(
-        {
-            name: torch.from_numpy(t.numpy().copy())
-            for name, t in ours.state_dict().items()
-        }
-    )
-    our_adam = optim.Adam(ours.parameters(), lr=2e-3)
-    their_adam = torch.optim.Adam(theirs.parameters(), lr=2e-3)
-    our_state = their_state = None
-    seconds = np.zeros(2)
-    convert = lambda t: torch.from_numpy(t.numpy())
+    our_model = Ours(len(vocabulary), options.hidden)
+    their_model = Theirs(len(vocabulary), options.hidden)
+    weights = our_model.state_dict().items()
+    their_model.load_state_dict({name: to_torch(t.clone()) for name, t in weights})
+    ours = Training(our_model, tg, lambda tensor: tensor)
+    theirs = Training(their_model, torch, to_torch)
 
     print(
-        "| step | ours, train | PyTorch, train | ours, validation | PyTorch, validation |"
+        "| step | ours, train | PyTorch, train "
+        "| ours, validation | PyTorch, validation |"
     )
     print("|---|---|---|---|---|")
     for step in range(1, options.steps + 1):
         x, y, first = train.next_batch()
         if first:
-            our_state = their_state = None
-
-        start = time.perf_counter()
-        our_adam.zero_grad()
-        our_loss, our_state = ours.loss(x, y, our_state)
-        our_loss.backward()
-        nn.utils.clip_grad_norm_(ours.parameters(), 5.0)
-        our_adam.step()
-        our_state = our_state.detach()
-        between = time.perf_counter()
-        their_adam.zero_grad()
-        their_loss, their_state = theirs.loss(convert(x), convert(y), their_state)
-        their_loss.backward()
-        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 5.0)
-        their_adam.step()
-        their_state = their_state.detach()
-        seconds += between - start, time.perf_counter() - between
-
+            ours.state = theirs.state = None
+        found = [ours.step(x, y), theirs.step(x, y)]
         if step % max(options.steps // 4, 1) == 0:
-            found = (
-                our_loss.item(),
-                their_loss.item(),
-                validation(ours, windows, lambda t: t, tg.no_grad),
-                validation(theirs, windows, convert, torch.no_grad),
-            )
-            print(
-                f"| {step} | {' | '.join(f'{loss:.4f}' for loss in found)} |",
-                flush=True,
-            )
-    gap = abs(found[2] - found[3])
+            found += [ours.validate(windows), theirs.validate(windows)]
+            losses = " | ".join(f"{loss:.4f}" for loss in found)
+            print(f"| {step} | {losses} |", flush=True)
+    our_loss, their_loss = ours.validate(windows), theirs.validate(windows)
     print(
-        f"\nvalidation: {gap:.4f} nats apart, {found[2] / math.log(2):.3f} bits per character"
+        f"\nvalidation: {abs(our_loss - their_loss):.4f} nats apart, "
+        f"{our_loss / math.log(2):.3f} bits per character"
     )
-    print(f"training: {seconds[0]:.1f} s here, {seconds[1]:.1f} s in PyTorch")
+    print(f"training: {ours.seconds:.1f} s here, {theirs.seconds:.1f} s in PyTorch")
 
 
 if __name__ == "__main__":

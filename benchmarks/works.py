@@ -3,8 +3,7 @@
 Legend: V vocabulary, or size of the input, H hidden, B batch, T time.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
@@ -42,18 +41,17 @@ class Work:
         if self.kind == "chain":
             return "chain of 1,000 ops on 16 numbers, forward and backward"
         if self.kind == "layer":
-            return f"nn.{self.cell} of {self.T} x {self.B} x {self.H}, forward and backward"
+            sizes = f"{self.T} x {self.B} x {self.H}"
+            return f"nn.{self.cell} of {sizes}, forward and backward"
         names = {
             "dense": ", float input",
             "sine": ", sine task",
             "cells": ", a loop over cells",
         }
         task = names.get(self.task, "")
-        sizes = (
-            (self.V, self.H)
-            if self.kind == "sample"
-            else (self.V, self.H, self.B, self.T)
-        )
+        sizes = (self.V, self.H, self.B, self.T)
+        if self.kind == "sample":
+            sizes = (self.V, self.H)
         return f"{self.kind}, {self.cell} {', '.join(map(str, sizes))}{task}"
 
     @property
@@ -61,36 +59,37 @@ class Work:
         return 1 if self.task == "sine" else self.V
 
 
-def works(part: str) -> Iterator[Work]:
+def works(part: str) -> list[Work]:
     """The rows of one part of the report."""
-    if part in ("train", "forward"):
-        for cell, sizes in product(GATES, SIZES):
-            yield Work(part, "ids", cell, *sizes)
-        for cell in GATES:
-            yield Work(part, "sine", cell, *SINE)
-    elif part == "dense":
-        for cell, sizes in product(GATES, SIZES):
-            yield Work("train", "dense", cell, *sizes)
-    elif part == "cells":
-        for cell, sizes in product(GATES, LOOPS):
-            yield Work("train", "cells", cell, *sizes)
-    elif part == "layers":
-        for layer, hidden, batch, steps in ALONE:
-            yield Work("layer", "ids", layer, WORDS, hidden, batch, steps)
-    elif part == "sample":
-        for cell, hidden in product(GATES, (128, 512)):
-            yield Work("sample", "ids", cell, 65, hidden, 1, 1)
-    elif part == "chain":
-        yield Work("chain")
-    elif part == "T":
-        for cell, steps in product(GATES, T_CURVE):
-            yield Work("train", "ids", cell, 65, 128, 32, steps)
-    elif part == "H":
-        for cell, hidden in product(GATES, H_CURVE):
-            yield Work("train", "ids", cell, 65, hidden, 32, 50)
-    elif part == "memory":
-        for cell, sizes in product(GATES, SIZES):
-            yield Work("train", "ids", cell, *sizes)
+    ids = [Work("train", "ids", cell, *sizes) for cell, sizes in product(GATES, SIZES)]
+    train = [*ids, *(Work("train", "sine", cell, *SINE) for cell in GATES)]
+    rows = {
+        "train": train,
+        "dense": [replace(work, task="dense") for work in ids],
+        "forward": [replace(work, kind="forward") for work in train],
+        "memory": ids,
+        "cells": [
+            Work("train", "cells", cell, *sizes)
+            for cell, sizes in product(GATES, LOOPS)
+        ],
+        "layers": [
+            Work("layer", "ids", layer, WORDS, *sizes) for layer, *sizes in ALONE
+        ],
+        "sample": [
+            Work("sample", "ids", cell, 65, hidden, 1, 1)
+            for cell, hidden in product(GATES, (128, 512))
+        ],
+        "chain": [Work("chain")],
+        "T": [
+            Work("train", "ids", cell, 65, 128, 32, steps)
+            for cell, steps in product(GATES, T_CURVE)
+        ],
+        "H": [
+            Work("train", "ids", cell, 65, hidden, 32, 50)
+            for cell, hidden in product(GATES, H_CURVE)
+        ],
+    }
+    return rows[part]
 
 
 def arrays(work: Work) -> dict:

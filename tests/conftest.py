@@ -139,7 +139,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(autouse=True)
 def _same_start():
-    """Every test begins with the same default generator, and with gradients recorded."""
+    """Begin every test with the same default generator, and with recording on."""
     import tinygrad_rnn as tg
 
     tg.manual_seed(0)

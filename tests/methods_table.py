@@ -31,12 +31,31 @@ def one(domain, **settings):
     return draw
 
 
-some_dim = lambda d, n: d.integer(-n, n - 1)
-dim_or_none = lambda d, n: d.axis(n, tuples=False)
-dims_or_none = lambda d, n: d.axis(n)
-flag = lambda d, n: d.one_of(False, True)
-choice = lambda *values: lambda d, n: d.one_of(*values)
-shift = lambda d, n: d.integer(-4, 4)
+# Settings: each is drawn for an array of n dims.
+
+
+def some_dim(d, n):
+    return d.integer(-n, n - 1)
+
+
+def dim_or_none(d, n):
+    return d.axis(n, tuples=False)
+
+
+def dims_or_none(d, n):
+    return d.axis(n)
+
+
+def flag(d, n):
+    return d.one_of(False, True)
+
+
+def shift(d, n):
+    return d.integer(-4, 4)
+
+
+def choice(*values):
+    return lambda d, n: d.one_of(*values)
 
 
 def _zero_among(rng, shape):
@@ -162,7 +181,7 @@ def _numpy_gather(x, dim, index):
 case("gather", _gather, _numpy_gather)
 
 
-# ---------------------------------------------------------------- by mask, by order, by index
+# ---------------------------------------------------------------- by mask and index
 
 
 def _cumprod(x, dim):
@@ -340,7 +359,7 @@ def _einsum(d):
 case("einsum", _einsum, lambda *arrays, equation: np.einsum(equation, *arrays))
 
 
-# ---------------------------------------------------------------- how a case is drawn and called
+# ---------------------------------------------------------------- drawing and calling
 
 
 def call(library, tensor, name, settings):

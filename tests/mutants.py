@@ -46,7 +46,7 @@ SWAPS = {
 
 
 class Mutant(NamedTuple):
-    """A change of a file of the package: a span of characters, and what stands there."""
+    """A change of a file of the package: a span of characters, and its new text."""
 
     file: str
     line: int
@@ -74,7 +74,7 @@ class Finder(ast.NodeVisitor):
             self.starts.append(self.starts[-1] + len(line))
 
     def add(self, node, new):
-        """Note a change of a node; columns count bytes, and the sources are ASCII there."""
+        """Note a change of a node. Columns count bytes; the sources are ASCII there."""
         start = self.starts[node.lineno - 1] + node.col_offset
         stop = self.starts[node.end_lineno - 1] + node.end_col_offset
         old = self.source[start:stop]
@@ -164,7 +164,7 @@ def mutants(file):
 
 
 def neighbours(file):
-    """The tests beside a file: its own, then those of the nearest folder that has some."""
+    """The tests near a file: its own, then those of the nearest folder with some."""
     path, tests = Path(file), ROOT / "tests"
     found = [tests / path.parent / f"test_{path.stem}.py"]
     folder = path.parent

@@ -6,7 +6,8 @@ import numpy as np
 
 import tinygrad_rnn as tg
 
-STEP = 1e-200  # its square is 0 in float64, so the imaginary part is the derivative and no more
+# Its square is 0 in float64, so the imaginary part is the derivative and no more.
+STEP = 1e-200
 
 
 def softmax_parts(x, axis):
@@ -114,7 +115,7 @@ def assert_close(actual, expected, rtol=1e-10, atol=None, what=""):
     )
 
 
-# ---------------------------------------------------------------- side by side with PyTorch
+# ---------------------------------------------------------------- beside PyTorch
 
 
 def derivatives(library, tensor, op, args, wrt, us, vs):

@@ -21,7 +21,7 @@ def plain_ids(rng, count, shape):
             return ids
 
 
-# ---------------------------------------------------------------- domains: (rng, shape) -> float64
+# ---------------------------------------------- domains: (rng, shape) -> float64
 
 
 def signed(rng, shape):

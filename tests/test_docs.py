@@ -1,4 +1,4 @@
-"""The Python blocks of README and docs run as they stand, each in a process of its own."""
+"""The Python blocks of README and docs run as they are, each in its own process."""
 
 import re
 import subprocess

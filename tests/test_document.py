@@ -85,7 +85,11 @@ def test_its_code_runs(pytestconfig: pytest.Config) -> None:
     code, repaired = derived(ours("\n\n".join(blocks(Path(path)))))
     assert repaired == 2
     assert not re.search(r"^\s*(import|from) torch", code, re.M)
-    seeded = "import numpy, tinygrad_rnn\nnumpy.random.seed(0)\ntinygrad_rnn.manual_seed(0)\n"
+    seeded = (
+        "import numpy, tinygrad_rnn\n"
+        "numpy.random.seed(0)\n"
+        "tinygrad_rnn.manual_seed(0)\n"
+    )
     shown = run(seeded + code)
 
     text = re.search(r"^Generated: (.*)$", shown, re.M)

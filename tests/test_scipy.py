@@ -78,14 +78,18 @@ def samples(count):
     return [rng.uniform(0.1 + i / 20, 0.9 - i / 20, 24) for i in range(count)]
 
 
+def first_output(function, tensors):
+    out = function(*tensors)
+    return out[0] if isinstance(out, tuple | list) else out
+
+
 def outcome(function, arrays):
     """What becomes of a gradient: "right", "wrong", "none" where there is no history,
     or "raises".
     """
     given = [tg.tensor(array, requires_grad=True) for array in arrays]
-    first = lambda out: out[0] if isinstance(out, tuple | list) else out
     try:
-        out = first(function(*given))
+        out = first_output(function, given)
     except Exception:
         return "raises"
     if not isinstance(out, tg.Tensor) or not out.requires_grad:
@@ -96,9 +100,13 @@ def outcome(function, arrays):
     except tg.Error:
         return "raises"
     directions = [np.cos(np.arange(24.0) + i) for i in range(len(arrays))]
+
+    def weighted_sum(*moved):
+        out = first_output(function, [tg.tensor(array) for array in moved])
+        return (np.asarray(out) * u).sum()
+
     with tg.no_grad():
-        moved = lambda *xs: (np.asarray(first(function(*map(tg.tensor, xs)))) * u).sum()
-        slope = difference(moved, arrays, directions, step=1e-5)
+        slope = difference(weighted_sum, arrays, directions, step=1e-5)
     pairs = zip(found, directions, strict=True)
     total = sum(0.0 if g is None else (g.numpy() * v).sum() for g, v in pairs)
     return "right" if abs(total - slope) <= 1e-6 * max(1.0, abs(slope)) else "wrong"

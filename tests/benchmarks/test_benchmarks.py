@@ -124,7 +124,9 @@ import sys
 from unittest.mock import MagicMock
 mock = MagicMock(__version__="0.0", from_numpy=MagicMock(side_effect=ZeroDivisionError))
 mock.nn.Module = object
-sys.modules |= {"torch": mock, "torch.nn": mock.nn, "torch.nn.functional": mock.nn.functional}
+sys.modules["torch"] = mock
+sys.modules["torch.nn"] = mock.nn
+sys.modules["torch.nn.functional"] = mock.nn.functional
 """
 
 

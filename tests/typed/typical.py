@@ -266,7 +266,8 @@ def train_classifier(steps: int) -> npt.NDArray[np.float64]:
         best = tg.cat([values, values], dim=0).exp().log1p().std()
         right = (model(x).argmax(-1) == y).float().mean()
         print(
-            f"best {best.item():.2f}, accuracy {right:.2f}, {indices.shape} {tuple(x.shape)}"
+            f"best {best.item():.2f}, accuracy {right:.2f}, "
+            f"{indices.shape} {tuple(x.shape)}"
         )
     return losses
 

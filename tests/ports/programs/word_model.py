@@ -9,7 +9,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 TEXT = """
-the cat sat on the mat . the dog sat on the log . a cat saw the dog run . a dog saw a cat run .
+the cat sat on the mat . the dog sat on the log .
+a cat saw the dog run . a dog saw a cat run .
 the cat ran from the dog . the dog ran to the log . the mat is flat . the log is old .
 """.split()
 
@@ -131,7 +132,8 @@ def main(given, steps, bptt=5, batch_size=4, clip=0.25):
             losses.append(loss.item())
         val_loss = evaluate(model, val_data, criterion, bptt)
         print(
-            f"lr {lr:.2f} | valid loss {val_loss:5.2f} | valid ppl {math.exp(val_loss):8.2f}"
+            f"lr {lr:.2f} | valid loss {val_loss:5.2f} | "
+            f"valid ppl {math.exp(val_loss):8.2f}"
         )
         losses.append(val_loss)
         if not best_val_loss or val_loss < best_val_loss:

@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROSE = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
+FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 # A block of code, and behind it what it prints, if the page shows that.
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.M | re.S)
 BLOCKS = [
@@ -61,6 +63,20 @@ def test_block_runs(block: str, shown: str | None, tmp_path: Path) -> None:
 
 
 def test_pages_link_to_what_is_there() -> None:
-    for page in (*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
+    for page in PROSE:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_pages_name_files_that_are_there() -> None:
+    """A name may leave out the folders at its front, as in `engine/node.py`."""
+    folders = ("benchmarks", "examples", "tests", "tinygrad_rnn")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    there = {f"/{path.relative_to(ROOT).as_posix()}" for path in files}
+    there.add("/setup.py")
+    for page in PROSE:
+        text = FENCED.sub("", page.read_text())
+        for name in re.findall(r"\b[\w/]+\.py\b", text):
+            assert any(path.endswith(f"/{name}") for path in there), (
+                f"{page.name} names {name}"
+            )

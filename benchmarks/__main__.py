@@ -3,13 +3,13 @@
     python benchmarks [--parts train sample ...] [--only TEXT] [--threads 1 2] [--out
     DIR]
 
-Parts: train, dense (float features instead of ids), forward, cells (a loop over cells,
-    as people write it), layers (other layers, alone), sample (one character at batch
-    1), chain (the cost of an op), T and H (time against length and width), memory. A
-    contender that is not installed is named and left out; the extra "bench" has all.
-    Before a row is timed all contenders have to compute the same. A ratio is the median
-    over the rounds of a contender's time over ours: above 1 ours is faster. "products"
-    are the bare matrix products of a row in NumPy.
+The parts are train, dense (float features instead of ids), forward, cells (a loop over
+cells), layers (other layers, each alone), sample (one character at batch 1), chain (the
+cost of an op), T and H (time against length and width), and memory. A contender that is
+not installed is named and left out; the extra "bench" installs all of them. A row is
+timed only if all contenders compute the same. A ratio is the median over the rounds of
+a contender's time divided by ours: above 1, ours is faster. "products" are the bare
+matrix products of a row in NumPy.
 """
 
 import argparse
@@ -28,21 +28,11 @@ from turns import Absent, Contender, rounds
 from works import Work, works
 
 MODULES = ("ours", "pytorch", "pytorch compiled", "jaxjit", "products")  # of CONTENDERS
-PARTS = (
-    "train",
-    "dense",
-    "forward",
-    "cells",
-    "layers",
-    "sample",
-    "chain",
-    "T",
-    "H",
-    "memory",
-)
-# The parts that more threads may speed up
+# The parts that more threads may speed up, and the others.
 ALL_THREADS = ("train", "dense", "forward", "sample")
-REMEMBERED = ("ours", "PyTorch", "JAX")  # whose memory is measured
+ONE_THREAD = ("cells", "layers", "chain", "T", "H", "memory")
+PARTS = (*ALL_THREADS, *ONE_THREAD)
+WITH_MEMORY = ("ours", "PyTorch", "JAX")  # the contenders whose memory is measured
 
 
 def arguments() -> argparse.Namespace:
@@ -64,13 +54,13 @@ def arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def started(
+def start_contenders(
     names: list[str], threads: int
 ) -> Iterator[tuple[dict[str, Contender], dict[str, str]]]:
-    """The contenders that are installed, and why the others are not there.
+    """The contenders that are installed, and why the others are not.
 
-    Whatever happens inside, their processes end: a child that is stopped would wait for
-    ever.
+    At the end of the block their processes are killed: a stopped child would otherwise
+    wait for ever.
     """
     there, absent = {}, {}
     with ExitStack() as stack:
@@ -86,25 +76,25 @@ def started(
         yield there, absent
 
 
-class Refused(Exception):
+class WrongResult(Exception):
     """A row in which a contender computes something else."""
 
 
 def takes_part(name: str, part: str, work: Work) -> bool:
-    # JAX would compile the loop, which is then a layer's
+    # JAX would compile the loop into what it makes of a layer.
     if part in ("cells", "layers"):
         return name in ("ours", "PyTorch")
     if name == "products":
         return work.kind in ("train", "forward")
-    # Compiling takes up to a minute a row; what it changes is seen in the other parts.
+    # Compiling takes up to a minute a row; the other parts show what it changes.
     return name != "torch.compile" or part not in ("T", "H")
 
 
 def differences(values: dict, expected: dict, steps: int = 1) -> list[str]:
-    """What of a contender's first values is not ours to float32 accuracy.
+    """Which of a contender's first values differ from ours by more than rounding.
 
-    Sums over many steps gather rounding: from 1,000 steps on the bound grows with their
-    root.
+    Sums over many steps accumulate rounding: from 1,000 steps on, the bound grows with
+    the square root of their number.
     """
     import numpy as np
 
@@ -124,7 +114,7 @@ def measure(work: Work, contenders: dict[str, Contender], seconds: float) -> dic
     }
     for name in values.keys() - {"products"}:
         if wrong := differences(values[name], values["ours"], work.T):
-            raise Refused(
+            raise WrongResult(
                 f"{work}: {name} does not compute what ours does: {'; '.join(wrong)}"
             )
     times = rounds(contenders, seconds)
@@ -142,20 +132,18 @@ def measure(work: Work, contenders: dict[str, Contender], seconds: float) -> dic
 
 
 def memory(work: Work, names: list[str]) -> dict:
-    """One row: MB at the peak of a few steps beyond the imports, each in a fresh
-    process.
-    """
-    with started([name for name in names if name in REMEMBERED], 1) as (contenders, _):
+    """One row: MB at the peak of a few steps, beyond the imports, in new processes."""
+    names = [name for name in names if name in WITH_MEMORY]
+    with start_contenders(names, threads=1) as (contenders, _):
         found = {name: c.ask("memory", work) for name, c in contenders.items()}
     return {"work": str(work), "sizes": vars(work), "MB": found}
 
 
 class Results:
-    """Rows as they come; with a folder they are also kept there, beside those of
-    earlier runs.
+    """The rows that have been measured; with a folder, also those of earlier runs.
 
-    So a run may be taken in pieces: a row that is measured again takes the place of the
-    old one. Rows of another machine, or of other versions, are not kept.
+    So a run may be taken in pieces. A row that is measured again replaces the old one.
+    Rows of another machine, or of other versions, are dropped.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -167,7 +155,7 @@ class Results:
             before = json.loads(file.read_text(encoding="utf-8"))
             self.found = before if before["machine"] == machine else self.found
 
-    def began(self, versions: dict[str, str]) -> None:
+    def set_versions(self, versions: dict[str, str]) -> None:
         known = self.found["versions"]
         if any(
             known.get(name, version) != version for name, version in versions.items()
@@ -201,43 +189,36 @@ def measure_part(
     results: Results,
     seconds: float,
 ) -> list[str]:
-    """Measure the rows of one part and print them; returns those that were refused, and
-    why.
-    """
-    rows, refused = [], []
+    """Measure the rows of one part and print them; return why others were left out."""
+    rows, failed = [], []
     for work in todo:
-        playing = {n: c for n, c in contenders.items() if takes_part(n, part, work)}
-        about = {
-            "part": part,
-            "threads": threads,
-            "work": str(work),
-            "sizes": vars(work),
-        }
+        taking_part = {n: c for n, c in contenders.items() if takes_part(n, part, work)}
+        row = {"part": part, "threads": threads, "work": str(work), "sizes": vars(work)}
         try:
-            rows.append(about | measure(work, playing, seconds))
-        except Refused as error:
-            refused.append(str(error))
+            rows.append(row | measure(work, taking_part, seconds))
+        except WrongResult as error:
+            failed.append(str(error))
             print(f"left out: {error}", flush=True)
             continue
         results.add("rows", rows[-1])
         print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     if rows:
         print(f"\n{part}, {threads} thread(s)\n\n{table(rows)}", flush=True)
-    return refused
+    return failed
 
 
 def main() -> None:
     args = arguments()
     chosen = {p: [w for w in works(p) if args.only in str(w)] for p in args.parts}
     names = ["ours", *args.against]
-    results, refused = Results(args.out), []
+    results, failed = Results(args.out), []
     print(results.found["machine"])
     for threads in args.threads:
-        with started(names, threads) as (contenders, absent):
+        with start_contenders(names, threads) as (contenders, absent):
             versions = {
                 name: contender.version for name, contender in contenders.items()
             }
-            results.began(versions)
+            results.set_versions(versions)
             if threads == args.threads[0]:
                 print(", ".join(dict.fromkeys(versions.values())))
                 for name, why in absent.items():
@@ -247,7 +228,7 @@ def main() -> None:
                     part not in ALL_THREADS and threads != args.threads[0]
                 ):
                     continue
-                refused += measure_part(
+                failed += measure_part(
                     part, threads, todo, contenders, results, args.seconds
                 )
     rows = [memory(work, names) for work in chosen.get("memory", ())]
@@ -255,8 +236,8 @@ def main() -> None:
         results.add("memory", row)
     if rows:
         print(f"\npeak memory beyond the imports, MB\n\n{memory_table(rows)}")
-    if refused:
-        raise SystemExit("not all compute what ours does: " + "; ".join(refused))
+    if failed:
+        raise SystemExit("not all compute what ours does: " + "; ".join(failed))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""The works in JAX, as a JAX user writes them: pure functions, ``lax.scan``, the whole
-step jitted.
+"""The works in JAX: pure functions, ``lax.scan``, and the whole step under ``jit``.
 
-What was tried and is the fastest: ids gathered (one-hot rows are slower but for tiny
-sizes), the projection before the scan, weights as (I, G*H), no unrolling, the old
-parameters' memory donated.
+These choices were the fastest of those tried: gathered ids (one-hot rows are faster for
+tiny sizes only), the projection before the scan, weights as (I, G*H), no unrolling, and
+the memory of the old parameters donated.
 """
 
 from functools import partial
@@ -49,14 +48,14 @@ NAMES = {  # ours, and PyTorch's
 
 
 def model(work, w, x, state):
-    """Scores and the last state."""
+    """The scores and the last state."""
     if work.task == "sine":
         x = x.swapaxes(0, 1)
     z = (w["w_ih"][x] if work.task == "ids" else x @ w["w_ih"]) + w["b_ih"]
     state, output = jax.lax.scan(partial(STEPS[work.cell], w), state, z)
-    return (output[-1] if work.task == "sine" else output) @ w["w_out"] + w[
-        "b_out"
-    ], state
+    if work.task == "sine":
+        output = output[-1]
+    return output @ w["w_out"] + w["b_out"], state
 
 
 def loss(work, w, x, y, state):
@@ -73,15 +72,11 @@ def adam(w, g, m, v, count, rate=2e-3):
     m = tree(lambda m, g: 0.9 * m + 0.1 * g, m, g)
     v = tree(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
     a, b = rate / (1 - 0.9**count), (1 - 0.999**count) ** -0.5
-    return (
-        tree(lambda w, m, v: w - a * m / (jnp.sqrt(v) * b + 1e-8), w, m, v),
-        m,
-        v,
-        count,
-    )
+    w = tree(lambda w, m, v: w - a * m / (jnp.sqrt(v) * b + 1e-8), w, m, v)
+    return w, m, v, count
 
 
-def clipped(g, limit=5.0):
+def clip(g, limit=5.0):
     norm = jnp.sqrt(sum(jnp.sum(a * a) for a in jax.tree.leaves(g)))
     return jax.tree.map(lambda a: a * jnp.minimum(1.0, limit / (norm + 1e-6)), g)
 
@@ -107,7 +102,7 @@ def train(work, w, x, y, state):
         w, m, v, count = carried
         (value, new), g = gradients(w, x, y, state)
         state = state if work.task == "sine" else new
-        return adam(w, clipped(g), m, v, count), state, value
+        return adam(w, clip(g), m, v, count), state, value
 
     moments = (jax.tree.map(jnp.zeros_like, w) for _ in range(2))
     carried = (jax.tree.map(jnp.copy, w), *moments, jnp.zeros((), jnp.float32))

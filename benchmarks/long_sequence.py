@@ -1,10 +1,9 @@
-"""Memory and time of a training step over a long text: the whole at once, and with
-recomputation.
+"""Memory and time of a training step over a long text, with and without recomputation.
 
-Each row runs in a process of its own: peak memory is that of a step (forward and
-backward) beyond what the process held before, by the system's count (resident) and by
-Python's and NumPy's own (allocated, tracemalloc); milliseconds are of the best of a few
-steps, measured apart.
+Each row runs in its own process. Peak memory is that of a step (forward and backward)
+beyond what the process held before, as the system counts it (resident) and as
+tracemalloc does (allocated). Milliseconds are those of the fastest of a few steps,
+measured separately.
 
 Legend: T time, B batch.
 """

@@ -34,29 +34,27 @@ class Model(nn.Module):
         scores, state = self(x, state)
         if self.sine:
             return F.mse_loss(scores, y), None
-        return F.cross_entropy(
-            scores.reshape(-1, scores.shape[-1]), y.reshape(-1)
-        ), state
+        scores = scores.reshape(-1, scores.shape[-1])
+        return F.cross_entropy(scores, y.reshape(-1)), state
 
 
-def detached(state):
-    """Without its history; an LSTM's has two parts."""
+def detach(state):
+    """Cut a state off its history; an LSTM's state has two parts."""
     if state is None:
         return None
-    return tuple(map(detached, state)) if isinstance(state, tuple) else state.detach()
+    return tuple(map(detach, state)) if isinstance(state, tuple) else state.detach()
 
 
 def build(work, arrays):
-    """A step, and a function that returns what it computes first, to be compared."""
+    """A step, and a function that returns its first results, for the comparison."""
     if work.kind == "chain":
         return chain()
     x, y = tg.from_numpy(arrays.pop("x")), tg.from_numpy(arrays.pop("y"))
     if work.kind == "layer":
         return layer(work, x, y, {name: tg.from_numpy(a) for name, a in arrays.items()})
     model = Model(work, {name: tg.from_numpy(a) for name, a in arrays.items()})
-    return {"train": train, "forward": forward, "sample": sample}[work.kind](
-        model, x, y
-    )
+    kinds = {"train": train, "forward": forward, "sample": sample}
+    return kinds[work.kind](model, x, y)
 
 
 def train(model, x, y):
@@ -76,7 +74,7 @@ def train(model, x, y):
         gradients()
         nn.utils.clip_grad_norm_(params, 5.0)
         optimizer.step()
-        state = detached(state)
+        state = detach(state)
 
     def values():
         nonlocal state

@@ -1,8 +1,7 @@
-"""The matrix products that a work cannot do without, alone, in NumPy: what no framework
-takes away.
+"""The bare matrix products of a work in NumPy, which no framework can avoid.
 
-Recurrence, head, and their gradients; with float features the projection and its
-gradient too.
+They are those of the recurrence, the head and their gradients, and with float features
+those of the projection and its gradient.
 """
 
 import numpy as np
@@ -12,25 +11,21 @@ VERSION = f"NumPy {np.__version__}"
 
 
 def build(work, arrays):
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
 
-    def made(*shape):
-        return random.standard_normal(shape, np.float32)
+    def random_array(*shape):
+        return generator.standard_normal(shape, np.float32)
 
     rows, steps = GATES[work.cell] * work.H, work.T
     count = work.B * (1 if work.task == "sine" else steps)  # what the head sees
-    w_ih, w_hh, head = (
-        made(rows, work.V),
-        made(rows, work.H),
-        made(work.outputs, work.H),
-    )
-    state, sums, back = made(work.B, work.H), made(work.B, rows), made(work.B, work.H)
-    x, gates, hidden = (made(steps * work.B, n) for n in (work.V, rows, work.H))
-    seen, scores = hidden[:count], made(count, work.outputs)
-    out = {
-        name: np.empty_like(a) for name, a in (("x", gates), ("ih", w_ih), ("hh", w_hh))
-    }
-    out |= {name: np.empty_like(a) for name, a in (("head", head), ("seen", seen))}
+    w_ih, w_hh = random_array(rows, work.V), random_array(rows, work.H)
+    head = random_array(work.outputs, work.H)
+    state, back = random_array(work.B, work.H), random_array(work.B, work.H)
+    sums = random_array(work.B, rows)
+    x, gates, hidden = (random_array(steps * work.B, n) for n in (work.V, rows, work.H))
+    seen, scores = hidden[:count], random_array(count, work.outputs)
+    like = {"x": gates, "ih": w_ih, "hh": w_hh, "head": head, "seen": seen}
+    out = {name: np.empty_like(array) for name, array in like.items()}
     projects = work.task != "ids"
 
     def step():

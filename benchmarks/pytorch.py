@@ -1,6 +1,4 @@
-"""The works in PyTorch, as its documentation writes them: eager, or through
-``torch.compile``.
-"""
+"""The works in PyTorch, as its documentation writes them, also with torch.compile."""
 
 import os
 
@@ -26,7 +24,7 @@ class Model(nn.Module):
         self.load_state_dict(parameters)
 
     def forward(self, x, state=None):
-        if self.work.task == "ids":  # its layers take features only
+        if self.work.task == "ids":  # PyTorch's layers take features only
             x = F.one_hot(x, self.work.V).float()
         if self.loops:
             output = []
@@ -42,37 +40,35 @@ class Model(nn.Module):
         scores, state = self(x, state)
         if self.sine:
             return F.mse_loss(scores, y), None
-        return F.cross_entropy(
-            scores.reshape(-1, scores.shape[-1]), y.reshape(-1)
-        ), state
+        scores = scores.reshape(-1, scores.shape[-1])
+        return F.cross_entropy(scores, y.reshape(-1)), state
 
 
-def detached(state):
+def detach(state):
     if state is None:
         return None
-    return tuple(map(detached, state)) if isinstance(state, tuple) else state.detach()
+    return tuple(map(detach, state)) if isinstance(state, tuple) else state.detach()
 
 
 def build(work, arrays, compiled=""):
     torch.compiler.reset()
-    through = torch.compile if compiled else lambda function: function
+    transform = torch.compile if compiled else lambda function: function
     if work.kind == "chain":
-        return chain(through)
+        return chain(transform)
     x, y = torch.from_numpy(arrays.pop("x")), torch.from_numpy(arrays.pop("y"))
     if work.kind == "layer":
         return layer(
             work, x, y, {name: torch.from_numpy(a) for name, a in arrays.items()}
         )
     model = Model(work, {name: torch.from_numpy(a) for name, a in arrays.items()})
-    return {"train": train, "forward": forward, "sample": sample}[work.kind](
-        model, x, y, through
-    )
+    kinds = {"train": train, "forward": forward, "sample": sample}
+    return kinds[work.kind](model, x, y, transform)
 
 
-def train(model, x, y, through):
+def train(model, x, y, transform):
     params = list(model.parameters())
     optimizer = torch.optim.Adam(params, lr=2e-3)
-    loss_of = through(model.loss)
+    loss_of = transform(model.loss)
     state = None
 
     def gradients():
@@ -87,7 +83,7 @@ def train(model, x, y, through):
         gradients()
         torch.nn.utils.clip_grad_norm_(params, 5.0)
         optimizer.step()
-        state = detached(state)
+        state = detach(state)
 
     def values():
         nonlocal state
@@ -98,8 +94,8 @@ def train(model, x, y, through):
     return step, values
 
 
-def forward(model, x, y, through):
-    model = through(model)
+def forward(model, x, y, transform):
+    model = transform(model)
 
     def step():
         with torch.no_grad():
@@ -108,8 +104,8 @@ def forward(model, x, y, through):
     return step, lambda: {"scores": step().numpy()}
 
 
-def sample(model, x, y, through):
-    model = through(model)
+def sample(model, x, y, transform):
+    model = transform(model)
     state = None
 
     @torch.no_grad()
@@ -147,10 +143,10 @@ def layer(work, x, y, parameters):
     return step, values
 
 
-def chain(through):
+def chain(transform):
     x = torch.ones(16, requires_grad=True)
 
-    @through
+    @transform
     def run(x):
         y = x
         for _ in range(250):

@@ -1,10 +1,10 @@
-"""Tables and the chart out of results; run as a script, it fills docs/benchmarks.md.
+"""Tables and a chart of results; as a script, it fills docs/benchmarks.md with them.
 
     python benchmarks/report.py DIR    # where `python benchmarks --out DIR` has written
 
-On the page a block from ``<!-- NAME -->`` to ``<!-- end -->`` is replaced by what NAME
-is: a part and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (where
-another is faster), ``chart``.
+On the page, what stands between ``<!-- NAME -->`` and ``<!-- end -->`` is replaced.
+NAME is a part and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (where
+another contender is faster) or ``chart``.
 """
 
 import json
@@ -14,31 +14,34 @@ from pathlib import Path
 
 BLOCK = re.compile("<!-- (.*?) -->\n.*?<!-- end -->", re.S)
 DOCS = Path(__file__).parent.parent / "docs"
-CONTENDERS = ("ours", "PyTorch", "torch.compile", "JAX", "products")
-COLOURS = dict(
-    zip(
-        CONTENDERS, ("#d62728", "#1f77b4", "#17becf", "#2ca02c", "#999999"), strict=True
-    )
-)
+COLOURS = {
+    "ours": "#d62728",
+    "PyTorch": "#1f77b4",
+    "torch.compile": "#17becf",
+    "JAX": "#2ca02c",
+    "products": "#999999",
+}
+CONTENDERS = tuple(COLOURS)
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(
-        f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)
-    )
+    lines = (head, ["---"] * len(head), *rows)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def table(rows: list[dict]) -> str:
-    """Ours in ms, and of each other the ratio and its ms."""
+    """Our ms, and for each other contender the ratio and its ms."""
     names = [n for n in CONTENDERS[1:] if any(n in row["ms"] for row in rows)]
+
+    def cell(row: dict, name: str) -> str:
+        if name not in row["ms"]:
+            return "-"
+        return f"{row['ratio'][name]:.2f} ({row['ms'][name]:.3g})"
+
     return markdown(
-        ["work", "ours, ms", *[f"x {n} (ms)" for n in names]],
+        ["work", "ours, ms", *[f"x {name} (ms)" for name in names]],
         [
-            [row["work"], f"{row['ms']['ours']:.3g}"]
-            + [
-                f"{row['ratio'][n]:.2f} ({row['ms'][n]:.3g})" if n in row["ms"] else "-"
-                for n in names
-            ]
+            [row["work"], f"{row['ms']['ours']:.3g}", *[cell(row, n) for n in names]]
             for row in rows
         ],
     )
@@ -53,7 +56,7 @@ def memory_table(rows: list[dict]) -> str:
 
 
 def losses(rows: list[dict]) -> str:
-    """Every row in which another is faster."""
+    """The rows in which another contender is faster."""
     found = [
         [f"{row['work']}, {row['threads']} thread(s)", name, f"{ratio:.2f}"]
         for row in rows
@@ -85,8 +88,8 @@ def chart(rows: list[dict], path: Path) -> None:
                     (r["sizes"][part], r["ms"][name]) for r in chosen if name in r["ms"]
                 ]
                 if points:
-                    # Against T the time of one of the T steps, so that a straight line
-                    # is level.
+                    # Against T: the time of one of the T steps, so that time in
+                    # proportion to T is a level line.
                     ys = [ms / (t if part == "T" else 1) for t, ms in points]
                     xs = [x for x, _ in points]
                     ax.loglog(xs, ys, "o-", ms=3, lw=1, color=COLOURS[name], label=name)
@@ -99,7 +102,7 @@ def chart(rows: list[dict], path: Path) -> None:
 
 
 def blocks(results: dict, docs: Path) -> dict[str, str]:
-    """What the page's blocks are filled with, by name."""
+    """The new contents of the page's blocks, by name."""
     rows = results["rows"]
     found = {}
     for part, threads in {(row["part"], row["threads"]): None for row in rows}:
@@ -120,7 +123,7 @@ def blocks(results: dict, docs: Path) -> dict[str, str]:
 
 
 def fill(results: dict, docs: Path = DOCS) -> None:
-    """Put the figures into the page."""
+    """Write the figures into the page."""
     page = docs / "benchmarks.md"
     found = blocks(results, docs)
 

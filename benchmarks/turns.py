@@ -1,10 +1,10 @@
-"""Contenders in processes of their own, which take turns.
+"""Contenders that take turns, each in its own process.
 
-A library reads how many threads it may use when it is loaded, and its idle threads may
-wait in a busy loop: in one process with others it would be measured with their settings
-and would share its cores with their threads. So each has a child process, driven by a
-pipe; the operating system stops all but the one whose turn it is. One thread means one
-core: a child may run on that alone.
+A library reads the number of its threads when it is loaded, and its idle threads may
+wait in a busy loop. In one process with others, it would be measured with their
+settings and share its cores with their threads. So each contender has a child process,
+driven by a pipe, and the operating system stops all but the one whose turn it is. One
+thread means one core: a child is restricted to it.
 """
 
 import importlib
@@ -22,7 +22,7 @@ class Absent(Exception):
 
 
 class Contender:
-    """A child process that builds works and runs their steps when told."""
+    """A child process that builds works and runs their steps on request."""
 
     def __init__(self, module: str, threads: int) -> None:
         context = multiprocessing.get_context("spawn")  # a fresh interpreter
@@ -34,7 +34,7 @@ class Contender:
         other.close()
         try:
             self.version = self.answer()
-        except BaseException:  # it did not start: nothing of it stays behind
+        except BaseException:  # it did not start: leave nothing behind
             self.close()
             raise
         self.signal("SIGSTOP")
@@ -71,9 +71,9 @@ class Contender:
 def serve(pipe, module: str, threads: int) -> None:
     """The child's loop."""
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        # Read when a library is loaded, so before that
+        # Libraries read these when they are loaded.
         os.environ[variable] = str(threads)
-    if hasattr(os, "sched_setaffinity"):  # JAX can be held to one core in no other way
+    if hasattr(os, "sched_setaffinity"):  # the only way to restrict JAX to one core
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     try:
         module, *options = module.split()
@@ -103,16 +103,16 @@ def serve(pipe, module: str, threads: int) -> None:
 
 
 def finish(result) -> None:
-    """Wait for what a step has only set going, as JAX does."""
+    """Wait for what a step has only started, as JAX does."""
     for part in result if isinstance(result, tuple) else (result,):
         if hasattr(part, "block_until_ready"):
             part.block_until_ready()
 
 
 def turn(step, count: int) -> float:
-    """Seconds a step takes, over ``count`` in a row."""
+    """The seconds that a step takes: a mean over ``count`` of them."""
     if count > 1:
-        finish(step())  # the caches are another's
+        finish(step())  # it fills the caches again
     start = time.perf_counter()
     for _ in range(count):
         result = step()
@@ -121,7 +121,10 @@ def turn(step, count: int) -> float:
 
 
 def rounds(contenders: dict[str, Contender], seconds: float, least: int = 5):
-    """Milliseconds a step takes, by contender, for rounds in which all have a turn."""
+    """The milliseconds that a step takes, by contender and by round.
+
+    In each round every contender has one turn.
+    """
     times = {name: [] for name in contenders}
     counts = {}
     for name, contender in contenders.items():
@@ -138,10 +141,9 @@ def rounds(contenders: dict[str, Contender], seconds: float, least: int = 5):
 def peak() -> float:
     """The most memory this process has had, in MB."""
     status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says starts, on Linux, from the parent's
-        (line,) = [
-            line for line in status.read_text().splitlines() if line.startswith("VmHWM")
-        ]
+    if status.exists():  # on Linux, getrusage begins with the parent's peak
+        lines = status.read_text().splitlines()
+        (line,) = [line for line in lines if line.startswith("VmHWM")]
         return int(line.split()[1]) / 1e3
     import resource
 

@@ -1,4 +1,4 @@
-"""What is measured: each work's sizes, and the arrays that all contenders start from.
+"""What is measured: the sizes of each work, and the arrays that it starts from.
 
 Legend: V vocabulary, or size of the input, H hidden, B batch, T time.
 """
@@ -23,10 +23,11 @@ H_CURVE = (64, 128, 256, 512, 1024)
 
 @dataclass(frozen=True)
 class Work:
-    """``kind`` train, forward, sample, layer or chain; ``task`` ids, dense, cells or
-    sine.
+    """One row: what is computed, with which sizes.
 
-    A layer, which stands in place of the cell, is one alone, forward and backward.
+    ``kind`` is train, forward, sample, layer or chain; ``task`` is ids, dense, cells or
+    sine. A work of kind layer runs a single layer, named in place of the cell, forward
+    and backward.
     """
 
     kind: str
@@ -93,9 +94,7 @@ def works(part: str) -> list[Work]:
 
 
 def arrays(work: Work) -> dict:
-    """Parameters by PyTorch's names, input ``x`` and target ``y``; the same in every
-    process.
-    """
+    """Parameters by PyTorch's names, input ``x`` and target ``y``, always the same."""
     import numpy as np
 
     random = np.random.default_rng(0)

@@ -1,6 +1,4 @@
-"""The benchmark runs as its page says, and lets no contender in that computes something
-else.
-"""
+"""The benchmark runs as its page says, and times contenders only on equal results."""
 
 import json
 import os
@@ -12,62 +10,34 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-MODULES = (
-    "__main__",
-    "ours",
-    "products",
-    "pytorch",
-    "jaxjit",
-    "report",
-    "turns",
-    "works",
-)
 
 
 @pytest.fixture
 def modules(monkeypatch):
-    """The scripts import each other by bare names; forget these afterwards."""
+    """Let the scripts import each other by bare names, and forget these afterwards."""
     monkeypatch.syspath_prepend(str(FOLDER))
     yield
-    for name in MODULES[1:]:
-        sys.modules.pop(name, None)
+    for path in FOLDER.glob("*.py"):
+        if path.stem != "__main__":
+            sys.modules.pop(path.stem, None)
 
 
 def run(*options: object, **env: str) -> subprocess.CompletedProcess:
-    command = [
-        sys.executable,
-        str(FOLDER),
-        "--seconds",
-        "0",
-        "--threads",
-        "1",
-        *map(str, options),
-    ]
+    command = [sys.executable, str(FOLDER), *"--seconds 0 --threads 1".split()]
+    command += map(str, options)
     env = os.environ | env
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
 
 
 def test_command_writes_results_and_page(tmp_path, modules):
-    done = run(
-        "--parts",
-        "train",
-        "chain",
-        "memory",
-        "--only",
-        "RNN 28",
-        "--against",
-        "products",
-        "--out",
-        tmp_path,
-    )
+    parts = ("--parts", "train", "chain", "memory", "--only", "RNN 28")
+    done = run(*parts, "--against", "products", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
     (row,) = results["rows"]
     assert row["work"] == "train, RNN 28, 32, 1, 25" and row["rounds"] == 5
-    assert row["ratio"].keys() == {"products"} and row["ms"].keys() == {
-        "ours",
-        "products",
-    }
+    assert row["ratio"].keys() == {"products"}
+    assert row["ms"].keys() == {"ours", "products"}
     assert 0 < results["memory"][0]["MB"]["ours"] < 500
     assert "| train, RNN 28, 32, 1, 25 |" in done.stdout
 
@@ -79,11 +49,8 @@ def test_command_writes_results_and_page(tmp_path, modules):
     (tmp_path / "benchmarks.md").write_text(before)
     report.fill(results, tmp_path)
     after = (tmp_path / "benchmarks.md").read_text()
-    assert (
-        "old" not in after
-        and "stays" in after
-        and "| train, RNN 28, 32, 1, 25 |" in after
-    )
+    assert "old" not in after and "stays" in after
+    assert "| train, RNN 28, 32, 1, 25 |" in after
     report.fill(results, tmp_path)
     assert (tmp_path / "benchmarks.md").read_text() == after
 
@@ -134,7 +101,7 @@ sys.modules["torch.nn.functional"] = mock.nn.functional
     "torch", ["raise ZeroDivisionError", MOCKED], ids=["import", "build"]
 )
 def test_a_run_that_fails_ends(tmp_path, torch):
-    """It does not wait for ever for the children that are stopped."""
+    """It does not wait for ever for its stopped children."""
     (tmp_path / "torch.py").write_text(torch)
     path = os.pathsep.join(
         [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -151,20 +118,17 @@ def test_page_has_a_block_for_every_part(modules):
     from works import works
 
     blocks = set(report.BLOCK.findall((report.DOCS / "benchmarks.md").read_text()))
-    both, one = (
-        ("train", "dense", "forward", "sample"),
-        ("cells", "layers", "chain", "T", "H"),
-    )
-    assert all(list(works(part)) for part in (*both, *one))
-    expected = {f"{part} {n}" for part in both for n in (1, 2)} | {
-        f"{part} 1" for part in one
-    }
+    both = ("train", "dense", "forward", "sample")
+    one = ("cells", "layers", "chain", "T", "H")
+    assert all(works(part) for part in (*both, *one))
+    expected = {f"{part} {threads}" for part in both for threads in (1, 2)}
+    expected |= {f"{part} 1" for part in one}
     assert blocks == expected | {"machine", "memory", "losses", "chart"}
 
 
 @pytest.mark.parametrize("kind", ["train", "forward", "sample"])
 def test_ours_computes_the_same_again(kind, modules):
-    """What is compared is of the start, so looking at it twice shows the same."""
+    """What is compared comes from the first step, so a second look shows the same."""
     import ours
     from works import Work, arrays
 

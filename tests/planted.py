@@ -195,23 +195,23 @@ TABLE = {
         ("add(f * c, i * g, new_c)", "add(i * c, f * g, new_c)", "gate order")],
     ("nn/stepper.py", "nn/test_stepper.py"): [
         ("state is not None and is_current:", "state is not None:", "steps with stale weights"),
-        ("return is_ours and not _set_by_hand(layer)", "return is_ours", "hooks of the layers not called",
+        ("is_called and not own.get(\"_hooks\")", "is_called", "hooks of the layers not called",
          "nn/test_stepper.py -k hooks")],
     ("nn/rnn.py", "nn/test_rnn.py -k dropout_is"): [
-        ("if i and self.dropout:", "if self.dropout:", "dropout before the first layer"),
+        ("if first and self.dropout:", "if self.dropout:", "dropout before the first layer"),
         ("part[i : i + 1]", "part[:1]", "every layer starts from the first one's state",
          "nn/test_rnn.py -k unrolled"),
-        ("reverse=k > 0", "reverse=False", "both directions forward",
+        ("reverse=i > first", "reverse=False", "both directions forward",
          "nn/test_rnn.py -k two_directions"),
         ("if lengths is None:\n            self._check_not_features(", "if False:\n            self._check_not_features(",
          "one-hot integers read as ids", "nn/test_rnn.py -k one_hot"),
-        ("repacked(packed, output, self.batch_first)", "repacked(packed, output, False)",
+        ("repack(packed, output, self.batch_first)", "repack(packed, output, False)",
          "packed again in another layout", "nn/utils/test_rnn.py")],
-    ("nn/cells.py", "nn/test_rnn.py -k initial"): [
-        ("self._draw_uniform(self._weights(names), self.hidden_size)",
-         "self._draw_uniform(self._weights(names), self.input_size)",
+    ("nn/recurrent.py", "nn/test_rnn.py -k initial"): [
+        ("self._draw_uniform(weights, self.hidden_size)",
+         "self._draw_uniform(weights, self.input_size)",
          "initial weights by the wrong size"),
-        ("for names in self._weight_names:", "for names in [self.__dict__]:",
+        ("for weights in self._list_weights():", "for weights in [self.parameters()]:",
          "parameters of the user's drawn anew", "nn/test_rnn.py -k user_adds")],
     ("nn/layers/base.py", "nn/test_layers.py"): [
         ("-bound, bound)", "0.0, bound)", "initial weights of one sign")],
@@ -264,11 +264,11 @@ TABLE = {
         ("kept.insert(index, module)", "kept.insert(index + 1, module)", "off by one")],
     ("nn/utils/rnn.py", "nn/utils/test_convert_parameters.py"): [
         ("cat([x, rest] if padding_side", "cat([rest, x] if padding_side", "padding in front"),
-        ("places = self.order[ranks]", "places = ranks", "packed in the order of the batch",
+        ("sequences = self.order[ranks]", "sequences = ranks", "packed in the order of the batch",
          "nn/utils/test_rnn.py"),
-        ("self.ranks = order.argsort()", "self.ranks = order", "an order for its inverse",
-         "nn/utils/test_rnn.py"),
-        ("np.argsort(-given, kind=\"stable\")", "np.argsort(given, kind=\"stable\")",
+        ("unsorted_indices = sorted_indices.argsort()", "unsorted_indices = sorted_indices",
+         "an order for its inverse", "nn/utils/test_rnn.py"),
+        ("np.argsort(-ends, kind=\"stable\")", "np.argsort(ends, kind=\"stable\")",
          "the shortest first", "nn/utils/test_rnn.py")],
     ("optim/optimizer.py", "optim/test_optimizers.py"): [
         ("if array_ids != self._array_ids:", "if False:", "memory shared after the optimizer was made"),

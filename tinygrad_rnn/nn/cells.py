@@ -1,158 +1,19 @@
-"""Recurrent cells, and what they share with the layers of nn/rnn.py.
+"""Recurrent cells: one step of an RNN, an LSTM or a GRU.
 
 Legend: T time, B batch, I input, H hidden, V ids.
 """
 
-from collections.abc import Sequence
+from typing import Any
 
-from .. import ops
-from ..errors import DTypeError, ShapeError, check_type, described
-from ..errors.tensor_checks import (
-    check_features,
-    check_float_input,
-    check_ids_in_range,
-    check_not_one_hot,
-    check_options,
-    check_shape_and_dtype,
-)
 from ..tensor import Tensor
-from ..types import DeviceLike, DType, Operand, Setting, Shape
-from .layers.base import Layer
-
-__all__ = ["GRUCell", "LSTMCell", "RNNCell"]
-
-State = Tensor | Sequence[Tensor] | None  # an LSTM's is a pair
-
-_DEFAULTS: dict[str, Setting] = {  # settings that repr leaves out
-    "num_layers": 1,
-    "nonlinearity": "tanh",
-    "bias": True,
-    "batch_first": False,
-    "dropout": 0.0,
-    "bidirectional": False,
-    "proj_size": 0,
-}
+from ..types import DeviceLike, DType
+from .recurrent import GRU_KIND, LSTM_KIND, RNN_KIND, Recurrent, State
 
 
-class Recurrent(Layer):
-    """Parameters and checks of cells and layers; names and order are PyTorch's."""
+class RNNCellBase(Recurrent):
+    """What the cells share, as torch.nn.RNNCellBase."""
 
-    gates = 1  # how many blocks of H rows the weights have
-    state_names: tuple[str, ...] = ("hx",)
-    state_shape: str  # of a batch, for messages
-    rank: int  # of a batch of features, and of a batch of states
-    proj_size = 0  # of h, if it is projected
-
-    def __init__(self) -> None:
-        super().__init__()
-        # The weights of each layer and direction, in the order of the op's arguments.
-        self._weight_names: list[list[str]] = []
-
-    def _add_weights(
-        self, suffix: str, input_size: int, device: DeviceLike, dtype: DType
-    ) -> None:
-        """Add the weights of one layer in one direction."""
-        rows = self.gates * self.hidden_size
-        h_size = self.proj_size or self.hidden_size
-        shapes: dict[str, Shape] = {
-            "weight_ih": (rows, input_size),
-            "weight_hh": (rows, h_size),
-            "bias_ih": (rows,),
-            "bias_hh": (rows,),
-        }
-        if self.proj_size:
-            shapes["weight_hr"] = (h_size, self.hidden_size)
-        for name, shape in shapes.items():
-            wanted = self.bias or name.startswith("weight")
-            weight = self._new_parameter(shape, device, dtype, wanted)
-            setattr(self, name + suffix, weight)
-        self._weight_names.append([name + suffix for name in shapes])
-
-    def _weights(self, names: list[str]) -> list[Operand]:
-        return [getattr(self, name) for name in names]
-
-    def reset_parameters(self) -> None:
-        """Draw the initial values anew: uniform within 1 / sqrt(hidden_size)."""
-        for names in self._weight_names:
-            self._draw_uniform(self._weights(names), self.hidden_size)
-
-    # ------------------------------------------------------------ checks
-
-    def _check_input(self, input: Operand, weight: Tensor, rank: int) -> bool:
-        """Require features with ``rank`` dims, or ids with one dim less.
-
-        Returns:
-            Whether there is a batch; its dim may be left out.
-        """
-        is_ids = isinstance(input, Tensor) and input.dtype.kind in "iu"
-        if is_ids:
-            rank -= 1
-        elif not isinstance(input, Tensor) or input.dtype != weight.dtype:
-            check_float_input(self._name, input, weight)
-        if not rank - 1 <= input.ndim <= rank:
-            got = f"{self._name}: input is {described(input)}"
-            expected = f"expected {rank} dims, or {rank - 1} without a batch"
-            if is_ids:
-                way = "of ids; features are .float()"
-                raise DTypeError(f"{got}, {expected}, {way}")
-            raise ShapeError(f"{got}, {expected}")
-        if is_ids:
-            check_ids_in_range(self._name, "input", input, self.input_size)
-        else:
-            check_features(self._name, input, "input_size", self.input_size)
-        return input.ndim == rank
-
-    def _check_not_features(self, input: Tensor, state: State, weight: Tensor) -> None:
-        """Raise if integers may be meant as one-hot features without a batch.
-
-        A state with a batch says that they are ids.
-        """
-        is_ids = input.dtype.kind in "iu" and input.ndim == self.rank - 1
-        if not is_ids or input.shape[-1] != self.input_size:
-            return
-        h = state[0] if isinstance(state, tuple | list) and state else state
-        if getattr(h, "ndim", 0) != self.rank:
-            check_not_one_hot(self._name, input, weight.dtype)
-
-    def _check_state(
-        self, state: State, lead: Shape, weight: Tensor
-    ) -> Sequence[Operand]:
-        """The parts of the state, of shape (*lead, H); None for each if left out."""
-        count = len(self.state_names)
-        if state is None:
-            return (None,) * count
-        parts: Sequence[Operand] = (state,)
-        if count > 1 and isinstance(state, tuple | list):
-            parts = state
-        if len(parts) != count:
-            size = f" of {len(parts)}" if parts is state else ""
-            got = f"the state is a {type(state).__name__}{size}"
-            expected = f"expected a tuple ({', '.join(self.state_names)})"
-            raise DTypeError(f"{self._name}: {got}, {expected}")
-        sizes = (self.proj_size or self.hidden_size, self.hidden_size)  # of h and c
-        for name, part, size in zip(self.state_names, parts, sizes, strict=False):
-            shape = (*lead, size)
-            is_right = isinstance(part, Tensor) and part.shape == shape
-            if is_right and part.dtype == weight.dtype:
-                continue  # the test spares two calls at every time step
-            legend, given = self.state_shape, {name: part}
-            if len(shape) < self.rank:
-                legend = legend.replace("B, ", "")
-            check_type(self._name, Tensor, f"a Tensor {legend}", **given)
-            why = f": {legend}"
-            check_shape_and_dtype(self._name, why, shape, weight.dtype, **given)
-        return parts
-
-    def extra_repr(self) -> str:
-        given = ""
-        for name, default in _DEFAULTS.items():
-            if (value := getattr(self, name, default)) != default:
-                given += f", {name}={value!r}"
-        return f"{self.input_size}, {self.hidden_size}{given}"
-
-
-class _Cell(Recurrent):
-    rank, state_shape = 2, "(B, H)"
+    _rank, _state_shape = 2, "(B, H)"
 
     def __init__(
         self,
@@ -167,16 +28,17 @@ class _Cell(Recurrent):
         self._add_weights("", input_size, device, dtype)
         self.reset_parameters()
 
-    def _op_arguments(self, input: Tensor, state: State) -> list[Operand]:
-        """The input, the parts of the state and the weights, all checked."""
-        weights = self._weights(self._weight_names[0])
-        batched = self._check_input(input, weights[0], self.rank)
-        self._check_not_features(input, state, weights[0])
-        lead = input.shape[:1] if batched else ()
-        return [input, *self._check_state(state, lead, weights[0]), *weights]
+    def forward(self, input: Tensor, hx: State = None) -> Any:
+        (weights,) = self._list_weights()
+        is_batch = self._check_input(input, weights[0], self._rank)
+        self._check_not_features(input, hx, weights[0])
+        lead = input.shape[:1] if is_batch else ()
+        state = self._check_state(hx, lead, weights[0])
+        step = self._cell_kind.step
+        return step(input, *state, *weights, **self._list_options())
 
 
-class RNNCell(_Cell):
+class RNNCell(RNNCellBase):
     """One step of an RNN, as torch.nn.RNNCell: Elman 1990.
 
     ::
@@ -212,6 +74,8 @@ class RNNCell(_Cell):
         (2, 5)
     """
 
+    _cell_kind = RNN_KIND
+
     def __init__(
         self,
         input_size: int,
@@ -224,14 +88,8 @@ class RNNCell(_Cell):
         self._add_settings(nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, bias, device, dtype)
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        options = {"nonlinearity": self.nonlinearity}
-        check_options(self._name, **options)  # it may have been changed
-        h: Tensor = ops.rnn_cell(*self._op_arguments(input, hx), **options)
-        return h
 
-
-class LSTMCell(_Cell):
+class LSTMCell(RNNCellBase):
     """One step of an LSTM, as torch.nn.LSTMCell.
 
     ::
@@ -270,17 +128,10 @@ class LSTMCell(_Cell):
         ((2, 5), (2, 5))
     """
 
-    gates = 4
-    state_names = ("h_0", "c_0")
-
-    def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        h, c = ops.lstm_cell(*self._op_arguments(input, hx))
-        return h, c
+    _cell_kind = LSTM_KIND
 
 
-class GRUCell(_Cell):
+class GRUCell(RNNCellBase):
     """One step of a GRU, as torch.nn.GRUCell.
 
     ::
@@ -315,8 +166,4 @@ class GRUCell(_Cell):
         (2, 5)
     """
 
-    gates = 3
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        h: Tensor = ops.gru_cell(*self._op_arguments(input, hx))
-        return h
+    _cell_kind = GRU_KIND

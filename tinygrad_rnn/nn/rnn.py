@@ -7,31 +7,23 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from .. import ops
 from ..errors import OptionError, ShapeError, check_integers
-from ..errors.tensor_checks import check_lengths, check_options
+from ..errors.tensor_checks import check_lengths
 from ..functions import cat
 from ..tensor import Tensor
-from ..types import DeviceLike, DType, Function, Operand, Settings
+from ..types import DeviceLike, DType, Operand, Settings
 from . import functional as F
-from .cells import Recurrent, State
-from .utils.rnn import PackedSequence, pad_packed_sequence, repacked
-
-__all__ = ["GRU", "LSTM", "RNN"]
+from .recurrent import GRU_KIND, LSTM_KIND, RNN_KIND, Recurrent, State
+from .utils.rnn import PackedSequence, pad_packed_sequence, repack
 
 Parts = Sequence[Tensor | None]  # of a state; None stands for zeros
 Lengths = Sequence[int] | Tensor | None
 
 
 class RNNBase(Recurrent):
-    """What the layers share, as torch.nn.RNNBase.
+    """What the layers share, as torch.nn.RNNBase."""
 
-    A layer in one direction is one call of ``op``.
-    """
-
-    op: Function
-    op_settings: tuple[str, ...] = ()  # beside the direction and lengths
-    rank, state_shape = 3, "(num_layers * D, B, H), also with batch_first"
+    _rank, _state_shape = 3, "(num_layers * D, B, H), also with batch_first"
 
     def __init__(
         self,
@@ -58,10 +50,12 @@ class RNNBase(Recurrent):
         )
         if dropout and num_layers == 1:
             text = "has no effect with num_layers=1; dropout applies between layers"
-            # The user's line is one frame further up where a layer, RNN, has an
-            # __init__ of its own.
-            level = 3 + len(self.op_settings)
-            warnings.warn(f"{self._name}: dropout={dropout} {text}", stacklevel=level)
+            # A layer with an __init__ of its own, such as RNN, adds a frame.
+            has_own = type(self).__init__ is not RNNBase.__init__
+            warnings.warn(
+                f"{self._name}: dropout={dropout} {text}",
+                stacklevel=4 if has_own else 3,
+            )
         self._set_proj_size(proj_size)
         self._directions = ("", "_reverse") if bidirectional else ("",)
         output_size = (proj_size or hidden_size) * len(self._directions)
@@ -73,8 +67,8 @@ class RNNBase(Recurrent):
 
     def _set_proj_size(self, proj_size: int) -> None:
         check_integers(self._name, 0, proj_size=proj_size)
-        is_lstm = len(self.state_names) == 2
-        if proj_size and (proj_size >= self.hidden_size or not is_lstm):
+        has_projection = self._cell_kind.has_projection
+        if proj_size and (proj_size >= self.hidden_size or not has_projection):
             most = f"less than hidden_size={self.hidden_size} in an LSTM"
             raise OptionError(
                 f"{self._name}: proj_size is {proj_size}, expected {most}, or 0 for "
@@ -90,15 +84,18 @@ class RNNBase(Recurrent):
     def forward(
         self,
         input: Tensor | PackedSequence,
-        hx: Tensor | None = None,
+        hx: State = None,
         lengths: Lengths = None,
         *,
         h_0: Tensor | None = None,
-    ) -> tuple[Any, Tensor]:
+    ) -> tuple[Any, Any]:
         if h_0 is not None:
             hx = self._state_of_old_name(hx, h_0)
-        output, h_n = self._run(input, hx, lengths)
-        return output, h_n
+        if isinstance(input, PackedSequence):
+            output, *state = self._run_packed(input, hx, lengths)
+        else:
+            output, *state = self._run(input, hx, lengths)
+        return output, state[0] if len(state) == 1 else tuple(state)
 
     def _state_of_old_name(self, hx: State, h_0: Tensor) -> Tensor:
         if hx is not None:
@@ -107,71 +104,63 @@ class RNNBase(Recurrent):
         warnings.warn(f"{self._name}: {text}", DeprecationWarning, stacklevel=4)
         return h_0
 
-    def _run(self, input: Operand, state: State, lengths: Lengths) -> Sequence[Operand]:
-        """The output, and the parts of the last state."""
-        if isinstance(input, PackedSequence):
-            return self._run_packed(input, state, lengths)
+    def _run(self, input: Tensor, state: State, lengths: Lengths) -> list[Operand]:
+        """Return the output, and the parts of the last state."""
         weight = self.weight_ih_l0
-        batched = self._check_input(input, weight, self.rank)
+        is_batch = self._check_input(input, weight, self._rank)
         if lengths is None:
             self._check_not_features(input, state, weight)
-        x = input if batched else input.unsqueeze(1)
-        if batched and self.batch_first:
-            x = _swap_time_and_batch(x)
+        x = input if is_batch else input.unsqueeze(1)
+        if is_batch and self.batch_first:
+            x = x.transpose(0, 1)
         steps, batch = x.shape[:2]
         if not steps:
             raise ShapeError(
                 f"{self._name}: input has no steps ({x.shape}), expected T >= 1"
             )
         count = len(self._weight_names)
-        lead = (count, batch) if batched else (count,)
+        lead = (count, batch) if is_batch else (count,)
         parts = self._check_state(state, lead, weight)
-        if not batched:
+        if not is_batch:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
-        settings = {name: getattr(self, name) for name in self.op_settings}
-        check_options(self._name, **settings)  # they may have been changed
+        settings = self._list_options()
         if lengths is not None:
             settings["lengths"] = check_lengths(self._name, lengths, steps, batch)
         found = self._run_layers(x, parts, settings)
-        if not batched:
+        if not is_batch:
             found = [part.squeeze(1) for part in found]
         elif self.batch_first:
-            found[0] = _swap_time_and_batch(found[0])
+            found[0] = found[0].transpose(0, 1)
         # Nobody else holds what these may be views of, so they may change in place.
         for tensor in found:
             tensor.view_version = tensor.source = None
         return found
 
-    def _run_layers(self, x: Tensor, parts: Parts, settings: Settings) -> list[Tensor]:
-        """The last layer's output (T, B, D * H), and the parts of all last states."""
-        directions = len(self._directions)
+    def _run_layers(self, x: Tensor, state: Parts, settings: Settings) -> list[Tensor]:
+        """Return the last layer's output (T, B, D * H), and all last states by part."""
+        weights, directions = self._list_weights(), len(self._directions)
         last = []
-        for i in range(0, len(self._weight_names), directions):
-            if i and self.dropout:
+        for first in range(0, len(weights), directions):
+            if first and self.dropout:
                 x = F.dropout(x, self.dropout, self.training)
-            results = [
-                self._run_direction(i + k, x, parts, settings, reverse=k > 0)
-                for k in range(directions)
-            ]
-            outputs = [output for output, *_ in results]
+            outputs = []
+            for i in range(first, first + directions):
+                own = state
+                if len(weights) > 1:
+                    own = [None if part is None else part[i : i + 1] for part in state]
+                output, *new = self._cell_kind.scan(
+                    x, *own, *weights[i], reverse=i > first, **settings
+                )
+                outputs.append(output)
+                last.append(new)
             x = outputs[0] if directions == 1 else cat(outputs, -1)
-            last += [state for _, *state in results]
         if len(last) == 1:
             return [x, *last[0]]
         return [x, *map(cat, zip(*last, strict=True))]
 
-    def _run_direction(
-        self, i: int, x: Tensor, parts: Parts, settings: Settings, reverse: bool
-    ) -> Sequence[Tensor]:
-        """The output of one layer in one direction, and the parts of its last state."""
-        names = self._weight_names[i]
-        if len(self._weight_names) > 1:
-            parts = [None if part is None else part[i : i + 1] for part in parts]
-        return self.op(x, *parts, *self._weights(names), reverse=reverse, **settings)
-
     def _run_packed(
         self, packed: PackedSequence, state: State, lengths: Lengths
-    ) -> Sequence[Operand]:
+    ) -> list[Operand]:
         """Do as ``_run``, by way of padded sequences with their lengths."""
         if lengths is not None:
             got = "lengths beside a PackedSequence, which has its own"
@@ -179,12 +168,7 @@ class RNNBase(Recurrent):
         steps = max(1, len(packed.batch_sizes))
         padded, ends = pad_packed_sequence(packed, self.batch_first, total_length=steps)
         output, *last = self._run(padded, state, ends)
-        return [repacked(packed, output, self.batch_first), *last]
-
-
-def _swap_time_and_batch(x: Tensor) -> Tensor:
-    """(T, B, ...) as (B, T, ...), or back; of ids (T, B) too."""
-    return ops.permute_dims(x, (1, 0, 2)[: x.ndim])
+        return [repack(packed, output, self.batch_first), *last]
 
 
 class RNN(RNNBase):
@@ -246,8 +230,7 @@ class RNN(RNNBase):
         ((5, 3, 20), (2, 3, 20))
     """
 
-    op = ops.rnn
-    op_settings = ("nonlinearity",)
+    _cell_kind = RNN_KIND
 
     def __init__(
         self,
@@ -314,18 +297,7 @@ class LSTM(RNNBase):
         ((5, 3, 40), (2, 3, 20))
     """
 
-    gates = 4
-    state_names = ("h_0", "c_0")
-    op = ops.lstm
-
-    def forward(  # type: ignore[override]
-        self,
-        input: Tensor | PackedSequence,
-        hx: tuple[Tensor, Tensor] | None = None,
-        lengths: Lengths = None,
-    ) -> tuple[Any, tuple[Tensor, Tensor]]:
-        output, h_n, c_n = self._run(input, hx, lengths)
-        return output, (h_n, c_n)
+    _cell_kind = LSTM_KIND
 
 
 class GRU(RNNBase):
@@ -370,5 +342,4 @@ class GRU(RNNBase):
         ((2, 3, 20), (1, 2, 20))
     """
 
-    gates = 3
-    op = ops.gru
+    _cell_kind = GRU_KIND

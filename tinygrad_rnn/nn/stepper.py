@@ -1,6 +1,5 @@
 """Stepper: a recurrent layer and a head, one step at a time, for sampling."""
 
-from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,9 +11,9 @@ from ..engine.warned import run_reporting_warnings
 from ..errors import OptionError, ShapeError, check_type
 from ..tensor import Tensor
 from ..types import Array, Function, Operand
-from .cells import State
 from .layers.linear import Linear
 from .module import Module
+from .recurrent import State
 from .rnn import GRU, LSTM, RNN, RNNBase
 
 
@@ -72,7 +71,7 @@ class Stepper:
         check_type(name, Linear | None, "an nn.Linear or None", head=head)
         if rnn.bidirectional:
             raise OptionError(f"{name}: rnn is bidirectional, but steps go one way")
-        if head is not None and _is_unchanged(rnn) and _is_unchanged(head):
+        if head is not None and _runs_our_forward(rnn) and _runs_our_forward(head):
             size = rnn.proj_size or rnn.hidden_size
             if head.in_features != size:
                 got = f"head has in_features={head.in_features}"
@@ -90,14 +89,14 @@ class Stepper:
 
     def __call__(self, input: Tensor, state: State = None) -> tuple[Tensor, Operand]:
         rnn, weight = self.rnn, self.rnn.weight_ih_l0
-        batched = rnn._check_input(input, weight, 2)
-        lead = (rnn.num_layers, *input.shape[:1]) if batched else (rnn.num_layers,)
+        is_batch = rnn._check_input(input, weight, 2)
+        lead = (rnn.num_layers, *input.shape[:1]) if is_batch else (rnn.num_layers,)
         parts = rnn._check_state(state, lead, weight)
         if rnn.dropout and rnn.training and rnn.num_layers > 1:
             raise OptionError(
                 "nn.Stepper: rnn drops out while training; call its .eval() first"
             )
-        weights = self._weights()
+        weights = self._list_weights()
         stamp = self._stamp(weights)
         is_current = stamp == self._prepared.stamp
         step = self._prepared.step
@@ -108,7 +107,7 @@ class Stepper:
             )
             h, *c = map(wrap, new)
             return wrap(output), (h, *c) if c else h
-        dim = int(rnn.batch_first and batched)
+        dim = int(rnn.batch_first and is_batch)
         with no_grad():
             output, last = rnn(input.unsqueeze(dim), state)
             # A view of what nobody else holds: it may be changed in place.
@@ -118,43 +117,34 @@ class Stepper:
             self._prepare(stamp, weights)
         return output, last
 
-    def _layers(self) -> list[Module]:
-        return [self.rnn] if self.head is None else [self.rnn, self.head]
-
-    def _weights(self) -> list[list[Operand]]:
+    def _list_weights(self) -> list[list[Operand]]:
         """The weights of each layer, and at the end those of the head."""
-        layers = map(self.rnn._weights, self.rnn._weight_names)
         head = [] if self.head is None else [self.head.weight, self.head.bias]
-        return [*layers, head]
+        return [*self.rnn._list_weights(), head]
 
     def _stamp(self, weights: list[list[Operand]]) -> list[object]:
-        """What differs whenever the prepared step may not do what the layers do."""
-        stamp: list[object] = [getattr(self.rnn, name) for name in self.rnn.op_settings]
+        """What a prepared step is made of; empty if the layers have to be called."""
+        rnn, head = self.rnn, self.head
+        if not _runs_our_forward(rnn) or not (head is None or _runs_our_forward(head)):
+            return []
+        stamp: list[object] = [rnn, head, rnn._list_options()]
         for w in chain.from_iterable(weights):
             stamp.append(w if w is None else (id(w.array), w.version.count))
-        for layer in self._layers():
-            stamp += [layer, *_set_by_hand(layer)]
         return stamp
 
     def _prepare(self, stamp: list[object], weights: list[list[Operand]]) -> None:
         rnn, step = self.rnn, None
         arrays = [[w if w is None else w.array for w in group] for group in weights]
         make = kernels.find(backend_of(rnn.weight_ih_l0.array).kind, "stepper")
-        if make is not None and all(map(_is_unchanged, self._layers())):
+        if make is not None and stamp:
             *layers, head = arrays
-            settings = {name: getattr(rnn, name) for name in rnn.op_settings}
-            step = make(rnn.op.name, layers, head, **settings)
+            step = make(rnn._cell_kind.scan.name, layers, head, **rnn._list_options())
         self._prepared = _Prepared(stamp, step, arrays)
 
 
-def _is_unchanged(layer: Module) -> bool:
+def _runs_our_forward(layer: Module) -> bool:
     """Whether a call of a layer runs the forward of this package, and no hooks."""
-    forwards = (RNNBase.forward, LSTM.forward, Linear.forward)
-    kind = type(layer)
-    is_ours = kind.forward in forwards and kind.__call__ is Module.__call__
-    return is_ours and not _set_by_hand(layer)
-
-
-def _set_by_hand(layer: Module) -> Sequence[str]:
-    """Which of hooks and a ``forward`` an instance has beside its class."""
-    return [name for name in ("_hooks", "forward") if layer.__dict__.get(name)]
+    kind, own = type(layer), vars(layer)
+    is_ours = kind.forward in (RNNBase.forward, Linear.forward)
+    is_called = is_ours and kind.__call__ is Module.__call__
+    return is_called and not own.get("_hooks") and not own.get("forward")

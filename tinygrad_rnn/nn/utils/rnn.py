@@ -5,6 +5,7 @@ programs that use one. Legend: T time, B batch, N elements of all sequences toge
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...errors import (
     check_type,
     left_out,
 )
+from ...errors.boundary import named
 from ...errors.tensor_checks import (
     check_lengths,
     check_options,
@@ -106,40 +108,35 @@ class PackedSequence(_PackedFields):
         return self.to(np.float64)
 
 
+@dataclass(frozen=True)
 class _Layout:
     """Where the elements of a packed sequence are in a padded batch.
 
     Attributes:
         lengths: Those of the sequences, in the order of the batch.
         order: The sequences of the batch, the longest first.
-        ranks: The place of each sequence of the batch in that order.
-        sizes: How many sequences have each step.
-        starts: Where each step begins in the data.
     """
 
-    def __init__(self, lengths: np.ndarray, order: np.ndarray) -> None:
-        self.lengths, self.order = lengths, order
-        self.ranks = order.argsort()
-        steps = np.arange(lengths.max(initial=0))
-        self.sizes = (lengths > steps[:, None]).sum(1)
-        self.starts = self.sizes.cumsum() - self.sizes
+    lengths: np.ndarray
+    order: np.ndarray
 
-    def rows_of_padded(self, steps: int, batch_first: bool) -> np.ndarray:
-        """For each element of the data, its row in a padded batch (T*B, ...)."""
-        times = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        ranks = np.arange(len(times)) - np.repeat(self.starts, self.sizes)
-        places = self.order[ranks]
+    def has_step(self) -> np.ndarray:
+        """Whether a sequence has a step: (T, B), with the longest sequence first."""
+        steps = np.arange(self.lengths.max(initial=0))
+        return steps[:, None] < self.lengths[self.order]
+
+    def rows(self, steps: int, batch_first: bool) -> np.ndarray:
+        """The row of each element of the data in a padded batch (T*B, ...)."""
+        times, ranks = np.nonzero(self.has_step())
+        sequences = self.order[ranks]
         if batch_first:
-            return places * steps + times
-        return times * len(self.lengths) + places
+            return sequences * steps + times
+        return times * len(self.lengths) + sequences
 
-    def rows_of_data(self, steps: int) -> np.ndarray:
-        """For each place of a padded batch (T, B), its row in the data; N for none."""
-        rows = np.full((steps, len(self.lengths)), self.sizes.sum())
-        own = self.starts[:, None] + self.ranks
-        is_inside = np.arange(len(own))[:, None] < self.lengths
-        np.copyto(rows[: len(own)], own, where=is_inside)
-        return rows
+    def pack(self, padded: Tensor, batch_first: bool) -> Tensor:
+        """The elements of a padded batch in the order of a packed sequence."""
+        steps, _ = _steps_and_batch(padded, batch_first)
+        return padded.flatten(0, 1)[self.rows(steps, batch_first)]
 
 
 def _layout_of(name: str, packed: PackedSequence) -> _Layout:
@@ -197,30 +194,22 @@ def pack_padded_sequence(
         >>> packed.data.tolist(), packed.batch_sizes.tolist()
         ([3, 1, 4, 2, 5], [2, 2, 1])
     """
-    return _pack("pack_padded_sequence", input, lengths, batch_first, enforce_sorted)
-
-
-def _pack(
-    name: str, input: Tensor, lengths: Lengths, batch_first: bool, enforce_sorted: bool
-) -> PackedSequence:
-    """A padded batch, packed; ``name`` is the function that was called."""
+    name = "pack_padded_sequence"
     check_options(name, enforce_sorted=enforce_sorted)
-    given = _check_padded(name, "input", input, batch_first, lengths)
-    grows = np.flatnonzero(given[1:] > given[:-1])
+    ends = _check_padded(name, "input", input, batch_first, lengths)
+    grows = np.flatnonzero(ends[1:] > ends[:-1])
     if enforce_sorted and grows.size:
         i = grows[0]
-        got = f"lengths has {given[i]} before {given[i + 1]}"
+        got = f"lengths has {ends[i]} before {ends[i + 1]}"
         raise OptionError(f"{name}: {got}; enforce_sorted=False takes any order")
-    layout = _Layout(given, np.argsort(-given, kind="stable"))
-    data = _packed_data(input, batch_first, layout)
-    packed = PackedSequence(data, as_tensor(layout.sizes))
-    if enforce_sorted and given.min(initial=1):
-        return packed
+    layout = _Layout(ends, np.argsort(-ends, kind="stable"))
+    batch_sizes = as_tensor(layout.has_step().sum(1))
+    data = layout.pack(input, batch_first)
+    if enforce_sorted and ends.min(initial=1):
+        return PackedSequence(data, batch_sizes)
     # Sequences of length 0 are counted by the indices alone.
-    order, ranks = (
-        as_tensor(x, device=input.device) for x in (layout.order, layout.ranks)
-    )
-    return packed._replace(sorted_indices=order, unsorted_indices=ranks)
+    order = as_tensor(layout.order, device=input.device)
+    return PackedSequence(data, batch_sizes, order)
 
 
 def pad_packed_sequence(
@@ -245,7 +234,7 @@ def pad_packed_sequence(
     layout = _layout_of(name, sequence)
     check_options(name, batch_first=batch_first)
     check_numbers(name, padding_value=padding_value)
-    steps = len(layout.sizes)
+    data, steps = sequence.data, len(sequence.batch_sizes)
     if total_length is not None:
         check_integers(name, 0, total_length=total_length)
         if total_length < steps:
@@ -253,18 +242,19 @@ def pad_packed_sequence(
             expected = f"at least {steps}, the longest length"
             raise OptionError(f"{name}: {got}, expected {expected}")
         steps = total_length
-    data, rows = sequence.data, layout.rows_of_data(steps)
-    padding = full((1, *data.shape[1:]), padding_value, data.dtype, data.device)
-    padded = _take_rows(cat([data, padding]), rows.T if batch_first else rows)
-    return padded, as_tensor(layout.lengths)
+    batch, features = len(layout.lengths), data.shape[1:]
+    padded = full((steps * batch, *features), padding_value, data.dtype, data.device)
+    padded[layout.rows(steps, batch_first)] = data
+    sizes = (batch, steps) if batch_first else (steps, batch)
+    return padded.reshape(*sizes, *features), as_tensor(layout.lengths)
 
 
-def repacked(
+def repack(
     sequence: PackedSequence, padded: Tensor, batch_first: bool
 ) -> PackedSequence:
-    """A padded batch, packed as ``sequence`` is."""
-    layout = _layout_of("repacked", sequence)
-    return sequence._replace(data=_packed_data(padded, batch_first, layout))
+    """Pack a padded batch in the way that ``sequence`` is packed."""
+    layout = _layout_of("repack", sequence)
+    return sequence._replace(data=layout.pack(padded, batch_first))
 
 
 def _check_padded(
@@ -286,17 +276,7 @@ def _steps_and_batch(padded: Tensor, batch_first: bool) -> tuple[int, int]:
     return (second, first) if batch_first else (first, second)
 
 
-def _packed_data(padded: Tensor, batch_first: bool, layout: _Layout) -> Tensor:
-    """The elements of a padded batch in their order in a packed sequence."""
-    steps, batch = _steps_and_batch(padded, batch_first)
-    flat = padded.reshape(steps * batch, *padded.shape[2:])
-    return _take_rows(flat, layout.rows_of_padded(steps, batch_first))
-
-
-def _take_rows(x: Tensor, rows: np.ndarray) -> Tensor:
-    return x[as_tensor(np.ascontiguousarray(rows), device=x.device)]
-
-
+@named
 def pack_sequence(
     sequences: Iterable[Tensor], enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -318,17 +298,9 @@ def pack_sequence(
         >>> [tuple(x.shape) for x in unpack_sequence(output)], h_n.shape
         ([(2, 5), (4, 5)], (1, 2, 5))
     """
-    given = _check_sequences("pack_sequence", sequences)
+    given = check_tensor_list("pack_sequence", sequences)
     lengths = [len(x) for x in given]
-    return _pack("pack_sequence", pad_sequence(given), lengths, False, enforce_sorted)
-
-
-def _check_sequences(name: str, sequences: Iterable[Tensor]) -> list[Tensor]:
-    """Sequences as a list of at least one."""
-    found = check_tensor_list(name, sequences)
-    if not found:
-        raise OptionError(f"{name}: got no sequences, expected at least one")
-    return found
+    return pack_padded_sequence(pad_sequence(given), lengths, False, enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
@@ -379,7 +351,9 @@ def pad_sequence(
                 [4, 0, 0]], dtype=int64)
     """
     check_choice("pad_sequence", ("right", "left"), padding_side=padding_side)
-    given = _check_sequences("pad_sequence", sequences)
+    given = check_tensor_list("pad_sequence", sequences)
+    if not given:
+        raise OptionError("pad_sequence: got no sequences, expected at least one")
     shapes = [x.shape for x in given]
     if () in shapes or len({shape[1:] for shape in shapes}) > 1:
         expected = "the same but for T"

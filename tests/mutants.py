@@ -2,10 +2,11 @@
 
     python tests/mutants.py [--count 200] [--seed 0] [--jobs 1] [--neighbours]
 
-Each mutant swaps an operator, changes a constant or drops a statement somewhere in the
-package. The tests beside the changed file run first; what they do not notice runs
-through the whole default run, unless ``--neighbours`` says to stop there. The survivors
-are listed with their change: write a test for each, or see that it changes nothing.
+Each mutant swaps an operator, changes a constant or drops a statement. They are spread
+evenly over the package; annotations, aliases of types, messages and the ``strict=`` of
+zip are left alone. The tests beside the changed file run first. A mutant that they do
+not notice goes through the whole default run, unless ``--neighbours`` says to stop
+there. The survivors are listed: write a test for each, or see that it changes nothing.
 """
 
 import argparse
@@ -15,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from planted import PACKAGE, ROOT, copied, run
+
+LIMIT = 1800.0  # seconds; the whole run takes some minutes
 
 SWAPS = {
     ast.Add: ast.Sub,
@@ -58,13 +62,13 @@ class Mutant(NamedTuple):
     def __str__(self):
         return f"{self.file}:{self.line}: {self.old!r} -> {self.new!r}"
 
-    def applied(self, source):
-        """The source with the change in it."""
+    def apply(self, source):
+        """Return the source with the change in it."""
         return source[: self.start] + self.new + source[self.stop :]
 
 
 class Finder(ast.NodeVisitor):
-    """Collects the mutants of a file; annotations and messages are left alone."""
+    """Collect the mutants of a file, but for places where a change is of no interest."""
 
     def __init__(self, file, source):
         self.file, self.source, self.found = file, source, []
@@ -90,9 +94,10 @@ class Finder(ast.NodeVisitor):
         return new
 
     def visit_BinOp(self, node):
-        if type(node.op) in SWAPS and not isinstance(
-            node.left, ast.Constant | ast.JoinedStr
-        ):
+        if isinstance(node.op, ast.BitOr) and _is_type(node):
+            return
+        is_text = isinstance(node.left, ast.Constant | ast.JoinedStr)
+        if type(node.op) in SWAPS and not is_text:
             self.add(node, self.swapped(node, "op", SWAPS[type(node.op)]()))
         self.generic_visit(node)
 
@@ -126,13 +131,32 @@ class Finder(ast.NodeVisitor):
         self.add(node, "pass")
         self.generic_visit(node)
 
+    def visit_Continue(self, node):
+        self.add(node, "pass")
+
+    def visit_Break(self, node):
+        self.add(node, "pass")
+
     def visit_Assign(self, node):
         if isinstance(node.targets[0], ast.Attribute | ast.Subscript):
             self.add(node, "pass")
-        self.visit(node.value)
+        if ast.unparse(node.targets[0]) != "__all__":
+            self.visit(node.value)
+
+    def visit_Call(self, node):
+        name = ast.unparse(node.func)
+        if name in ("isinstance", "issubclass"):
+            self.visit(node.args[0])
+        elif name == "cast":
+            self.visit(node.args[1])
+        elif name == "zip":
+            for argument in node.args:
+                self.visit(argument)
+        else:
+            self.generic_visit(node)
 
     def visit_AnnAssign(self, node):
-        if node.value is not None:
+        if node.value is not None and ast.unparse(node.annotation) != "TypeAlias":
             self.visit(node.value)
 
     def visit_arguments(self, node):
@@ -155,15 +179,31 @@ class Finder(ast.NodeVisitor):
             self.generic_visit(node)
 
 
-def mutants(file):
-    """All mutants of a file that compile."""
+def _is_type(node):
+    """Return whether it looks like a type: None, a name, ``A[B]`` or ``A | B``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _is_type(node.left) and _is_type(node.right)
+    if isinstance(node, ast.Subscript):
+        return _is_type(node.value)
+    return ast.unparse(node) == "None" or isinstance(node, ast.Name | ast.Attribute)
+
+
+def find_mutants(file):
+    """Return all mutants of a file, from its first line to its last."""
     source = (ROOT / PACKAGE / file).read_text(encoding="utf-8")
     finder = Finder(file, source)
     finder.visit(ast.parse(source))
-    return finder.found
+    return sorted(finder.found, key=lambda mutant: (mutant.start, mutant.stop))
 
 
-def neighbours(file):
+def choose(found, count, seed):
+    """Draw one mutant from each of ``count`` equal parts of the list."""
+    draw = random.Random(seed).uniform
+    edges = [len(found) * i / count for i in range(count + 1)]
+    return [found[int(draw(*part))] for part in pairwise(edges)]
+
+
+def neighbouring_tests(file):
     """The tests near a file: its own, then those of the nearest folder with some."""
     path, tests = Path(file), ROOT / "tests"
     found = [tests / path.parent / f"test_{path.stem}.py"]
@@ -178,18 +218,22 @@ def neighbours(file):
     return [str(test.relative_to(ROOT)) for test in there]
 
 
-def tried(mutant, whole):
-    """What became of a mutant: "killed", "killed by others" or "SURVIVED"."""
+def try_mutant(mutant, whole):
+    """Return what became of it: "killed", "killed by others" or "SURVIVED"."""
     with tempfile.TemporaryDirectory() as name:
         folder = copied(Path(name).resolve())
         path = folder / PACKAGE / mutant.file
         path.write_text(
-            mutant.applied(path.read_text(encoding="utf-8")), encoding="utf-8"
+            mutant.apply(path.read_text(encoding="utf-8")), encoding="utf-8"
         )
-        stages = [("killed", neighbours(mutant.file)), ("killed by others", ["tests"])]
+        stages = [
+            ("killed", neighbouring_tests(mutant.file)),
+            ("killed by others", ["tests"]),
+        ]
         for verdict, tests in stages if whole else stages[:1]:
             try:
-                status, _ = run(folder, "-m", "pytest", "-x", "-q", *tests)
+                command = ["-m", "pytest", "-x", "-q", *tests]
+                status, _ = run(folder, *command, limit=LIMIT)
             except subprocess.TimeoutExpired:
                 return verdict
             if status:
@@ -207,11 +251,11 @@ def main():
     args = parser.parse_args()
     files = sorted((ROOT / PACKAGE).rglob("*.py"))
     names = [path.relative_to(ROOT / PACKAGE).as_posix() for path in files]
-    found = [m for name in names if args.only in name for m in mutants(name)]
-    chosen = random.Random(args.seed).sample(found, min(args.count, len(found)))
+    found = [m for name in names if args.only in name for m in find_mutants(name)]
+    chosen = choose(found, min(args.count, len(found)), args.seed)
 
     def one(mutant):
-        verdict = tried(mutant, not args.neighbours)
+        verdict = try_mutant(mutant, not args.neighbours)
         print(f"{verdict:17} {mutant}", flush=True)
         return verdict
 

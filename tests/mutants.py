@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from planted import PACKAGE, ROOT, copied, run
+from planted import PACKAGE, ROOT, copy_package, run
 
 LIMIT = 1800.0  # seconds; the whole run takes some minutes
 
@@ -68,7 +68,7 @@ class Mutant(NamedTuple):
 
 
 class Finder(ast.NodeVisitor):
-    """Collect the mutants of a file, but for places where a change is of no interest."""
+    """Collect the mutants of a file, except where a change would say nothing."""
 
     def __init__(self, file, source):
         self.file, self.source, self.found = file, source, []
@@ -221,7 +221,7 @@ def neighbouring_tests(file):
 def try_mutant(mutant, whole):
     """Return what became of it: "killed", "killed by others" or "SURVIVED"."""
     with tempfile.TemporaryDirectory() as name:
-        folder = copied(Path(name).resolve())
+        folder = copy_package(Path(name).resolve())
         path = folder / PACKAGE / mutant.file
         path.write_text(
             mutant.apply(path.read_text(encoding="utf-8")), encoding="utf-8"

@@ -559,7 +559,7 @@ def test_nodes_point_to_parents_and_never_to_outputs():
         seen.append(node)
         assert all(isinstance(p, Node) or p is x for p in node.parents)
         stack += [p for p in node.parents if isinstance(p, Node)]
-    assert all(a.birth > b.birth for a, b in zip(seen, seen[1:], strict=False))
+    assert all(a.number > b.number for a, b in zip(seen, seen[1:], strict=False))
     assert repr(y.node) == "<exp>"
 
 

@@ -269,7 +269,7 @@ def test_warnings_of_a_users_own_op_are_at_its_own_line():
 
     _, found = caught(lambda: own(big))
     assert [w.filename for w in found] == [__file__]
-    assert found[0].lineno == line_of(own.function) + 2
+    assert found[0].lineno == line_of(own.signature.function) + 2
 
 
 def test_a_warning_of_another_kind_is_shown_where_it_arises(monkeypatch):

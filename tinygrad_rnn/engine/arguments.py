@@ -24,6 +24,7 @@ class Signature:
         code = function.__code__
         names, count = code.co_varnames, code.co_argcount
         end = count + code.co_kwonlyargcount
+        self.function, self.skip = function, skip
         self.variadic = bool(code.co_flags & inspect.CO_VARARGS)
         self.arrays = names[skip : code.co_posonlyargcount]
         if self.variadic:
@@ -35,57 +36,52 @@ class Signature:
             )
         self.settings = names[code.co_posonlyargcount : end]
         self.names = self.arrays + self.settings
-        defaults = function.__defaults__ or ()
-        with_default = names[count - len(defaults) : count]
-        self.defaults = dict(zip(with_default, defaults, strict=True))
-        self.defaults |= function.__kwdefaults__ or {}
-        self.required = [name for name in self.names if name not in self.defaults]
-        given = self.defaults.items()
-        self.usual_settings = {k: v for k, v in given if k in self.settings}
         self.setting_names = frozenset(self.settings)
+        defaults = function.__defaults__ or ()
+        with_default = zip(names[count - len(defaults) : count], defaults, strict=True)
+        self.default_settings = {k: v for k, v in with_default if k in self.settings}
+        self.default_settings |= function.__kwdefaults__ or {}
+
+    def of_a_call(self) -> inspect.Signature:
+        """What a call takes, for help() and tools."""
+        known = inspect.signature(self.function).parameters.values()
+        parameters = []
+        for parameter in [*known][self.skip :]:
+            if parameter.kind is parameter.VAR_POSITIONAL:  # one list
+                parameter = parameter.replace(kind=parameter.POSITIONAL_ONLY)
+            parameters.append(parameter)
+        return inspect.Signature(parameters)
 
     def bind(
         self, name: str, args: tuple[Operand, ...], settings: Settings
     ) -> tuple[tuple[Operand, ...], Settings]:
         """The array arguments, and all settings by name."""
         count = len(self.arrays)
-        given = {**self.usual_settings, **settings}
-        arrays = args
-        if len(args) != count:
-            self._check(name, args, settings)
-            omitted = [self.defaults[array] for array in self.arrays[len(args) :]]
-            arrays = (*args[:count], *omitted)
+        arrays, given = args, {**self.default_settings, **settings}
+        if len(args) > count and not settings:
+            arrays = args[:count]
             given.update(zip(self.settings, args[count:], strict=False))
-        elif given.keys() != self.setting_names:
-            self._check(name, args, settings)
+        is_bound = len(arrays) == count and given.keys() == self.setting_names
+        if not is_bound or len(args) > len(self.names):
+            arrays, given = self._bind_as_python(name, args, settings)
         if self.variadic:
             if not isinstance(arrays[0], list | tuple):
                 raise DTypeError(f"{name}: expected a list or a tuple of tensors first")
             arrays = tuple(arrays[0])
         return arrays, given
 
-    def _check(self, name: str, args: Sequence[Operand], settings: Settings) -> None:
-        """Raise if a call cannot be bound."""
-        problem = self._problem(args, settings)
-        if problem:
+    def _bind_as_python(
+        self, name: str, args: tuple[Operand, ...], settings: Settings
+    ) -> tuple[tuple[Operand, ...], Settings]:
+        """Bind a call with arguments left out or given in two ways; raise if wrong."""
+        try:
+            bound = self.of_a_call().bind(*args, **settings)
+        except TypeError as error:
             expected = ", ".join(self.names)
-            raise DTypeError(f"{name}: {problem}; the arguments are {expected}")
-
-    def _problem(self, args: Sequence[Operand], settings: Settings) -> str:
-        """Why a call cannot be bound; empty if it can."""
-        if len(args) > len(self.names):
-            takes = f"takes {len(self.names)} positional arguments"
-            return f"{takes} but {len(args)} were given"
-        by_place = self.names[: len(args)]
-        for setting in settings:
-            if setting in by_place:
-                return f"got multiple values for argument {setting!r}"
-            if setting not in self.settings:
-                return f"got an unexpected keyword argument {setting!r}"
-        for required in self.required:
-            if required not in by_place and required not in settings:
-                return f"missing the required argument {required!r}"
-        return ""
+            raise DTypeError(f"{name}: {error}; the arguments are {expected}") from None
+        bound.apply_defaults()
+        given = bound.arguments
+        return tuple([given.pop(array) for array in self.arrays]), given
 
 
 def unwrap_arguments(

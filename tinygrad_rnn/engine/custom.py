@@ -14,6 +14,7 @@ from functools import wraps
 import numpy as np
 
 from ..backend import Backend
+from ..errors import DTypeError, described
 from ..types import Array, Function, Operand, Settings
 
 # What is wrong with the forwards that run, while somebody wants to know: gradcheck.
@@ -63,14 +64,18 @@ def guard_outputs(name: str, names: Sequence[str], forward: Function) -> Functio
     @wraps(forward)
     def run(xp: Backend, *arrays: Operand, **settings: object) -> Array:
         found = _run_inspected(name, names, forward, xp, arrays, settings)
-        if type(found) is not tuple or len(found) != 2 or type(found[0]) is not tuple:
-            return found  # which is an error, of which the call speaks
+        parts = found if type(found) is tuple and len(found) == 2 else (found, None)
+        # An array in place of the tuple would be taken apart by rows.
+        if type(parts[0]) is not tuple or parts[0] is found:
+            got = f"outputs as {described(parts[0])}"
+            expected = "(outputs, workspace) with a tuple of arrays"
+            raise DTypeError(f"{name}: the forward gave {got}, expected {expected}")
         outputs: list[Array] = []
-        for out in found[0]:
+        for out in parts[0]:
             out = _separate(xp, name, names, out, arrays, 0)
             shared = any(shares_memory(out, other) for other in outputs)
             outputs.append(xp.array(out) if shared else out)
-        return tuple(outputs), found[1]
+        return tuple(outputs), parts[1]
 
     return run
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .. import kernels
 from ..backend import Backend
 from ..backend.threads import one_thread
-from ..errors import DTypeError, described
+from ..errors import DTypeError
 from ..types import Array, Function, Operand, Settings
 from .arguments import unwrap_arguments
 from .custom import guard_outputs, keeps
@@ -97,7 +97,7 @@ class FusedPlan:
     def __init__(self, op: "FusedOp", places: tuple[int, ...]) -> None:
         self.op = op
         self.name = op.name
-        self.fresh = op.fresh
+        self.gives_owned = op.gives_owned
         self.places = places
         names = op.signature.arrays
         self.arguments = [names[i] for i in places]
@@ -183,7 +183,7 @@ class FusedOp(Declared):
             forward = guard_outputs(self.name, self.signature.arrays, forward)
         self.forward, self.backward = forward, backward
         self.reads_outputs = reads_outputs
-        self.fresh = fresh or isinstance(forward, str)
+        self.gives_owned = fresh or isinstance(forward, str)
         self.kernels: dict[str, Pair] = {}  # by the kind of device
 
     def kernels_for(self, xp: Backend) -> Pair:
@@ -195,41 +195,24 @@ class FusedOp(Declared):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         args, settings = self.signature.bind(self.name, args, settings)
-        result = self._compute(args, settings)
-        if observers:
-            report_call(self.name, args, result)
-        return result
-
-    def _compute(self, args: Sequence[Operand], settings: Settings) -> Operand:
-        """The Tensor or Tensors that a call gives, recorded."""
         number_types = (int, float, NoneType)
         arrays, needs, xp = unwrap_arguments(self.name, args, number_types)
         forward, _ = self.kernels_for(xp)
         if forward is None:
             tensors = [wrap(a) if type(a) is xp.Array else a for a in args]
             return self.composite(*tensors, **settings)
-        found = run_forward(self.name, forward, xp, arrays, settings, self.custom)
-        outputs, workspace = self._parts_of(found)
+        outputs, workspace = run_forward(
+            self.name, forward, xp, arrays, settings, self.custom
+        )
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
             kept = outputs if self.reads_outputs else None
             saved = SavedCall(xp, arrays, kept, workspace, settings)
             self._record(args, needs, tensors, saved)
-        return tensors[0] if len(tensors) == 1 else tuple(tensors)
-
-    def _parts_of(self, found: Any) -> tuple[tuple[Array, ...], object]:
-        """The outputs and the workspace that a forward gave."""
-        outputs, workspace = found, None
-        if type(found) is tuple and len(found) == 2:
-            outputs, workspace = found
-        # An array in place of the tuple would be taken apart by rows.
-        if type(outputs) is not tuple or outputs is found:
-            got = f"outputs as {described(outputs)}"
-            expected = "(outputs, workspace) with a tuple of arrays"
-            raise DTypeError(
-                f"{self.name}: the forward gave {got}, expected {expected}"
-            )
-        return outputs, workspace
+        result = tensors[0] if len(tensors) == 1 else tuple(tensors)
+        if observers:
+            report_call(self.name, args, result)
+        return result
 
     def _record(
         self,
@@ -241,13 +224,12 @@ class FusedOp(Declared):
         """Record a call."""
         if needs not in self.plans:
             self.plans[needs] = FusedPlan(self, needs)
-        plan = self.plans[needs]
         parents = [args[i].node or args[i] for i in needs]
         versions = [version_of(arg) for arg in args]
-        arrays = [out.array for out in outputs] if self.custom else []
-        if self.reads_outputs or keeps(saved.workspace, arrays):
+        arrays = [out.array for out in outputs]
+        if self.reads_outputs or (self.custom and keeps(saved.workspace, arrays)):
             versions += [version_of(out) for out in outputs]
-        record_outputs(plan, parents, saved, versions, outputs)
+        record_outputs(self.plans[needs], parents, saved, versions, outputs)
 
 
 def _kernel(xp: Backend, kernel: Function | str | None) -> Function | None:

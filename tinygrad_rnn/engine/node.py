@@ -12,7 +12,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..types import Array, DType, Operand, Shape
 from .warned import run_reporting_warnings
 
-births = itertools.count().__next__  # the number of the next node
+next_number = itertools.count().__next__  # the number of the next node
 
 # By number: they run in that order. A hook takes a Tensor, and may return another.
 Hooks = dict[float, Callable[[Any], Any]]
@@ -50,9 +50,9 @@ class Node:
 
     __slots__ = (
         "__weakref__",
-        "birth",
         "dtype",
         "hooks",
+        "number",
         "parents",
         "plan",
         "saved",
@@ -64,7 +64,7 @@ class Node:
     parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
     saved: Any  # what the pullbacks asked for; None once a walk has freed it
     versions: list[VersionSeen]  # of what is saved
-    birth: int
+    number: int
     shape: Shape | None
     dtype: DType
     hooks: Hooks | None
@@ -122,7 +122,7 @@ def record(
     node.parents = parents
     node.saved = saved
     node.versions = versions
-    node.birth = births()
+    node.number = next_number()
     node.hooks = None
     node.shape = shape
     node.dtype = dtype
@@ -207,7 +207,7 @@ def check_fits(target: Value, result: Value, name: str) -> None:
 RETAIN = inf  # the number of the hook that keeps a gradient: after all others, and once
 
 
-def take_over(target: Value, node: Any) -> None:
+def set_node(target: Value, node: Any) -> None:
     """Record ``node`` as the maker of a changed value; its RETAIN hook moves along."""
     hooks = target.node.hooks if target.node is not None else None
     if hooks and RETAIN in hooks:
@@ -229,7 +229,7 @@ def replace_array(target: Value, array: Array, version: Version) -> None:
     if old.shape != array.shape or backend_of(old) is not backend_of(array):
         if id(target) not in reshaped:
             weakref.finalize(target, reshaped.pop, id(target)).atexit = False
-        reshaped[id(target)] = births()
+        reshaped[id(target)] = next_number()
     target.version.count += 1
     target.array, target.version = array, version
     target.view_version = target.source = None
@@ -270,4 +270,4 @@ def assign(target: Value, result: Value, name: str) -> None:
     count_change(target.version, name)
     if recorded:
         target.version.recorded_count += 1
-        take_over(target, result.node)
+        set_node(target, result.node)

@@ -50,7 +50,6 @@ class Declared:
         if not hasattr(function, "__code__"):
             got = described(function)
             raise DTypeError(f"op: got {got}, expected a function written in Python")
-        self.function, self.skip = function, skip
         self.name = self.__name__ = function.__name__.lstrip("_")
         self.__doc__ = function.__doc__
         self.signature = Signature(function, skip)
@@ -64,8 +63,7 @@ class Declared:
     @property
     def __signature__(self) -> inspect.Signature:
         """What a call takes, for help() and tools."""
-        known = inspect.signature(self.function)
-        return known.replace(parameters=[*known.parameters.values()][self.skip :])
+        return self.signature.of_a_call()
 
 
 class Op(Declared):
@@ -157,7 +155,7 @@ class Op(Declared):
                 result.node = plan.record(args, arrays, settings, xp, result)
                 result.needs_grad = True
         if observers:
-            usual = self.signature.usual_settings
+            usual = self.signature.default_settings
             given = [v for k, v in settings.items() if usual.get(k, self) is not v]
             report_call(self.name, [*args, *given], result)
         return result

@@ -68,7 +68,7 @@ class Plan:
     for, one after the other.
     """
 
-    fresh = False  # whether the gradients are new arrays that nobody else holds
+    gives_owned = False  # whether nobody else holds the gradients
     allows_none = False  # whether a gradient may be left out
     count = 0  # not one of several outputs: see OutputPlan in fused.py
 

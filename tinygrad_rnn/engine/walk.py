@@ -1,13 +1,13 @@
 """The walk back through the graph: one loop over nodes, newest first.
 
-A node's birth number is larger than those of its parents, so a heap of birth numbers
-yields every node after all of its users: no recursion, no sorting beforehand, linear
-time on a chain.
+A node's number is larger than those of its parents, so a heap of numbers yields every
+node after all of its users: no recursion, no sorting beforehand, linear time on a
+chain.
 """
 
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -40,12 +40,8 @@ class _FreedParents(list[Any]):
     failure = ""  # the error that ended that walk early
 
 
-class LeafGradient(NamedTuple):
-    """A gradient, whose it is, and whether no one else holds it."""
-
-    leaf: Value
-    g: Gradient
-    owned: bool
+# For each leaf its gradient, and whether no one else holds that.
+LeafGradients = dict[Value, tuple[Gradient, bool]]
 
 
 class Gradients:
@@ -60,10 +56,9 @@ class Gradients:
     def __init__(self, create: bool, devices: DeviceFollower) -> None:
         self.create = create
         self.devices = devices
-        self.nodes: list[tuple[int, Node]] = []  # a heap, by birth number, negated
-        self.leaves: dict[int, Value] = {}
-        self.totals: dict[int, Gradient] = {}  # by the id of the node or leaf
-        self.owned: set[int] = set()  # the ids of those whose total is owned
+        self.nodes: list[tuple[int, Node]] = []  # a heap, by number, negated
+        # The total of each node or leaf, and whether it is owned.
+        self.totals: dict[Operand, tuple[Gradient, bool]] = {}
         self.source: Node | None = None  # whose gradients are being added
         self.freed = _FreedParents()
 
@@ -76,77 +71,65 @@ class Gradients:
         if error is not None:  # as text: the error itself holds what its frames do
             self.freed.failure = f"{type(error).__name__}: {error}"
 
-    def add(self, target: Operand, g: Gradient, fresh: bool) -> None:
-        """Add a gradient of a node or leaf; ``fresh`` if nobody else holds it."""
+    def add(self, target: Operand, g: Gradient, owned: bool) -> None:
+        """Add a gradient of a node or leaf; ``owned`` if nobody else holds it."""
         if observers:
             report_gradient(self.source, g)
         if self.devices is not None:
             self.devices.enter_device_of(g)
-        key = id(target)
-        total = self.totals.get(key)
-        like = target
-        if type(target) is not Node:
-            like = target.array
-            self._check_not_reshaped(key)
+        like = target if type(target) is Node else self._array_of_leaf(target)
+        total, can_add = self.totals.get(target, (None, False))
         if type(g) is Part:
-            if key in self.owned and g.values.dtype == like.dtype:
+            if can_add and g.values.dtype == like.dtype:
                 return g.add_to(total)
-            g, fresh = g.whole(), True
-        g = _array(g)
+            g, owned = g.whole(), True
         array = g.array if self.create else g
         if array.shape != like.shape or array.dtype != like.dtype:
-            g, fresh = self._fit(g, like), False
+            g, owned = self._fit(g, like), False
+        elif not array.shape:
+            g = _as_array(g)
         if total is None:
-            self._start(target, g, fresh)
-        elif key in self.owned and g.ndim:
+            self.totals[target] = g, owned and not self.create
+            if like is target:
+                heappush(self.nodes, (-target.number, target))
+        elif can_add:
             total += g
         else:
-            self.totals[key] = _array(total + g)
-            if not self.create:
-                self.owned.add(key)
+            self.totals[target] = _as_array(total + g), not self.create
 
-    def _start(self, target: Operand, g: Gradient, fresh: bool) -> None:
-        """Keep the first gradient of a node or leaf."""
-        key = id(target)
-        if type(target) is Node:
-            heappush(self.nodes, (-target.birth, target))
-        else:
-            self.leaves[key] = target
-        self.totals[key] = g
-        if fresh and not self.create:
-            self.owned.add(key)
-
-    def _check_not_reshaped(self, key: int) -> None:
-        """Raise if a leaf got another shape or device after the source was made."""
-        if not reshaped or self.source is None:
-            return
-        if reshaped.get(key, 0) > self.source.birth:
+    def _array_of_leaf(self, leaf: Value) -> Array:
+        """Its array; raise if that got another shape or device after the source."""
+        source = self.source
+        if source is not None and reshaped.get(id(leaf), 0) > source.number:
             raise GraphError(_RESHAPED)
+        return leaf.array
 
     def add_to_output(self, node: Node, g: Gradient) -> None:
         """Hand the gradient of one of several outputs to the node that has them all."""
         (parent,) = node.parents
-        if id(parent) not in self.totals:
-            self._start(parent, [None] * node.plan.count, False)
-        self.totals[id(parent)][node.plan.index] = g
+        if parent not in self.totals:
+            self.totals[parent] = [None] * node.plan.count, False
+            heappush(self.nodes, (-parent.number, parent))
+        grads, _ = self.totals[parent]
+        grads[node.plan.index] = g
 
     def pop(self) -> tuple[Node, Gradient, bool]:
         """The newest node, its gradient, and whether that is owned."""
         _, node = heappop(self.nodes)
-        key = id(node)
-        g, owned = self.totals.pop(key), key in self.owned
-        self.owned.discard(key)
+        g, owned = self.totals.pop(node)
         self.source = node
         if self.devices is not None:
             self.devices.enter_device_of(g)
         return node, g, owned
 
-    def of_leaves(self) -> list["LeafGradient"]:
-        """What has arrived at the leaves."""
-        return [
-            LeafGradient(leaf, self.totals[key], key in self.owned)
-            for key, leaf in self.leaves.items()
-        ]
+    def of_leaves(self) -> LeafGradients:
+        """What has arrived at the leaves, once no node is left and hooks have run."""
+        found = {}
+        for leaf, (g, owned) in self.totals.items():
+            if leaf.hooks:
+                g, owned = _run_hooks(leaf.hooks, g, self.create), False
+            found[leaf] = g, owned
+        return found
 
     def _fit(self, g: Gradient, like: Operand) -> Gradient:
         """A gradient in the shape and dtype of its node or leaf."""
@@ -177,10 +160,10 @@ def _unbroadcast(g: Gradient, shape: Shape, xp: Namespace) -> Gradient:
     axes = [i for i, (size, had) in enumerate(sizes) if i < lead or size != had]
     if axes:
         g = xp.sum(g, axis=tuple(axes))
-    return _array(xp.reshape(g, shape))
+    return _as_array(xp.reshape(g, shape))
 
 
-def _array(g: Gradient) -> Gradient:
+def _as_array(g: Gradient) -> Gradient:
     """A gradient as an array: NumPy makes scalars of 0-d results."""
     return np.asarray(g) if isinstance(g, np.generic) else g
 
@@ -190,37 +173,60 @@ def walk_back(
     outputs: Sequence[Value],
     cotangents: Sequence[Gradient],
     keep: bool,
-    useful: set[int] | None = None,
-    captured: dict[int, Gradient] | None = None,
+    useful: set[Operand] | None = None,
+    captured: dict[Operand, Gradient] | None = None,
     since: int = 0,
 ) -> None:
     """Go back from the outputs, until all gradients have arrived at the leaves.
 
     With ``useful`` only the parents in it are followed, and ``(gradient, owned)`` of
-    the nodes that are keys of ``captured`` are kept there; nodes born before ``since``
-    are where it ends.
+    the nodes that are keys of ``captured`` are kept there. It ends at nodes with
+    numbers below ``since``.
     """
     for output, g in zip(outputs, cotangents, strict=True):
-        pending.add(output.node or output, g, False)
+        target = output.node or output
+        if useful is None or target in useful:
+            pending.add(target, g, False)
     wanted = None
     while pending.nodes:
         node, g, owned = pending.pop()
-        if node.hooks and node.birth >= since:
+        if node.hooks and node.number >= since:
             g, owned = _run_hooks(node.hooks, g, pending.create), False
-        if captured is not None and id(node) in captured:
-            captured[id(node)] = g, owned
+        if captured is not None and node in captured:
+            captured[node] = g, owned
         if useful is not None:
-            wanted = [id(parent) in useful for parent in node.parents]
-            if node.birth < since or not any(wanted):
+            wanted = [parent in useful for parent in node.parents]
+            if node.number < since or not any(wanted):
                 continue
-        _check_intact(node)
-        if node.plan.count:
-            pending.add_to_output(node, g)
-        else:
-            grads = _gradients_of(node, g, wanted, pending.create)
-            _add_all(pending, node, grads, wanted)
+        _pass_on(pending, node, g, wanted)
         if not keep:
             node.saved, node.parents = None, pending.freed
+
+
+def _pass_on(
+    pending: Gradients, node: Node, g: Gradient, wanted: Sequence[bool] | None
+) -> None:
+    """Run a node's pullbacks, and add their gradients to those of its parents."""
+    _check_intact(node)
+    plan, parents = node.plan, node.parents
+    if plan.count:
+        return pending.add_to_output(node, g)
+    try:
+        grads = plan.pull(node, g, wanted, pending.create)
+    except Exception as error:
+        if not was_warning(error):
+            error.add_note(f"It was raised for the gradient of {plan.name}.")
+            raise
+        pull = rerun_with_warnings(f"the gradient of {plan.name}", plan.pull)
+        grads = pull(node, g, wanted, pending.create)
+    for i, grad in enumerate(grads):
+        if grad is not None:
+            try:
+                pending.add(parents[i], grad, plan.gives_owned)
+            except (AttributeError, ValueError):
+                raise _wrong_gradient_error(pending, node, i, grad) from None
+        elif not plan.allows_none and _is_wanted(i, parents, wanted):
+            raise _wrong_gradient_error(pending, node, i, grad)
 
 
 def _check_intact(node: Node) -> None:
@@ -232,48 +238,23 @@ def _check_intact(node: Node) -> None:
             raise _changed_in_place_error(node.plan.name, version)
 
 
-def _gradients_of(
-    node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
-) -> Sequence[Gradient]:
-    """What a node's pullbacks give; errors and warnings name the op."""
-    plan = node.plan
-    try:
-        return plan.pull(node, g, wanted, create)
-    except Exception as error:
-        if not was_warning(error):
-            error.add_note(f"It was raised for the gradient of {plan.name}.")
-            raise
-    pull = rerun_with_warnings(f"the gradient of {plan.name}", plan.pull)
-    return pull(node, g, wanted, create)
-
-
-def _add_all(
-    pending: Gradients,
-    node: Node,
-    grads: Sequence[Gradient],
-    wanted: Sequence[bool] | None,
-) -> None:
-    """Add what a node's pullbacks gave to the gradients of its parents."""
-    plan, parents = node.plan, node.parents
-    try:
-        for i, g in enumerate(grads):
-            if g is not None:
-                pending.add(parents[i], g, plan.fresh)
-            elif not plan.allows_none and _is_wanted(i, parents, wanted):
-                raise ValueError  # a pullback without a return
-    except (AttributeError, ValueError):  # a pullback of a custom op gave it
-        argument = plan.arguments[i % len(plan.arguments)]
-        kind = "a Tensor" if pending.create else "an array"
-        raise ShapeError(
-            f"{plan.name}: the gradient of argument {argument} is {described(g)}, "
-            f"expected {kind} of shape {parents[i].shape}"
-        ) from None
-
-
 def _is_wanted(
     i: int, parents: Sequence[Operand], wanted: Sequence[bool] | None
 ) -> bool:
     return parents[i] is not None and (wanted is None or wanted[i])
+
+
+def _wrong_gradient_error(
+    pending: Gradients, node: Node, i: int, g: object
+) -> ShapeError:
+    """The error of a pullback, of a custom op, whose gradient does not fit."""
+    plan = node.plan
+    argument = plan.arguments[i % len(plan.arguments)]
+    kind = "a Tensor" if pending.create else "an array"
+    return ShapeError(
+        f"{plan.name}: the gradient of argument {argument} is {described(g)}, "
+        f"expected {kind} of shape {node.parents[i].shape}"
+    )
 
 
 def _changed_in_place_error(name: str, version: Version) -> GraphError:
@@ -346,23 +327,25 @@ def _run_hooks(hooks: Hooks, g: Gradient, create: bool) -> Gradient:
     return tensor if create else tensor.array
 
 
-def _useful(outputs: Sequence[Any], inputs: Sequence[Any], since: int) -> set[int]:
-    """The ids of the nodes and leaves on a way from the outputs back to the inputs."""
-    useful = {id(x.node or x) for x in inputs}
-    oldest = max(since, min(x.node.birth if x.node else -1 for x in inputs))
+def _find_useful(
+    outputs: Sequence[Value], inputs: Sequence[Value], since: int
+) -> set[Operand]:
+    """The nodes and leaves on a way from the outputs back to the inputs."""
+    useful: set[Operand] = {x.node or x for x in inputs}
+    oldest = max(since, min(x.node.number if x.node else -1 for x in inputs))
     stack = [x.node for x in outputs if x.node is not None]
     seen: dict[int, Node] = {}
     while stack:
         node = stack.pop()
-        if node.birth in seen or node.birth < oldest:
+        if node.number in seen or node.number < oldest:
             continue
-        if node.saved is None and id(node) not in useful:
+        if node.saved is None and node not in useful:
             raise _freed_graph_error(node)
-        seen[node.birth] = node
-        stack.extend([parent for parent in node.parents if isinstance(parent, Node)])
+        seen[node.number] = node
+        stack += [parent for parent in node.parents if type(parent) is Node]
     for _, node in sorted(seen.items()):
-        if any(id(parent) in useful for parent in node.parents):
-            useful.add(id(node))
+        if not useful.isdisjoint(node.parents):
+            useful.add(node)
     return useful
 
 
@@ -377,35 +360,25 @@ def gradients(
     """The gradients of the inputs: arrays, or Tensors with ``create``.
 
     None stands for an input that the outputs do not depend on. With ``since``, nodes
-    that were born before and leaves are ends, whose hooks do not run: the walk is part
-    of another one.
+    with lower numbers and leaves are ends, whose hooks do not run: the walk is part of
+    another one.
     """
-    useful = _useful(outputs, inputs, since)
-    found: dict[int, Gradient] = {id(x.node): None for x in inputs if x.node}
+    useful = _find_useful(outputs, inputs, since)
+    found: dict[Operand, Gradient] = {x.node: None for x in inputs if x.node}
     before = recording()
     try:  # no_grad() is Python: Ctrl-C in its __exit__ would leave the mode switched
         switch(bool(create))
         with follow_devices() as devices, Gradients(create, devices) as pending:
             walk_back(pending, outputs, cotangents, keep, useful, found, since)
-            for leaf in pending.of_leaves():
-                if id(leaf.leaf) in useful:
-                    final = leaf if since else _after_hooks(leaf, create)
-                    found[id(leaf.leaf)] = final.g, final.owned
+            found |= pending.totals if since else pending.of_leaves()
             grads = []
-            for key in [id(x.node or x) for x in inputs]:
-                g, owned = found.get(key) or (None, True)
+            for target in [x.node or x for x in inputs]:
+                g, owned = found.get(target) or (None, True)
                 grads.append(g if owned else _copy(g, create))
-                found[key] = g, g is None  # the next one gets a copy
+                found[target] = g, g is None  # the next one gets a copy
         return grads
     finally:
         switch(before)
-
-
-def _after_hooks(leaf: LeafGradient, create: bool) -> LeafGradient:
-    hooks = leaf.leaf.hooks
-    if not hooks:
-        return leaf
-    return LeafGradient(leaf.leaf, _run_hooks(hooks, leaf.g, create), False)
 
 
 def _copy(g: Gradient, create: bool) -> Gradient:
@@ -429,20 +402,15 @@ def backward(
         switch(bool(create))
         with follow_devices() as devices:
             if inputs is None:
-                finished = _gradients_of_leaves(
-                    outputs, cotangents, keep, create, devices
-                )
+                found = _gradients_of_leaves(outputs, cotangents, keep, create, devices)
             else:
                 _check_fit_grad([(x, x.array) for x in inputs], create)
-                found = gradients(outputs, cotangents, inputs, keep, create)
-                pairs = zip(inputs, found, strict=True)
-                finished = [
-                    LeafGradient(x, g, True)
-                    for x, g in pairs
-                    if g is not None and not _retains_grad(x)
-                ]
-            for leaf in finished:
-                _store(leaf, create, devices)
+                grads = gradients(outputs, cotangents, inputs, keep, create)
+                pairs = zip(inputs, grads, strict=True)
+                arrived = [(x, g) for x, g in pairs if g is not None]
+                found = {x: (g, True) for x, g in arrived if not _retains_grad(x)}
+            for leaf, (g, owned) in found.items():
+                _store(leaf, g, owned, create, devices)
     finally:
         switch(before)
 
@@ -453,18 +421,19 @@ def _gradients_of_leaves(
     keep: bool,
     create: bool,
     devices: DeviceFollower,
-) -> list[LeafGradient]:
+) -> LeafGradients:
     """The gradients of all leaves; all hooks, which may raise, have run."""
     with Gradients(create, devices) as pending:
         walk_back(pending, outputs, cotangents, keep)
-        finished = [_after_hooks(leaf, create) for leaf in pending.of_leaves()]
-        _check_fit_grad([(leaf.leaf, leaf.g) for leaf in finished], create)
-    return finished
+        found = pending.of_leaves()
+        _check_fit_grad([(leaf, g) for leaf, (g, _) in found.items()], create)
+    return found
 
 
-def _store(gradient: LeafGradient, create: bool, devices: DeviceFollower) -> None:
+def _store(
+    leaf: Value, g: Gradient, owned: bool, create: bool, devices: DeviceFollower
+) -> None:
     """Add a gradient to ``grad`` of its tensor."""
-    leaf, g, owned = gradient
     if leaf._grad is None:
         g = g if owned else _copy(g, create)
         leaf._grad = g if create else wrap(g)

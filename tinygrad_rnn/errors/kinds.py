@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+__name__ = __package__  # what tracebacks show before the name of a class
+
 
 class Error(Exception):
     """Base of all errors that tinygrad_rnn raises on purpose: catch ``tg.Error``."""

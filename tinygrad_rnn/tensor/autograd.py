@@ -9,7 +9,15 @@ import numpy as np
 
 from ..backend import backend_of
 from ..engine.arguments import one_device
-from ..engine.node import RETAIN, Node, Value, births, check_view, replace_array, wrap
+from ..engine.node import (
+    RETAIN,
+    Node,
+    Value,
+    check_view,
+    next_number,
+    replace_array,
+    wrap,
+)
 from ..engine.walk import backward
 from ..errors import DTypeError, GraphError, ShapeError, check_type, described
 from ..types import Operand
@@ -228,7 +236,7 @@ class Autograd(Operators):
             20.0
         """
         check_type("register_hook", Callable, "a function of the gradient", hook=hook)
-        return self._add_hook("register_hook", hook, births())
+        return self._add_hook("register_hook", hook, next_number())
 
     def _add_hook(self, name: str, hook: "Hook", key: float) -> "Handle":
         """Add a hook to the node, or to the leaf; they run in the order of the keys."""

@@ -36,7 +36,7 @@ from ..engine.node import (
     check_view,
     check_writable,
     count_change,
-    take_over,
+    set_node,
     wrap,
 )
 from ..engine.warned import run_reporting_warnings
@@ -221,7 +221,7 @@ class InPlace(Reductions):
             raise GraphError(f"{name}: {cannot}; {way}, or use a clone()")
         base._write_result(name, ops.put(base, result, index))
         view = ops.getitem(base, index)
-        take_over(self, view.node)
+        set_node(self, view.node)
         self.view_version = view.view_version
         return self
 

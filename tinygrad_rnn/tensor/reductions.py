@@ -36,19 +36,13 @@ class Reductions(Selection, Casting):
 
     # ------------------------------------------------------------ sums and products
 
-    def _cast(self, dtype: DType) -> Self:
-        """This tensor in a dtype; as it is for None."""
-        return self if dtype is None else self.to(dtype)
-
-    def _cast_total(self, dtype: DType) -> Self:
-        """A total in a dtype; for None, one of unsigned integers is int64."""
-        is_unsigned = dtype is None and self.dtype.kind == "u"
-        return self._cast("int64" if is_unsigned else dtype)
-
-    def _cast_terms(self, dtype: DType) -> Self:
-        """What is multiplied or added up; for None, integers and bools are int64."""
-        is_whole = dtype is None and self.dtype.kind in "biu"
-        return self._cast("int64" if is_whole else dtype)
+    def _cast(self, dtype: DType, widened: str = "") -> Self:
+        """This tensor in a dtype; for None, as int64 if its kind is among these."""
+        if dtype is None:
+            if self.dtype.kind not in widened:
+                return self
+            dtype = "int64"
+        return self.to(dtype)
 
     @named
     def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType = None) -> Self:
@@ -64,7 +58,7 @@ class Reductions(Selection, Casting):
             >>> tg.tensor([[1, 2], [3, 4]]).sum(dim=0)
             tensor([4, 6], dtype=int64)
         """
-        return ops.sum(self._cast(dtype), dim, keepdim)._cast_total(dtype)
+        return ops.sum(self._cast(dtype), dim, keepdim)._cast(dtype, "u")
 
     @named
     def mean(
@@ -83,10 +77,10 @@ class Reductions(Selection, Casting):
         """
         if dim is None or not self.ndim:
             return self.flatten().prod(0, dtype=dtype)
-        x = self._cast_terms(dtype)
+        x = self._cast(dtype, "biu")
         size = x.size(dim)
         if size == 0:
-            x = (ops.sum(x, dim, True) + 1)._cast_total(dtype)
+            x = (ops.sum(x, dim, True) + 1)._cast(dtype, "u")
         while size > 1:
             half = size // 2
             pairs = x.narrow(dim, 0, half) * x.narrow(dim, half, half)
@@ -98,7 +92,7 @@ class Reductions(Selection, Casting):
     @named
     def cumsum(self, dim: int, dtype: DType = None) -> Self:
         """The cumulative sums along a dim."""
-        return ops.cumulative_sum(self._cast_terms(dtype), dim)._cast_total(dtype)
+        return ops.cumulative_sum(self._cast(dtype, "biu"), dim)._cast(dtype, "u")
 
     @named
     def cumprod(self, dim: int, dtype: DType = None) -> Self:
@@ -107,7 +101,7 @@ class Reductions(Selection, Casting):
         By doubling (Hillis and Steele, 1986), so that gradients are exact where an
         element is 0.
         """
-        x = self._cast_terms(dtype)
+        x = self._cast(dtype, "biu")
         dim = check_dim("cumprod", dim, self.shape)
         size = x.size(dim)
         step = 1

@@ -7,7 +7,7 @@ from ..backend import backend_of, backends
 from ..engine.custom import equal_with_nan
 from ..engine.fused import pull_through, record_outputs
 from ..engine.mode import enable_grad
-from ..engine.node import Node, VersionSeen, births, wrap
+from ..engine.node import Node, VersionSeen, next_number, wrap
 from ..engine.plan import version_of
 from ..errors import (
     DTypeError,
@@ -48,13 +48,13 @@ def _record(function: Callable[[], object], since: int) -> Recording:
     """Call a function, and walk through what was recorded since a node number."""
     result = function()
     tensors = {id(x): x for x in tensors_in(result)}
-    outputs = [x for x in tensors.values() if x.node and x.node.birth >= since]
+    outputs = [x for x in tensors.values() if x.node and x.node.number >= since]
     ends: list[Node | Tensor] = []
     changes = 0  # in place, of what the nodes saved
     queue: list[Any] = [x.node for x in outputs]
     found = {id(None), *map(id, queue)}
     for item in queue:  # the queue grows
-        if type(item) is not Node or item.birth < since:
+        if type(item) is not Node or item.number < since:
             ends.append(item)
             continue
         changes += sum(count for _, count in item.versions)
@@ -81,14 +81,14 @@ class _Recomputation:
     """The plan of a checkpointed call: repeat it, and go back through that."""
 
     name, arguments = "checkpoint", ("tensors",)
-    fresh = allows_none = True
+    gives_owned = allows_none = True
     count = 0
 
     def pull(
         self, node: Node, g: Array, wanted: Sequence[bool] | None, create: bool
     ) -> list[Any]:
         call: Call = node.saved
-        now, since = default_generator.get_state(), births()
+        now, since = default_generator.get_state(), next_number()
         state = now if call.random_state is None else call.random_state
         try:
             default_generator.set_state(state)
@@ -152,7 +152,7 @@ def checkpoint(
         return function(*args, **kwargs)
 
     random_state = default_generator.get_state() if preserve_rng_state else None
-    result, outputs, ends, trace = _record(run, births())
+    result, outputs, ends, trace = _record(run, next_number())
     if outputs:
         leaves = [end for end in ends if type(end) is not Node]
         versions = [version_of(x) for x in (*tensors_in((args, kwargs)), *leaves)]

@@ -31,7 +31,6 @@ TREES = {
 LAYERS = (
     ("types",),
     ("errors",),
-    ("tree",),
     ("serialization",),
     ("backend",),
     ("kernels",),
@@ -44,7 +43,7 @@ LAYERS = (
     ("creation", "functions", "combining", "einsum", "sampling"),
     ("autograd", "array_api"),
     ("nn",),
-    ("optim", "data", "checkpoint", "utils", "cuda"),
+    ("optim", "data", "tree", "saving", "utils", "cuda"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 

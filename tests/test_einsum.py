@@ -2,6 +2,8 @@
 the dims apart.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from methods_table import EQUATIONS
@@ -24,13 +26,11 @@ def test_an_equation(equation):
         middle = (3, 2) if dotted else ()
         shape = (*(sizes[c] for c in before), *middle, *(sizes[c] for c in after))
         arrays.append(real(rng, shape))
-    ours = lambda *operands: tg.einsum(equation, *operands)
-    value = lambda *operands: np.einsum(equation, *operands)
+    ours, value = partial(tg.einsum, equation), partial(np.einsum, equation)
     found = ours(*tensors(arrays))
     assert_close(found.numpy(), value(*arrays), 1e-12)
-    u, wrt = real(rng, found.shape), range(len(arrays))
-    expected = complex_step(value, arrays, wrt, [np.asarray(u)])
-    for one, two in zip(
-        gradients(ours, arrays, wrt, [np.asarray(u)]), expected, strict=True
-    ):
+    wrt, cotangents = range(len(arrays)), [np.asarray(real(rng, found.shape))]
+    expected = complex_step(value, arrays, wrt, cotangents)
+    got = gradients(ours, arrays, wrt, cotangents)
+    for one, two in zip(got, expected, strict=True):
         assert_close(one, two, 1e-12)

@@ -1,6 +1,7 @@
-"""Drawing ids; what multinomial refuses stands in tensor/test_tensor.py and test_errors.py."""
+"""Drawing ids; wrong calls of multinomial stand in tensor/test_tensor.py."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_categorical_draws_in_proportion_among_large_numbers(temperature, size):
 )
 def test_multinomial_draws_in_proportion(weights):
     x = tg.tensor(np.array(weights))
-    draw = lambda n: tg.multinomial(x, n, replacement=True, generator=generator())
+    draw = partial(tg.multinomial, x, replacement=True, generator=generator())
     near(shares(draw), np.array(weights) / max(weights))
 
 
@@ -142,7 +143,10 @@ def test_top_p_draws_from_the_nucleus_alone(seed, classes, top_p, temperature, d
 
 def test_top_p_counts_what_top_k_left():
     many = tg.tensor(np.tile(np.log([0.4, 0.3, 0.2, 0.1]), (300, 1)))
-    draw = lambda *options: set(tg.categorical(many, 1.0, *options).tolist())
+
+    def draw(*options):
+        return set(tg.categorical(many, 1.0, *options).tolist())
+
     assert draw(None, 0.5) == {0, 1}  # 0.4 and 0.3 reach 0.5
     assert draw(2, 0.5) == {0}  # of two, 0.4 / 0.7 does
     assert draw(2, 0.6) == {0, 1}

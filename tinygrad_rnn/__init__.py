@@ -23,10 +23,6 @@ from . import nn as nn
 from . import optim as optim
 from . import utils as utils
 from .backend.device import device as device
-from .checkpoint import load as load
-from .checkpoint import load_checkpoint as load_checkpoint
-from .checkpoint import save as save
-from .checkpoint import save_checkpoint as save_checkpoint
 from .creation import *
 from .engine.mode import enable_grad as enable_grad
 from .engine.mode import inference_mode as inference_mode
@@ -40,6 +36,10 @@ from .functions import *
 from .random import Generator as Generator
 from .random import manual_seed as manual_seed
 from .sampling import *
+from .saving import load as load
+from .saving import load_checkpoint as load_checkpoint
+from .saving import save as save
+from .saving import save_checkpoint as save_checkpoint
 from .tensor.dtypes import *
 
 __version__ = "0.2.0"

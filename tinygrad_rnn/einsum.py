@@ -44,7 +44,7 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
     sizes = _sizes(terms, tensors)
     factors = []
     for x, term in zip(tensors, terms, strict=True):
-        factors.append(_diagonals(x.expand([sizes[c] for c in term]), term))
+        factors.append(_take_diagonals(x.expand([sizes[c] for c in term]), term))
     product, letters = factors[0]
     for i, (x, term) in enumerate(factors[1:], 2):
         needed = result + "".join(terms[i:])
@@ -57,24 +57,26 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
 
 
 def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result.
+    """Return the letters of each operand and of the result.
 
-    Digits of its own take the place of an ellipsis.
+    Digits take the place of the dims that an ellipsis stands for.
     """
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
-        named = f"{equation!r} names {len(terms)} operand{'s' * (len(terms) > 1)}"
-        raise ShapeError(f"einsum: {named}, got {len(ranks)}")
-    most = 0  # dims that an ellipsis stands for
-    counts = []
+        raise ShapeError(
+            f"einsum: {equation!r} names {len(terms)} operand{'s' * (len(terms) > 1)}, "
+            f"got {len(ranks)}"
+        )
+    counts = []  # of the dims that each ellipsis stands for
     for term, rank in zip(terms, ranks, strict=True):
         count = rank - len(term.replace("...", ""))
         if count < 0 or (count and "..." not in term):
-            got = f"{equation!r} does not fit operands of {[*ranks]} dims"
-            raise ShapeError(f"einsum: {got}")
+            raise ShapeError(
+                f"einsum: {equation!r} does not fit operands of {[*ranks]} dims"
+            )
         counts.append(count)
-        most = max(most, count)
+    most = max(counts)
     digits = "0123456789"[:most]
     if not arrow:
         once = [c for c in sorted(left) if left.count(c) == 1 and c.isalpha()]
@@ -83,32 +85,33 @@ def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     for i, count in enumerate(counts):  # an ellipsis of fewer dims has the last ones
         terms[i] = terms[i].replace("...", digits[most - count :])
     is_read = re.fullmatch(r"[A-Za-z., ]*(->[A-Za-z. ]*)?", equation)
-    is_distinct = len({*result}) == len(result)
-    if not is_read or not is_distinct or not {*result} <= {*"".join(terms)}:
+    letters = set(result)
+    if not is_read or len(letters) < len(result) or not letters <= {*"".join(terms)}:
         raise OptionError(f"einsum: {equation!r} is no equation, such as 'ij,jk->ik'")
     return terms, result
 
 
 def _sizes(terms: Sequence[str], tensors: Sequence[Tensor]) -> Sizes:
-    """The size of each letter, in all operands the same or 1."""
+    """Return the size of each letter: the same in all operands, or 1."""
     sizes: Sizes = {}
     for term, x in zip(terms, tensors, strict=True):
         for letter, size in zip(term, x.shape, strict=True):
             known = sizes.get(letter, 1)
             if 1 not in (size, known) and size != known:
-                got = f"{letter!r} is of the sizes {known} and {size}"
-                raise ShapeError(f"einsum: {got}")
+                raise ShapeError(
+                    f"einsum: {letter!r} is of the sizes {known} and {size}"
+                )
             sizes[letter] = known if size == 1 else size
     return sizes
 
 
-def _diagonals(x: Tensor, term: str) -> tuple[Tensor, str]:
-    """An operand without letters that occur twice: what they share is its diagonal."""
+def _take_diagonals(x: Tensor, term: str) -> tuple[Tensor, str]:
+    """Return an operand without repeated letters, which stand for its diagonals."""
     for c in sorted(term):
         while term.count(c) > 1:
             i, j = term.index(c), term.rindex(c)
-            places = np.arange(x.shape[i])
-            x = x.movedim((i, j), (0, 1))[places, places]
+            indices = np.arange(x.shape[i])
+            x = x.movedim((i, j), (0, 1))[indices, indices]
             term = c + term[:i] + term[i + 1 : j] + term[j + 1 :]
     return x, term
 
@@ -116,7 +119,7 @@ def _diagonals(x: Tensor, term: str) -> tuple[Tensor, str]:
 def _multiply(
     x: Tensor, x_letters: str, y: Tensor, y_letters: str, needed: str, sizes: Sizes
 ) -> tuple[Tensor, str]:
-    """The product of two factors, with the sums over letters that nobody needs later.
+    """Return the product of two factors, summed over letters that nobody needs later.
 
     Of the letters that both have, those that are needed number the matrices of a stack
     and the others are summed; the rest are rows and columns.

@@ -9,16 +9,9 @@ from math import inf, isfinite, prod
 
 import numpy as np
 
+from . import errors
 from .backend import backend_of
 from .engine.node import wrap
-from .errors import (
-    OptionError,
-    ShapeError,
-    check_integers,
-    check_numbers,
-    check_type,
-    described,
-)
 from .random import Generator, numpy_generator
 from .tensor import Tensor
 from .types import Operand, Shape
@@ -27,22 +20,22 @@ __all__ = ["categorical", "multinomial"]
 
 
 def _rows(name: str, what: str, given: Operand) -> np.ndarray:
-    """A copy in float64, (N, V), of a float Tensor (..., V)."""
-    if not isinstance(given, Tensor):
-        check_type(name, Tensor, "a float Tensor", **{what: given})
+    """Return a copy in float64, (N, V), of a float Tensor (..., V)."""
+    errors.check_type(name, Tensor, "a float Tensor", **{what: given})
     if given.dtype.kind != "f" or not given.ndim:
-        expected = "floats (..., V); of integers, .float() makes some"
-        raise ShapeError(f"{name}: {what} is {described(given)}, expected {expected}")
+        raise errors.ShapeError(
+            f"{name}: {what} is {errors.described(given)}, expected floats (..., V); "
+            "of integers, .float() makes some"
+        )
     array = backend_of(given.array).to_host(given.array)
-    if array.ndim != 2:
-        array = array.reshape(prod(array.shape[:-1]), array.shape[-1])
-    return array.astype(np.float64)
+    *lead, classes = array.shape
+    return array.reshape(prod(lead), classes).astype(np.float64)
 
 
 def _log_exponential(
     name: str, shape: Shape, generator: Generator | None
 ) -> np.ndarray:
-    """Logarithms of draws from Exp(1)."""
+    """Return logarithms of draws from Exp(1)."""
     times = numpy_generator(name, generator).standard_exponential(shape)
     times += 1e-300  # no draw stays 0, and no other changes
     return np.log(times, times)
@@ -51,7 +44,7 @@ def _log_exponential(
 def _draw_with_replacement(
     weights: np.ndarray, count: int, generator: Generator | None
 ) -> np.ndarray:
-    """Ids (N, count) in proportion to weights (N, V), by inverting cumulative sums."""
+    """Draw ids (N, count) in proportion to weights (N, V), by inverting their sums."""
     totals = np.add.accumulate(weights, 1)
     uniform = numpy_generator("multinomial", generator).random((len(weights), count))
     points = uniform * totals[:, -1:]
@@ -64,7 +57,7 @@ def _draw_with_replacement(
 def _draw_without_replacement(
     weights: np.ndarray, count: int, generator: Generator | None
 ) -> np.ndarray:
-    """Ids (N, count), different in each row, by an exponential race."""
+    """Draw ids (N, count), different in each row, by an exponential race."""
     with np.errstate(divide="ignore"):  # a weight of 0 takes infinite time
         times = _log_exponential("multinomial", weights.shape, generator)
         times -= np.log(weights)
@@ -101,23 +94,26 @@ def multinomial(
     """
     rows = _rows("multinomial", "input", input)
     if input.ndim > 2:
-        got = f"input is {described(input)}"
-        raise ShapeError(f"multinomial: {got}, expected (V,) or (B, V)")
+        raise errors.ShapeError(
+            f"multinomial: input is {errors.described(input)}, expected (V,) or (B, V)"
+        )
     # Reductions of ufuncs: the methods of arrays reach them by a way around.
     lowest = np.minimum.reduce(rows, None, initial=0.0)
     top = np.maximum.reduce(rows, 1, keepdims=True, initial=0.0)
     tops = top.ravel().tolist()
     if not (lowest >= 0.0 and max(tops, default=0.0) < inf):  # a NaN is neither
-        expected = "the weights must be finite and not negative"
-        raise OptionError(f"multinomial: {expected}; of logits, tg.categorical draws")
-    check_integers("multinomial", num_samples=num_samples)
-    check_type("multinomial", bool, "True or False", replacement=replacement)
+        raise errors.OptionError(
+            "multinomial: the weights must be finite and not negative; of logits, "
+            "tg.categorical draws"
+        )
+    errors.check_integers("multinomial", num_samples=num_samples)
+    errors.check_type("multinomial", bool, "True or False", replacement=replacement)
     needed = 1 if replacement else num_samples
     possible = 1
     if needed > 1 or 0.0 in tops or not rows.size:
         possible = (rows > 0).sum(axis=1).min(initial=rows.shape[1])
     if possible < needed:
-        raise OptionError(
+        raise errors.OptionError(
             f"multinomial: {possible} weights are above 0, which is too few for "
             f"num_samples={num_samples}, replacement={replacement}"
         )
@@ -191,16 +187,18 @@ def categorical(
     """
     rows = _rows("categorical", "logits", logits)
     if type(temperature) is not float or temperature != 1.0:
-        check_numbers("categorical", 0.0, temperature=temperature)
+        errors.check_numbers("categorical", 0.0, temperature=temperature)
     if top_k is not None:
-        check_integers("categorical", top_k=top_k)
+        errors.check_integers("categorical", top_k=top_k)
     if top_p is not None:
-        check_numbers("categorical", 0.0, 1.0, top_p=top_p)
+        errors.check_numbers("categorical", 0.0, 1.0, top_p=top_p)
     best = rows.argmax(1) if rows.shape[1] else np.zeros(0, np.int64)
     top = [row.item(i) for row, i in zip(rows, best.tolist(), strict=False)]
     if not (rows.shape[1] and all(map(isfinite, top))):
-        got = "a NaN, an infinity, or nothing above -inf: did the training diverge?"
-        raise OptionError(f"categorical: a row of logits {logits.shape} has {got}")
+        raise errors.OptionError(
+            f"categorical: a row of logits {logits.shape} has a NaN, an infinity, or "
+            "nothing above -inf: did the training diverge?"
+        )
     if top_k is not None:
         _keep_top_k(rows, int(top_k))  # an unsigned NumPy integer has no negative
     # The race would be lost in the rounding of large numbers.

@@ -21,7 +21,6 @@ their values.
 import errno
 import hashlib
 import io
-import json
 import os
 import re
 import stat
@@ -34,16 +33,16 @@ from typing import IO, Any, BinaryIO, TypeAlias
 import numpy as np
 
 from .errors import CheckpointError, DTypeError, MissingFile, described, file_name
-from .tree import JSON
 
 if sys.platform != "win32":
     import fcntl
 
+JSON: TypeAlias = Any  # None, bool, int, float, str; lists, and dicts of str keys
 FileLike: TypeAlias = str | os.PathLike[str] | IO[bytes]
 Contents: TypeAlias = tuple[dict[str, np.ndarray], dict[str, JSON]]
 
 _LINE = re.compile(r"tinygrad_rnn/(\d+) sha256:([0-9a-f]{64})\n")
-_DTYPES = {
+DTYPES = {
     "BOOL": "?",
     "U8": "u1",
     "I8": "i1",
@@ -56,7 +55,7 @@ _DTYPES = {
     "F32": "<f4",
     "F64": "<f8",
 }
-_CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
+_CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 _SUPPORTED = ", ".join(dtype.name for dtype in _CODES)
 _MAX_HEADER = 100_000_000  # bytes; the limit of safetensors itself
 _WAYS_OUT = {
@@ -95,8 +94,8 @@ def save_file(
     """
     from safetensors.numpy import save
 
-    with _explained("save", path, "write") as shown:
-        tensors = {name: _writable(name, array) for name, array in arrays.items()}
+    with _translate_errors("save", path, "write") as shown:
+        tensors = {name: _as_in_file(name, array) for name, array in arrays.items()}
         metadata = {"tinygrad_rnn": _document(tensors, header)}
         # save_file of safetensors would rename a file of its own, with mode 0600 and
         # without a lock, over whatever the target is, be it a device.
@@ -121,7 +120,7 @@ def _write_into(file: Any, content: bytes) -> None:
 def _replace(shown: str, pack: Callable[[], bytes]) -> None:
     """Replace the file of this name by one with the packed content."""
     target = os.path.realpath(shown)  # a link stays; the file that it names is replaced
-    mode = _mode(shown, target)
+    mode = _permissions(shown, target)
     _sweep(target)
     with _temporary(target, mode) as file:
         if mode is not None:
@@ -160,7 +159,7 @@ def load_file(path: FileLike) -> Contents:
     Raises:
         CheckpointError: The file cannot be read, is damaged or of another kind.
     """
-    with _explained("load", path, "read") as shown:
+    with _translate_errors("load", path, "read") as shown:
         if hasattr(path, "read"):
             return _parse(_read_from(path))
         with open(shown, "rb", opener=_open_at_once) as file:
@@ -181,8 +180,9 @@ def _read_from(file: Any) -> bytes:
     """Read the rest of a file that the caller has opened."""
     content = bytes(file.read())
     if not content:
-        way_out = "file.seek(0) goes back to its start"
-        raise ValueError(f"nothing is left to read in it; {way_out}")
+        raise ValueError(
+            "nothing is left to read in it; file.seek(0) goes back to its start"
+        )
     _check_start(content[:100], len(content))
     return content
 
@@ -200,23 +200,27 @@ def _check_start(start: bytes, size: int) -> None:
     text = start.decode("utf-8", "replace")[:-1]  # the last letter may be cut
     if all(letter.isprintable() or letter in "\t\r\n" for letter in text):
         raise ValueError("it looks like text, not like a safetensors file")
-    found = f"a header of {length} bytes"
-    raise ValueError(f"it is cut short or not a safetensors file: {found}")
+    raise ValueError(
+        f"it is cut short or not a safetensors file: a header of {length} bytes"
+    )
 
 
-def _writable(name: str, array: np.ndarray) -> np.ndarray:
+def _as_in_file(name: str, array: np.ndarray) -> np.ndarray:
     """Return the array as it lies in the file: safetensors copies memory as it is."""
     if type(array) is not np.ndarray or array.dtype.newbyteorder("<") not in _CODES:
         dtype = getattr(array, "dtype", "no dtype")
-        came = f"it is a {type(array).__name__} of {dtype}"
-        expected = f"expected a numpy.ndarray of {_SUPPORTED}"
-        raise DTypeError(f"cannot save {name!r}: {came}, {expected}")
+        raise DTypeError(
+            f"cannot save {name!r}: it is a {type(array).__name__} of {dtype}, "
+            f"expected a numpy.ndarray of {_SUPPORTED}"
+        )
     # Not ascontiguousarray, which makes 0-d arrays 1-d.
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
 def _document(tensors: Mapping[str, np.ndarray], header: Mapping[str, JSON]) -> str:
     """Return the metadata: the line, and the JSON behind it."""
+    import json  # here, so that the package imports fast
+
     digests = {
         name: _digest(array.reshape(-1).data, _CODES[array.dtype], array.shape)
         for name, array in tensors.items()
@@ -226,8 +230,9 @@ def _document(tensors: Mapping[str, np.ndarray], header: Mapping[str, JSON]) -> 
         if json.loads(text)["header"] != header:
             raise TypeError("it holds a tuple, or a key that is not a str")
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"save_file: the header is not JSON ({error}); flatten it"
-        raise DTypeError(message) from None
+        raise DTypeError(
+            f"save_file: the header is not JSON ({error}); flatten it"
+        ) from None
     return f"tinygrad_rnn/2 sha256:{_digest(text.encode())}\n{text}"
 
 
@@ -236,7 +241,7 @@ def _parse(raw: bytes) -> Contents:
     from safetensors import deserialize
 
     tensors = dict(deserialize(raw))  # type: ignore[no-untyped-call]
-    entries = _json(raw[8 : 8 + int.from_bytes(raw[:8], "little")].decode())
+    entries = _read_json(raw[8 : 8 + int.from_bytes(raw[:8], "little")].decode())
     del raw
     metadata = entries.pop("__metadata__", None) or {}
     # Under any key: a damaged key must not make the file pass for another tool's.
@@ -246,12 +251,13 @@ def _parse(raw: bytes) -> Contents:
     if ours:
         digests, header = _check_document(metadata.get("tinygrad_rnn", ""))
     if odd := digests.keys() ^ tensors.keys():
-        wrong = "its tensors are not those it was written with"
-        raise ValueError(f"{wrong}: {sorted(odd)!r:.200}")
+        raise ValueError(
+            f"its tensors are not those it was written with: {sorted(odd)!r:.200}"
+        )
     arrays = {}
     for name, digest in digests.items():
         entry = tensors.pop(name)  # its memory is free before the next array is made
-        code, shape, data = (entry[key] for key in ("dtype", "shape", "data"))
+        code, shape, data = entry["dtype"], entry["shape"], entry["data"]
         if ours and digest != _digest(data, code, shape):
             raise ValueError(f"its tensor {name!r:.80} is damaged: the SHA-256 differs")
         arrays[name] = _array_of(name, code, shape, data)
@@ -266,9 +272,9 @@ def _array_of(name: str, code: str, shape: Sequence[int], data: bytes) -> np.nda
         halves = np.frombuffer(data, "<u2").reshape(shape)
         return (halves.astype(np.uint32) << 16).view(np.float32)
     tensor = f"its tensor {name!r:.80}"
-    if code not in _DTYPES:
+    if code not in DTYPES:
         raise ValueError(f"{tensor} is {code}; convert it to one of {_SUPPORTED}")
-    flat = np.frombuffer(data, _DTYPES[code])
+    flat = np.frombuffer(data, DTYPES[code])
     if code == "BOOL" and flat.view(np.uint8).max(initial=0) > 1:
         raise ValueError(f"{tensor} is BOOL with bytes other than 0 and 1")
     # The very dtype object that NumPy's name stands for, such as np.dtype("f4").
@@ -279,33 +285,37 @@ def _check_document(text: str) -> tuple[dict[str, str], dict[str, JSON]]:
     """Return the digests and the header of metadata; raise if it is damaged."""
     line = _LINE.match(text)
     if line and line[1] not in ("1", "2"):
-        known = f"version {line[1]:.20}; this package reads 1 and 2"
-        raise ValueError(f"its format is {known}: update tinygrad_rnn")
+        raise ValueError(
+            f"its format is version {line[1]:.20}; this package reads 1 and 2: "
+            "update tinygrad_rnn"
+        )
     if line and line[2] == _digest(text[line.end() :].encode()):
-        match _json(text[line.end() :]):
+        match _read_json(text[line.end() :]):
             case {"header": dict(header), "sha256": dict(digests)}:
-                return digests, _upgraded(header) if line[1] == "1" else header
+                return digests, _upgrade(header) if line[1] == "1" else header
     raise ValueError("its metadata is damaged: the SHA-256 differs")
 
 
-def _upgraded(node: JSON) -> JSON:
+def _upgrade(node: JSON) -> JSON:
     """Return a node of version 1 as it is now: every array was a Tensor's there."""
     if isinstance(node, list):
-        return [_upgraded(item) for item in node]
+        return [_upgrade(item) for item in node]
     if not isinstance(node, dict):
         return node
     if list(node) == ["$array"]:
         return {"$tensor": node["$array"]}
-    return {key: _upgraded(item) for key, item in node.items()}
+    return {key: _upgrade(item) for key, item in node.items()}
 
 
-def _json(text: str) -> Any:
+def _read_json(text: str) -> Any:
     """Read JSON; raise ValueError for NaN, Infinity and keys that occur twice."""
+    import json
+
     # int() raises for the names of constants.
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=int)
+    return json.loads(text, object_pairs_hook=_dict_of_unique, parse_constant=int)
 
 
-def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+def _dict_of_unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     result = dict(pairs)
     if len(result) < len(pairs):
         raise ValueError("its JSON has a key twice in one object")
@@ -319,7 +329,7 @@ def _digest(data: Any, code: str = "", shape: Sequence[int] = ()) -> str:
     return digest.hexdigest()
 
 
-def _mode(shown: str, target: str) -> int | None:
+def _permissions(shown: str, target: str) -> int | None:
     """Return the permissions of the file to replace; None if there is none yet."""
     if os.path.isdir(target) or not os.path.basename(shown):
         raise ValueError("it is a folder; add the name of a file")
@@ -378,14 +388,14 @@ def _sweep(target: str) -> None:
 
 
 @contextmanager
-def _explained(attempt: str, path: FileLike, method: str) -> Iterator[str]:
+def _translate_errors(attempt: str, path: FileLike, method: str) -> Iterator[str]:
     """Yield the path as text; turn errors into a CheckpointError that names it.
 
     An open file has to have this ``method``.
     """
     from safetensors import SafetensorError
 
-    shown = _shown(attempt, path, method)
+    shown = _check_path(attempt, path, method)
     errors = OSError, ValueError, OverflowError, RecursionError, MemoryError
     try:
         yield shown
@@ -400,15 +410,16 @@ def _explained(attempt: str, path: FileLike, method: str) -> Iterator[str]:
         raise kind(f"cannot {attempt} {shown!r}: {reason}") from error
 
 
-def _shown(attempt: str, path: object, method: str) -> str:
+def _check_path(attempt: str, path: object, method: str) -> str:
     """Return how messages name a path or an open file; raise if it is neither."""
     if isinstance(path, io.TextIOBase):
-        mode = {"read": "rb", "write": "wb"}[method]
-        wrong = "path is a file of text, expected one of bytes"
-        way_out = f"open it by open(path, {mode!r})"
-        raise DTypeError(f"cannot {attempt}: {wrong}; {way_out}")
+        raise DTypeError(
+            f"cannot {attempt}: path is a file of text, expected one of bytes; open it "
+            f"by open(path, '{method[0]}b')"
+        )
     if not isinstance(path, str | bytes | os.PathLike) and not hasattr(path, method):
-        expected = f"a str, a pathlib.Path, or a file with {method}()"
-        came = f"path is {described(path)}"
-        raise DTypeError(f"cannot {attempt}: {came}, expected {expected}")
+        raise DTypeError(
+            f"cannot {attempt}: path is {described(path)}, expected a str, a "
+            f"pathlib.Path, or a file with {method}()"
+        )
     return file_name(path)

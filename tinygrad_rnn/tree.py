@@ -28,48 +28,28 @@ A user's own key that starts with a dollar sign gets a second one in front of it
 import math
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
+from .backend import Backend, backend_of, find
+from .engine.node import wrap
 from .errors import CheckpointError, DTypeError
+from .serialization import DTYPES, JSON
+from .tensor import Tensor
 from .types import Array
 
-JSON: TypeAlias = Any  # None, bool, int, float, str; lists, and dicts of str keys
 Path: TypeAlias = tuple[str, ...]  # the escaped keys, and the indices, to a value
-TensorOf: TypeAlias = Callable[[str, bool], object]
 
 _MAX_DEPTH = 100  # far above real states, far below Python's recursion limit
 _SIMPLE = (NoneType, bool, int, float, str, bytes)
-_SCALARS = (
-    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
-    *("uint64", "float16", "float32", "float64"),
-)
-_EXPECTED = (
-    "expected exactly a dict, list, tuple, None, bool, int, float, str, bytes, "
-    "NumPy scalar, ndarray or Tensor"
-)
-
-
-class Held(NamedTuple):
-    """What is saved of a Tensor."""
-
-    memory: Array  # its own array: Tensors of the same memory are written once
-    array: np.ndarray  # the same values on the host
-    needs_grad: bool
-
-
-def _held_by_nothing(value: object) -> None:
-    """Take no value for a Tensor."""
+_SCALARS = (*(np.dtype(dtype).name for dtype in DTYPES.values()), "float16")
 
 
 def flatten(
-    tree: object,
-    held_by: Callable[[object], Held | None] = _held_by_nothing,
-    name: str = "flatten",
-    root: str = "the tree",
+    tree: object, name: str = "flatten", root: str = "the tree"
 ) -> tuple[JSON, dict[str, np.ndarray]]:
     """Return a tree as JSON, and its arrays by name.
 
@@ -80,8 +60,7 @@ def flatten(
 
     Args:
         tree: The values.
-        held_by: Returns what to save of a Tensor, and None for anything else.
-        name: The name of the public function, for messages.
+        name: What messages begin with: the public function.
         root: The name of the tree in messages.
 
     Raises:
@@ -94,17 +73,15 @@ def flatten(
         >>> arrays
         {'m/0': array([0.])}
     """
-    writer = _Writer(held_by, name, root)
+    writer = _Writer(name, root)
     return writer.node_of(tree, ()), writer.arrays
 
 
 class _Writer:
     """The state of a call of :func:`flatten`."""
 
-    def __init__(
-        self, held_by: Callable[[object], Held | None], name: str, root: str
-    ) -> None:
-        self.held_by, self.name, self.root = held_by, name, root
+    def __init__(self, name: str, root: str) -> None:
+        self.name, self.root = name, root
         self.arrays: dict[str, np.ndarray] = {}
         self.names: dict[object, str] = {}  # of the arrays, by their memory
         # The path of each object by its id, which the object itself keeps from reuse.
@@ -112,14 +89,12 @@ class _Writer:
 
     def node_of(self, value: object, path: Path) -> JSON:
         """Return the JSON of a value."""
+        if isinstance(value, np.generic) and value.dtype.name not in _SCALARS:
+            expected = f"expected one of {', '.join(_SCALARS)}"
+            self._fail(path, f"is a NumPy scalar of {value.dtype}, {expected}")
         kind = type(value)  # exactly: a subclass would come back as something else
-        if kind in _SIMPLE:
-            return _encoded(value)
-        if isinstance(value, np.generic):
-            if value.dtype.name not in _SCALARS:
-                expected = f"expected one of {', '.join(_SCALARS)}"
-                self._fail(path, f"is a NumPy scalar of {value.dtype}, {expected}")
-            return _encoded(value)
+        if kind in _SIMPLE or isinstance(value, np.generic):
+            return _encode(value)
         if kind is tuple:
             return {"$tuple": self._list(value, path)}
         if id(value) in self.seen:
@@ -130,12 +105,11 @@ class _Writer:
 
     def _node_of_object(self, value: object, path: Path) -> JSON:
         """Return the JSON of a value that may be held in two places."""
-        held = self.held_by(value)
-        if held is not None:
-            kind = "$leaf" if held.needs_grad else "$tensor"
-            return {kind: self._name_of(held.memory, held.array, path)}
+        if isinstance(value, Tensor):
+            kind = "$leaf" if value.requires_grad and value.is_leaf else "$tensor"
+            return {kind: self._name_of(value.array, path)}
         if type(value) is np.ndarray:
-            return {"$array": self._name_of(value, value, path)}
+            return {"$array": self._name_of(value, path)}
         if type(value) is list:
             return self._list(value, path)
         if isinstance(value, OrderedDict):
@@ -143,7 +117,11 @@ class _Writer:
         if isinstance(value, dict):
             return self._dict(value, path)
         came = f"{type(value).__module__}.{type(value).__qualname__}"
-        self._fail(path, f"is a {came}, {_EXPECTED}{_way_out(value)}")
+        expected = (
+            "expected exactly a dict, list, tuple, None, bool, int, float, str, bytes, "
+            "NumPy scalar, ndarray or Tensor"
+        )
+        self._fail(path, f"is a {came}, {expected}{_way_out(value)}")
 
     def _list(self, values: Any, path: Path) -> list[JSON]:
         self._check_depth(path)
@@ -162,15 +140,15 @@ class _Writer:
             return {"$dict": pairs}
         return {"$" + key if key.startswith("$") else key: node for key, node in pairs}
 
-    def _name_of(self, memory: Array, array: np.ndarray, path: Path) -> str:
+    def _name_of(self, array: Array, path: Path) -> str:
         """Return the name of an array; its values are stored if its memory is new."""
-        key = _view_of(memory)
+        key = _view_of(array)
         if key not in self.names:
             name = "/".join(path)
             if name == "__metadata__":  # safetensors keeps this name for itself
                 name += "~"  # which no other path has
             self.names[key] = name
-            self.arrays[name] = array
+            self.arrays[name] = backend_of(array).to_host(array)
         return self.names[key]
 
     def _check_depth(self, path: Path) -> None:
@@ -213,10 +191,10 @@ def _is_key(key: object) -> bool:
 def _parts_of(keys: Iterable[object]) -> list[str]:
     """Return the keys of a dict as parts of a path, no two of them alike."""
     keys = list(keys)
-    taken = {_escaped(key) for key in keys if type(key) is str}
+    taken = {_escape(key) for key in keys if type(key) is str}
     parts = []
     for key in keys:
-        part = _escaped(str(key))
+        part = _escape(str(key))
         if type(key) is not str:
             while part in taken:
                 part += "~"
@@ -225,14 +203,14 @@ def _parts_of(keys: Iterable[object]) -> list[str]:
     return parts
 
 
-def _escaped(key: str) -> str:
+def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
 # ---------------------------------------------------------------- values without parts
 
 
-def _encoded(value: object) -> JSON:
+def _encode(value: object) -> JSON:
     """Return the JSON of a value that has no parts."""
     if type(value) is int and abs(value) >= 2**53:
         return {"$int": hex(value)}
@@ -246,8 +224,8 @@ def _encoded(value: object) -> JSON:
     return value
 
 
-def _decoded(node: JSON) -> object:
-    """Return the value without parts that :func:`_encoded` made this JSON of.
+def _decode(node: JSON) -> object:
+    """Return the value without parts that :func:`_encode` made this JSON of.
 
     Raises:
         ValueError: There is no such value.
@@ -265,7 +243,7 @@ def _decoded(node: JSON) -> object:
             value = np.frombuffer(bytes.fromhex(digits), stored).astype(name)[0]
         case _:
             value = node
-    if _encoded(value) != node or isinstance(value, dict | list):
+    if _encode(value) != node or isinstance(value, dict | list):
         raise ValueError("no value is written like this")
     return value
 
@@ -274,43 +252,49 @@ def _decoded(node: JSON) -> object:
 
 
 def unflatten(
-    json_tree: JSON, arrays: Mapping[str, Array], tensor_of: TensorOf | None = None
+    json_tree: JSON,
+    arrays: Mapping[str, np.ndarray],
+    backend: Backend | None = None,
+    name: str = "unflatten",
 ) -> Any:
     """Return the tree that :func:`flatten` turned into JSON and arrays.
 
     Args:
         json_tree: The JSON.
         arrays: The arrays by name.
-        tensor_of: Makes a Tensor from the name of its array, and whether it requires
-            grad; the array itself takes its place if None.
+        backend: What the Tensors are made on; the CPU if None.
+        name: What messages begin with.
 
     Raises:
         CheckpointError: ``flatten`` cannot have written this.
     """
-    return _Reader(arrays, tensor_of).value_of(json_tree, ())
+    return _Reader(arrays, backend or find("cpu"), name).value_of(json_tree, ())
 
 
 class _Reader:
     """The state of a call of :func:`unflatten`."""
 
-    def __init__(self, arrays: Mapping[str, Array], tensor_of: TensorOf | None) -> None:
-        self.arrays = arrays
-        self.tensor_of = tensor_of or (lambda name, needs_grad: arrays[name])
+    def __init__(
+        self, arrays: Mapping[str, np.ndarray], backend: Backend, name: str
+    ) -> None:
+        self.arrays, self.backend, self.name = arrays, backend, name
+        self.tensors: dict[str, Tensor] = {}  # the first of each array
         self.made: dict[str, object] = {}  # the values so far, by their path
 
     def value_of(self, node: JSON, path: Path) -> object:
         """Return the value of JSON."""
         if len(path) > _MAX_DEPTH:
             self._fail(path, f"lies more than {_MAX_DEPTH} deep")
-        if not isinstance(node, dict | list):
-            return node
         value: object
-        if isinstance(node, list):
-            value = self._list(node, path)
-        elif _is_dict(node):
-            value = self._dict(node, path)
-        else:
-            value = self._of_kind(node, path)
+        match node:
+            case list():
+                value = self._list(node, path)
+            case dict() if _is_dict(node):
+                value = self._dict(node, path)
+            case dict():
+                value = self._value_of_kind(node, path)
+            case _:
+                return node
         self.made["/".join(path)] = value
         return value
 
@@ -334,40 +318,48 @@ class _Reader:
     def _key_of(self, pair: JSON, path: Path) -> object:
         """Return the key of a pair of JSON: a key and a value."""
         match pair:
-            case [node, _] if _is_key(key := self._without_parts(node, path)):
+            case [node, _] if _is_key(key := self._simple_value(node, path)):
                 return key
         self._fail(path, f"has {pair!r:.80}, which is not a key and a value")
 
-    def _of_kind(self, node: dict[str, JSON], path: Path) -> object:
+    def _value_of_kind(self, node: dict[str, JSON], path: Path) -> object:
         """Return the value of a JSON object with a key of ours."""
         match list(node.items()):
             case [("$array", str(name))] if name in self.arrays:
                 return self.arrays[name]
             case [("$tensor", str(name))] if name in self.arrays:
-                return self.tensor_of(name, False)
+                return self._tensor_of(name)
             case [("$leaf", str(name))] if self._is_float(name):
-                return self.tensor_of(name, True)
+                return self._tensor_of(name).requires_grad_()
             case [("$same", str(place))] if place in self.made:
                 return self.made[place]
             case [("$tuple", list(items))]:
                 return tuple(self._list(items, path))
             case [("$ordered", dict(inner))] if _is_dict(inner):
                 return OrderedDict(self._dict(inner, path))
-        return self._without_parts(node, path)
+        return self._simple_value(node, path)
+
+    def _tensor_of(self, name: str) -> Tensor:
+        """Return a Tensor of an array; all Tensors of one array share their memory."""
+        if name in self.tensors:
+            return self.tensors[name].detach()
+        tensor = wrap(self.backend.from_host(self.arrays[name]))
+        self.tensors[name] = tensor
+        return tensor
 
     def _is_float(self, name: str) -> bool:
         return name in self.arrays and self.arrays[name].dtype.kind == "f"
 
-    def _without_parts(self, node: JSON, path: Path) -> object:
+    def _simple_value(self, node: JSON, path: Path) -> object:
         try:
-            return _decoded(node)
+            return _decode(node)
         except ValueError:
             found = f"has {node!r:.80}: not by flatten, or without its array"
             self._fail(path, found)
 
     def _fail(self, path: Path, wrong: str) -> NoReturn:
         place = repr("/".join(path)) if path else "the tree"
-        raise CheckpointError(f"unflatten: {place} {wrong}")
+        raise CheckpointError(f"{self.name}: {place} {wrong}")
 
 
 def _is_dict(node: dict[str, JSON]) -> bool:

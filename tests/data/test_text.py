@@ -98,7 +98,7 @@ def test_a_str_that_names_a_file_is_warned_of(tmp_path, monkeypatch, make, name,
     with pytest.warns(
         UserWarning, match=rf"^{name}: '{file}' is taken as the text"
     ) as caught:
-        made = make(file)
+        make(file)
     assert f"pathlib.Path({file!r})" in str(caught[0].message)
     assert caught[0].filename == __file__
     assert set(Vocabulary(tmp_path / file).tokens) == set("some text")

@@ -17,15 +17,11 @@ from .text import FilePath, Text, text_of
 from .vocabulary import Vocabulary, check_ids, ids_of
 
 
-class _WindowParts(NamedTuple):
-    x: Tensor
-    y: Tensor
-
-
-class Window(_WindowParts):
+class Window(NamedTuple):
     """A window of every stream: ids (T, B), where y is x one token further."""
 
-    __slots__ = ()
+    x: Tensor
+    y: Tensor
 
     def __iter__(self) -> Iterator[Any]:
         _check_names(
@@ -34,19 +30,15 @@ class Window(_WindowParts):
             "`for x, y in streams`; `x, y, first = streams.next_batch()` goes round "
             "and round, and first says where a pass begins",
         )
-        return super().__iter__()
+        return tuple.__iter__(self)
 
 
-class _BatchParts(NamedTuple):
+class Batch(NamedTuple):
+    """What :meth:`TextStreams.next_batch` gives: a window, and if it begins a pass."""
+
     x: Tensor
     y: Tensor
     first: bool
-
-
-class Batch(_BatchParts):
-    """What :meth:`TextStreams.next_batch` gives: a window, and if it begins a pass."""
-
-    __slots__ = ()
 
     def __iter__(self) -> Iterator[Any]:
         _check_names(
@@ -54,7 +46,7 @@ class Batch(_BatchParts):
             len(self),
             "`x, y, first = streams.next_batch()`; `for x, y in streams` is one pass",
         )
-        return super().__iter__()
+        return tuple.__iter__(self)
 
 
 def _check_names(frame: FrameType, count: int, right: str) -> None:
@@ -152,11 +144,12 @@ class TextStreams:
         """Raise if a part of the text is shorter than one window."""
         least = self.batch_size * self.seq_len + 1
         if count < least:
-            got = f"{part} has {count} {self._unit}, expected at least {least}"
-            streams = f"{self.batch_size} streams of seq_len={self.seq_len}"
-            way_out = f"take a longer text, or a smaller batch_size or seq_len{hint}"
-            message = f"{got}: {streams}, and 1 to predict; {way_out}"
-            raise errors.OptionError(f"TextStreams: {message}")
+            raise errors.OptionError(
+                f"TextStreams: {part} has {count} {self._unit}, expected at least "
+                f"{least}: {self.batch_size} streams of seq_len={self.seq_len}, and 1 "
+                "to predict; take a longer text, or a smaller batch_size or "
+                f"seq_len{hint}"
+            )
 
     def __len__(self) -> int:
         """The number of windows in one pass."""
@@ -260,24 +253,28 @@ class TextStreams:
         own, given = self.state_dict(), dict(state_dict)
         drawn = given.get("drawn")
         if given.keys() != own.keys() or type(drawn) is not int or drawn < 0:
-            message = f"{given!r:.100} is no state of TextStreams"
-            raise errors.CheckpointError(f"{name}: {message}")
+            raise errors.CheckpointError(
+                f"{name}: {given!r:.100} is no state of TextStreams"
+            )
         differences = [
             f"{key} is {given[key]} there, {value} here"
             for key, value in own.items()
             if key != "drawn" and given[key] != value
         ]
         if differences:
-            other = f"of another text or other streams: {'; '.join(differences)}"
-            raise errors.CheckpointError(f"{name}: {other}; {_way_out(own, given)}")
+            raise errors.CheckpointError(
+                f"{name}: of another text or other streams: {'; '.join(differences)}; "
+                f"{_way_out(own, given)}"
+            )
         self._drawn = drawn
 
 
 def _way_out(own: Mapping[str, int], given: Mapping[str, Any]) -> str:
     """Say what to do about a state that belongs to another text or other streams."""
     if any(given[key] != own[key] for key in ("characters", "crc32")):
-        same = "pass the text that it was saved with, wherever that is now"
-        other = "to go on with another text, leave this call out: that begins anew"
-        return f"{same}; {other}"
+        return (
+            "pass the text that it was saved with, wherever that is now; to go on with "
+            "another text, leave this call out: that begins anew"
+        )
     sizes = ", ".join(f"{key}={given[key]!r}" for key in ("batch_size", "seq_len"))
     return f"make the streams with {sizes}, or leave this call out to begin anew"

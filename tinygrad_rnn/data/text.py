@@ -40,13 +40,17 @@ def read_text(path: FilePath, encoding: str = "utf-8") -> str:
     try:
         text = raw.decode(encoding)
     except LookupError:
-        known = "expected one that Python knows, such as 'utf-8', 'utf-16' or 'latin-1'"
-        message = f"read_text: encoding is {encoding!r}, {known}"
-        raise errors.OptionError(message) from None
+        raise errors.OptionError(
+            f"read_text: encoding is {encoding!r}, expected one that Python knows, "
+            "such as 'utf-8', 'utf-16' or 'latin-1'"
+        ) from None
     except UnicodeError as error:
-        wrong = f"{str(path)!r} is not {encoding.upper()}: {_wrong_byte(error)}"
-        way_out = f"pass its encoding=, such as {_likely_encoding(raw)!r}"
-        raise errors.OptionError(f"read_text: {wrong}; {way_out}") from None
+        has_utf16_mark = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+        likely = "utf-16" if has_utf16_mark else "latin-1"
+        raise errors.OptionError(
+            f"read_text: {str(path)!r} is not {encoding.upper()}: "
+            f"{_wrong_byte(error)}; pass its encoding=, such as {likely!r}"
+        ) from None
     text = text.removeprefix("\ufeff")
     if not text:
         raise errors.OptionError(f"read_text: {str(path)!r} is empty")
@@ -71,11 +75,6 @@ def _wrong_byte(error: UnicodeError) -> str:
     return f"byte {byte:#04x} at offset {error.start} ({error.reason})"
 
 
-def _likely_encoding(raw: bytes) -> str:
-    """Suggest an encoding: UTF-16 if the file begins with its byte-order mark."""
-    return "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
-
-
 def text_of(function: str, given: object, kind: type = str) -> Text:
     """Return the text that a user's ``text_or_file`` stands for.
 
@@ -86,12 +85,13 @@ def text_of(function: str, given: object, kind: type = str) -> Text:
     """
     if isinstance(given, os.PathLike):
         if kind is tuple:
-            way_out = "of a file of words, pass tg.data.read_text(path).split()"
-            raise errors.DTypeError(f"{function}: text_or_file is a path; {way_out}")
+            raise errors.DTypeError(
+                f"{function}: text_or_file is a path; of a file of words, pass "
+                "tg.data.read_text(path).split()"
+            )
         return read_text(given) if kind is str else read_bytes(given)
-    text: Text
     if isinstance(given, str | bytes | bytearray):
-        text = given
+        text: Text = given
     else:
         text = words_of(function, given)
     if not text:
@@ -105,21 +105,23 @@ def words_of(function: str, given: object) -> list[str]:
     """Return the words of an iterable of str; a set, which has no order, is sorted."""
     no_words = str | bytes | Tensor | Mapping
     if not isinstance(given, Iterable) or isinstance(given, no_words):
-        expected = "a str, bytes, or words in a list, as text.split() gives"
-        came = errors.described(given)
-        raise errors.DTypeError(f"{function}: text is {came}, expected {expected}")
+        raise errors.DTypeError(
+            f"{function}: text is {errors.described(given)}, expected a str, bytes, or "
+            "words in a list, as text.split() gives"
+        )
     words = list(given)
-    for place, word in enumerate(words):
+    for i, word in enumerate(words):
         if not isinstance(word, str):
-            errors.check_type(function, str, "a str", **{f"word {place}": word})
+            errors.check_type(function, str, "a str", **{f"word {i}": word})
     words = [str(word) for word in words]  # str_ of NumPy becomes str
     return sorted(words) if isinstance(given, set | frozenset) else words
 
 
 def _warn_of_file_name(function: str, text: str) -> None:
     """Warn of a text that is the name of a file, and was probably meant as a path."""
-    if len(text) > 255 or not os.path.isfile(text):
-        return
-    wrong = f"{text!r} is taken as the text itself, but a file of that name exists"
-    way_out = f"to read it, pass pathlib.Path({text!r})"
-    warnings.warn(f"{function}: {wrong}; {way_out}", stacklevel=4)
+    if len(text) <= 255 and os.path.isfile(text):
+        warnings.warn(
+            f"{function}: {text!r} is taken as the text itself, but a file of that "
+            f"name exists; to read it, pass pathlib.Path({text!r})",
+            stacklevel=4,
+        )

@@ -95,7 +95,7 @@ class Vocabulary:
 
     def narrow_ids(self, text: object) -> np.ndarray:
         """Return ids (T,) of the narrowest unsigned dtype that has all of them."""
-        checked = self._checked(text)
+        checked = self._check_kind(text)
         try:
             ids = map(self._ids.__getitem__, checked)
             return np.fromiter(ids, np.min_scalar_type(len(self)), len(checked))
@@ -103,12 +103,12 @@ class Vocabulary:
             token = error.args[0]
             position = checked.index(token)
             around = checked[max(position - 10, 0) : position + 10]
-            wrong = f"{token!r} at position {position} (in {around!r})"
-            known = f"one of the {len(self)} {self.unit} of this vocabulary"
-            message = f"Vocabulary.encode: {wrong} is not {known}"
-            raise errors.OptionError(message) from None
+            raise errors.OptionError(
+                f"Vocabulary.encode: {token!r} at position {position} (in {around!r}) "
+                f"is not one of the {len(self)} {self.unit} of this vocabulary"
+            ) from None
 
-    def _checked(self, text: object) -> Text:
+    def _check_kind(self, text: object) -> Text:
         """Return a text of this vocabulary's kind; raise if it is of another kind."""
         name = "Vocabulary.encode"
         if self.unit == "words":
@@ -148,9 +148,10 @@ def ids_of(function: str, given: object) -> np.ndarray:
     if ids.dtype.kind not in "iu":
         raise errors.DTypeError(f"{function}: ids are {ids.dtype}, expected integers")
     if ids.ndim > 1:
-        expected = f"ids have shape {ids.shape}, expected (N,)"
-        way_out = "of time-major windows (T, B), a column is a text: ids[:, 0]"
-        raise errors.ShapeError(f"{function}: {expected}; {way_out}")
+        raise errors.ShapeError(
+            f"{function}: ids have shape {ids.shape}, expected (N,); of time-major "
+            "windows (T, B), a column is a text: ids[:, 0]"
+        )
     return ids.reshape(-1)
 
 
@@ -161,5 +162,7 @@ def check_ids(
     wrong = (ids < 0) | (ids >= count)
     if wrong.any():
         first = positions[wrong].min()
-        found = f"the id {ids[positions == first][0]} at {first}"
-        raise errors.IdError(f"{function}: {found} is not in [0, {count})")
+        raise errors.IdError(
+            f"{function}: the id {ids[positions == first][0]} at {first} is not in "
+            f"[0, {count})"
+        )

@@ -39,13 +39,12 @@ def sine_waves(
         >>> X.shape, y.shape
         ((100, 10, 1), (100,))
     """
-    errors.check_integers(
-        "sine_waves", num_sequences=num_sequences, sequence_length=sequence_length
-    )
-    low, high, size = (0, 0.5), (4 * np.pi, 2), (num_sequences, 2)
-    start, frequency = (
-        numpy_generator("sine_waves", generator).uniform(low, high, size).T
-    )
+    name = "sine_waves"
+    errors.check_integers(name, num_sequences=num_sequences)
+    errors.check_integers(name, sequence_length=sequence_length)
+    source = numpy_generator(name, generator)
+    low, high = (0, 0.5), (4 * np.pi, 2)  # of the starts, and of the frequencies
+    start, frequency = source.uniform(low, high, (num_sequences, 2)).T
     turns = np.linspace(0, 1, sequence_length + 1)[:, None]  # (L + 1, 1)
     angles = start + 2 * np.pi * frequency * turns  # (L + 1, N)
     waves = np.sin(angles.T).astype(get_default_dtype())

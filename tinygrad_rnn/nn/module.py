@@ -25,6 +25,7 @@ from ..errors import (
     left_out,
 )
 from ..errors.tensor_checks import check_options
+from ..serialization import load_file, save_file
 from ..tensor import Handle, Tensor
 from ..types import Array, DeviceLike, Function, Operand, Setting, Settings
 from .hooks import ForwardHook, add_hook, call_with_hooks
@@ -613,8 +614,6 @@ class Module:
             path: A name, a path or an open file. If writing fails, a file that was
                 there before stays as it was.
         """
-        from ..serialization import save_file
-
         held = self.state_dict()
         save_file(path, {name: t.cpu().numpy() for name, t in held.items()}, {})
 
@@ -631,8 +630,6 @@ class Module:
         Raises:
             CheckpointError: The file is damaged, of another kind or does not fit.
         """
-        from ..serialization import load_file
-
         arrays, header = load_file(path)
         file = f"load_weights: {file_name(path)!r}"
         if "checkpoint" in header:

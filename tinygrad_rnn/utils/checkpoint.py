@@ -98,10 +98,11 @@ class _Recomputation:
             default_generator.set_state(now)
         is_same = again.trace == call.trace
         if not is_same or not all(map(_equals, again.outputs, call.results)):
-            wrong = "the function did something else when it was run again"
-            way_out = "it may use the default generator, but nothing that changes"
-            message = f"{wrong} for its gradient: {way_out} in between"
-            raise GraphError(f"checkpoint: {message}")
+            raise GraphError(
+                "checkpoint: the function did something else when it was run again for "
+                "its gradient: it may use the default generator, but nothing that "
+                "changes in between"
+            )
         wanted = wanted or [True] * len(node.parents)
         ends = [end for end, want in zip(node.parents, wanted, strict=True) if want]
         inputs = [wrap(None, end) if type(end) is Node else end for end in ends]
@@ -219,8 +220,9 @@ def checkpoint_sequence(
         ]
         found = checkpoint(step, *chunks, state)
         if not isinstance(found, tuple | list) or len(found) != 2:
-            got = f"step gave {described(found)}"
-            raise DTypeError(f"{name}: {got}, expected (output, state)")
+            raise DTypeError(
+                f"{name}: step gave {described(found)}, expected (output, state)"
+            )
         output, state = found
         outputs.append(output)
     return outputs, state
@@ -236,7 +238,8 @@ def _length(sequences: Sequence[Array], dim: int) -> tuple[int, list[int]]:
     lengths = {x.shape[dim] if x.ndim else 0 for x, dim in pairs}
     if len(lengths) != 1 or 0 in lengths:
         shapes = ", ".join(str(tuple(x.shape)) for x in sequences) or "nothing"
-        got = f"got sequences of {shapes}"
-        wanted = f"the same number of steps in all of them along dim {dim}"
-        raise ShapeError(f"{name}: {got}, expected {wanted}, and at least one")
+        raise ShapeError(
+            f"{name}: got sequences of {shapes}, expected the same number of steps in "
+            f"all of them along dim {dim}, and at least one"
+        )
     return lengths.pop(), dims

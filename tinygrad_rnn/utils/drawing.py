@@ -25,8 +25,9 @@ class Drawing(str):
         from subprocess import check_output
 
         if not _has_dot():
-            way_out = "needs the program 'dot' of graphviz; the text is DOT"
-            raise GraphError(f"draw: svg() {way_out}")
+            raise GraphError(
+                "draw: svg() needs the program 'dot' of graphviz; the text is DOT"
+            )
         return check_output(["dot", "-Tsvg"], input=self, encoding="utf-8")
 
     def _repr_svg_(self) -> str | None:

@@ -21,11 +21,11 @@ def map_values(function: Callable[[Any], object], value: object) -> Any:
     if isinstance(value, dict):
         return {key: map_values(function, part) for key, part in value.items()}
     if isinstance(value, tuple | list):
-        return rebuilt(value, [map_values(function, part) for part in value])
+        return rebuild(value, [map_values(function, part) for part in value])
     return function(value)
 
 
-def rebuilt(sequence: Sequence[object], parts: list[Any]) -> Any:
+def rebuild(sequence: Sequence[object], parts: list[Any]) -> Any:
     """Return a tuple, named tuple or list of the same type, with other parts."""
     kind: Callable[..., object] = type(sequence)
     return kind(*parts) if hasattr(sequence, "_fields") else kind(parts)
@@ -54,9 +54,9 @@ def detach(state: Any) -> Any:
         ...     state = tg.utils.detach(state)
     """
 
-    def detached(value: Tensor | None) -> Tensor | None:
+    def detach_value(value: Tensor | None) -> Tensor | None:
         expected = "a Tensor, None, or a tuple, list or dict of them"
         check_type("detach", Tensor | None, expected, state=value)
         return None if value is None else value.detach()
 
-    return map_values(detached, state)
+    return map_values(detach_value, state)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -49,8 +50,9 @@ class Dataset(Generic[Sample]):
 
     def __getitem__(self, index: Index) -> Sample:
         """Return the sample of an index; a subclass defines this."""
-        message = f"{type(self).__name__}: write __getitem__(self, index)"
-        raise NotImplementedError(message)
+        raise NotImplementedError(
+            f"{type(self).__name__}: write __getitem__(self, index)"
+        )
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
@@ -72,13 +74,15 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def __init__(self, *tensors: Tensor) -> None:
         expected = "a Tensor; tg.as_tensor(array) makes one"
-        named = {f"tensor {place}": tensor for place, tensor in enumerate(tensors)}
+        named = {f"tensor {i}": tensor for i, tensor in enumerate(tensors)}
         check_type("TensorDataset", Tensor, expected, **named)
         lengths = {tensor.shape[:1] for tensor in tensors}
         if len(lengths) != 1 or () in lengths:
-            got = f"got the shapes {[tensor.shape for tensor in tensors]}"
-            wanted = "at least one tensor, and the same size of the first dim of each"
-            raise ShapeError(f"TensorDataset: {got}, expected {wanted}")
+            shapes = [tensor.shape for tensor in tensors]
+            raise ShapeError(
+                f"TensorDataset: got the shapes {shapes}, expected at least one "
+                "tensor, and the same size of the first dim of each"
+            )
         self.tensors = tensors
 
     def __len__(self) -> int:
@@ -109,8 +113,8 @@ class Subset(Dataset[Sample]):
 
     def __init__(self, dataset: Indexed[Sample], indices: Sequence[int]) -> None:
         check_dataset("Subset", dataset, "__getitem__")
-        methods = "__getitem__", "__len__"
-        check_methods("Subset", methods, "a sequence of integers", indices=indices)
+        expected = "a sequence of integers"
+        check_methods("Subset", "indices", indices, expected, "__getitem__", "__len__")
         self.dataset, self.indices = dataset, indices
 
     def __len__(self) -> int:
@@ -149,29 +153,30 @@ def random_split(
         (8, 2, True)
     """
     check_dataset("random_split", dataset, "__getitem__", "__len__")
-    check_methods("random_split", ("__iter__",), "a list of numbers", lengths=lengths)
+    check_methods("random_split", "lengths", lengths, "a list of numbers", "__iter__")
     total = len(dataset)  # type: ignore[arg-type]
     sizes = _sizes_of(list(lengths), total)
     order = numpy_generator("random_split", generator).permutation(total).tolist()
-    parts: list[Subset[T]] = []
-    for size in sizes:
-        parts.append(Subset(dataset, order[:size]))
-        order = order[size:]
-    return parts
+    return [
+        Subset(dataset, order[end - size : end])
+        for size, end in zip(sizes, accumulate(sizes), strict=True)
+    ]
 
 
 def _sizes_of(lengths: list[float], total: int) -> list[int]:
     """Return sizes that add up to the total, from such sizes or from fractions."""
-    named = {f"lengths[{place}]": length for place, length in enumerate(lengths)}
+    named = {f"lengths[{i}]": length for i, length in enumerate(lengths)}
     check_numbers("random_split", 0.0, **named)
     if math.isclose(sum(lengths), 1.0):
         sizes = [math.floor(total * fraction) for fraction in lengths]
-        for place in range(total - sum(sizes)):
-            sizes[place % len(sizes)] += 1
+        for i in range(total - sum(sizes)):
+            sizes[i % len(sizes)] += 1
         return sizes
     if sum(lengths) != total:
-        expected = f"lengths that add up to {total}, or fractions that add up to 1"
-        raise OptionError(f"random_split: lengths are {lengths}, expected {expected}")
+        raise OptionError(
+            f"random_split: lengths are {lengths}, expected lengths that add up to "
+            f"{total}, or fractions that add up to 1"
+        )
     check_integers("random_split", 0, **named)
     return [int(length) for length in lengths]
 
@@ -197,18 +202,18 @@ def check_index(function: str, index: Index, count: int) -> None:
 
 
 def check_methods(
-    function: str, methods: tuple[str, ...], expected: str, **values: object
+    function: str, name: str, value: object, expected: str, *methods: str
 ) -> None:
     """Raise if a value is a str, or lacks one of the methods."""
-    for name, value in values.items():
-        has_all = all(hasattr(type(value), method) for method in methods)
-        if isinstance(value, str) or not has_all:
-            came = f"{name} is {described(value)}"
-            raise DTypeError(f"{function}: {came}, expected {expected}")
+    has_all = all(hasattr(type(value), method) for method in methods)
+    if isinstance(value, str) or not has_all:
+        raise DTypeError(
+            f"{function}: {name} is {described(value)}, expected {expected}"
+        )
 
 
 def check_dataset(function: str, dataset: Any, *methods: str) -> None:
     """Raise if a data set lacks one of the methods."""
-    way_out = "of an iterator, list(...) is a data set"
-    expected = f"an object with {' and '.join(methods)}; {way_out}"
-    check_methods(function, methods, expected, dataset=dataset)
+    needed = " and ".join(methods)
+    expected = f"an object with {needed}; of an iterator, list(...) is a data set"
+    check_methods(function, "dataset", dataset, expected, *methods)

@@ -1,6 +1,8 @@
 """The DataLoader: which samples make up a batch, and in which order they come."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any, Generic
 
 import numpy as np
@@ -21,20 +23,6 @@ from .datasets import (
     check_index,
     check_methods,
 )
-
-
-def _check_type_or_none(option: str, value: object, kind: Any, expected: str) -> None:
-    """Raise unless an option is of a type, or None."""
-    check_type("DataLoader", kind | None, f"{expected}, or None", **{option: value})
-
-
-def _check_sources(dataset: object, sampler: object, batch_sampler: object) -> None:
-    """Raise if the data set, or what gives its order, cannot be read."""
-    has_order = sampler is not None or batch_sampler is not None
-    methods = ("__getitem__",) if has_order else ("__getitem__", "__len__")
-    check_dataset("DataLoader", dataset, *methods)
-    _check_sampler("sampler", sampler)
-    _check_sampler("batch_sampler", batch_sampler)
 
 
 class DataLoader(Generic[Sample]):
@@ -98,14 +86,16 @@ persistent_workers: Options of worker processes, which must keep their defaults.
         _check_default("multiprocessing_context", multiprocessing_context, None)
         _check_default("prefetch_factor", prefetch_factor, None)
         _check_default("persistent_workers", persistent_workers, False)
-        check_type("DataLoader", bool | None, "True or False", shuffle=shuffle)
-        check_type("DataLoader", bool, "True or False", drop_last=drop_last)
-        _check_type_or_none("collate_fn", collate_fn, Callable, "a function")
-        _check_type_or_none("worker_init_fn", worker_init_fn, Callable, "a function")
-        _check_type_or_none("generator", generator, Generator, "a tg.Generator")
+        check = partial(check_type, "DataLoader")
+        check(bool | None, "True or False", shuffle=shuffle)
+        check(bool, "True or False", drop_last=drop_last)
+        functions = {"collate_fn": collate_fn, "worker_init_fn": worker_init_fn}
+        check(Callable | None, "a function, or None", **functions)
+        check(Generator | None, "a tg.Generator, or None", generator=generator)
         if batch_size is not None:
             check_integers("DataLoader", batch_size=batch_size)
-        _check_sources(dataset, sampler, batch_sampler)
+        samplers = {"sampler": sampler, "batch_sampler": batch_sampler}
+        _check_sources(dataset, samplers)
         self.dataset: Any = dataset
         self.batch_size, self.drop_last = batch_size, drop_last
         self.shuffle, self.generator = bool(shuffle), generator
@@ -128,20 +118,22 @@ persistent_workers: Options of worker processes, which must keep their defaults.
         given = [name for name, is_given in options.items() if is_given]
         if len(given) > 1:
             both = " and ".join(given)
-            message = f"{both} exclude each other; give one of them"
-            raise OptionError(f"DataLoader: {message}")
+            raise OptionError(
+                f"DataLoader: {both} exclude each other; give one of them"
+            )
         if self.shuffle and not len(self.dataset):
-            message = "the data set has no samples, nothing to shuffle"
-            raise OptionError(f"DataLoader: {message}")
+            raise OptionError(
+                "DataLoader: the data set has no samples, nothing to shuffle"
+            )
 
     def __len__(self) -> int:
         """The number of batches in a pass."""
         if self.batch_sampler is not None:
             return _length("batch_sampler", self.batch_sampler)
-        if self.sampler is not None:
-            count = _length("sampler", self.sampler)
-        else:
+        if self.sampler is None:
             count = len(self.dataset)
+        else:
+            count = _length("sampler", self.sampler)
         size = self.batch_size or 1
         return count // size if self.drop_last else -(-count // size)
 
@@ -192,14 +184,10 @@ def _rows_at_once(dataset: object, ids: np.ndarray) -> list[Tensor] | None:
 
 def _chunks(order: Iterable[int], size: int, drop_last: bool) -> Iterator[list[int]]:
     """Yield lists of ``size`` indices; the last one may be shorter."""
-    chunk: list[int] = []
-    for index in order:
-        chunk.append(index)
-        if len(chunk) == size:
+    indices = iter(order)
+    while chunk := list(islice(indices, size)):
+        if len(chunk) == size or not drop_last:
             yield chunk
-            chunk = []
-    if chunk and not drop_last:
-        yield chunk
 
 
 def _with_tensors(sample: Any) -> Any:
@@ -211,30 +199,36 @@ def _with_tensors(sample: Any) -> Any:
 # ---------------------------------------------------------------- checks
 
 
-def _check_sampler(name: str, sampler: object) -> None:
-    """Raise if a sampler cannot be iterated over, or only once."""
-    if sampler is None:
-        return
-    expected = "something to iterate over"
-    check_methods("DataLoader", ("__iter__",), expected, **{name: sampler})
-    if isinstance(sampler, Iterator):
-        got = f"{name} is {described(sampler)}, an iterator"
-        wrong = "whose indices serve one pass only"
-        way_out = "pass list(...), or an object whose __iter__ begins anew"
-        raise DTypeError(f"DataLoader: {got}, {wrong}; {way_out}")
+def _check_sources(dataset: object, samplers: Mapping[str, object]) -> None:
+    """Raise if the data set, or what gives its order, cannot be read in every pass."""
+    given = {name: value for name, value in samplers.items() if value is not None}
+    methods = ("__getitem__",) if given else ("__getitem__", "__len__")
+    check_dataset("DataLoader", dataset, *methods)
+    for name, sampler in given.items():
+        expected = "something to iterate over"
+        check_methods("DataLoader", name, sampler, expected, "__iter__")
+        if isinstance(sampler, Iterator):
+            raise DTypeError(
+                f"DataLoader: {name} is {described(sampler)}, an iterator, whose "
+                "indices serve one pass only; pass list(...), or an object whose "
+                "__iter__ begins anew"
+            )
 
 
 def _length(name: str, sampler: Any) -> int:
     """Return the length of a sampler; raise if it has none."""
     if not hasattr(type(sampler), "__len__"):
-        got = f"{name} is {described(sampler)}, which has no __len__"
-        raise DTypeError(f"len(DataLoader): {got}; the number of batches is unknown")
+        raise DTypeError(
+            f"len(DataLoader): {name} is {described(sampler)}, which has no __len__; "
+            "the number of batches is unknown"
+        )
     return len(sampler)
 
 
 def _check_default(option: str, value: object, default: object) -> None:
     """Raise if an option of worker processes or pinned memory is not its default."""
     if type(value) is not type(default) or value != default:
-        got = f"{option} is {value!r}, expected {default}"
-        way_out = "batches are made in this process, in ordinary memory; leave it out"
-        raise OptionError(f"DataLoader: {got}: {way_out}")
+        raise OptionError(
+            f"DataLoader: {option} is {value!r}, expected {default}: batches are made "
+            "in this process, in ordinary memory; leave it out"
+        )

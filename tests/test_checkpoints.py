@@ -20,7 +20,7 @@ import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.backend import find
 from tinygrad_rnn.random import default_generator
-from tinygrad_rnn.tree import Held, flatten
+from tinygrad_rnn.tree import flatten
 
 TEXT = "to be, or not to be, that is the question: whether 'tis nobler in the mind "
 TEXT = 6 * (TEXT + "to suffer ")
@@ -178,7 +178,7 @@ def test_the_schedule_alone_may_be_new(tmp_path):
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-from test_checkpoint import SCHEDULES, Run
+from test_checkpoints import SCHEDULES, Run
 path, total, every, cell = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 run = Run(schedule=SCHEDULES["cosine"], cell=cell)
 import os
@@ -481,13 +481,8 @@ def small_run(seed, steps):
 def state_of(model, optimizer, scheduler):
     """All that loading a checkpoint changes, as one text."""
     parts = [part.state_dict() for part in (model, optimizer, scheduler)]
-    plain = flatten([parts, default_generator.get_state()], held)
+    plain = flatten([parts, default_generator.get_state()])
     return repr([plain[0], {name: array.tolist() for name, array in plain[1].items()}])
-
-
-def held(value):
-    is_tensor = isinstance(value, tg.Tensor)
-    return Held(value.array, value.numpy(), False) if is_tensor else None
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ The tree in a checkpoint has ``model`` (arrays by parameter name), ``optimizer``
 default generator) and ``extra``.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
-
-from .backend import Backend, backend_of, find
+from .backend import find
 from .engine.commit import Changes, commit
 from .engine.node import wrap
 from .errors import CheckpointError, check_integers, check_type, few, file_name
@@ -19,16 +18,13 @@ from .optim.lr_scheduler import LRScheduler
 from .optim.optimizer import Optimizer
 from .optim.options import faults
 from .random import Generator, default_generator
-from .tensor import Tensor
-from .tree import JSON, Held, flatten, unflatten
-
-if TYPE_CHECKING:  # imported where it is needed, so that the package imports fast
-    from .serialization import FileLike
+from .serialization import FileLike, load_file, save_file
+from .tree import flatten, unflatten
 
 Part: TypeAlias = Module | Optimizer | LRScheduler
 
 
-def save(obj: object, path: "FileLike") -> None:
+def save(obj: object, path: FileLike) -> None:
     """Write values to a safetensors file, as torch.save does, but without pickle.
 
     Everything comes back from :func:`load` equal in type and in every bit. Tensors that
@@ -56,14 +52,12 @@ def save(obj: object, path: "FileLike") -> None:
         >>> tg.load(file)
         {'step': 3, 'w': tensor([1., 1.], dtype=float32), 0: (None, 0.5)}
     """
-    from .serialization import save_file
-
-    header, arrays = flatten(obj, _held_by, "save", "obj")
+    header, arrays = flatten(obj, "save", "obj")
     save_file(path, arrays, {"saved": header})
 
 
 def load(
-    path: "FileLike", map_location: str | None = None, weights_only: bool | None = None
+    path: FileLike, map_location: str | None = None, weights_only: bool | None = None
 ) -> Any:
     """Read the values of a file that :func:`save` wrote.
 
@@ -89,22 +83,19 @@ def load(
         >>> model.load_state_dict(tg.load(file))
         IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     """
-    from .serialization import load_file
-
     check_type("load", bool | None, "True, False or None", weights_only=weights_only)
-    if map_location is not None and not isinstance(map_location, str):
-        expected = "a device such as 'cuda', or None for the CPU"
-        why = "where all tensors are loaded to"
-        check_type("load", str, f"{expected}, {why}", map_location=map_location)
+    expected = "a device such as 'cuda', or None for the CPU, for all tensors"
+    check_type("load", str | None, expected, map_location=map_location)
     backend = find(map_location or "cpu")
     arrays, header = load_file(path)
+    cannot = f"cannot load {file_name(path)!r}"
     if "checkpoint" in header:
-        found = "it is a checkpoint; tg.load_checkpoint(path, model) reads it"
-        raise CheckpointError(f"cannot load {file_name(path)!r}: {found}")
+        raise CheckpointError(
+            f"{cannot}: it is a checkpoint; tg.load_checkpoint(path, model) reads it"
+        )
     if "saved" in header:
-        return _tree_of(path, header["saved"], arrays, backend)
-    tensor_of = _tensor_maker(arrays, backend)
-    return {name: tensor_of(name, False) for name in arrays}
+        return unflatten(header["saved"], arrays, backend, f"{cannot}: unflatten")
+    return {name: wrap(backend.from_host(array)) for name, array in arrays.items()}
 
 
 # ---------------------------------------------------------------- a training run
@@ -118,7 +109,7 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(
-    path: "FileLike",
+    path: FileLike,
     model: Module,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
@@ -154,8 +145,6 @@ def save_checkpoint(
         >>> tg.load_checkpoint(file, model, optimizer)
         Checkpoint(step=7, extra={'seed': 0})
     """
-    from .serialization import save_file
-
     expected = "a Module: save_checkpoint(path, model)"
     check_type("save_checkpoint", Module, expected, model=model)
     parts = _checked_parts("save_checkpoint", model, optimizer, scheduler)
@@ -165,12 +154,12 @@ def save_checkpoint(
         for name, part in parts.items()
     }
     tree.update(step=int(step), random=default_generator.get_state(), extra=extra)
-    header, arrays = flatten(tree, _held_by, "save_checkpoint")
+    header, arrays = flatten(tree, "save_checkpoint")
     save_file(path, arrays, {"checkpoint": header})
 
 
 def load_checkpoint(
-    path: "FileLike",
+    path: FileLike,
     model: Module | None = None,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
@@ -200,8 +189,7 @@ def load_checkpoint(
     given = {name: part for name, part in parts.items() if part is not None}
     changes: Changes = []
     if given:
-        wrong = _misfits(given, tree)
-        if wrong:
+        if wrong := _misfits(given, tree):
             cannot = f"cannot load {file_name(path)!r}, nothing was changed"
             raise CheckpointError(f"{cannot}: {'; '.join(wrong)}")
         for name, part in given.items():
@@ -212,19 +200,21 @@ def load_checkpoint(
     return found
 
 
-def _read_checkpoint(path: "FileLike", names: set[str]) -> dict[str, Any]:
+def _read_checkpoint(path: FileLike, names: set[str]) -> dict[str, Any]:
     """Return the tree in a checkpoint; raise if the file is none."""
-    from .serialization import load_file
-
-    cannot = f"cannot load {file_name(path)!r}"
     arrays, header = load_file(path)
+    cannot = f"cannot load {file_name(path)!r}"
     if "saved" in header:
-        found = "what tg.save wrote; tg.load(path) reads it"
-        raise CheckpointError(f"{cannot}: it holds {found}")
+        raise CheckpointError(
+            f"{cannot}: it holds what tg.save wrote; tg.load(path) reads it"
+        )
     if "checkpoint" not in header:
-        found = "weights but no checkpoint; model.load_weights(path) reads it"
-        raise CheckpointError(f"{cannot}: it holds {found}")
-    tree = _tree_of(path, header["checkpoint"], arrays, find("cpu"))
+        raise CheckpointError(
+            f"{cannot}: it holds weights but no checkpoint; model.load_weights(path) "
+            "reads it"
+        )
+    cpu = find("cpu")
+    tree = unflatten(header["checkpoint"], arrays, cpu, f"{cannot}: unflatten")
     is_tree = isinstance(tree, dict) and tree.keys() == names
     if not is_tree or not isinstance(tree["step"], int):
         raise CheckpointError(f"{cannot}: it is no checkpoint of this package")
@@ -233,8 +223,9 @@ def _read_checkpoint(path: "FileLike", names: set[str]) -> dict[str, Any]:
 
 def _misfits(parts: Mapping[str, Part], tree: Mapping[str, Any]) -> list[str]:
     """Return what does not fit the parts, or cannot be restored, in a checkpoint."""
-    random = faults(Generator().set_state, tree["random"])
-    wrong = [f"random: {fault}" for fault in random]
+    wrong = [
+        f"random: {fault}" for fault in faults(Generator().set_state, tree["random"])
+    ]
     for name, part in parts.items():
         if not isinstance(tree[name], dict):
             wrong.append(f"it has no {name}")
@@ -250,18 +241,18 @@ def _checked_parts(
     scheduler: LRScheduler | None,
 ) -> dict[str, Part | None]:
     """Return the parts of a run by name; raise if they do not belong together."""
-    expected = f"a Module: {function}(path, model)"
-    check_type(function, Module | None, expected, model=model)
-    expected = "an Optimizer or None"
-    check_type(function, Optimizer | None, expected, optimizer=optimizer)
-    expected = "an LRScheduler or None"
-    check_type(function, LRScheduler | None, expected, scheduler=scheduler)
+    check = partial(check_type, function)
+    check(Module | None, f"a Module: {function}(path, model)", model=model)
+    check(Optimizer | None, "an Optimizer or None", optimizer=optimizer)
+    check(LRScheduler | None, "an LRScheduler or None", scheduler=scheduler)
     if model is not None and optimizer is not None:
         _check_trained(function, model, optimizer)
     scheduled = optimizer if scheduler is None else scheduler.optimizer
     if optimizer is not None and scheduled is not optimizer:
-        wrong = "scheduler sets the rates of another optimizer than the given one"
-        raise CheckpointError(f"{function}: {wrong}; make it of that one")
+        raise CheckpointError(
+            f"{function}: scheduler sets the rates of another optimizer than the given "
+            "one; make it of that one"
+        )
     return {"optimizer": optimizer, "model": model, "scheduler": scheduler}
 
 
@@ -269,48 +260,11 @@ def _check_trained(function: str, model: Module, optimizer: Optimizer) -> None:
     """Raise if the optimizer trains a tensor that is not in the model's state."""
     held = {id(tensor) for _, tensor in model._named_tensors(persistent_only=True)}
     trained = [param for group in optimizer.param_groups for param in group["params"]]
-    strange = [place for place, param in enumerate(trained) if id(param) not in held]
+    strange = [i for i, param in enumerate(trained) if id(param) not in held]
     if strange:
-        count = f"{len(strange)} of the {len(trained)} tensors"
-        shape = trained[strange[0]].shape
-        first = f"the first is number {strange[0]}, of shape {shape}"
-        wrong = f"{count} that optimizer trains are not in model ({first})"
-        way_out = "pass the model that it trains; of several, nn.ModuleList(models)"
-        raise CheckpointError(f"{function}: {wrong}; {way_out}")
-
-
-# ---------------------------------------------------------------- Tensors in trees
-
-
-def _held_by(value: object) -> Held | None:
-    """Return what a file holds of a Tensor; None if the value is none."""
-    if not isinstance(value, Tensor):
-        return None
-    host = backend_of(value.array).to_host(value.array)
-    return Held(value.array, host, value.requires_grad and value.is_leaf)
-
-
-def _tree_of(
-    path: "FileLike", header: JSON, arrays: dict[str, np.ndarray], backend: Backend
-) -> Any:
-    """Return the values of a file; an error names the file."""
-    try:
-        return unflatten(header, arrays, _tensor_maker(arrays, backend))
-    except CheckpointError as error:
-        raise CheckpointError(f"cannot load {file_name(path)!r}: {error}") from None
-
-
-def _tensor_maker(
-    arrays: dict[str, np.ndarray], backend: Backend
-) -> Callable[[str, bool], Tensor]:
-    """Return what makes Tensors of a file's arrays; those of one array share memory."""
-    first: dict[str, Tensor] = {}
-
-    def tensor_of(name: str, needs_grad: bool) -> Tensor:
-        if name in first:
-            made = first[name].detach()
-        else:
-            made = first[name] = wrap(backend.from_host(arrays[name]))
-        return made.requires_grad_() if needs_grad else made
-
-    return tensor_of
+        first = f"number {strange[0]}, of shape {trained[strange[0]].shape}"
+        raise CheckpointError(
+            f"{function}: {len(strange)} of the {len(trained)} tensors that optimizer "
+            f"trains are not in model (the first is {first}); pass the model that it "
+            "trains; of several, nn.ModuleList(models)"
+        )

@@ -2,12 +2,11 @@
 batches.
 """
 
-from collections import OrderedDict, namedtuple
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from utils.data.batches import rows, same
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.utils.data import (
@@ -16,7 +15,6 @@ from tinygrad_rnn.utils.data import (
     Subset,
     TensorDataset,
     default_collate,
-    random_split,
 )
 
 
@@ -33,33 +31,9 @@ class Squares(Dataset):
         return index, float(index) ** 2
 
 
-def rows(count, device="cpu"):
-    return TensorDataset(
-        tg.arange(count, device=device),
-        tg.arange(2.0 * count, device=device).reshape(count, 2),
-    )
-
-
 def seen(loader):
     """The numbers of the samples of one pass, which are their first parts."""
     return [number for first, *_ in loader for number in first.tolist()]
-
-
-def same(a, b):
-    """Equal in structure, dtype and every value."""
-    if isinstance(a, tg.Tensor):
-        same_kind = isinstance(b, tg.Tensor) and (a.shape, a.dtype) == (
-            b.shape,
-            b.dtype,
-        )
-        return same_kind and np.array_equal(a.numpy(), b.numpy())
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b
 
 
 makers = st.sampled_from(
@@ -263,72 +237,6 @@ def test_two_passes_at_the_same_time():
     ] == [([0, 1], [0, 1]), ([2, 3], [2, 3]), ([4, 5], [4, 5])]
 
 
-# ---------------------------------------------------------------- random_split
-
-
-@given(
-    st.integers(1, 40),
-    st.lists(st.integers(1, 5), min_size=1, max_size=4),
-    st.booleans(),
-)
-def test_parts_have_every_sample_once(count, shares, as_fractions):
-    total = sum(shares)
-    fractions = [share / total for share in shares]
-    lengths = [int(count * share) for share in fractions]
-    lengths[0] += count - sum(lengths)
-    parts = random_split(range(count), fractions if as_fractions else lengths)
-    assert sorted(sample for part in parts for sample in part) == list(range(count))
-    if not as_fractions:
-        assert [len(part) for part in parts] == lengths
-    else:
-        assert all(
-            abs(len(p) - count * f) <= 1 for p, f in zip(parts, fractions, strict=True)
-        )
-
-
-def test_parts_come_from_the_generator():
-    def split(**options):
-        return [list(part) for part in random_split(range(20), [15, 5], **options)]
-
-    tg.manual_seed(4)
-    by_default = split()
-    assert split(generator=tg.Generator().manual_seed(4)) == by_default
-    assert split() != by_default
-
-
-# ---------------------------------------------------------------- default_collate
-
-Pair = namedtuple("Pair", "x y")
-
-
-@pytest.mark.parametrize(
-    ("batch", "expected"),
-    [
-        ([tg.ones(2), tg.zeros(2)], tg.tensor([[1.0, 1.0], [0.0, 0.0]])),
-        (
-            [np.ones(2), np.zeros(2)],
-            tg.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=tg.float64),
-        ),
-        ([np.float32(1), np.float32(2)], tg.tensor([1.0, 2.0])),
-        ([np.int32(1), np.int32(2)], tg.tensor([1, 2], dtype=tg.int32)),
-        ([0.5, 1.5], tg.tensor([0.5, 1.5], dtype=tg.float64)),
-        ([1, 2], tg.tensor([1, 2])),
-        ([True, False], tg.tensor([True, False])),
-        (["a", "b"], ["a", "b"]),
-        ([b"a", b"b"], [b"a", b"b"]),
-        ([(1, "a"), (2, "b")], [tg.tensor([1, 2]), ("a", "b")]),
-        ([[1, [2]], [3, [4]]], [tg.tensor([1, 3]), [tg.tensor([2, 4])]]),
-        ([{"x": 1}, {"x": 2}], {"x": tg.tensor([1, 2])}),
-        ([OrderedDict(b=1, a=2)], OrderedDict(b=tg.tensor([1]), a=tg.tensor([2]))),
-        ([Pair(1, 2), Pair(3, 4)], Pair(tg.tensor([1, 3]), tg.tensor([2, 4]))),
-        (((), ()), []),
-        ([tg.tensor(1.0), tg.tensor(2.0)], tg.tensor([1.0, 2.0])),
-    ],
-)
-def test_what_a_batch_is_made_of(batch, expected):
-    assert same(default_collate(batch), expected)
-
-
 # ---------------------------------------------------------------- wrong calls
 
 WRONG = [
@@ -417,84 +325,10 @@ WRONG = [
         IndexError,
         "TensorDataset: index 5 of 3",
     ),
-    (lambda: rows(3)[-4], IndexError, "TensorDataset: index -4 of 3 samples"),
-    (lambda: Subset([1], [0])[1], IndexError, "Subset: index 1 of 1 samples"),
     (
         lambda: list(DataLoader(Subset(rows(3), [0]), sampler=[1])),
         IndexError,
         "Subset: index 1 of 1",
-    ),
-    (
-        lambda: Subset([1], 3),
-        TypeError,
-        "Subset: indices is int, expected a sequence of integers",
-    ),
-    (lambda: TensorDataset(tg.ones(2), tg.ones(3)), ValueError, r"\[\(2,\), \(3,\)\]"),
-    (
-        lambda: TensorDataset(tg.tensor(1.0)),
-        ValueError,
-        r"\[\(\)\], expected at least one",
-    ),
-    (lambda: TensorDataset(), ValueError, "got the shapes"),
-    (
-        lambda: TensorDataset(np.ones(3)),
-        TypeError,
-        "tensor 0 is float64 ndarray.*tg.as_tensor",
-    ),
-    (
-        lambda: random_split([1, 2], [1, 2]),
-        ValueError,
-        r"\[1, 2\], expected .* add up to 2",
-    ),
-    (
-        lambda: random_split([1, 2], [0.5, 0.6]),
-        ValueError,
-        "fractions that add up to 1",
-    ),
-    (lambda: random_split([1, 2], [3, -1]), ValueError, r"lengths\[1\] is -1"),
-    (lambda: random_split([1, 2], [0.5, 1.5]), TypeError, "0.5, expected an integer"),
-    (
-        lambda: random_split([1, 2], 2),
-        TypeError,
-        "lengths is int, expected a list of numbers",
-    ),
-    (lambda: default_collate([]), ValueError, "the batch is empty"),
-    (lambda: default_collate(3), TypeError, "batch is int, expected a list of samples"),
-    (lambda: default_collate([None]), TypeError, "sample 0 is NoneType, .*collate_fn="),
-    (
-        lambda: default_collate([tg.ones(2), tg.ones(3)]),
-        ValueError,
-        "sample 1 has shape .*pad_seq",
-    ),
-    (
-        lambda: default_collate([tg.ones(2), 3]),
-        TypeError,
-        ": sample 1 is int, the first float32",
-    ),
-    (
-        lambda: default_collate([{"a": 1}, {"b": 1}]),
-        TypeError,
-        r"sample 1 is \['b'\], expected",
-    ),
-    (
-        lambda: default_collate([(1, 2), (1,)]),
-        ValueError,
-        "sample 1 has 1 parts, expected 2",
-    ),
-    (
-        lambda: default_collate([(1, {2}), (1, {3})]),
-        TypeError,
-        "part 1 of sample 0 is set",
-    ),
-    (
-        lambda: default_collate([1, None]),
-        TypeError,
-        "collate: sample 1 is NoneType, the first int",
-    ),
-    (
-        lambda: default_collate([(2.5, 0), ("a", 0)]),
-        TypeError,
-        "part 0 of sample 1 is str, the f",
     ),
 ]
 

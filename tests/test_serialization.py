@@ -243,7 +243,7 @@ PATHS = [
     (lambda path: f"{path}/", FOLDER, NO_FILE),
     (lambda path: "", FOLDER, NO_FILE),
     (make_fifo, SPECIAL, "it is not a regular file"),
-    (make_socket, SPECIAL, ""),
+    (make_socket, SPECIAL, "cannot load"),
     (lambda path: Path("/dev/zero"), SPECIAL, "it is not a regular file"),
     (lambda path: Path("/dev/null"), SPECIAL, "it is not a regular file"),
     (make_loop, "symbolic links", "symbolic links"),

@@ -13,22 +13,22 @@ Sizes = dict[str, int]  # of each letter
 
 
 def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
-    """Sums of products, as torch.einsum: each letter of the equation names a dim.
+    """Return sums of products, as torch.einsum: each letter of an equation is a dim.
 
     Operands are multiplied from left to right, each pair by one matrix product.
 
     Args:
-        equation: the letters of each operand and, after an arrow, those of the result,
+        equation: The letters of each operand and, after an arrow, those of the result,
             as in ``"bij,bjk->bik"``. A letter that the result lacks is summed. One
             that an operand has twice takes the diagonal. An ellipsis stands for all
             other dims. Without an arrow the result has the letters that occur once, in
             alphabetical order.
-        operands: a Tensor for each term, or one list of them.
+        operands: A Tensor for each term, or one list of them.
 
     Raises:
-        ShapeError: for another number of operands or dims, and for a letter of two
+        ShapeError: The number of operands or dims is another one, or a letter has two
             sizes; size 1 fits any other.
-        OptionError: for an equation that cannot be read.
+        OptionError: The equation cannot be read.
 
     Example:
         >>> from tinygrad_rnn import ones

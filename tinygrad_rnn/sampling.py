@@ -74,18 +74,18 @@ def multinomial(
     """Draw ids in proportion to weights.
 
     Args:
-        input: weights, of floats; they need not add up to 1.
-        num_samples: how many ids to draw from each row.
-        replacement: whether an id can be drawn more than once.
-        generator: where the random numbers come from; the default generator if None.
+        input: The weights, as floats; they need not add up to 1.
+        num_samples: The number of ids to draw from each row.
+        replacement: Whether an id can be drawn more than once.
+        generator: Draws the random numbers; the default generator if None.
 
     Shape:
         (V,) to (num_samples,), or (B, V) to (B, num_samples).
 
     Raises:
-        OptionError: for weights that are negative or not finite, and for fewer weights
-            above 0 than ``num_samples`` without replacement.
-        ShapeError: for integers, and for more than two dims.
+        OptionError: A weight is negative or not finite, or fewer weights are above 0
+            than ``num_samples`` without replacement.
+        ShapeError: The weights are integers, or have more than two dims.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -126,14 +126,14 @@ def multinomial(
 
 
 def _keep_top_k(rows: np.ndarray, top_k: int) -> None:
-    """Put -inf where a logit of (N, V) is below the k-th highest of its row."""
+    """Replace by -inf the logits (N, V) below the k-th highest of their row."""
     if top_k < rows.shape[1]:
         lowest = np.partition(rows, -top_k, 1)[:, -top_k, None]
         rows[rows < lowest] = -inf
 
 
 def _keep_top_p(rows: np.ndarray, top_p: float) -> None:
-    """Put -inf outside of the nucleus of each row of logits (N, V).
+    """Replace by -inf the logits (N, V) outside of the nucleus of their row.
 
     That is the fewest ids whose probabilities add up to ``top_p``: an id stays while
     those before it, from the likeliest down, add up to less (Holtzman et al. 2020,
@@ -158,24 +158,22 @@ def categorical(
     """Draw ids from softmax(logits / temperature), as jax.random.categorical does.
 
     Args:
-        logits: floats; a logit of -inf is never drawn.
-        temperature: below 1 prefers the likely ids, above 1 the unlikely; 0 takes the
-            likeliest.
-        top_k: draw only from the k highest logits.
-        top_p: then draw only from the nucleus, the fewest ids whose probabilities add
+        logits: Floats; an id with a logit of -inf is never drawn.
+        temperature: Below 1 it prefers the likely ids, above 1 the unlikely ones; 0
+            takes the likeliest.
+        top_k: Draw only from the k highest logits.
+        top_p: Then draw only from the nucleus, the fewest ids whose probabilities add
             up to at least this share of 1 (Holtzman et al. 2020, arXiv:1904.09751).
-        generator: where the random numbers come from; the default generator if None.
+        generator: Draws the random numbers; the default generator if None.
 
-    With ``top_k`` and with ``top_p``, ids that tie with the last one that is kept are
-    kept too.
+    Ids that tie with the last one within ``top_k`` or ``top_p`` count as well.
 
     Shape:
         (..., V) to (...).
 
     Raises:
-        OptionError: for logits that are NaN or inf, or all -inf, and for options out of
-            range.
-        ShapeError: for integers, and for a tensor without dims.
+        OptionError: A logit is NaN or inf, all are -inf, or an option is out of range.
+        ShapeError: The logits are integers, or have no dims.
 
     Example:
         >>> import tinygrad_rnn as tg

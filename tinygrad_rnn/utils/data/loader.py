@@ -1,6 +1,6 @@
 """The DataLoader: which samples make up a batch, and in which order they come."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Generic
@@ -80,12 +80,11 @@ persistent_workers: Options of worker processes, which must keep their defaults.
         prefetch_factor: None = None,
         persistent_workers: bool = False,
     ) -> None:
-        _check_default("num_workers", num_workers, 0)
-        _check_default("pin_memory", pin_memory, False)
-        _check_default("timeout", timeout, 0)
-        _check_default("multiprocessing_context", multiprocessing_context, None)
-        _check_default("prefetch_factor", prefetch_factor, None)
-        _check_default("persistent_workers", persistent_workers, False)
+        _check_defaults(0, num_workers=num_workers, timeout=timeout)
+        _check_defaults(False, pin_memory=pin_memory)
+        _check_defaults(False, persistent_workers=persistent_workers)
+        _check_defaults(None, multiprocessing_context=multiprocessing_context)
+        _check_defaults(None, prefetch_factor=prefetch_factor)
         check = partial(check_type, "DataLoader")
         check(bool | None, "True or False", shuffle=shuffle)
         check(bool, "True or False", drop_last=drop_last)
@@ -94,8 +93,7 @@ persistent_workers: Options of worker processes, which must keep their defaults.
         check(Generator | None, "a tg.Generator, or None", generator=generator)
         if batch_size is not None:
             check_integers("DataLoader", batch_size=batch_size)
-        samplers = {"sampler": sampler, "batch_sampler": batch_sampler}
-        _check_sources(dataset, samplers)
+        _check_sources(dataset, sampler=sampler, batch_sampler=batch_sampler)
         self.dataset: Any = dataset
         self.batch_size, self.drop_last = batch_size, drop_last
         self.shuffle, self.generator = bool(shuffle), generator
@@ -199,7 +197,7 @@ def _with_tensors(sample: Any) -> Any:
 # ---------------------------------------------------------------- checks
 
 
-def _check_sources(dataset: object, samplers: Mapping[str, object]) -> None:
+def _check_sources(dataset: object, **samplers: object) -> None:
     """Raise if the data set, or what gives its order, cannot be read in every pass."""
     given = {name: value for name, value in samplers.items() if value is not None}
     methods = ("__getitem__",) if given else ("__getitem__", "__len__")
@@ -225,10 +223,11 @@ def _length(name: str, sampler: Any) -> int:
     return len(sampler)
 
 
-def _check_default(option: str, value: object, default: object) -> None:
+def _check_defaults(default: object, **options: object) -> None:
     """Raise if an option of worker processes or pinned memory is not its default."""
-    if type(value) is not type(default) or value != default:
-        raise OptionError(
-            f"DataLoader: {option} is {value!r}, expected {default}: batches are made "
-            "in this process, in ordinary memory; leave it out"
-        )
+    for option, value in options.items():
+        if type(value) is not type(default) or value != default:
+            raise OptionError(
+                f"DataLoader: {option} is {value!r}, expected {default}: batches are "
+                "made in this process, in ordinary memory; leave it out"
+            )

@@ -1107,8 +1107,8 @@ TABLE = {
         ),
         (
             "load_checkpoint",
-            "if wrong := _misfits(given, tree):",
-            "if False:",
+            "wrong := _misfits(given, tree)",
+            "wrong := []",
             "loaded though it does not fit",
         ),
         (

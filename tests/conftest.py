@@ -73,16 +73,14 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """A test that takes a device runs on each."""
+    """Run a test that takes a device on each of them."""
     if "device" in metafunc.fixturenames:
         metafunc.parametrize("device", DEVICES)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Elsewhere than on the CPU a fifth of the examples is enough: it is the same code
-    that runs.
-    """
+    """Run a fifth of the examples on other devices than the CPU: the code is equal."""
     test = getattr(item, "obj", None)
     usual = getattr(test, "_hypothesis_internal_use_settings", None)
     params = item.callspec.params if hasattr(item, "callspec") else {}
@@ -98,9 +96,7 @@ def pytest_runtest_call(item):
 
 
 def pytest_collection_finish():
-    """What thousands of tests were collected as is not looked at by each
-    ``gc.collect()`` of theirs.
-    """
+    """Hide the collected tests from the garbage collector, as it scans them often."""
     gc.collect()
     gc.freeze()
 
@@ -124,7 +120,7 @@ def pytest_deselected(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Nothing is left out silently."""
+    """Report what was left out, and how to run it."""
     if not _left_out and not LEFT_OUT:
         return
     terminalreporter.section("left out", sep="-")

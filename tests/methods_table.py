@@ -1,9 +1,8 @@
-"""The table of the tests of `methods` and `functions`: how to draw a call, and what
-NumPy says.
+"""The table of the tests of methods and functions: how to draw a call, and its value.
 
-Names and arguments are PyTorch's, so a call is the same there: `test_methods_parity.py`
-makes it. Functions that are a line over one op are in `ops/rows.py`; here is what is
-made of several.
+The value is NumPy's. Names and arguments are PyTorch's, so `test_methods_parity.py` can
+make the same call there. Functions that are a line over one op are in `ops/rows.py`;
+here are those made of several.
 """
 
 import math
@@ -19,9 +18,7 @@ def case(name, draw, value):
 
 
 def one(domain, **settings):
-    """One array of at least a dim, and a dim of it, given by ``draw(d, ndim)`` for each
-    setting.
-    """
+    """Draw an array of at least one dim, and each setting by ``draw(d, ndim)``."""
 
     def draw(d):
         shape = tuple(n or 2 for n in d.shape(min_dims=1))
@@ -59,7 +56,7 @@ def choice(*values):
 
 
 def _zero_among(rng, shape):
-    """Now and then an element is 0: the product's gradient is not out / x there."""
+    """Draw a 0 now and then: there, the gradient of a product is not out / x."""
     return signed(rng, shape) * (rng.random(shape) > 0.2)
 
 
@@ -363,7 +360,7 @@ case("einsum", _einsum, lambda *arrays, equation: np.einsum(equation, *arrays))
 
 
 def call(library, tensor, name, settings):
-    """The function of the top level with the drawn settings, of tensors."""
+    """Call the function of the top level with tensors and the drawn settings."""
     given = {
         k: tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items()
     }
@@ -378,7 +375,7 @@ def call(library, tensor, name, settings):
 
 
 def drawn(name, data):
-    """The draws of a case, its arrays and its settings."""
+    """Draw a case; return the draws, its arrays and its settings."""
     d = Draw(data.draw)
     arrays, settings = CASES[name][0](d)
     if name in ("var", "std"):  # of one number, less one, it is 0 / 0

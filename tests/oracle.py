@@ -1,5 +1,6 @@
-"""What derivatives should be: by a complex step, exact to the last digit, and by
-differences.
+"""What derivatives should be.
+
+By a complex step, which is exact to the last digit, and by differences.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ STEP = 1e-200
 
 
 def softmax_parts(x, axis):
-    """softmax and its logarithm, as they are defined, without any shift."""
+    """Return softmax and its logarithm by their definitions, without any shift."""
     e = np.exp(x)
     total = e.sum(axis, keepdims=True)
     return e / total, x - np.log(total)
@@ -22,8 +23,9 @@ def outputs_of(value):
 
 
 def paired(outputs, cotangents):
-    """The sum over outputs of <cotangent, output>; a cotangent of None leaves an output
-    out.
+    """Return the sum over outputs of <cotangent, output>.
+
+    An output whose cotangent is None is left out.
     """
     return sum(
         (u * out).sum()
@@ -33,7 +35,7 @@ def paired(outputs, cotangents):
 
 
 def complex_step(function, arrays, wrt, cotangents):
-    """The gradients of <cotangents, function(*arrays)>, element by element."""
+    """Return the gradients of <cotangents, function(*arrays)>, by each element."""
     gradients = []
     for argument in wrt:
         gradient = np.zeros(arrays[argument].shape)
@@ -49,7 +51,7 @@ def complex_step(function, arrays, wrt, cotangents):
 
 
 def difference(function, arrays, directions, step=1e-4):
-    """The derivative of a number along a direction, by differences of fourth order."""
+    """Return the derivative of a number along a direction, to fourth order."""
 
     def at(t):
         moved = [np.asarray(a + t * d) for a, d in zip(arrays, directions, strict=True)]
@@ -60,8 +62,9 @@ def difference(function, arrays, directions, step=1e-4):
 
 
 def tensors(arrays, wrt=(), device="cpu"):
-    """Tensors on the very memory of the arrays (on the CPU); those of ``wrt`` ask for
-    gradients.
+    """Return Tensors that share the arrays' memory (on the CPU).
+
+    Those of ``wrt`` require grad.
     """
     out = [
         tg.from_numpy(a).to(device) if isinstance(a, np.ndarray) else a for a in arrays
@@ -72,11 +75,10 @@ def tensors(arrays, wrt=(), device="cpu"):
 
 
 def gradients(function, arrays, wrt, cotangents, create_graph=False, device="cpu"):
-    """The engine's gradients of <cotangents, function(*arrays)>, as arrays; zeros where
-    None.
+    """Return the engine's gradients of <cotangents, function(*arrays)>, as arrays.
 
-    An output may depend on none of the arguments: the first cell of an LSTM not on
-    W_hr.
+    They are zeros where the engine gives None. An output may depend on none of the
+    arguments: in the first step of an LSTM, the cell does not depend on W_hr.
     """
     given = tensors(arrays, wrt, device)
     chosen = [
@@ -100,7 +102,7 @@ def gradients(function, arrays, wrt, cotangents, create_graph=False, device="cpu
 
 
 def assert_close(actual, expected, rtol=1e-10, atol=None, what=""):
-    """Close as a whole: relative to the largest number in it (and to 1)."""
+    """Compare as a whole: relative to the largest number (and to 1)."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape, (
         f"{what}: {actual.shape} is not {expected.shape}"
@@ -119,7 +121,7 @@ def assert_close(actual, expected, rtol=1e-10, atol=None, what=""):
 
 
 def derivatives(library, tensor, op, args, wrt, us, vs):
-    """The outputs, the gradients for us, and the gradients of <gradients, vs>."""
+    """Return outputs, their gradients for us, and the gradients of <those, vs>."""
     given = [None if a is None else tensor(a) for a in args]
     for i in wrt:
         given[i].requires_grad_()

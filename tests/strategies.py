@@ -1,8 +1,7 @@
-"""Random arrays for the tests: hypothesis draws shapes, layouts and a seed, NumPy the
-numbers.
+"""Random arrays: hypothesis draws shapes, layouts and a seed, NumPy the numbers.
 
-The numbers keep clear of kinks and ties by construction, see the domains below, so that
-a difference quotient is meaningful wherever it is taken.
+By construction, the numbers stay away from kinks and ties (see the domains below), so
+that difference quotients are meaningful.
 """
 
 from functools import cache
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 
 def plain_ids(rng, count, shape):
-    """Ids that cannot be taken for one-hot rows, which recurrent layers refuse."""
+    """Draw ids that are not one-hot rows, for which recurrent layers raise."""
     while True:
         ids = rng.integers(0, count, shape)
         if shape[-1:] != (count,) or count == 1 or not (ids.sum(-1) == 1).all():
@@ -25,29 +24,29 @@ def plain_ids(rng, count, shape):
 
 
 def signed(rng, shape):
-    """Away from 0, of either sign."""
+    """Draw numbers of either sign, away from 0."""
     return rng.uniform(0.3, 2.5, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 def positive(rng, shape):
-    """Away from 0, above it."""
+    """Draw numbers above 0, away from it."""
     return rng.uniform(0.3, 2.5, shape)
 
 
 def real(rng, shape):
-    """Anywhere near 0."""
+    """Draw any numbers near 0."""
     return rng.uniform(-2.0, 2.0, shape)
 
 
 def apart(rng, shape):
-    """All different, by at least 0.2."""
+    """Draw numbers that differ from each other by at least 0.2."""
     count = int(np.prod(shape))
     places = rng.permutation(count) - count / 2
     return (0.3 * places + rng.uniform(0.0, 0.1, count)).reshape(shape)
 
 
 def between(rng, shape):
-    """Away from integers, and from their halves."""
+    """Draw numbers away from integers and from their halves."""
     return (
         rng.integers(-3, 3, shape)
         + rng.choice([0.0, 0.5], shape)
@@ -56,8 +55,9 @@ def between(rng, shape):
 
 
 def lattice(place):
-    """Domains of which no two, of different places, come closer than 0.2: for two that
-    compare.
+    """Make domains for arguments that are compared.
+
+    Numbers of different places differ by at least 0.2.
     """
 
     def domain(rng, shape):
@@ -72,7 +72,7 @@ LAYOUTS = ("C", "F", "reversed", "gaps")
 
 
 def laid_out(array, layout, read_only=False):
-    """The same values, lying in memory in another way."""
+    """Return the same values in another memory layout."""
     if layout == "F":
         out = np.array(array, order="F")
     elif layout == "reversed":  # negative strides
@@ -100,9 +100,9 @@ SHAPES += [(0,), (2, 0), (0, 3), (2, 0, 3), (0, 2, 1), (3, 1, 0)]
 
 
 class Draw:
-    """What a row of the tests draws its arguments with.
+    """Draws the arguments of a row of the tests.
 
-    Shapes and settings are hypothesis's, so that it can shrink them; numbers and
+    Shapes and settings are drawn by hypothesis, which can then shrink them. Numbers and
     layouts come from a seed, as each draw costs as much as an op.
     """
 
@@ -114,7 +114,7 @@ class Draw:
         return self.draw(st.sampled_from(choices))
 
     def integer(self, low, high):
-        """From low to high, both included."""
+        """Draw an integer from low to high, both included."""
         return self.draw(st.integers(low, high))
 
     def chance(self):
@@ -128,14 +128,14 @@ class Draw:
         return self.draw(_shapes(min_dims, max_dims))
 
     def shapes(self, count):
-        """Shapes that broadcast together; one of them is what they broadcast to."""
+        """Draw shapes that broadcast together, to one of them."""
         full = self.shape()
         out = [self.narrowed(full) for _ in range(count)]
         out[self.rng.integers(0, count)] = full
         return out
 
     def narrowed(self, full):
-        """A shape that broadcasts to a given one."""
+        """Draw a shape that broadcasts to a given one."""
         kept = full[self.rng.integers(0, len(full) + 1) :]
         return tuple(1 if self.chance() else n for n in kept)
 
@@ -143,7 +143,7 @@ class Draw:
         return tuple(items[i] for i in self.rng.permutation(len(items)))
 
     def array(self, shape, domain=signed):
-        """A float64 array in some layout; stride 0 where its values need not differ."""
+        """Draw a float64 array in some layout; stride 0 if its values may be equal."""
         layouts = LAYOUTS if domain is apart else (*LAYOUTS, "repeated")
         array = np.asarray(domain(self.rng, shape), np.float64).reshape(shape)
         return laid_out(
@@ -151,7 +151,7 @@ class Draw:
         )
 
     def axis(self, ndim, tuples=True, none=True):
-        """One axis, several, or None for all; from either end."""
+        """Draw one axis, several, or None for all, counted from either end."""
         kinds = ["none"] if none or not ndim else []
         if ndim:
             kinds += ["one", "many"] if tuples else ["one"]
@@ -164,8 +164,9 @@ class Draw:
         return tuple(a - ndim if self.chance() else a for a in axes)
 
     def index(self, shape):
-        """What may stand between brackets, with arrays where a user has Tensors or
-        lists.
+        """Draw what may stand between brackets.
+
+        It has arrays where a user has Tensors or lists.
         """
         kinds = self.one_of("basic", "arrays", "mixed", "mask")
         if kinds == "mask":  # over the first dims

@@ -1,6 +1,6 @@
-"""The public surface as plain data: every name that users' code may call.
+"""The public surface as plain data: every name that programs may use.
 
-It is ordered by section, and in a section by the owner of the names.
+It is ordered by section, and within a section by the owner of the names.
 """
 
 import functools
@@ -141,7 +141,7 @@ MORE: dict[str, str] = {
 
 
 def names():
-    """All pairs of owner and name, each once, as ``("tg.nn", "Linear")``."""
+    """Return all pairs of owner and name, each once: ``("tg.nn", "Linear")``."""
     groups = [pair for owners in SURFACE.values() for pair in owners.items()]
     groups += [
         ("tg.Tensor", " ".join(set(FUNCTIONS.split()) - NO_METHODS)),
@@ -151,12 +151,12 @@ def names():
 
 
 def found(path: str) -> Any:
-    """What a dotted name stands for; raises AttributeError if there is nothing."""
+    """Return what a dotted name stands for; raise AttributeError if it is nothing."""
     return functools.reduce(getattr, path.split(".")[1:], tg)
 
 
 def exists(owner: str, name: str) -> bool:
-    """Whether the owner has the name."""
+    """Return whether the owner has the name."""
     try:
         return hasattr(found(owner), name)
     except AttributeError:
@@ -164,7 +164,7 @@ def exists(owner: str, name: str) -> bool:
 
 
 def parameters(thing: Any) -> dict[str, inspect.Parameter]:
-    """The parameters of a call without ``self``; none of errors, dtypes and C code."""
+    """Return the parameters of a call without ``self``; none of errors and C code."""
     is_error = inspect.isclass(thing) and issubclass(thing, Exception)
     is_foreign = inspect.isbuiltin(thing) or isinstance(thing, np.dtype)
     if not callable(thing) or is_error or is_foreign:

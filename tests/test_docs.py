@@ -22,7 +22,7 @@ NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
 
 
 def same_print(printed: str, shown: str) -> None:
-    """The same words; numbers may differ a little from machine to machine."""
+    """Require the same words; numbers may differ a little between machines."""
     assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown), printed
     for found, expected in zip(
         NUMBER.findall(printed), NUMBER.findall(shown), strict=True

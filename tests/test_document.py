@@ -1,12 +1,9 @@
-"""The tutorial that this package answers runs on it: its blocks of Python, with us for
-PyTorch.
+"""The tutorial that this package answers runs with it in PyTorch's place.
 
-It is not part of this repository: ``pytest -m document --document rnn-fundamentals.md``
-runs it.
-
-Changed are the lines that import PyTorch, and the document's own slips: classes that
-are models but not derived from ``nn.Module``. Everything else, the training too, runs
-as it stands there.
+The tutorial is not part of this repository: ``pytest -m document --document
+rnn-fundamentals.md`` runs its blocks of Python. What is changed are the lines that
+import PyTorch, and the tutorial's own slips: classes that are models but do not derive
+from ``nn.Module``. Everything else, including the training, runs as it is.
 """
 
 import ast
@@ -40,7 +37,7 @@ def blocks(document: Path) -> list[str]:
 
 
 def ours(code: str) -> str:
-    """The code with us where it imports PyTorch."""
+    """Return the code with this package where it imports PyTorch."""
     code = re.sub(r"^(\s*import) torch$", r"\1 tinygrad_rnn as torch", code, flags=re.M)
     return re.sub(
         r"^(\s*(?:import|from)) torch\b(?=[. ])", r"\1 tinygrad_rnn", code, flags=re.M
@@ -48,9 +45,7 @@ def ours(code: str) -> str:
 
 
 def derived(code: str) -> tuple[str, int]:
-    """The code with ``nn.Module`` as the base of the classes that hold layers and have
-    none.
-    """
+    """Return the code with ``nn.Module`` as the base of classes that hold layers."""
     lines, count = code.splitlines(), 0
     for node in ast.parse(code).body:
         if (

@@ -1,6 +1,4 @@
-"""PyTorch's names that are not here: each raises AttributeError with what to write
-instead.
-"""
+"""PyTorch's names that are left out raise AttributeError and say what to write."""
 
 import copy
 import math
@@ -24,7 +22,7 @@ OLDER = {"_LRScheduler", "clip_grad_norm", "random_", "HalfStorage"}
 
 
 def found(path):
-    """The module under a dotted name; of the classes Tensor and Module an instance."""
+    """Return the module of a dotted name, or an instance of Tensor or Module."""
     held = reduce(getattr, path.split(".")[1:], tg)
     return {tg.Tensor: tg.ones(2, 2), tg.nn.Module: tg.nn.Linear(2, 2)}.get(held, held)
 
@@ -138,7 +136,7 @@ def test_a_name_like_no_other():
 
 
 def test_the_message_is_made_when_it_is_read(monkeypatch):
-    """As hasattr() asks for many names that are not there."""
+    """hasattr() asks for many names that do not exist."""
     calls = []
     monkeypatch.setattr(
         "difflib.get_close_matches", lambda *args: calls.append(args) or []
@@ -315,7 +313,7 @@ def test_an_array_that_is_added_to_becomes_a_tensor():
 
 
 def test_what_the_table_says_gives_pytorchs_values():
-    """Where another function of a similar name would give other numbers in silence."""
+    """A function of a similar name would silently give other numbers."""
     names = left_out.table()["tg"]
     t, a, b = (
         tg.tensor([1.0, math.nan, 3.0]),

@@ -1,6 +1,4 @@
-"""Generators: NumPy's numbers for a seed, and a state that goes on where it stood; what
-is drawn.
-"""
+"""Generators draw NumPy's numbers for a seed, and their state can be restored."""
 
 import numpy as np
 import pytest
@@ -26,7 +24,7 @@ def test_a_seed_gives_numpys_numbers(seed):
 
 @given(seeds, st.integers(0, 5))
 def test_a_state_goes_on_where_it_stood(seed, drawn):
-    """Also after an odd count of 32-bit draws, of which NumPy keeps a half."""
+    """Also after an odd number of 32-bit draws, where NumPy keeps half of a word."""
     one, two = tg.Generator().manual_seed(seed), tg.Generator()
     numpy_generator("test", one).integers(0, 9, drawn, np.int32)
     assert two.set_state(one.get_state()) is two

@@ -1,9 +1,7 @@
-"""SciPy's functions of Tensors: what runs has the right gradient, and what cannot have
-one raises.
+"""SciPy's functions of Tensors have the right gradient, or raise if they have none.
 
-SciPy takes other libraries' arrays where SCIPY_ARRAY_API=1 is set before it is
-imported. It is no
-dependency: without it these tests are skipped.
+SciPy takes arrays of other libraries if SCIPY_ARRAY_API=1 is set before it is imported.
+These tests are skipped where SciPy is not installed.
 """
 
 import inspect
@@ -84,8 +82,9 @@ def first_output(function, tensors):
 
 
 def outcome(function, arrays):
-    """What becomes of a gradient: "right", "wrong", "none" where there is no history,
-    or "raises".
+    """Return what becomes of a gradient: "right", "wrong", "none" or "raises".
+
+    "none" means that the result does not require grad.
     """
     given = [tg.tensor(array, requires_grad=True) for array in arrays]
     try:
@@ -136,9 +135,7 @@ def test_without_a_gradient_what_scipy_computes_itself_runs(call):
 @pytest.mark.slow
 @pytest.mark.parametrize("module", [special, stats])
 def test_no_gradient_of_any_function_is_wrong(module):
-    """Of one or two vectors; what has no history is of ranks, counts, modes or
-    constants.
-    """
+    """For one or two vectors; ranks, counts, modes and constants have no gradient."""
     found = {}
     functions = {n: getattr(module, n) for n in module.__all__}
     functions = {

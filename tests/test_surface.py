@@ -21,7 +21,7 @@ def test_every_name_exists():
 
 
 def test_every_name_is_documented():
-    """By a docstring of its own, or in that of the class whose attribute it is."""
+    """By its own docstring, or in that of the class whose attribute it is."""
     bare = []
     for owner, name in HERE:
         holder = found(owner)

@@ -1,6 +1,4 @@
-"""What PyTorch has too is called as there: every argument of ours under its name and
-default.
-"""
+"""What PyTorch has too is called as there, with the same names and defaults."""
 
 import ast
 import functools
@@ -67,9 +65,7 @@ DIFFERENT = {
 
 @functools.cache
 def stubs(module):
-    """The overloads of every function in a file of stubs, of methods as
-    ``Class.method``.
-    """
+    """Return the overloads of every function in a file of stubs, by name."""
     torch = pytest.importorskip("torch")
     tree = ast.parse((Path(torch.__file__).parent / module).read_text(encoding="utf-8"))
     overloads = {}
@@ -87,7 +83,7 @@ def stubs(module):
 
 
 def arguments(args):
-    """The parameters of a call in a file of stubs."""
+    """Return the parameters of a call in a file of stubs."""
     defaults = [NONE] * (
         len(args.posonlyargs + args.args) - len(args.defaults)
     ) + args.defaults
@@ -112,9 +108,7 @@ def default_of(node):
 
 
 def theirs(owner, name):
-    """The ways in which PyTorch's thing of this name can be called, None where there is
-    none.
-    """
+    """Return the ways to call PyTorch's function of a name; None if it has none."""
     torch = pytest.importorskip("torch")
     path = owner.replace("tg", "torch", 1)
     try:
@@ -187,7 +181,7 @@ def test_arguments_are_pytorchs():
 
 
 def in_order(ours, theirs):
-    """Whether what both take by position stands in the same order."""
+    """Return whether the shared positional parameters have the same order."""
     by_position = [
         {k for k, p in call.items() if p.kind is POSITIONAL} for call in (ours, theirs)
     ]
@@ -196,8 +190,9 @@ def in_order(ours, theirs):
 
 
 def agrees(ours, defaults, calls):
-    """Whether a default is PyTorch's, or says "left out" where another overload is
-    without it.
+    """Return whether a default is PyTorch's.
+
+    It agrees, too, if it says "left out" where another overload lacks the parameter.
     """
     if ours in defaults or UNKNOWN in defaults or (ours is None and () in defaults):
         return True

@@ -1,4 +1,4 @@
-"""How much work a call is, counted: the same on a busy machine as on an idle one."""
+"""The work of a call as a count, which is the same on a busy machine."""
 
 import gc
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def count_calls(function: Callable[..., Any], *args: Any) -> int:
-    """The number of calls, of Python's functions and of C's, that a call takes."""
+    """Return how many calls of Python and C functions a call makes."""
     calls = 0
 
     def count(frame: Any, event: str, arg: Any) -> None:
@@ -26,7 +26,7 @@ def count_calls(function: Callable[..., Any], *args: Any) -> int:
 
 
 def assert_linear(function: Callable[[int], Any], size: int) -> None:
-    """Ten times the size may be ten times the calls, within 5 %."""
+    """Require at most ten times the calls for ten times the size, within 5%."""
     function(1)  # what is prepared once, at the first call
     small, large = count_calls(function, size), count_calls(function, 10 * size)
     assert small > size, "it does nothing in proportion to the size"

@@ -1,6 +1,4 @@
-"""How the tests run the examples: as a user does, and as modules where a process would
-be slow.
-"""
+"""Runs the examples as a user does, or as modules where a process would be slow."""
 
 import importlib.util
 import io
@@ -24,7 +22,7 @@ def environment(**more):
 
 
 def run(script, *arguments, **more):
-    """The finished process: its returncode, stdout and stderr."""
+    """Run a script; return the finished process."""
     return subprocess.run(
         command(script, *arguments),
         capture_output=True,
@@ -48,8 +46,9 @@ def _text_file():
 
 
 def json_of(main, *arguments):
-    """What ``main`` writes with --json: the objects of its lines, and what it says
-    beside.
+    """Run ``main`` with --json.
+
+    Return the objects of its lines, and what it prints beside them.
     """
     with (
         redirect_stdout(_text_file()) as stdout,

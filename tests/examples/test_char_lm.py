@@ -1,7 +1,6 @@
-"""examples/char_lm.py: it trains, stops, goes on, writes, scores, and says what is
-wrong.
+"""examples/char_lm.py trains, stops, resumes, writes, scores, and explains errors.
 
-Most tests run its ``main`` inside this process, which is faster than what a user does.
+Most tests run its ``main`` in this process, which is faster than a user's call.
 """
 
 import itertools
@@ -35,7 +34,7 @@ def train(*arguments):
 
 
 def state_of(path):
-    """All that a checkpoint holds but what says how often it was looked at."""
+    """Return what a checkpoint holds, except how often it was evaluated."""
     arrays, header = load_file(path)
     extra = header["checkpoint"]["extra"]
     for name in ("steps", "val_every"):
@@ -119,9 +118,7 @@ def test_resumed_is_bit_equal_to_uninterrupted(tmp_path, cell):
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 def test_resumed_from_before_the_first_step(tmp_path, cell, monkeypatch):
-    """A run that is killed before its first validation leaves the checkpoint of its
-    start.
-    """
+    """A run killed before its first validation leaves its initial checkpoint."""
     path = tmp_path / "lm"
     monkeypatch.setattr(char_lm.nn.utils, "clip_grad_norm_", lambda *_: sys.exit(9))
     with pytest.raises(SystemExit):
@@ -233,9 +230,7 @@ def test_ctrl_c_ends_between_two_steps_and_loses_nothing(tmp_path, cell):
 
 
 def test_ctrl_c_saves_before_it_validates(tmp_path, monkeypatch):
-    """So that who presses it twice, in the midst of a long validation, loses nothing
-    either.
-    """
+    """Pressing it twice, during a long validation, loses nothing either."""
 
     def pressed_again(model, streams):
         if not pressed:
@@ -510,7 +505,7 @@ def extra_of(path):
 
 
 class TestTheFirstStep:
-    """A few streams begin anew in each window, so that beginnings are trained."""
+    """A few streams start from the zero state, so that beginnings are trained."""
 
     @pytest.mark.parametrize("parts", [1, 2])
     def test_a_stream_is_forgotten_whole_or_not_at_all(self, parts):
@@ -616,7 +611,7 @@ def test_stopped_in_a_schedule_it_goes_on_bit_for_bit(tmp_path, monkeypatch):
 class TestKeepBest:
     @pytest.fixture
     def spoilt(self, tmp_path):
-        """Its learning rate destroys the model after the best validation."""
+        """Train at a rate that destroys the model after the best validation."""
         path = tmp_path / "lm"
         call(
             *SMALL, "--steps", 6, "--val-every", 6, "--keep-best", "--checkpoint", path
@@ -1033,9 +1028,7 @@ class TestAnotherText:
 
 
 def test_a_checkpoint_of_the_first_version_goes_on_as_it_began(tmp_path, capsys):
-    """Written at step 6 by the program of version 0.1, whose losses afterwards were
-    these.
-    """
+    """Version 0.1 wrote it at step 6; these are the losses it had afterwards."""
     old = Path(__file__).with_name("char_lm_0.1.safetensors")
     (tmp_path / "lm").write_bytes(old.read_bytes())
     more = ("--steps", 12, "--val-every", 3, "--json")

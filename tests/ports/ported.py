@@ -1,12 +1,12 @@
-"""Runs a program that was written for PyTorch, on PyTorch or on us: only its imports
-change.
+"""Runs a program that was written for PyTorch, with PyTorch or with this package.
 
-A program in ``programs/`` reads as its author left it, but for what has to be equal in
-two runs: its ``main(given, steps)`` takes data, first weights, orders and noise from
-:class:`Given`, and returns the losses that it would have printed, and the model.
+Only the imports of a program in ``programs/`` change. It reads as its author would
+write it, except for what has to be equal in two runs: its ``main(given, steps)`` takes
+data, initial weights, orders and noise from :class:`Given`, and returns the losses,
+which it would have printed, and the model.
 
-``python tests/ports/ported.py`` writes what PyTorch gives for the first steps to
-losses.json, which the default tests compare with, as they run without PyTorch.
+``python tests/ports/ported.py`` writes the first losses in PyTorch to losses.json. The
+default tests, which run without PyTorch, compare with these.
 """
 
 import json
@@ -27,7 +27,7 @@ PROGRAMS = {
 
 
 def with_our_imports(code: str) -> str:
-    """The code with us where it imports PyTorch."""
+    """Return the code with this package where it imports PyTorch."""
     code = re.sub(r"^(\s*import) torch$", r"\1 tinygrad_rnn as torch", code, flags=re.M)
     return re.sub(
         r"^(\s*(?:import|from)) torch\b(?=[. ])", r"\1 tinygrad_rnn", code, flags=re.M
@@ -35,7 +35,7 @@ def with_our_imports(code: str) -> str:
 
 
 class Given:
-    """Arrays drawn from one seed: the same ones for every package."""
+    """Arrays drawn from one seed, the same for every package."""
 
     def __init__(self, torch, seed=0):
         self.torch = torch
@@ -45,18 +45,18 @@ class Given:
         return low + (high - low) * self.generator.random(shape)
 
     def chance(self):
-        """One number in [0, 1)."""
+        """Draw one number in [0, 1)."""
         return float(self.uniform())
 
     def integers(self, low, high, *shape):
         return np.floor(self.uniform(*shape, low=low, high=high)).astype(np.int64)
 
     def order(self, count):
-        """The numbers below ``count``, shuffled."""
+        """Return the numbers below ``count``, shuffled."""
         return np.argsort(self.uniform(count)).tolist()
 
     def keep(self, share, *shape):
-        """A mask that is true for this share of the elements."""
+        """Draw a mask that is true for this share of the elements."""
         return self.uniform(*shape) < share
 
     def first_weights(self, model, bound=0.3):
@@ -68,9 +68,7 @@ class Given:
 
 
 def run(name, package, steps, tmp_path):
-    """The losses of a program's first steps, and the weights that it ends with, by
-    name.
-    """
+    """Return the losses of a program's first steps, and its final weights by name."""
     torch = import_module(package)
     code = PROGRAMS[name].read_text(encoding="utf-8")
     if package == "torch":

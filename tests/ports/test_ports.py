@@ -1,6 +1,4 @@
-"""Programs written for PyTorch, their imports changed: they run, and lose what
-PyTorch's run loses.
-"""
+"""Programs for PyTorch give PyTorch's losses when only their imports change."""
 
 import json
 

@@ -1,6 +1,4 @@
-"""Programs written for PyTorch, run twice: with their imports as they stand, and with
-us instead.
-"""
+"""Programs written for PyTorch give the same here and there."""
 
 import json
 

@@ -1,6 +1,4 @@
-"""A typical program passes the type checkers, and wrong uses are flagged; see
-typical.py and wrong.py.
-"""
+"""Type checkers pass a typical program, and flag wrong uses."""
 
 import json
 import re
@@ -19,7 +17,7 @@ ROOT = Path(tinygrad_rnn.__file__).parents[1]
 
 
 def run(*command):
-    """What a checker prints, started where no settings of ours are found."""
+    """Return what a checker prints in a folder without our settings."""
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=HERE,

@@ -1,7 +1,6 @@
-"""What a user of type checkers writes: it passes ``mypy --strict`` and pyright as it
-stands.
+"""What a user of type checkers writes: ``mypy --strict`` and pyright pass it.
 
-Only checked, by test_typing, and run once: see there.
+test_typed.py checks it, and runs it once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Wrong uses, each on a line of its own: type checkers flag every line that ends with
-``# wrong``.
+"""Wrong uses, one on a line: type checkers flag every line that ends with ``# wrong``.
 
-And no other line. Never run.
+They flag no other line. This file is never run.
 """
 
 import tinygrad_rnn as tg

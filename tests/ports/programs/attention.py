@@ -1,5 +1,6 @@
-"""Additive attention (Bahdanau et al. 2015) of a GRU cell over a bidirectional encoder,
-masked.
+"""Additive attention of a GRU cell over a bidirectional encoder, masked.
+
+Bahdanau et al. 2015.
 """
 
 import torch

@@ -1,6 +1,4 @@
-"""A character generator as older tutorials write it: one-hot rows, `.data` here and
-there.
-"""
+"""A character generator as older tutorials write it: one-hot rows and `.data`."""
 
 import numpy as np
 import torch

@@ -1,5 +1,6 @@
-"""A multivariate forecaster: GRU, Adam, a schedule on the plateau, early stopping on
-the best weights.
+"""A multivariate forecaster: GRU, Adam, a schedule that waits for plateaus.
+
+Training stops early and keeps the best weights.
 """
 
 import copy

@@ -1,5 +1,6 @@
-"""A Wasserstein GAN of waves with a gradient penalty (Gulrajani et al. 2017): backward
-of a backward.
+"""A Wasserstein GAN of waves with a gradient penalty, a backward through a backward.
+
+Gulrajani et al. 2017.
 """
 
 import numpy as np

@@ -1,5 +1,6 @@
-"""A layer-normalised LSTM written as a loop over cells, stacked, for adding numbers in
-a sequence.
+"""A layer-normalised LSTM written as a loop over stacked cells.
+
+It adds two marked numbers of a sequence.
 """
 
 import math
@@ -79,7 +80,7 @@ class StackedLSTM(nn.Module):
 
 
 def adding_problem(given, batch: int, length: int):
-    """Two of the numbers are marked: their sum is asked for."""
+    """Draw sequences in which two numbers are marked; the target is their sum."""
     numbers = given.uniform(length, batch)
     marks = 0.0 * numbers
     for b in range(batch):

@@ -1,5 +1,6 @@
-"""Names and their languages: a Dataset, a DataLoader that pads, a masked mean,
-statistics by a hook.
+"""Names and their languages: a Dataset, and a DataLoader that pads.
+
+With a masked mean, and statistics by a hook.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,4 @@
-"""A sentiment classifier: embeddings from outside, a packed bidirectional LSTM, one
-logit a text.
-"""
+"""A sentiment classifier: given embeddings, a packed bidirectional LSTM, one logit."""
 
 import torch
 import torch.nn as nn
@@ -46,7 +44,7 @@ def binary_accuracy(preds, y):
 
 
 def make_reviews(given, count, max_len=9):
-    """Texts of words 1 to 29; the even ones speak for it."""
+    """Draw texts of the words 1 to 29; even words make a text positive."""
     lengths = given.integers(1, max_len + 1, count)
     words = given.integers(1, VOCAB_SIZE, count, max_len)
     reviews = [row[:n].tolist() for row, n in zip(words, lengths)]

@@ -1,5 +1,6 @@
-"""Sequence to sequence: reverse a list of digits, GRU to GRU, teacher forcing, two
-optimizers.
+"""Sequence to sequence: reverse a list of digits.
+
+GRU to GRU, with teacher forcing and two optimizers.
 """
 
 import torch

@@ -1,6 +1,4 @@
-"""A long noisy series in a few parallel streams: the state is carried from batch to
-batch.
-"""
+"""A long noisy series in parallel streams, with the state carried between batches."""
 
 import io
 import random
@@ -33,7 +31,7 @@ class StatefulRNN(nn.Module):
             state.detach_()
 
     def forget(self, finished):
-        """Zero the states of the streams that have come to their end."""
+        """Zero the states of the streams that have reached their end."""
         keep = (~finished).to(self.hidden[0].dtype).view(1, -1, 1)
         self.hidden = [state * keep for state in self.hidden]
 

@@ -1,5 +1,6 @@
-"""A bidirectional tagger: some labels are unknown and ignored, the rare tag weighs
-more.
+"""A bidirectional tagger.
+
+Some labels are unknown and ignored, and the rare tag has a larger weight.
 """
 
 import torch
@@ -42,7 +43,7 @@ class BiTagger(nn.Module):
 
 
 def make_sentences(given, count):
-    """The tag of a word hangs on the word and on the one that follows it."""
+    """Draw sentences; the tag of a word depends on it and on the next word."""
     words = [f"w{i}" for i in range(20)]
     names = list(TAGS)
     sentences = []

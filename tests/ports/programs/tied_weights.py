@@ -1,5 +1,6 @@
-"""Weight tying (Press and Wolf 2017): one matrix in and out, one-cycle schedule, a stop
-and a restart.
+"""Weight tying: one matrix for input and output.
+
+Press and Wolf 2017. With a one-cycle schedule, and a run that is stopped and resumed.
 """
 
 import os
@@ -43,7 +44,7 @@ class TiedLM(nn.Module):
 
 
 def make_ids(given, length, vocab):
-    """A walk: from each id two ways lead on, one of them likelier."""
+    """Draw a walk: from each id two ways lead on, one of them likelier."""
     ids = [0]
     for _ in range(length - 1):
         ids.append((ids[-1] * 3 + (1 if given.chance() < 0.8 else 5)) % vocab)

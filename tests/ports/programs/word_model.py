@@ -1,5 +1,6 @@
-"""A word-level language model: LSTM, truncated backpropagation, SGD by hand, lr cut on
-a plateau.
+"""A word-level language model: LSTM and truncated backpropagation.
+
+SGD is written by hand, and its rate is cut on a plateau.
 """
 
 import math
@@ -31,7 +32,7 @@ class Dictionary:
 
 
 class LockedDropout(nn.Module):
-    """One mask for all steps of a window."""
+    """Dropout with one mask for all steps of a window."""
 
     def __init__(self, given, dropout):
         super().__init__()
@@ -78,7 +79,7 @@ class RNNModel(nn.Module):
 
 
 def repackage_hidden(h):
-    """The hidden states, detached from their history."""
+    """Return the hidden states, detached from their history."""
     if isinstance(h, torch.Tensor):
         return h.detach()
     return tuple(repackage_hidden(v) for v in h)

@@ -1,4 +1,4 @@
-"""examples/sine.py: the tutorial's run, and a forecaster that keeps to the wave."""
+"""examples/sine.py: the tutorial's run, and a forecaster that stays on the wave."""
 
 import math
 
@@ -144,7 +144,7 @@ def test_the_tutorials_forecast_goes_on_from_the_last_points():
 
 
 def exact(seen, points):
-    """The rest of clean waves, by x[t + 1] = 2 cos(w) x[t] - x[t - 1]."""
+    """Continue clean waves by x[t + 1] = 2 cos(w) x[t] - x[t - 1]."""
     middle, ends = seen[1:-1], seen[2:] + seen[:-2]
     factor = (middle * ends).sum(0) / (middle**2).sum(0)
     waves = list(seen[-2:])

@@ -1618,7 +1618,7 @@ x.movedim((0, 1), (0,))
 x.squeeze(3)
     DimError: squeeze: dim 3
 x.unsqueeze(5)
-    DimError: unsqueeze: dim 5
+    DimError: unsqueeze: dim 5 of a tensor of shape (4, 2, 3, 1)
 x.flatten(2, 1)
     DimError: flatten: start_dim 2 comes after end_dim 1
 x.expand(3, 2, 3)

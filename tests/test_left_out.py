@@ -331,3 +331,9 @@ def test_what_the_table_says_gives_pytorchs_values():
         for way in ways:
             code = re.split(r"; |, (?=t\[)", way)[0]
             assert eval(code, {}, found).tolist() == value, code
+
+
+def test_a_name_is_at_home_where_it_is_public_and_not_where_it_is_imported():
+    assert left_out.homes_of("Optimizer") == ["tg.optim.Optimizer"]
+    assert left_out.homes_of("StepLR") == ["tg.optim.lr_scheduler.StepLR"]
+    assert left_out.homes_of("np") == []

@@ -49,6 +49,15 @@ def test_is_like_numpys_empty(shape, dtype):
     assert x.flags.aligned
 
 
+@given(
+    exponent=st.integers(14, 22), eighths=st.integers(8, 16), more=st.integers(-1, 1)
+)
+def test_an_array_of_any_size_fits_into_its_block(exponent, eighths, more):
+    """Also where sizes are rounded up to: at eighths of a power of two."""
+    size = (eighths << exponent >> 3) + more
+    assert pool.empty((size,), np.uint8).nbytes == size
+
+
 def test_large_arrays_start_on_a_cache_line():
     for size in (16 << 10, 100_000, 1 << 20):
         assert address(pool.empty((size,), np.uint8)) % 64 == 0

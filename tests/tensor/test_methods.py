@@ -97,6 +97,13 @@ def test_order_is_stable_and_nan_is_the_largest():
     assert tg.tensor([float("nan"), 1.0]).argsort(descending=True).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("correction", [2, 3.5])
+def test_the_variance_of_no_more_numbers_than_the_correction_is_infinite(correction):
+    with np.errstate(divide="ignore"):
+        variance = tg.tensor([[1.0, 2.0], [3.0, 5.0]]).var(0, correction)
+    assert variance.tolist() == [math.inf, math.inf]
+
+
 def test_the_deviation_of_equal_numbers_has_the_gradient_0():
     x = tg.full((3,), 2.5, requires_grad=True)
     x.std().backward()
@@ -223,6 +230,10 @@ INDEXED = {  # what PyTorch gives: each of these raised before
     "take_along_dim, both repeated": (
         lambda lib, x: x[:, None, :1].take_along_dim(lib.tensor([[[0, 0, 0]] * 2]), 1),
         [[[7.0] * 3] * 2, [[10.0] * 3] * 2],
+    ),
+    "take_along_dim of the flattened": (
+        lambda lib, x: x.take_along_dim(lib.tensor([[5, 0]])),
+        [12.0, 7.0],
     ),
     "scatter of 0-d": (lambda lib, x: x[0, 0].scatter(0, lib.tensor([0]), 5.0), 5.0),
     "scatter by nothing": (

@@ -956,7 +956,7 @@ nn.utils.rnn.pad_packed_sequence(packed, padding_value="a")
 nn.utils.rnn.pack_sequence([tg.zeros(2, 3), tg.zeros(3, 3)])
     OptionError: pack_sequence: lengths has 2 before 3; enforce_sorted=False
 nn.utils.rnn.pack_sequence([tg.zeros(2, 3), tg.zeros(3, 4)])
-    ShapeError: pad_sequence: got the shapes [(2, 3), (3, 4)]
+    ShapeError: pack_sequence: got the shapes [(2, 3), (3, 4)]
 nn.utils.rnn.unpack_sequence([x])
     DTypeError: pad_packed_sequence: sequence is list, expected a PackedSequence
 nn.utils.rnn.unpad_sequence(x, [5, 1])

@@ -7,7 +7,7 @@ import numpy as np
 from . import ops
 from .creation import as_tensor
 from .errors import DTypeError, OptionError, ShapeError, check_dim, check_type
-from .errors.boundary import named
+from .errors.boundary import name_errors
 from .tensor import Tensor
 from .tensor.arguments import check_mask
 from .types import Operand
@@ -36,7 +36,7 @@ def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
     check_type(name, Tensor, "a Tensor; use tg.as_tensor()", **numbered)
 
 
-@named
+@name_errors
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dim."""
     _check_several("cat", tensors)
@@ -67,7 +67,7 @@ def _check_alike(name: str, tensors: Sequence[Tensor], dim: int) -> None:
 concat = cat
 
 
-@named
+@name_errors
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape, along a new dim."""
     _check_several("stack", tensors)

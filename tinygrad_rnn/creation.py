@@ -17,7 +17,7 @@ from .convert import (
     set_default_dtype,
 )
 from .engine.node import wrap
-from .errors.boundary import named
+from .errors.boundary import name_errors
 from .random import Generator, numpy_generator
 from .tensor import Tensor
 from .tensor.arguments import sizes_of
@@ -198,7 +198,7 @@ def BoolTensor(*data: Data) -> Tensor:
 # ---------------------------------------------------------------- of a shape
 
 
-@named
+@name_errors
 def zeros(
     *size: Sizes,
     dtype: DType = None,
@@ -213,7 +213,7 @@ def zeros(
     return _made(np.zeros(_shape(size)), dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def ones(
     *size: Sizes,
     dtype: DType = None,
@@ -224,7 +224,7 @@ def ones(
     return _made(np.ones(_shape(size)), dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def empty(
     *size: Sizes,
     dtype: DType = None,
@@ -235,7 +235,7 @@ def empty(
     return _made(np.zeros(_shape(size)), dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def full(
     size: Sizes,
     fill_value: Operand,
@@ -253,7 +253,7 @@ def full(
     return _made(array, value.dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def full_like(
     input: Tensor,
     fill_value: Operand,
@@ -267,7 +267,7 @@ def full_like(
     return full(input.shape, fill_value, dtype or input.dtype, place, requires_grad)
 
 
-@named
+@name_errors
 def zeros_like(
     input: Tensor,
     dtype: DType = None,
@@ -278,7 +278,7 @@ def zeros_like(
     return full_like(input, 0, dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def ones_like(
     input: Tensor,
     dtype: DType = None,
@@ -289,7 +289,7 @@ def ones_like(
     return full_like(input, 1, dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def arange(
     start: float = 0,
     end: float | None = None,
@@ -323,7 +323,7 @@ def arange(
     return _made(array, dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def linspace(
     start: float,
     end: float,
@@ -342,7 +342,7 @@ def linspace(
     return _made(np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def eye(
     n: int,
     m: int | None = None,
@@ -358,7 +358,7 @@ def eye(
 # ---------------------------------------------------------------- at random
 
 
-@named
+@name_errors
 def rand(
     *size: Sizes,
     generator: Generator | None = None,
@@ -386,7 +386,7 @@ def rand(
     return _made(array, dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def randn(
     *size: Sizes,
     generator: Generator | None = None,
@@ -403,7 +403,7 @@ def randn(
     return _made(array, dtype, device, requires_grad)
 
 
-@named
+@name_errors
 def randn_like(
     input: Tensor,
     *,
@@ -423,7 +423,7 @@ def randn_like(
     )
 
 
-@named
+@name_errors
 def randint(
     low: int = 0,
     high: Setting = None,
@@ -460,7 +460,7 @@ def randint(
     return _made(array, dtype or np.int64, device, requires_grad)
 
 
-@named
+@name_errors
 def randperm(
     n: int,
     *,

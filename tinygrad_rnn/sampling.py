@@ -24,7 +24,7 @@ def _rows(name: str, what: str, given: Operand) -> np.ndarray:
     errors.check_type(name, Tensor, "a float Tensor", **{what: given})
     if given.dtype.kind != "f" or not given.ndim:
         raise errors.ShapeError(
-            f"{name}: {what} is {errors.described(given)}, expected floats (..., V); "
+            f"{name}: {what} is {errors.describe(given)}, expected floats (..., V); "
             "of integers, .float() makes some"
         )
     array = backend_of(given.array).to_host(given.array)
@@ -95,7 +95,7 @@ def multinomial(
     rows = _rows("multinomial", "input", input)
     if input.ndim > 2:
         raise errors.ShapeError(
-            f"multinomial: input is {errors.described(input)}, expected (V,) or (B, V)"
+            f"multinomial: input is {errors.describe(input)}, expected (V,) or (B, V)"
         )
     # Reductions of ufuncs: the methods of arrays reach them by a way around.
     lowest = np.minimum.reduce(rows, None, initial=0.0)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from .backend import find
 from .engine.commit import Changes, commit
 from .engine.node import wrap
-from .errors import CheckpointError, check_integers, check_type, few, file_name
+from .errors import CheckpointError, abbreviate, check_integers, check_type, file_name
 from .nn.module import Module
 from .optim.lr_scheduler import LRScheduler
 from .optim.optimizer import Optimizer
@@ -230,7 +230,7 @@ def _misfits(parts: Mapping[str, Part], tree: Mapping[str, Any]) -> list[str]:
         if not isinstance(tree[name], dict):
             wrong.append(f"it has no {name}")
         elif found := part.misfits(tree[name]):
-            wrong.append(few([f"{name}: {fault}" for fault in found], "; "))
+            wrong.append(abbreviate([f"{name}: {fault}" for fault in found], "; "))
     return wrong
 
 

@@ -32,7 +32,7 @@ from typing import IO, Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from .errors import CheckpointError, DTypeError, MissingFile, described, file_name
+from .errors import CheckpointError, DTypeError, MissingFile, describe, file_name
 
 if sys.platform != "win32":
     import fcntl
@@ -419,7 +419,7 @@ def _check_path(attempt: str, path: object, method: str) -> str:
         )
     if not isinstance(path, str | bytes | os.PathLike) and not hasattr(path, method):
         raise DTypeError(
-            f"cannot {attempt}: path is {described(path)}, expected a str, a "
+            f"cannot {attempt}: path is {describe(path)}, expected a str, a "
             f"pathlib.Path, or a file with {method}()"
         )
     return file_name(path)

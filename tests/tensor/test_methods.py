@@ -13,7 +13,7 @@ from strategies import Draw, real
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.errors import ShapeError
-from tinygrad_rnn.errors.boundary import named
+from tinygrad_rnn.errors.boundary import name_errors
 
 
 @pytest.mark.parametrize(
@@ -600,7 +600,7 @@ def test_errors_that_are_not_about_the_call_stay_as_they_are(error):
         raise error
 
     with pytest.raises(type(error)) as caught:
-        named(total)(tg.ones(1))
+        name_errors(total)(tg.ones(1))
     assert caught.value is error
     assert error.args == ("a: b",)
 

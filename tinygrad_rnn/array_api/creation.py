@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import creation
 from ..backend import backend_of, backends
-from ..errors import OptionError, check_choice, check_integers, check_type, described
+from ..errors import OptionError, check_choice, check_integers, check_type, describe
 from ..tensor import Tensor
 from ..tensor.dtypes import int64
 from ..types import Array, Data, DeviceLike, DType, Operand, Sizes
@@ -29,7 +29,7 @@ def asarray(
     out = creation.as_tensor(obj, dtype, device)
     is_shared = out is obj or _shares_memory(out, obj)
     if copy is False and not is_shared:
-        got = described(obj)
+        got = describe(obj)
         raise OptionError(f"asarray: copy=False, but a Tensor of this {got} is a copy")
     return out.clone() if copy and is_shared else out
 

@@ -6,7 +6,7 @@ from functools import wraps
 
 from .. import creation, ops
 from ..errors import OptionError, check_axis, check_dim, check_integers
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..tensor import Tensor
 from ..tensor.dtypes import bool as bool_
 from ..tensor.dtypes import int64, uint64
@@ -126,7 +126,7 @@ def _cumulative(
     return ops.concat([first, out], axis=dim)
 
 
-@named
+@name_errors
 def cumulative_sum(
     x: Tensor,
     /,
@@ -139,7 +139,7 @@ def cumulative_sum(
     return _cumulative(Tensor.cumsum, 0, x, axis, dtype, include_initial)
 
 
-@named
+@name_errors
 def cumulative_prod(
     x: Tensor,
     /,

@@ -16,7 +16,7 @@ from ..errors import (
     OptionError,
     check_numbers,
     check_type,
-    described,
+    describe,
 )
 from ..random import Generator
 from ..tensor import Tensor
@@ -124,7 +124,7 @@ def _checked_places(name: str, inputs: Sequence[Operand]) -> list[int]:
             places.append(i)
             check_writable(x.array, f"{name}: input {i}")
             if x.dtype != np.float64:
-                got = f"input {i} is {described(x)}"
+                got = f"input {i} is {describe(x)}"
                 raise DTypeError(f"{name}: {got}, expected float64; use .double()")
     if not places:
         expected = "expected one with requires_grad=True"

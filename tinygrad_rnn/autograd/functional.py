@@ -20,7 +20,7 @@ from ..errors import (
     OptionError,
     ShapeError,
     check_type,
-    described,
+    describe,
 )
 from ..functions import stack
 from ..tensor import Tensor, cotangent, targets_of, tensors_of
@@ -128,7 +128,7 @@ def _float_inputs(name: str, func: Function, inputs: Operand) -> tuple[Tensor, .
     given = tensors_of(name, "inputs", inputs)
     for x in given:
         if x.dtype.kind != "f":
-            got = f"inputs are {described(x)}"
+            got = f"inputs are {describe(x)}"
             raise DTypeError(f"{name}: {got}, expected floats; use .double()")
     return given
 
@@ -157,7 +157,7 @@ def _call(name: str, func: Function, inputs: Operand, create: bool) -> FunctionC
 def _one(name: str, what: str, like: Tensors, way: str = "") -> Tensors:
     """The vector of a product where there is one number, which is 1."""
     if len(like) > 1 or like[0].numel() != 1:
-        given = ", ".join(map(described, like))
+        given = ", ".join(map(describe, like))
         raise ShapeError(f"{name}: {what} is {given}, expected a single number{way}")
     return (ones_like(like[0]),)
 

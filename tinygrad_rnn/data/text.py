@@ -106,7 +106,7 @@ def words_of(function: str, given: object) -> list[str]:
     no_words = str | bytes | Tensor | Mapping
     if not isinstance(given, Iterable) or isinstance(given, no_words):
         raise errors.DTypeError(
-            f"{function}: text is {errors.described(given)}, expected a str, bytes, or "
+            f"{function}: text is {errors.describe(given)}, expected a str, bytes, or "
             "words in a list, as text.split() gives"
         )
     words = list(given)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..backend import backend_of, backends
-from ..errors import GraphError, described
+from ..errors import GraphError, describe
 from ..types import Gradient, Operand
 from . import walk
 from .node import Node
@@ -59,7 +59,7 @@ class _Detector(Observer):
     def op_called(self, name: str, args: Sequence[Operand], result: Operand) -> None:
         """Check a result; an infinity may be handed on, a NaN may not."""
         caller, is_walk = _caller()
-        shown = [described(x) if hasattr(x, "shape") else repr(x) for x in args]
+        shown = [describe(x) if hasattr(x, "shape") else repr(x) for x in args]
         call = f"{name}({', '.join(shown)}) {caller}"
         for out in result if isinstance(result, tuple) else (result,):
             if out.node is not None:

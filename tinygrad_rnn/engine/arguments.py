@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backend import Backend, backend_of, backends
-from ..errors import DTypeError, described
+from ..errors import DTypeError, describe
 from ..types import Array, Function, Operand, Settings
 from .node import Value, check_view
 
@@ -129,7 +129,7 @@ def _array_or_number(
     data = arg.item() if isinstance(arg, np.generic) else arg
     if isinstance(data, number_types) or _is_array_of_numbers(data):
         return data
-    got = "None" if data is None else f"a {described(data)}"
+    got = "None" if data is None else f"a {describe(data)}"
     raise DTypeError(f"{name}: got {got}, expected a Tensor or a number")
 
 

@@ -14,7 +14,7 @@ from functools import wraps
 import numpy as np
 
 from ..backend import Backend
-from ..errors import DTypeError, described
+from ..errors import DTypeError, describe
 from ..types import Array, Function, Operand, Settings
 
 # What is wrong with the forwards that run, while somebody wants to know: gradcheck.
@@ -67,7 +67,7 @@ def guard_outputs(name: str, names: Sequence[str], forward: Function) -> Functio
         parts = found if type(found) is tuple and len(found) == 2 else (found, None)
         # An array in place of the tuple would be taken apart by rows.
         if type(parts[0]) is not tuple or parts[0] is found:
-            got = f"outputs as {described(parts[0])}"
+            got = f"outputs as {describe(parts[0])}"
             expected = "(outputs, workspace) with a tuple of arrays"
             raise DTypeError(f"{name}: the forward gave {got}, expected {expected}")
         outputs: list[Array] = []

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..backend import Backend, backends, free_memory
-from ..errors.boundary import translated, translated_of_own_op
+from ..errors.boundary import translate
 from ..types import Array, Function, Settings
 from .arguments import one_device
 from .warned import rerun_with_warnings, was_warning
@@ -48,11 +48,9 @@ def raise_translated(
     custom: bool = False,
 ) -> None:
     """Raise an error of the array library in terms of the op and its arguments."""
-    if custom:
-        ours = translated_of_own_op(name, arrays, error)
-    else:
+    if not custom:
         _check_devices(name, arrays, settings.values())
-        ours = translated(name, arrays, error)
+    ours = translate(name, arrays, error, custom)
     if ours is error:
         raise error
     raise ours from error

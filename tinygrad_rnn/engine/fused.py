@@ -19,7 +19,7 @@ from .arguments import unwrap_arguments
 from .custom import guard_outputs, keeps
 from .forward import run_forward
 from .mode import recording
-from .node import Node, Value, VersionSeen, record, wrap
+from .node import Node, Value, VersionSeen, wrap
 from .observers import observers, report_call
 from .op import Declared, identity
 from .plan import as_tensor, version_of
@@ -47,12 +47,12 @@ def record_outputs(
 
     A single output has it as its own; several have a node each, whose parent it is.
     """
-    made = record(plan, parents, saved, versions)
+    made = Node(plan, parents, saved, versions)
     for i, out in enumerate(outputs):
         node = made
         if len(outputs) > 1:
             own_plan = OutputPlan(plan.name, i, len(outputs))
-            node = record(own_plan, [made], (), [])
+            node = Node(own_plan, [made], (), [])
         node.shape, node.dtype = out.array.shape, out.array.dtype
         out.node, out.needs_grad = node, True
 

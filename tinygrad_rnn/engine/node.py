@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, ShapeError
-from ..types import Array, DType, Operand, Shape
+from ..types import Array, DType, Shape
 from .warned import run_reporting_warnings
 
 next_number = itertools.count().__next__  # the number of the next node
@@ -44,7 +44,7 @@ VersionSeen = tuple[Version, int]  # a version, and its count when it was seen
 class Node:
     """One recorded operation. It points to its parents, never to its output: no cycles.
 
-    Nodes are numbered as they are born, so newest first is an order in which every user
+    Nodes are numbered as they are made, so newest first is an order in which every user
     of a value comes before the value's own node.
     """
 
@@ -60,14 +60,22 @@ class Node:
         "versions",
     )
 
-    plan: Any  # how to go back through this node: see plan.py and fused.py
-    parents: list[Any]  # for each argument that needs a gradient: a Node, or a leaf
-    saved: Any  # what the pullbacks asked for; None once a walk has freed it
-    versions: list[VersionSeen]  # of what is saved
-    number: int
-    shape: Shape | None
-    dtype: DType
-    hooks: Hooks | None
+    def __init__(
+        self,
+        plan: Any,
+        parents: list[Any],
+        saved: Any,
+        versions: list[VersionSeen],
+        shape: Shape | None = None,
+        dtype: DType = None,
+    ) -> None:
+        self.plan = plan  # how to go back through this node: see plan.py and fused.py
+        self.parents = parents  # a node or leaf for each argument that needs a gradient
+        self.saved = saved  # what the pullbacks ask for; None once a walk has freed it
+        self.versions = versions  # of what is saved
+        self.shape, self.dtype = shape, dtype  # of the output, if there is one
+        self.number = next_number()
+        self.hooks: Hooks | None = None
 
     def __repr__(self) -> str:
         return f"<{self.plan.name}>"
@@ -93,7 +101,7 @@ class Value:
         "version",
         "view_version",
     )
-    kind: ClassVar[type["Value"]]
+    kind: ClassVar[type["Value"]]  # of the results of ops: Tensor
 
     array: Array
     _grad: Any  # behind Tensor's `grad`, which raises for what does not fit
@@ -104,29 +112,12 @@ class Value:
     view_version: int | None
     source: tuple[Any, Any, Array] | None
 
+    def __init_subclass__(cls, wraps_results: bool = False) -> None:
+        if wraps_results:
+            Value.kind = cls
+
 
 _new = object.__new__
-
-
-def record(
-    plan: object,
-    parents: list[Operand],
-    saved: object,
-    versions: list[VersionSeen],
-    shape: Shape | None = None,
-    dtype: DType = None,
-) -> Node:
-    """A new node; ``shape`` and ``dtype`` are those of its output, if it has one."""
-    node = _new(Node)
-    node.plan = plan
-    node.parents = parents
-    node.saved = saved
-    node.versions = versions
-    node.number = next_number()
-    node.hooks = None
-    node.shape = shape
-    node.dtype = dtype
-    return node
 
 
 def wrap(

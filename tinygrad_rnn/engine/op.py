@@ -26,7 +26,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..backend import Backend, backends
-from ..errors import DTypeError, check_axis, described
+from ..errors import DTypeError, check_axis, describe
 from ..types import Array, Function, Namespace, Settings
 from .arguments import Signature, as_real, unwrap_arguments
 from .custom import guard
@@ -48,7 +48,7 @@ class Declared:
 
     def __init__(self, function: Function, skip: int) -> None:
         if not hasattr(function, "__code__"):
-            got = described(function)
+            got = describe(function)
             raise DTypeError(f"op: got {got}, expected a function written in Python")
         self.name = self.__name__ = function.__name__.lstrip("_")
         self.__doc__ = function.__doc__
@@ -171,7 +171,7 @@ class Op(Declared):
     def _array_of_scalar(self, out: object, xp: Backend) -> Array:
         """An array of what the forward gave: NumPy makes scalars of 0-d results."""
         if not isinstance(out, np.generic):
-            got = described(out)
+            got = describe(out)
             raise DTypeError(f"{self.name}: the forward gave {got}, expected an array")
         return xp.from_host(np.asarray(out))
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..types import Array, Function, Gradient, Namespace, Operand, Settings
 from .arguments import Signature
-from .node import Node, Value, Version, VersionSeen, record, wrap
+from .node import Node, Value, Version, VersionSeen, wrap
 from .table import table
 
 UNCHANGING: VersionSeen = (Version(), 0)  # of what cannot change: a Python number
@@ -120,9 +120,8 @@ class Plan:
             else:
                 saved.append(tuple([array.shape for array in arrays]))
         out = result.array
-        return record(
-            self, self.parents_of(args), saved, versions, out.shape, out.dtype
-        )
+        parents = self.parents_of(args)
+        return Node(self, parents, saved, versions, out.shape, out.dtype)
 
     def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
         """What the node of a call points to."""

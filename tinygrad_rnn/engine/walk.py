@@ -13,7 +13,7 @@ import numpy as np
 
 from ..backend import backend_of, follow_devices
 from ..backend.part import Part
-from ..errors import GraphError, ShapeError, described
+from ..errors import GraphError, ShapeError, describe
 from ..types import Array, Gradient, Namespace, Operand, Shape
 from .mode import recording, switch
 from .node import (
@@ -252,7 +252,7 @@ def _wrong_gradient_error(
     argument = plan.arguments[i % len(plan.arguments)]
     kind = "a Tensor" if pending.create else "an array"
     return ShapeError(
-        f"{plan.name}: the gradient of argument {argument} is {described(g)}, "
+        f"{plan.name}: the gradient of argument {argument} is {describe(g)}, "
         f"expected {kind} of shape {node.parents[i].shape}"
     )
 

@@ -31,9 +31,10 @@ from .kinds import (
     OptionError,
     ShapeError,
 )
-from .messages import described, few, file_name
+from .messages import abbreviate, describe, described, few, file_name
 
 __all__ = [
+    "abbreviate",
     "AttributeMissing",
     "check_axis",
     "check_choice",
@@ -42,6 +43,7 @@ __all__ = [
     "check_numbers",
     "check_type",
     "CheckpointError",
+    "describe",
     "described",
     "DimError",
     "DTypeError",

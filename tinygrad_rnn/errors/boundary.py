@@ -1,35 +1,41 @@
 """The boundary between the errors of array libraries and ours.
 
-An op calls :func:`translated` when an array library raises. :func:`named` makes the
-errors of a public function name it, and not the functions that it is made of.
+An op calls :func:`translate` when an array library raises. :func:`name_errors` makes
+the errors of a public function name it, and not the functions that it is made of.
 """
 
-import re
 from collections.abc import Sequence
 from functools import wraps
 from typing import TypeVar, cast
 
-import numpy as np
+from numpy.exceptions import AxisError
 
 from ..types import Function, Operand, Settings
 from .kinds import DimError, DTypeError, Error, IdError, OptionError, ShapeError
 from .left_out import instead_of_argument
-from .messages import described
+from .messages import describe
 
 F = TypeVar("F", bound=Function)
 
 # The error of ours that stands for one of an array library; the first that fits.
 _KINDS: dict[type[Exception], type[Error]] = {
-    np.exceptions.AxisError: DimError,
+    AxisError: DimError,
     IndexError: IdError,
     ValueError: OptionError,
     TypeError: DTypeError,
     OverflowError: OptionError,
 }
-_ABOUT_SHAPES = re.compile(
-    "broadcast|shape|dimension|axes|aligned|subscript"
-    "|concatenat|empty sequence|zero-size",
-    re.I,
+# Of these words one is in each of its errors about shapes.
+_ABOUT_SHAPES = (
+    "broadcast",
+    "shape",
+    "dimension",
+    "axes",
+    "aligned",
+    "subscript",
+    "concatenat",
+    "empty sequence",
+    "zero-size",
 )
 # A part of what NumPy says, and what our message says instead.
 _OUR_WORDS = {
@@ -40,15 +46,28 @@ _OUR_WORDS = {
 }
 
 
-def translated(name: str, arrays: Sequence[Operand], error: Exception) -> Exception:
+def translate(
+    name: str, arrays: Sequence[Operand], error: Exception, custom: bool = False
+) -> Exception:
     """An array library's error as ours, which names the op and its arguments.
 
-    An error of another kind, or one that is ours already, is returned as it is.
+    Other errors are returned as they are; for a ``custom`` op, which a user declared,
+    those too that its forward may raise on purpose, with a note that names the op.
     """
-    kind = _kind_of(error)
-    if kind is None:
+    if isinstance(error, Error):
         return error
+    got = ", ".join(describe(array, "") for array in arrays)
     said = str(error)
+    is_about_shapes = type(error) is ValueError and any(
+        word in said.lower() for word in _ABOUT_SHAPES
+    )
+    if custom and not is_about_shapes and not isinstance(error, AxisError):
+        error.add_note(f"It was raised by the forward of {name} (got {got}).")
+        return error
+    kinds = [ours for theirs, ours in _KINDS.items() if isinstance(error, theirs)]
+    if not kinds:
+        return error
+    kind = ShapeError if is_about_shapes else kinds[0]
     if "operands could not be broadcast" in said and len(arrays) > 1:
         shapes = [str(tuple(a.shape)) for a in arrays if hasattr(a, "shape")]
         both = " and ".join(shapes)
@@ -58,40 +77,7 @@ def translated(name: str, arrays: Sequence[Operand], error: Exception) -> Except
         if theirs in said:
             words = ours
     way = "; use .float()" if "negative integer power" in said else ""
-    return kind(f"{name}: {words} (got {_listed(arrays)}){way}")
-
-
-def translated_of_own_op(
-    name: str, arrays: Sequence[Operand], error: Exception
-) -> Exception:
-    """As :func:`translated`, for an op that a user declared.
-
-    What its forward raises on purpose stays as it is, with a note that names the op.
-    """
-    if isinstance(error, np.exceptions.AxisError) or _is_about_shapes(error):
-        return translated(name, arrays, error)
-    if not isinstance(error, Error):
-        got = _listed(arrays)
-        error.add_note(f"It was raised by the forward of {name} (got {got}).")
-    return error
-
-
-def _listed(arrays: Sequence[Operand]) -> str:
-    return ", ".join(described(array, "") for array in arrays)
-
-
-def _is_about_shapes(error: Exception) -> bool:
-    return type(error) is ValueError and bool(_ABOUT_SHAPES.search(str(error)))
-
-
-def _kind_of(error: Exception) -> type[Error] | None:
-    """Which of our errors to raise instead; None if the error stays as it is."""
-    if isinstance(error, Error):
-        return None
-    if _is_about_shapes(error):
-        return ShapeError
-    kinds = (ours for theirs, ours in _KINDS.items() if isinstance(error, theirs))
-    return next(kinds, None)
+    return kind(f"{name}: {words} (got {got}){way}")
 
 
 def check_call(function: Function, settings: Settings, error: Exception) -> None:
@@ -119,7 +105,7 @@ def check_call(function: Function, settings: Settings, error: Exception) -> None
     raise DTypeError(f"{message}; {expected}") from None
 
 
-def named(function: F) -> F:
+def name_errors(function: F) -> F:
     """Decorate a public function: errors from inside it start with its name.
 
     Nothing is done before the call. An error of ours gets the function's name for the
@@ -133,17 +119,22 @@ def named(function: F) -> F:
         try:
             return function(*args, **settings)
         except Error as error:
-            error.args = (re.sub(r"^(?!detect_anomaly:)\w+:", f"{name}:", str(error)),)
+            first, colon, rest = str(error).partition(":")
+            if first.isidentifier() and first != "detect_anomaly":
+                error.args = (f"{name}{colon}{rest}",)
             raise
         except Exception as error:
             check_call(function, settings, error)
             is_method = function.__code__.co_varnames[0] == "self"
             if is_method and args and not hasattr(args[0], "needs_grad"):
-                got = f"input is {described(args[0])}"
+                got = f"input is {describe(args[0])}"
                 raise DTypeError(f"{name}: {got}, expected a Tensor") from None
-            ours = translated(name, args, error)
+            ours = translate(name, args, error)
             if ours is error:
                 raise
             raise ours from error
 
     return cast("F", call)
+
+
+named = name_errors  # its former name

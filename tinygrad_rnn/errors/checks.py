@@ -7,7 +7,7 @@ from sys import float_info
 
 from ..types import Kinds, Setting
 from .kinds import DimError, DTypeError, OptionError
-from .messages import described
+from .messages import describe
 
 # The built-in types stand first, as looking into an abstract class takes longer.
 _REAL = (float, int, Real)
@@ -16,14 +16,14 @@ _INTEGRAL = (int, Integral)
 
 def _shown(value: object) -> str:
     """A value for a message; an array by its dtype and shape."""
-    return described(value) if hasattr(value, "dtype") else repr(value)
+    return describe(value) if hasattr(value, "dtype") else repr(value)
 
 
 def check_type(name: str, kinds: Kinds, expected: str, /, **values: object) -> None:
     """Require values of one of the types; ``expected`` says which, and the way out."""
     for what, value in values.items():
         if not isinstance(value, kinds):
-            got = f"{what} is {described(value)}"
+            got = f"{what} is {describe(value)}"
             raise DTypeError(f"{name}: {got}, expected {expected}")
 
 

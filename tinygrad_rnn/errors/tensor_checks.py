@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from ..types import DType, Operand, Shape
 from .checks import check_choice, check_integers, check_numbers, check_type
 from .kinds import DTypeError, IdError, OptionError, ShapeError
-from .messages import described
+from .messages import describe
 
 KL_REDUCTIONS = ("mean", "batchmean", "sum", "none")
 _UINT64 = np.dtype("uint64")
@@ -182,7 +182,7 @@ def check_shape_and_dtype(
 
 def _check_dtype(name: str, what: str, value: Tensor, dtype: DType) -> None:
     if value.dtype != dtype:
-        got = f"{what} is {described(value)}, expected {dtype}"
+        got = f"{what} is {describe(value)}, expected {dtype}"
         raise DTypeError(f"{name}: {got}; use {what}.{_cast_to(dtype)}")
 
 
@@ -280,7 +280,7 @@ def check_not_one_hot(name: str, input: Tensor, dtype: DType) -> None:
     """Raise if every row of ids (..., V) is one-hot: they may be meant as features."""
     if input.numel() and (input.sum(-1) == 1).all():
         cast = _cast_to(dtype)
-        got = f"input is {described(input)}, whose every row is one-hot"
+        got = f"input is {describe(input)}, whose every row is one-hot"
         way = f"input.{cast} are features, input.argmax(-1) their ids"
         rare = f"if these are ids, pass F.one_hot(input, {input.shape[-1]}).{cast}"
         raise DTypeError(f"{name}: {got}; {way}; {rare}")
@@ -294,7 +294,7 @@ def check_lengths(name: str, lengths: Operand, steps: int, batch: int) -> np.nda
         raise ShapeError(f"{name}: lengths is ragged: {error}") from None
     are_integers = found.dtype.kind in "iu" or not batch
     if found.shape != (batch,) or not are_integers:
-        got = described(lengths if isinstance(lengths, Tensor) else found)
+        got = describe(lengths if isinstance(lengths, Tensor) else found)
         expected = f"{batch} integers, one for each sequence of the batch"
         where = "the batch is dim 1 (batch_first=True: dim 0)"
         raise ShapeError(f"{name}: lengths is {got}, expected {expected}; {where}")

@@ -13,7 +13,7 @@ from ..errors import (
     NameMissing,
     check_integers,
     check_type,
-    described,
+    describe,
 )
 from ..tensor import Tensor
 from .module import Module
@@ -50,7 +50,7 @@ class _Container(Module, Generic[Item]):
         except (TypeError, ValueError):
             word = self._item_word
             expected = f"a dict of {word}s, or pairs of a name and a {word}"
-            got = f"got {described(named)}, expected {expected}"
+            got = f"got {describe(named)}, expected {expected}"
             raise DTypeError(f"{self._name}: {got}") from None
         held = dict(self._named_items())
         for name in given:
@@ -259,7 +259,7 @@ class _ParameterContainer(_Container[Parameter]):
 
     def extra_repr(self) -> str:
         named = self._named_items()
-        return "\n".join([f"({name}): Parameter, {described(p)}" for name, p in named])
+        return "\n".join([f"({name}): Parameter, {describe(p)}" for name, p in named])
 
 
 class ParameterList(_ParameterContainer, _List[Parameter]):

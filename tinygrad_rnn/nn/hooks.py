@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from ..errors import DTypeError, described
+from ..errors import DTypeError, describe
 from ..tensor import Handle
 from ..types import Function, Settings
 
@@ -56,7 +56,7 @@ def _arguments_after(
         is_tuple = isinstance(replacement, tuple)
         return (replacement if is_tuple else (replacement,)), kwargs
     if not isinstance(replacement, tuple) or len(replacement) != 2:
-        got = f"a forward pre-hook returned {described(replacement)}"
+        got = f"a forward pre-hook returned {describe(replacement)}"
         expected = "expected None or a tuple (args, kwargs)"
         raise DTypeError(f"nn.{type(module).__name__}: {got}, {expected}")
     return replacement

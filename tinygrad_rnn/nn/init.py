@@ -17,10 +17,10 @@ from ..errors import (
     check_choice,
     check_numbers,
     check_type,
-    described,
+    describe,
     left_out,
 )
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..random import Generator, numpy_generator
 from ..tensor import Tensor
 
@@ -93,19 +93,19 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     return _write(tensor, np.full(tensor.shape, val))
 
 
-@named
+@name_errors
 def zeros_(tensor: Tensor) -> Tensor:
     """Set all elements to 0."""
     return constant_(tensor, 0.0)
 
 
-@named
+@name_errors
 def ones_(tensor: Tensor) -> Tensor:
     """Set all elements to 1."""
     return constant_(tensor, 1.0)
 
 
-@named
+@name_errors
 def eye_(tensor: Tensor) -> Tensor:
     """Set a matrix to the identity."""
     return identity_(tensor)
@@ -229,7 +229,7 @@ def _check_tensor(name: str, tensor: Tensor, dims: str = "", **numbers: float) -
     """Require a float tensor, of these dims, and numbers, before any is drawn."""
     check_type(name, Real, "a number", **numbers)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
-        got = f"got {described(tensor)}"
+        got = f"got {describe(tensor)}"
         raise DTypeError(f"{name}: {got}, expected a float Tensor")
     is_small = tensor.ndim < 2 or not tensor.numel()
     if (dims and is_small) or (dims == "2 dims" and tensor.ndim != 2):

@@ -18,9 +18,9 @@ from ..errors import (
     GraphError,
     NoAttribute,
     OptionError,
+    abbreviate,
     check_type,
-    described,
-    few,
+    describe,
     file_name,
     left_out,
 )
@@ -172,7 +172,7 @@ class Module:
             kind, what = Tensor, "buffer"
         if value is not None and not isinstance(value, kind):
             rule = f"{name} is a {what}, so it can become another one or None"
-            got = f"not {described(value)}; `del` it first"
+            got = f"not {describe(value)}; `del` it first"
             raise DTypeError(f"{type(self).__name__}: {rule}, {got}")
 
     def _warn_of_plain_container(self, name: str, value: object) -> None:
@@ -591,7 +591,9 @@ class Module:
         held = self.state_dict()
         values, wrong = compare(name, held, state_dict, strict)
         if wrong:
-            raise CheckpointError(f"{name}: nothing was loaded, as " + few(wrong, "; "))
+            raise CheckpointError(
+                f"{name}: nothing was loaded, as " + abbreviate(wrong, "; ")
+            )
         commit(loading_changes(name, held, values))
         return incompatible_keys(held, values)
 

@@ -3,7 +3,7 @@
 from typing import Self
 
 from ..backend import backends
-from ..errors import DTypeError, described
+from ..errors import DTypeError, describe
 from ..tensor import Tensor
 from ..types import Array
 
@@ -40,7 +40,7 @@ class Parameter(Tensor):
         if isinstance(data, Tensor):
             array, version = data.array, data.version
         if type(array) not in backends:
-            got = f"got {described(data)}, expected a Tensor"
+            got = f"got {describe(data)}, expected a Tensor"
             raise DTypeError(f"Parameter: {got}; tg.tensor() makes one")
         self._init_leaf(array, version)
         if requires_grad:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import ops
-from ..errors import DTypeError, ShapeError, check_type, described
+from ..errors import DTypeError, ShapeError, check_type, describe
 from ..errors.tensor_checks import (
     check_features,
     check_float_input,
@@ -127,7 +127,7 @@ class Recurrent(Layer):
         elif not isinstance(input, Tensor) or input.dtype != weight.dtype:
             check_float_input(self._name, input, weight)
         if not rank - 1 <= input.ndim <= rank:
-            got = f"{self._name}: input is {described(input)}"
+            got = f"{self._name}: input is {describe(input)}"
             expected = f"expected {rank} dims, or {rank - 1} without a batch"
             if is_ids:
                 way = "of ids; features are .float()"

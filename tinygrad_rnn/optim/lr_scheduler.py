@@ -20,11 +20,11 @@ from ..errors import (
     CheckpointError,
     DTypeError,
     OptionError,
+    abbreviate,
     check_choice,
     check_integers,
     check_type,
-    described,
-    few,
+    describe,
     left_out,
 )
 from ..types import Setting, Settings
@@ -224,7 +224,7 @@ class LRScheduler:
         Raises:
             CheckpointError: It does not fit; nothing is changed.
         """
-        if wrong := few(self.misfits(state_dict), "; "):
+        if wrong := abbreviate(self.misfits(state_dict), "; "):
             raise CheckpointError(
                 f"{self._name}.load_state_dict: nothing was loaded, as {wrong}"
             )
@@ -240,7 +240,7 @@ class LRScheduler:
     def misfits(self, state_dict: Mapping[str, Setting]) -> list[str]:
         """Say what in a ``state_dict`` does not fit this schedule, a line each."""
         if not isinstance(state_dict, Mapping):
-            return [f"it is {described(state_dict)}, not a scheduler's state"]
+            return [f"it is {describe(state_dict)}, not a scheduler's state"]
         odd = sorted(map(str, state_dict.keys() ^ self.state_dict().keys()))
         if odd:
             return [f"{key!r} is missing or unexpected" for key in odd]

@@ -23,10 +23,10 @@ from ..errors import (
     CheckpointError,
     DTypeError,
     OptionError,
+    abbreviate,
     check_choice,
     check_type,
-    described,
-    few,
+    describe,
 )
 from ..tensor import Tensor
 from ..types import Array, DeviceLike, DType, Namespace, Setting, Settings, Shape
@@ -237,7 +237,7 @@ class Optimizer:
             if isinstance(param_group, dict):
                 got = f"the keys {[*param_group]}"
             else:
-                got = described(param_group)
+                got = describe(param_group)
             raise DTypeError(
                 f"{self._name}: a group is a dict with 'params', got {got}"
             )
@@ -471,7 +471,7 @@ class Optimizer:
             CheckpointError: It does not fit; the message says all that is wrong, and
                 nothing is changed.
         """
-        if wrong := few(self.misfits(state_dict), "; "):
+        if wrong := abbreviate(self.misfits(state_dict), "; "):
             raise CheckpointError(
                 f"{self._name}.load_state_dict: nothing was loaded, as {wrong}"
             )
@@ -524,7 +524,7 @@ class Optimizer:
         """Say what in a ``state_dict`` does not fit this optimizer, a line each."""
         keys = {"state", "param_groups"}
         if isinstance(state_dict, Mapping) and not keys <= state_dict.keys():
-            got = few(state_dict) or "nothing"
+            got = abbreviate(state_dict) or "nothing"
             expected = f"expected 'state' and 'param_groups', got {got}"
             return [f"it is not an optimizer's state: {expected}"]
         try:
@@ -535,8 +535,8 @@ class Optimizer:
             return [f"it is not an optimizer's state: {error!r}"]
         own_sizes = [len(group["params"]) for group in self.param_groups]
         if sizes != own_sizes:
-            expected = f"expected [{few(own_sizes)}]"
-            return [f"its groups have [{few(sizes)}] parameters, {expected}"]
+            expected = f"expected [{abbreviate(own_sizes)}]"
+            return [f"its groups have [{abbreviate(sizes)}] parameters, {expected}"]
         wrong: list[str] = []
         places = count()
         for group, saved in zip(self.param_groups, groups, strict=True):

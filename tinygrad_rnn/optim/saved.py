@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..errors import check_integers, described, few
+from ..errors import abbreviate, check_integers, describe
 from ..tensor import Tensor
 from ..types import Setting, Settings
 from .options import faults
@@ -68,13 +68,13 @@ def entry_misfits(
 ) -> list[str]:
     """Say what in a parameter's state does not fit; ``names`` begin with "step"."""
     if not isinstance(entry, Mapping):
-        return [f"{what} has {described(entry)}, expected {names}"]
+        return [f"{what} has {describe(entry)}, expected {names}"]
     if entry.keys() != set(names):
-        return [f"{what} has [{few(map(repr, entry))}], expected {names}"]
-    expected = described(param)
+        return [f"{what} has [{abbreviate(map(repr, entry))}], expected {names}"]
+    expected = describe(param)
     wrong = []
     for name in names[1:]:
-        found = described(entry[name], "")
+        found = describe(entry[name], "")
         if found != expected:
             wrong.append(f"{name} of {what} is {found}, expected {expected}")
     return wrong + faults(check_integers, "state", **{f"step of {what}": entry["step"]})

@@ -24,7 +24,6 @@ family names as its bases the families that it builds on:
 from typing import TYPE_CHECKING
 
 from ..convert import constructed, get_default_dtype
-from ..engine.node import Value
 from ..errors import left_out
 from ..types import Data
 from .autograd import Handle, cotangent, targets_of, tensors_of
@@ -37,7 +36,7 @@ from .products import Products
 __all__ = ["Handle", "Tensor", "cotangent", "targets_of", "tensors_of"]
 
 
-class Tensor(InPlace, Ordering, Products, Construction, Conversion):
+class Tensor(InPlace, Ordering, Products, Construction, Conversion, wraps_results=True):
     """An array with a gradient; :func:`tinygrad_rnn.tensor` makes one.
 
     Example:
@@ -58,6 +57,3 @@ class Tensor(InPlace, Ordering, Products, Construction, Conversion):
 
         def __getattr__(self, name: str) -> object:
             raise left_out.error("tg.Tensor", name, lambda: dir(type(self)))
-
-
-Value.kind = Tensor  # what the engine wraps results in

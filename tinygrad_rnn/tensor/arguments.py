@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..backend import backends
 from ..backend.standard import numpy_dtype
 from ..engine.node import Value
-from ..errors import DTypeError, check_type, described
+from ..errors import DTypeError, check_type, describe
 from ..types import Dims, Operand, Shape
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def dims_of(dims: Dims) -> Shape:
 def check_mask(name: str, what: str, mask: Operand) -> Operand:
     """The mask, which has to be bool, as everywhere in PyTorch."""
     if "bool" not in str(getattr(mask, "dtype", "")):
-        got = f"{what} is {described(mask)}"
+        got = f"{what} is {describe(mask)}"
         raise DTypeError(f"{name}: {got}, expected bool; compare, as in x > 0")
     return mask
 
@@ -50,7 +50,7 @@ def check_integer_tensors(name: str, **tensors: Operand) -> None:
     check_type(name, (Value, *backends), "a Tensor of integers", **tensors)
     for what, x in tensors.items():
         if numpy_dtype(x.dtype).kind not in "iu":
-            got = f"{what} is {described(x)}"
+            got = f"{what} is {describe(x)}"
             raise DTypeError(f"{name}: {got}, expected integers; use .long()")
 
 

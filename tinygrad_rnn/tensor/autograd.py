@@ -19,7 +19,7 @@ from ..engine.node import (
     wrap,
 )
 from ..engine.walk import backward
-from ..errors import DTypeError, GraphError, ShapeError, check_type, described
+from ..errors import DTypeError, GraphError, ShapeError, check_type, describe
 from ..types import Operand
 from .base import is_tensor
 from .operators import Operators
@@ -129,13 +129,13 @@ class Autograd(Operators):
         if type(array) is not type(self.array) or array.dtype != self.dtype:
             expected = f"expected a Tensor or an array of {self.dtype}"
             way = "use .to(), .float(), or .data.fill_() of a number"
-            raise DTypeError(f"data: got {described(array)}, {expected}; {way}")
+            raise DTypeError(f"data: got {describe(array)}, {expected}; {way}")
         return wrap(array)
 
     def _check_data(self, value: "Tensor") -> None:
         """Raise if a tensor cannot take the place of this one's memory."""
         if self.needs_grad and value.dtype.kind != "f":
-            got = f"got {described(value)}"
+            got = f"got {describe(value)}"
             raise DTypeError(f"data: {got}, expected floats, as it requires grad")
         if self.node is None:
             return
@@ -162,7 +162,7 @@ class Autograd(Operators):
             one_device("grad", (self.array, value.array))
             if (value.shape, value.dtype) != (self.shape, self.dtype):
                 kind = DTypeError if value.shape == self.shape else ShapeError
-                raise kind(f"grad: got {described(value)}, expected {described(self)}")
+                raise kind(f"grad: got {describe(value)}, expected {describe(self)}")
         self._grad = value
 
     @grad.deleter

@@ -10,7 +10,7 @@ from ..backend.device import device
 from ..backend.standard import numpy_dtype
 from ..engine.node import Value, Version, wrap
 from ..errors import check_dim
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Array, DType, Operand, Shape
 
 if TYPE_CHECKING:
@@ -64,17 +64,17 @@ class TensorBase(Value):
         """Whether it lives on a GPU."""
         return self.device.type == "cuda"
 
-    @named
+    @name_errors
     def dim(self) -> int:
         """The number of its dims."""
         return self.ndim
 
-    @named
+    @name_errors
     def numel(self) -> int:
         """The number of its elements."""
         return math.prod(self.shape)
 
-    @named
+    @name_errors
     def size(self, dim: int | None = None) -> Operand:
         """The shape, or the size of one dim, which is 1 of a 0-d tensor."""
         if dim is None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..convert import as_dtype, check_export, copied, on_host
 from ..errors import check_type
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Data, DeviceLike, DType, Setting
 from .arguments import sizes_of
 from .base import is_tensor
@@ -31,7 +31,7 @@ class Construction(Casting):
         made = self._from_host(copied("new_tensor", data, kind)).to(device=device)
         return made.requires_grad_() if requires_grad else made
 
-    @named
+    @name_errors
     def new_full(
         self,
         size: object,
@@ -55,12 +55,12 @@ class Construction(Casting):
         """Ones in a shape, with the options of :meth:`new_full`."""
         return self.new_full(sizes_of("new_ones", size), 1, **options)
 
-    @named
+    @name_errors
     def new_empty(self, *size: object, **options: object) -> Self:
         """As :meth:`new_zeros`; PyTorch does not define what is in it."""
         return self.new_zeros(*size, **options)
 
-    @named
+    @name_errors
     def new(self, *data: Data) -> Self:
         """A copy of a list or an array, or zeros in a shape."""
         if not data:

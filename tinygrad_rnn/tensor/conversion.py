@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backend import backend_of
 from ..convert import check_export, on_host
-from ..errors import DTypeError, GraphError, ShapeError, described
+from ..errors import DTypeError, GraphError, ShapeError, describe
 from ..types import Array, DType
 from .autograd import Autograd
 
@@ -39,7 +39,7 @@ class Conversion(Autograd):
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.ndim:
-            raise DTypeError(f"index: got a {described(self)}, expected a 0-d integer")
+            raise DTypeError(f"index: got a {describe(self)}, expected a 0-d integer")
         return int(self.item())
 
     def __float__(self) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import OptionError, check_choice, check_type
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Operand
 from .arguments import check_mask
 from .base import TensorBase
@@ -22,77 +22,77 @@ class Elementwise(TensorBase):
 
     __slots__ = ()
 
-    @named
+    @name_errors
     def add(self, other: Operand) -> Self:
         """x + other."""
         return ops.add(self, other)
 
-    @named
+    @name_errors
     def sub(self, other: Operand) -> Self:
         """x - other."""
         return ops.subtract(self, other)
 
-    @named
+    @name_errors
     def mul(self, other: Operand) -> Self:
         """x * other."""
         return ops.multiply(self, other)
 
-    @named
+    @name_errors
     def maximum(self, other: Operand) -> Self:
         """The larger of x and other."""
         return ops.maximum(self, other)
 
-    @named
+    @name_errors
     def minimum(self, other: Operand) -> Self:
         """The smaller of x and other."""
         return ops.minimum(self, other)
 
-    @named
+    @name_errors
     def remainder(self, other: Operand) -> Self:
         """x % other."""
         return ops.remainder(self, other)
 
-    @named
+    @name_errors
     def floor_divide(self, other: Operand) -> Self:
         """x // other."""
         return ops.floor_divide(self, other)
 
-    @named
+    @name_errors
     def eq(self, other: Operand) -> Self:
         """x == other."""
         return ops.equal(self, other)
 
-    @named
+    @name_errors
     def ne(self, other: Operand) -> Self:
         """x != other."""
         return ops.not_equal(self, other)
 
-    @named
+    @name_errors
     def lt(self, other: Operand) -> Self:
         """x < other."""
         return ops.less(self, other)
 
-    @named
+    @name_errors
     def le(self, other: Operand) -> Self:
         """x <= other."""
         return ops.less_equal(self, other)
 
-    @named
+    @name_errors
     def gt(self, other: Operand) -> Self:
         """x > other."""
         return ops.greater(self, other)
 
-    @named
+    @name_errors
     def ge(self, other: Operand) -> Self:
         """x >= other."""
         return ops.greater_equal(self, other)
 
-    @named
+    @name_errors
     def logical_and(self, other: Operand) -> Self:
         """x and other, as truth values."""
         return ops.logical_and(self, other)
 
-    @named
+    @name_errors
     def logical_or(self, other: Operand) -> Self:
         """x or other, as truth values."""
         return ops.logical_or(self, other)
@@ -101,7 +101,7 @@ class Elementwise(TensorBase):
         """|x|."""
         return ops.abs(self)
 
-    @named
+    @name_errors
     def neg(self) -> Self:
         """-x."""
         return ops.negative(self)
@@ -190,7 +190,7 @@ class Elementwise(TensorBase):
         """A copy, through which gradients flow."""
         return ops.clone(self)
 
-    @named
+    @name_errors
     def div(self, other: Operand, *, rounding_mode: str | None = None) -> Self:
         """x / other.
 
@@ -216,7 +216,7 @@ class Elementwise(TensorBase):
             return ops.power(self, exponent)
         return ops.pow(self, exponent)
 
-    @named
+    @name_errors
     def clamp(self, min: float | None = None, max: float | None = None) -> Self:
         """x, but at least ``min`` and at most ``max``; one of the two may be None."""
         if min is None and max is None:
@@ -224,12 +224,12 @@ class Elementwise(TensorBase):
         check_type("clamp", Real | None, "a number, or None", min=min, max=max)
         return ops.clip(self, min, max)
 
-    @named
+    @name_errors
     def where(self, condition: Operand, other: Operand) -> Self:
         """x where ``condition``, else ``other``."""
         return ops.where(check_mask("where", "condition", condition), self, other)
 
-    @named
+    @name_errors
     def masked_fill(self, mask: Operand, value: Operand) -> Self:
         """``value`` where ``mask``, else x."""
         return ops.where(check_mask("masked_fill", "mask", mask), value, self)

@@ -40,8 +40,8 @@ from ..engine.node import (
     wrap,
 )
 from ..engine.warned import run_reporting_warnings
-from ..errors import DTypeError, GraphError, OptionError, check_numbers, described
-from ..errors.boundary import named
+from ..errors import DTypeError, GraphError, OptionError, check_numbers, describe
+from ..errors.boundary import name_errors
 from ..random import Generator, numpy_generator
 from ..types import Function, Index, Operand
 from .base import is_tensor
@@ -59,32 +59,32 @@ class InPlace(Reductions):
 
     # ------------------------------------------------------------ arithmetic
 
-    @named
+    @name_errors
     def add_(self, other: Operand) -> Self:
         """In place, x + other."""
         return self._apply_in_place("add_", ops.add, other)
 
-    @named
+    @name_errors
     def sub_(self, other: Operand) -> Self:
         """In place, x - other."""
         return self._apply_in_place("sub_", ops.subtract, other)
 
-    @named
+    @name_errors
     def mul_(self, other: Operand) -> Self:
         """In place, x * other."""
         return self._apply_in_place("mul_", ops.multiply, other)
 
-    @named
+    @name_errors
     def div_(self, other: Operand) -> Self:
         """In place, x / other."""
         return self._apply_in_place("div_", ops.divide, other)
 
-    @named
+    @name_errors
     def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
         """In place, x, but at least ``min`` and at most ``max``."""
         return self._apply_in_place("clamp_", type(self).clamp, min, max)
 
-    @named
+    @name_errors
     def masked_fill_(self, mask: Operand, value: Operand) -> Self:
         """In place, ``value`` where ``mask``."""
         return self._apply_in_place("masked_fill_", type(self).masked_fill, mask, value)
@@ -121,7 +121,7 @@ class InPlace(Reductions):
     def __setitem__(self, index: Index, value: Operand) -> None:
         self._assign("assignment", index, value)
 
-    @named
+    @name_errors
     def fill_(self, value: Operand) -> Self:
         """In place, one value everywhere."""
         return self._assign("fill_", ..., value)
@@ -130,7 +130,7 @@ class InPlace(Reductions):
         """In place, 0 everywhere."""
         return self.fill_(0)
 
-    @named
+    @name_errors
     def copy_(self, other: "Tensor") -> Self:
         """In place, the values of another tensor, broadcast and converted."""
         given = other.to(self.device) if is_tensor(other) else other
@@ -159,7 +159,7 @@ class InPlace(Reductions):
         random = numpy_generator("normal_", generator)
         return self._assign_drawn("normal_", random.normal(mean, std, self.shape))
 
-    @named
+    @name_errors
     def bernoulli_(self, p: Operand = 0.5, generator: Generator | None = None) -> Self:
         """In place, 1 with probability ``p``, else 0.
 
@@ -178,7 +178,7 @@ class InPlace(Reductions):
     def _check_can_be_drawn(self, name: str, kinds: str) -> None:
         """Raise if random numbers cannot be written here, before they are drawn."""
         if self.dtype.kind not in kinds:
-            raise DTypeError(f"{name}: got {described(self)}, expected floats")
+            raise DTypeError(f"{name}: got {describe(self)}, expected floats")
         check_writable(self.array, name)
         if is_grad_enabled():
             check_no_leaf(self, name)
@@ -252,7 +252,7 @@ class InPlace(Reductions):
         kind = numpy_dtype(getattr(value, "dtype", float32)).kind
         # NumPy would make numbers of text and of None.
         if kind not in "biuf" or isinstance(value, str | bytes | None):
-            raise DTypeError(f"{name}: got {described(value)}, expected numbers")
+            raise DTypeError(f"{name}: got {describe(value)}, expected numbers")
         return self._from_host(value) if is_list else value
 
     def _viewed_tensor(self) -> "Tensor | None":

@@ -7,7 +7,7 @@ from typing import Self
 from .. import ops
 from ..convert import index_of
 from ..errors import DTypeError, IdError, ShapeError, check_dim, check_integers
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Index
 from .base import TensorBase
 
@@ -35,13 +35,13 @@ class Indexing(TensorBase):
         # A generator, so that a change in place is seen by the parts read after it.
         return (self[i] for i in range(len(self)))
 
-    @named
+    @name_errors
     def select(self, dim: int, index: int) -> Self:
         """One slice of a dim, without that dim."""
         before = (slice(None),) * check_dim("select", dim, self.shape)
         return self[(*before, index)]
 
-    @named
+    @name_errors
     def narrow(self, dim: int, start: int, length: int) -> Self:
         """``length`` slices of a dim, from ``start`` on."""
         before = (slice(None),) * check_dim("narrow", dim, self.shape)
@@ -51,12 +51,12 @@ class Indexing(TensorBase):
             raise IdError(f"narrow: {part} of a dim of size {size}")
         return self[(*before, slice(start, start + length))]
 
-    @named
+    @name_errors
     def unbind(self, dim: int = 0) -> tuple[Self, ...]:
         """The slices along a dim, without that dim."""
         return tuple([self.select(dim, i) for i in range(self.size(dim))])
 
-    @named
+    @name_errors
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Self, ...]:
         """Pieces along a dim.
 
@@ -83,7 +83,7 @@ class Indexing(TensorBase):
         pieces = zip(ends, sizes, strict=True)
         return tuple([self.narrow(dim, end - size, size) for end, size in pieces])
 
-    @named
+    @name_errors
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Self, ...]:
         """At most ``chunks`` pieces of equal size, the last one perhaps smaller."""
         check_integers("chunk", chunks=chunks)

@@ -14,9 +14,9 @@ from ..errors import (
     check_dim,
     check_integers,
     check_type,
-    described,
+    describe,
 )
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Operand
 from .arguments import Sorted, as_vector, check_integer_tensors
 from .reductions import Reductions
@@ -27,14 +27,14 @@ class Ordering(Reductions):
 
     __slots__ = ()
 
-    @named
+    @name_errors
     def argsort(
         self, dim: int = -1, descending: bool = False, stable: bool = False
     ) -> Self:
         """The places of the elements in order along a dim, as :meth:`sort`."""
         return ops.argsort(self, dim, descending)
 
-    @named
+    @name_errors
     def sort(
         self, dim: int = -1, descending: bool = False, stable: bool = False
     ) -> Sorted:
@@ -56,7 +56,7 @@ class Ordering(Reductions):
         """
         return self._picked(self.argsort(dim, descending), dim, True)
 
-    @named
+    @name_errors
     def topk(
         self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
     ) -> Sorted:
@@ -83,7 +83,7 @@ class Ordering(Reductions):
             places = places.narrow(dim, 0, k)
         return self._picked(places, dim, True)
 
-    @named
+    @name_errors
     def median(self, dim: int | None = None, keepdim: bool = False) -> Operand:
         """The median, the lower of two middle elements; NaN if any element is NaN.
 
@@ -109,7 +109,7 @@ class Ordering(Reductions):
         indices = ops.where(is_nan.any(dim, True), first_nan, middle)
         return x._picked(indices, dim, keepdim and self.ndim > 0)
 
-    @named
+    @name_errors
     def unique(
         self,
         sorted: bool = True,
@@ -148,7 +148,7 @@ class Ordering(Reductions):
         tensors = tuple([self._from_host(array) for array in found])
         return tensors if len(tensors) > 1 else tensors[0]
 
-    @named
+    @name_errors
     def bincount(self, weights: Operand = None, minlength: int = 0) -> Self:
         """How often each integer from 0 on occurs in a vector; no gradient.
 
@@ -163,7 +163,7 @@ class Ordering(Reductions):
         check_integers("bincount", 0, minlength=minlength)
         values = backend_of(self.array).to_host(self.array)
         if values.ndim != 1 or (values.size and values.min() < 0):
-            got = f"{described(self)}, smallest {values.min(initial=0)}"
+            got = f"{describe(self)}, smallest {values.min(initial=0)}"
             expected = "expected a vector of integers >= 0"
             raise ShapeError(f"bincount: input is {got}, {expected}")
         if weights is None:

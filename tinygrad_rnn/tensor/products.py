@@ -6,7 +6,7 @@ from .. import ops
 from ..backend import backends
 from ..engine.node import Value, wrap
 from ..errors import ShapeError, check_type
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Operand
 from .shapes import Shapes
 
@@ -25,7 +25,7 @@ class Products(Shapes):
 
     __slots__ = ()
 
-    @named
+    @name_errors
     def matmul(self, other: Operand) -> Self:
         """The matrix product ``x @ other``.
 
@@ -65,31 +65,31 @@ class Products(Shapes):
             way = "matmul() takes others"
             raise ShapeError(f"{name}: got the shapes {shapes}, {expected}; {way}")
 
-    @named
+    @name_errors
     def mm(self, mat2: Operand) -> Self:
         """The product of two matrices: (M, K) @ (K, N)."""
         self._check_factor("mm", mat2, 2, 2)
         return self @ mat2
 
-    @named
+    @name_errors
     def bmm(self, mat2: Operand) -> Self:
         """The products of two batches of matrices: (B, M, K) @ (B, K, N)."""
         self._check_factor("bmm", mat2, 3, 3)
         return self @ mat2
 
-    @named
+    @name_errors
     def mv(self, vec: Operand) -> Self:
         """The product of a matrix and a vector: (M, K) @ (K,)."""
         self._check_factor("mv", vec, 2, 1)
         return self @ vec
 
-    @named
+    @name_errors
     def dot(self, tensor: Operand) -> Self:
         """The product of two vectors: (K,) @ (K,)."""
         self._check_factor("dot", tensor, 1, 1)
         return self @ tensor
 
-    @named
+    @name_errors
     def outer(self, vec2: Operand) -> Self:
         """The products of all pairs of two vectors' elements: (M,), (N,) to (M, N)."""
         self._check_factor("outer", vec2, 1, 1)

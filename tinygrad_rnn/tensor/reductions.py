@@ -8,8 +8,8 @@ import numpy as np
 from .. import ops
 from ..backend.standard import numpy_dtype
 from ..engine.node import Value, wrap
-from ..errors import DTypeError, check_dim, check_numbers, check_type, described
-from ..errors.boundary import named
+from ..errors import DTypeError, check_dim, check_numbers, check_type, describe
+from ..errors.boundary import name_errors
 from ..types import Dims, DType, Function, Operand
 from .arguments import Sorted
 from .casting import Casting
@@ -19,7 +19,7 @@ from .selection import Selection
 def _check_no_tensor(name: str, dim: object) -> None:
     """Raise if max or min got a second tensor, as PyTorch's functions may."""
     if isinstance(dim, Value):
-        got = f"dim is {described(dim)}, expected an integer"
+        got = f"dim is {describe(dim)}, expected an integer"
         raise DTypeError(f"{name}: {got}; of two tensors it is {name}imum(a, b)")
 
 
@@ -44,7 +44,7 @@ class Reductions(Selection, Casting):
             dtype = "int64"
         return self.to(dtype)
 
-    @named
+    @name_errors
     def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType = None) -> Self:
         """The sum of all elements, or along dims.
 
@@ -60,14 +60,14 @@ class Reductions(Selection, Casting):
         """
         return ops.sum(self._cast(dtype), dim, keepdim)._cast(dtype, "u")
 
-    @named
+    @name_errors
     def mean(
         self, dim: Dims = None, keepdim: bool = False, dtype: DType = None
     ) -> Self:
         """The mean of all elements, or along dims, as :meth:`sum`; floats only."""
         return ops.mean(self._cast(dtype), dim, keepdim)
 
-    @named
+    @name_errors
     def prod(
         self, dim: int | None = None, keepdim: bool = False, dtype: DType = None
     ) -> Self:
@@ -89,12 +89,12 @@ class Reductions(Selection, Casting):
             x, size = pairs, size - half
         return x if keepdim else x.squeeze(dim)
 
-    @named
+    @name_errors
     def cumsum(self, dim: int, dtype: DType = None) -> Self:
         """The cumulative sums along a dim."""
         return ops.cumulative_sum(self._cast(dtype, "biu"), dim)._cast(dtype, "u")
 
-    @named
+    @name_errors
     def cumprod(self, dim: int, dtype: DType = None) -> Self:
         """The cumulative products along a dim.
 
@@ -113,7 +113,7 @@ class Reductions(Selection, Casting):
 
     # ------------------------------------------------------------ spread and size
 
-    @named
+    @name_errors
     def var(
         self, dim: Dims = None, correction: float | None = 1, keepdim: bool = False
     ) -> Self:
@@ -137,7 +137,7 @@ class Reductions(Selection, Casting):
         count = self.numel() / max(total.numel(), 1)
         return total / max(count - correction, 0.0)
 
-    @named
+    @name_errors
     def std(
         self, dim: Dims = None, correction: float | None = 1, keepdim: bool = False
     ) -> Self:
@@ -147,7 +147,7 @@ class Reductions(Selection, Casting):
         """
         return _except_at_zero(self.var(dim, correction, keepdim), ops.sqrt)
 
-    @named
+    @name_errors
     def norm(
         self, p: float | str = "fro", dim: Dims = None, keepdim: bool = False
     ) -> Self:
@@ -202,24 +202,24 @@ class Reductions(Selection, Casting):
         top = ops.where(ops.equal(top, 0), 1.0, top).clamp(max=largest)
         return ops.where(ops.equal(top, top.clamp(low, high)), 1.0, top)
 
-    @named
+    @name_errors
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Self:
         """log(sum(e^x)) along dims, without overflow."""
         return ops.logsumexp(self, dim, keepdim)
 
-    @named
+    @name_errors
     def softmax(self, dim: int) -> Self:
         """e^x / sum(e^x) along a dim."""
         return ops.softmax(self, dim)
 
-    @named
+    @name_errors
     def log_softmax(self, dim: int) -> Self:
         """log(softmax(x)) along a dim."""
         return ops.log_softmax(self, dim)
 
     # ------------------------------------------------------------ extremes
 
-    @named
+    @name_errors
     def max(self, dim: int | None = None, keepdim: bool = False) -> Operand:
         """The largest element, or the largest along a dim and where it is.
 
@@ -242,7 +242,7 @@ class Reductions(Selection, Casting):
         _check_no_tensor("max", dim)
         return self._picked(self.argmax(dim, True), dim, keepdim)
 
-    @named
+    @name_errors
     def min(self, dim: int | None = None, keepdim: bool = False) -> Operand:
         """The smallest element, or the smallest along a dim, as :meth:`max`."""
         if dim is None:
@@ -257,46 +257,46 @@ class Reductions(Selection, Casting):
             return Sorted(values, indices)
         return Sorted(values.squeeze(dim), indices.squeeze(dim))
 
-    @named
+    @name_errors
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """The largest element along dims; equal ones share the gradient."""
         return ops.max(self, dim, keepdim)
 
-    @named
+    @name_errors
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """The smallest element along dims; equal ones share the gradient."""
         return ops.min(self, dim, keepdim)
 
-    @named
+    @name_errors
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """The place of the largest element, the first of equal ones."""
         return ops.argmax(self, dim, keepdim)
 
-    @named
+    @name_errors
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """The place of the smallest element, the first of equal ones."""
         return ops.argmin(self, dim, keepdim)
 
     # ------------------------------------------------------------ truth
 
-    @named
+    @name_errors
     def all(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """Whether all elements are true, or not 0."""
         return ops.all(self, dim, keepdim)
 
-    @named
+    @name_errors
     def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """Whether at least one element is true, or not 0."""
         return ops.any(self, dim, keepdim)
 
-    @named
+    @name_errors
     def allclose(self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
         """Whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
         with np.errstate(invalid="ignore"):  # inf - inf
             near = (self - other).abs() <= abs(other) * rtol + atol
         return bool((self.eq(other) | near).all().array)
 
-    @named
+    @name_errors
     def equal(self, other: Operand) -> bool:
         """Whether another tensor has the same shape and the same elements."""
         check_type("equal", Value, "a Tensor", other=other)

@@ -14,9 +14,9 @@ from ..errors import (
     check_dim,
     check_integers,
     check_type,
-    described,
+    describe,
 )
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Array, Index, Operand, Shape
 from .arguments import as_vector, check_integer_tensors, check_mask
 from .base import TensorBase
@@ -54,7 +54,7 @@ class Selection(Shapes):
 
     # ------------------------------------------------------------ by mask
 
-    @named
+    @name_errors
     def masked_select(self, mask: Operand) -> Self:
         """The elements where ``mask`` is true, as a vector; the shapes broadcast.
 
@@ -67,7 +67,7 @@ class Selection(Shapes):
         shape = np.broadcast_shapes(self.shape, mask.shape)
         return self.broadcast_to(shape)[ops.broadcast_to(mask, shape)]
 
-    @named
+    @name_errors
     def nonzero(self, as_tuple: bool = False) -> Operand:
         """The places of the elements that are not 0, in order.
 
@@ -82,7 +82,7 @@ class Selection(Shapes):
 
     # ------------------------------------------------------------ by index
 
-    @named
+    @name_errors
     def index_select(self, dim: int, index: Operand) -> Self:
         """The slices along a dim at the given indices: a vector of them, or one."""
         kinds = (Value, *backends, list)
@@ -98,7 +98,7 @@ class Selection(Shapes):
         x = as_vector(self)
         return self._with_rank_of_self(x[(*(slice(None),) * dim, index)])
 
-    @named
+    @name_errors
     def gather(self, dim: int, index: Operand) -> Self:
         """The elements at ``index`` along a dim, in the shape of ``index``.
 
@@ -113,7 +113,7 @@ class Selection(Shapes):
         grid = list(np.ogrid[tuple(map(slice, index.shape))])
         return x[(*grid[:dim], index, *grid[dim + 1 :])]
 
-    @named
+    @name_errors
     def take_along_dim(self, indices: Operand, dim: int | None = None) -> Self:
         """As :meth:`gather`, where the shapes broadcast in the other dims.
 
@@ -140,7 +140,7 @@ class Selection(Shapes):
         shape = (*common[:dim], *wanted[dim : dim + 1], *common[dim:])
         return x.gather(dim, ops.broadcast_to(indices, shape))
 
-    @named
+    @name_errors
     def diag(self, diagonal: int = 0) -> Self:
         """The diagonal of a matrix, or a matrix with a vector on its diagonal.
 
@@ -162,7 +162,7 @@ class Selection(Shapes):
 
     # ------------------------------------------------------------ written to a copy
 
-    @named
+    @name_errors
     def index_fill(self, dim: int, index: Operand, value: Operand) -> Self:
         """A copy with one value in the slices of a dim that are named.
 
@@ -174,12 +174,12 @@ class Selection(Shapes):
         dim = check_dim("index_fill", dim, self.shape)
         check_integer_tensors("index_fill", index=index)
         if index.ndim > 1 or getattr(value, "ndim", 0):
-            got = f"index is {described(index)} and value is {described(value)}"
+            got = f"index is {describe(index)} and value is {describe(value)}"
             raise ShapeError(f"index_fill: {got}, expected a vector and a number")
         place = (*(slice(None),) * dim, _copy_of_index(as_vector(index)))
         return self._with_rank_of_self(ops.put(as_vector(self), value, place))
 
-    @named
+    @name_errors
     def scatter(
         self, dim: int, index: Operand, src: Operand = None, value: Operand = None
     ) -> Self:
@@ -207,7 +207,7 @@ class Selection(Shapes):
         write = self._scatter_arguments("scatter", dim, index, given)
         return self._with_rank_of_self(ops.put(write.target, write.values, write.index))
 
-    @named
+    @name_errors
     def scatter_add(self, dim: int, index: Operand, src: Operand) -> Self:
         """A copy with ``out[index[i][j]][j] += src[i][j]`` for dim 0, and so on.
 

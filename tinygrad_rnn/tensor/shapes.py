@@ -16,7 +16,7 @@ from ..errors import (
     check_integers,
     check_type,
 )
-from ..errors.boundary import named
+from ..errors.boundary import name_errors
 from ..types import Dims, Operand
 from .arguments import dims_of, sizes_of
 from .indexing import Indexing
@@ -30,7 +30,7 @@ class Shapes(Operators, Indexing):
 
     # ------------------------------------------------------------ another shape
 
-    @named
+    @name_errors
     def reshape(self, *sizes: object, shape: object = None) -> Self:
         """The same elements in another shape; one size may be -1.
 
@@ -42,18 +42,18 @@ class Shapes(Operators, Indexing):
             raise ShapeError(f"reshape: got the sizes {wanted}, expected none below -1")
         return ops.reshape(self, wanted)
 
-    @named
+    @name_errors
     def view(self, *shape: object) -> Self:
         """As :meth:`reshape`."""
         return self.reshape(*shape)
 
-    @named
+    @name_errors
     def view_as(self, other: Operand) -> Self:
         """The same elements in the shape of another tensor."""
         check_type("view_as", Value, "a Tensor", other=other)
         return self.reshape(other.shape)
 
-    @named
+    @name_errors
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
         """The dims from ``start_dim`` to ``end_dim`` as one."""
         first = check_dim("flatten", start_dim, self.shape)
@@ -65,7 +65,7 @@ class Shapes(Operators, Indexing):
         joined = math.prod(self.shape[first : last + 1])
         return self.reshape(*self.shape[:first], joined, *self.shape[last + 1 :])
 
-    @named
+    @name_errors
     def squeeze(self, dim: Dims = None) -> Self:
         """Without its dims of size 1; with ``dim``, only those that it names."""
         dims = range(self.ndim) if dim is None else dims_of(dim)
@@ -73,7 +73,7 @@ class Shapes(Operators, Indexing):
         sizes = enumerate(self.shape)
         return self.reshape([n for i, n in sizes if n != 1 or i not in chosen])
 
-    @named
+    @name_errors
     def unsqueeze(self, dim: int) -> Self:
         """With a new dim of size 1 at ``dim``."""
         place = check_dim("unsqueeze", dim, (*self.shape, 1))
@@ -91,13 +91,13 @@ class Shapes(Operators, Indexing):
         """The last two dims exchanged."""
         return self.transpose(-1, -2)
 
-    @named
+    @name_errors
     def permute(self, *order: object, dims: object = None) -> Self:
         """The dims in another order."""
         axes = check_axis("permute", sizes_of("permute", order, dims), self.shape)
         return ops.permute_dims(self, axes or ())
 
-    @named
+    @name_errors
     def transpose(self, dim0: int, dim1: int) -> Self:
         """Two dims exchanged."""
         one = check_dim("transpose", dim0, self.shape)
@@ -107,7 +107,7 @@ class Shapes(Operators, Indexing):
             axes[one], axes[two] = two, one
         return ops.permute_dims(self, tuple(axes))
 
-    @named
+    @name_errors
     def t(self) -> Self:
         """The dims of a matrix exchanged; a vector or a number as it is."""
         if self.ndim > 2:
@@ -115,7 +115,7 @@ class Shapes(Operators, Indexing):
             raise ShapeError(f"t: {got}, expected at most 2 dims; use mT")
         return self.T
 
-    @named
+    @name_errors
     def movedim(self, source: Dims, destination: Dims) -> Self:
         """Dims moved to other places; the others keep their order."""
         taken = check_axis("movedim", dims_of(source), self.shape) or ()
@@ -127,7 +127,7 @@ class Shapes(Operators, Indexing):
             order.insert(place, axis)
         return self.permute(order)
 
-    @named
+    @name_errors
     def flip(self, *axes: object, dims: object = None) -> Self:
         """The elements in reverse order along dims."""
         if not axes and dims is None:
@@ -136,7 +136,7 @@ class Shapes(Operators, Indexing):
         reversed_dims = sizes_of("flip", axes, dims)
         return ops.flip(self, reversed_dims) if reversed_dims else self.clone()
 
-    @named
+    @name_errors
     def roll(self, shifts: Dims, dims: Dims = None) -> Self:
         """The elements moved along dims; what leaves at the end comes in at the start.
 
@@ -164,12 +164,12 @@ class Shapes(Operators, Indexing):
 
     # ------------------------------------------------------------ repeated
 
-    @named
+    @name_errors
     def broadcast_to(self, *shape: object) -> Self:
         """Repeated, without a copy, to a larger shape."""
         return ops.broadcast_to(self, sizes_of("broadcast_to", shape))
 
-    @named
+    @name_errors
     def expand(self, *sizes: object) -> Self:
         """As :meth:`broadcast_to`; -1 keeps a size."""
         wanted = sizes_of("expand", sizes)
@@ -182,13 +182,13 @@ class Shapes(Operators, Indexing):
         kept = [old if size == -1 else size for old, size in pairs]
         return ops.broadcast_to(self, (*wanted[:new], *kept))
 
-    @named
+    @name_errors
     def expand_as(self, other: Operand) -> Self:
         """Repeated, without a copy, to the shape of another tensor."""
         check_type("expand_as", Value, "a Tensor", other=other)
         return self.expand(other.shape)
 
-    @named
+    @name_errors
     def tile(self, *times: object, dims: object = None) -> Self:
         """The tensor repeated along each dim as many times as ``dims`` says."""
         repeats = sizes_of("tile", times, dims)
@@ -199,7 +199,7 @@ class Shapes(Operators, Indexing):
             x = ops.concat([x] * count, axis=dim) if count else x.narrow(dim, 0, 0)
         return x
 
-    @named
+    @name_errors
     def repeat(self, *repeats: object) -> Self:
         """As :meth:`tile`, with a number for each dim at least."""
         times = sizes_of("repeat", repeats)
@@ -210,13 +210,13 @@ class Shapes(Operators, Indexing):
 
     # ------------------------------------------------------------ triangles
 
-    @named
+    @name_errors
     def tril(self, diagonal: int = 0) -> Self:
         """The lower triangle of the last two dims: 0 above a diagonal."""
         is_below = self._lower_triangle("tril", diagonal)
         return ops.where(is_below, self, ops.zeros_like(self))
 
-    @named
+    @name_errors
     def triu(self, diagonal: int = 0) -> Self:
         """The upper triangle of the last two dims: 0 below a diagonal."""
         is_below = self._lower_triangle("triu", diagonal - 1)

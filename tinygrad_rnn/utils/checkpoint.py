@@ -16,7 +16,7 @@ from ..errors import (
     check_dim,
     check_integers,
     check_type,
-    described,
+    describe,
 )
 from ..random import default_generator
 from ..tensor import Tensor
@@ -221,7 +221,7 @@ def checkpoint_sequence(
         found = checkpoint(step, *chunks, state)
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise DTypeError(
-                f"{name}: step gave {described(found)}, expected (output, state)"
+                f"{name}: step gave {describe(found)}, expected (output, state)"
             )
         output, state = found
         outputs.append(output)

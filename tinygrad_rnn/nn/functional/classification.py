@@ -1,7 +1,7 @@
 """Losses of scores for V classes, against the right classes or their probabilities."""
 
 from ... import ops
-from ...errors import GraphError, OptionError, ShapeError, described
+from ...errors import GraphError, OptionError, ShapeError, describe
 from ...errors.tensor_checks import (
     check_ids,
     check_options,
@@ -26,7 +26,7 @@ def _check_scores(
     check_tensors(name, input=input, target=target)
     if not input.ndim or input.dtype.kind != "f":
         raise ShapeError(
-            f"{name}: input is {described(input)}, expected float scores (N, V)"
+            f"{name}: input is {describe(input)}, expected float scores (N, V)"
         )
     dim = min(input.ndim - 1, 1)
     shape = (input.shape[dim],)
@@ -58,7 +58,7 @@ def _check_classes(
                 "target.flatten()"
             )
         raise ShapeError(
-            f"{name}: target is {described(target)}, expected class indices of shape "
+            f"{name}: target is {describe(target)}, expected class indices of shape "
             f"{shape}, or probabilities of the shape of the input; {way}"
         )
     classes = input.shape[dim]

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from ...errors import ShapeError, described
+from ...errors import ShapeError, describe
 from ...errors.tensor_checks import check_options, check_padding_idx, check_tensors
 from ...tensor import Tensor
 from ...types import DeviceLike, DType
@@ -73,7 +73,7 @@ class Embedding(Layer):
         check_tensors(name, embeddings=embeddings)
         check_options(name, freeze=freeze)
         if embeddings.ndim != 2 or embeddings.dtype.kind != "f":
-            got = f"embeddings is {described(embeddings)}"
+            got = f"embeddings is {describe(embeddings)}"
             raise ShapeError(f"{name}: {got}, expected a table (V, I) of floats")
         weight = Parameter(embeddings.detach(), requires_grad=not freeze)
         count, size = embeddings.shape

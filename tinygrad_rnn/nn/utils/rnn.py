@@ -20,7 +20,7 @@ from ...errors import (
     check_type,
     left_out,
 )
-from ...errors.boundary import named
+from ...errors.boundary import name_errors
 from ...errors.tensor_checks import (
     check_lengths,
     check_options,
@@ -276,7 +276,7 @@ def _steps_and_batch(padded: Tensor, batch_first: bool) -> tuple[int, int]:
     return (second, first) if batch_first else (first, second)
 
 
-@named
+@name_errors
 def pack_sequence(
     sequences: Iterable[Tensor], enforce_sorted: bool = True
 ) -> PackedSequence:

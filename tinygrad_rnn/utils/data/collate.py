@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...creation import as_tensor, tensor
-from ...errors import DTypeError, OptionError, ShapeError, described
+from ...errors import DTypeError, OptionError, ShapeError, describe
 from ...functions import stack
 from ...tensor import Tensor
 from ..structure import rebuild
@@ -64,7 +64,7 @@ def _collate(samples: Samples, part: str) -> Any:
     if isinstance(first, Sequence):
         return _collate_sequences(samples, part)
     raise DTypeError(
-        f"default_collate: {part}sample 0 is {described(first)}, expected Tensors, "
+        f"default_collate: {part}sample 0 is {describe(first)}, expected Tensors, "
         f"arrays, numbers, strings, or dicts, tuples and lists of them; {_WAY_OUT}"
     )
 
@@ -74,8 +74,8 @@ def _check_kind(samples: Samples, kinds: Any, part: str) -> None:
     for i, sample in enumerate(samples):
         if not isinstance(sample, kinds):
             raise DTypeError(
-                f"default_collate: {part}sample {i} is {described(sample)}, the first "
-                f"{described(samples[0])}; {_WAY_OUT}"
+                f"default_collate: {part}sample {i} is {describe(sample)}, the first "
+                f"{describe(samples[0])}; {_WAY_OUT}"
             )
 
 
@@ -97,7 +97,7 @@ def _collate_dicts(samples: Samples, part: str) -> Any:
     for i, sample in enumerate(samples):
         is_dict = isinstance(sample, Mapping)
         if not is_dict or sample.keys() != first.keys():
-            got = list(sample) if is_dict else described(sample)
+            got = list(sample) if is_dict else describe(sample)
             raise DTypeError(
                 f"default_collate: {part}sample {i} is {got}, expected a dict with the "
                 f"keys of the first, {list(first)}"
@@ -114,7 +114,7 @@ def _collate_sequences(samples: Samples, part: str) -> Any:
     for i, sample in enumerate(samples):
         is_sequence = isinstance(sample, Sequence)
         if not is_sequence or len(sample) != len(first):
-            got = f"{len(sample)} parts" if is_sequence else described(sample)
+            got = f"{len(sample)} parts" if is_sequence else describe(sample)
             raise ShapeError(
                 f"default_collate: {part}sample {i} has {got}, expected {len(first)} "
                 "parts as the first"

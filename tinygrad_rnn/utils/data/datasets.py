@@ -15,7 +15,7 @@ from ...errors import (
     check_integers,
     check_numbers,
     check_type,
-    described,
+    describe,
 )
 from ...random import Generator, numpy_generator
 from ...tensor import Tensor
@@ -208,7 +208,7 @@ def check_methods(
     has_all = all(hasattr(type(value), method) for method in methods)
     if isinstance(value, str) or not has_all:
         raise DTypeError(
-            f"{function}: {name} is {described(value)}, expected {expected}"
+            f"{function}: {name} is {describe(value)}, expected {expected}"
         )
 
 

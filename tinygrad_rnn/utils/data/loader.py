@@ -8,7 +8,7 @@ from typing import Any, Generic
 import numpy as np
 
 from ...creation import as_tensor
-from ...errors import DTypeError, OptionError, check_integers, check_type, described
+from ...errors import DTypeError, OptionError, check_integers, check_type, describe
 from ...random import Generator, numpy_generator
 from ...tensor import Tensor
 from ..structure import map_values
@@ -207,7 +207,7 @@ def _check_sources(dataset: object, **samplers: object) -> None:
         check_methods("DataLoader", name, sampler, expected, "__iter__")
         if isinstance(sampler, Iterator):
             raise DTypeError(
-                f"DataLoader: {name} is {described(sampler)}, an iterator, whose "
+                f"DataLoader: {name} is {describe(sampler)}, an iterator, whose "
                 "indices serve one pass only; pass list(...), or an object whose "
                 "__iter__ begins anew"
             )
@@ -217,7 +217,7 @@ def _length(name: str, sampler: Any) -> int:
     """Return the length of a sampler; raise if it has none."""
     if not hasattr(type(sampler), "__len__"):
         raise DTypeError(
-            f"len(DataLoader): {name} is {described(sampler)}, which has no __len__; "
+            f"len(DataLoader): {name} is {describe(sampler)}, which has no __len__; "
             "the number of batches is unknown"
         )
     return len(sampler)

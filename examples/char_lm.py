@@ -54,19 +54,20 @@ FIXED = (*SHAPES, "batch", "seq", "val_fraction")
 OLDER = {"reset": 0.0, "lr_schedule": "constant", "warmup": 0, "val_fraction": 0.1}
 
 
-def number(kind, low, high=math.inf):
+def number_type(kind, low, high=math.inf):
     """Return an argparse type: an int or a float in [low, high)."""
 
-    def number(text):
+    def convert(text):
         value = kind(text)
         if low <= value < high:
             return value
         raise argparse.ArgumentTypeError(f"{text} is not in [{low}, {high})")
 
-    return number
+    return convert
 
 
-COUNT, POSITIVE, SHARE = number(int, 1), number(float, 0), number(float, 0, 1)
+COUNT, POSITIVE = number_type(int, 1), number_type(float, 0)
+SHARE = number_type(float, 0, 1)
 CELLS, SCHEDULES = ("rnn", "lstm", "gru"), ("constant", "cosine", "step")
 TEXT = "FILE|python-docs|hello"
 SCHEDULE = "learning rate over time; step divides it by 10 at 1/2 and at 3/4 of the run"
@@ -98,11 +99,11 @@ def add_training_options(add):
     add("--lr", type=POSITIVE, default=2e-3, help="learning rate of Adam")
     add("--lr-schedule", default="constant", choices=SCHEDULES, help=SCHEDULE)
     warmup = "number of steps in which the learning rate rises"
-    add("--warmup", type=number(int, 0), default=0, metavar="STEPS", help=warmup)
+    add("--warmup", type=number_type(int, 0), default=0, metavar="STEPS", help=warmup)
     clip = "maximum norm of the gradients; 0 for no limit"
     add("--clip", type=POSITIVE, default=5.0, help=clip)
     seed = "seed of initial weights, dropout and resets"
-    add("--seed", type=number(int, 0), default=0, help=seed)
+    add("--seed", type=number_type(int, 0), default=0, help=seed)
     device = "device to train on"
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help=device)
 
@@ -133,14 +134,14 @@ def add_sample_options(add):
     add_checkpoint_options(add)
     add("--prompt", default="", metavar="TEXT", help="start of the text")
     length = "number of characters to add"
-    add("--length", type=number(int, 0), default=500, help=length)
+    add("--length", type=number_type(int, 0), default=500, help=length)
     temperature = "below 1 for likelier characters; 0 takes the likeliest"
     add("--temperature", type=POSITIVE, default=0.8, help=temperature)
     add("--top-k", type=COUNT, metavar="K", help="draw from the K likeliest only")
     top_p = "draw from the fewest that have this share of the probability"
     add("--top-p", type=POSITIVE, metavar="P", help=top_p)
     seed = "seed of the draws; a new one each time if left out"
-    add("--seed", type=number(int, 0), help=seed)
+    add("--seed", type=number_type(int, 0), help=seed)
 
 
 def add_score_options(add):
@@ -326,7 +327,7 @@ def sample(model, vocabulary, prompt, length, seed, **options):
 
 
 @tg.no_grad()
-def surprises(model, ids):
+def bits_of_surprise(model, ids):
     """Return by how many bits each id but the first of (T,) surprises the model."""
     model.eval()
     state, bits = None, []
@@ -340,7 +341,7 @@ def surprises(model, ids):
 COLOURS = {8: "1;97;41", 4: "31", 2: "33", 1: "39", 0: "2"}
 
 
-def coloured(text, bits):
+def colour(text, bits):
     code = next(code for limit, code in COLOURS.items() if not bits < limit)
     shown = text if text.isprintable() else repr(text)[1:-1]
     return f"\x1b[{code}m{shown}\x1b[0m" + ("\n" if text == "\n" else "")
@@ -353,8 +354,8 @@ def print_surprises(text, bits):
     """
     pairs = list(zip(text, [None, *bits], strict=True))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        print("bits:", *(coloured(f"{limit}+", limit) for limit in COLOURS))
-        print(*(coloured(letter, value or 0.0) for letter, value in pairs), sep="")
+        print("bits:", *(colour(f"{limit}+", limit) for limit in COLOURS))
+        print(*(colour(letter, value or 0.0) for letter, value in pairs), sep="")
     else:
         for character, value in pairs:
             print(json.dumps({"character": character, "bits": value}))
@@ -407,14 +408,14 @@ def new_run(options, streams):
     tg.manual_seed(options.seed)
     vocabulary = streams[0].vocabulary
     model = build_model(vocabulary, vars(options))
-    report = take_over(model, vocabulary, *source) if source else None
+    report = transfer_weights(model, vocabulary, *source) if source else None
     model.to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
     return Run(options, *streams, model, optimizer), report
 
 
 @tg.no_grad()
-def take_over(model, vocabulary, old_model, old_vocabulary):
+def transfer_weights(model, vocabulary, old_model, old_vocabulary):
     """Copy the weights of another model, and report on the characters.
 
     A character has a column of the first layer's input weights and a row of the head.
@@ -454,7 +455,7 @@ def save(run):
     tg.save_checkpoint(path, run.model, run.optimizer, step=run.step, extra=extra)
 
 
-def resumed_streams(options):
+def resume_streams(options):
     """Return the streams where the run left them; raise if the text is another one."""
     path = options.checkpoint
     try:
@@ -582,7 +583,7 @@ def train(run, say, interrupt):
 
 
 @contextmanager
-def first_ctrl_c_sets():
+def catch_first_ctrl_c():
     """Yield an event that the first Ctrl-C sets, so that training ends after a step.
 
     A second Ctrl-C raises KeyboardInterrupt as usual.
@@ -607,7 +608,7 @@ def mean(values):
     return sum(values) / len(values) if values else None
 
 
-def printer(options):
+def make_printer(options):
     """Return a function that prints text for people, beside JSON and a bar."""
     file = sys.stderr if options.json else sys.stdout
 
@@ -722,7 +723,7 @@ def draw(run, path, say):
 
 
 def run_train(options):
-    say = printer(options)
+    say = make_printer(options)
     path = options.checkpoint
     check_files(options)
     for folder in (options.out, path and path.parent):
@@ -730,22 +731,22 @@ def run_train(options):
             # A folder that cannot be written fails now.
             Path(folder).mkdir(parents=True, exist_ok=True)
     if options.resume:
-        run, _ = new_run(options, resumed_streams(options))
+        run, _ = new_run(options, resume_streams(options))
         restore(run)
         if run.step >= options.steps:
             more = "--steps is the total, so ask for more to go on"
             return say(f"{path} is at step {run.step}; {more}")
     else:
-        run, taken_over = new_run(options, read_streams(options))
+        run, transferred = new_run(options, read_streams(options))
         if path and path.is_file():
             set_aside(path, say)
         if path:
             # A file that cannot be written fails now, not at the first validation.
             save(run)
-        if taken_over:
-            say(f"{options.init_from}: {taken_over}")
+        if transferred:
+            say(f"{options.init_from}: {transferred}")
     introduce(run, say)
-    with first_ctrl_c_sets() as interrupt:
+    with catch_first_ctrl_c() as interrupt:
         show_sample(run, 200, say)
         if run.step == 0 and not run.curve:
             evaluate(run)
@@ -785,7 +786,7 @@ def run_sample(options):
 def run_score(options):
     model, vocabulary = load_model(options.checkpoint, options.best)
     text = read(options.text, options.encoding)
-    bits = surprises(model, vocabulary.encode(text))
+    bits = bits_of_surprise(model, vocabulary.encode(text))
     print_surprises(text, bits)
     if bits:
         average = sum(bits) / len(bits)

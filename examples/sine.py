@@ -84,7 +84,7 @@ def run_tutorial(options, log):
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     criterion, losses = nn.MSELoss(), []
     waves = f"{len(X)} waves of {options.seq} points"
-    log.say(f"The next point: {waves}, {described(model)}")
+    log.say(f"The next point: {waves}, {describe(model)}")
     for epoch in range(options.epochs):
         optimizer.zero_grad()
         loss = criterion(model(X), y)
@@ -225,7 +225,7 @@ def train_forecaster(options, log):
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
     begin, losses = restore(model, optimizer, options)
     cell = f"a {options.cell.upper()} that is trained on its own forecast"
-    log.say(f"\nWhole periods: {cell}, {described(model)}")
+    log.say(f"\nWhole periods: {cell}, {describe(model)}")
     for step in range(begin, options.steps):
         loss, ahead = train_step(model, optimizer, step, options)
         losses.append(loss)
@@ -244,22 +244,22 @@ def root_mean_square(x):
     return float(np.sqrt(np.mean(np.square(x))))
 
 
-def count_kept(foretell, options, count=100):
+def count_kept(predict, options, count=100):
     """Count the unseen waves that keep their amplitude in the forecast's fifth period.
 
-    ``foretell(seen, points)`` returns the points to come. A wave is kept if their root
+    ``predict(seen, points)`` returns the points to come. A wave is kept if their root
     mean square is that of the clean wave, to within 20%.
     """
     length, generator = options.seq, tg.Generator().manual_seed(options.seed + 1)
     after = math.ceil(5 * length / SLOWEST)
     waves = random_waves(length + after, count, options, generator)
     clean, observed, frequencies = waves
-    foretold, to_come, kept = foretell(observed[:length], after), clean[length:], 0
+    predicted, to_come, kept = predict(observed[:length], after), clean[length:], 0
     for i in range(count):
         period = length / frequencies[length, i]
         fifth = slice(round(4 * period), round(5 * period))
         expected = root_mean_square(to_come[fifth, i])
-        ratio = root_mean_square(foretold[fifth, i]) / expected
+        ratio = root_mean_square(predicted[fifth, i]) / expected
         kept += abs(ratio - 1) <= 0.2
     return kept
 
@@ -285,7 +285,7 @@ def report_kept(tutorial, model, options, log):
     log.write(kept=kept, kept_by_tutorial=before, waves=100)
 
 
-def with_constant(waves):
+def add_constant(waves):
     """Return waves (L, N) as rows of features, the last of which is 1: (N, L + 1)."""
     return np.concatenate([waves, np.ones((1, waves.shape[1]))]).T
 
@@ -293,9 +293,9 @@ def with_constant(waves):
 def linear_forecast(fitted_on, seen):
     """Return the next L points by linear autoregression, fitted by least squares."""
     length = len(seen)
-    known = with_constant(fitted_on[:length])
+    known = add_constant(fitted_on[:length])
     weights, *_ = np.linalg.lstsq(known, fitted_on[length:].T)
-    return (with_constant(seen) @ weights).T
+    return (add_constant(seen) @ weights).T
 
 
 WHY = """\
@@ -319,9 +319,9 @@ def compare(model, options, log):
     }
     title = "held-out error (root mean square)"
     log.say(f"{title:36} next point   next {length} points")
-    for name, foretold in forecasts.items():
-        first = root_mean_square(foretold[0] - to_come[0])
-        every = root_mean_square(foretold - to_come)
+    for name, predicted in forecasts.items():
+        first = root_mean_square(predicted[0] - to_come[0])
+        every = root_mean_square(predicted - to_come)
         log.say(f"{name:36} {first:10.4f} {every:13.4f}")
         log.write(forecast=name, next_point=first, next_points=every)
     if not (options.noise or options.drift):
@@ -355,14 +355,14 @@ def plot_forecasts(figure, tutorial, model, options):
         wave = np.sin(2 * math.pi * frequency / length * places + 1)
         seen = wave[:length, None]
         alone = forecast_by_tutorial(tutorial, seen, after, options)
-        foretold = forecast(model, seen, after, options)
+        predicted = forecast(model, seen, after, options)
         axes.plot(places, wave, color="lightgray", linewidth=4, label="true")
         axes.plot(places[:length], wave[:length], "k.", label="seen")
         axes.plot(places[length:], alone, "C0:", label="by the tutorial's network")
-        axes.plot(places[length:], foretold, "C3", label="by the forecaster")
+        axes.plot(places[length:], predicted, "C3", label="by the forecaster")
         axes.set(ylabel=f"{frequency} turns\nin {length} points", xlim=(-length, after))
         axes.set_ylim(-1.6, 1.6)
-    all_axes[0].set_title(f"Five periods, foretold from {length} points")
+    all_axes[0].set_title(f"Five periods, forecast from {length} points")
     all_axes[-1].set_xlabel("point")
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4
@@ -372,12 +372,12 @@ def plot_forecasts(figure, tutorial, model, options):
 def plot_losses(figure, tutorial_losses, losses):
     axes = figure.subplots(subplot_kw={"yscale": "log"})
     axes.set(title="Training", xlabel="step", ylabel="mean squared error")
-    axes.plot(of_ten(tutorial_losses), "C0:", label="tutorial: the next point")
-    axes.plot(of_ten(losses), "C3", label="forecaster: further and further ahead")
+    axes.plot(mean_of_ten(tutorial_losses), "C0:", label="tutorial: the next point")
+    axes.plot(mean_of_ten(losses), "C3", label="forecaster: further and further ahead")
     axes.legend()
 
 
-def of_ten(losses):
+def mean_of_ten(losses):
     """Return the mean of each loss and the nine before it."""
     return [np.mean(losses[max(0, i - 9) : i + 1]) for i in range(len(losses))]
 
@@ -385,7 +385,7 @@ def of_ten(losses):
 # ---------------------------------------------------------------- command line
 
 
-def described(model):
+def describe(model):
     return f"{model.num_parameters()} parameters"
 
 
@@ -421,13 +421,13 @@ def run(options):
 def at_least(low, kind=int):
     """Return an argparse type: a finite number of at least ``low``."""
 
-    def number(text):
+    def convert(text):
         value = kind(text)
         if low <= value < math.inf:
             return value
         raise argparse.ArgumentTypeError(f"{text} is not at least {low}")
 
-    return number
+    return convert
 
 
 COUNT, POSITIVE = at_least(1), at_least(0, float)

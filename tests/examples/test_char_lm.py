@@ -807,11 +807,11 @@ class TestScore:
         self,
     ):
         colours = [
-            char_lm.coloured("x", bits) for bits in (0, 0.9, 1, 2, 4, 8, 99, math.inf)
+            char_lm.colour("x", bits) for bits in (0, 0.9, 1, 2, 4, 8, 99, math.inf)
         ]
         assert len(set(colours)) == 5
-        assert char_lm.coloured("\x1b", 0.0) == "\x1b[2m\\x1b\x1b[0m"
-        assert char_lm.coloured("\n", 0.0).endswith("\\n\x1b[0m\n")
+        assert char_lm.colour("\x1b", 0.0) == "\x1b[2m\\x1b\x1b[0m"
+        assert char_lm.colour("\n", 0.0).endswith("\\n\x1b[0m\n")
 
 
 class TestTheCurve:

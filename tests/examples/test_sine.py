@@ -114,10 +114,10 @@ def test_a_forecast_reads_its_own_patches(cell):
     tg.manual_seed(0)
     model = sine.Forecaster(cell, 6, 2).double()
     seen = tg.randn(4, 3, 2, dtype=tg.float64)
-    foretold = model(seen, 5)
-    assert foretold.shape == (4 + 5 - 1, 3, 2)
-    out, _ = model.rnn(tg.cat([seen, foretold[3:-1]]))  # as if they had been there
-    assert tg.allclose(model.head(out), foretold, atol=1e-12)
+    predicted = model(seen, 5)
+    assert predicted.shape == (4 + 5 - 1, 3, 2)
+    out, _ = model.rnn(tg.cat([seen, predicted[3:-1]]))  # as if they had been there
+    assert tg.allclose(model.head(out), predicted, atol=1e-12)
 
 
 def test_a_forecast_is_cut_to_the_points_that_are_wanted():
@@ -134,13 +134,13 @@ def test_the_tutorials_forecast_goes_on_from_the_last_points():
     def sum_of_ends(x):
         return x[:, 0] + x[:, -1]
 
-    foretold = sine.forecast_by_tutorial(
+    predicted = sine.forecast_by_tutorial(
         sum_of_ends,
         np.array([[1.0, 0.0], [2.0, 1.0], [3.0, 1.0]]),
         4,
         options_of("--seq", 3),
     )
-    assert foretold.tolist() == [[4, 1], [6, 2], [9, 3], [13, 4]]
+    assert predicted.tolist() == [[4, 1], [6, 2], [9, 3], [13, 4]]
 
 
 def exact(seen, points):
@@ -157,21 +157,21 @@ def exact(seen, points):
     ("scale", "kept"), [(1, 50), (1.19, 50), (0.81, 50), (1.21, 0), (0.79, 0)]
 )
 def test_waves_whose_root_mean_square_stays_are_counted(scale, kept):
-    def foretell(seen, points):
+    def predict(seen, points):
         return scale * exact(seen, points)
 
-    assert sine.count_kept(foretell, options_of("--seq", 20), count=50) == kept
+    assert sine.count_kept(predict, options_of("--seq", 20), count=50) == kept
 
 
 def test_only_the_fifth_period_counts():
-    def foretell(seen, points):
+    def predict(seen, points):
         waves = exact(seen, points)
         waves[:79] = waves[-1:] = (
             99.0  # of 2 turns in 20 points the fifth is from point 40 on
         )
         return waves
 
-    assert 0 < sine.count_kept(foretell, options_of("--seq", 20), count=50) < 50
+    assert 0 < sine.count_kept(predict, options_of("--seq", 20), count=50) < 50
 
 
 def test_the_linear_rule_knows_clean_sines():
@@ -228,7 +228,7 @@ def test_out_has_a_picture(tmp_path, monkeypatch):
     lines_of(*TINY, "--seq", 5, "--out", tmp_path / "out")
     assert (tmp_path / "out" / "sine.png").read_bytes().startswith(b"\x89PNG")
     forecasts, losses = drawn[0].subfigs
-    assert forecasts.axes[0].get_title() == "Five periods, foretold from 5 points"
+    assert forecasts.axes[0].get_title() == "Five periods, forecast from 5 points"
     assert len(forecasts.axes) == 3
     assert losses.axes[0].get_title() == "Training"
     assert [len(line.get_xdata()) for line in losses.axes[0].lines] == [2, 3]

@@ -1032,7 +1032,7 @@ TABLE = {
     ],
     "test_saving.py": [
         (
-            "_Writer.node_of",
+            "_Writer.convert",
             "if id(value) in self.seen:",
             "if False:",
             "an object that is held twice comes back as two",
@@ -1057,16 +1057,16 @@ TABLE = {
             "test_tree.py",
         ),
         (
-            "_Reader._dict",
+            "_Reader._convert_dict",
             "if len(set(keys)) < len(keys):",
             "if False:",
             "a key twice",
             "test_tree.py",
         ),
         (
-            "_Reader._value_of_kind",
-            '[("$same", str(place))] if place in self.made:',
-            '[("$same", str(place))]:',
+            "_Reader._convert_kind",
+            '[("$same", str(path))] if path in self.made:',
+            '[("$same", str(path))]:',
             "no such place",
             "test_tree.py",
         ),
@@ -1087,7 +1087,7 @@ TABLE = {
     ],
     "test_checkpoints.py": [
         (
-            "_Writer._node_of_object",
+            "_Writer._convert_object",
             "value.requires_grad and value.is_leaf",
             "False",
             "requires_grad not kept",

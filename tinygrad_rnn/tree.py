@@ -30,18 +30,16 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .backend import Backend, backend_of, find
 from .engine.node import wrap
-from .errors import CheckpointError, DTypeError
+from .errors import CheckpointError, DTypeError, Error
 from .serialization import DTYPES, JSON
 from .tensor import Tensor
 from .types import Array
-
-Path: TypeAlias = tuple[str, ...]  # the escaped keys, and the indices, to a value
 
 _MAX_DEPTH = 100  # far above real states, far below Python's recursion limit
 _SIMPLE = (NoneType, bool, int, float, str, bytes)
@@ -74,90 +72,105 @@ def flatten(
         {'m/0': array([0.])}
     """
     writer = _Writer(name, root)
-    return writer.node_of(tree, ()), writer.arrays
+    return writer.convert(tree), writer.arrays
 
 
-class _Writer:
-    """The state of a call of :func:`flatten`."""
+class _Walk:
+    """A walk through a tree, and the path to where it is."""
+
+    def __init__(self, error: type[Error], name: str, root: str) -> None:
+        self.error, self.name, self.root = error, name, root
+        self.path: list[str] = []  # the escaped keys, and the indices
+
+    def convert(self, value: Any) -> Any:
+        """Return what becomes of the value at the path."""
+        raise NotImplementedError
+
+    def convert_part(self, part: str, value: object) -> Any:
+        """Return what becomes of a part of the value at the path."""
+        self.path.append(part)
+        if len(self.path) > _MAX_DEPTH:
+            self.fail(f"lies more than {_MAX_DEPTH} deep; does it contain itself?")
+        converted = self.convert(value)
+        self.path.pop()
+        return converted
+
+    def convert_items(self, values: Iterable[object]) -> list[Any]:
+        """Return what becomes of the items of a list or tuple at the path."""
+        return [self.convert_part(str(i), value) for i, value in enumerate(values)]
+
+    def fail(self, wrong: str) -> NoReturn:
+        """Raise because of the value at the path."""
+        place = repr("/".join(self.path)) if self.path else self.root
+        raise self.error(f"{self.name}: {place} {wrong}")
+
+
+class _Writer(_Walk):
+    """The state of a call of :func:`flatten`, which converts values to JSON."""
 
     def __init__(self, name: str, root: str) -> None:
-        self.name, self.root = name, root
+        super().__init__(DTypeError, name, root)
         self.arrays: dict[str, np.ndarray] = {}
         self.names: dict[object, str] = {}  # of the arrays, by their memory
         # The path of each object by its id, which the object itself keeps from reuse.
         self.seen: dict[int, tuple[str, object]] = {}
 
-    def node_of(self, value: object, path: Path) -> JSON:
-        """Return the JSON of a value."""
+    def convert(self, value: Any) -> JSON:
         if isinstance(value, np.generic) and value.dtype.name not in _SCALARS:
             expected = f"expected one of {', '.join(_SCALARS)}"
-            self._fail(path, f"is a NumPy scalar of {value.dtype}, {expected}")
+            self.fail(f"is a NumPy scalar of {value.dtype}, {expected}")
         kind = type(value)  # exactly: a subclass would come back as something else
         if kind in _SIMPLE or isinstance(value, np.generic):
             return _encode(value)
         if kind is tuple:
-            return {"$tuple": self._list(value, path)}
+            return {"$tuple": self.convert_items(value)}
         if id(value) in self.seen:
             return {"$same": self.seen[id(value)][0]}
-        node = self._node_of_object(value, path)
-        self.seen[id(value)] = "/".join(path), value
+        node = self._convert_object(value)
+        self.seen[id(value)] = "/".join(self.path), value
         return node
 
-    def _node_of_object(self, value: object, path: Path) -> JSON:
-        """Return the JSON of a value that may be held in two places."""
+    def _convert_object(self, value: object) -> JSON:
+        """Return the JSON of a value that the tree may hold in two places."""
         if isinstance(value, Tensor):
             kind = "$leaf" if value.requires_grad and value.is_leaf else "$tensor"
-            return {kind: self._name_of(value.array, path)}
+            return {kind: self._name_of(value.array)}
         if type(value) is np.ndarray:
-            return {"$array": self._name_of(value, path)}
+            return {"$array": self._name_of(value)}
         if type(value) is list:
-            return self._list(value, path)
+            return self.convert_items(value)
         if isinstance(value, OrderedDict):
-            return {"$ordered": self._dict(value, path)}
+            return {"$ordered": self._convert_dict(value)}
         if isinstance(value, dict):
-            return self._dict(value, path)
+            return self._convert_dict(value)
         came = f"{type(value).__module__}.{type(value).__qualname__}"
-        expected = (
-            "expected exactly a dict, list, tuple, None, bool, int, float, str, bytes, "
-            "NumPy scalar, ndarray or Tensor"
+        self.fail(
+            f"is a {came}, expected exactly a dict, list, tuple, None, bool, int, "
+            "float, str, bytes, NumPy scalar, ndarray or Tensor" + _way_out(value)
         )
-        self._fail(path, f"is a {came}, {expected}{_way_out(value)}")
 
-    def _list(self, values: Any, path: Path) -> list[JSON]:
-        self._check_depth(path)
-        return [self.node_of(item, (*path, str(i))) for i, item in enumerate(values)]
-
-    def _dict(self, values: dict[object, object], path: Path) -> JSON:
-        self._check_depth(path)
+    def _convert_dict(self, values: dict[object, object]) -> JSON:
         pairs = []
         for (key, item), part in zip(values.items(), _parts_of(values), strict=True):
             if not _is_key(key):
                 expected = "expected a str, int, float, bool or None"
-                self._fail(path, f"has the key {key!r:.80}, {expected}")
-            key_node = self.node_of(key, (*path, str(key)))
-            pairs.append([key_node, self.node_of(item, (*path, part))])
+                self.fail(f"has the key {key!r:.80}, {expected}")
+            key_node = self.convert_part(str(key), key)
+            pairs.append([key_node, self.convert_part(part, item)])
         if any(type(key) is not str for key in values):
             return {"$dict": pairs}
         return {"$" + key if key.startswith("$") else key: node for key, node in pairs}
 
-    def _name_of(self, array: Array, path: Path) -> str:
+    def _name_of(self, array: Array) -> str:
         """Return the name of an array; its values are stored if its memory is new."""
         key = _view_of(array)
         if key not in self.names:
-            name = "/".join(path)
+            name = "/".join(self.path)
             if name == "__metadata__":  # safetensors keeps this name for itself
                 name += "~"  # which no other path has
             self.names[key] = name
             self.arrays[name] = backend_of(array).to_host(array)
         return self.names[key]
-
-    def _check_depth(self, path: Path) -> None:
-        if len(path) == _MAX_DEPTH:
-            self._fail(path, f"lies {_MAX_DEPTH} deep; does it contain itself?")
-
-    def _fail(self, path: Path, wrong: str) -> NoReturn:
-        place = repr("/".join(path)) if path else self.root
-        raise DTypeError(f"{self.name}: {place} {wrong}")
 
 
 def _view_of(array: Array) -> object:
@@ -207,11 +220,11 @@ def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-# ---------------------------------------------------------------- values without parts
+# ---------------------------------------------------------------- simple values
 
 
 def _encode(value: object) -> JSON:
-    """Return the JSON of a value that has no parts."""
+    """Return the JSON of a simple value, which has no parts."""
     if type(value) is int and abs(value) >= 2**53:
         return {"$int": hex(value)}
     if type(value) is float and not math.isfinite(value):
@@ -225,7 +238,7 @@ def _encode(value: object) -> JSON:
 
 
 def _decode(node: JSON) -> object:
-    """Return the value without parts that :func:`_encode` made this JSON of.
+    """Return the simple value that :func:`_encode` made this JSON of.
 
     Raises:
         ValueError: There is no such value.
@@ -248,7 +261,7 @@ def _decode(node: JSON) -> object:
     return value
 
 
-# ---------------------------------------------------------------- the way back
+# ---------------------------------------------------------------- from JSON to values
 
 
 def unflatten(
@@ -268,61 +281,56 @@ def unflatten(
     Raises:
         CheckpointError: ``flatten`` cannot have written this.
     """
-    return _Reader(arrays, backend or find("cpu"), name).value_of(json_tree, ())
+    return _Reader(arrays, backend or find("cpu"), name).convert(json_tree)
 
 
-class _Reader:
-    """The state of a call of :func:`unflatten`."""
+class _Reader(_Walk):
+    """The state of a call of :func:`unflatten`, which converts JSON to values."""
 
     def __init__(
         self, arrays: Mapping[str, np.ndarray], backend: Backend, name: str
     ) -> None:
-        self.arrays, self.backend, self.name = arrays, backend, name
+        super().__init__(CheckpointError, name, "the tree")
+        self.arrays, self.backend = arrays, backend
         self.tensors: dict[str, Tensor] = {}  # the first of each array
         self.made: dict[str, object] = {}  # the values so far, by their path
 
-    def value_of(self, node: JSON, path: Path) -> object:
-        """Return the value of JSON."""
-        if len(path) > _MAX_DEPTH:
-            self._fail(path, f"lies more than {_MAX_DEPTH} deep")
+    def convert(self, node: JSON) -> object:
         value: object
         match node:
             case list():
-                value = self._list(node, path)
+                value = self.convert_items(node)
             case dict() if _is_dict(node):
-                value = self._dict(node, path)
+                value = self._convert_dict(node)
             case dict():
-                value = self._value_of_kind(node, path)
+                value = self._convert_kind(node)
             case _:
                 return node
-        self.made["/".join(path)] = value
+        self.made["/".join(self.path)] = value
         return value
 
-    def _list(self, nodes: list[JSON], path: Path) -> list[object]:
-        return [self.value_of(item, (*path, str(i))) for i, item in enumerate(nodes)]
-
-    def _dict(self, node: dict[str, JSON], path: Path) -> dict[object, object]:
+    def _convert_dict(self, node: dict[str, JSON]) -> dict[object, object]:
         """Return the dict of a JSON object, or of the pairs of a ``$dict``."""
         if "$dict" in node:
             pairs = node["$dict"]
         else:
             pairs = [[key.removeprefix("$"), item] for key, item in node.items()]
-        keys = [self._key_of(pair, path) for pair in pairs]
+        keys = [self._key_of(pair) for pair in pairs]
         if len(set(keys)) < len(keys):
-            self._fail(path, "has a key twice")
+            self.fail("has a key twice")
         return {
-            key: self.value_of(item, (*path, part))
+            key: self.convert_part(part, item)
             for key, (_, item), part in zip(keys, pairs, _parts_of(keys), strict=True)
         }
 
-    def _key_of(self, pair: JSON, path: Path) -> object:
+    def _key_of(self, pair: JSON) -> object:
         """Return the key of a pair of JSON: a key and a value."""
         match pair:
-            case [node, _] if _is_key(key := self._simple_value(node, path)):
+            case [node, _] if _is_key(key := self._convert_simple(node)):
                 return key
-        self._fail(path, f"has {pair!r:.80}, which is not a key and a value")
+        self.fail(f"has {pair!r:.80}, which is not a key and a value")
 
-    def _value_of_kind(self, node: dict[str, JSON], path: Path) -> object:
+    def _convert_kind(self, node: dict[str, JSON]) -> object:
         """Return the value of a JSON object with a key of ours."""
         match list(node.items()):
             case [("$array", str(name))] if name in self.arrays:
@@ -331,13 +339,13 @@ class _Reader:
                 return self._tensor_of(name)
             case [("$leaf", str(name))] if self._is_float(name):
                 return self._tensor_of(name).requires_grad_()
-            case [("$same", str(place))] if place in self.made:
-                return self.made[place]
+            case [("$same", str(path))] if path in self.made:
+                return self.made[path]
             case [("$tuple", list(items))]:
-                return tuple(self._list(items, path))
+                return tuple(self.convert_items(items))
             case [("$ordered", dict(inner))] if _is_dict(inner):
-                return OrderedDict(self._dict(inner, path))
-        return self._simple_value(node, path)
+                return OrderedDict(self._convert_dict(inner))
+        return self._convert_simple(node)
 
     def _tensor_of(self, name: str) -> Tensor:
         """Return a Tensor of an array; all Tensors of one array share their memory."""
@@ -350,16 +358,11 @@ class _Reader:
     def _is_float(self, name: str) -> bool:
         return name in self.arrays and self.arrays[name].dtype.kind == "f"
 
-    def _simple_value(self, node: JSON, path: Path) -> object:
+    def _convert_simple(self, node: JSON) -> object:
         try:
             return _decode(node)
         except ValueError:
-            found = f"has {node!r:.80}: not by flatten, or without its array"
-            self._fail(path, found)
-
-    def _fail(self, path: Path, wrong: str) -> NoReturn:
-        place = repr("/".join(path)) if path else "the tree"
-        raise CheckpointError(f"{self.name}: {place} {wrong}")
+            self.fail(f"has {node!r:.80}: not by flatten, or without its array")
 
 
 def _is_dict(node: dict[str, JSON]) -> bool:

@@ -1016,7 +1016,7 @@ TABLE = {
             "the bits of a bfloat16 taken for a number",
         ),
         (
-            "_check_document",
+            "_read_metadata",
             '_upgrade(header) if line[1] == "1" else header',
             "header",
             "arrays of version 1 are not Tensors",

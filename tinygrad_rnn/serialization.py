@@ -95,8 +95,8 @@ def save_file(
     from safetensors.numpy import save
 
     with _translate_errors("save", path, "write") as shown:
-        tensors = {name: _as_in_file(name, array) for name, array in arrays.items()}
-        metadata = {"tinygrad_rnn": _document(tensors, header)}
+        tensors = {name: _prepare(name, array) for name, array in arrays.items()}
+        metadata = {"tinygrad_rnn": _make_metadata(tensors, header)}
         # save_file of safetensors would rename a file of its own, with mode 0600 and
         # without a lock, over whatever the target is, be it a device.
         pack = partial(save, tensors, metadata)
@@ -122,7 +122,7 @@ def _replace(shown: str, pack: Callable[[], bytes]) -> None:
     target = os.path.realpath(shown)  # a link stays; the file that it names is replaced
     mode = _permissions(shown, target)
     _sweep(target)
-    with _temporary(target, mode) as file:
+    with _open_temporary(target, mode) as file:
         if mode is not None:
             os.chmod(file.name, mode)  # gives back what the umask took away
         file.write(pack())
@@ -205,7 +205,7 @@ def _check_start(start: bytes, size: int) -> None:
     )
 
 
-def _as_in_file(name: str, array: np.ndarray) -> np.ndarray:
+def _prepare(name: str, array: np.ndarray) -> np.ndarray:
     """Return the array as it lies in the file: safetensors copies memory as it is."""
     if type(array) is not np.ndarray or array.dtype.newbyteorder("<") not in _CODES:
         dtype = getattr(array, "dtype", "no dtype")
@@ -217,8 +217,10 @@ def _as_in_file(name: str, array: np.ndarray) -> np.ndarray:
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
-def _document(tensors: Mapping[str, np.ndarray], header: Mapping[str, JSON]) -> str:
-    """Return the metadata: the line, and the JSON behind it."""
+def _make_metadata(
+    tensors: Mapping[str, np.ndarray], header: Mapping[str, JSON]
+) -> str:
+    """Return our entry of the metadata: the line, and the JSON behind it."""
     import json  # here, so that the package imports fast
 
     digests = {
@@ -249,7 +251,7 @@ def _parse(raw: bytes) -> Contents:
     digests: dict[str, JSON] = entries
     header: dict[str, JSON] = {}
     if ours:
-        digests, header = _check_document(metadata.get("tinygrad_rnn", ""))
+        digests, header = _read_metadata(metadata.get("tinygrad_rnn", ""))
     if odd := digests.keys() ^ tensors.keys():
         raise ValueError(
             f"its tensors are not those it was written with: {sorted(odd)!r:.200}"
@@ -281,7 +283,7 @@ def _array_of(name: str, code: str, shape: Sequence[int], data: bytes) -> np.nda
     return flat.reshape(shape).astype(np.dtype(flat.dtype.str[1:]))
 
 
-def _check_document(text: str) -> tuple[dict[str, str], dict[str, JSON]]:
+def _read_metadata(text: str) -> tuple[dict[str, str], dict[str, JSON]]:
     """Return the digests and the header of metadata; raise if it is damaged."""
     line = _LINE.match(text)
     if line and line[1] not in ("1", "2"):
@@ -344,7 +346,7 @@ def _permissions(shown: str, target: str) -> int | None:
 
 
 @contextmanager
-def _temporary(target: str, mode: int | None) -> Iterator[BinaryIO]:
+def _open_temporary(target: str, mode: int | None) -> Iterator[BinaryIO]:
     """Open a new file beside the target, and delete it at the end if it is still there.
 
     It is locked, so that no other process sweeps it.

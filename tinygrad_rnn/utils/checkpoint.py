@@ -23,7 +23,7 @@ from ..tensor import Tensor
 from ..types import Array, Function
 from .structure import tensors_in
 
-Kept: TypeAlias = tuple[Array, VersionSeen]  # a result, and its version
+Result: TypeAlias = tuple[Array, VersionSeen]  # a result, and its version
 
 
 class Recording(NamedTuple):
@@ -41,7 +41,7 @@ class Call(NamedTuple):
     function: Callable[[], object]
     random_state: Tensor | None  # of the default generator, before the call
     trace: tuple[object, ...]
-    results: list[Kept]
+    results: list[Result]
 
 
 def _record(function: Callable[[], object], since: int) -> Recording:
@@ -66,12 +66,12 @@ def _record(function: Callable[[], object], since: int) -> Recording:
     return Recording(result, outputs, ends, trace)
 
 
-def _equals(output: Tensor, kept: Kept) -> bool:
+def _equals(output: Tensor, first: Result) -> bool:
     """Return whether an output equals the one of the first call, NaNs included.
 
     An output that was changed in place since then is not compared.
     """
-    new, (old, (version, count)) = output.array, kept
+    new, (old, (version, count)) = output.array, first
     if version.count != count:
         return True
     return equal_with_nan(backend_of(new), new, old)

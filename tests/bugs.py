@@ -1399,7 +1399,7 @@ TABLE = {
             "tensor/test_methods.py -k cumprod",
         ),
         (
-            "Operators.__array_ufunc__",
+            "Elementwise.__array_ufunc__",
             "__array_ufunc__(self",
             "_array_ufunc_(self",
             "an array of Tensors, not a Tensor",
@@ -1417,9 +1417,9 @@ TABLE = {
             "a matrix too small",
         ),
         (
-            "_copy_of_index",
-            "return backend_of(array).array(array)",
-            "return array",
+            "Selection._scatter_arguments",
+            "_index_along(dim, index), True)",
+            "_index_along(dim, index))",
             "an index that the user changes later",
         ),
         (
@@ -1472,7 +1472,7 @@ TABLE = {
     ],
     "tensor/test_tensor.py": [
         (
-            "copied",
+            "host_copy",
             'return np.array(host_array(data, dtype, name), order="C")',
             "return host_array(data, dtype, name)",
             "tensor() shares what it should copy",
@@ -1486,8 +1486,8 @@ TABLE = {
         ),
         (
             "index_of",
-            "kept and type(array) in backends",
-            "False",
+            "if copy and type(array) in backends:",
+            "if False:",
             "an index of the user's own kept",
         ),
     ],

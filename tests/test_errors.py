@@ -1391,7 +1391,7 @@ x.repeat(2)
 x.t()
     ShapeError: t: got the shape (4, 2, 3), expected at most 2 dims; use mT
 x.new_zeros(-1)
-    ShapeError: new_full: negative dimensions
+    ShapeError: new_zeros: negative dimensions
 x.new_ones("a")
     DTypeError: new_ones: got ('a',), expected integers
 x.new_full((2,), [1.0, 2.0])
@@ -1827,7 +1827,7 @@ tg.tensor(1).backward()
 (x * 2).backward(tg.ones(3))
     ShapeError: gradient has shape (3,) ... (4, 2, 3)
 (x * 2).backward(2.0)
-    DTypeError: gradient is a float
+    DTypeError: gradient is float
 weight.add_(1.0)
     GraphError: add_: a leaf that requires grad ... no_grad()
 (x * 2).sum().backward(inputs=[])

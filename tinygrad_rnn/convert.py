@@ -33,40 +33,39 @@ _DTYPES = {np.dtype(name).str[1:]: np.dtype(name) for name in TYPES.values()}
 
 
 def as_dtype(dtype: DType, name: str) -> DType:
-    """A dtype that tensors can have: the very object that NumPy's name of it gives."""
+    """Return a dtype that tensors can have: the very object that NumPy's name gives."""
     try:
         return _DTYPES[np.dtype(dtype).str[1:]]
     except (KeyError, TypeError, ValueError):
         known = "float32, float64, an integer type or bool"
         known += ", or a device such as 'cpu'" if name == "to" else ""
-        got = f"got the dtype {dtype!r}"
-        raise DTypeError(f"{name}: {got}, expected {known}") from None
+        raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}") from None
 
 
 def type_name(dtype: np.dtype) -> str:
-    """PyTorch's name of the tensors of a dtype."""
+    """Return PyTorch's name of the tensors of a dtype."""
     return next(name for name, known in TYPES.items() if known == str(dtype))
 
 
 def dtype_of_type(kind: DType) -> DType:
-    """The dtype of ``"torch.FloatTensor"`` or of a constructor; others as they are."""
+    """Return the dtype of ``"torch.FloatTensor"`` or a constructor, or a dtype."""
     name = getattr(kind, "__name__", kind) if callable(kind) else kind
     return TYPES.get(name.rpartition(".")[2], kind) if isinstance(name, str) else kind
 
 
 def set_default_dtype(dtype: DType) -> None:
-    """The dtype that Python floats become: float32, unless set to float64."""
+    """Set the dtype that Python floats become: float32, unless set to float64."""
     global _default_dtype
     _default_dtype = float_dtype(dtype, "set_default_dtype")
 
 
 def get_default_dtype() -> np.dtype:
-    """The dtype that Python floats become."""
+    """Return the dtype that Python floats become."""
     return _default_dtype
 
 
 def float_dtype(dtype: DType, name: str) -> np.dtype:
-    """A dtype of floats; the default one for None."""
+    """Return a dtype of floats; the default one for None."""
     found = as_dtype(_default_dtype if dtype is None else dtype, name)
     if found.kind != "f":
         raise DTypeError(f"{name}: got the dtype {found}, expected float32 or float64")
@@ -74,7 +73,7 @@ def float_dtype(dtype: DType, name: str) -> np.dtype:
 
 
 def _would_lose_history(value: Data) -> bool:
-    """Whether a copy of its elements would cut it off from a graph that records."""
+    """Return whether a copy of a value would cut it off from a graph that records."""
     return isinstance(value, Value) and value.needs_grad and is_grad_enabled()
 
 
@@ -89,7 +88,7 @@ def check_export(name: str, value: Data) -> None:
 
 
 def array_of(value: Data, name: str) -> Data:
-    """The array of a Tensor, or of a list's elements; anything else unchanged.
+    """Return the array of a Tensor, or of a list's elements; anything else unchanged.
 
     Raises:
         ExportError: for a list with a Tensor that requires grad, while recording.
@@ -109,30 +108,31 @@ def array_of(value: Data, name: str) -> Data:
 
 
 def on_host(value: Data, name: str = "tensor") -> Data:
-    """As :func:`array_of`, with NumPy's array for one on another device."""
+    """Do the same as :func:`array_of`, with NumPy's array for one on another device."""
     array = array_of(value, name)
     return backend_of(array).to_host(array) if type(array) in backends else array
 
 
-def index_of(name: str, index: Index, kept: bool = False) -> Index:
-    """An index with arrays in place of the Tensors and sequences among its parts.
+def index_of(name: str, index: Index, copy: bool = False) -> Index:
+    """Return an index with arrays in place of its Tensors and sequences.
 
-    An index that is ``kept`` is needed again, in a backward pass: its arrays are
-    copies, as the user may change the originals.
+    With ``copy`` no array is the user's own, so that a backward pass finds it as it is.
     """
     if isinstance(index, tuple):
         parts = [list(part) if type(part) is tuple else part for part in index]
-        return tuple([index_of(name, part, kept) for part in parts])
+        return tuple([index_of(name, part, copy) for part in parts])
     if isinstance(index, bool):
         return np.asarray(index)  # a mask of no dims
     if isinstance(index, (int, slice, type(None))):
         return index
     array = array_of(index, name)
-    return backend_of(array).array(array) if kept and type(array) in backends else array
+    if copy and type(array) in backends:
+        return backend_of(array).array(array)
+    return array
 
 
 def host_array(data: Data, dtype: DType, name: str) -> np.ndarray:
-    """A NumPy array of a dtype that tensors can have; it shares memory if possible."""
+    """Return a NumPy array of a dtype that tensors can have, shared if possible."""
     array = np.asarray(on_host(data, name))
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
@@ -141,39 +141,44 @@ def host_array(data: Data, dtype: DType, name: str) -> np.ndarray:
         is_python = not hasattr(data, "__array__")
         is_weak = is_python and (array.dtype == np.float64 or not array.size)
         dtype = _default_dtype if is_weak else array.dtype
-    kept = as_dtype(dtype, name)
-    made = np.asarray(array, dtype=kept).view(np.ndarray)
-    if made.dtype is not kept:
-        made = made.view(kept)  # an equal dtype, but another object
+    dtype = as_dtype(dtype, name)
+    made = np.asarray(array, dtype=dtype).view(np.ndarray)
+    if made.dtype is not dtype:
+        made = made.view(dtype)  # an equal dtype, but another object
     if made.dtype.kind in "iu" and array.dtype.kind in "iu":
         wrong = made != array
         if wrong.any():
-            got = f"the data has {array[wrong][0]}"
-            raise OptionError(f"{name}: {got}, which {made.dtype} cannot hold")
+            raise OptionError(
+                f"{name}: the data has {array[wrong][0]}, which {dtype} cannot hold"
+            )
     return made
 
 
-def copied(name: str, data: Data, dtype: DType) -> np.ndarray:
-    """A copy as :func:`host_array` makes the array, its elements in order.
+def host_copy(name: str, data: Data, dtype: DType) -> np.ndarray:
+    """Return a copy of what :func:`host_array` returns, its elements in order.
 
     Warns of the user's line, two calls up, where a history ends here.
     """
     if _would_lose_history(data):
-        lost = f"{name}: the copy of a tensor that requires grad has no history"
-        way = (
-            "use x.clone() to keep its gradient, x.detach().clone() to leave the graph"
+        warnings.warn(
+            f"{name}: the copy of a tensor that requires grad has no history; use "
+            "x.clone() to keep its gradient, x.detach().clone() to leave the graph",
+            stacklevel=3,
         )
-        warnings.warn(f"{lost}; {way}", stacklevel=3)
     return np.array(host_array(data, dtype, name), order="C")
 
 
-def constructed(name: str, data: tuple[Data, ...], dtype: DType) -> np.ndarray:
-    """A copy of the one list, array or Tensor that a constructor of PyTorch's takes."""
+def array_for_constructor(
+    name: str, data: tuple[Data, ...], dtype: DType
+) -> np.ndarray:
+    """Return a copy of the list, array or Tensor that PyTorch's constructors take."""
     if len(data) > 1 or (data and isinstance(data[0], Real)):
         got = ", ".join(map(repr, data))
-        kind = "" if dtype == np.float32 else f", dtype=tg.{np.dtype(dtype)}"
-        way = f"tg.empty(2, 3{kind}) for sizes, tg.tensor(...) for a number"
-        raise DTypeError(f"{name}: got ({got}), expected one list or array; use {way}")
+        kind = "" if dtype == np.float32 else f", dtype=tg.{dtype}"
+        raise DTypeError(
+            f"{name}: got ({got}), expected one list or array; use "
+            f"tg.empty(2, 3{kind}) for sizes, tg.tensor(...) for a number"
+        )
     given = data[0] if data else []
     check_export(name, given)
     return np.array(host_array(given, dtype, name), order="C")

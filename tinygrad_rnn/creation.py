@@ -1,19 +1,21 @@
 """Functions that make tensors: from data, of a shape, at random."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from . import errors
 from .backend import backends, find
 from .convert import (
+    TYPES,
+    array_for_constructor,
     as_dtype,
     check_export,
-    constructed,
-    copied,
     float_dtype,
     get_default_dtype,
     host_array,
+    host_copy,
     set_default_dtype,
 )
 from .engine.node import wrap
@@ -53,15 +55,15 @@ __all__ = [
 ]
 
 
-def _made(
+def _make(
     array: Array,
     dtype: DType = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of an array on the host; ``dtype=None`` is the default dtype.
+    """Return a tensor of an array on the host; None is the default dtype.
 
-    Its errors begin with "tensor:", for which ``named`` puts the function's name.
+    Its errors begin with "tensor:", for which ``name_errors`` puts the function's name.
     """
     found = as_dtype(get_default_dtype() if dtype is None else dtype, "tensor")
     xp = find("cpu" if device is None else device)
@@ -69,12 +71,13 @@ def _made(
     return made.requires_grad_() if requires_grad else made
 
 
-def _shape(size: tuple[Sizes, ...]) -> Shape:
-    """Sizes given one by one, or as one sequence, as a shape."""
-    shape = sizes_of("tensor", size)
+def _shape_of(size: tuple[Sizes, ...]) -> Shape:
+    """Return sizes given one by one, or as one sequence, as a shape."""
+    shape = sizes_of(size)
     if min(shape, default=0) < 0:
-        got = f"got the shape {shape}"
-        raise errors.ShapeError(f"tensor: {got}, expected sizes of at least 0")
+        raise errors.ShapeError(
+            f"tensor: got the shape {shape}, expected sizes of at least 0"
+        )
     return shape
 
 
@@ -87,7 +90,7 @@ def tensor(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor with a copy of data.
+    """Return a tensor with a copy of data.
 
     Args:
         data: numbers, nested lists of them, an array or a Tensor. The copy of a Tensor
@@ -109,13 +112,13 @@ def tensor(
         >>> tensor([1, 2]).dtype
         dtype('int64')
     """
-    array = copied("tensor", data, dtype)
+    array = host_copy("tensor", data, dtype)
     device = data.device if device is None and isinstance(data, Tensor) else device
-    return _made(array, array.dtype, device, requires_grad)
+    return _make(array, array.dtype, device, requires_grad)
 
 
 def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Tensor:
-    """A tensor of data, which shares the memory of the data where it can.
+    """Return a tensor of data, which shares the memory of the data where it can.
 
     A Tensor of this dtype and device comes back as it is, and an array on the device
     shares its memory: what changes in one changes in the other. Everything else is
@@ -134,11 +137,11 @@ def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Ten
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     array = host_array(data, dtype, "as_tensor")
-    return _made(array, array.dtype, device)
+    return _make(array, array.dtype, device)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
-    """A tensor that shares a NumPy array's memory, and keeps its dtype.
+    """Return a tensor that shares a NumPy array's memory, and keeps its dtype.
 
     What is written to the array is seen by the tensor, and the other way round. An
     array that is not in this machine's byte order is copied.
@@ -148,18 +151,19 @@ def from_numpy(array: np.ndarray) -> Tensor:
             have, such as complex numbers.
     """
     errors.check_type("from_numpy", np.ndarray, "a NumPy array", array=array)
-    return _made(host_array(array, None, "from_numpy"), array.dtype)
+    return _make(host_array(array, None, "from_numpy"), array.dtype)
 
 
 def from_dlpack(x: Array) -> Tensor:
-    """A tensor that shares the memory of an object with ``__dlpack__``.
+    """Return a tensor that shares the memory of an object with ``__dlpack__``.
 
     That is an array of PyTorch, JAX, CuPy and others. NumPy before 2.2.6 does not let
     anybody write to memory that came from another library: ``clone()`` it.
     """
     if not hasattr(x, "__dlpack__"):
-        got = type(x).__name__
-        raise errors.DTypeError(f"from_dlpack: got {got}, which has no __dlpack__")
+        raise errors.DTypeError(
+            f"from_dlpack: got {type(x).__name__}, which has no __dlpack__"
+        )
     if isinstance(x, Tensor):
         check_export("from_dlpack", x)
         return x.detach()
@@ -170,29 +174,23 @@ def from_dlpack(x: Array) -> Tensor:
     return wrap(array)
 
 
-def FloatTensor(*data: Data) -> Tensor:
-    """A float32 tensor with a copy of a list or an array."""
-    return wrap(constructed("FloatTensor", data, np.float32))
+def _constructor(name: str) -> Callable[..., Tensor]:
+    """Return PyTorch's constructor of a type of tensors."""
+    dtype = np.dtype(TYPES[name])
+
+    def construct(*data: Data) -> Tensor:
+        return wrap(array_for_constructor(name, data, dtype))
+
+    construct.__name__ = name
+    construct.__doc__ = f"Return a {dtype} tensor with a copy of a list or an array."
+    return construct
 
 
-def DoubleTensor(*data: Data) -> Tensor:
-    """A float64 tensor with a copy of a list or an array."""
-    return wrap(constructed("DoubleTensor", data, np.float64))
-
-
-def LongTensor(*data: Data) -> Tensor:
-    """An int64 tensor with a copy of a list or an array."""
-    return wrap(constructed("LongTensor", data, np.int64))
-
-
-def IntTensor(*data: Data) -> Tensor:
-    """An int32 tensor with a copy of a list or an array."""
-    return wrap(constructed("IntTensor", data, np.int32))
-
-
-def BoolTensor(*data: Data) -> Tensor:
-    """A tensor of bools, true where not 0, with a copy of a list or an array."""
-    return wrap(constructed("BoolTensor", data, np.bool_))
+FloatTensor = _constructor("FloatTensor")
+DoubleTensor = _constructor("DoubleTensor")
+LongTensor = _constructor("LongTensor")
+IntTensor = _constructor("IntTensor")
+BoolTensor = _constructor("BoolTensor")
 
 
 # ---------------------------------------------------------------- of a shape
@@ -205,12 +203,12 @@ def zeros(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Zeros of a shape, which is given as sizes one by one or as one sequence.
+    """Return zeros of a shape, which is given as sizes one by one or as one sequence.
 
     >>> zeros(2, 3).shape == zeros((2, 3)).shape
     True
     """
-    return _made(np.zeros(_shape(size)), dtype, device, requires_grad)
+    return _make(np.zeros(_shape_of(size)), dtype, device, requires_grad)
 
 
 @name_errors
@@ -220,8 +218,8 @@ def ones(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Ones of a shape."""
-    return _made(np.ones(_shape(size)), dtype, device, requires_grad)
+    """Return ones of a shape."""
+    return _make(np.ones(_shape_of(size)), dtype, device, requires_grad)
 
 
 @name_errors
@@ -231,8 +229,8 @@ def empty(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of a shape whose values are not defined."""
-    return _made(np.zeros(_shape(size)), dtype, device, requires_grad)
+    """Return a tensor of a shape whose values are not defined."""
+    return _make(np.zeros(_shape_of(size)), dtype, device, requires_grad)
 
 
 @name_errors
@@ -243,14 +241,15 @@ def full(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """One value everywhere; by default in the dtype that :func:`tensor` gives it."""
+    """Return one value everywhere; the dtype is by default that of :func:`tensor`."""
     check_export("full", fill_value)
     value = host_array(fill_value, dtype, "full")
     if value.ndim:
-        got = f"fill_value has the shape {value.shape}"
-        raise errors.ShapeError(f"full: {got}, expected a number")
-    array = np.full(_shape((size,)), value)
-    return _made(array, value.dtype, device, requires_grad)
+        raise errors.ShapeError(
+            f"full: fill_value has the shape {value.shape}, expected a number"
+        )
+    array = np.full(_shape_of((size,)), value)
+    return _make(array, value.dtype, device, requires_grad)
 
 
 @name_errors
@@ -261,7 +260,7 @@ def full_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """One value in another tensor's shape, dtype and place."""
+    """Return one value in another tensor's shape, dtype and device."""
     errors.check_type("full_like", Tensor, "a Tensor", input=input)
     place = input.device if device is None else device
     return full(input.shape, fill_value, dtype or input.dtype, place, requires_grad)
@@ -274,7 +273,7 @@ def zeros_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Zeros in another tensor's shape, dtype and place."""
+    """Return zeros in another tensor's shape, dtype and device."""
     return full_like(input, 0, dtype, device, requires_grad)
 
 
@@ -285,7 +284,7 @@ def ones_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Ones in another tensor's shape, dtype and place."""
+    """Return ones in another tensor's shape, dtype and device."""
     return full_like(input, 1, dtype, device, requires_grad)
 
 
@@ -298,7 +297,7 @@ def arange(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The numbers start, start + step, ... below ``end``; ``arange(end)`` begins at 0.
+    """Return start, start + step, ... below ``end``; ``arange(end)`` begins at 0.
 
     Args:
         start: the first number.
@@ -320,7 +319,7 @@ def arange(
     array = np.arange(start, end, step)
     if dtype is None and array.dtype.kind != "f":
         dtype = np.int64
-    return _made(array, dtype, device, requires_grad)
+    return _make(array, dtype, device, requires_grad)
 
 
 @name_errors
@@ -332,14 +331,14 @@ def linspace(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``steps`` evenly spaced numbers from start to end, both included.
+    """Return ``steps`` evenly spaced numbers from start to end, both included.
 
     >>> linspace(0.0, 1.0, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     errors.check_numbers("linspace", start=start, end=end)
     errors.check_integers("linspace", 0, steps=steps)
-    return _made(np.linspace(start, end, steps), dtype, device, requires_grad)
+    return _make(np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
 @name_errors
@@ -350,9 +349,9 @@ def eye(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The identity matrix, (n, m); square if m is left out."""
-    rows, columns = _shape((n, n if m is None else m))
-    return _made(np.eye(rows, columns), dtype, device, requires_grad)
+    """Return the identity matrix, (n, m); square if m is left out."""
+    rows, columns = _shape_of((n, n if m is None else m))
+    return _make(np.eye(rows, columns), dtype, device, requires_grad)
 
 
 # ---------------------------------------------------------------- at random
@@ -366,7 +365,7 @@ def rand(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Random numbers, uniform in [0, 1).
+    """Return random numbers, uniform in [0, 1).
 
     Args:
         size: the sizes, one by one or as one sequence.
@@ -382,8 +381,8 @@ def rand(
         tensor([0.8506242 , 0.63696164], dtype=float32)
     """
     source = numpy_generator("rand", generator)
-    array = source.random(_shape(size), float_dtype(dtype, "rand").type)
-    return _made(array, dtype, device, requires_grad)
+    array = source.random(_shape_of(size), float_dtype(dtype, "rand").type)
+    return _make(array, dtype, device, requires_grad)
 
 
 @name_errors
@@ -394,13 +393,13 @@ def randn(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Random numbers, normal with mean 0 and standard deviation 1.
+    """Return random numbers, normal with mean 0 and standard deviation 1.
 
     The arguments are those of :func:`rand`.
     """
     source = numpy_generator("randn", generator)
-    array = source.standard_normal(_shape(size), float_dtype(dtype, "randn").type)
-    return _made(array, dtype, device, requires_grad)
+    array = source.standard_normal(_shape_of(size), float_dtype(dtype, "randn").type)
+    return _make(array, dtype, device, requires_grad)
 
 
 @name_errors
@@ -412,7 +411,7 @@ def randn_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """As :func:`randn`, in another tensor's shape, dtype and place."""
+    """Do the same as :func:`randn`, in another tensor's shape, dtype and device."""
     errors.check_type("randn_like", Tensor, "a Tensor", input=input)
     return randn(
         *input.shape,
@@ -434,7 +433,7 @@ def randint(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Random integers in [low, high).
+    """Return random integers in [low, high).
 
     ``randint(high, size)`` draws from 0. The other arguments are those of :func:`rand`;
     the dtype is int64 if it is left out.
@@ -452,12 +451,13 @@ def randint(
         low, high = 0, low
     errors.check_integers("randint", -math.inf, **{"low end": low, "high end": high})
     if size is None or low >= high:
-        got = f"from {low} to {high} in the shape {size}"
-        example = "as in randint(10, (2, 3))"
-        raise errors.OptionError(f"randint: {got}: nothing to draw; {example}")
+        raise errors.OptionError(
+            f"randint: from {low} to {high} in the shape {size}: nothing to draw; "
+            "as in randint(10, (2, 3))"
+        )
     source = numpy_generator("randint", generator)
-    array = source.integers(low, high, _shape((size,)), np.int64)
-    return _made(array, dtype or np.int64, device, requires_grad)
+    array = source.integers(low, high, _shape_of((size,)), np.int64)
+    return _make(array, dtype or np.int64, device, requires_grad)
 
 
 @name_errors
@@ -469,8 +469,8 @@ def randperm(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The integers from 0 to n - 1 in random order."""
+    """Return the integers from 0 to n - 1 in random order."""
     found = as_dtype(dtype or np.int64, "randperm")
     errors.check_integers("randperm", 0, n=n)
     array = numpy_generator("randperm", generator).permutation(n)
-    return _made(array, found, device, requires_grad)
+    return _make(array, found, device, requires_grad)

@@ -7,7 +7,7 @@ from .errors import OptionError, left_out
 
 
 def device_count() -> int:
-    """How many GPUs there are; 0 also if CuPy or a driver for it is missing."""
+    """Return the number of GPUs; 0 also if CuPy or a driver for it is missing."""
     try:
         return int(find("cuda").device_count())
     except OptionError:
@@ -15,7 +15,7 @@ def device_count() -> int:
 
 
 def is_available() -> bool:
-    """Whether there is a GPU that can be used."""
+    """Return whether there is a GPU that can be used."""
     return device_count() > 0
 
 
@@ -30,8 +30,9 @@ def synchronize(device: str | int | None = None) -> None:
     """
     name = device if isinstance(device, str) else f"cuda:{device or 0}"
     if name.partition(":")[0] != "cuda":
-        got = f"device is {name!r}"
-        raise OptionError(f"cuda.synchronize: {got}, expected 'cuda' or 'cuda:N'")
+        raise OptionError(
+            f"cuda.synchronize: device is {name!r}, expected 'cuda' or 'cuda:N'"
+        )
     find(name).synchronize()
 
 

@@ -60,7 +60,7 @@ class Generator:
         return self
 
     def get_state(self) -> Operand:
-        """The state, an int64 tensor of 6."""
+        """Return the state, an int64 tensor of 6."""
         state: Settings = self.numpy.bit_generator.state  # type: ignore[assignment]
         words = [word for n in state["state"].values() for word in divmod(n, 1 << 64)]
         words += [state["has_uint32"], state["uinteger"]]
@@ -75,8 +75,9 @@ class Generator:
         array = state.array if isinstance(state, Value) else None
         is_array = isinstance(array, np.ndarray)
         if not is_array or array.shape != (6,) or array.dtype != np.int64:
-            expected = "the int64 tensor of 6 that get_state() gives"
-            raise DTypeError(f"set_state: expected {expected}")
+            raise DTypeError(
+                "set_state: expected the int64 tensor of 6 that get_state() gives"
+            )
         a, b, c, d, has, half = map(int, array.view(np.uint64))
         words = {"state": a << 64 | b, "inc": c << 64 | d}
         changed = {"state": words, "has_uint32": has, "uinteger": half}
@@ -85,7 +86,7 @@ class Generator:
         return self
 
     def _loading(self, state: Value) -> Changes:
-        """The changes that make it go on from a state, for ``commit``."""
+        """Return the changes that make it go on from a state, for ``commit``."""
         return [partial(vars(self).update, _numpy=Generator().set_state(state).numpy)]
 
     def _renew(self) -> None:
@@ -122,7 +123,7 @@ manual_seed = default_generator.manual_seed
 
 
 def numpy_generator(name: str, generator: Generator | None) -> "np.random.Generator":
-    """NumPy's generator behind ours; ``name`` is the function that draws from it."""
+    """Return NumPy's generator behind ours; ``name`` is the function that draws."""
     if generator is None:
         return default_generator.numpy
     check_type(name, Generator, "a tg.Generator", generator=generator)

@@ -389,5 +389,5 @@ def test_one_cotangent_is_not_for_several_outputs():
     x = tg.ones(2, requires_grad=True)
     with pytest.raises(GraphError, match="grad: got 1 grad_outputs, expected 2"):
         tg.autograd.grad([x * 2.0, x * 3.0], x, tg.ones(2))
-    with pytest.raises(DTypeError, match="grad: gradient is a int"):
+    with pytest.raises(DTypeError, match="grad: gradient is int"):
         tg.autograd.grad(x * 2.0, x, 3)

@@ -8,12 +8,15 @@ is left out, and why.
 """
 
 from math import e, inf, nan, pi
+from operator import pow
 
 from numpy import isdtype
 
 from ..creation import full_like, ones_like, zeros_like
 from ..creation import zeros_like as empty_like
 from ..functions import matmul, where
+from ..functions import movedim as moveaxis
+from ..functions import unique as unique_values
 from ..ops import (
     abs,
     add,
@@ -79,7 +82,6 @@ from ..tensor.dtypes import (
 from .creation import (
     arange,
     asarray,
-    empty,
     eye,
     from_dlpack,
     full,
@@ -90,14 +92,14 @@ from .creation import (
     triu,
     zeros,
 )
-from .elementwise import astype, clip, pow
+from .creation import zeros as empty
+from .elementwise import astype, clip
 from .inspection import __array_namespace_info__, can_cast, finfo, iinfo, result_type
 from .manipulation import (
     broadcast_arrays,
     concat,
     expand_dims,
     flip,
-    moveaxis,
     repeat,
     reshape,
     roll,
@@ -117,7 +119,6 @@ from .searching import (
     unique_all,
     unique_counts,
     unique_inverse,
-    unique_values,
 )
 from .statistics import (
     all,

@@ -21,7 +21,7 @@ def asarray(
     device: DeviceLike = None,
     copy: bool | None = None,
 ) -> Tensor:
-    """A Tensor of an array, numbers or nested lists; a Tensor keeps its history.
+    """Return a Tensor of an array, numbers or nested lists; a Tensor keeps its history.
 
     Memory is shared where it can be, with ``copy=True`` never; with ``copy=False`` an
     error says where it cannot be.
@@ -29,13 +29,14 @@ def asarray(
     out = creation.as_tensor(obj, dtype, device)
     is_shared = out is obj or _shares_memory(out, obj)
     if copy is False and not is_shared:
-        got = describe(obj)
-        raise OptionError(f"asarray: copy=False, but a Tensor of this {got} is a copy")
+        raise OptionError(
+            f"asarray: copy=False, but a Tensor of this {describe(obj)} is a copy"
+        )
     return out.clone() if copy and is_shared else out
 
 
 def _shares_memory(x: Tensor, obj: Data) -> bool:
-    """Whether a Tensor that was made of an object shows the object's memory."""
+    """Return whether a Tensor that was made of an object shows the object's memory."""
     if isinstance(obj, np.ndarray):
         return obj.dtype == x.dtype and x.device == "cpu"
     if type(obj) not in backends:
@@ -46,7 +47,7 @@ def _shares_memory(x: Tensor, obj: Data) -> bool:
 def from_dlpack(
     x: Array, /, *, device: DeviceLike = None, copy: bool | None = None
 ) -> Tensor:
-    """A tensor from an object with ``__dlpack__``, sharing memory unless ``copy``."""
+    """Return a tensor of an object with ``__dlpack__``; ``copy=True`` copies it."""
     out = creation.from_dlpack(x)
     moved = out if device is None else out.to(device=device)
     if copy is False and moved is not out:
@@ -55,24 +56,19 @@ def from_dlpack(
 
 
 def zeros(shape: Sizes, *, dtype: DType = None, device: DeviceLike = None) -> Tensor:
-    """Zeros."""
+    """Return zeros."""
     return creation.zeros(shape, dtype=dtype, device=device)
 
 
 def ones(shape: Sizes, *, dtype: DType = None, device: DeviceLike = None) -> Tensor:
-    """Ones."""
+    """Return ones."""
     return creation.ones(shape, dtype=dtype, device=device)
-
-
-def empty(shape: Sizes, *, dtype: DType = None, device: DeviceLike = None) -> Tensor:
-    """A tensor whose values are not defined."""
-    return creation.empty(shape, dtype=dtype, device=device)
 
 
 def full(
     shape: Sizes, fill_value: Operand, *, dtype: DType = None, device: DeviceLike = None
 ) -> Tensor:
-    """One value everywhere."""
+    """Return one value everywhere."""
     return creation.full(shape, fill_value, dtype, device)
 
 
@@ -85,7 +81,7 @@ def eye(
     dtype: DType = None,
     device: DeviceLike = None,
 ) -> Tensor:
-    """Ones on a diagonal, the main one or the k-th above it."""
+    """Return ones on a diagonal: the main one, or the k-th above it."""
     check_integers("eye", -math.inf, k=k)
     if n_cols is None:
         n_cols = n_rows
@@ -105,7 +101,7 @@ def arange(
     dtype: DType = None,
     device: DeviceLike = None,
 ) -> Tensor:
-    """The numbers in [start, stop) by ``step``; none if it leads away from stop."""
+    """Return the numbers in [start, stop) by ``step``, which may be none."""
     first, last = (0, start) if stop is None else (start, stop)
     if (last - first) * step >= 0:
         return creation.arange(first, last, step, dtype, device)
@@ -125,14 +121,14 @@ def linspace(
     device: DeviceLike = None,
     endpoint: bool = True,
 ) -> Tensor:
-    """``num`` evenly spaced numbers from start to stop, which may be left out."""
+    """Return ``num`` evenly spaced numbers from start to stop, or to before it."""
     if endpoint:
         return creation.linspace(start, stop, num, dtype, device)
     return creation.linspace(start, stop, num + 1, dtype, device)[:-1]
 
 
 def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
-    """Vectors, each repeated along the dims of the others.
+    """Repeat each vector along the dims of the others.
 
     With ``indexing="xy"`` the first two dims of the results are exchanged.
     """
@@ -142,19 +138,17 @@ def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
     dims = [*range(len(arrays))]
     if indexing == "xy":
         dims[:2] = dims[:2][::-1]
-    placed = []
-    for x, dim in zip(arrays, dims, strict=True):
-        sizes = [1] * len(arrays)
-        sizes[dim] = -1
-        placed.append(x.reshape(sizes))
-    return broadcast_arrays(*placed)
+    # Broadcasting adds the dims on the left of a vector's own.
+    pairs = zip(arrays, dims, strict=True)
+    columns = [x.reshape(-1, *[1] * (len(dims) - 1 - dim)) for x, dim in pairs]
+    return broadcast_arrays(*columns)
 
 
 def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """0 above the k-th diagonal of the last two dims."""
+    """Return a copy with 0 above the k-th diagonal of the last two dims."""
     return x.tril(k)
 
 
 def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """0 below the k-th diagonal of the last two dims."""
+    """Return a copy with 0 below the k-th diagonal of the last two dims."""
     return x.triu(k)

@@ -8,18 +8,13 @@ from ..types import DeviceLike, DType, Operand
 def astype(
     x: Tensor, dtype: DType, /, *, copy: bool = True, device: DeviceLike = None
 ) -> Tensor:
-    """The elements in another dtype."""
+    """Return the elements in another dtype."""
     out = x.to(dtype=dtype, device=device)
     return out.clone() if copy and out is x else out
 
 
-def pow(x1: Operand, x2: Operand, /) -> Tensor:
-    """x1 ** x2."""
-    return x1**x2
-
-
 def clip(x: Tensor, /, min: Operand = None, max: Operand = None) -> Tensor:
-    """The elements limited to [min, max]; a limit is a number, a tensor, or None."""
+    """Limit the elements to [min, max]; a limit is a number, a tensor, or None."""
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         raised = x if min is None else ops.maximum(x, min)
         return raised if max is None else ops.minimum(raised, max)

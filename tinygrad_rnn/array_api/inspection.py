@@ -18,7 +18,7 @@ class Info:
     """What the namespace can do: the standard's inspection functions."""
 
     def capabilities(self) -> dict[str, bool | int]:
-        """What the namespace has; results may have shapes that depend on values."""
+        """Return what the namespace has; shapes of results may depend on values."""
         return {
             "boolean indexing": True,
             "data-dependent shapes": True,
@@ -26,11 +26,11 @@ class Info:
         }
 
     def default_device(self) -> str:
-        """Where tensors are made."""
+        """Return where tensors are made."""
         return "cpu"
 
     def default_dtypes(self, *, device: DeviceLike = None) -> dict[str, DType]:
-        """What Python's numbers become, and of what dtype indices are."""
+        """Return what Python's numbers become, and the dtype of indices."""
         floats = get_default_dtype()
         integers = np.dtype("int64")
         return {"real floating": floats, "integral": integers, "indexing": integers}
@@ -38,7 +38,7 @@ class Info:
     def dtypes(
         self, *, device: DeviceLike = None, kind: str | tuple[str, ...] | None = None
     ) -> dict[str, DType]:
-        """The dtypes of a kind, of several kinds, or all, by name."""
+        """Return the dtypes of a kind, of several kinds, or all, by name."""
         return {
             dtype.name: dtype
             for dtype in _DTYPES
@@ -46,7 +46,7 @@ class Info:
         }
 
     def devices(self) -> list[str]:
-        """The CPU, and the GPUs that CuPy finds."""
+        """Return the CPU, and the GPUs that CuPy finds."""
         try:
             count = find("cuda").device_count()
         except OptionError:
@@ -55,7 +55,7 @@ class Info:
 
 
 def __array_namespace_info__() -> Info:  # noqa: N807  (the standard names it)
-    """What the namespace can do."""
+    """Return what the namespace can do."""
     return Info()
 
 
@@ -70,22 +70,13 @@ class FloatInfo(NamedTuple):
     dtype: DType
 
 
-class IntegerInfo(NamedTuple):
-    """The limits of a dtype of integers."""
-
-    bits: int
-    max: int
-    min: int
-    dtype: DType
-
-
 def _dtype_of(value: Operand | DType) -> DType:
-    """The dtype of a tensor; a dtype, or a Python number, as it is."""
+    """Return the dtype of a tensor; a dtype, or a Python number, as it is."""
     return value.dtype if isinstance(value, Tensor) else value
 
 
 def finfo(type: Tensor | DType, /) -> FloatInfo:
-    """The limits of a dtype of floats, or of a tensor's."""
+    """Return the limits of a dtype of floats, or of a tensor's."""
     found = np.finfo(_dtype_of(type))
     return FloatInfo(
         found.bits,
@@ -97,17 +88,16 @@ def finfo(type: Tensor | DType, /) -> FloatInfo:
     )
 
 
-def iinfo(type: Tensor | DType, /) -> IntegerInfo:
-    """The limits of a dtype of integers, or of a tensor's."""
-    found = np.iinfo(_dtype_of(type))
-    return IntegerInfo(found.bits, int(found.max), int(found.min), found.dtype)
+def iinfo(type: Tensor | DType, /) -> np.iinfo:
+    """Return the limits of a dtype of integers, or of a tensor's."""
+    return np.iinfo(_dtype_of(type))
 
 
 def can_cast(from_: Tensor | DType, to: DType, /) -> bool:
-    """Whether every value of a dtype, or of a tensor's, fits another dtype."""
+    """Return whether every value of a dtype, or of a tensor's, fits another dtype."""
     return np.can_cast(_dtype_of(from_), to)
 
 
 def result_type(*arrays_and_dtypes: Operand | DType) -> DType:
-    """The dtype that an operation on these gives."""
+    """Return the dtype that an operation on these gives."""
     return np.result_type(*map(_dtype_of, arrays_and_dtypes))

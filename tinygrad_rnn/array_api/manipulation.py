@@ -13,63 +13,60 @@ Dims = int | tuple[int, ...]
 
 
 def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
-    """The tensors, broadcast to their common shape."""
+    """Broadcast tensors to their common shape."""
     try:
         shape = np.broadcast_shapes(*[x.shape for x in arrays])
     except ValueError:
         got = " and ".join(str(x.shape) for x in arrays)
-        message = f"broadcast_arrays: the shapes {got} do not broadcast"
-        raise ShapeError(message) from None
+        raise ShapeError(
+            f"broadcast_arrays: the shapes {got} do not broadcast"
+        ) from None
     return [x if x.shape == shape else x.broadcast_to(shape) for x in arrays]
 
 
 def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
-    """Tensors joined along an existing dim; flattened first if ``axis`` is None."""
+    """Join tensors along an existing dim; flattened first if ``axis`` is None."""
     if axis is None:
-        return functions.cat([x.flatten() for x in arrays])
+        arrays, axis = [x.flatten() for x in arrays], 0
     return functions.cat(arrays, axis)
 
 
 def stack(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Tensor:
-    """Tensors of one shape, along a new dim."""
+    """Join tensors of one shape along a new dim."""
     return functions.stack(arrays, axis)
 
 
 def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """The slices along a dim, without that dim."""
+    """Return the slices along a dim, without that dim."""
     if not x.ndim:
         raise ShapeError("unstack: got a 0-d tensor, expected at least one dim")
     return x.unbind(axis)
 
 
 def expand_dims(x: Tensor, /, axis: int) -> Tensor:
-    """With a new dim of size 1."""
+    """Add a dim of size 1."""
     return x.unsqueeze(axis)
 
 
 def squeeze(x: Tensor, /, axis: Dims) -> Tensor:
-    """Without dims of size 1."""
+    """Remove dims of size 1."""
     for dim in axis if isinstance(axis, tuple) else (axis,):
         if x.size(dim) != 1:
-            got = f"dim {dim} of a tensor of shape {x.shape}"
-            raise ShapeError(f"squeeze: {got} is not 1")
+            raise ShapeError(
+                f"squeeze: dim {dim} of a tensor of shape {x.shape} is not 1"
+            )
     return x.squeeze(axis)
 
 
 def flip(x: Tensor, /, *, axis: Dims | None = None) -> Tensor:
-    """The elements in reverse order along dims, or all dims if ``axis`` is None."""
+    """Reverse the elements along dims, or all dims if ``axis`` is None."""
     return x.clone() if axis == () or not x.ndim else ops.flip(x, axis)
-
-
-def moveaxis(x: Tensor, source: Dims, destination: Dims, /) -> Tensor:
-    """Dims moved to other places, the rest in order."""
-    return x.movedim(source, destination)
 
 
 def reshape(
     x: Tensor, /, shape: tuple[int, ...], *, copy: bool | None = None
 ) -> Tensor:
-    """The same elements in another shape."""
+    """Return the same elements in another shape."""
     out = x.reshape(shape)
     if copy is None:
         return out
@@ -80,22 +77,22 @@ def reshape(
 
 
 def roll(x: Tensor, /, shift: Dims, *, axis: Dims | None = None) -> Tensor:
-    """The elements rotated along dims, or in flattened order if ``axis`` is None."""
+    """Rotate the elements along dims, or in flattened order if ``axis`` is None."""
     if isinstance(axis, tuple) and not isinstance(shift, tuple):
         shift = (shift,) * len(axis)
     return x.roll(shift, axis)
 
 
 def tile(x: Tensor, repetitions: tuple[int, ...], /) -> Tensor:
-    """The tensor repeated ``repetitions[i]`` times along dim i."""
+    """Repeat the tensor ``repetitions[i]`` times along dim i."""
     return x.tile(repetitions)
 
 
 def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> Tensor:
-    """Each element, or each slice along a dim, repeated so many times."""
+    """Repeat each element, or each slice along a dim, so many times."""
     if axis is None:
         x, axis = x.flatten(), 0
     dim = check_dim("repeat", axis, x.shape)
     counts = repeats.cpu().numpy() if isinstance(repeats, Tensor) else repeats
-    places = np.repeat(np.arange(x.size(dim)), counts)
-    return x.index_select(dim, creation.tensor(places, device=x.device))
+    indices = np.repeat(np.arange(x.size(dim)), counts)
+    return x.index_select(dim, creation.tensor(indices, device=x.device))

@@ -11,7 +11,7 @@ from .statistics import sum
 def tensordot(
     x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2
 ) -> Tensor:
-    """Sums of products over dims of both.
+    """Return sums of products over dims of both.
 
     ``axes`` is how many, the last of one and the first of the other, or names them.
     """
@@ -29,15 +29,16 @@ def tensordot(
 
 
 def _as_matrix(x: Tensor, rows: list[int], columns: list[int]) -> Tensor:
-    """A tensor with some dims as its rows and the others as its columns."""
+    """Return a tensor with some dims as its rows and the others as its columns."""
     sizes = [math.prod([x.shape[i] for i in dims]) for dims in (rows, columns)]
     return x.permute([*rows, *columns]).reshape(sizes)
 
 
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
-    """The sums of products along a dim, which has one size in both."""
+    """Return the sums of products along a dim, which has one size in both."""
     if x1.size(axis) != x2.size(axis):
-        got = f"the shapes {x1.shape} and {x2.shape}"
-        raise ShapeError(f"vecdot: {got} differ along dim {axis}")
+        raise ShapeError(
+            f"vecdot: the shapes {x1.shape} and {x2.shape} differ along dim {axis}"
+        )
     products = x1 * x2
     return sum(products, axis=axis, dtype=products.dtype)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import creation
+from ..convert import on_host
 from ..errors import OptionError, ShapeError, check_choice
 from ..tensor import Tensor
 
@@ -12,19 +13,19 @@ from ..tensor import Tensor
 def argsort(
     x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True
 ) -> Tensor:
-    """The places of the elements in order along a dim; always stable."""
+    """Return the indices that sort the elements along a dim; always stable."""
     return x.argsort(axis, descending)
 
 
 def sort(
     x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True
 ) -> Tensor:
-    """The elements in order along a dim."""
+    """Sort the elements along a dim."""
     return x.sort(axis, descending).values
 
 
 def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
-    """The places of the elements that are not 0: a vector for each dim."""
+    """Return the indices of the elements that are not 0: a vector for each dim."""
     if not x.ndim:
         raise ShapeError("nonzero: got a 0-d tensor, expected at least one dim")
     return x.nonzero(as_tuple=True)
@@ -33,12 +34,13 @@ def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
 def searchsorted(
     x1: Tensor, x2: Tensor, /, *, side: str = "left", sorter: Tensor | None = None
 ) -> Tensor:
-    """Where to put elements into a vector so that it stays in order."""
+    """Return where to put elements into a vector so that it stays in order."""
     check_choice("searchsorted", ("left", "right"), side=side)
     ordered = x1 if sorter is None else x1.index_select(0, sorter)
-    rows, wanted = ordered.cpu().numpy(), x2.cpu().numpy()
-    places = np.searchsorted(rows, wanted, "left" if side == "left" else "right")
-    return creation.tensor(np.asarray(places, np.int64), device=x2.device)
+    indices = np.searchsorted(
+        on_host(ordered), on_host(x2), "left" if side == "left" else "right"
+    )
+    return creation.tensor(np.asarray(indices, np.int64), device=x2.device)
 
 
 class Unique(NamedTuple):
@@ -65,7 +67,7 @@ class UniqueInverse(NamedTuple):
 
 
 def unique_all(x: Tensor, /) -> Unique:
-    """The distinct elements in order, where each first stands, and how many it has."""
+    """Return the distinct elements in order, with first indices and counts."""
     values, inverse, counts = x.unique(return_inverse=True, return_counts=True)
     order = inverse.flatten().argsort()  # equal elements stay in order
     first = counts.cumsum(0) - counts if values.numel() else counts
@@ -73,27 +75,22 @@ def unique_all(x: Tensor, /) -> Unique:
 
 
 def unique_counts(x: Tensor, /) -> UniqueCounts:
-    """The distinct elements in order, and how often each one occurs."""
+    """Return the distinct elements in order, and how often each one occurs."""
     return UniqueCounts(*x.unique(return_counts=True))
 
 
 def unique_inverse(x: Tensor, /) -> UniqueInverse:
-    """The distinct elements in order, and where among them each element is."""
+    """Return the distinct elements in order, and where among them each element is."""
     return UniqueInverse(*x.unique(return_inverse=True))
 
 
-def unique_values(x: Tensor, /) -> Tensor:
-    """The distinct elements in order."""
-    return x.unique()
-
-
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
-    """The slices at the given indices along a dim."""
+    """Return the slices at the given indices along a dim."""
     if axis is None and x.ndim != 1:
         raise OptionError(f"take: axis is None, but x has {x.ndim} dims, expected 1")
     return x.index_select(0 if axis is None else axis, indices)
 
 
 def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
-    """Elements that are named by their place along a dim."""
+    """Return the elements at the given indices along a dim."""
     return x.take_along_dim(indices, axis)

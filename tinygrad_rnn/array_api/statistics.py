@@ -1,13 +1,12 @@
 """Reductions, sums and products of the first elements, and differences."""
 
-import math
-from collections.abc import Sequence
 from functools import wraps
 
 from .. import creation, ops
-from ..errors import OptionError, check_axis, check_dim, check_integers
+from ..errors import OptionError, check_dim, check_integers
 from ..errors.boundary import name_errors
 from ..tensor import Tensor
+from ..tensor.arguments import dims_of
 from ..tensor.dtypes import bool as bool_
 from ..tensor.dtypes import int64, uint64
 from ..types import DType, Function
@@ -16,7 +15,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def _reduced_dims(x: Tensor, axis: Axis, keepdims: bool) -> tuple[Tensor, Axis, bool]:
-    """What to reduce, and along which dims: for ``()`` a new dim of size 1.
+    """Return what to reduce, and along which dims: for ``()`` a new dim of size 1.
 
     The standard reduces each element by itself there; ops reduce all of them.
     """
@@ -24,7 +23,7 @@ def _reduced_dims(x: Tensor, axis: Axis, keepdims: bool) -> tuple[Tensor, Axis, 
 
 
 def _reduction(op: Function) -> Function:
-    """An op that reduces dims, in the standard's call form."""
+    """Return an op that reduces dims, in the standard's call form."""
 
     @wraps(op)
     def reduce(x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -41,7 +40,7 @@ any = _reduction(ops.any)
 
 
 def _in_sum_dtype(x: Tensor, dtype: DType) -> Tensor:
-    """The elements in the dtype of their sum: if not given, 64 bits for integers."""
+    """Return the elements in the dtype of a sum: by default, 64 bits for integers."""
     if dtype is None:
         dtype = {"i": int64, "u": uint64}.get(x.dtype.kind, x.dtype)
     return x.to(dtype)
@@ -50,7 +49,7 @@ def _in_sum_dtype(x: Tensor, dtype: DType) -> Tensor:
 def sum(
     x: Tensor, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False
 ) -> Tensor:
-    """The sum, of all or along dims."""
+    """Return the sum, of all or along dims."""
     x, axis, keepdims = _reduced_dims(x, axis, keepdims)
     if dtype is None:
         return ops.sum(x, axis, keepdims)
@@ -60,33 +59,23 @@ def sum(
 def prod(
     x: Tensor, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False
 ) -> Tensor:
-    """The product, of all or along dims."""
+    """Return the product, of all or along dims."""
     x = _in_sum_dtype(x, dtype)
-    axes = _dims("prod", axis, x)
-    rest = [i for i in range(x.ndim) if i not in axes]
-    count = math.prod([x.shape[i] for i in axes])
-    # The dims to reduce become the first one.
-    rows = x.permute([*axes, *rest]).reshape([count, *[x.shape[i] for i in rest]])
+    x, axis, keepdims = _reduced_dims(x, axis, keepdims)
+    given = range(x.ndim) if axis is None else dims_of(axis)
+    dims = [check_dim("prod", dim, x.shape) for dim in given]
+    front = [*range(len(dims))]
+    rows = x.movedim(dims, front).flatten(0, len(dims) - 1)  # the dims to reduce as one
     product = rows.prod(0, dtype=x.dtype)
-    if not keepdims:
-        return product
-    return product.reshape([1 if i in axes else size for i, size in enumerate(x.shape)])
-
-
-def _dims(name: str, axis: Axis, x: Tensor) -> Sequence[int]:
-    """The dims that ``axis`` names, counted from the front."""
-    if axis == ():
-        return ()
-    dims = check_axis(name, axis, x.shape)
-    if dims is None:
-        return range(x.ndim)
-    return dims if isinstance(dims, tuple) else (dims,)
+    for dim in sorted(dims) if keepdims else ():
+        product = product.unsqueeze(dim)
+    return product
 
 
 def var(
     x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
-    """The variance, divided by the count less ``correction``."""
+    """Return the variance, divided by the count less ``correction``."""
     x, axis, keepdims = _reduced_dims(x, axis, keepdims)
     return x.var(axis, correction, keepdims)
 
@@ -94,62 +83,44 @@ def var(
 def std(
     x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
-    """The standard deviation; its gradient is 0 where nothing varies."""
+    """Return the standard deviation; its gradient is 0 where nothing varies."""
     x, axis, keepdims = _reduced_dims(x, axis, keepdims)
     return x.std(axis, correction, keepdims)
 
 
 def count_nonzero(x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """How many are not 0."""
+    """Count the elements that are not 0."""
     return sum(ops.not_equal(x, 0), axis=axis, dtype=int64, keepdims=keepdims)
 
 
-def _cumulative(
-    method: Function,
-    initial: int,
-    x: Tensor,
-    axis: int | None,
-    dtype: DType,
-    include_initial: bool,
-) -> Tensor:
-    """Sums or products of the first elements along a dim, and of none if asked."""
-    if axis is None and x.ndim > 1:
-        got = f"axis is None, but x has {x.ndim} dims"
-        raise OptionError(f"{method.__name__}: {got}")
-    x = _in_sum_dtype(x, dtype)
-    dim = check_dim(method.__name__, axis or 0, x.shape)
-    out = method(x, dim, dtype=x.dtype)
-    if not include_initial:
-        return out
-    sizes = [1 if i == dim else size for i, size in enumerate(x.shape)]
-    first = creation.full(sizes, initial, x.dtype, x.device)
-    return ops.concat([first, out], axis=dim)
+def _cumulative(name: str, method: Function, initial: int) -> Function:
+    """Return a function of the first elements along a dim, and of none if asked."""
+
+    def cumulate(
+        x: Tensor,
+        /,
+        *,
+        axis: int | None = None,
+        dtype: DType = None,
+        include_initial: bool = False,
+    ) -> Tensor:
+        if axis is None and x.ndim > 1:
+            raise OptionError(f"{name}: axis is None, but x has {x.ndim} dims")
+        x = _in_sum_dtype(x, dtype)
+        dim = check_dim(name, axis or 0, x.shape)
+        out = method(x, dim, dtype=x.dtype)
+        if not include_initial:
+            return out
+        sizes = [1 if i == dim else size for i, size in enumerate(x.shape)]
+        first = creation.full(sizes, initial, x.dtype, x.device)
+        return ops.concat([first, out], axis=dim)
+
+    cumulate.__name__, cumulate.__doc__ = name, method.__doc__
+    return name_errors(cumulate)
 
 
-@name_errors
-def cumulative_sum(
-    x: Tensor,
-    /,
-    *,
-    axis: int | None = None,
-    dtype: DType = None,
-    include_initial: bool = False,
-) -> Tensor:
-    """The sums of the first 1, 2, ... elements along a dim, from 0 on if asked."""
-    return _cumulative(Tensor.cumsum, 0, x, axis, dtype, include_initial)
-
-
-@name_errors
-def cumulative_prod(
-    x: Tensor,
-    /,
-    *,
-    axis: int | None = None,
-    dtype: DType = None,
-    include_initial: bool = False,
-) -> Tensor:
-    """The products of the first 1, 2, ... elements along a dim, from 1 on if asked."""
-    return _cumulative(Tensor.cumprod, 1, x, axis, dtype, include_initial)
+cumulative_sum = _cumulative("cumulative_sum", Tensor.cumsum, 0)
+cumulative_prod = _cumulative("cumulative_prod", Tensor.cumprod, 1)
 
 
 def diff(
@@ -161,7 +132,7 @@ def diff(
     prepend: Tensor | None = None,
     append: Tensor | None = None,
 ) -> Tensor:
-    """The n-th differences of neighbours along a dim."""
+    """Return the n-th differences of neighbours along a dim."""
     check_integers("diff", 0, n=n)
     parts = [part for part in (prepend, x, append) if part is not None]
     out = ops.concat(parts, axis=axis) if len(parts) > 1 else x

@@ -5,29 +5,26 @@ family names as its bases the families that it builds on:
 
 ==================  ================================================================
 `base`              shape, dtype, device
-`elementwise`       functions of each element
-`operators`         ``+ - * / < ==`` and the like, also with an array on the left
+`elementwise`       functions of each element, and the operators
 `indexing`          what brackets read, pieces along a dim
 `shapes`            another shape or order, repetition
 `selection`         elements chosen by mask and by index, or written to a copy
 `autograd`          gradient, graph, the walk back
-`casting`           another dtype or device
+`casting`           another dtype or device, new tensors of the same
 `reductions`        sums, extremes, norms
 `ordering`          sorted, ranked, counted
 `products`          matrix products
 `in_place`          changes of a tensor's own memory
-`construction`      new tensors of the same dtype and device
 `conversion`        as numbers, lists, arrays, text; copies of leaves
 ==================  ================================================================
 """
 
 from typing import TYPE_CHECKING
 
-from ..convert import constructed, get_default_dtype
+from ..convert import array_for_constructor, get_default_dtype
 from ..errors import left_out
 from ..types import Data
 from .autograd import Handle, cotangent, targets_of, tensors_of
-from .construction import Construction
 from .conversion import Conversion
 from .in_place import InPlace
 from .ordering import Ordering
@@ -36,7 +33,7 @@ from .products import Products
 __all__ = ["Handle", "Tensor", "cotangent", "targets_of", "tensors_of"]
 
 
-class Tensor(InPlace, Ordering, Products, Construction, Conversion, wraps_results=True):
+class Tensor(InPlace, Ordering, Products, Conversion, wraps_results=True):
     """An array with a gradient; :func:`tinygrad_rnn.tensor` makes one.
 
     Example:
@@ -50,8 +47,8 @@ class Tensor(InPlace, Ordering, Products, Construction, Conversion, wraps_result
     __slots__ = ()
 
     def __init__(self, *data: Data) -> None:
-        """A copy of numbers in a list, an array or a Tensor, in the default dtype."""
-        self._init_leaf(constructed("Tensor", data, get_default_dtype()))
+        """Copy numbers in a list, an array or a Tensor, in the default dtype."""
+        self._init_leaf(array_for_constructor("Tensor", data, get_default_dtype()))
 
     if not TYPE_CHECKING:
 

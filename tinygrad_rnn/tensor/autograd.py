@@ -22,7 +22,7 @@ from ..engine.walk import backward
 from ..errors import DTypeError, GraphError, ShapeError, check_type, describe
 from ..types import Operand
 from .base import is_tensor
-from .operators import Operators
+from .elementwise import Elementwise
 
 if TYPE_CHECKING:
     from . import Tensor
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Hook = Callable[["Tensor"], object]
 
 
-class Autograd(Operators):
+class Autograd(Elementwise):
     """A tensor's place in the graph: its gradient, its history, the walk back."""
 
     __slots__ = ()
@@ -55,11 +55,13 @@ class Autograd(Operators):
         """
         check_type("requires_grad_", bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
-            got = f"got a {self.dtype} tensor"
-            raise DTypeError(f"requires_grad: {got}, expected floats: .float()")
+            raise DTypeError(
+                f"requires_grad: got a {self.dtype} tensor, expected floats: .float()"
+            )
         if not requires_grad and self.node is not None:
-            way = "use detach() to leave the graph"
-            raise GraphError(f"requires_grad_: only for leaves; {way}")
+            raise GraphError(
+                "requires_grad_: only for leaves; use detach() to leave the graph"
+            )
         self.needs_grad = requires_grad
         return self
 
@@ -74,7 +76,7 @@ class Autograd(Operators):
         return self.node
 
     def detach(self) -> Self:
-        """The same memory, outside of the graph."""
+        """Return the same memory, outside of the graph."""
         return wrap(self.array, None, self.version)
 
     def detach_(self) -> Self:
@@ -124,29 +126,34 @@ class Autograd(Operators):
         replace_array(self, value.array, value.version)
 
     def _wrap_own_kind(self, value: Operand) -> Operand:
-        """An array of this tensor's library and dtype as a tensor."""
+        """Return an array of this tensor's library and dtype as a tensor."""
         array = np.asarray(value) if isinstance(value, np.generic) else value
         if type(array) is not type(self.array) or array.dtype != self.dtype:
-            expected = f"expected a Tensor or an array of {self.dtype}"
-            way = "use .to(), .float(), or .data.fill_() of a number"
-            raise DTypeError(f"data: got {describe(array)}, {expected}; {way}")
+            raise DTypeError(
+                f"data: got {describe(array)}, expected a Tensor or an array of "
+                f"{self.dtype}; use .to(), .float(), or .data.fill_() of a number"
+            )
         return wrap(array)
 
     def _check_data(self, value: "Tensor") -> None:
         """Raise if a tensor cannot take the place of this one's memory."""
         if self.needs_grad and value.dtype.kind != "f":
-            got = f"got {describe(value)}"
-            raise DTypeError(f"data: {got}, expected floats, as it requires grad")
+            raise DTypeError(
+                f"data: got {describe(value)}, expected floats, as it requires grad"
+            )
         if self.node is None:
             return
         old, new = backend_of(self.array).name, backend_of(value.array).name
         if (value.dtype, new) != (self.dtype, old):
-            got = f"got {value.dtype} on {new}, expected {self.dtype} on {old}"
-            raise DTypeError(f"data: {got}: only a leaf can change them; use .to()")
+            raise DTypeError(
+                f"data: got {value.dtype} on {new}, expected {self.dtype} on {old}: "
+                "only a leaf can change them; use .to()"
+            )
         if value.shape != self.shape:
-            got = f"got shape {value.shape}, expected {self.shape}"
-            way = "use .detach() first"
-            raise ShapeError(f"data: {got}: only a leaf can change it; {way}")
+            raise ShapeError(
+                f"data: got shape {value.shape}, expected {self.shape}: only a leaf "
+                "can change it; use .detach() first"
+            )
 
     # ------------------------------------------------------------ gradients
 
@@ -262,7 +269,7 @@ class Handle(partial[object]):
 
 
 def tensors_of(name: str, what: str, given: Operand) -> "tuple[Tensor, ...]":
-    """A Tensor, or those of a sequence, as a tuple."""
+    """Return a Tensor, or those of a sequence, as a tuple."""
     is_one = hasattr(given, "dtype") or not hasattr(given, "__iter__")
     tensors = (given,) if is_one else tuple(given)
     if not tensors:
@@ -274,7 +281,7 @@ def tensors_of(name: str, what: str, given: Operand) -> "tuple[Tensor, ...]":
 
 
 def targets_of(name: str, inputs: Operand) -> "list[Tensor]":
-    """The tensors whose ``grad`` a walk adds to, each once."""
+    """Return the tensors whose ``grad`` a walk adds to, each once."""
     given = tensors_of(name, "inputs", inputs)
     for i, x in enumerate(given):
         if not x.requires_grad:
@@ -283,7 +290,7 @@ def targets_of(name: str, inputs: Operand) -> "list[Tensor]":
 
 
 def cotangent(name: str, output: Autograd, gradient: Operand) -> "Tensor":
-    """The gradient with which a walk back from ``output`` begins."""
+    """Return the gradient with which a walk back from ``output`` begins."""
     check_view(output, name)
     if not output.requires_grad:
         why = "it is of integers"
@@ -296,15 +303,15 @@ def cotangent(name: str, output: Autograd, gradient: Operand) -> "Tensor":
         raise GraphError(f"{name}: this tensor does not require grad: {why}")
     if gradient is None:
         if output.numel() != 1:
-            got = f"got an output of shape {output.shape}, expected one element"
-            way = "pass a gradient of its shape, or reduce it with .sum() or .mean()"
-            raise GraphError(f"{name}: {got}; {way}")
+            raise GraphError(
+                f"{name}: got an output of shape {output.shape}, expected one element; "
+                "pass a gradient of its shape, or reduce it with .sum() or .mean()"
+            )
         return wrap(backend_of(output.array).ones_like(output.array))
-    if not is_tensor(gradient):
-        got = f"gradient is a {type(gradient).__name__}"
-        raise DTypeError(f"{name}: {got}, expected a Tensor")
+    check_type(name, Value, "a Tensor", gradient=gradient)
     one_device(name, (output.array, gradient.array))
     if gradient.shape != output.shape:
-        got = f"gradient has shape {gradient.shape}"
-        raise ShapeError(f"{name}: {got}, expected {output.shape}")
+        raise ShapeError(
+            f"{name}: gradient has shape {gradient.shape}, expected {output.shape}"
+        )
     return gradient

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_tensor(obj: object) -> "TypeGuard[Tensor]":
-    """Whether it is a Tensor."""
+    """Return whether an object is a Tensor."""
     return isinstance(obj, Value)
 
 
@@ -35,7 +35,7 @@ class TensorBase(Value):
         self.needs_grad = False
 
     def _from_host(self, array: np.ndarray) -> Operand:
-        """A NumPy array as a tensor on this one's device."""
+        """Return a NumPy array as a tensor on this one's device."""
         return wrap(backend_of(self.array).from_host(array))
 
     @property
@@ -66,17 +66,17 @@ class TensorBase(Value):
 
     @name_errors
     def dim(self) -> int:
-        """The number of its dims."""
+        """Return the number of dims."""
         return self.ndim
 
     @name_errors
     def numel(self) -> int:
-        """The number of its elements."""
+        """Return the number of elements."""
         return math.prod(self.shape)
 
     @name_errors
     def size(self, dim: int | None = None) -> Operand:
-        """The shape, or the size of one dim, which is 1 of a 0-d tensor."""
+        """Return the shape, or the size of one dim, which is 1 for a 0-d tensor."""
         if dim is None:
             return self.shape
         place = check_dim("size", dim, self.shape)

@@ -21,20 +21,23 @@ class Conversion(Autograd):
     # ------------------------------------------------------------ Python's numbers
 
     def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number."""
+        """Return the value of a tensor of one element, as a Python number."""
         if self.array.size != 1:
-            got = f"got shape {self.shape}"
-            raise ShapeError(f"item: {got}, expected one element; use tolist()")
+            raise ShapeError(
+                f"item: got shape {self.shape}, expected one element; use tolist()"
+            )
         return on_host(self).item()
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers, or one number of a 0-d tensor."""
+        """Return nested lists of Python numbers, or one number of a 0-d tensor."""
         return on_host(self).tolist()
 
     def __bool__(self) -> bool:
         if self.numel() != 1:
-            unclear = f"a tensor of shape {self.shape} is neither true nor false"
-            raise ShapeError(f"bool: {unclear}; use .any() or .all()")
+            raise ShapeError(
+                f"bool: a tensor of shape {self.shape} is neither true nor false; use "
+                ".any() or .all()"
+            )
         return bool(self.item())
 
     def __index__(self) -> int:
@@ -51,10 +54,11 @@ class Conversion(Autograd):
     # ------------------------------------------------------------ arrays
 
     def numpy(self) -> np.ndarray:
-        """The array itself, memory shared; of a tensor on the CPU."""
+        """Return the array itself, memory shared; of a tensor on the CPU."""
         if self.device != "cpu":
-            on = f"this tensor is on {self.device}"
-            raise DTypeError(f"numpy: {on}; copy it by .cpu() first")
+            raise DTypeError(
+                f"numpy: this tensor is on {self.device}; copy it by .cpu() first"
+            )
         return self.array
 
     def __array__(self, dtype: DType = None, copy: bool | None = None) -> np.ndarray:
@@ -102,9 +106,10 @@ class Conversion(Autograd):
         if not spec:
             return repr(self)
         if self.ndim:
-            of = f"{spec!r} of a tensor of shape {self.shape}"
-            way = "use .item() for one element, .tolist() for several"
-            raise DTypeError(f"format: {of}: {way}")
+            raise DTypeError(
+                f"format: {spec!r} of a tensor of shape {self.shape}: use .item() for "
+                "one element, .tolist() for several"
+            )
         return format(self.item(), spec)
 
     # ------------------------------------------------------------ copies of leaves
@@ -114,8 +119,10 @@ class Conversion(Autograd):
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         if self.node is not None:
-            way = "use x.detach().clone(), or x.detach().numpy() for what draws it"
-            raise GraphError(f"copy, deepcopy: only leaves can be copied; {way}")
+            raise GraphError(
+                "copy, deepcopy: only leaves can be copied; use x.detach().clone(), or "
+                "x.detach().numpy() for what draws it"
+            )
         out: Self = type(self).__new__(type(self))
         out._init_leaf(backend_of(self.array).array(self.array))
         out.needs_grad = self.needs_grad

@@ -18,7 +18,8 @@ Using what is out of date raises GraphError. The memory's Version counts all cha
 for what is saved, and the recorded ones, for views; docs/design.md says more.
 """
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -48,8 +49,17 @@ from .base import is_tensor
 from .dtypes import float32
 from .reductions import Reductions
 
-if TYPE_CHECKING:
-    from . import Tensor
+T = TypeVar("T", bound="InPlace")
+
+
+def _augmented(name: str, op: Function, doc: str) -> Callable[[T, Operand], T]:
+    """Return the method of an augmented assignment, such as ``x += other``."""
+
+    def method(self: T, other: Operand) -> T:
+        return self._apply_in_place(name, op, other)
+
+    method.__doc__ = doc
+    return method
 
 
 class InPlace(Reductions):
@@ -61,60 +71,43 @@ class InPlace(Reductions):
 
     @name_errors
     def add_(self, other: Operand) -> Self:
-        """In place, x + other."""
+        """Add other in place."""
         return self._apply_in_place("add_", ops.add, other)
 
     @name_errors
     def sub_(self, other: Operand) -> Self:
-        """In place, x - other."""
+        """Subtract other in place."""
         return self._apply_in_place("sub_", ops.subtract, other)
 
     @name_errors
     def mul_(self, other: Operand) -> Self:
-        """In place, x * other."""
+        """Multiply by other in place."""
         return self._apply_in_place("mul_", ops.multiply, other)
 
     @name_errors
     def div_(self, other: Operand) -> Self:
-        """In place, x / other."""
+        """Divide by other in place."""
         return self._apply_in_place("div_", ops.divide, other)
 
     @name_errors
     def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
-        """In place, x, but at least ``min`` and at most ``max``."""
+        """Limit the elements to at least ``min`` and at most ``max`` in place."""
         return self._apply_in_place("clamp_", type(self).clamp, min, max)
 
     @name_errors
     def masked_fill_(self, mask: Operand, value: Operand) -> Self:
-        """In place, ``value`` where ``mask``."""
+        """Write ``value`` where ``mask`` is true, in place."""
         return self._apply_in_place("masked_fill_", type(self).masked_fill, mask, value)
 
-    def __iadd__(self, other: Operand) -> Self:
-        return self._apply_in_place("add_", ops.add, other)
-
-    def __isub__(self, other: Operand) -> Self:
-        return self._apply_in_place("sub_", ops.subtract, other)
-
-    def __imul__(self, other: Operand) -> Self:
-        return self._apply_in_place("mul_", ops.multiply, other)
-
-    def __itruediv__(self, other: Operand) -> Self:
-        return self._apply_in_place("div_", ops.divide, other)
-
-    def __ifloordiv__(self, other: Operand) -> Self:
-        return self._apply_in_place("//=", ops.floor_divide, other)
-
-    def __imod__(self, other: Operand) -> Self:
-        return self._apply_in_place("%=", ops.remainder, other)
-
-    def __ipow__(self, other: Operand) -> Self:
-        return self._apply_in_place("**=", type(self).pow, other)
-
-    def __iand__(self, other: Operand) -> Self:
-        return self._apply_in_place("&=", ops.bitwise_and, other)
-
-    def __ior__(self, other: Operand) -> Self:
-        return self._apply_in_place("|=", ops.bitwise_or, other)
+    __iadd__ = _augmented("add_", ops.add, "x += other.")
+    __isub__ = _augmented("sub_", ops.subtract, "x -= other.")
+    __imul__ = _augmented("mul_", ops.multiply, "x *= other.")
+    __itruediv__ = _augmented("div_", ops.divide, "x /= other.")
+    __ifloordiv__ = _augmented("//=", ops.floor_divide, "x //= other.")
+    __imod__ = _augmented("%=", ops.remainder, "x %= other.")
+    __ipow__ = _augmented("**=", Reductions.pow, "x **= other.")
+    __iand__ = _augmented("&=", ops.bitwise_and, "x &= other.")
+    __ior__ = _augmented("|=", ops.bitwise_or, "x |= other.")
 
     # ------------------------------------------------------------ assignment
 
@@ -123,16 +116,16 @@ class InPlace(Reductions):
 
     @name_errors
     def fill_(self, value: Operand) -> Self:
-        """In place, one value everywhere."""
+        """Write one value everywhere, in place."""
         return self._assign("fill_", ..., value)
 
     def zero_(self) -> Self:
-        """In place, 0 everywhere."""
+        """Write 0 everywhere, in place."""
         return self.fill_(0)
 
     @name_errors
-    def copy_(self, other: "Tensor") -> Self:
-        """In place, the values of another tensor, broadcast and converted."""
+    def copy_(self, other: Operand) -> Self:
+        """Write the values of another tensor in place, broadcast and converted."""
         given = other.to(self.device) if is_tensor(other) else other
         return self._assign("copy_", ..., given)
 
@@ -141,47 +134,47 @@ class InPlace(Reductions):
     def uniform_(
         self, from_: float = 0.0, to: float = 1.0, generator: Generator | None = None
     ) -> Self:
-        """In place, drawn from the uniform distribution over [from_, to)."""
-        self._check_can_be_drawn("uniform_", "f")
+        """Fill from the uniform distribution over [from_, to), in place."""
+        random = self._generator_to_fill("uniform_", "f", generator)
         check_numbers("uniform_", from_=from_, to=to)
         if not from_ <= to:
             raise OptionError(f"uniform_: from {from_} to {to}, expected from <= to")
-        random = numpy_generator("uniform_", generator)
         return self._assign_drawn("uniform_", random.uniform(from_, to, self.shape))
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
     ) -> Self:
-        """In place, drawn from the normal distribution."""
-        self._check_can_be_drawn("normal_", "f")
+        """Fill from the normal distribution, in place."""
+        random = self._generator_to_fill("normal_", "f", generator)
         check_numbers("normal_", mean=mean)
         check_numbers("normal_", 0.0, std=std)
-        random = numpy_generator("normal_", generator)
         return self._assign_drawn("normal_", random.normal(mean, std, self.shape))
 
     @name_errors
     def bernoulli_(self, p: Operand = 0.5, generator: Generator | None = None) -> Self:
-        """In place, 1 with probability ``p``, else 0.
+        """Fill with 1 with probability ``p``, else 0, in place.
 
         Args:
             p: a number from 0 to 1, or a tensor of such numbers that broadcasts.
             generator: where the random numbers come from; None is the default one.
         """
-        self._check_can_be_drawn("bernoulli_", "biuf")
+        random = self._generator_to_fill("bernoulli_", "biuf", generator)
         odds = p if is_tensor(p) else wrap(np.asarray(p))
         if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
             raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
         threshold = on_host(odds.expand(self.shape))
-        random = numpy_generator("bernoulli_", generator)
         return self._assign_drawn("bernoulli_", random.random(self.shape) < threshold)
 
-    def _check_can_be_drawn(self, name: str, kinds: str) -> None:
-        """Raise if random numbers cannot be written here, before they are drawn."""
+    def _generator_to_fill(
+        self, name: str, kinds: str, generator: Generator | None
+    ) -> np.random.Generator:
+        """Return NumPy's generator; raise if what it draws cannot be written here."""
         if self.dtype.kind not in kinds:
             raise DTypeError(f"{name}: got {describe(self)}, expected floats")
         check_writable(self.array, name)
         if is_grad_enabled():
             check_no_leaf(self, name)
+        return numpy_generator(name, generator)
 
     def _assign_drawn(self, name: str, drawn: np.ndarray) -> Self:
         return self._assign(name, ..., self._from_host(drawn.astype(self.dtype)))
@@ -216,9 +209,11 @@ class InPlace(Reductions):
         base = self._viewed_tensor()
         index = self.source and self.source[1]
         if base is None or index is None:
-            cannot = "this view cannot be changed in place while recording"
-            way = "assign to the tensor it was taken from, as in x[0, 1] = value"
-            raise GraphError(f"{name}: {cannot}; {way}, or use a clone()")
+            raise GraphError(
+                f"{name}: this view cannot be changed in place while recording; assign "
+                "to the tensor it was taken from, as in x[0, 1] = value, or use a "
+                "clone()"
+            )
         base._write_result(name, ops.put(base, result, index))
         view = ops.getitem(base, index)
         set_node(self, view.node)
@@ -245,7 +240,7 @@ class InPlace(Reductions):
         return self
 
     def _as_numbers(self, name: str, value: Operand) -> Operand:
-        """What is assigned: a list as a tensor; raises if it is not of numbers."""
+        """Return what is assigned, a list as a tensor; raise if it has no numbers."""
         is_list = isinstance(value, list | tuple)
         if is_list:
             value = array_of(value, name)
@@ -255,8 +250,8 @@ class InPlace(Reductions):
             raise DTypeError(f"{name}: got {describe(value)}, expected numbers")
         return self._from_host(value) if is_list else value
 
-    def _viewed_tensor(self) -> "Tensor | None":
-        """What this view was taken from, if it exists and still has that memory."""
+    def _viewed_tensor(self) -> Operand:
+        """Return what this view was taken from, if it still has that memory."""
         if self.source is None:
             return None
         reference, _, array = self.source
@@ -270,6 +265,7 @@ class InPlace(Reductions):
         while owner is not None and not owner.requires_grad:
             owner = owner._viewed_tensor()
         if owner is not None and owner is not self and is_grad_enabled():
-            taken = "this view was taken under no_grad() of what records"
-            way = "take it again while recording, or change it under no_grad()"
-            raise GraphError(f"{name}: {taken}; {way}")
+            raise GraphError(
+                f"{name}: this view was taken under no_grad() of what records; take it "
+                "again while recording, or change it under no_grad()"
+            )

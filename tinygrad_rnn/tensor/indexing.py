@@ -27,8 +27,9 @@ class Indexing(TensorBase):
 
     def __len__(self) -> int:
         if not self.ndim:
-            got = "a 0-d tensor has no length"
-            raise DTypeError(f"len: {got}, and nothing to iterate over")
+            raise DTypeError(
+                "len: a 0-d tensor has no length, and nothing to iterate over"
+            )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Self]:
@@ -37,28 +38,29 @@ class Indexing(TensorBase):
 
     @name_errors
     def select(self, dim: int, index: int) -> Self:
-        """One slice of a dim, without that dim."""
+        """Return one slice of a dim, without that dim."""
         before = (slice(None),) * check_dim("select", dim, self.shape)
         return self[(*before, index)]
 
     @name_errors
     def narrow(self, dim: int, start: int, length: int) -> Self:
-        """``length`` slices of a dim, from ``start`` on."""
+        """Return ``length`` slices of a dim, from ``start`` on."""
         before = (slice(None),) * check_dim("narrow", dim, self.shape)
         size = self.size(dim)
         if not 0 <= start <= start + length <= size:
-            part = f"{start} to {start + length}"
-            raise IdError(f"narrow: {part} of a dim of size {size}")
+            raise IdError(
+                f"narrow: {start} to {start + length} of a dim of size {size}"
+            )
         return self[(*before, slice(start, start + length))]
 
     @name_errors
     def unbind(self, dim: int = 0) -> tuple[Self, ...]:
-        """The slices along a dim, without that dim."""
+        """Return the slices along a dim, without that dim."""
         return tuple([self.select(dim, i) for i in range(self.size(dim))])
 
     @name_errors
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Self, ...]:
-        """Pieces along a dim.
+        """Cut a tensor into pieces along a dim.
 
         Args:
             split_size: the size of each piece, of which the last may be smaller; or a
@@ -85,7 +87,7 @@ class Indexing(TensorBase):
 
     @name_errors
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Self, ...]:
-        """At most ``chunks`` pieces of equal size, the last one perhaps smaller."""
+        """Cut into at most ``chunks`` pieces of one size, the last perhaps smaller."""
         check_integers("chunk", chunks=chunks)
         size = -(-self.size(dim) // chunks)  # rounded up
         return self.split(max(size, 1), dim)

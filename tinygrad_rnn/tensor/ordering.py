@@ -5,8 +5,8 @@ from typing import Self
 import numpy as np
 
 from .. import ops
-from ..backend import backend_of, backends
-from ..backend.standard import numpy_dtype
+from ..backend import backends
+from ..convert import on_host
 from ..engine.node import Value
 from ..errors import (
     OptionError,
@@ -18,7 +18,7 @@ from ..errors import (
 )
 from ..errors.boundary import name_errors
 from ..types import Operand
-from .arguments import Sorted, as_vector, check_integer_tensors
+from .arguments import Sorted, as_vector, check_integer_tensor
 from .reductions import Reductions
 
 
@@ -31,14 +31,14 @@ class Ordering(Reductions):
     def argsort(
         self, dim: int = -1, descending: bool = False, stable: bool = False
     ) -> Self:
-        """The places of the elements in order along a dim, as :meth:`sort`."""
+        """Return the indices that sort the elements along a dim, like :meth:`sort`."""
         return ops.argsort(self, dim, descending)
 
     @name_errors
     def sort(
         self, dim: int = -1, descending: bool = False, stable: bool = False
     ) -> Sorted:
-        """The elements in order along a dim, and their places.
+        """Sort the elements along a dim, and return their indices too.
 
         Args:
             dim: the dim to sort along.
@@ -60,7 +60,7 @@ class Ordering(Reductions):
     def topk(
         self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
     ) -> Sorted:
-        """The k largest elements along a dim, and their places.
+        """Return the k largest elements along a dim, and their indices.
 
         Args:
             k: how many.
@@ -75,17 +75,17 @@ class Ordering(Reductions):
             OptionError: k is larger than the dim.
         """
         check_integers("topk", 0, k=k)
-        places = self.argsort(dim, largest)
+        indices = self.argsort(dim, largest)
         size = self.size(dim)
         if k > size:
             raise OptionError(f"topk: k is {k}, expected at most {size}, the dim's")
         if self.ndim:
-            places = places.narrow(dim, 0, k)
-        return self._picked(places, dim, True)
+            indices = indices.narrow(dim, 0, k)
+        return self._picked(indices, dim, True)
 
     @name_errors
     def median(self, dim: int | None = None, keepdim: bool = False) -> Operand:
-        """The median, the lower of two middle elements; NaN if any element is NaN.
+        """Return the median, the lower of two middle elements; NaN if any is NaN.
 
         Args:
             dim: None takes all elements.
@@ -101,8 +101,9 @@ class Ordering(Reductions):
         x = as_vector(self)
         size = x.size(dim)
         if not size:
-            of = f"along dim {dim} of a tensor of shape {self.shape}"
-            raise ShapeError(f"median: nothing {of}")
+            raise ShapeError(
+                f"median: nothing along dim {dim} of a tensor of shape {self.shape}"
+            )
         middle = x.argsort(dim).narrow(dim, (size - 1) // 2, 1)
         is_nan = x.isnan()
         first_nan = is_nan.to("int64").argmax(dim, True)
@@ -117,7 +118,7 @@ class Ordering(Reductions):
         return_counts: bool = False,
         dim: int | None = None,
     ) -> Operand:
-        """The distinct elements, or the distinct slices along a dim; no gradient.
+        """Return the distinct elements, or distinct slices along a dim; no gradient.
 
         Args:
             sorted: the result is always in order.
@@ -136,9 +137,8 @@ class Ordering(Reductions):
             ([1, 2], [1, 2])
         """
         axis = None if dim is None else check_dim("unique", dim, self.shape)
-        array = backend_of(self.array).to_host(self.array)
         values, inverse, counts = np.unique(
-            array, False, True, True, axis, equal_nan=False
+            on_host(self), False, True, True, axis, equal_nan=False
         )
         found = [values]
         if return_inverse:  # whose shape differs between versions of NumPy
@@ -150,7 +150,7 @@ class Ordering(Reductions):
 
     @name_errors
     def bincount(self, weights: Operand = None, minlength: int = 0) -> Self:
-        """How often each integer from 0 on occurs in a vector; no gradient.
+        """Count how often each integer from 0 on occurs in a vector; no gradient.
 
         Args:
             weights: a tensor of the same shape, whose elements are added up instead.
@@ -159,21 +159,23 @@ class Ordering(Reductions):
         Returns:
             Counts, int64; or sums, float32 of float32 weights, else float64.
         """
-        check_integer_tensors("bincount", input=self)
+        check_integer_tensor("input", self)
         check_integers("bincount", 0, minlength=minlength)
-        values = backend_of(self.array).to_host(self.array)
+        values = on_host(self)
         if values.ndim != 1 or (values.size and values.min() < 0):
-            got = f"{describe(self)}, smallest {values.min(initial=0)}"
-            expected = "expected a vector of integers >= 0"
-            raise ShapeError(f"bincount: input is {got}, {expected}")
+            raise ShapeError(
+                f"bincount: input is {describe(self)}, smallest "
+                f"{values.min(initial=0)}, expected a vector of integers >= 0"
+            )
         if weights is None:
             return self._from_host(np.bincount(values, minlength=minlength))
         check_type("bincount", (Value, *backends), "a Tensor", weights=weights)
         if weights.shape != self.shape:
-            got = f"{tuple(weights.shape)}, expected {self.shape}, as the input"
-            raise ShapeError(f"bincount: weights has shape {got}")
-        array = weights.array if isinstance(weights, Value) else weights
-        amounts = backend_of(array).to_host(array)
+            raise ShapeError(
+                f"bincount: weights has shape {tuple(weights.shape)}, expected "
+                f"{self.shape}, as the input"
+            )
+        amounts = on_host(weights)
         sums = np.bincount(values, amounts, minlength)
-        is_single = numpy_dtype(weights.dtype) == np.float32
+        is_single = amounts.dtype == np.float32
         return self._from_host(sums.astype("f4" if is_single else "f8"))

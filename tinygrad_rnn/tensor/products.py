@@ -12,7 +12,7 @@ from .shapes import Shapes
 
 
 def _as_factor(value: Operand) -> Operand:
-    """A factor of a matrix product as a tensor: a Tensor itself, or around an array."""
+    """Return a factor of a matrix product as a tensor, made around an array."""
     if isinstance(value, Value):
         return value
     if type(value) not in backends:
@@ -27,7 +27,7 @@ class Products(Shapes):
 
     @name_errors
     def matmul(self, other: Operand) -> Self:
-        """The matrix product ``x @ other``.
+        """Return the matrix product ``x @ other``.
 
         Shape:
             ``(..., M, K) @ (..., K, N)`` gives ``(..., M, N)``; the leading dims
@@ -40,13 +40,10 @@ class Products(Shapes):
         right = _as_factor(other)
         summed = right.shape[-2:-1] if right.ndim > 1 else right.shape
         if not self.ndim or self.shape[-1:] != summed:
-            shapes = f"{self.shape} and {right.shape}"
-            first, second = (
-                "the last dim of the first",
-                "the last but one of the second",
+            raise ShapeError(
+                f"matmul: the shapes {self.shape} and {right.shape} do not fit: the "
+                "last dim of the first is summed with the last but one of the second"
             )
-            rule = f"{first} is summed with {second}"
-            raise ShapeError(f"matmul: the shapes {shapes} do not fit: {rule}")
         left = self if self.ndim > 1 else self.unsqueeze(0)
         out = ops.matmul(left, right if right.ndim > 1 else right.unsqueeze(1))
         if self.ndim == 1:
@@ -56,41 +53,41 @@ class Products(Shapes):
     def __rmatmul__(self, other: Operand) -> Self:
         return _as_factor(other).matmul(self)
 
-    def _check_factor(self, name: str, other: Operand, one: int, two: int) -> None:
+    def _check_factor(self, other: Operand, one: int, two: int) -> None:
         """Require a tensor that fits, and of both the dims that this product takes."""
-        check_type(name, Value, "a Tensor", other=other)
+        check_type("product", Value, "a Tensor", other=other)
         if (self.ndim, other.ndim) != (one, two) or self.shape[:-2] != other.shape[:-2]:
-            shapes = f"{self.shape} and {other.shape}"
-            expected = f"expected {one} and {two} dims that fit"
-            way = "matmul() takes others"
-            raise ShapeError(f"{name}: got the shapes {shapes}, {expected}; {way}")
+            raise ShapeError(
+                f"product: got the shapes {self.shape} and {other.shape}, expected "
+                f"{one} and {two} dims that fit; matmul() takes others"
+            )
 
     @name_errors
     def mm(self, mat2: Operand) -> Self:
-        """The product of two matrices: (M, K) @ (K, N)."""
-        self._check_factor("mm", mat2, 2, 2)
+        """Return the product of two matrices: (M, K) @ (K, N)."""
+        self._check_factor(mat2, 2, 2)
         return self @ mat2
 
     @name_errors
     def bmm(self, mat2: Operand) -> Self:
-        """The products of two batches of matrices: (B, M, K) @ (B, K, N)."""
-        self._check_factor("bmm", mat2, 3, 3)
+        """Return the products of two batches of matrices: (B, M, K) @ (B, K, N)."""
+        self._check_factor(mat2, 3, 3)
         return self @ mat2
 
     @name_errors
     def mv(self, vec: Operand) -> Self:
-        """The product of a matrix and a vector: (M, K) @ (K,)."""
-        self._check_factor("mv", vec, 2, 1)
+        """Return the product of a matrix and a vector: (M, K) @ (K,)."""
+        self._check_factor(vec, 2, 1)
         return self @ vec
 
     @name_errors
     def dot(self, tensor: Operand) -> Self:
-        """The product of two vectors: (K,) @ (K,)."""
-        self._check_factor("dot", tensor, 1, 1)
+        """Return the product of two vectors: (K,) @ (K,)."""
+        self._check_factor(tensor, 1, 1)
         return self @ tensor
 
     @name_errors
     def outer(self, vec2: Operand) -> Self:
-        """The products of all pairs of two vectors' elements: (M,), (N,) to (M, N)."""
-        self._check_factor("outer", vec2, 1, 1)
+        """Return the products of all pairs of elements: (M,), (N,) give (M, N)."""
+        self._check_factor(vec2, 1, 1)
         return vec2 * self.unsqueeze(-1)

@@ -19,12 +19,14 @@ from .selection import Selection
 def _check_no_tensor(name: str, dim: object) -> None:
     """Raise if max or min got a second tensor, as PyTorch's functions may."""
     if isinstance(dim, Value):
-        got = f"dim is {describe(dim)}, expected an integer"
-        raise DTypeError(f"{name}: {got}; of two tensors it is {name}imum(a, b)")
+        raise DTypeError(
+            f"{name}: dim is {describe(dim)}, expected an integer; of two tensors it "
+            f"is {name}imum(a, b)"
+        )
 
 
 def _except_at_zero(x: Operand, function: Function, at_zero: float = 0.0) -> Operand:
-    """``function(x)``; where x is 0 it is ``at_zero``, and the gradient 0."""
+    """Return ``function(x)``; where x is 0, ``at_zero`` with the gradient 0."""
     is_zero = ops.equal(x, 0)
     return ops.where(is_zero, at_zero, function(ops.where(is_zero, 1.0, x)))
 
@@ -36,17 +38,21 @@ class Reductions(Selection, Casting):
 
     # ------------------------------------------------------------ sums and products
 
-    def _cast(self, dtype: DType, widened: str = "") -> Self:
-        """This tensor in a dtype; for None, as int64 if its kind is among these."""
+    def _cast(self, dtype: DType, to_int64: str = "") -> Self:
+        """Return this tensor in a dtype.
+
+        With None the kinds of dtypes in ``to_int64`` become int64, as PyTorch's totals
+        are; others stay as they are.
+        """
         if dtype is None:
-            if self.dtype.kind not in widened:
+            if self.dtype.kind not in to_int64:
                 return self
             dtype = "int64"
         return self.to(dtype)
 
     @name_errors
     def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType = None) -> Self:
-        """The sum of all elements, or along dims.
+        """Return the sum of all elements, or along dims.
 
         Args:
             dim: a dim, or several; None sums all.
@@ -64,14 +70,14 @@ class Reductions(Selection, Casting):
     def mean(
         self, dim: Dims = None, keepdim: bool = False, dtype: DType = None
     ) -> Self:
-        """The mean of all elements, or along dims, as :meth:`sum`; floats only."""
+        """Return the mean, of all elements or along dims; floats only."""
         return ops.mean(self._cast(dtype), dim, keepdim)
 
     @name_errors
     def prod(
         self, dim: int | None = None, keepdim: bool = False, dtype: DType = None
     ) -> Self:
-        """The product of all elements, or along one dim.
+        """Return the product of all elements, or along one dim.
 
         It multiplies in pairs, so that gradients are exact where an element is 0.
         """
@@ -91,12 +97,12 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def cumsum(self, dim: int, dtype: DType = None) -> Self:
-        """The cumulative sums along a dim."""
-        return ops.cumulative_sum(self._cast(dtype, "biu"), dim)._cast(dtype, "u")
+        """Return the cumulative sums along a dim."""
+        return ops.cumulative_sum(self._cast(dtype, "biu"), dim)._cast(dtype)
 
     @name_errors
     def cumprod(self, dim: int, dtype: DType = None) -> Self:
-        """The cumulative products along a dim.
+        """Return the cumulative products along a dim.
 
         By doubling (Hillis and Steele, 1986), so that gradients are exact where an
         element is 0.
@@ -117,7 +123,7 @@ class Reductions(Selection, Casting):
     def var(
         self, dim: Dims = None, correction: float | None = 1, keepdim: bool = False
     ) -> Self:
-        """The variance of all elements, or along dims.
+        """Return the variance of all elements, or along dims.
 
         Args:
             dim: a dim, or several; None takes all elements.
@@ -141,7 +147,7 @@ class Reductions(Selection, Casting):
     def std(
         self, dim: Dims = None, correction: float | None = 1, keepdim: bool = False
     ) -> Self:
-        """The standard deviation, the root of :meth:`var`.
+        """Return the standard deviation, the root of :meth:`var`.
 
         Its gradient is 0 where the elements do not vary.
         """
@@ -151,7 +157,7 @@ class Reductions(Selection, Casting):
     def norm(
         self, p: float | str = "fro", dim: Dims = None, keepdim: bool = False
     ) -> Self:
-        """The p-norm of all elements, or along dims: (sum |x|^p)^(1/p).
+        """Return the p-norm of all elements, or along dims: (sum |x|^p)^(1/p).
 
         Args:
             p: the power. ``"fro"`` is 2; inf and -inf take the largest and the smallest
@@ -184,7 +190,7 @@ class Reductions(Selection, Casting):
         return root if type(scale) is int else root * scale.reshape(root.shape)
 
     def _norm_scale(self, p: float, dim: Dims) -> Operand:
-        """What ``norm`` divides by, so that no power leaves the range of the dtype.
+        """Return what ``norm`` divides by to keep powers in the range of the dtype.
 
         That is exactly 1, which changes no bit, where the element that counts most is
         of usual size; elsewhere it is that size. Sizes are usual if the powers in the
@@ -204,24 +210,24 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Self:
-        """log(sum(e^x)) along dims, without overflow."""
+        """Return log(sum(e^x)) along dims, without overflow."""
         return ops.logsumexp(self, dim, keepdim)
 
     @name_errors
     def softmax(self, dim: int) -> Self:
-        """e^x / sum(e^x) along a dim."""
+        """Return e^x / sum(e^x) along a dim."""
         return ops.softmax(self, dim)
 
     @name_errors
     def log_softmax(self, dim: int) -> Self:
-        """log(softmax(x)) along a dim."""
+        """Return log(softmax(x)) along a dim."""
         return ops.log_softmax(self, dim)
 
     # ------------------------------------------------------------ extremes
 
     @name_errors
     def max(self, dim: int | None = None, keepdim: bool = False) -> Operand:
-        """The largest element, or the largest along a dim and where it is.
+        """Return the largest element, or the largest along a dim and its index.
 
         Args:
             dim: None takes all elements; equal ones share the gradient.
@@ -244,14 +250,14 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def min(self, dim: int | None = None, keepdim: bool = False) -> Operand:
-        """The smallest element, or the smallest along a dim, as :meth:`max`."""
+        """Return the smallest element, or that along a dim, like :meth:`max`."""
         if dim is None:
             return ops.min(self)
         _check_no_tensor("min", dim)
         return self._picked(self.argmin(dim, True), dim, keepdim)
 
     def _picked(self, indices: Operand, dim: int, keepdim: bool) -> Sorted:
-        """The elements at some places of a dim, and the places."""
+        """Return the elements at some indices along a dim, and the indices."""
         values: Operand = self.take_along_dim(indices, dim)
         if keepdim:
             return Sorted(values, indices)
@@ -259,46 +265,46 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """The largest element along dims; equal ones share the gradient."""
+        """Return the largest element along dims; equal ones share the gradient."""
         return ops.max(self, dim, keepdim)
 
     @name_errors
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """The smallest element along dims; equal ones share the gradient."""
+        """Return the smallest element along dims; equal ones share the gradient."""
         return ops.min(self, dim, keepdim)
 
     @name_errors
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """The place of the largest element, the first of equal ones."""
+        """Return the index of the largest element, the first of equal ones."""
         return ops.argmax(self, dim, keepdim)
 
     @name_errors
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """The place of the smallest element, the first of equal ones."""
+        """Return the index of the smallest element, the first of equal ones."""
         return ops.argmin(self, dim, keepdim)
 
     # ------------------------------------------------------------ truth
 
     @name_errors
     def all(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Whether all elements are true, or not 0."""
+        """Return whether all elements are true, or not 0."""
         return ops.all(self, dim, keepdim)
 
     @name_errors
     def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Whether at least one element is true, or not 0."""
+        """Return whether at least one element is true, or not 0."""
         return ops.any(self, dim, keepdim)
 
     @name_errors
     def allclose(self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-        """Whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
+        """Return whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
         with np.errstate(invalid="ignore"):  # inf - inf
             near = (self - other).abs() <= abs(other) * rtol + atol
         return bool((self.eq(other) | near).all().array)
 
     @name_errors
     def equal(self, other: Operand) -> bool:
-        """Whether another tensor has the same shape and the same elements."""
+        """Return whether another tensor has the same shape and the same elements."""
         check_type("equal", Value, "a Tensor", other=other)
         return self.shape == other.shape and bool(self.eq(other).all().array)
 

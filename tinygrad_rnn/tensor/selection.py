@@ -1,12 +1,14 @@
 """Elements chosen by mask and by index, or written to chosen places of a copy."""
 
+from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
 from .. import ops
-from ..backend import backend_of, backends
+from ..backend import backends
+from ..convert import array_of, index_of
 from ..engine.node import Value
 from ..errors import (
     DTypeError,
@@ -17,28 +19,24 @@ from ..errors import (
     describe,
 )
 from ..errors.boundary import name_errors
-from ..types import Array, Index, Operand, Shape
-from .arguments import as_vector, check_integer_tensors, check_mask
+from ..types import Index, Operand, Shape
+from .arguments import as_vector, check_integer_tensor, check_mask
 from .base import TensorBase
 from .shapes import Shapes
 
 
-class _Write(NamedTuple):
-    """What ``scatter`` writes: into which tensor, where, and which values."""
-
-    target: Operand
-    index: Index
-    values: Operand
+def _replace(items: Sequence[Any], i: int, item: object) -> tuple[Any, ...]:
+    """Return the items of a sequence, with another one in place of the i-th."""
+    return (*items[:i], item, *items[i + 1 :])
 
 
-def _copy_of_index(index: Operand) -> Array:
-    """A copy of an index's array: the graph keeps it, and the user may change his."""
-    array = index.array if isinstance(index, Value) else index
-    return backend_of(array).array(array)
+def _index_along(dim: int, index: Operand) -> Index:
+    """Return the index that takes the elements at ``index`` along a dim."""
+    return _replace(np.ogrid[tuple(map(slice, index.shape))], dim, index)
 
 
 def _fits_into(sizes: Shape, limits: tuple[float, ...]) -> bool:
-    """Whether a shape has as many dims as there are limits, and no size above its."""
+    """Return whether a shape has a size for each limit, none of them above it."""
     pairs = zip(sizes, limits, strict=False)
     return len(sizes) == len(limits) and all(size <= limit for size, limit in pairs)
 
@@ -49,14 +47,14 @@ class Selection(Shapes):
     __slots__ = ()
 
     def _with_rank_of_self(self, x: Operand) -> Self:
-        """A result of :func:`as_vector` with as many dims as this tensor."""
+        """Return a result of :func:`as_vector` with as many dims as this tensor."""
         return x if self.ndim else x.reshape(())
 
     # ------------------------------------------------------------ by mask
 
     @name_errors
     def masked_select(self, mask: Operand) -> Self:
-        """The elements where ``mask`` is true, as a vector; the shapes broadcast.
+        """Return the elements where ``mask`` is true as a vector; the shapes broadcast.
 
         Example:
             >>> from tinygrad_rnn import tensor
@@ -69,7 +67,7 @@ class Selection(Shapes):
 
     @name_errors
     def nonzero(self, as_tuple: bool = False) -> Operand:
-        """The places of the elements that are not 0, in order.
+        """Return the indices of the elements that are not 0, in order.
 
         Returns:
             ``(N, ndim)`` int64, a row for each; with ``as_tuple`` a vector for each dim
@@ -84,38 +82,37 @@ class Selection(Shapes):
 
     @name_errors
     def index_select(self, dim: int, index: Operand) -> Self:
-        """The slices along a dim at the given indices: a vector of them, or one."""
+        """Return the slices along a dim at the given indices, a vector or one."""
         kinds = (Value, *backends, list)
         check_type("index_select", kinds, "a Tensor", index=index)
-        if getattr(index, "ndim", 1) > 1:
+        index = as_vector(array_of(index, "index_select"))
+        if index.ndim > 1:
             raise ShapeError(f"index_select: index has {index.ndim} dims, expected 1")
         dim = check_dim("index_select", dim, self.shape)
-        if not isinstance(index, list):
-            index = as_vector(index)
         if not self.ndim and len(index) != 1:
-            of = "of a 0-d tensor, which has 1 element"
-            raise ShapeError(f"index_select: {len(index)} {of}")
+            raise ShapeError(
+                f"index_select: {len(index)} of a 0-d tensor, which has 1 element"
+            )
         x = as_vector(self)
         return self._with_rank_of_self(x[(*(slice(None),) * dim, index)])
 
     @name_errors
     def gather(self, dim: int, index: Operand) -> Self:
-        """The elements at ``index`` along a dim, in the shape of ``index``.
+        """Return the elements at ``index`` along a dim, in the shape of ``index``.
 
         ``out[i][j] = x[index[i][j]][j]`` for dim 0, ``x[i][index[i][j]]`` for dim 1.
         """
         dim = check_dim("gather", dim, self.shape)
         check_type("gather", (Value, *backends), "a Tensor of indices", index=index)
         if max(index.ndim, 1) != max(self.ndim, 1):
-            got = f"index has shape {index.shape}"
-            raise ShapeError(f"gather: {got}, expected {self.ndim} dims")
-        x = as_vector(self)
-        grid = list(np.ogrid[tuple(map(slice, index.shape))])
-        return x[(*grid[:dim], index, *grid[dim + 1 :])]
+            raise ShapeError(
+                f"gather: index has shape {index.shape}, expected {self.ndim} dims"
+            )
+        return as_vector(self)[_index_along(dim, index)]
 
     @name_errors
     def take_along_dim(self, indices: Operand, dim: int | None = None) -> Self:
-        """As :meth:`gather`, where the shapes broadcast in the other dims.
+        """Return the same as :meth:`gather`; the shapes broadcast in the other dims.
 
         Without ``dim``, places in the flattened tensor.
         """
@@ -125,32 +122,35 @@ class Selection(Shapes):
         dim = check_dim("take_along_dim", dim, self.shape)
         sizes, wanted = self.shape, tuple(indices.shape)
         if len(wanted) != self.ndim:
-            got = f"{wanted}, expected {self.ndim} dims, as the input"
-            raise ShapeError(f"take_along_dim: indices has shape {got}")
-        others = (*sizes[:dim], *sizes[dim + 1 :])
-        wanted_others = (*wanted[:dim], *wanted[dim + 1 :])
+            raise ShapeError(
+                f"take_along_dim: indices has shape {wanted}, expected {self.ndim} "
+                "dims, as the input"
+            )
+        others, wanted_others = _replace(sizes, dim, 1), _replace(wanted, dim, 1)
         if others == wanted_others:
             return self.gather(dim, indices)
         try:
             common = np.broadcast_shapes(others, wanted_others)
         except ValueError:
-            got = f"the shapes {sizes} and {wanted} do not broadcast"
-            raise ShapeError(f"take_along_dim: {got}") from None
-        x = self.expand((*common[:dim], *sizes[dim : dim + 1], *common[dim:]))
-        shape = (*common[:dim], *wanted[dim : dim + 1], *common[dim:])
+            raise ShapeError(
+                f"take_along_dim: the shapes {sizes} and {wanted} do not broadcast"
+            ) from None
+        x = self.expand(_replace(common, dim, sizes[dim]))
+        shape = _replace(common, dim, wanted[dim])
         return x.gather(dim, ops.broadcast_to(indices, shape))
 
     @name_errors
     def diag(self, diagonal: int = 0) -> Self:
-        """The diagonal of a matrix, or a matrix with a vector on its diagonal.
+        """Return the diagonal of a matrix, or a matrix with a vector on its diagonal.
 
         Args:
             diagonal: counts from the main one: above it is positive, below it negative.
         """
         check_integers("diag", -inf, diagonal=diagonal)
         if self.ndim not in (1, 2):
-            got = f"got the shape {self.shape}"
-            raise ShapeError(f"diag: {got}, expected a vector or a matrix")
+            raise ShapeError(
+                f"diag: got the shape {self.shape}, expected a vector or a matrix"
+            )
         down, right = max(-diagonal, 0), max(diagonal, 0)
         if self.ndim == 1:
             (size,) = self.shape
@@ -164,7 +164,7 @@ class Selection(Shapes):
 
     @name_errors
     def index_fill(self, dim: int, index: Operand, value: Operand) -> Self:
-        """A copy with one value in the slices of a dim that are named.
+        """Return a copy with one value in the slices of a dim at ``index``.
 
         Args:
             dim: the dim that ``index`` counts along.
@@ -172,18 +172,21 @@ class Selection(Shapes):
             value: a number, or a 0-d tensor, which gets a gradient.
         """
         dim = check_dim("index_fill", dim, self.shape)
-        check_integer_tensors("index_fill", index=index)
+        check_integer_tensor("index", index)
         if index.ndim > 1 or getattr(value, "ndim", 0):
-            got = f"index is {describe(index)} and value is {describe(value)}"
-            raise ShapeError(f"index_fill: {got}, expected a vector and a number")
-        place = (*(slice(None),) * dim, _copy_of_index(as_vector(index)))
+            raise ShapeError(
+                f"index_fill: index is {describe(index)} and value is "
+                f"{describe(value)}, expected a vector and a number"
+            )
+        slices = (*(slice(None),) * dim, as_vector(index))
+        place = index_of("index_fill", slices, True)
         return self._with_rank_of_self(ops.put(as_vector(self), value, place))
 
     @name_errors
     def scatter(
         self, dim: int, index: Operand, src: Operand = None, value: Operand = None
     ) -> Self:
-        """A copy with ``out[index[i][j]][j] = src[i][j]`` for dim 0, and so on.
+        """Return a copy with ``out[index[i][j]][j] = src[i][j]`` for dim 0, and so on.
 
         Where ``index`` names a place twice the last element stays, and has the
         gradient.
@@ -204,12 +207,12 @@ class Selection(Shapes):
             [0.0, 0.0, 5.0]
         """
         given = value if src is None else src
-        write = self._scatter_arguments("scatter", dim, index, given)
-        return self._with_rank_of_self(ops.put(write.target, write.values, write.index))
+        x, place, values = self._scatter_arguments(dim, index, given)
+        return self._with_rank_of_self(ops.put(x, values, place))
 
     @name_errors
     def scatter_add(self, dim: int, index: Operand, src: Operand) -> Self:
-        """A copy with ``out[index[i][j]][j] += src[i][j]`` for dim 0, and so on.
+        """Return a copy with ``out[index[i][j]][j] += src[i][j]`` for dim 0, and so on.
 
         The arguments are those of :meth:`scatter`. Where ``index`` names a place twice
         both elements are added.
@@ -221,42 +224,40 @@ class Selection(Shapes):
             [4.0, 0.0, 2.0]
         """
         check_type("scatter_add", Value, "a Tensor", src=src)
-        x, place, values = self._scatter_arguments("scatter_add", dim, index, src)
+        x, place, values = self._scatter_arguments(dim, index, src)
         return self._with_rank_of_self(x + ops.add_at(values, x.shape, place))
 
     def _scatter_arguments(
-        self, name: str, dim: int, index: Operand, src: Operand
-    ) -> _Write:
-        """What is written, and where; tensors have at least one dim."""
-        dim = check_dim(name, dim, self.shape)
-        check_integer_tensors(name, index=index)
-        src = self._check_source(name, src)
+        self, dim: int, index: Operand, src: Operand
+    ) -> tuple[Operand, Index, Operand]:
+        """Return this tensor, where to write and what; each has at least one dim."""
+        dim = check_dim("scatter", dim, self.shape)
+        check_integer_tensor("index", index)
+        self._check_source(src)
         x, index = as_vector(self), as_vector(index)
         if 0 in index.shape:  # PyTorch takes an empty index of any shape
             index = index.reshape((0,) * x.ndim)
-        fits = _fits_into(index.shape, (*x.shape[:dim], inf, *x.shape[dim + 1 :]))
+        fits = _fits_into(index.shape, _replace(x.shape, dim, inf))
         if isinstance(src, Value):
             src = as_vector(src)
             fits = fits and _fits_into(index.shape, src.shape)
         if not fits:
-            sizes = getattr(src, "shape", "a number")
-            got = (
-                f"input has shape {self.shape}, index {tuple(index.shape)}, src {sizes}"
+            raise ShapeError(
+                f"scatter: input has shape {self.shape}, index {tuple(index.shape)}, "
+                f"src {getattr(src, 'shape', 'a number')}; expected an index no larger "
+                f"than src, nor than input in dims other than {dim}"
             )
-            largest = f"no larger than src, nor than input in dims other than {dim}"
-            raise ShapeError(f"{name}: {got}; expected an index {largest}")
         if isinstance(src, Value):
             src = ops.getitem(src, tuple(map(slice, index.shape)))
-        grid = np.ogrid[tuple(map(slice, index.shape))]
-        place = (*grid[:dim], _copy_of_index(index), *grid[dim + 1 :])
-        return _Write(x, place, src)
+        return x, index_of("scatter", _index_along(dim, index), True), src
 
-    def _check_source(self, name: str, src: Operand) -> Operand:
-        """What is written: a number, or a tensor of this one's dtype."""
+    def _check_source(self, src: Operand) -> None:
+        """Require a number, or a tensor of this one's dtype."""
         if not isinstance(src, TensorBase):
             kinds = int | float | np.generic
-            check_type(name, kinds, "a Tensor or a number", src=src)
+            check_type("scatter", kinds, "a Tensor or a number", src=src)
         elif src.dtype != self.dtype:
-            got = f"src is {src.dtype}, expected {self.dtype}"
-            raise DTypeError(f"{name}: {got}, as the input; use src.to(input.dtype)")
-        return src
+            raise DTypeError(
+                f"scatter: src is {src.dtype}, expected {self.dtype}, as the input; "
+                "use src.to(input.dtype)"
+            )

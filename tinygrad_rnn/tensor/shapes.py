@@ -19,11 +19,11 @@ from ..errors import (
 from ..errors.boundary import name_errors
 from ..types import Dims, Operand
 from .arguments import dims_of, sizes_of
+from .elementwise import Elementwise
 from .indexing import Indexing
-from .operators import Operators
 
 
-class Shapes(Operators, Indexing):
+class Shapes(Elementwise, Indexing):
     """The same elements in another shape or order, and repeated."""
 
     __slots__ = ()
@@ -32,30 +32,30 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def reshape(self, *sizes: object, shape: object = None) -> Self:
-        """The same elements in another shape; one size may be -1.
+        """Return the same elements in another shape; one size may be -1.
 
         The sizes stand one by one, in one sequence, or in ``shape``. The result shares
         the memory where the elements' order allows it.
         """
-        wanted = sizes_of("reshape", sizes, shape)
+        wanted = sizes_of(sizes, shape)
         if min(wanted, default=0) < -1:
             raise ShapeError(f"reshape: got the sizes {wanted}, expected none below -1")
         return ops.reshape(self, wanted)
 
     @name_errors
     def view(self, *shape: object) -> Self:
-        """As :meth:`reshape`."""
+        """Return the same as :meth:`reshape`."""
         return self.reshape(*shape)
 
     @name_errors
     def view_as(self, other: Operand) -> Self:
-        """The same elements in the shape of another tensor."""
+        """Return the same elements in the shape of another tensor."""
         check_type("view_as", Value, "a Tensor", other=other)
         return self.reshape(other.shape)
 
     @name_errors
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
-        """The dims from ``start_dim`` to ``end_dim`` as one."""
+        """Join the dims from ``start_dim`` to ``end_dim``."""
         first = check_dim("flatten", start_dim, self.shape)
         last = check_dim("flatten", end_dim, self.shape)
         if first > last:
@@ -67,7 +67,7 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def squeeze(self, dim: Dims = None) -> Self:
-        """Without its dims of size 1; with ``dim``, only those that it names."""
+        """Remove the dims of size 1; with ``dim``, only those that it names."""
         dims = range(self.ndim) if dim is None else dims_of(dim)
         chosen = [check_dim("squeeze", d, self.shape) for d in dims]
         sizes = enumerate(self.shape)
@@ -75,7 +75,7 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def unsqueeze(self, dim: int) -> Self:
-        """With a new dim of size 1 at ``dim``."""
+        """Add a dim of size 1 at ``dim``."""
         place = check_dim("unsqueeze", dim, (*self.shape, 1))
         return self.reshape(*self.shape[:place], 1, *self.shape[place:])
 
@@ -93,13 +93,13 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def permute(self, *order: object, dims: object = None) -> Self:
-        """The dims in another order."""
-        axes = check_axis("permute", sizes_of("permute", order, dims), self.shape)
+        """Put the dims in another order."""
+        axes = check_axis("permute", sizes_of(order, dims), self.shape)
         return ops.permute_dims(self, axes or ())
 
     @name_errors
     def transpose(self, dim0: int, dim1: int) -> Self:
-        """Two dims exchanged."""
+        """Exchange two dims."""
         one = check_dim("transpose", dim0, self.shape)
         two = check_dim("transpose", dim1, self.shape)
         axes = list(range(self.ndim))
@@ -109,15 +109,16 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def t(self) -> Self:
-        """The dims of a matrix exchanged; a vector or a number as it is."""
+        """Exchange the dims of a matrix; return a vector or a number as it is."""
         if self.ndim > 2:
-            got = f"got the shape {self.shape}"
-            raise ShapeError(f"t: {got}, expected at most 2 dims; use mT")
+            raise ShapeError(
+                f"t: got the shape {self.shape}, expected at most 2 dims; use mT"
+            )
         return self.T
 
     @name_errors
     def movedim(self, source: Dims, destination: Dims) -> Self:
-        """Dims moved to other places; the others keep their order."""
+        """Move dims to other positions; the others keep their order."""
         taken = check_axis("movedim", dims_of(source), self.shape) or ()
         placed = check_axis("movedim", dims_of(destination), self.shape) or ()
         if len(taken) != len(placed):
@@ -129,16 +130,17 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def flip(self, *axes: object, dims: object = None) -> Self:
-        """The elements in reverse order along dims."""
+        """Reverse the order of the elements along dims."""
         if not axes and dims is None:
-            expected = "expected them as in flip(0) or flip((0, 1))"
-            raise DTypeError(f"flip: got no dims, {expected}")
-        reversed_dims = sizes_of("flip", axes, dims)
+            raise DTypeError(
+                "flip: got no dims, expected them as in flip(0) or flip((0, 1))"
+            )
+        reversed_dims = sizes_of(axes, dims)
         return ops.flip(self, reversed_dims) if reversed_dims else self.clone()
 
     @name_errors
     def roll(self, shifts: Dims, dims: Dims = None) -> Self:
-        """The elements moved along dims; what leaves at the end comes in at the start.
+        """Move the elements along dims; what leaves at the end comes in at the start.
 
         Args:
             shifts: how far, one for each dim; backwards where negative.
@@ -166,13 +168,13 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def broadcast_to(self, *shape: object) -> Self:
-        """Repeated, without a copy, to a larger shape."""
-        return ops.broadcast_to(self, sizes_of("broadcast_to", shape))
+        """Repeat to a larger shape, without a copy."""
+        return ops.broadcast_to(self, sizes_of(shape))
 
     @name_errors
     def expand(self, *sizes: object) -> Self:
-        """As :meth:`broadcast_to`; -1 keeps a size."""
-        wanted = sizes_of("expand", sizes)
+        """Do the same as :meth:`broadcast_to`; -1 keeps a size."""
+        wanted = sizes_of(sizes)
         new = len(wanted) - self.ndim
         if new < 0 or -1 in wanted[:new]:
             raise ShapeError(
@@ -184,14 +186,14 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def expand_as(self, other: Operand) -> Self:
-        """Repeated, without a copy, to the shape of another tensor."""
+        """Repeat to the shape of another tensor, without a copy."""
         check_type("expand_as", Value, "a Tensor", other=other)
         return self.expand(other.shape)
 
     @name_errors
     def tile(self, *times: object, dims: object = None) -> Self:
-        """The tensor repeated along each dim as many times as ``dims`` says."""
-        repeats = sizes_of("tile", times, dims)
+        """Repeat the tensor along each dim as many times as ``dims`` says."""
+        repeats = sizes_of(times, dims)
         new = len(repeats) - self.ndim
         x = self.reshape((1,) * new + self.shape)
         for dim, count in enumerate(repeats, x.ndim - len(repeats)):
@@ -201,31 +203,32 @@ class Shapes(Operators, Indexing):
 
     @name_errors
     def repeat(self, *repeats: object) -> Self:
-        """As :meth:`tile`, with a number for each dim at least."""
-        times = sizes_of("repeat", repeats)
+        """Do the same as :meth:`tile`, with a number for each dim at least."""
+        times = sizes_of(repeats)
         if len(times) < self.ndim:
-            got = f"got {len(times)} sizes"
-            raise ShapeError(f"repeat: {got}, expected {self.ndim} at least")
+            raise ShapeError(
+                f"repeat: got {len(times)} sizes, expected {self.ndim} at least"
+            )
         return self.tile(times)
 
     # ------------------------------------------------------------ triangles
 
     @name_errors
     def tril(self, diagonal: int = 0) -> Self:
-        """The lower triangle of the last two dims: 0 above a diagonal."""
-        is_below = self._lower_triangle("tril", diagonal)
-        return ops.where(is_below, self, ops.zeros_like(self))
+        """Return the lower triangle of the last two dims: 0 above a diagonal."""
+        return ops.where(self._lower_triangle(diagonal), self, ops.zeros_like(self))
 
     @name_errors
     def triu(self, diagonal: int = 0) -> Self:
-        """The upper triangle of the last two dims: 0 below a diagonal."""
-        is_below = self._lower_triangle("triu", diagonal - 1)
+        """Return the upper triangle of the last two dims: 0 below a diagonal."""
+        is_below = self._lower_triangle(diagonal - 1)
         return ops.where(is_below, ops.zeros_like(self), self)
 
-    def _lower_triangle(self, name: str, diagonal: int) -> Operand:
-        """A mask of the last two dims: true on and below a diagonal."""
+    def _lower_triangle(self, diagonal: int) -> Operand:
+        """Return a mask of the last two dims: true on and below a diagonal."""
         if self.ndim < 2:
-            got = f"got the shape {self.shape}"
-            raise ShapeError(f"{name}: {got}, expected at least 2 dims")
+            raise ShapeError(
+                f"tril: got the shape {self.shape}, expected at least 2 dims"
+            )
         rows, columns = self.shape[-2:]
         return self._from_host(np.tri(rows, columns, diagonal, np.bool_))

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROSE = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
-FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
+# Code and output, but not the tree of files in docs/design.md.
+FENCED = re.compile(r"^```\w+\n.*?^```$", re.M | re.S)
 # A block of code, and behind it what it prints, if the page shows that.
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.M | re.S)
 BLOCKS = [
@@ -80,3 +81,16 @@ def test_pages_name_files_that_are_there() -> None:
             assert any(path.endswith(f"/{name}") for path in there), (
                 f"{page.name} names {name}"
             )
+
+
+def test_design_names_the_parts_of_the_package() -> None:
+    """All at the top, and the modules of the two folders that are read first."""
+    text = (ROOT / "docs" / "design.md").read_text()
+    package = ROOT / "tinygrad_rnn"
+    names = [f"{path.name}/" for path in package.iterdir() if path.is_dir()]
+    names += [path.name for path in package.glob("*.py")]
+    for folder in ("engine", "nn"):
+        names += [path.stem for path in (package / folder).glob("*.py")]
+    for name in names:
+        if not name.startswith("_"):
+            assert re.search(rf"\b{name}", text), f"docs/design.md lacks {name}"

@@ -940,31 +940,49 @@ TABLE = {
             "nn/test_module.py",
         ),
     ],
-    "optim/test_lr_scheduler.py": [
+    "optim/lr_scheduler/test_base.py": [
         (
-            "StepLR._factor",
+            "LRScheduler._all_or_nothing",
+            "commit(undo)",
+            "pass",
+            "half a step of what fails",
+        ),
+        ("LRScheduler._all_or_nothing", "dict(held)", "held", "nothing to go back to"),
+        (
+            "LRScheduler._extend_base_lrs",
+            "rates[len(self.base_lrs) :]",
+            "[]",
+            "a group that joins is left out",
+        ),
+        (
+            "LRScheduler._extend_base_lrs",
+            "None if resumed else",
+            "",
+            "resumed without the first rates",
+        ),
+        ("LRScheduler.state_dict", "copy(v)", "v", "a state that goes on changing"),
+    ],
+    "optim/lr_scheduler/test_decay.py": [
+        (
+            "StepLR.factor_at",
             "epoch > 0 and epoch % self.step_size == 0",
             "epoch > 1 and (epoch - 1) % self.step_size == 0",
             "a schedule one step late",
         ),
         (
-            "ReduceLROnPlateau._note",
-            "self.num_bad_epochs > self.patience",
-            "self.num_bad_epochs >= self.patience",
-            "patience off by one",
-        ),
-        (
-            "MultiStepLR._factor",
-            "self.gamma ** self.milestones.count(epoch)",
-            "self.gamma ** self.milestones.count(epoch - 1)",
+            "MultiStepLR.factor_at",
+            "count(epoch)",
+            "count(epoch - 1)",
             "a milestone late",
         ),
         (
-            "SequentialLR._advance",
-            "self.milestones[number - 1] == epoch",
-            "False",
-            "the next schedule does not begin anew",
+            "LinearLR.factor_at",
+            "epoch > self.total_iters",
+            "epoch >= self.total_iters",
+            "a line that stops short of its end",
         ),
+    ],
+    "optim/lr_scheduler/test_cyclic.py": [
         (
             "OneCycleLR._advance",
             "[high, low, high, high]",
@@ -978,22 +996,50 @@ TABLE = {
             "the second bottom of a cosine",
         ),
         (
-            "LinearLR._factor",
-            "epoch > self.total_iters",
-            "epoch >= self.total_iters",
-            "a line that stops short of its end",
+            "OneCycleLR._value_at",
+            "[2 * rise - 2]",
+            "[2 * rise]",
+            "a second phase that is longer than the first",
+        ),
+    ],
+    "optim/lr_scheduler/test_sequential.py": [
+        (
+            "SequentialLR._advance",
+            "if epoch in self.milestones",
+            "if False",
+            "the next schedule does not begin anew",
         ),
         (
-            "LRScheduler._try",
-            "optimizer.param_groups = [dict(group) for group in groups]",
-            "pass",
-            "half a step of what fails",
+            "SequentialLR._all",
+            "[self, *chain.from_iterable(parts)]",
+            "[self]",
+            "parts keep half a step of what fails",
+        ),
+        (
+            "SequentialLR._scheduler_at",
+            "start <= epoch",
+            "start < epoch",
+            "the next schedule one epoch late",
+        ),
+    ],
+    "optim/lr_scheduler/test_plateau.py": [
+        (
+            "ReduceLROnPlateau._note",
+            "self.num_bad_epochs > self.patience",
+            "self.num_bad_epochs >= self.patience",
+            "patience off by one",
         ),
         (
             "ReduceLROnPlateau._note",
             "self.cooldown_counter - 1",
             "self.cooldown_counter",
             "a cooldown that does not end",
+        ),
+        (
+            "ReduceLROnPlateau._note",
+            "better or self.cooldown_counter",
+            "better",
+            "epochs of a cooldown count as bad",
         ),
     ],
     "test_serialization.py": [

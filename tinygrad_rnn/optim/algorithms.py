@@ -12,7 +12,7 @@ from .. import kernels
 from ..errors import DTypeError, OptionError, check_numbers
 from ..types import Array, Namespace, Setting, Settings
 from .optimizer import Optimizer, Params, Slots
-from .options import check_below_1, check_flag, check_fraction
+from .options import check_below_1, check_flag, check_fraction, label
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
@@ -111,7 +111,7 @@ class SGD(Optimizer):
 def _check_betas(name: str, betas: object) -> None:
     if not isinstance(betas, tuple | list) or len(betas) != 2:
         raise DTypeError(f"{name}: betas is {betas!r}, expected two numbers")
-    check_below_1(name, **{"betas[0]": betas[0], "betas[1]": betas[1]})
+    check_below_1(name, **label("betas", betas))
 
 
 class Adam(Optimizer):

@@ -20,7 +20,6 @@ from ..engine.mode import enable_grad
 from ..engine.node import check_writable, wrap
 from ..engine.warned import run_reporting_warnings
 from ..errors import (
-    CheckpointError,
     DTypeError,
     OptionError,
     abbreviate,
@@ -39,7 +38,7 @@ from .options import (
     faults,
 )
 from .overlap import find_overlap
-from .saved import entry_misfits, read_entry, read_options
+from .saved import entry_misfits, raise_misfits, read_entry, read_options
 
 Params = Iterable[Tensor] | Iterable[Settings]
 Slots = dict[str, Array]
@@ -471,10 +470,7 @@ class Optimizer:
             CheckpointError: It does not fit; the message says all that is wrong, and
                 nothing is changed.
         """
-        if wrong := abbreviate(self.misfits(state_dict), "; "):
-            raise CheckpointError(
-                f"{self._name}.load_state_dict: nothing was loaded, as {wrong}"
-            )
+        raise_misfits(self._name, self.misfits(state_dict))
         commit(self._loading(state_dict))
 
     def _loading(self, state_dict: Mapping[str, Setting]) -> Changes:

@@ -5,7 +5,7 @@ A rule is a function ``rule(name, option=value)`` that raises unless the value i
 bounds, ``(check_integers, 1)``, is a rule too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from math import nextafter
 from numbers import Integral, Real
@@ -29,6 +29,11 @@ check_count = partial(check_integers, low=0)
 def check_flag(name: str, **values: object) -> None:
     """Require True or False, and no other object that counts as one of them."""
     check_type(name, bool, "True or False", **values)
+
+
+def label(what: str, values: Iterable[Setting]) -> Settings:
+    """Return the items of a list by the names that messages give them: ``betas[0]``."""
+    return {f"{what}[{i}]": value for i, value in enumerate(values)}
 
 
 # PyTorch's keywords that choose an implementation, or make another optimizer.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..errors import abbreviate, check_integers, describe
+from ..errors import CheckpointError, abbreviate, check_integers, describe
 from ..tensor import Tensor
 from ..types import Setting, Settings
 from .options import faults
@@ -59,7 +59,7 @@ def _as_array(value: Setting) -> Setting:
         return value
     try:
         return np.asarray(value)
-    except Exception:  # it is on a device, say: the misfit is described as it is
+    except Exception:  # it is on a device, say: the misfit is describe as it is
         return value
 
 
@@ -78,3 +78,10 @@ def entry_misfits(
         if found != expected:
             wrong.append(f"{name} of {what} is {found}, expected {expected}")
     return wrong + faults(check_integers, "state", **{f"step of {what}": entry["step"]})
+
+
+def raise_misfits(name: str, misfits: list[str]) -> None:
+    """Raise if anything of a ``state_dict`` does not fit."""
+    if misfits:
+        wrong = abbreviate(misfits, "; ")
+        raise CheckpointError(f"{name}.load_state_dict: nothing was loaded, as {wrong}")

@@ -1,0 +1,32 @@
+"""Schedules of learning rates, with torch.optim.lr_scheduler's names and arithmetic.
+
+A schedule sets the rates of all groups of an optimizer when it is made, and again at
+each ``step()``, which as a rule ends an epoch. The formulas say what a schedule on its
+own sets. Most compute a rate from the one they find, so that several may work on one
+optimizer, and a rate that was changed by hand is gone on from.
+"""
+
+from typing import TYPE_CHECKING
+
+from ...errors import left_out
+from .base import LRScheduler
+from .cyclic import CosineAnnealingLR, OneCycleLR
+from .decay import ExponentialLR, LambdaLR, LinearLR, MultiStepLR, StepLR
+from .plateau import ReduceLROnPlateau
+from .sequential import SequentialLR
+
+__all__ = [
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = left_out.getter("tg.optim.lr_scheduler", globals())

@@ -98,7 +98,7 @@ def test_clear_gives_everything_back_but_what_is_in_use():
 
 
 def test_what_a_large_step_had_in_use_is_kept_and_not_more_than_twice_that(monkeypatch):
-    monkeypatch.setattr(pool, "KEPT", 0)
+    monkeypatch.setattr(pool, "MIN_FREE", 0)
     places = set()
     for _ in range(3):
         # 640 KiB

@@ -24,7 +24,7 @@ def library(**more):
 
 @pytest.fixture(autouse=True)
 def forget():
-    tables = (backend.libraries, backend.backends, backend._by_number, backend._by_name)
+    tables = (backend.libraries, backend.backends, backend._by_name)
     before = [dict(table) for table in tables]
     yield
     for table, content in zip(tables, before, strict=True):

@@ -11,7 +11,7 @@ from work import assert_linear
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.backend.part import Part
+from tinygrad_rnn.backend.standard import Part
 
 
 def chain(length):

@@ -738,7 +738,7 @@ def _add_at_value(values, shape, index):
     return np.array(out, values.dtype).reshape(shape)
 
 
-def _winners_value(x, index):
+def _is_last_assigned_value(x, index):
     grid = _grid(x.shape, index)
     last = {place: number for number, place in enumerate(grid.flatten())}
     flags = [last[place] == number for number, place in enumerate(grid.flatten())]
@@ -769,10 +769,10 @@ row(
     lambda torch, x, index: torch.nn.functional.embedding(torch.as_tensor(index), x),
 )
 row(
-    "winners",
+    "is_last_assigned",
     _getitem,
-    _winners_value,
-    lambda torch, x, index: torch.as_tensor(_winners_value(x, index)),
+    _is_last_assigned_value,
+    lambda torch, x, index: torch.as_tensor(_is_last_assigned_value(x, index)),
     (),
 )
 

@@ -199,29 +199,3 @@ def test_the_numbers_are_those_of_torch(name):
     found = choice.run(torch, torch.tensor, torch.float64)
     for g, wanted in zip(found, choice.gradients, strict=True):
         assert_same(g.numpy(), wanted, 1e-14)
-
-
-STEPS = ["floor", "ceil", "round", "isnan", "isinf", "isfinite", "logical_not"]
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_records_nothing(name):
-    x = tg.tensor([0.5, 1.5], requires_grad=True)
-    assert not getattr(x, name)().requires_grad
-
-
-@pytest.mark.parametrize("symbol", ["==", "!=", "<", "<=", ">", ">="])
-def test_a_comparison_records_nothing(symbol):
-    x = tg.tensor([0.5, 1.5], requires_grad=True)
-    assert not eval(f"x {symbol} x").requires_grad
-    assert not eval(f"1.0 {symbol} x").requires_grad
-
-
-@pytest.mark.parametrize(("x", "y"), [(1.0, 0.1), (-1.0, 0.1), (5.0, 2.0), (-5.0, 2.0)])
-def test_a_remainders_gradient_has_the_quotient_that_the_remainder_has(x, y):
-    """1 / 0.1 is 10, but the 0.1 of floats goes 9 times into 1, with a remainder of
-    almost 0.1.
-    """
-    divisor = tg.tensor(y, dtype="float64", requires_grad=True)
-    (x % divisor).backward()
-    assert divisor.grad.item() == -(x // y)

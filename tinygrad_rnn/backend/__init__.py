@@ -1,8 +1,8 @@
 """Array libraries: a :class:`Backend` for each device, found by name or by an array.
 
-A library comes in as a module; docs/adding-a-backend.md lists what it must and may
-have. A backend looks a name up in three places, in this order: the library's module,
-`standard.py`, which every library can run, and the library's array API namespace.
+A library is registered as a module; docs/adding-a-backend.md lists what it must and may
+have. A backend looks up a name in three places, in this order: the library's module,
+`standard.py`, which works with every library, and the library's array API namespace.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,16 @@ from . import numpy, standard
 
 # A library is a module, or any object with the functions of one.
 libraries: dict[str, Any] = {"cuda": None}  # by the kind of their devices
-backends: dict[type, "Backend"] = {}  # by the type of their arrays: the first device's
-_by_number: dict[type, list["Backend"]] = {}  # of the libraries with several devices
-_by_name: dict[str, "Backend"] = {}
+backends: dict[type, "Backend"] = {}  # of a first device, by the type of its arrays
+_by_name: dict[str, "Backend"] = {}  # of every device
 
 
 class Backend:
     """An array library on one device: the array API's names, and a few more.
 
-    Of a library with several devices each array knows its own, but a function works on
-    the current one. So the functions of such a backend make its device the current one
-    while they run.
+    In a library with several devices, each array belongs to a device, but functions run
+    on the current one. So the functions of such a backend make its device the current
+    one while they run.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Backend:
         return found
 
     def on_device(self, function: Function) -> Function:
-        """The function, run with this backend's device as the current one."""
+        """Return the function, run with this backend's device as the current one."""
 
         def run(*args: object, **settings: object) -> object:
             with self.module.context(self.index):
@@ -61,12 +60,12 @@ class Backend:
     def to_device(
         self, x: Array, device: DeviceLike, source: DeviceLike = None
     ) -> Array:
-        """A copy of an array on a device."""
+        """Return a copy of an array on a device; ``source`` is for the op alone."""
         return find(device).from_host(backend_of(x).to_host(x).copy())
 
 
 def register(name: str, module: Any) -> Backend:
-    """Make an array library known as the device ``name``, or ``name:0`` and so on.
+    """Register an array library as the device ``name``, or ``name:0`` and so on.
 
     Raises:
         DTypeError: A required part is missing, or another library has the same arrays.
@@ -85,15 +84,17 @@ def register(name: str, module: Any) -> Backend:
     if hasattr(module, "device_of"):
         indices = range(module.device_count())
     made = [Backend(name, module, index, len(indices) > 1) for index in indices]
-    if len(made) > 1:
-        _by_number[module.Array] = made
     _by_name.update({backend.name: backend for backend in made})
     libraries[name], _by_name[name], backends[module.Array] = module, made[0], made[0]
     return made[0]
 
 
 def find(device: DeviceLike) -> Backend:
-    """The backend of a device, such as ``"cpu"``; OptionError if there is none."""
+    """Return the backend of a device, such as ``"cpu"``.
+
+    Raises:
+        OptionError: There is no such device.
+    """
     name, reason = str(device), ""
     if name.partition(":")[0] == "cuda" and libraries["cuda"] is None:
         try:
@@ -109,30 +110,27 @@ def find(device: DeviceLike) -> Backend:
 
 
 def backend_of(array: Array) -> Backend:
-    """The backend that an array belongs to."""
-    try:
-        found = backends[type(array)]
-    except KeyError:
-        raise DTypeError(
-            f"expected an array of a known library, got {type(array)}"
-        ) from None
+    """Return the backend that an array belongs to."""
+    found = backends.get(type(array))
+    if found is None:
+        raise DTypeError(f"expected an array of a known library, got {type(array)}")
     if found.multi_device:
-        return _by_number[found.Array][found.module.device_of(array)]
+        return _by_name[f"{found.kind}:{found.module.device_of(array)}"]
     return found
 
 
 class _DeviceFollower(ExitStack):
-    """Keeps the device of the array seen last the current one."""
+    """A context in which the device of the latest array is the current one."""
 
     current: Backend | None = None
 
     def enter_device_of(self, arrays: Array | list[Array | None]) -> None:
         """Make the device of an array, or of the last of a list, the current one."""
-        for array in arrays if isinstance(arrays, list) else (arrays,):
-            if type(array) not in _by_number:
+        for array in arrays if isinstance(arrays, list) else [arrays]:
+            if type(array) not in backends:
                 continue
             backend = backend_of(array)
-            if backend is not self.current:
+            if backend.multi_device and backend is not self.current:
                 self.close()
                 self.enter_context(backend.module.context(backend.index))
                 self.current = backend
@@ -142,12 +140,13 @@ _no_follower = nullcontext()
 
 
 def follow_devices() -> AbstractContextManager[_DeviceFollower | None]:
-    """A context for work on several devices; None if no library has several."""
-    return _DeviceFollower() if _by_number else _no_follower
+    """Return a context for work on several devices; None if no library has several."""
+    several = any(backend.multi_device for backend in backends.values())
+    return _DeviceFollower() if several else _no_follower
 
 
 def free_memory() -> None:
-    """Give all memory that is kept for reuse back to where it came from."""
+    """Release all memory that is kept for reuse."""
     for library in libraries.values():
         if hasattr(library, "free"):
             library.free()

@@ -1,4 +1,4 @@
-"""Names of devices."""
+"""``tg.device``: the name of a device."""
 
 from typing import Self
 
@@ -8,7 +8,7 @@ from . import libraries
 
 
 class device(str):
-    """Where a tensor lives, equal to its string, as torch.device.
+    """The device of a tensor: a string, with the attributes of torch.device.
 
     >>> import tinygrad_rnn as tg
     >>> tg.device("cpu") == "cpu", tg.zeros(2).device.type
@@ -16,7 +16,7 @@ class device(str):
     """
 
     def __new__(cls, type: DeviceLike, index: int | None = None) -> Self:
-        """Raise OptionError if it names no device; ``"cuda"`` is the first GPU."""
+        """Raise OptionError for an unknown name; ``"cuda"`` is the first GPU."""
         name = str(type) if index is None else f"{type}:{index}"
         kind, _, number = name.partition(":")
         numbered = kind == "cuda" or hasattr(libraries.get(kind), "device_of")

@@ -1,9 +1,9 @@
-"""NumPy: what the array API lacks, and what NumPy does faster by another way.
+"""NumPy: what the array API lacks, and what NumPy can do faster.
 
-Some functions of the array API stand here again, as NumPy wraps its own in Python,
-which costs microseconds a call. Names such as ``sum`` and ``max`` hide Python's: those
-are reached as ``builtins.sum``. NumPy's warnings about numbers in here are given at the
-user's line: see :mod:`tinygrad_rnn.engine.warned`.
+Some functions of the array API are here because NumPy wraps its own in Python, which
+costs microseconds a call. Names such as ``sum`` and ``max`` hide Python's functions,
+which are called as ``builtins.sum``. NumPy's warnings point to the user's line: see
+:mod:`tinygrad_rnn.engine.warned`.
 """
 
 import builtins
@@ -29,7 +29,7 @@ _max: Function = np.maximum.reduce
 
 
 def from_host(x: Array) -> Array:
-    """The array itself: NumPy's arrays are on the host."""
+    """Return the array itself: NumPy's arrays are on the host."""
     return x
 
 
@@ -40,7 +40,7 @@ free = clear
 
 
 def array(x: Array) -> Array:
-    """A copy, C-contiguous."""
+    """Return a C-contiguous copy."""
     if x.nbytes < SMALL:
         return x.copy()
     out = empty(x.shape, x.dtype)
@@ -49,44 +49,44 @@ def array(x: Array) -> Array:
 
 
 def astype(x: Array, dtype: DType) -> Array:
-    """A copy of another dtype."""
+    """Return a copy in another dtype."""
     return x.astype(dtype)
 
 
 def join(arrays: list[Array]) -> Array:
-    """Arrays of one dtype, flattened, end to end, in recycled memory."""
+    """Join arrays of one dtype, flattened, in recycled memory."""
     size = builtins.sum([a.size for a in arrays])
     return np.concatenate(arrays, None, empty((size,), arrays[0].dtype))
 
 
 def reshape(x: Array, shape: Shape) -> Array:
-    """The elements in another shape."""
+    """Return the elements in another shape."""
     return x.reshape(shape)
 
 
 def permute_dims(x: Array, axes: Shape) -> Array:
-    """The dims in another order."""
+    """Return the dims in another order."""
     return x.transpose(axes)
 
 
 def matrix_transpose(x: Array) -> Array:
-    """The last two dims exchanged."""
+    """Exchange the last two dims."""
     return x.mT
 
 
 def zeros_like(x: Array) -> Array:
-    """Zeros of a shape and dtype."""
+    """Return zeros of the same shape and dtype."""
     return np.zeros(x.shape, x.dtype)
 
 
 def ones_like(x: Array) -> Array:
-    """Ones of a shape and dtype."""
+    """Return ones of the same shape and dtype."""
     return np.ones(x.shape, x.dtype)
 
 
 @lru_cache(16)
 def ones(count: int, dtype: np.dtype) -> Array:
-    """A vector of ones, the same one each time and read-only."""
+    """Return a read-only vector of ones, the same one each time."""
     vector = np.ones(count, dtype)
     vector.flags.writeable = False
     return vector
@@ -96,50 +96,45 @@ def ones(count: int, dtype: np.dtype) -> Array:
 
 
 def sum(x: Array, axis: Axes = None, keepdims: bool = False) -> Array:
-    """The sum over dims."""
+    """Return the sum over dims."""
     return _add(x, axis, None, None, keepdims)
 
 
 def mean(x: Array, axis: Axes = None, keepdims: bool = False) -> Array:
-    """The mean over dims, of floats."""
+    """Return the mean over dims, of floats."""
     total = _add(x, axis, None, None, keepdims)
     return total / (x.size // builtins.max(total.size, 1))
 
 
 def max(x: Array, axis: Axes = None, keepdims: bool = False) -> Array:
-    """The largest element over dims."""
+    """Return the largest element over dims."""
     return _max(x, axis, None, None, keepdims)
 
 
 def largest(x: Array) -> float:
-    """The largest element, or a NaN; a reduction of all takes three times as long."""
+    """Return the largest element, or a NaN; ``max`` takes three times as long."""
     return x.item(x.argmax())
 
 
-def cumulative_sum(x: Array, axis: int | None = None) -> Array:
-    """The sums up to each element; NumPy has this name since 2.1."""
-    return x.cumsum(axis)
+cumulative_sum = np.cumsum  # NumPy has the standard's name since 2.1
 
 
 # ---------------------------------------------------------------- products
 
 
-def product(x: Array, y: Array) -> Array:
-    """The product of two matrices, in recycled memory."""
-    return threads.product(x, y, empty((x.shape[0], y.shape[1]), x.dtype))
-
-
 def matmul(x: Array, y: Array) -> Array:
-    """The product of matrices, or of stacks of them, on one thread of BLAS."""
+    """Return the product of matrices or stacks of matrices, without BLAS's threads."""
     if x.ndim > 1 and y.ndim == 2 and x.dtype == y.dtype:
-        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        return product(rows, y).reshape(*x.shape[:-1], y.shape[1])
+        dims = x.shape[:-1]
+        rows = x if x.ndim == 2 else x.reshape(math.prod(dims), x.shape[-1])
+        out = threads.product(rows, y, empty((len(rows), y.shape[1]), x.dtype))
+        return out.reshape(*dims, y.shape[1])
     with threads.one_thread():
         return np.matmul(x, y)
 
 
 def sum_over_rows(x: Array) -> Array:
-    """The sum of the rows of a matrix: a product with ones outruns a reduction."""
+    """Return the sum of the rows; a product with ones is faster than a reduction."""
     with threads.one_thread():
         return ones(len(x), x.dtype).dot(x)
 
@@ -148,28 +143,28 @@ def sum_over_rows(x: Array) -> Array:
 
 
 def getitem(x: Array, index: Index) -> Array:
-    """``x[index]``."""
+    """Return ``x[index]``."""
     return x[with_ellipsis(index)]
 
 
 def assign(x: Array, index: Index, values: Operand) -> None:
-    """``x[index] = values``."""
+    """Assign ``x[index] = values``."""
     x[with_ellipsis(index)] = values
 
 
 def put(x: Array, values: Operand, index: Index) -> Array:
-    """A copy of ``x`` with ``values`` assigned at ``index``."""
+    """Return a copy of ``x`` with ``values`` assigned at ``index``."""
     out = x.copy()
     assign(out, index, values)
     return out
 
 
 def scatter(values: Array, shape: Shape, index: Index) -> Array:
-    """Zeros of ``shape`` with ``values`` added at ``index``; places may repeat."""
+    """Return zeros with ``values`` added at ``index``, where positions may repeat."""
     parts = index if isinstance(index, tuple) else (index,)
     out = _zeros_for(parts, shape, values.dtype)
     arrays = [part for part in parts if hasattr(part, "dtype")]
-    if all(array.dtype == bool for array in arrays):  # each place at most once
+    if all(array.dtype == bool for array in arrays):  # no position twice
         out[index] = values
     elif len(parts) == 1:
         add_rows(out, parts[0], values)
@@ -179,10 +174,10 @@ def scatter(values: Array, shape: Shape, index: Index) -> Array:
 
 
 def _zeros_for(parts: tuple[Index, ...], shape: Shape, dtype: np.dtype) -> Array:
-    """Zeros in which the part that an index names is in one piece.
+    """Return zeros in which the part that an index selects is contiguous.
 
-    So with x[:, -1] of (B, T, H): T is made the outermost dim in memory, and what reads
-    the result step by step, as (T, B, H), goes through it in order.
+    For x[:, -1] of (B, T, H), T becomes the outermost dim in memory: a layer reads the
+    result step by step, as (T, B, H).
     """
     at = 0
     while at < len(parts) - 1 and type(parts[at]) is slice:
@@ -195,10 +190,9 @@ def _zeros_for(parts: tuple[Index, ...], shape: Shape, dtype: np.dtype) -> Array
 
 
 def add_rows(out: Array, rows: Array, values: Array) -> None:
-    """``np.add.at`` for whole rows, element by element: it is fast for one dim only."""
+    """Add to whole rows, which may repeat; ``np.add.at`` is fast for one dim only."""
     size = math.prod(out.shape[1:])
-    # Narrow and unsigned ids would wrap around; those below 0 count from the end here
-    # too.
-    first = rows.reshape(-1, 1).astype(np.intp) * size
-    places = (first + np.arange(size)).reshape(-1)
-    np.add.at(out.reshape(-1), places, values.reshape(-1))
+    # Products of narrow ids would wrap around. Those below 0 count from the end.
+    starts = rows.reshape(-1, 1).astype(np.intp) * size
+    indices = (starts + np.arange(size)).reshape(-1)
+    np.add.at(out.reshape(-1), indices, values.reshape(-1))

@@ -1,12 +1,12 @@
 """Memory for NumPy's large temporaries: a block is reused when its last view is gone.
 
-A fresh large array costs a page fault for every 4 KiB, and the C library returns it to
-the system as soon as it dies: a third of a small training step. So blocks are kept.
+A new large array costs a page fault for every 4 KiB, and the C library returns its
+memory to the system as soon as the array dies. That was a third of a small training
+step, so blocks are kept.
 
-An array between a block and its users, the lease, tells when the block is free. NumPy
-lets a view refer past an array to that one's base only if both have the same type, so
-every view, however it was made, holds the lease; when the lease dies, nobody can see
-the block any more.
+Between a block and its users stands another array, the lease. The base of a view skips
+an array only if the two have the same type. So every view, however it was made, holds
+the lease, and when the lease dies, no view of the block is left.
 """
 
 import math
@@ -15,8 +15,8 @@ import numpy as np
 
 from ..types import DType, Function, Shape
 
-SMALL = 16 << 10  # bytes; for less, a few page faults cost less than the pool
-KEPT = 64 << 20  # bytes that may always be kept while nobody uses them
+SMALL = 16 << 10  # bytes; below, page faults cost less than the pool
+MIN_FREE = 64 << 20  # bytes of free blocks that are always kept
 ALIGNMENT = 64  # bytes; a cache line, and the widest vector register
 
 
@@ -29,19 +29,19 @@ class _Block(np.ndarray):
 class _Pool:
     """The free blocks by size, shared by all threads.
 
-    There is no lock, as a lease may die anywhere, even in the midst of these lines:
-    appending to a list and popping from it are atomic, and a block that two threads
-    lose is merely freed.
+    There is no lock, since a lease may die anywhere, even between these lines.
+    Appending to a list and popping from it are atomic, and a block that gets lost in a
+    race is merely freed.
     """
 
     def __init__(self) -> None:
-        self.used = 0  # bytes that somebody holds
+        self.used = 0  # bytes in blocks with users
         self.clear()
 
     def clear(self) -> None:
-        """Give the free blocks back to the system."""
+        """Return the free blocks to the system."""
         self.free: dict[int, list[_Block]] = {}
-        self.held = 0  # bytes in them
+        self.held = 0  # bytes in free blocks
         self.peak = self.used
 
     def take(self, size: int) -> _Block:
@@ -57,9 +57,9 @@ class _Pool:
     def give(self, block: _Block) -> None:
         size = block.size
         self.used -= size
-        # A step's blocks, of all sizes, come to less than twice what it uses at its
-        # peak; more than that is of shapes that are no longer in use.
-        if self.held + size > max(KEPT, 2 * self.peak):
+        # All blocks of a training step take less than twice its peak use. Beyond that,
+        # there are blocks of shapes that are no longer in use.
+        if self.held + size > max(MIN_FREE, 2 * self.peak):
             self.clear()
         self.held += size
         self.free.setdefault(size, []).append(block)
@@ -70,14 +70,13 @@ clear = _pool.clear
 
 
 class _Lease(np.ndarray):
-    """What every view of a block holds."""
+    """The array that every view of a block holds."""
 
     __slots__ = ()
 
-    # Defaults are bound early: when the interpreter shuts down, the module's names may
-    # be gone before an array.
+    # As defaults, these names outlive the module when the interpreter shuts down.
     def __del__(self, give: Function = _pool.give, kind: type = _Block) -> None:
-        if type(self.base) is kind:  # not so in a view or a copy of a lease
+        if type(self.base) is kind:  # it is not in a view or a copy of a lease
             give(self.base)
 
 
@@ -92,12 +91,12 @@ def _allocate(size: int) -> _Block:
 
 
 def empty(shape: Shape, dtype: DType) -> np.ndarray:
-    """An uninitialised C-contiguous array, as ``np.empty``, of recycled memory."""
+    """Return an uninitialized C-contiguous array, like np.empty, in recycled memory."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < SMALL:
         return np.empty(shape, dtype)
-    # Rounded up to eighths of a power of two, so that sequences whose length varies a
-    # little share blocks; what is never touched costs no memory.
+    # Round up to eighths of a power of two, so that sequences of about the same length
+    # share blocks. Pages that are never touched cost no memory.
     shift = size.bit_length() - 4
     size = (((size - 1) >> shift) + 1) << shift
     return _Lease(shape, dtype, _pool.take(size)).view(np.ndarray)

@@ -1,18 +1,19 @@
-"""What a backend need not bring: functions made of the array API's, for any library.
+"""What a backend need not have: functions made from those of the array API standard.
 
 ``xp`` is the backend. An index is what stands between brackets, with arrays in place of
-Tensors. Nothing here adds or assigns at repeated places, which GPU libraries do in any
-order: values are sorted by their places, those of one place are combined, and the
-result is gathered. So the bits are the same each time. Indices are checked to be in
-range, as GPU libraries wrap them around.
+Tensors. Nothing here adds to or assigns to repeated positions, which GPU libraries do
+in any order. Values are sorted by position, those of one position are combined, and the
+result is gathered, so equal calls give equal bits. Indices are checked to be in range,
+since GPU libraries wrap them around.
 """
 
 import math
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..types import Array, DType, Index, Namespace, Operand, Shape
-from .part import Part
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
@@ -23,79 +24,73 @@ __all__ = [  # what a backend looks up here
     "assign",
     "exp_difference",
     "getitem",
+    "is_last_assigned",
     "join",
     "largest",
-    "product",
     "put",
-    "sum_over_rows",
     "scatter",
     "sigmoid",
     "squares",
-    "winners",
+    "sum_over_rows",
 ]
 
 
 def numpy_dtype(dtype: DType) -> np.dtype:
-    """NumPy's dtype of the same name as another library's."""
+    """Return NumPy's dtype of the same name as another library's."""
     if isinstance(dtype, np.dtype):
         return dtype
     return np.dtype(str(dtype).rpartition(".")[2])
 
 
 def aliases(xp: Namespace, out: Array, x: Array) -> bool:
-    """Whether ``out``, which a view function made of ``x``, shows the same memory."""
+    """Return whether ``out``, a view function's result for ``x``, shares its memory."""
     if out is x:
         return True
     return out.base is not None and (out.base is x or out.base is x.base)
 
 
 def array(xp: Namespace, x: Array) -> Array:
-    """A copy."""
+    """Return a copy."""
     return xp.asarray(x, copy=True)
 
 
 def join(xp: Namespace, arrays: list[Array]) -> Array:
-    """A new array: arrays of one dtype, flattened, end to end."""
+    """Join arrays of one dtype, flattened, into a new one."""
     return xp.concat([xp.reshape(x, (-1,)) for x in arrays])
 
 
 def largest(xp: Namespace, x: Array) -> float:
-    """The largest element, or a NaN, as a Python number."""
+    """Return the largest element, or a NaN, as a Python number."""
     return xp.to_host(xp.max(x)).item()
 
 
 def squares(xp: Namespace, arrays: list[Array]) -> float:
-    """The sum of the squares of all elements of arrays of one dtype."""
+    """Return the sum of the squares of all elements of arrays of one dtype."""
     flat = xp.join(arrays)
     return xp.to_host(xp.matmul(flat, flat)).item()
 
 
 def sum_over_rows(xp: Namespace, x: Array) -> Array:
-    """The sum of the rows of a matrix."""
+    """Return the sum of the rows of a matrix."""
     return xp.sum(x, axis=0)
 
 
-def product(xp: Namespace, x: Array, y: Array) -> Array:
-    """The product of two matrices."""
-    return xp.matmul(x, y)
-
-
 def sigmoid(xp: Namespace, x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow and right to the last digit far below 0."""
+    """Return 1 / (1 + exp(-x)), without overflow and exact far below 0."""
     z = xp.exp(-xp.abs(x))
     return xp.where(x >= 0, 1.0, z) / (1.0 + z)
 
 
 def exp_difference(xp: Namespace, x: Array, y: Array) -> Array:
-    """exp(x - y), in float64 to the last digit.
+    """Return exp(x - y), exact to the last digit in float64.
 
-    Knuth's two-sum (The Art of Computer Programming, vol. 2, 4.2.2) gives what the
-    difference rounds away. It doubles the time, so float32 goes without, as elsewhere.
+    Knuth's two-sum (The Art of Computer Programming, vol. 2, 4.2.2) gives the rounding
+    error of the difference. It doubles the time, so float32 does without.
     """
     e = x - y
     if x.dtype != xp.float64:
         return xp.exp(e)
-    x = xp.where(xp.isfinite(e), x, y)  # of -inf nothing is lost
+    x = xp.where(xp.isfinite(e), x, y)  # an infinite difference has no rounding error
     rounded = x - y
     back = rounded - x
     lost = (x - (rounded - back)) - (y + back)
@@ -105,15 +100,38 @@ def exp_difference(xp: Namespace, x: Array, y: Array) -> Array:
 # ---------------------------------------------------------------- indices
 
 
+@dataclass(eq=False, slots=True)
+class Part:
+    """A gradient that is 0 except for one part of an array, and not yet written out.
+
+    The steps of a sequence, taken one by one, have one each. If each were written out
+    in the shape of the sequence, the time would grow with the square of its length.
+    """
+
+    xp: Namespace
+    values: Array
+    shape: Shape  # of the array
+    index: Index
+
+    def whole(self) -> Array:
+        """Return the gradient of the array, as a new array."""
+        return self.xp.scatter(self.values, self.shape, self.index)
+
+    def add_to(self, total: Array) -> None:
+        """Add this to a gradient of the array, in place."""
+        view = self.xp.getitem(total, self.index)
+        view += self.values
+
+
 def has_arrays(index: Index) -> bool:
-    """Whether an index has arrays: then reading copies, and places may repeat."""
+    """Return whether an index has arrays, so that it copies and may repeat elements."""
     parts = index if isinstance(index, tuple) else (index,)
     # any() takes three times as long.
     return True in [hasattr(part, "dtype") for part in parts]
 
 
 def with_ellipsis(index: Index) -> Index:
-    """The index with an ellipsis, so that one element is a 0-d view, not a scalar."""
+    """Add an ellipsis to an index, so that one element is a 0-d view, not a scalar."""
     if index is Ellipsis or has_arrays(index):
         return index
     if not isinstance(index, tuple):
@@ -121,62 +139,59 @@ def with_ellipsis(index: Index) -> Index:
     return index if Ellipsis in index else (*index, Ellipsis)
 
 
-def _places_of(
-    xp: Namespace, shape: Shape, index: Index
-) -> tuple[Array, tuple[int, int], Shape]:
-    """What an index with arrays names in an array of this shape.
+class _Selection(NamedTuple):
+    """What an index with arrays selects in an array, as rows of that array."""
 
-    Returns:
-        Row numbers (K,), on the device; the shape (rows, width) of the array in which
-        they are rows; the shape of what is named.
-    """
+    rows: Array  # their numbers, (K,), on the device
+    matrix_shape: Shape  # (rows, width) of the array
+    shape: Shape  # of what is selected
+
+
+def _find_rows(xp: Namespace, shape: Shape, index: Index) -> _Selection:
+    """Find the rows that an index with arrays selects in an array of this shape."""
     parts = index if isinstance(index, tuple) else (index,)
     if shape and len(parts) == 1 and type(parts[0]) is xp.Array:
-        ids = parts[0]
+        ids, count = parts[0], shape[0]
         if xp.isdtype(ids.dtype, "integral"):
             ids = xp.astype(ids, xp.int64)
-            if _all_in_range(xp, ids, shape[0]):  # these stay on the device
-                rows = xp.where(ids < 0, ids + shape[0], ids)
-                flat_shape = (shape[0], math.prod(shape[1:]))
-                return xp.reshape(rows, (-1,)), flat_shape, (*ids.shape, *shape[1:])
+            if not xp.any((ids < -count) | (ids >= count)):  # these stay on the device
+                rows = xp.reshape(xp.where(ids < 0, ids + count, ids), (-1,))
+                matrix_shape = (count, math.prod(shape[1:]))
+                return _Selection(rows, matrix_shape, (*ids.shape, *shape[1:]))
     on_host = [xp.to_host(part) if type(part) is xp.Array else part for part in parts]
     count = math.prod(shape)
     numbers = np.arange(count).reshape(shape)
-    places = np.asarray(numbers[tuple(on_host)])  # raises if one is out of range
-    return xp.from_host(places.reshape(-1)), (count, 1), places.shape
-
-
-def _all_in_range(xp: Namespace, ids: Array, count: int) -> bool:
-    if 0 in ids.shape:
-        return True
-    return not bool(xp.any((ids < -count) | (ids >= count)))
+    selected = np.asarray(numbers[tuple(on_host)])  # raises if one is out of range
+    rows = xp.from_host(selected.reshape(-1))
+    return _Selection(rows, (count, 1), selected.shape)
 
 
 def _write(xp: Namespace, x: Array, values: Array, index: Index, add: bool) -> Array:
-    """A copy of ``x`` with the last value, or the sum of all, written to each place.
+    """Return a copy of ``x`` with the last value, or the sum of all, at each position.
 
-    Values are sorted by place. For sums, each row then takes up those behind it by
-    pointer doubling (Hillis and Steele, CACM 1986): after the pass of step s a row
-    holds the sum of the 2 s rows from it on that belong to its place, so in the end the
-    first row of a place holds its sum.
+    Values are sorted by position. For sums, each row then takes up those after it by
+    pointer doubling (Hillis and Steele, CACM 1986): after the pass of step s, a row
+    holds the sum of the 2 s rows from it on that belong to its position. In the end the
+    first row of a position holds its sum.
     """
-    rows, (count, width), named = _places_of(xp, x.shape, index)
+    rows, matrix_shape, selected_shape = _find_rows(xp, x.shape, index)
+    count, width = matrix_shape
     size = rows.shape[0]
     if not size:
         return xp.array(x)
-    extra_dims = max(values.ndim - len(named), 0)  # of size 1, as NumPy allows
+    extra_dims = max(values.ndim - len(selected_shape), 0)  # of size 1, as in NumPy
     values = xp.reshape(values, values.shape[extra_dims:])
-    values = xp.broadcast_to(values, named)
+    values = xp.broadcast_to(values, selected_shape)
     values = xp.reshape(values, (size, width))
-    order = xp.argsort(rows)  # a stable one
+    order = xp.argsort(rows)  # a stable sort
     rows = xp.take(rows, order)
     values = xp.take(values, order, axis=0)
     step = 1
     while add and step < size:
-        same_place = (rows[step:] == rows[:-step])[:, None]
-        behind = xp.where(same_place, values[step:, :], 0)
+        same_position = (rows[step:] == rows[:-step])[:, None]
+        after = xp.where(same_position, values[step:, :], 0)
         head = values[:-step, :]
-        head += behind
+        head += after
         step *= 2
     all_rows = xp.arange(count)
     if add:
@@ -186,20 +201,21 @@ def _write(xp: Namespace, x: Array, values: Array, index: Index, add: bool) -> A
     source = xp.clip(source, 0, size - 1)
     is_written = xp.take(rows, source) == all_rows
     new = xp.take(values, source, axis=0)
-    old = xp.reshape(x, (count, width))
+    old = xp.reshape(x, matrix_shape)
     return xp.reshape(xp.where(is_written[:, None], new, old), x.shape)
 
 
 def getitem(xp: Namespace, x: Array, index: Index) -> Array:
-    """``x[index]``: a view unless there are arrays in the index."""
+    """Return ``x[index]``, a view unless there are arrays in the index."""
     if not has_arrays(index):
         return x[with_ellipsis(index)]
-    rows, flat_shape, named = _places_of(xp, x.shape, index)
-    return xp.reshape(xp.take(xp.reshape(x, flat_shape), rows, axis=0), named)
+    rows, matrix_shape, selected_shape = _find_rows(xp, x.shape, index)
+    found = xp.take(xp.reshape(x, matrix_shape), rows, axis=0)
+    return xp.reshape(found, selected_shape)
 
 
 def put(xp: Namespace, x: Array, values: Operand, index: Index) -> Array:
-    """A copy of ``x`` with ``values`` at ``index``; the last value of a place stays."""
+    """Return a copy of ``x`` with ``values`` assigned at ``index``."""
     if not hasattr(values, "dtype"):
         values = xp.from_host(np.asarray(values, numpy_dtype(x.dtype)))
     if has_arrays(index):
@@ -210,14 +226,14 @@ def put(xp: Namespace, x: Array, values: Operand, index: Index) -> Array:
 
 
 def assign(xp: Namespace, x: Array, index: Index, values: Operand) -> None:
-    """``x[index] = values``, in place; the last value of a place stays."""
+    """Assign ``x[index] = values``; the last value of a position stays."""
     if has_arrays(index):
         index, values = ..., xp.put(x, values, index)
     x[with_ellipsis(index)] = values
 
 
-def winners(xp: Namespace, x: Array, index: Index) -> Array:
-    """Which of the elements assigned at ``index`` stay: the last one of each place."""
+def is_last_assigned(xp: Namespace, x: Array, index: Index) -> Array:
+    """Return which elements assigned at ``index`` stay: the last of each position."""
     shape = xp.getitem(x, index).shape
     numbers = xp.reshape(xp.arange(math.prod(shape)), shape)
     written = xp.put(xp.zeros(x.shape, dtype=numbers.dtype), numbers, index)
@@ -225,7 +241,7 @@ def winners(xp: Namespace, x: Array, index: Index) -> Array:
 
 
 def scatter(xp: Namespace, values: Array, shape: Shape, index: Index) -> Array:
-    """Zeros of ``shape`` with ``values`` added at ``index``; places may repeat."""
+    """Return zeros with ``values`` added at ``index``, where positions may repeat."""
     out = xp.zeros(shape, dtype=values.dtype)
     if has_arrays(index):
         return _write(xp, out, values, index, add=True)
@@ -234,7 +250,7 @@ def scatter(xp: Namespace, values: Array, shape: Shape, index: Index) -> Array:
 
 
 def add_at(xp: Namespace, values: Array, shape: Shape, index: Index) -> Array | Part:
-    """As ``scatter``, but a Part, to be added later, if no arrays are in the index."""
+    """Return what ``scatter`` does, or a Part if no arrays are in the index."""
     if has_arrays(index):
         return xp.scatter(values, shape, index)
     return Part(xp, values, shape, index)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..backend import backend_of, follow_devices
-from ..backend.part import Part
+from ..backend.standard import Part
 from ..errors import GraphError, ShapeError, describe
 from ..types import Array, Gradient, Namespace, Operand, Shape
 from .mode import recording, switch

@@ -1,8 +1,7 @@
-"""Hot inner loops as twins: the same names and signatures for each array library.
+"""Hot inner loops, as twins with the same names and signatures for each array library.
 
-A library has a module of kernels, known by the kind of its devices. Where it lacks one,
-an op runs its composite. docs/adding-a-kernel.md lists all kernels with their
-contracts.
+A kind of device has a module of kernels. Where that lacks one, an op runs its
+composite. docs/adding-a-kernel.md lists all kernels with their contracts.
 """
 
 from types import ModuleType
@@ -14,5 +13,5 @@ modules: dict[str, ModuleType] = {"cpu": numpy}  # by the kind of device
 
 
 def find(kind: str, name: str) -> Function | None:
-    """The kernel of this name for a kind of device; None if there is none."""
+    """Return the kernel of this name for a kind of device; None if there is none."""
     return getattr(modules.get(kind), name, None)

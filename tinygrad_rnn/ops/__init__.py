@@ -1,6 +1,6 @@
 """The table of ops, in the array API's names, by family.
 
-In the order to read: elementwise, reduce, shape, index, matmul, loss, recurrent.
+Read them in this order: elementwise, reduce, shape, index, matmul, loss, recurrent.
 """
 
 from .elementwise import *

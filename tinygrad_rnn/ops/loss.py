@@ -1,4 +1,5 @@
-"""Losses and layer normalization as fused ops, and binary cross entropy as a row."""
+"""Losses, and layer normalization."""
+# mypy: allow-untyped-defs, allow-incomplete-defs
 
 import math
 
@@ -22,24 +23,29 @@ def _cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Operand:
-    """Cross entropy in nats of logits (N, V) and classes (N,), with weights (V,)."""
+    """Return the cross entropy, in nats, of logits (N, V) and classes (N,)."""
     classes = logits.shape[-1]
     target = target.long()
-    kept = target != ignore_index
-    # A NaN in an ignored row is of no matter.
-    log_p = log_softmax(where(kept.reshape(-1, 1), logits, 0.0))
-    index = where(kept, target, 0)
-    share = kept.to(logits.dtype) if weight is None else where(kept, weight[index], 0.0)
-    every_class = wrap(backend_of(index.array).arange(classes))
-    one_hot = index.reshape(-1, 1) == every_class
-    loss = -share * where(one_hot, log_p, 0.0).sum(-1)
+    counts = target != ignore_index
+    # Zeros in place of ignored rows, which may hold a NaN.
+    log_p = log_softmax(where(counts.reshape(-1, 1), logits, 0.0))
+    target = where(counts, target, 0)
+    if weight is None:
+        row_weights = counts.to(logits.dtype)
+    else:
+        row_weights = where(counts, weight[target], 0.0)
+    every_class = wrap(backend_of(target.array).arange(classes))
+    one_hot = target.reshape(-1, 1) == every_class
+    loss = -row_weights * where(one_hot, log_p, 0.0).sum(-1)
     if label_smoothing:
-        spread = log_p if weight is None else log_p * weight
-        smooth = where(kept, -spread.sum(-1), 0.0)
+        weighted = log_p if weight is None else log_p * weight
+        smooth = where(counts, -weighted.sum(-1), 0.0)
         loss = (1.0 - label_smoothing) * loss + (label_smoothing / classes) * smooth
     if reduction == "none":
         return loss
-    return loss.sum() / share.sum() if reduction == "mean" else loss.sum()
+    if reduction == "sum":
+        return loss.sum()
+    return loss.sum() / row_weights.sum()
 
 
 cross_entropy = FusedOp(
@@ -48,22 +54,22 @@ cross_entropy = FusedOp(
 
 
 def _bounded_log(xp: Namespace, x: Array) -> Array:
-    """log(x), but at least -100: that of 0 too."""
+    """Return log(x), but at least -100, also for 0."""
     positive = x > 0
     logs = xp.log(xp.where(positive, x, 1.0))
     return xp.where(positive, xp.clip(logs, -100.0, None), -100.0)
 
 
 def _bounded_log_of_rest(xp: Namespace, x: Array) -> Array:
-    """log(1 - x), but at least -100: that of 1 too."""
+    """Return log(1 - x), but at least -100, also for 1."""
     below_1 = x < 1
     logs = xp.log1p(-xp.where(below_1, x, 0.0))
     return xp.where(below_1, xp.clip(logs, -100.0, None), -100.0)
 
 
 @op
-def binary_cross_entropy(xp: Namespace, x: Array, y: Array, /) -> Array:
-    """-y log(x) - (1 - y) log(1 - x), with a finite slope at 0 and 1, as PyTorch's."""
+def binary_cross_entropy(xp, x, y, /):
+    """Return -y log(x) - (1 - y) log(1 - x), with PyTorch's finite slope at 0 and 1."""
     return (y - 1.0) * _bounded_log_of_rest(xp, x) - y * _bounded_log(xp, x)
 
 
@@ -73,42 +79,31 @@ binary_cross_entropy.vjp(
 )
 
 
-def _mse(x: Operand, y: Operand, /) -> Operand:
-    """The mean of (x - y)^2 over two arrays of one shape."""
-    return square(x - y).mean()
+@op
+def mse(xp, x, y, /):
+    """Return the mean of (x - y)^2 over two arrays of one shape."""
+    flat = xp.reshape(x - y, (math.prod(x.shape),))
+    return xp.matmul(flat, flat) / flat.shape[0]
 
 
-def _mse_forward(xp: Namespace, x: Array, y: Array) -> tuple[tuple[Array], Array]:
-    difference = x - y
-    flat = xp.reshape(difference, (math.prod(difference.shape),))
-    return (xp.asarray(xp.matmul(flat, flat) / flat.shape[0]),), difference
-
-
-def _mse_backward(
-    xp: Namespace,
-    grads: tuple[Array],
-    needs: tuple[bool, ...],
-    inputs: tuple[Array, ...],
-    outputs: None,
-    difference: Array,
-) -> tuple[Array | None, ...]:
-    g = difference * (grads[0] * (2.0 / math.prod(difference.shape)))
-    return (g if needs[0] else None, -g if needs[1] else None)
-
-
-mse = FusedOp(_mse, _mse_forward, _mse_backward, fresh=True)
+mse.vjp(
+    lambda g, x, y: (x - y) * (g * (2.0 / math.prod(x.shape))),
+    lambda g, x, y: (y - x) * (g * (2.0 / math.prod(x.shape))),
+)
 
 
 def _layer_norm(
     x: Operand, weight: Operand, bias: Operand, /, *, shape: Shape, eps: float
 ) -> Operand:
-    """(x - mean) / sqrt(var + eps) * weight + bias over the last dims, of ``shape``."""
+    """Return (x - mean) / sqrt(var + eps) * weight + bias over dims of ``shape``."""
     dims = tuple(range(-len(shape), 0))
     centred = x - mean(x, axis=dims, keepdims=True)
     out = centred / sqrt(mean(square(centred), axis=dims, keepdims=True) + eps)
     if weight is not None:
         out = out * weight
-    return out if bias is None else out + bias
+    if bias is not None:
+        out = out + bias
+    return out
 
 
 layer_norm = FusedOp(_layer_norm, "layer_norm_forward", "layer_norm_backward")

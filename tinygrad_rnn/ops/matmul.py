@@ -1,4 +1,5 @@
-"""Matrix products, and the affine map that a Linear layer is."""
+"""Matrix products, and the affine map of a Linear layer."""
+# mypy: allow-untyped-defs, allow-incomplete-defs
 
 import math
 
@@ -10,7 +11,7 @@ __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
 
 def _as_rows(xp: Namespace, x: Array) -> Array:
-    """All leading dims as one: (..., N) to (rows, N)."""
+    """Flatten all dims but the last: (..., N) to (rows, N)."""
     if x.ndim == 2:
         return x
     return xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
@@ -18,14 +19,14 @@ def _as_rows(xp: Namespace, x: Array) -> Array:
 
 def _gradient_of_right(g: Array, x: Array, y_shape: Shape, xp: Namespace) -> Array:
     if len(y_shape) == 2 and x.ndim > 2:
-        # One product over all matrices of x, not a sum of many.
+        # One product of all rows, not a sum of products.
         x, g = _as_rows(xp, x), _as_rows(xp, g)
     return xp.matmul(xp.matrix_transpose(x), g)
 
 
 @op
-def matmul(xp: Namespace, x: Array, y: Array, /) -> Array:
-    """(..., M, K) @ (..., K, N), of two dims at least; Tensor.matmul takes fewer."""
+def matmul(xp, x, y, /):
+    """Return (..., M, K) @ (..., K, N), with two dims at least."""
     return xp.matmul(x, y)
 
 
@@ -33,7 +34,7 @@ matmul.vjp(lambda g, y, xp: xp.matmul(g, xp.matrix_transpose(y)), _gradient_of_r
 
 
 @op(view=True)
-def matrix_transpose(xp: Namespace, x: Array, /) -> Array:
+def matrix_transpose(xp, x, /):
     return xp.matrix_transpose(x)
 
 
@@ -43,7 +44,7 @@ matrix_transpose.vjp(lambda g, xp: xp.matrix_transpose(g))
 def _linear_forward(
     xp: Namespace, x: Array, weight: Array, bias: Array | None
 ) -> tuple[tuple[Array], None]:
-    out = xp.product(_as_rows(xp, x), xp.matrix_transpose(weight))
+    out = xp.matmul(_as_rows(xp, x), xp.matrix_transpose(weight))
     if bias is not None:
         out += bias
     if x.ndim != 2:
@@ -63,18 +64,20 @@ def _linear_backward(
     g = _as_rows(xp, grads[0])
     g_x = g_weight = g_bias = None
     if needs[0]:
-        g_x = xp.reshape(xp.product(g, weight), x.shape)
+        g_x = xp.reshape(xp.matmul(g, weight), x.shape)
     if needs[1]:
-        g_weight = xp.product(xp.matrix_transpose(g), _as_rows(xp, x))
+        g_weight = xp.matmul(xp.matrix_transpose(g), _as_rows(xp, x))
     if needs[2]:
         g_bias = xp.sum_over_rows(g)
     return g_x, g_weight, g_bias
 
 
 def _linear(x: Operand, weight: Operand, bias: Operand = None, /) -> Operand:
-    """x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
+    """Return x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
     out = x.matmul(weight.T)
-    return out if bias is None else out + bias
+    if bias is not None:
+        out = out + bias
+    return out
 
 
 linear = FusedOp(_linear, _linear_forward, _linear_backward, fresh=True)

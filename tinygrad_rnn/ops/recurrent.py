@@ -1,12 +1,12 @@
 """Recurrent layers: the equations of one step, and fused ops that scan a sequence.
 
-Project, then scan: the input's part of the gates is one product (or one gather, for
-ids) for all steps; only what depends on the step before is done step by step. Each
-fused op covers one layer in one direction; its composite loops over the very step
-function that the cell uses.
+Project, then scan: the input's part of the gates is one product for all steps (or one
+gather, for ids), and only what depends on the previous step is done step by step. Each
+fused op covers one layer in one direction. Its composite loops over the step function
+that the cell uses.
 
-Legend: T time, B batch, I input, H hidden, G gates. Time comes first in here, whatever
-the user's layout.
+Legend: T time, B batch, I input, H hidden, G gates. Time comes first here, whatever the
+user's layout.
 """
 
 import numpy as np
@@ -21,22 +21,24 @@ from .shape import concat
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
-Tensor = Operand  # of the composites, which run on Tensors alone
+Tensor = Operand  # composites run on Tensors only
 MaybeTensor = Operand
 Lengths = np.ndarray | None
 ACTIVATIONS: dict[str, Function] = {"tanh": tanh, "relu": relu}
 
 
 def project(x: Tensor, weight: Tensor, bias: MaybeTensor) -> Tensor:
-    """W_ih x + b_ih for all steps, of features (..., I) or of ids (...)."""
+    """Return W_ih x + b_ih for all steps, of features (..., I) or ids (...)."""
     if x.dtype.kind == "f":
         return linear(x, weight, bias)
     rows = weight.T[x]
-    return rows if bias is None else rows + bias
+    if bias is not None:
+        rows = rows + bias
+    return rows
 
 
 def split_gates(z: Tensor, count: int) -> list[Tensor]:
-    """The parts of (..., G*H), gate by gate: (..., H) each."""
+    """Split (..., G*H) into the gates, (..., H) each."""
     size = z.shape[-1] // count
     return [z[..., k * size : (k + 1) * size] for k in range(count)]
 
@@ -47,7 +49,7 @@ def split_gates(z: Tensor, count: int) -> list[Tensor]:
 def rnn_step(
     z: Tensor, h: Tensor, w_hh: Tensor, b_hh: MaybeTensor, nonlinearity: str
 ) -> Tensor:
-    """h' = tanh(z + W_hh h + b_hh), as torch.nn.RNNCell: (B, H) to (B, H)."""
+    """Return h' = tanh(z + W_hh h + b_hh), as torch.nn.RNNCell: (B, H) to (B, H)."""
     return ACTIVATIONS[nonlinearity](z + linear(h, w_hh, b_hh))
 
 
@@ -59,23 +61,25 @@ def lstm_step(
     b_hh: MaybeTensor,
     w_hr: MaybeTensor = None,
 ) -> tuple[Tensor, Tensor]:
-    """c' = f c + i g and h' = o tanh(c'), as torch.nn.LSTMCell.
+    """Return h' = o tanh(c') and c' = f c + i g, as torch.nn.LSTMCell.
 
-    (B, 4H), (B, H), (B, H) to (B, H) twice. i, f, o are sigmoids and g is the tanh of
-    the four parts i, f, g, o of z + W_hh h + b_hh. With W_hr (R, H) the state h' is
+    (B, 4H), (B, H), (B, H) to (B, H) twice. i, f, o are sigmoids, and g is the tanh, of
+    the four parts i, f, g, o of z + W_hh h + b_hh. With W_hr (R, H), the state h' is
     W_hr (o tanh(c')), (B, R): Sak et al., arXiv:1402.1128.
     """
     i, f, g, o = split_gates(z + linear(h, w_hh, b_hh), 4)
     c = sigmoid(f) * c + sigmoid(i) * tanh(g)
     h = sigmoid(o) * tanh(c)
-    return (h if w_hr is None else linear(h, w_hr)), c
+    if w_hr is not None:
+        h = linear(h, w_hr)
+    return h, c
 
 
 def gru_step(z: Tensor, h: Tensor, w_hh: Tensor, b_hh: MaybeTensor) -> Tensor:
-    """h' = (1 - u) n + u h, as torch.nn.GRUCell, which calls u z.
+    """Return h' = (1 - u) n + u h, as torch.nn.GRUCell, which calls u z.
 
     (B, 3H), (B, H) to (B, H). r and u are sigmoids of two of the three parts r, u, n of
-    z + W_hh h + b_hh. In the third r acts on what comes of the state:
+    z + W_hh h + b_hh. In the third, r acts on the state's part only:
     n = tanh(z_n + r (W_hn h + b_hn)).
     """
     z_r, z_u, z_n = split_gates(z, 3)
@@ -88,18 +92,18 @@ def gru_step(z: Tensor, h: Tensor, w_hh: Tensor, b_hh: MaybeTensor) -> Tensor:
 # ---------------------------------------------------------------- a sequence
 
 
-def _goes_on(like: Tensor, lengths: np.ndarray) -> Tensor:
-    """Where a sequence of ``like`` (T, B, ...) is not over: (T, B, 1)."""
+def _valid_steps(like: Tensor, lengths: np.ndarray) -> Tensor:
+    """Return which steps of ``like`` (T, B, ...) are not padding: (T, B, 1)."""
     steps = np.arange(like.shape[0])[:, None, None]
     mask = steps < np.asarray(lengths)[None, :, None]
     return wrap(backend_of(like.array).from_host(mask))
 
 
 def _clear_padding(x: Tensor, lengths: Lengths) -> Tensor:
-    """Features with zeros in the padding, whatever was there, a NaN too."""
+    """Return features with zeros in the padding, which may hold NaN."""
     if lengths is None or x.dtype.kind != "f":
         return x
-    return where(_goes_on(x, lengths), x, 0.0)
+    return where(_valid_steps(x, lengths), x, 0.0)
 
 
 def scan(
@@ -111,14 +115,15 @@ def scan(
 ) -> tuple[Tensor, ...]:
     """Run ``state = step(z[t], *state)`` over a sequence (T, B, G*H).
 
-    The parts of a state are (1, B, H). Past the end of a sequence the state stays as it
-    is and the output is 0.
+    The parts of a state are (1, B, H). Past the end of a sequence, the state does not
+    change and the output is 0.
 
     Returns:
-        The outputs (T, B, H), each the first part of a state, and then the last state.
+        The outputs (T, B, H), which are the first part of each state, and the parts of
+        the last state.
     """
     steps = z.shape[0]
-    mask = None if lengths is None else _goes_on(z, lengths)
+    mask = None if lengths is None else _valid_steps(z, lengths)
     outputs = [None] * steps
     state = tuple([part[0] for part in state])
     for t in reversed(range(steps)) if reverse else range(steps):
@@ -134,7 +139,10 @@ def scan(
 
 
 def _first_state(state: MaybeTensor, z: Tensor, size: int) -> Tensor:
-    return zeros_like(z[..., :size]) if state is None else state
+    """Return the state, or zeros if it is None."""
+    if state is None:
+        return zeros_like(z[..., :size])
+    return state
 
 
 def _rnn(
@@ -149,7 +157,7 @@ def _rnn(
     reverse: bool = False,
     lengths: Lengths = None,
 ) -> tuple[Tensor, ...]:
-    """A layer of torch.nn.RNN in one direction.
+    """Run a layer of torch.nn.RNN in one direction.
 
     (T, B, I) or ids (T, B) to (T, B, H) and (1, B, H).
     """
@@ -175,9 +183,10 @@ def _lstm(
     reverse: bool = False,
     lengths: Lengths = None,
 ) -> tuple[Tensor, ...]:
-    """A layer of torch.nn.LSTM in one direction.
+    """Run a layer of torch.nn.LSTM in one direction.
 
-    (T, B, I) or ids (T, B) to (T, B, H), (1, B, H) and (1, B, H), or R for H of h.
+    (T, B, I) or ids (T, B) to (T, B, H), (1, B, H) and (1, B, H). With W_hr (R, H), the
+    output and h have R features.
     """
 
     def step(z: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,7 +209,7 @@ def _gru(
     reverse: bool = False,
     lengths: Lengths = None,
 ) -> tuple[Tensor, ...]:
-    """A layer of torch.nn.GRU in one direction.
+    """Run a layer of torch.nn.GRU in one direction.
 
     (T, B, I) or ids (T, B) to (T, B, H) and (1, B, H).
     """
@@ -231,9 +240,10 @@ def rnn_cell(
     *,
     nonlinearity: str,
 ) -> Tensor:
-    """torch.nn.RNNCell: (B, I) or ids (B,), and (B, H), to (B, H); B may be left out.
+    """Run torch.nn.RNNCell: (B, I) or ids (B,), and (B, H), to (B, H).
 
-    No fused op: its few ops outrun the fixed cost of the layer's kernel.
+    B may be left out. This is no fused op, as its few ops are faster than the layer's
+    kernel for one step.
     """
     z = project(x, w_ih, b_ih)
     h = _first_state(h, z, w_hh.shape[1])
@@ -250,7 +260,7 @@ def _lstm_cell(
     b_hh: MaybeTensor,
     /,
 ) -> tuple[Tensor, Tensor]:
-    """torch.nn.LSTMCell: as rnn_cell, to h and c."""
+    """Run torch.nn.LSTMCell, which returns h and c."""
     z = project(x, w_ih, b_ih)
     h, c = (_first_state(part, z, w_hh.shape[1]) for part in (h, c))
     return lstm_step(z, h, c, w_hh, b_hh)
@@ -265,7 +275,7 @@ def _gru_cell(
     b_hh: MaybeTensor,
     /,
 ) -> Tensor:
-    """torch.nn.GRUCell: as rnn_cell."""
+    """Run torch.nn.GRUCell."""
     z = project(x, w_ih, b_ih)
     return gru_step(z, _first_state(h, z, w_hh.shape[1]), w_hh, b_hh)
 

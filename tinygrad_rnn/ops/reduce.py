@@ -1,8 +1,9 @@
-"""Ops that reduce over dims, and those that normalise over one (softmax and its kin).
+"""Ops that reduce dims, and softmax and its relatives, which normalize one.
 
-``axis`` is an int, a tuple of ints or None for all, as in the array API. Ties of
-``max`` and ``min`` share the gradient evenly, as PyTorch's ``amax``.
+``axis`` is an int, a tuple of ints, or None for all dims, as in the array API. Ties of
+``max`` and ``min`` share the gradient evenly, as in PyTorch's ``amax``.
 """
+# mypy: allow-untyped-defs, allow-incomplete-defs
 
 import math
 from builtins import all as all_of
@@ -18,15 +19,18 @@ Axis = int | tuple[int, ...] | None
 
 
 def _axes(shape: Shape, axis: Axis) -> Sequence[int]:
+    """Return all axes that ``axis`` stands for."""
     if axis is None:
         return range(len(shape))
-    return (axis,) if isinstance(axis, int) else axis
+    if isinstance(axis, int):
+        return (axis,)
+    return axis
 
 
 def _restore_dims(
     xp: Namespace, g: Array, shape: Shape, axis: Axis, keepdims: bool
 ) -> Array:
-    """A reduced array with the reduced dims back in place, of size 1."""
+    """Put the dims of a reduced array back in place, with size 1."""
     if keepdims:
         return g
     axes = _axes(shape, axis)
@@ -37,7 +41,7 @@ def _restore_dims(
 def _share_of_extremum(
     g: Array, x: Array, out: Array, axis: Axis, keepdims: bool, xp: Namespace
 ) -> Array:
-    """The cotangent of an extremum, divided evenly among those that attain it."""
+    """Divide the cotangent of an extremum evenly among the elements that attain it."""
     g = _restore_dims(xp, g, x.shape, axis, keepdims)
     out = _restore_dims(xp, out, x.shape, axis, keepdims)
     chosen = xp.astype(x == out, x.dtype)
@@ -45,23 +49,23 @@ def _share_of_extremum(
 
 
 def _share_of_median(g: Array, x: Array, out: Array, xp: Namespace) -> Array:
-    """That of the median, divided likewise; a median of NaN comes from every NaN."""
+    """Divide the cotangent of the median evenly; every NaN attains a median of NaN."""
     both_nan = (x != x) & (out != out)
     chosen = xp.astype((x == out) | both_nan, x.dtype)
     return g * (chosen / xp.sum(chosen))
 
 
 def _log_sum(xp: Namespace, x: Array, top: Array, axis: Axis, keepdims: bool) -> Array:
-    """log(sum(exp(x - top))) of numbers of which the largest is top.
+    """Return log(sum(exp(x - top))), where top is the largest number.
 
-    The sum of the others goes through log1p: next to the 1 of the largest, digits would
-    be lost.
+    The sum of the other terms goes through log1p. Added to the 1 of the largest, they
+    would lose digits.
     """
     largest = x == top
     others = xp.where(largest, 0.0, xp.exp_difference(x, top))
     others = xp.sum(others, axis=axis, keepdims=keepdims)
     count = xp.sum(xp.astype(largest, x.dtype), axis=axis, keepdims=keepdims)
-    # The count is 0 if all numbers are -inf, or one is inf.
+    # The count is 0 if all numbers are -inf or one is inf.
     known = xp.maximum(count, xp.ones_like(count))
     return xp.log(known) + xp.log1p((count - known + others) / known)
 
@@ -72,12 +76,12 @@ def _log_sum(xp: Namespace, x: Array, top: Array, axis: Axis, keepdims: bool) ->
 def _spread(
     g: Array, x_shape: Shape, axis: Axis, keepdims: bool, xp: Namespace
 ) -> Array:
-    """The cotangent of a sum: that of each element."""
+    """Return the cotangent of each element of a sum."""
     return xp.broadcast_to(_restore_dims(xp, g, x_shape, axis, keepdims), x_shape)
 
 
 @op
-def sum(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def sum(xp, x, /, axis: Axis = None, keepdims=False):
     return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
@@ -87,14 +91,13 @@ sum.vjp(_spread)
 def _spread_mean(
     g: Array, x_shape: Shape, axis: Axis, keepdims: bool, xp: Namespace
 ) -> Array:
+    """Return the cotangent of each element of a mean."""
     count = math.prod([x_shape[i] for i in _axes(x_shape, axis)])
     return _spread(g / count, x_shape, axis, keepdims, xp)
 
 
 @op
-def mean(
-    xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False
-) -> Array:
+def mean(xp, x, /, axis: Axis = None, keepdims=False):
     if not xp.isdtype(x.dtype, "real floating"):
         raise DTypeError(f"mean: got a {x.dtype} tensor, expected floats; use .float()")
     axes = _axes(x.shape, axis)
@@ -107,13 +110,14 @@ mean.vjp(_spread_mean)
 
 
 def _sum_from_end(g: Array, axis: int | None, xp: Namespace) -> Array:
-    if axis is None:  # of a 0-d array
+    """Sum the cotangents from each element to the last."""
+    if axis is None:  # a 0-d array
         return g
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
 
 
 @op
-def cumulative_sum(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
+def cumulative_sum(xp, x, /, axis: int = -1):
     return xp.cumulative_sum(x, axis=axis) if x.ndim else xp.array(x)
 
 
@@ -124,7 +128,7 @@ cumulative_sum.vjp(_sum_from_end)
 
 
 @op
-def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def max(xp, x, /, axis: Axis = None, keepdims=False):
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
@@ -132,7 +136,7 @@ max.vjp(_share_of_extremum)
 
 
 @op
-def min(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def min(xp, x, /, axis: Axis = None, keepdims=False):
     return xp.min(x, axis=axis, keepdims=keepdims)
 
 
@@ -140,7 +144,7 @@ min.vjp(_share_of_extremum)
 
 
 @op
-def median(xp: Namespace, x: Array, /) -> Array:
+def median(xp, x, /):
     flat = xp.sort(xp.reshape(x, (math.prod(x.shape),)))
     count = flat.shape[0]
     if count == 0:
@@ -153,10 +157,8 @@ median.vjp(_share_of_median)
 
 
 @op
-def argsort(
-    xp: Namespace, x: Array, /, axis: int = -1, descending: bool = False
-) -> Array:
-    """Stable in both directions; NaN is the largest, as in PyTorch."""
+def argsort(xp, x, /, axis: int = -1, descending=False):
+    """Return the order of a stable sort; NaN is the largest, as in PyTorch."""
     if not x.ndim:
         return xp.argmax(x)
     if not descending:
@@ -167,26 +169,22 @@ def argsort(
 
 
 @op
-def argmax(
-    xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False
-) -> Array:
+def argmax(xp, x, /, axis: int | None = None, keepdims=False):
     return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
 @op
-def argmin(
-    xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False
-) -> Array:
+def argmin(xp, x, /, axis: int | None = None, keepdims=False):
     return xp.argmin(x, axis=axis, keepdims=keepdims)
 
 
 @op
-def all(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def all(xp, x, /, axis: Axis = None, keepdims=False):
     return xp.all(x, axis=axis, keepdims=keepdims)
 
 
 @op
-def any(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def any(xp, x, /, axis: Axis = None, keepdims=False):
     return xp.any(x, axis=axis, keepdims=keepdims)
 
 
@@ -196,15 +194,14 @@ def any(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -
 def _softmax_of_logsumexp(
     g: Array, x: Array, out: Array, axis: Axis, keepdims: bool, xp: Namespace
 ) -> Array:
+    """Return the cotangent times softmax(x), the slope of logsumexp."""
     g = _restore_dims(xp, g, x.shape, axis, keepdims)
     out = _restore_dims(xp, out, x.shape, axis, keepdims)
     return g * xp.exp(x - out)
 
 
 @op(real=True)
-def logsumexp(
-    xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False
-) -> Array:
+def logsumexp(xp, x, /, axis: Axis = None, keepdims=False):
     if 0 in x.shape:
         return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
     top = xp.max(x, axis=axis, keepdims=True)
@@ -217,7 +214,7 @@ logsumexp.vjp(_softmax_of_logsumexp)
 
 
 @op(real=True)
-def softmax(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
+def softmax(xp, x, /, axis: int = -1):
     if 0 in x.shape:
         return xp.array(x)
     e = xp.exp_difference(x, xp.max(x, axis=axis, keepdims=True))
@@ -230,7 +227,7 @@ softmax.vjp(
 
 
 @op(real=True)
-def log_softmax(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
+def log_softmax(xp, x, /, axis: int = -1):
     if 0 in x.shape:
         return xp.array(x)
     top = xp.max(x, axis=axis, keepdims=True)

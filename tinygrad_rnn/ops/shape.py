@@ -1,16 +1,17 @@
-"""Ops that arrange elements: most only look at the same memory in another way."""
+"""Ops that rearrange elements; most of them return views."""
+# mypy: allow-untyped-defs, allow-incomplete-defs
 
 from functools import cache
 from itertools import accumulate, pairwise
 
 from ..engine.op import op
-from ..types import Array, Namespace, Setting, Shape
+from ..types import Array, Shape
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
 
 @op(view=True)
-def reshape(xp: Namespace, x: Array, /, shape: Shape) -> Array:
+def reshape(xp, x, /, shape):
     return xp.reshape(x, shape)
 
 
@@ -19,11 +20,12 @@ reshape.vjp(lambda g, x_shape, xp: xp.reshape(g, x_shape))
 
 @cache
 def _inverse(axes: Shape) -> Shape:
+    """Return the inverse of a permutation."""
     return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
 
 @op(view=True)
-def permute_dims(xp: Namespace, x: Array, /, axes: Shape) -> Array:
+def permute_dims(xp, x, /, axes):
     return xp.permute_dims(x, axes)
 
 
@@ -31,7 +33,7 @@ permute_dims.vjp(lambda g, axes, xp: xp.permute_dims(g, _inverse(tuple(axes))))
 
 
 @op(view=True)
-def broadcast_to(xp: Namespace, x: Array, /, shape: Shape) -> Array:
+def broadcast_to(xp, x, /, shape):
     return xp.broadcast_to(x, shape)
 
 
@@ -39,7 +41,7 @@ broadcast_to.vjp(lambda g: g)  # the engine undoes broadcasting
 
 
 @op
-def flip(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Array:
+def flip(xp, x, /, axis: int | Shape | None = None):
     return xp.array(xp.flip(x, axis=axis))
 
 
@@ -47,14 +49,15 @@ flip.vjp(lambda g, axis, xp: xp.flip(g, axis=axis))
 
 
 def _split(g: Array, xs_shapes: tuple[Shape, ...], axis: int) -> list[Array]:
-    """The parts of a cotangent that belong to each of several joined arrays."""
+    """Return the parts of a cotangent that belong to each of several joined arrays."""
     before = (slice(None),) * (axis % g.ndim)
-    ends = accumulate([shape[axis] for shape in xs_shapes], initial=0)
+    sizes = [shape[axis] for shape in xs_shapes]
+    ends = accumulate(sizes, initial=0)
     return [g[(*before, slice(*part), ...)] for part in pairwise(ends)]
 
 
 @op
-def concat(xp: Namespace, /, *xs: Array, axis: int = 0) -> Array:
+def concat(xp, /, *xs, axis: int = 0):
     return xp.concat(xs, axis=axis)
 
 
@@ -62,12 +65,13 @@ concat.vjp(_split)
 
 
 def _unstack(g: Array, xs_shapes: tuple[Shape, ...], axis: int) -> list[Array]:
+    """Return the parts of a cotangent that belong to each of several stacked arrays."""
     before = (slice(None),) * (axis % g.ndim)
     return [g[(*before, i, ...)] for i in range(len(xs_shapes))]
 
 
 @op
-def stack(xp: Namespace, /, *xs: Array, axis: Setting = 0) -> Array:
+def stack(xp, /, *xs, axis=0):
     return xp.stack(xs, axis=axis)
 
 
@@ -75,8 +79,8 @@ stack.vjp(_unstack)
 
 
 @op
-def to_device(xp: Namespace, x: Array, /, device: str, source: str) -> Array:
-    """A copy on a device; ``source`` is the one that it comes from."""
+def to_device(xp, x, /, device, source):
+    """Return a copy on a device; ``source`` is the device of ``x``."""
     return xp.to_device(x, device)
 
 

@@ -1,8 +1,8 @@
 """NumPy: the inner loops of recurrent layers, losses, normalization and optimizers.
 
-All work on arrays of one float dtype, float32 or float64, with inputs of any strides,
-time first. docs/adding-a-kernel.md lists them with their contracts. The layers above
-check arguments; here a wrong one is not noticed.
+They take arrays of one float dtype, float32 or float64, with any strides and with time
+first. docs/adding-a-kernel.md lists them with their contracts. The layers check the
+arguments; kernels do not.
 """
 
 from .embedding import embedding_backward

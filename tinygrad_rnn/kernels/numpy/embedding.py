@@ -9,31 +9,31 @@ from ...backend.threads import one_thread
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
 Array = np.ndarray
-# W_ih of a small vocabulary: for few ids a product with one-hot rows costs least.
-FEW_ROWS = 256
+# For W_ih of a small vocabulary and few ids, a product with one-hot rows is fastest.
+SMALL_VOCABULARY = 256
 FEW_IDS = 150
-# Elements of the cotangent from which on a sort costs less than adding row by row.
+# Elements of the cotangent from which a sort is faster than adding row by row.
 LARGE = 1 << 17
 
 
 def embedding_backward(
     ids: Array, g: Array, num_embeddings: int, *, transposed: bool = False
 ) -> Array:
-    """The gradient of a table (N, D) of which ``ids`` (...) took the rows: (N, D).
+    """Return the gradient of a table (N, D) from which ``ids`` (...) selected rows.
 
-    Row v sums those rows of ``g``, (..., D), whose id is v. ``ids`` are integers of any
-    kind in [0, N). With ``transposed`` the table, and so its gradient, is (D, N), as
-    W_ih is.
+    Row v is the sum of the rows of ``g``, (..., D), whose id is v. ``ids`` are integers
+    of any dtype in [0, N). With ``transposed``, the table and its gradient are (D, N),
+    like W_ih.
     """
     size = g.shape[-1]
     ids = ids.reshape(-1).astype(np.intp, copy=False)
     g = g.reshape(len(ids), size)
-    few_rows = transposed and num_embeddings <= FEW_ROWS
-    if few_rows and len(ids) <= FEW_IDS:
+    small_weight = transposed and num_embeddings <= SMALL_VOCABULARY
+    if small_weight and len(ids) <= FEW_IDS:
         return _one_hot_product(ids, g, num_embeddings)
     table = empty((num_embeddings, size), g.dtype)
     table.fill(0)
-    if few_rows or (g.size >= LARGE and _repeat_often(ids)):
+    if small_weight or (g.size >= LARGE and _repeat_often(ids)):
         _sum_segments(ids, g, table)
     else:
         add_rows(table, ids, g)
@@ -56,8 +56,8 @@ def _one_hot_product(ids: Array, g: Array, num_embeddings: int) -> Array:
 
 
 def _sum_segments(ids: Array, g: Array, table: Array) -> None:
-    """Segmented sum: sort by id, then one product with ones for each distinct id."""
-    # NumPy sorts 16 bits by radix, which is much faster.
+    """Sum segments: sort by id, then take a product with ones for each distinct id."""
+    # NumPy sorts 16 bits with a radix sort, which is much faster.
     keys = ids.astype(np.uint16) if len(table) <= 1 << 16 else ids
     order = keys.argsort(kind="stable")
     counts = np.bincount(ids)

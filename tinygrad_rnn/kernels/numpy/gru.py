@@ -1,6 +1,6 @@
 """Gated recurrent unit: h' = (1 - u) n + u h, with gates r, u, n; PyTorch calls u z.
 
-Cho et al., arXiv:1406.1078, in the form that multiplies the state before r acts on it.
+Cho et al., arXiv:1406.1078, in the form in which r acts on the product with the state.
 With a = W_ih x + b_ih and m = W_hn h + b_hn: r, u = sigmoid(a + W_hh h + b_hh) of two
 of the three parts, and n = tanh(a_n + r m).
 
@@ -8,9 +8,9 @@ Backward, with dh' the cotangent of h', and s_n = (1 - n^2)(1 - u):
 
     da_n = dh' s_n                  dm   = dh' s_n r
     da_u = dh' (h - n) u (1 - u)    da_r = dh' s_n m r (1 - r)
-    dh   = dh' u + W_hh^T (da_r, da_u, dm), and what comes from the output before
+    dh   = dh' u + W_hh^T (da_r, da_u, dm) + the cotangent of the previous output
 
-All factors behind dh' are known before the scan back: the slopes.
+The factors of dh', the slopes, are computed for all steps before the scan back.
 """
 
 from typing import NamedTuple
@@ -29,7 +29,7 @@ __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 class Workspace(NamedTuple):
     """What the backward needs of the forward."""
 
-    before: Array  # h of the step before, (T, B, H)
+    before: Array  # h of the previous step, (T, B, H)
     gates: Array  # r, u, n: (T, 3, B, H)
     m: Array  # W_hn h + b_hn
     rows: Array  # the input, (T*B, I), or ids (T*B,)
@@ -48,7 +48,7 @@ def gru_forward(
     reverse: bool = False,
     lengths: MaybeArray = None,
 ) -> tuple[tuple[Array, Array], Workspace]:
-    """``output`` (T, B, H) and the last ``h_n`` (1, B, H), as rnn_forward."""
+    """Return ``output`` (T, B, H) and ``h_n`` (1, B, H), as rnn_forward."""
     steps, batch, hidden = *x.shape[:2], w_hh.shape[1]
     dtype = w_hh.dtype
     before, after = scan.allocate_states(h_0, (steps, batch, hidden), dtype, reverse)
@@ -59,9 +59,8 @@ def gru_forward(
         bias = b_hh + (0 if b_ih is None else b_ih)
         bias[2 * hidden :] = 0 if b_ih is None else b_ih[2 * hidden :]
     gates = empty((steps, 3, batch, hidden), dtype)
-    sums = scan.project(
-        rows, w_ih, bias, gates
-    )  # each step's is read, then overwritten
+    # In the memory of the gates: each step is read, then overwritten.
+    sums = scan.project(rows, w_ih, bias, gates)
     m = empty(after.shape, dtype)
 
     half = np.array(0.5, dtype)
@@ -89,30 +88,28 @@ def gru_forward(
         add(new_h, n, new_h)
         if over is not None:
             copyto(new_h, h, where=over)
-    output = scan.with_clear_padding(after, padding)
-    return (output, scan.last_state(after, reverse)), Workspace(
-        before, gates, m, rows, padding
-    )
+    output = scan.zero_padding(after, padding)
+    h_n = scan.last_state(after, reverse)
+    return (output, h_n), Workspace(before, gates, m, rows, padding)
 
 
 def _slopes(workspace: Workspace) -> tuple[Array, Array]:
-    """da_r, da_u and dm by dh', (T, 3, B, H), and da_n by dh', (T, B, H)."""
+    """Return the factors of dh' in da_r, da_u and dm, (T, 3, B, H), and in da_n."""
     before, gates, m, _, padding = workspace
-    one = np.ones((), gates.dtype)
     slopes, slopes_n = empty(gates.shape, m.dtype), empty(m.shape, m.dtype)
     r, u, n = gates.swapaxes(0, 1)
     slopes_r, slopes_u, slopes_m = slopes.swapaxes(0, 1)
     multiply(n, n, slopes_n)
-    subtract(one, slopes_n, slopes_n)
-    subtract(one, u, slopes_m)
-    multiply(slopes_n, slopes_m, slopes_n)  # (1 - n^2) (1 - u)
+    subtract(1, slopes_n, slopes_n)
+    subtract(1, u, slopes_m)
+    slopes_n *= slopes_m  # (1 - n^2) (1 - u)
     subtract(before, n, slopes_u)
-    multiply(slopes_u, u, slopes_u)
-    multiply(slopes_u, slopes_m, slopes_u)  # (h - n) u (1 - u)
+    slopes_u *= u
+    slopes_u *= slopes_m  # (h - n) u (1 - u)
     multiply(slopes_n, r, slopes_m)
-    subtract(one, r, slopes_r)
-    multiply(slopes_r, slopes_m, slopes_r)
-    multiply(slopes_r, m, slopes_r)  # s_n m r (1 - r)
+    subtract(1, r, slopes_r)
+    slopes_r *= slopes_m
+    slopes_r *= m  # s_n m r (1 - r)
     scan.clear_padding(padding, slopes, slopes_n)
     return slopes, slopes_n
 
@@ -128,14 +125,14 @@ def gru_backward(
     reverse: bool = False,
     lengths: MaybeArray = None,
 ) -> Arrays:
-    """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh, as rnn_backward."""
+    """Return the gradients of x, h_0, w_ih, w_hh, b_ih and b_hh."""
     w_ih, w_hh = inputs[2:4]
     before, gates, _, rows, padding = workspace
     steps, _, batch, hidden = gates.shape
     dtype = gates.dtype
     slopes, slopes_n = _slopes(workspace)
 
-    g_sums = slopes.reshape(steps, batch, 3 * hidden)  # in place of each step's slopes
+    g_sums = slopes.reshape(steps, batch, 3 * hidden)  # these overwrite the slopes
     g_outputs = scan.output_cotangents(grads[0], padding, steps)
     g_h, spare = scan.state_cotangents(grads[1], before[0])
     weight, direct = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)

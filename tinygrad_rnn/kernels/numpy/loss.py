@@ -1,11 +1,11 @@
 """Softmax cross entropy and its gradient.
 
-With p = softmax(x), the loss of a row x (V,) and its class t is -log p_t, and with
-label smoothing e and the classes' weights w
+With p = softmax(x), the loss of a row x (V,) and its class t is -log p_t. With label
+smoothing e (Szegedy et al., arXiv:1512.00567) and weights w of the classes, it is
 
-    (1 - e) w_t (-log p_t) + e / V sum_v w_v (-log p_v),
+    (1 - e) w_t (-log p_t) + e / V sum_v w_v (-log p_v).
 
-Szegedy et al., arXiv:1512.00567. As d(-log p_v) / dx = p - onehot(v), its gradient is
+As d(-log p_v) / dx = p - onehot(v), its gradient is
 
     ((1 - e) w_t + e / V sum_v w_v) p - (1 - e) w_t onehot(t) - e / V w.
 """
@@ -27,7 +27,7 @@ class Workspace(NamedTuple):
 
     exps: Array  # exp(x - max(x)), (N, V)
     sums: Array  # their sums, (N,)
-    places: Array  # where a row's class is in flat logits, (N,)
+    indices: Array  # of each row's class in the flat logits, (N,)
     ignored: MaybeArray  # which rows are ignored, (N,); None if none is
     row_weights: MaybeArray  # w_t, 0 of ignored rows, (N,); None if all are 1
     total: Array | int  # their sum, by which a mean divides
@@ -42,11 +42,10 @@ def cross_entropy_forward(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> tuple[tuple[Array], Workspace]:
-    """The loss of logits (N, V) for classes (N,): 0-d, or (N,) with reduction "none".
+    """Return the loss of logits (N, V) for classes (N,), 0-d, or (N,) for "none".
 
     With z = x - max(x), log(sum(exp(z))) is log1p of the sum without its largest term,
-    the 1 of the maximum itself: nothing cancels, and a small loss is as exact as a big
-    one.
+    the 1 of the maximum. Nothing cancels, so a small loss is as exact as a large one.
     """
     count, classes = logits.shape
     ignored: MaybeArray = None
@@ -56,19 +55,19 @@ def cross_entropy_forward(
     row_starts = np.arange(0, count * classes, classes)
     x = np.ascontiguousarray(logits)
     tops = row_starts + x.argmax(1)  # argmax and take are faster than max here
-    places = row_starts + target.astype(np.intp, copy=False)
+    indices = row_starts + target.astype(np.intp, copy=False)
 
     largest = x.take(tops)[:, None]
     exps = np.subtract(x, largest, empty(x.shape, x.dtype))
     flat = exps.reshape(-1)
-    losses = -flat[places]
+    losses = -flat[indices]
     every_one = ones(classes, x.dtype)
     smooth = None
     if label_smoothing:
         smooth = exps.dot(every_one if weight is None else weight)
     if x.dtype == np.float32:
         np.exp(exps, exps)
-    else:  # the same, with what the difference rounds away put back
+    else:  # the same, corrected by the rounding error of the difference
         exps[...] = exp_difference(np, x, largest)
     flat[tops] = 0
     sums = exps.dot(every_one)
@@ -84,19 +83,19 @@ def cross_entropy_forward(
         smooth = log_sums * (classes if weight is None else weight.sum()) - smooth
         losses *= 1 - label_smoothing
         losses += label_smoothing / classes * smooth
-    if ignored is not None:  # whatever their logits, a NaN too
+    if ignored is not None:  # even if the logits are NaN
         losses[ignored] = 0
     loss = losses
     if reduction != "none":
         loss = np.add.reduce(losses)
         loss = np.asarray(loss / total if reduction == "mean" else loss)
-    return (loss,), Workspace(exps, sums, places, ignored, row_weights, total)
+    return (loss,), Workspace(exps, sums, indices, ignored, row_weights, total)
 
 
 def _weigh_rows(
     target: Array, weight: MaybeArray, ignored: MaybeArray, dtype: np.dtype
 ) -> tuple[MaybeArray, Array | int]:
-    """The weight of each row, None if all are 1, and their sum."""
+    """Return the weight of each row, None if all are 1, and their sum."""
     if weight is None and ignored is None:
         return None, len(target)
     rows = np.ones(len(target), dtype) if weight is None else weight[target]
@@ -116,10 +115,10 @@ def cross_entropy_backward(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Arrays:
-    """The gradient of the logits; target and weight have none."""
+    """Return the gradient of the logits; target and weight have none."""
     if not needs[0]:
         return None, None, None
-    exps, sums, places, ignored, row_weights, total = workspace
+    exps, sums, indices, ignored, row_weights, total = workspace
     scale: Any = grads[0]
     if reduction == "mean":
         scale = scale / total
@@ -133,7 +132,7 @@ def cross_entropy_backward(
         at_all = np.full(len(exps), scale * (label_smoothing / classes), exps.dtype)
         factor = at_target + at_all * weight.sum()
     g = np.multiply(exps, (factor / sums)[:, None], empty(exps.shape, exps.dtype))
-    g.reshape(-1)[places] -= at_target
+    g.reshape(-1)[indices] -= at_target
     if at_all is not None:
         g -= at_all[:, None] * weight
     if ignored is not None:

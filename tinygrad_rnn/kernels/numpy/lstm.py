@@ -5,15 +5,15 @@ Schmidhuber and Cummins 2000. i, f, o = sigmoid(a), g = tanh(a) of the four part
 a = W_ih x + b_ih + W_hh h + b_hh. With m = o tanh(c'), h' = m, or with W_hr (R, H) a
 projection, h' = W_hr m, (B, R): Sak, Senior and Beaufays, arXiv:1402.1128.
 
-Backward. dh' and dc' are the cotangents that a step's h' and c' have already:
+Backward. dh' and dc' are the cotangents of h' and c' so far:
 
     dm   = W_hr^T dh'  or dh'              dW_hr = sum dh' m^T
     dc'  = dc' + dm o (1 - tanh(c')^2)     dc    = dc' f
     da_o = dm tanh(c') o (1 - o)           da_i  = dc' g i (1 - i)
     da_f = dc' c f (1 - f)                 da_g  = dc' i (1 - g^2)
-    dh   = W_hh^T da  and what comes from the output before
+    dh   = W_hh^T da + the cotangent of the previous output
 
-All factors behind dm and dc' are known before the scan back: the slopes.
+The factors of dm and dc', the slopes, are computed for all steps before the scan back.
 """
 
 from functools import lru_cache
@@ -32,8 +32,8 @@ __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 class Workspace(NamedTuple):
     """What the backward needs of the forward."""
 
-    h_before: Array  # h of the step before, (T, B, H or R)
-    c_before: Array  # c of the step before, (T, B, H)
+    h_before: Array  # h of the previous step, (T, B, H or R)
+    c_before: Array  # c of the previous step, (T, B, H)
     c_after: Array  # c' of each step
     gates: Array  # i, f, g, o: (T, 4, B, H)
     m: Array  # o tanh(c')
@@ -43,7 +43,7 @@ class Workspace(NamedTuple):
 
 @lru_cache(4)
 def _tanh_to_gates(batch: int, hidden: int, dtype: np.dtype) -> tuple[Array, Array]:
-    """Factors and offsets, (4, B, H), that make the gates of one tanh.
+    """Return factors and offsets, (4, B, H), for all four gates by one tanh.
 
     sigmoid(a) = tanh(a / 2) / 2 + 1 / 2. They are repeated over the batch, as adding
     few long rows is faster than many short ones.
@@ -67,7 +67,7 @@ def lstm_forward(
     reverse: bool = False,
     lengths: MaybeArray = None,
 ) -> tuple[tuple[Array, Array, Array], Workspace]:
-    """``output`` (T, B, H), the last ``h_n`` and ``c_n`` (1, B, H), as rnn_forward.
+    """Return ``output`` (T, B, H) and ``h_n`` and ``c_n`` (1, B, H), as rnn_forward.
 
     With W_hr (R, H), ``output`` and ``h_n`` have R features.
     """
@@ -81,14 +81,13 @@ def lstm_forward(
     bias = scan.add_biases(b_ih, b_hh)
     half, offset = _tanh_to_gates(batch, hidden, dtype)
     weights_halved = steps * batch >= hidden
-    if weights_halved:  # they will be copied anyway, and then no step has to
+    if weights_halved:  # they are copied anyway, and it saves work in each step
         halves = half[:, 0].reshape(-1)
         w_ih, w_hh = w_ih * halves[:, None], w_hh * halves[:, None]
         bias = None if bias is None else bias * halves
     gates = empty((steps, 4, batch, hidden), dtype)
-    sums = scan.project(
-        rows, w_ih, bias, gates
-    )  # each step's is read, then overwritten
+    # In the memory of the gates: each step is read, then overwritten.
+    sums = scan.project(rows, w_ih, bias, gates)
     m = h_after if w_hr is None else empty(c_after.shape, dtype)
 
     w_out = None if w_hr is None else scan.transpose(w_hr, steps * batch)
@@ -116,29 +115,31 @@ def lstm_forward(
         if over is not None:
             copyto(new_c, c, where=over)
             copyto(new_h, h, where=over)
-    output = scan.with_clear_padding(h_after, padding)
+    output = scan.zero_padding(h_after, padding)
     h_n, c_n = scan.last_state(h_after, reverse), scan.last_state(c_after, reverse)
     workspace = Workspace(h_before, c_before, c_after, gates, m, rows, padding)
     return (output, h_n, c_n), workspace
 
 
 def _slopes(workspace: Workspace) -> tuple[Array, Array]:
-    """da_i, da_f, da_g by dc' and da_o by dm, (T, 4, B, H); what dm adds to dc'."""
+    """Return the factors of dc' in da_i, da_f, da_g and of dm in da_o and dc'.
+
+    The first result is (T, 4, B, H), the second, for dc', is (T, B, H).
+    """
     _, c_before, c_after, gates, m, _, padding = workspace
-    one = np.ones((), gates.dtype)
     slopes, slopes_c = empty(gates.shape, m.dtype), empty(c_after.shape, m.dtype)
     i, _, g, o = gates.swapaxes(0, 1)
     slopes_i, slopes_f, slopes_g, slopes_o = slopes.swapaxes(0, 1)
     multiply(gates, gates, slopes)
     subtract(gates, slopes, slopes)  # s (1 - s) of the sigmoids
     multiply(g, g, slopes_g)
-    subtract(one, slopes_g, slopes_g)
+    subtract(1, slopes_g, slopes_g)
     tanh(c_after, slopes_c)
-    multiply(slopes_i, g, slopes_i)
-    multiply(slopes_f, c_before, slopes_f)
-    multiply(slopes_g, i, slopes_g)
-    multiply(slopes_o, slopes_c, slopes_o)
-    multiply(slopes_c, m, slopes_c)
+    slopes_i *= g
+    slopes_f *= c_before
+    slopes_g *= i
+    slopes_o *= slopes_c
+    slopes_c *= m
     subtract(o, slopes_c, slopes_c)  # o - o tanh(c')^2
     scan.clear_padding(padding, slopes, slopes_c)
     return slopes, slopes_c
@@ -155,14 +156,14 @@ def lstm_backward(
     reverse: bool = False,
     lengths: MaybeArray = None,
 ) -> Arrays:
-    """Gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr, as rnn_backward."""
+    """Return the gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh and w_hr."""
     w_ih, w_hh, w_hr = inputs[3], inputs[4], inputs[7]
     h_before, c_before, _, gates, m, rows, padding = workspace
     steps, _, batch, hidden = gates.shape
     dtype = gates.dtype
     slopes, slopes_c = _slopes(workspace)
 
-    g_sums = slopes.reshape(steps, batch, 4 * hidden)  # in place of each step's slopes
+    g_sums = slopes.reshape(steps, batch, 4 * hidden)  # these overwrite the slopes
     g_outputs = scan.output_cotangents(grads[0], padding, steps)
     g_h, spare = scan.state_cotangents(grads[1], h_before[0])
     g_c, spare_c = scan.state_cotangents(grads[2], c_before[0])

@@ -1,8 +1,8 @@
-"""What a training step does to lists of arrays: clipping and Adam, in place.
+"""Clipping and Adam, in place, for lists of arrays.
 
-The arrays of a call have one dtype and any sizes. A C or CUDA twin goes over the list
-in one call or launch. NumPy needs a dozen calls for each array, so the optimizer passes
-one flat vector that holds all parameters.
+The arrays of a call have one dtype and any sizes. A C or CUDA twin handles the list in
+one call or launch. NumPy needs a dozen calls for each array, so the optimizer passes
+one flat vector of all parameters.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
 Array = np.ndarray
 Arrays = Sequence[np.ndarray]
-# Elements. Longer arrays are updated in pieces that stay in cache from pass to pass.
+# Elements; longer arrays are updated in pieces that stay in cache.
 CHUNK = 1 << 17
 
 
@@ -32,8 +32,8 @@ def squares(arrays: Arrays) -> float:
 def scale(arrays: Arrays, factor: float) -> None:
     """Multiply all arrays by ``factor``, in place.
 
-    It is one call of a function written in C, so Ctrl-C comes before or after all of
-    them (see engine/commit.py).
+    This is one call of a function written in C, so Ctrl-C comes before or after all
+    arrays are scaled (see engine/commit.py).
     """
     deque(map(imul, arrays, repeat(factor)), 0)
 
@@ -53,17 +53,16 @@ def adam_step(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """Make one step of Adam, or of AdamW if ``decoupled``, in place.
+    """Take one step of Adam, or of AdamW if ``decoupled``, in place.
 
-    Kingma and Ba, arXiv:1412.6980, end of section 2: both bias corrections are moved
-    into the scalars.
+    Both bias corrections are part of the scalars: Kingma and Ba, arXiv:1412.6980, end
+    of section 2.
 
     Args:
-        params, grads, exp_avgs, exp_avg_sqs: Lists of C-contiguous arrays; their i-th
+        params, grads, exp_avgs, exp_avg_sqs: lists of C-contiguous arrays, whose i-th
             entries belong together. Gradients are only read.
-        max_exp_avg_sqs: The largest second moments so far, to divide by (amsgrad); None
-            divides by the second moments themselves.
-        step: The number of this step, from 1.
+        max_exp_avg_sqs: the largest second moments so far, for amsgrad, or None.
+        step: the number of this step, from 1.
     """
     root = sqrt(1 - beta2**step)
     constants = (1 - beta1, beta2, 1 - beta2, eps * root, lr * root / (1 - beta1**step))
@@ -82,25 +81,25 @@ def adam_step(
             np.multiply(p, decay, b)
             g = np.add(b, g, b)
         elif weight_decay:
-            np.multiply(p, decay, p)
+            p *= decay
         np.subtract(g, m, a)
-        np.multiply(a, new, a)
-        np.add(m, a, m)
+        a *= new
+        m += a
         np.multiply(g, g, a)
-        np.multiply(a, new_sq, a)
-        np.multiply(v, keep_sq, v)
-        np.add(v, a, v)
+        a *= new_sq
+        v *= keep_sq
+        v += a
         if max_exp_avg_sqs is not None:
             v = np.maximum(v_max, v, out=v_max)
         np.sqrt(v, a)
-        np.add(a, floor, a)
+        a += floor
         np.divide(m, a, a)
-        np.multiply(a, rate, a)
-        np.subtract(p, a, p)
+        a *= rate
+        p -= a
 
 
 def _pieces(lists: Sequence[Arrays]) -> Iterator[list[Array]]:
-    """Yield the same piece, flat and at most CHUNK long, of one entry of each list."""
+    """Yield the same piece, flat and at most CHUNK long, of one array of each list."""
     for arrays in zip(*lists, strict=True):
         flat = [array.reshape(-1) for array in arrays]
         for start in range(0, flat[0].size, CHUNK):

@@ -1,10 +1,10 @@
 """Elman's layer: h' = act(W_ih x + b_ih + W_hh h + b_hh); Cognitive Science 1990.
 
-Backward. With a the sum of which h' = act(a) is made, dh' the cotangent of h', and g
-the one that comes from the output of this step:
+Backward. With h' = act(a), dh' the cotangent of h', and g the cotangent of the output
+of the previous step:
 
     da  = dh' act'(a)      act'(a) is 1 - h'^2 for tanh, and 1 where h' > 0 for relu
-    dh  = W_hh^T da + g    of the step before
+    dh  = W_hh^T da + g    for the previous step
     dW_hh = sum da h^T,  dW_ih = sum da x^T,  db = sum da,  dx = W_ih^T da
 """
 
@@ -23,7 +23,7 @@ __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 class Workspace(NamedTuple):
     """What the backward needs of the forward."""
 
-    before: Array  # h of the step before, (T, B, H)
+    before: Array  # h of the previous step, (T, B, H)
     after: Array  # h' of each step
     rows: Array  # the input, (T*B, I), or ids (T*B,)
     padding: Padding
@@ -42,11 +42,11 @@ def rnn_forward(
     reverse: bool = False,
     lengths: MaybeArray = None,
 ) -> tuple[tuple[Array, Array], Workspace]:
-    """Hidden states ``output`` (T, B, H) and the last one ``h_n`` (1, B, H).
+    """Return the hidden states ``output`` (T, B, H) and the last one ``h_n`` (1, B, H).
 
     ``x`` is (T, B, I), or ids (T, B) for one-hot rows; ``h_0`` is (1, B, H). Past the
-    end of a sequence its state stays as it is and its output is 0, so that in both
-    directions the state that the scan ends with is ``h_n``.
+    end of a sequence, its state does not change and its output is 0. So in both
+    directions, ``h_n`` is the state at the end of the scan.
     """
     steps, batch, hidden = *x.shape[:2], len(w_hh)
     dtype = w_hh.dtype
@@ -59,16 +59,15 @@ def rnn_forward(
     product = empty((batch, hidden), dtype)
     h = before[-1 if reverse else 0]
     for new_h, over in scan.steps_of(reverse, after, padding.by_step):
-        h.dot(weight, product)  # np.dot is the same by a detour
+        h.dot(weight, product)  # faster than np.dot
         add(new_h, product, new_h)
         act(new_h, new_h)
         if over is not None:
             copyto(new_h, h, where=over)
         h = new_h
-    output = scan.with_clear_padding(after, padding)
-    return (output, scan.last_state(after, reverse)), Workspace(
-        before, after, rows, padding
-    )
+    output = scan.zero_padding(after, padding)
+    h_n = scan.last_state(after, reverse)
+    return (output, h_n), Workspace(before, after, rows, padding)
 
 
 @slices.parallel_backward(states=1)
@@ -83,18 +82,18 @@ def rnn_backward(
     reverse: bool = False,
     lengths: MaybeArray = None,
 ) -> Arrays:
-    """Gradients of x, h_0, w_ih, w_hh, b_ih, b_hh: the scan back, then the products."""
+    """Return the gradients of x, h_0, w_ih, w_hh, b_ih and b_hh."""
     w_ih, w_hh = inputs[2:4]
     before, after, rows, padding = workspace
     steps = len(after)
 
-    # act'(a) of all steps; the loop multiplies each step's by its cotangent.
+    # act'(a) of all steps; the loop multiplies each step by its cotangent.
     g_sums = empty(after.shape, after.dtype)
     if nonlinearity == "relu":
         np.sign(after, g_sums)  # h' is never negative; 0 at the kink, as in PyTorch
     else:
         multiply(after, after, g_sums)
-        subtract(np.ones((), after.dtype), g_sums, g_sums)
+        subtract(1, g_sums, g_sums)
     scan.clear_padding(padding, g_sums)
     g_outputs = scan.output_cotangents(grads[0], padding, steps)
     g_h, spare = scan.state_cotangents(grads[1], before[0])

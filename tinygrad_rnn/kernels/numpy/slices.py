@@ -1,10 +1,11 @@
-"""Large recurrent layers in slices of the batch, each on a thread of its own.
+"""Large recurrent layers in slices of the batch, each on its own thread.
 
-A step has to wait for the one before, but no sequence for another. BLAS's threads would
-share each product, and wait for each other twice a step; slices meet once, at the end.
+A step has to wait for the previous one, but no sequence for another. The threads of
+BLAS would share each product and wait for each other twice a step. Slices wait for each
+other only once, at the end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -16,11 +17,11 @@ from ...types import Function
 from .scan import Arrays, MaybeArray, Needs
 
 
-class _SlicedWorkspace(NamedTuple):
-    """The workspaces of slices of the batch, and where these are."""
+class Slice(NamedTuple):
+    """A slice of the batch, and the workspace of the kernel that ran on it."""
 
-    parts: list[slice]
-    workspaces: Sequence[object]
+    part: slice
+    workspace: object
 
 
 def _slice_batch(arrays: Arrays, part: slice) -> list[MaybeArray]:
@@ -28,7 +29,7 @@ def _slice_batch(arrays: Arrays, part: slice) -> list[MaybeArray]:
 
 
 def _join_batch(arrays: Arrays) -> MaybeArray:
-    """The arrays of all slices as one; None if they are None."""
+    """Join the arrays of all slices along the batch; None if they are None."""
     parts = [array for array in arrays if array is not None]
     if not parts:
         return None
@@ -38,30 +39,41 @@ def _join_batch(arrays: Arrays) -> MaybeArray:
     return np.concatenate(parts, 1, out)
 
 
+def _add_up(arrays: Arrays) -> MaybeArray:
+    """Add the arrays of all slices to the first one; None if they are None."""
+    total, *others = arrays
+    if total is not None:
+        for other in others:
+            total += other
+    return total
+
+
 def parallel_forward(states: int) -> Callable[[Function], Function]:
-    """Decorate the forward of a layer: x, so many states, w_ih, w_hh and so on."""
+    """Decorate a layer's forward, which takes x, so many states, W_ih, W_hh and so on.
+
+    Its workspace becomes a list of Slices if it runs in several.
+    """
 
     def decorate(kernel: Function) -> Function:
         @wraps(kernel)
-        def run(*args: Any, **settings: Any) -> object:
-            batch = args[0].shape[1]
-            work = batch * args[states + 2].size  # of a step, with W_hh
-            if work < 2 * MIN_WORK:
-                return kernel(*args, **settings)
-            parts = split_rows(batch, work)
-            if len(parts) == 1:
-                return kernel(*args, **settings)
-            begins, weights = args[: states + 1], args[states + 1 :]
-            lengths = settings.pop("lengths", None)
+        def run(
+            *args: Any, lengths: MaybeArray = None, **settings: object
+        ) -> tuple[Any, Any]:
+            batch, w_hh = args[0].shape[1], args[states + 2]
+            work = batch * w_hh.size  # of one step
+            parts = split_rows(batch, work) if work >= 2 * MIN_WORK else []
+            if len(parts) < 2:
+                return kernel(*args, lengths=lengths, **settings)
 
             def run_slice(part: slice) -> Any:
+                begins = _slice_batch(args[: states + 1], part)
                 own = None if lengths is None else lengths[part]
-                sliced = _slice_batch(begins, part)
-                return kernel(*sliced, *weights, lengths=own, **settings)
+                weights = args[states + 1 :]
+                return kernel(*begins, *weights, lengths=own, **settings)
 
             outputs, workspaces = zip(*run_each(run_slice, parts), strict=True)
             joined = tuple(map(_join_batch, zip(*outputs, strict=True)))
-            return joined, _SlicedWorkspace(parts, workspaces)
+            return joined, list(map(Slice, parts, workspaces))
 
         return run
 
@@ -69,7 +81,7 @@ def parallel_forward(states: int) -> Callable[[Function], Function]:
 
 
 def parallel_backward(states: int) -> Callable[[Function], Function]:
-    """Decorate the backward of such a layer; gradients of weights are added up."""
+    """Decorate a layer's backward; the gradients of weights are added up."""
 
     def decorate(kernel: Function) -> Function:
         @wraps(kernel)
@@ -78,25 +90,20 @@ def parallel_backward(states: int) -> Callable[[Function], Function]:
             needs: Needs,
             inputs: Arrays,
             outputs: object,
-            workspace: object,
+            workspace: Any,
             **settings: object,
-        ) -> object:
-            if not isinstance(workspace, _SlicedWorkspace):
+        ) -> Arrays:
+            if not isinstance(workspace, list):
                 return kernel(grads, needs, inputs, outputs, workspace, **settings)
 
-            def run_slice(pair: tuple[slice, object]) -> Any:
-                part, own = pair
-                # Of the inputs only the weights are read: the rest is in the workspace.
-                sliced = _slice_batch(grads, part)
-                return kernel(sliced, needs, inputs, None, own, **settings)
+            def run_slice(own: Slice) -> Any:
+                # Of the inputs, only the weights are read.
+                g_slice = _slice_batch(grads, own.part)
+                return kernel(g_slice, needs, inputs, None, own.workspace, **settings)
 
-            pairs = list(zip(*workspace, strict=True))
-            found = list(zip(*run_each(run_slice, pairs), strict=True))
+            found = list(zip(*run_each(run_slice, workspace), strict=True))
             begins, weights = found[: states + 1], found[states + 1 :]
-            for first, *others in weights:
-                for other in others if first is not None else ():
-                    np.add(first, other, first)
-            return *map(_join_batch, begins), *[parts[0] for parts in weights]
+            return *map(_join_batch, begins), *map(_add_up, weights)
 
         return run
 

@@ -1,8 +1,8 @@
 """One step at a time, without a gradient, for text written character by character.
 
-A step prepares its weights once (transposed copies, halves for the sigmoids) and then
-writes each new state into memory that it is given. States are (B, H) or (H,); the input
-is (B, I) or (I,), or ids (B,) or (). All arrays are of one float dtype.
+A stepper prepares the weights once (transposed copies, halves for the sigmoids). Each
+step then writes the new state to memory that it is given. States are (B, H) or (H,);
+the input is (B, I) or (I,), or ids (B,) or ().
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
 
 def _make_linear(weight: Array, bias: MaybeArray, scale: MaybeArray = None) -> Function:
-    """``scale * (x W^T + b)`` as a function of x in fresh memory; ids take rows."""
+    """Return the function ``scale * (x W^T + b)`` of x, or of ids for one-hot rows."""
     if scale is not None:
         weight = weight * scale[:, None]
         bias = None if bias is None else bias * scale
@@ -58,7 +58,7 @@ def _make_lstm(
     b_hh: MaybeArray,
     w_hr: MaybeArray = None,
 ) -> Function:
-    """Sigmoids are made of tanh, as in lstm_forward."""
+    """Make a step of an LSTM; its sigmoids are computed by tanh, as in lstm_forward."""
     hidden = len(w_hh) // 4
     half = np.array([0.5, 0.5, 1, 0.5], w_hh.dtype).repeat(hidden)
     offset = 1 - half
@@ -102,9 +102,9 @@ def stepper(
     head: Sequence[MaybeArray],
     **settings: object,
 ) -> Callable[[Array, list[Array]], tuple[Array, list[Array]]]:
-    """``run(x, state)``: one step through layers, given by their weights, and a head.
+    """Return ``run(x, state)``, one step through layers and a head, given by weights.
 
-    The parts of the state are (L, B, H) with L layers. ``run`` returns the output, (B,
+    The parts of the state are (L, B, H) for L layers. ``run`` returns the output, (B,
     H) or the head's (B, V), and the parts of the next state, all in new arrays.
     """
     steps = [_MAKERS[cell](*weights, **settings) for weights in layers]

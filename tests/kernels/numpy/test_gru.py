@@ -1,0 +1,9 @@
+"""The kernel of a GRU; test_scan.py tests it with the others."""
+
+import pytest
+from kernels.cases import check_saturated
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_saturated_gates_are_finite(dtype):
+    check_saturated("gru", dtype)

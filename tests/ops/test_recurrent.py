@@ -1,0 +1,75 @@
+"""Recurrent ops: what their drawn cases cover, and outputs that are used alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ops.rows import ROWS
+from oracle import assert_close, gradients
+from strategies import Draw, real
+
+every_layer = pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+
+
+@every_layer
+def test_the_cases_reach_every_corner(name):
+    """Drawn often enough, the arguments of the scan include what its loops branch on."""
+    seen = set()
+
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        d = Draw(lambda strategy: 0)
+        d.rng = rng
+        d.one_of = lambda *choices: choices[rng.integers(0, len(choices))]
+        d.integer = lambda low, high: int(rng.integers(low, high + 1))
+        d.keep = lambda condition: None
+        args, settings = ROWS[name].case(d)
+        x, h_0, w_ih, w_hh, b_ih, *_ = (
+            args if name != "lstm" else (*args[:2], *args[3:])
+        )
+        steps, batch = x.shape[:2]
+        hidden = len(w_hh) // {"rnn": 1, "lstm": 4, "gru": 3}[name]
+        seen |= {
+            ("T", steps),
+            ("B", batch),
+            ("H", hidden),
+            ("ids", x.ndim == 2),
+            ("h_0", h_0 is not None),
+            ("bias", b_ih is not None),
+            ("reverse", settings["reverse"]),
+            ("lengths", settings["lengths"] is not None),
+            ("square", w_ih.shape[1] == hidden),
+            ("nonlinearity", settings.get("nonlinearity")),
+            ("projected", hidden != w_hh.shape[1]),
+        }
+    pairs = ("ids", "h_0", "bias", "reverse", "lengths", "square")
+    pairs += ("projected",) if name == "lstm" else ()
+    assert {(name, truth) for name in pairs for truth in (False, True)} <= seen
+    assert {(name, n) for name in "TBH" for n in (1, 2, 3)} <= seen
+    assert name != "rnn" or {("nonlinearity", "tanh"), ("nonlinearity", "relu")} <= seen
+
+
+@every_layer
+@given(data=st.data())
+def test_one_output_of_several(name, data):
+    """Each output alone, and twice in one expression, gives what the composite gives."""
+    row, d = ROWS[name], Draw(data.draw)
+    args, settings = row.case(d)
+    wrt = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]
+    which = d.integer(0, 2 if name == "lstm" else 1)
+
+    def used(op):
+        def function(*args):
+            out = op(*args, **settings)[which]
+            return out * out.tanh() + out
+
+        return function
+
+    shape = row.value(*args, **settings)[which].shape
+    us = [d.array(shape, real)]
+    for one, two in zip(
+        gradients(used(row.op), args, wrt, us),
+        gradients(used(row.op.composite), args, wrt, us),
+        strict=True,
+    ):
+        assert_close(one, two, 1e-12)

@@ -34,7 +34,6 @@ __all__ = [
     "init",
     "utils",
 ]
-# Type checkers follow the lists of single files, not that of the package layers.
 __all__ += containers.__all__
 __all__ += layers.activations.__all__
 __all__ += layers.dropout.__all__

@@ -48,7 +48,7 @@ def explain_call(cls: type, args: tuple[object, ...], kwargs: Settings) -> None:
         got = f"{name}: got a Tensor in place of a setting"
         raise DTypeError(f"{got}; construct it first, then call it: {_usage(cls)}")
     if wrong:
-        raise DTypeError(f"{name}: {wrong}; it takes {_without_annotations(signature)}")
+        raise DTypeError(f"{name}: {wrong}; it takes {_strip_annotations(signature)}")
 
 
 def _misfit(
@@ -67,9 +67,9 @@ def _misfit(
 
 def _usage(cls: type) -> str:
     """How to construct and call a layer, and the function that does the same."""
-    settings = _required(cls)
+    settings = _required_names(cls)
     function: Any = getattr(cls, "function", None)
-    required = ["self"] if function is None else _required(function)
+    required = ["self"] if function is None else _required_names(function)
     arguments = ["input" if name == "self" else name for name in required]
     tensors = [name for name in arguments if name not in settings]
     usage = f"nn.{cls.__name__}({', '.join(settings)})({', '.join(tensors)})"
@@ -78,13 +78,13 @@ def _usage(cls: type) -> str:
     return usage
 
 
-def _required(function: Function) -> list[str]:
+def _required_names(function: Function) -> list[str]:
     """The names of the parameters without a default."""
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.default is p.empty]
 
 
-def _without_annotations(signature: inspect.Signature) -> str:
+def _strip_annotations(signature: inspect.Signature) -> str:
     """A signature as it is called, without private parameters."""
     public = [p for p in signature.parameters.values() if not p.name.startswith("_")]
     return str(inspect.Signature([p.replace(annotation=p.empty) for p in public]))

@@ -39,35 +39,37 @@ class _Container(Module, Generic[Item]):
     def _items(self) -> list[Item]:
         return [item for _, item in self._named_items()]
 
-    def _converted_item(self, item: object) -> object:
-        """What is held for an item that is given."""
+    def _convert_item(self, item: object) -> object:
+        """Return what is held for an item that is given."""
         return item
 
     def _hold(self, named: Named, replace_all: bool = False) -> None:
         """Hold items by name, all or none; ``replace_all`` drops the others."""
+        word, kind = self._item_word, self._item_type
         try:
-            given = dict(named)
+            items = {
+                name: self._convert_item(item) for name, item in dict(named).items()
+            }
         except (TypeError, ValueError):
-            word = self._item_word
             expected = f"a dict of {word}s, or pairs of a name and a {word}"
             got = f"got {describe(named)}, expected {expected}"
             raise DTypeError(f"{self._name}: {got}") from None
         held = dict(self._named_items())
-        for name in given:
+        for name, item in items.items():
             if name not in held:
                 self._check_name(self._name, name)
-        items = {name: self._converted_item(item) for name, item in given.items()}
-        for name, item in items.items():
             if isinstance(item, type) and issubclass(item, Module):
                 got = f"{name} is the class {item._name}"
                 raise DTypeError(f"{self._name}: {got}; write {item._name}()")
-        check_type(
-            self._name, self._item_type, f"a {self._item_type.__name__}", **items
-        )
+        check_type(self._name, kind, f"a {kind.__name__}", **items)
         if replace_all:
             for name in held:
                 del self.__dict__[name]
         self.__dict__.update(items)
+
+    def _number(self, items: Iterable[object]) -> None:
+        """Hold these items, and no others, under the names "0", "1" and so on."""
+        self._hold(zip(map(str, count()), items, strict=False), replace_all=True)
 
     def _check_iterable(self, expected: str, items: object) -> None:
         check_type(self._name, Iterable, expected, **{f"{self._item_word}s": items})
@@ -107,16 +109,16 @@ class _List(_Container[Item], MutableSequence[Item]):
         self._hold([(self._named_items()[self._position(index)][0], item)])
 
     def __delitem__(self, index: int | slice) -> None:
-        kept = self._items()
-        del kept[index if isinstance(index, slice) else self._position(index)]
-        self._hold(_numbered(kept), replace_all=True)
+        items = self._items()
+        del items[index if isinstance(index, slice) else self._position(index)]
+        self._number(items)
 
     def insert(self, index: int, module: Item) -> None:
         """Insert an item before the one at ``index``."""
         check_integers(self._name, -inf, index=index)
-        kept = self._items()
-        kept.insert(index, module)
-        self._hold(_numbered(kept), replace_all=True)
+        items = self._items()
+        items.insert(index, module)
+        self._number(items)
 
     def append(self, module: Item) -> Self:  # type: ignore[override]
         """Add an item at the end; return the list."""
@@ -129,10 +131,6 @@ class _List(_Container[Item], MutableSequence[Item]):
         free = (name for name in numbers if name not in self.__dict__)
         self._hold(zip(free, modules, strict=False))
         return self
-
-
-def _numbered(items: Iterable[object]) -> Iterator[tuple[str, object]]:
-    return zip(map(str, count()), items, strict=False)
 
 
 class Sequential(_List[Module]):
@@ -164,7 +162,7 @@ class Sequential(_List[Module]):
         if len(modules) == 1 and isinstance(modules[0], OrderedDict):
             self._hold(modules[0])
         else:
-            self._hold(_numbered(modules))
+            self._number(modules)
 
     def _part(self, named: list[tuple[str, Module]]) -> "Sequential":
         return Sequential(OrderedDict(named))
@@ -195,7 +193,7 @@ class ModuleList(_List[Module]):
         self.extend(() if modules is None else modules)
 
     def _part(self, named: list[tuple[str, Module]]) -> "ModuleList":
-        return ModuleList([module for _, module in named])
+        return ModuleList(dict(named).values())
 
 
 class _Dict(_Container[Item], MutableMapping[str, Item]):
@@ -252,7 +250,7 @@ class _ParameterContainer(_Container[Parameter]):
 
     _item_type, _item_word = Parameter, "parameter"
 
-    def _converted_item(self, item: object) -> object:
+    def _convert_item(self, item: object) -> object:
         if isinstance(item, Tensor) and not isinstance(item, Parameter):
             return Parameter(item.detach())
         return item
@@ -282,7 +280,7 @@ class ParameterList(_ParameterContainer, _List[Parameter]):
         self.extend(() if values is None else values)
 
     def _part(self, named: list[tuple[str, Parameter]]) -> "ParameterList":
-        return ParameterList([parameter for _, parameter in named])
+        return ParameterList(dict(named).values())
 
 
 class ParameterDict(_ParameterContainer, _Dict[Parameter]):

@@ -33,7 +33,7 @@ def call_with_hooks(
     in_order = [hooks[number] for number in sorted(hooks)]
     for hook in in_order:
         if hook.runs_before:
-            args, kwargs = _arguments_after(hook, module, args, kwargs)
+            args, kwargs = _call_pre_hook(hook, module, args, kwargs)
     output = module.forward(*args, **kwargs)
     for hook in in_order:
         if not hook.runs_before:
@@ -44,7 +44,7 @@ def call_with_hooks(
     return output
 
 
-def _arguments_after(
+def _call_pre_hook(
     hook: ForwardHook, module: Hooked, args: Arguments, kwargs: Settings
 ) -> tuple[Arguments, Settings]:
     """Call a hook that runs before the forward; return the arguments it leaves."""

@@ -2,11 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from inspect import ismemberdescriptor
+from inspect import getattr_static, isdatadescriptor, ismemberdescriptor
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
-
-import numpy as np
+from typing import Any, ClassVar, Self, TypeVar
 
 from ..creation import empty, zeros_like
 from ..engine.commit import Changes, commit
@@ -27,16 +25,22 @@ from ..errors import (
 from ..errors.tensor_checks import check_options
 from ..serialization import load_file, save_file
 from ..tensor import Handle, Tensor
-from ..types import Array, DeviceLike, Function, Operand, Setting, Settings
+from ..types import Array, Function, Operand, Setting, Settings
 from .hooks import ForwardHook, add_hook, call_with_hooks
+from .moving import Movable
 from .parameter import UNNAMED, Parameter
-from .state_dict import IncompatibleKeys, compare, incompatible_keys, loading_changes
+from .state_dict import (
+    IncompatibleKeys,
+    find_misfits,
+    incompatible_keys,
+    loading_changes,
+)
 
 Kind = TypeVar("Kind")
 PLAIN_CONTAINERS = (list, tuple, dict)  # what is in them is not registered
 
 
-class Module:
+class Module(Movable):
     """Base of all layers and models, as torch.nn.Module.
 
     A subclass writes ``__init__``, which begins with ``super().__init__()``, and
@@ -59,7 +63,10 @@ class Module:
     """
 
     training = True
-    _hooks: Mapping[int, ForwardHook] = {}  # the first hook brings a dict of its own
+    # An instance that has any of these gets a dict or tuple of its own.
+    _hooks: Mapping[int, ForwardHook] = {}
+    _buffers: Mapping[str, bool] = {}  # whether they are persistent
+    _warned: tuple[str, ...] = ()  # the names of plain containers
     _name: ClassVar[str] = "nn.Module"  # for messages
 
     def __init_subclass__(cls, **kwargs: Setting) -> None:
@@ -132,27 +139,22 @@ class Module:
 
     # ------------------------------------------------------------ attributes
 
-    if TYPE_CHECKING:  # a module may have any attribute
-
-        def __getattr__(self, name: str) -> Any: ...
-
-    else:
-
-        def __getattr__(self, name: str) -> Any:
-            if name in left_out.table()["tg.nn.Module"]:
-                raise left_out.error("tg.nn.Module", name, lambda: dir(type(self)))
-            try:  # once more, for the error that a property raised
-                return object.__getattribute__(self, name)
-            except AttributeError as error:
-                is_own = error.obj is self and error.name == name
-                if not is_own or name.startswith("__"):
-                    raise
-                kind = type(self).__name__
-                raise NoAttribute(kind, name, lambda: dir(self)) from None
+    def __getattr__(self, name: str) -> Any:
+        if name in left_out.table()["tg.nn.Module"]:
+            raise left_out.error("tg.nn.Module", name, lambda: dir(type(self)))
+        try:  # once more, for the error that a property raised
+            return object.__getattribute__(self, name)
+        except AttributeError as error:
+            is_own = error.obj is self and error.name == name
+            if not is_own or name.startswith("__"):
+                raise
+            raise NoAttribute(type(self).__name__, name, lambda: dir(self)) from None
 
     def __setattr__(self, name: str, value: object) -> None:
-        if _is_data_descriptor(type(self), name):  # a property or a slot: as in Python
-            self._warn_of_slot(name, value)
+        descriptor = getattr_static(type(self), name, None)
+        if isdatadescriptor(descriptor):  # a property or a slot: as in Python
+            if ismemberdescriptor(descriptor):
+                self._warn_of_slot(name, value)
             object.__setattr__(self, name, value)
             return
         self._check_replacement(name, value)
@@ -164,12 +166,13 @@ class Module:
     def _check_replacement(self, name: str, value: object) -> None:
         """Raise if a parameter, module or buffer would become something else."""
         held = self.__dict__.get(name)
-        kind: type = object
-        if isinstance(held, Parameter | Module):
+        what, kind = type(held).__name__, type(held)
+        if name in self.__dict__ and name in self._buffers:
+            what, kind = "buffer", Tensor
+        elif isinstance(held, Parameter | Module):
             kind = Parameter if isinstance(held, Parameter) else Module
-        what = type(held).__name__
-        if name in self.__dict__ and name in self.__dict__.get("_buffers", ()):
-            kind, what = Tensor, "buffer"
+        else:
+            return
         if value is not None and not isinstance(value, kind):
             rule = f"{name} is a {what}, so it can become another one or None"
             got = f"not {describe(value)}; `del` it first"
@@ -177,12 +180,11 @@ class Module:
 
     def _warn_of_plain_container(self, name: str, value: object) -> None:
         """Warn, once, of a list, tuple or dict whose modules are not registered."""
-        warned = self.__dict__.get("_warned", ())
-        if not isinstance(value, PLAIN_CONTAINERS) or name in warned:
+        if not isinstance(value, PLAIN_CONTAINERS) or name in self._warned:
             return
         items = value.values() if isinstance(value, dict) else value
         if any(isinstance(item, Module | Parameter) for item in items):
-            self.__dict__["_warned"] = (*warned, name)
+            self.__dict__["_warned"] = (*self._warned, name)
             kind = type(value).__name__
             warnings.warn(
                 f"{type(self).__name__}.{name} is a plain {kind} that holds modules or "
@@ -194,8 +196,7 @@ class Module:
 
     def _warn_of_slot(self, name: str, value: object) -> None:
         """Warn of a module or parameter in a slot, where it is not registered."""
-        is_slot = ismemberdescriptor(getattr(type(self), name, None))
-        if is_slot and isinstance(value, Module | Parameter):
+        if isinstance(value, Module | Parameter):
             kind = type(value).__name__
             warnings.warn(
                 f"{type(self).__name__}.{name} is in __slots__, so the {kind} is not "
@@ -212,9 +213,7 @@ class Module:
         """Set an attribute to a module: the same as assigning it."""
         self._register("add_module", name, Module, module=module)
 
-    def register_module(self, name: str, module: "Module | None") -> None:
-        """Another name of :meth:`add_module`."""
-        self.add_module(name, module)
+    register_module = add_module
 
     def register_buffer(
         self, name: str, tensor: Tensor | None, persistent: bool = True
@@ -229,11 +228,10 @@ class Module:
         Raises:
             OptionError: The name is empty, dotted or in use.
         """
-        held = self.__dict__.get("_buffers", {})
-        if not isinstance(name, str) or name not in held:
+        if not isinstance(name, str) or name not in self._buffers:
             self._check_name("register_buffer", name)
         check_type(self._name, Tensor | None, "a Tensor or None", **{name: tensor})
-        self._buffers = held | {name: persistent}
+        self._buffers = {**self._buffers, name: persistent}
         self.__dict__[name] = tensor
 
     def _register(self, who: str, name: str, kind: type, **given: object) -> None:
@@ -262,7 +260,7 @@ class Module:
         found: dict[int, tuple[str, Module]] = {}
         for name, module in self._attributes_of(Module):
             found.setdefault(id(module), (name, module))
-        return iter(list(found.values()))
+        return iter(found.values())
 
     def children(self) -> Iterator["Module"]:
         """The modules directly inside, each once."""
@@ -290,7 +288,7 @@ class Module:
         above = (*above, id(self))
         for name, child in self._attributes_of(Module):
             if id(child) not in above:
-                yield from child._walk_modules(_dotted(prefix, name), seen, above)
+                yield from child._walk_modules(_join_names(prefix, name), seen, above)
 
     def _named_tensors(
         self,
@@ -303,26 +301,23 @@ class Module:
 
         ``persistent_only`` leaves out the buffers that are not saved.
         """
-        modules = [(prefix, self)]
-        if recurse:
-            once: set[int] | None = set() if remove_duplicate else None
-            modules = list(self._walk_modules(prefix, once))
+        once: set[int] | None = set() if remove_duplicate else None
+        modules = self._walk_modules(prefix, once) if recurse else [(prefix, self)]
         seen: set[int] = set()
         for path, module in modules:
             for name, tensor in module._own_tensors(persistent_only):
                 if not (remove_duplicate and id(tensor) in seen):
                     seen.add(id(tensor))
-                    yield _dotted(path, name), tensor
+                    yield _join_names(path, name), tensor
 
     def _own_tensors(self, persistent_only: bool) -> list[tuple[str, Tensor]]:
         """The parameters and buffers of this module; warns of plain containers."""
-        buffers = self.__dict__.get("_buffers", {})
+        buffers = self._buffers.items()
+        wanted = [name for name, is_saved in buffers if is_saved or not persistent_only]
         found: list[tuple[str, Tensor]] = []
         for name, value in list(self.__dict__.items()):
-            if isinstance(value, Parameter):
-                found.append((name, value))
-            elif isinstance(value, Tensor):
-                if name in buffers and (buffers[name] or not persistent_only):
+            if isinstance(value, Tensor):
+                if isinstance(value, Parameter) or name in wanted:
                     found.append((name, value))
             elif isinstance(value, PLAIN_CONTAINERS):  # filled since it was assigned?
                 self._warn_of_plain_container(name, value)
@@ -403,33 +398,35 @@ class Module:
 
     def get_submodule(self, target: str) -> "Module":
         """The module of a dotted name; this one for an empty name."""
-        return self._find("get_submodule", target, "module", Module) if target else self
+        return self._find("get_submodule", target, Module) if target else self
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter of a dotted name."""
-        return self._find("get_parameter", target, "parameter", Parameter)
+        return self._find("get_parameter", target, Parameter)
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer of a dotted name."""
-        return self._find("get_buffer", target, "buffer", Tensor)
+        return self._find("get_buffer", target, Tensor)
 
-    def _find(self, who: str, target: str, what: str, kind: type[Kind]) -> Kind:
-        """Find what a dotted name names; raise AttributeMissing if nothing fits."""
+    def _find(self, who: str, target: str, kind: type[Kind]) -> Kind:
+        """Return what a dotted name names; raise AttributeMissing if nothing fits."""
         check_type(who, str, "a dotted name", target=target)
         asked, holder = f"{who}: {target!r}", self
         *path, last = target.split(".")
         for name in path:
-            holder = holder._find_own(asked, name, "module", Module)
-        return holder._find_own(asked, last, what, kind)
+            holder = holder._find_own(asked, name, Module)
+        return holder._find_own(asked, last, kind)
 
-    def _find_own(self, asked: str, name: str, what: str, kind: type[Kind]) -> Kind:
-        value = self.__dict__.get(name)
-        is_registered = what != "buffer" or name in self.__dict__.get("_buffers", ())
-        if not isinstance(value, kind) or not is_registered:
-            names = [key for key, _ in self._attributes_of(kind)]
+    def _find_own(self, asked: str, name: str, kind: type[Kind]) -> Kind:
+        """Return an attribute: a module, a parameter, or a buffer if kind is Tensor."""
+        found = dict(self._attributes_of(kind))
+        if kind is Tensor:
+            found = {key: found[key] for key in self._buffers if key in found}
+        if name not in found:
+            what = "buffer" if kind is Tensor else kind.__name__.lower()
             got = f"{type(self).__name__} has no {what} {name!r}"
-            raise AttributeMissing(f"{asked}: {got}, expected one of {names}")
-        return value
+            raise AttributeMissing(f"{asked}: {got}, expected one of {[*found]}")
+        return found[name]
 
     def num_parameters(self) -> int:
         """How many numbers are trained."""
@@ -481,8 +478,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set all gradients to None; with ``set_to_none=False`` to zeros."""
-        if type(set_to_none) is not bool:
-            check_options("zero_grad", set_to_none=set_to_none)
+        check_options("zero_grad", set_to_none=set_to_none)
         for parameter in self.parameters():
             keep = parameter.grad is not None and not set_to_none
             parameter.grad = zeros_like(parameter) if keep else None
@@ -512,15 +508,15 @@ class Module:
             >>> tg.nn.Linear(3, 2).to(tg.float64).weight.dtype
             dtype('float64')
         """
-        held = [x for _, t in self._named_tensors() for x in (t, t.grad)]
-        tensors = [x for x in held if x is not None]
-        arrays = [self._converted(x, args, kwargs) for x in tensors]
+        named = self._named_tensors()
+        tensors = [x for _, t in named for x in (t, t.grad) if x is not None]
+        arrays = [self._convert(x, args, kwargs) for x in tensors]
         for tensor, array in zip(tensors, arrays, strict=True):
             if tensor.array is not array:
                 replace_array(tensor, array, Version())
         return self
 
-    def _converted(
+    def _convert(
         self, tensor: Tensor, args: tuple[Setting, ...], kwargs: Settings
     ) -> Array:
         """The array of a tensor on the device, and of the dtype if it holds floats."""
@@ -531,22 +527,6 @@ class Module:
             name = f"{type(self).__name__}.to"
             raise DTypeError(f"{name}: got {target.dtype}, expected a float dtype")
         return target.array if is_float else own.to(target.device).array
-
-    def float(self) -> Self:
-        """Convert the floats to float32, in place."""
-        return self.to(np.float32)
-
-    def double(self) -> Self:
-        """Convert the floats to float64, in place."""
-        return self.to(np.float64)
-
-    def cpu(self) -> Self:
-        """Move to the CPU, in place."""
-        return self.to("cpu")
-
-    def cuda(self, device: DeviceLike = None) -> Self:
-        """Move to a GPU, in place: to the first, or to that of a number or a name."""
-        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
 
     # ------------------------------------------------------------ saving and loading
 
@@ -588,14 +568,11 @@ class Module:
                 and nothing has changed.
         """
         name = f"{type(self).__name__}.load_state_dict"
-        held = self.state_dict()
-        values, wrong = compare(name, held, state_dict, strict)
-        if wrong:
-            raise CheckpointError(
-                f"{name}: nothing was loaded, as " + abbreviate(wrong, "; ")
-            )
-        commit(loading_changes(name, held, values))
-        return incompatible_keys(held, values)
+        if wrong := find_misfits(name, self.state_dict(), state_dict, strict):
+            listed = abbreviate(wrong, "; ")
+            raise CheckpointError(f"{name}: nothing was loaded, as {listed}")
+        commit(self._loading(state_dict))
+        return incompatible_keys(self.state_dict(), state_dict)
 
     def _loading(self, state_dict: Mapping[str, Operand]) -> Changes:
         """The changes that load a ``state_dict`` that fits, for ``commit``."""
@@ -607,7 +584,7 @@ class Module:
     ) -> list[str]:
         """What in a ``state_dict`` does not fit this module, a line each."""
         name = f"{type(self).__name__}.misfits"
-        return compare(name, self.state_dict(), state_dict, strict)[1]
+        return find_misfits(name, self.state_dict(), state_dict, strict)
 
     def save_weights(self, path: Operand) -> None:
         """Write the ``state_dict`` to a safetensors file.
@@ -633,13 +610,13 @@ class Module:
             CheckpointError: The file is damaged, of another kind or does not fit.
         """
         arrays, header = load_file(path)
-        file = f"load_weights: {file_name(path)!r}"
-        if "checkpoint" in header:
-            way = "tg.load_checkpoint(path, model) reads it"
-            raise CheckpointError(f"{file} is a checkpoint; {way}")
-        if "saved" in header:
-            way = "use model.load_state_dict(tg.load(path))"
-            raise CheckpointError(f"{file} was written by tg.save; {way}")
+        ways = {
+            "checkpoint": "is a checkpoint; tg.load_checkpoint(path, model) reads it",
+            "saved": "was written by tg.save; use model.load_state_dict(tg.load(path))",
+        }
+        for kind, way in ways.items():
+            if kind in header:
+                raise CheckpointError(f"load_weights: {file_name(path)!r} {way}")
         return self.load_state_dict(arrays, strict)
 
     # ------------------------------------------------------------ repr
@@ -659,14 +636,5 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
-def _dotted(prefix: str, name: str) -> str:
+def _join_names(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def _is_data_descriptor(kind: type, name: str) -> bool:
-    """Whether a class handles assignment to this name by a data descriptor."""
-    for base in kind.__mro__:
-        if name in base.__dict__:
-            descriptor = type(base.__dict__[name])
-            return hasattr(descriptor, "__set__") or hasattr(descriptor, "__delete__")
-    return False

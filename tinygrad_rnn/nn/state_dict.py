@@ -35,10 +35,8 @@ def incompatible_keys(held: Held, given: Given) -> IncompatibleKeys:
     return IncompatibleKeys(missing, [key for key in given if key not in held])
 
 
-def compare(
-    name: str, held: Held, given: Given, strict: bool
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the given values as arrays, and what does not fit, a line each."""
+def find_misfits(name: str, held: Held, given: Given, strict: bool) -> list[str]:
+    """Say what in the given values does not fit, a line each."""
     check_type(name, Mapping, "a dict, as state_dict() gives", state_dict=given)
     values, wrong = {}, []
     for key, value in given.items():
@@ -50,10 +48,10 @@ def compare(
             wrong.append(f"{key} is {type(value).__name__}, not an array: {error}")
     wrong += _unfit_values(held, values)
     if strict:
-        keys = incompatible_keys(held, given)
-        wrong += [f"{key} is missing" for key in keys.missing_keys]
-        wrong += [f"{key} is unexpected" for key in keys.unexpected_keys]
-    return values, wrong
+        missing, unexpected = incompatible_keys(held, given)
+        wrong += [f"{key} is missing" for key in missing]
+        wrong += [f"{key} is unexpected" for key in unexpected]
+    return wrong
 
 
 def _unfit_values(held: Held, values: dict[str, np.ndarray]) -> list[str]:

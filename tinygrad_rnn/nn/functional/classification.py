@@ -79,12 +79,12 @@ def _check_classes(
 def _weigh_targets(
     target: Tensor, weight: Tensor | None, ignore_index: int, dtype: DType
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The classes (0 for ignored ones), which are kept, and each one's weight."""
-    kept = target != ignore_index
-    classes = ops.where(kept, target, 0)
+    """The classes (0 for ignored ones), whether they count, and their weights."""
+    counts = target != ignore_index
+    classes = ops.where(counts, target, 0)
     if weight is None:
-        return classes, kept, kept.to(dtype)
-    return classes, kept, ops.where(kept, weight[classes], 0.0)
+        return classes, counts, counts.to(dtype)
+    return classes, counts, ops.where(counts, weight[classes], 0.0)
 
 
 def nll_loss(
@@ -121,9 +121,10 @@ def nll_loss(
     check_options("nll_loss", reduction=reduction, ignore_index=ignore_index)
     dim = _check_scores("nll_loss", input, target, weight)
     _check_classes("nll_loss", input, target, dim, weight, ignore_index, reduction)
-    classes, kept, weights = _weigh_targets(target, weight, ignore_index, input.dtype)
+    classes, counts, weights = _weigh_targets(target, weight, ignore_index, input.dtype)
     picked = input.take_along_dim(classes.unsqueeze(dim), dim).squeeze(dim)
-    return reduce_losses("nll_loss", -ops.where(kept, picked, 0.0), reduction, weights)
+    losses = -ops.where(counts, picked, 0.0)
+    return reduce_losses("nll_loss", losses, reduction, weights)
 
 
 def cross_entropy(

@@ -136,9 +136,9 @@ def dropout(
     check_float_input("dropout", input)
     if not training or p == 0.0:
         return input
-    kept = numpy_generator("dropout", generator).random(input.shape, np.float32) >= p
+    draws = numpy_generator("dropout", generator).random(input.shape, np.float32)
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-    factors = kept * np.asarray(scale, input.dtype)
+    factors = (draws >= p) * np.asarray(scale, input.dtype)
     return input * as_tensor(factors, device=input.device)
 
 

@@ -33,7 +33,7 @@ def reduce_losses(
         reduction: ``"none"``, ``"sum"`` or ``"mean"``.
         weight: A factor for each loss. The mean is then sum(w l) / sum(w).
     """
-    losses = _weighted(losses, weight)
+    losses = _multiply(losses, weight)
     if reduction == "none":
         return losses
     if reduction == "sum":
@@ -46,7 +46,7 @@ def reduce_losses(
     return losses.sum() / divisor
 
 
-def _weighted(losses: Tensor, weight: Tensor | None) -> Tensor:
+def _multiply(losses: Tensor, weight: Tensor | None) -> Tensor:
     return losses if weight is None else losses * weight
 
 
@@ -169,7 +169,7 @@ def huber_loss(
     """
     name = "huber_loss"
     check_loss_arguments(name, input, target, weight, reduction=reduction, delta=delta)
-    losses = _weighted(_huber(input - target, delta), weight)
+    losses = _multiply(_huber(input - target, delta), weight)
     return reduce_losses(name, losses, reduction)
 
 
@@ -208,9 +208,9 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_loss_arguments(name, input, target, reduction=reduction)
     check_broadcasts_to_input(name, input, weight=weight, pos_weight=pos_weight)
-    positive = _weighted(target, pos_weight)
+    positive = _multiply(target, pos_weight)
     losses = positive * ops.softplus(-input) + (1.0 - target) * ops.softplus(input)
-    return reduce_losses(name, _weighted(losses, weight), reduction)
+    return reduce_losses(name, _multiply(losses, weight), reduction)
 
 
 def binary_cross_entropy(
@@ -245,7 +245,7 @@ def binary_cross_entropy(
     check_loss_arguments(name, input, target, reduction=reduction)
     check_probabilities(name, input=input, target=target)
     check_broadcasts_to_input(name, input, weight=weight)
-    losses = _weighted(ops.binary_cross_entropy(input, target), weight)
+    losses = _multiply(ops.binary_cross_entropy(input, target), weight)
     return reduce_losses(name, losses, reduction)
 
 

@@ -57,46 +57,45 @@ def pad(
         return input.clone()
     for i in range(len(pad) // 2):
         dim, left, right = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]
-        _check_sizes(input, dim, left, right, mode)
+        size = input.shape[dim]
+        is_too_short = size + min(left, 0) + min(right, 0) < 0
+        if is_too_short or max(left, right) > _most_new_elements(mode, size):
+            raise ShapeError(
+                f"pad: {left} and {right} do not fit dim {dim} of an input of shape "
+                f"{input.shape}, mode={mode!r}"
+            )
         if mode == "constant":
             input = _pad_with_value(input, dim, left, right, value or 0)
         else:
-            places = _source_places(mode, input.shape[dim], left, right)
-            input = input.index_select(dim, as_tensor(places, device=input.device))
+            indices = _source_indices(mode, size, left, right)
+            input = input.index_select(dim, as_tensor(indices, device=input.device))
     return input
 
 
-def _check_sizes(input: Tensor, dim: int, left: int, right: int, mode: str) -> None:
-    """Raise if more is cut off than there is, or there is too little to copy from."""
-    size = input.shape[dim]
-    most = sys.maxsize
+def _most_new_elements(mode: str, size: int) -> int:
+    """How many elements can be added at an end of a dim."""
     if mode == "reflect":
-        most = max(size - 1, 0)
-    elif mode == "replicate" and not size:
-        most = 0
-    if size + min(left, 0) + min(right, 0) < 0 or max(left, right) > most:
-        got = f"{left} and {right} do not fit dim {dim}"
-        raise ShapeError(
-            f"pad: {got} of an input of shape {input.shape}, mode={mode!r}"
-        )
+        return max(size - 1, 0)
+    return 0 if mode == "replicate" and not size else sys.maxsize
 
 
 def _pad_with_value(
     input: Tensor, dim: int, left: int, right: int, value: float
 ) -> Tensor:
-    before, size, after = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
-    ends = [
-        full((*before, max(count, 0), *after), value, input.dtype, input.device)
-        for count in (left, right)
-    ]
+    size = input.shape[dim]
     kept = input.narrow(dim, max(-left, 0), size + min(left, 0) + min(right, 0))
+    shape = list(input.shape)
+    ends = []
+    for count in (left, right):
+        shape[dim] = max(count, 0)
+        ends.append(full(shape, value, input.dtype, input.device))
     return cat([ends[0], kept, ends[1]], dim)
 
 
-def _source_places(mode: str, size: int, left: int, right: int) -> np.ndarray:
+def _source_indices(mode: str, size: int, left: int, right: int) -> np.ndarray:
     """Which element of a dim each element of the padded dim is a copy of."""
-    places = np.arange(-left, size + right)
+    indices = np.arange(-left, size + right)
     if mode == "replicate":
-        return places.clip(0, size - 1)
+        return indices.clip(0, size - 1)
     last = size - 1
-    return last - abs(last - abs(places))
+    return last - abs(last - abs(indices))

@@ -159,7 +159,7 @@ def _norm_of(
             if not grad.isfinite().all():
                 shown = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape"
                 what = f"the gradient of {shown} {owner.shape})"
-                raise GraphError(f"{name}: {what} {_nonfinite(grad)}")
+                raise GraphError(f"{name}: {what} {_describe_nonfinite(grad)}")
     return total
 
 
@@ -172,7 +172,7 @@ def _as_tensor(total: float, grads: Sequence[Tensor]) -> Tensor:
         return wrap(xp.from_host(np.asarray(total, dtype)))
 
 
-def _nonfinite(grad: Tensor) -> str:
+def _describe_nonfinite(grad: Tensor) -> str:
     """What is wrong with a gradient, and where to look for the cause."""
     kind = "an infinity"
     look = "if the loss has grown from step to step, lower the learning rate"
@@ -186,26 +186,27 @@ def _nonfinite(grad: Tensor) -> str:
 def _norm(arrays: Arrays, order: float) -> float:
     """The norm of arrays taken as one vector."""
     if order == math.inf:
-        return _largest_size(arrays)
+        return _largest_abs(arrays)
     with one_thread():
         total = _sum_of_powers(arrays, order)
         if 1e-28 < total < math.inf:
             return total ** (1.0 / order)
         # Powers that leave the middle of float32's range have lost digits: take those
         # of the elements divided by the largest, in float64.
-        top = _largest_size(arrays)
+        top = _largest_abs(arrays)
         if top == 0.0 or not math.isfinite(top):
             return top
         divided = [backend_of(a).on_device(_divide)(a, top) for a in arrays]
         return top * _sum_of_powers(divided, order) ** (1.0 / order)
 
 
-def _largest_size(arrays: Arrays) -> float:
+def _largest_abs(arrays: Arrays) -> float:
     """The largest size of an element; an infinity or a NaN if there is one."""
-    filled = [array for array in arrays if math.prod(array.shape)]
-    sizes = [
-        backend_of(array).largest(backend_of(array).abs(array)) for array in filled
-    ]
+    sizes = []
+    for array in arrays:
+        if math.prod(array.shape):
+            xp = backend_of(array)
+            sizes.append(xp.largest(xp.abs(array)))
     return max(sizes, default=0.0) if all(map(math.isfinite, sizes)) else sum(sizes)
 
 

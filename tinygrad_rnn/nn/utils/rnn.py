@@ -29,7 +29,8 @@ from ...errors.tensor_checks import (
 )
 from ...functions import cat, stack
 from ...tensor import Tensor
-from ...types import DeviceLike, Setting
+from ...types import Setting
+from ..moving import Movable
 
 __all__ = [
     "PackedSequence",
@@ -51,7 +52,7 @@ class _PackedFields(NamedTuple):
     unsorted_indices: Tensor | None = None
 
 
-class PackedSequence(_PackedFields):
+class PackedSequence(Movable, _PackedFields):
     """Sequences of different length without padding, as PyTorch's.
 
     :func:`pack_padded_sequence` and :func:`pack_sequence` make one; a recurrent layer
@@ -87,25 +88,10 @@ class PackedSequence(_PackedFields):
 
         The arguments are those of :meth:`Tensor.to`.
         """
-        data, indices = self.data.to(*args, **kwargs), self[2:]
-        moved = [index if index is None else index.to(data.device) for index in indices]
-        return type(self)(data, self.batch_sizes, *moved)
-
-    def cpu(self) -> Self:
-        """All on the CPU."""
-        return self.to("cpu")
-
-    def cuda(self, device: DeviceLike = None) -> Self:
-        """All on a GPU: the first one, or that of a number or a name."""
-        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
-
-    def float(self) -> Self:
-        """The data as float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Self:
-        """The data as float64."""
-        return self.to(np.float64)
+        data, order = self.data.to(*args, **kwargs), self.sorted_indices
+        if order is not None:
+            order = order.to(data.device)
+        return type(self)(data, self.batch_sizes, order)
 
 
 @dataclass(frozen=True)
@@ -144,7 +130,7 @@ def _layout_of(name: str, packed: PackedSequence) -> _Layout:
     expected = "a PackedSequence, as pack_sequence gives"
     check_type(name, PackedSequence, expected, sequence=packed)
     sizes = packed.batch_sizes.cpu().numpy()
-    if not _never_grow(sizes) or packed.data.shape[:1] != (sizes.sum(),):
+    if not _is_non_increasing(sizes) or packed.data.shape[:1] != (sizes.sum(),):
         got = f"batch_sizes are {sizes.tolist()} for data of shape {packed.data.shape}"
         expected = "integers from 1 on that never grow, of the sum N for data (N, ...)"
         raise ShapeError(f"{name}: {got}, expected {expected}")
@@ -161,7 +147,7 @@ def _layout_of(name: str, packed: PackedSequence) -> _Layout:
     return _Layout(lengths, order)
 
 
-def _never_grow(sizes: np.ndarray) -> bool:
+def _is_non_increasing(sizes: np.ndarray) -> bool:
     """Whether these can be the numbers of sequences that have each step."""
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu":
         return False

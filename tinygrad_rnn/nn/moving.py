@@ -1,0 +1,33 @@
+"""Short names for moves to a device and conversions to a float dtype."""
+
+from typing import Self
+
+import numpy as np
+
+from ..types import DeviceLike, Setting
+
+
+class Movable:
+    """What has a method ``to``, and these short calls of it."""
+
+    __slots__ = ()
+
+    def to(self, *args: Setting, **kwargs: Setting) -> Self:
+        """Move to a device, or convert the floats to a dtype."""
+        raise NotImplementedError
+
+    def cpu(self) -> Self:
+        """Move to the CPU, as ``to("cpu")``."""
+        return self.to("cpu")
+
+    def cuda(self, device: DeviceLike = None) -> Self:
+        """Move to a GPU: the first one, or that of a number or a name."""
+        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
+
+    def float(self) -> Self:
+        """Convert the floats to float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Convert the floats to float64."""
+        return self.to(np.float64)

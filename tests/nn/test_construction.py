@@ -134,11 +134,6 @@ def test_in_place_is_refused_with_the_way_out(make):
             make(inplace)
 
 
-def test_an_identity_stands_in_for_any_layer():
-    x = tg.ones(2)
-    assert nn.Identity(54, unused=1)(x) is x
-
-
 def test_the_signature_is_that_of_the_constructor():
     """For help() and editors; the type of layers has a call of its own."""
     assert list(inspect.signature(nn.LSTM).parameters)[:2] == [

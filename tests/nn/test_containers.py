@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import IdError, NameMissing
+from tinygrad_rnn.errors import IdError, NameMissing, OptionError
 
 LISTS = {
     "Sequential": lambda modules: nn.Sequential(*modules),
@@ -288,3 +288,44 @@ def test_parameters_in_a_model_have_dotted_names():
     )
     model.load_state_dict({name: np.full(1, 2.0, "f") for name in model.state_dict()})
     assert model.scales[1].item() == model.named["a"].item() == 2.0
+
+
+# ---------------------------------------------------------------- Sequential
+
+
+def test_sequential_is_one_after_the_other():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    x = tg.randn(4, 2)
+    np.testing.assert_array_equal(
+        model(x).detach().numpy(), model[2](model[1](model[0](x))).detach().numpy()
+    )
+    assert len(model) == 3
+    assert [type(module) for module in model] == [nn.Linear, nn.Tanh, nn.Linear]
+    assert model[-1] is model[2]
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_an_empty_sequential_is_the_identity():
+    x = tg.randn(2)
+    assert nn.Sequential()(x) is x
+
+
+def test_a_slice_shares_modules_and_names():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    tail = model[1:]
+    assert list(tail.state_dict()) == ["2.weight", "2.bias"]
+    assert tail[1] is model[2]
+
+
+def test_named_modules_in_order():
+    model = nn.Sequential(OrderedDict(body=nn.Linear(2, 3), head=nn.Linear(3, 1)))
+    assert model.head is model[1]
+    assert list(model.state_dict()) == [
+        "body.weight",
+        "body.bias",
+        "head.weight",
+        "head.bias",
+    ]
+    for name in ("", "a.b", "forward", "training"):
+        with pytest.raises(OptionError, match="name"):
+            nn.Sequential(OrderedDict({name: nn.Tanh()}))

@@ -58,7 +58,10 @@ def test_their_order_and_their_end(made, data):
             if is_before
             else module.register_forward_hook
         )
-        hook = lambda *given, number=number: calls.append(number)
+
+        def hook(*given, number=number):
+            calls.append(number)
+
         handles.append((number, register(hook, prepend=prepend)))
         line = expected[is_before]
         line.insert(0 if prepend else len(line), number)

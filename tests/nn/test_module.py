@@ -6,46 +6,11 @@ import warnings
 
 import numpy as np
 import pytest
+from nn.models import Nest, Tied, assert_same, values
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import CheckpointError, DTypeError, GraphError, OptionError
-
-
-class Tied(nn.Module):
-    """Embeddings and head share their weight; a buffer counts."""
-
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(5, 3)
-        self.rnn = nn.RNN(3, 3)
-        self.head = nn.Linear(3, 5)
-        self.head.weight = self.embedding.weight
-        self.register_buffer("scale", tg.ones(2))
-
-    def forward(self, ids):
-        return self.head(self.rnn(self.embedding(ids))[0])
-
-
-class Nest(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
-        self.gain = nn.Parameter(np.ones(3, np.float32))
-        self.second = nn.Sequential(
-            nn.Sequential(nn.Linear(3, 1, bias=False)), self.first
-        )
-
-
-def values(module):
-    return {name: value.numpy().copy() for name, value in module.state_dict().items()}
-
-
-def assert_same(found, expected):
-    assert list(found) == list(expected)
-    for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value)
-
+from tinygrad_rnn.errors import DTypeError, GraphError, OptionError
 
 # ---------------------------------------------------------------- what is found
 
@@ -177,20 +142,6 @@ def test_what_is_registered_stays_of_its_kind():
         assert_same(values(module), before)
 
 
-def test_messages_can_name_a_parameter():
-    tied = Tied()
-    assert tied.rnn.weight_hh_l0.name == "weight_hh_l0"
-    assert tied.head.weight.name == "weight"
-
-
-def test_a_copied_parameter_keeps_its_name():
-    layer = nn.Linear(2, 2)
-    copied = copy.deepcopy(layer.weight)
-    assert copied.name == "weight"
-    layer.weight = copied
-    assert next(layer.parameters()) is copied
-
-
 # ---------------------------------------------------------------- buffers
 
 
@@ -237,7 +188,7 @@ def test_a_buffer_hides_nothing(name):
     assert tied.__dict__ == before
 
 
-# ---------------------------------------------------------------- modes, conversion, gradients
+# ------------------------------------------------------------ modes and conversion
 
 
 def test_train_and_eval_reach_everything():
@@ -345,138 +296,6 @@ def test_deepcopy_keeps_ties_and_shares_nothing():
     assert tied.embedding.weight.numpy().any()
 
 
-def test_values_that_break_a_tie_are_refused():
-    tied = Tied()
-    before = values(tied)
-    state = values(Tied())
-    state["head.weight"] = state["head.weight"] + 1
-    with pytest.raises(
-        CheckpointError, match=r"head.weight differs from embedding.weight"
-    ):
-        tied.load_state_dict(state)
-    assert_same(values(tied), before)
-
-
-# ---------------------------------------------------------------- state_dict
-
-
-def test_state_dict_shares_memory_and_records_nothing():
-    layer = nn.Linear(2, 3)
-    state = layer.state_dict()
-    assert np.shares_memory(state["weight"].numpy(), layer.weight.numpy())
-    assert not state["weight"].requires_grad
-
-
-def test_load_takes_tensors_and_arrays_and_copies():
-    source, target = nn.Linear(2, 3), nn.Linear(2, 3)
-    state = source.state_dict()
-    state["bias"] = state["bias"].numpy()
-    weight = target.weight
-    assert target.load_state_dict(state) == ([], [])
-    assert target.weight is weight
-    assert_same(values(target), values(source))
-    assert not np.shares_memory(target.weight.numpy(), source.weight.numpy())
-
-
-def test_load_is_all_or_nothing_and_tells_all():
-    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1), nn.Linear(1, 1))
-    before = values(model)
-    state = {name: value + 1 for name, value in before.items()}
-    state["0.weight"] = np.zeros((3, 3), np.float32)  # a shape
-    state["0.bias"] = np.zeros(3)  # a dtype
-    del state["1.weight"], state["2.bias"]
-    state["3.weight"] = np.zeros(1, np.float32)
-    with pytest.raises(CheckpointError) as caught:
-        model.load_state_dict(state)
-    message = str(caught.value)
-    for words in (
-        "Sequential.load_state_dict: nothing was loaded",
-        "0.weight has shape (3, 3) and float32, expected (3, 2) and float32",
-        "0.bias has shape (3,) and float64, expected (3,) and float32",
-        "1.weight is missing",
-        "2.bias is missing",
-        "3.weight is unexpected",
-    ):
-        assert words in message
-    assert_same(values(model), before)
-
-
-def test_load_that_is_not_strict_takes_what_fits():
-    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    before = values(model)
-    fits = {"0.bias": np.full(3, 7, np.float32), "other": np.zeros(1)}
-    keys = model.load_state_dict(fits, strict=False)
-    assert keys.missing_keys == ["0.weight", "1.weight", "1.bias"]
-    assert keys.unexpected_keys == ["other"]
-    after = values(model)
-    assert (after.pop("0.bias") == 7).all()
-    before.pop("0.bias")
-    assert_same(after, before)
-    with pytest.raises(CheckpointError, match=r"0.bias has shape"):
-        model.load_state_dict({"0.bias": np.zeros(4, np.float32)}, strict=False)
-
-
-def test_load_takes_nan_as_any_value():
-    tied = Tied()
-    state = values(tied)
-    state["embedding.weight"][0, 0] = state["head.weight"][0, 0] = np.nan
-    tied.load_state_dict(state)
-    assert np.isnan(tied.head.weight.numpy()[0, 0])
-
-
-def test_a_value_that_is_no_array_changes_nothing():
-    layer = nn.Linear(2, 2)
-    before = values(layer)
-    with pytest.raises(
-        CheckpointError, match="bias is list, not an array.*x is unexpected"
-    ):
-        layer.load_state_dict(
-            {
-                "weight": np.ones((2, 2), np.float32),
-                "bias": [[1], [1, 2]],
-                "x": np.ones(1),
-            }
-        )
-    assert_same(values(layer), before)
-
-
-def test_load_when_memory_runs_out_changes_nothing(monkeypatch):
-    """Converting a value is what needs memory; the second one fails."""
-    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    before = values(model)
-
-    class Stubborn:
-        def __init__(self, value, patience):
-            self.value, self.patience = value, patience
-
-        def __array__(self, dtype=None, copy=None):
-            self.patience -= 1
-            if self.patience < 0:
-                raise MemoryError
-            return self.value
-
-    for patience in range(3):
-        state = {name: value + 1 for name, value in before.items()}
-        state["1.bias"] = Stubborn(state["1.bias"], patience)
-        try:
-            model.load_state_dict(state)
-        except (MemoryError, CheckpointError):
-            assert_same(values(model), before)
-        else:
-            assert_same(
-                values(model), {name: value + 1 for name, value in before.items()}
-            )
-            model.load_state_dict(before)
-
-
-def test_a_value_loaded_after_the_forward_pass_is_noticed():
-    layer = nn.Linear(2, 2)
-    out = layer(tg.ones(1, 2, requires_grad=True)).sum()
-    layer.load_state_dict(values(nn.Linear(2, 2)))
-    with pytest.raises(GraphError, match="changed in place"):
-        out.backward()
-
-
 # ---------------------------------------------------------------- how it prints
 
 
@@ -500,8 +319,8 @@ def test_repr():
     )
     assert repr(nn.RNN(3, 4)) == "RNN(3, 4)"
     assert repr(nn.RNN(3, 4, 2, "relu", False, True, 0.5, True)) == (
-        "RNN(3, 4, num_layers=2, nonlinearity='relu', bias=False, batch_first=True, dropout=0.5, "
-        "bidirectional=True)"
+        "RNN(3, 4, num_layers=2, nonlinearity='relu', bias=False, batch_first=True, "
+        "dropout=0.5, bidirectional=True)"
     )
     assert repr(nn.Embedding(3, 4, padding_idx=-1)) == "Embedding(3, 4, padding_idx=2)"
     assert repr(nn.Dropout(0.25)) == "Dropout(p=0.25)"
@@ -530,25 +349,7 @@ def test_a_module_that_knows_its_parent():
     assert parent.eval().child.training is False
 
 
-@pytest.mark.parametrize(
-    "change",
-    [lambda x: x, lambda x: x[:], lambda x: x.numpy()[:], lambda x: x.view(x.shape)],
-)
-def test_two_layers_can_be_swapped_by_their_own_state(change):
-    model = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
-    state, before = (
-        model.state_dict(),
-        {k: v.tolist() for k, v in model.state_dict().items()},
-    )
-    other = {"a": "b", "b": "a"}
-    given = {f"{other[k[0]]}{k[1:]}": value for k, value in state.items()}
-    model.load_state_dict({k: change(value) for k, value in given.items()})
-    after = {k: v.tolist() for k, v in model.state_dict().items()}
-    assert after == {f"{other[k[0]]}{k[1:]}": value for k, value in before.items()}
-    assert after != before
-
-
-# ---------------------------------------------------------------- Python's rules for attributes
+# ------------------------------------------------------------ Python's rules
 
 
 class WithProperties(nn.Module):
@@ -653,20 +454,6 @@ def test_methods_and_class_attributes_may_be_replaced_in_an_instance():
     layer.forward = lambda x: 5
     layer.reset_parameters = None
     assert layer(tg.ones(2)) == 5 and layer.reset_parameters is None
-
-
-def test_a_parameter_before_super_init_is_kept():
-    """Where PyTorch raises: there is no registry that comes with __init__."""
-
-    class Early(nn.Module):
-        def __init__(self):
-            self.gain = nn.Parameter(tg.ones(2))
-            self.inner = nn.Linear(2, 2)
-            self.register_buffer("count", tg.zeros(1))
-            super().__init__()
-
-    early = Early()
-    assert list(early.state_dict()) == ["gain", "count", "inner.weight", "inner.bias"]
 
 
 # ---------------------------------------------------------------- found by name
@@ -829,35 +616,6 @@ def test_many_ways_to_a_module_are_walked_once():
     assert len(list(inner.modules())) == 61
     assert len(list(inner.parameters())) == 2
     assert inner.eval().double().num_parameters() == 2
-
-
-@pytest.mark.parametrize(
-    "kept",
-    [
-        lambda model: copy.deepcopy(model.state_dict()),
-        lambda model: {
-            name: tensor.clone() for name, tensor in model.state_dict().items()
-        },
-        lambda model: {
-            name: tensor.numpy().copy() for name, tensor in model.state_dict().items()
-        },
-    ],
-)
-def test_the_best_weights_are_restored_from_a_copy(kept):
-    model = nn.Sequential(nn.LSTM(2, 3), nn.LayerNorm(3))
-    before = [p.numpy().copy() for p in model.parameters()]
-    best, shared = kept(model), model.state_dict()
-    with tg.no_grad():
-        for parameter in model.parameters():
-            parameter += 1.0
-    model.load_state_dict(shared)  # as in PyTorch: they are those of the model
-    assert not any(
-        (p.numpy() == b).any() for p, b in zip(model.parameters(), before, strict=True)
-    )
-    model.load_state_dict(best)
-    for parameter, values in zip(model.parameters(), before, strict=True):
-        np.testing.assert_array_equal(parameter.numpy(), values)
-        assert parameter.requires_grad
 
 
 def test_an_attribute_that_is_not_there_is_looked_for_when_the_message_is_read(

@@ -4,220 +4,36 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nn.draws import flags, normal, seeds, sizes
+from nn.recurrent_layers import (
+    all_close,
+    all_equal,
+    array,
+    build,
+    close,
+    every_kind,
+    ids_for,
+    layer_of,
+    options,
+    run,
+    same_slopes,
+    slopes,
+    start,
+    weigh,
+    width,
+)
 from strategies import plain_ids
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import DTypeError, GraphError
-
-GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
-every_kind = pytest.mark.parametrize("kind", GATES)
-
-seeds = st.integers(0, 2**32)
-sizes = st.integers(1, 4)
-flags = st.booleans()
-
-
-@st.composite
-def options(draw, kind, **fixed):
-    """A layer's kind and arguments."""
-    found = {
-        "kind": kind,
-        "input_size": draw(sizes),
-        "hidden_size": draw(sizes),
-        "num_layers": draw(st.integers(1, 3)),
-        "bias": draw(flags),
-        "batch_first": draw(flags),
-        "bidirectional": draw(flags),
-    }
-    if kind == "RNN":
-        found["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
-    if kind == "LSTM":
-        found["proj_size"] = draw(st.integers(0, found["hidden_size"] - 1))
-    return found | fixed
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-def build(kind, **arguments):
-    return getattr(nn, kind)(**arguments)
-
-
-def layer_of(options, seed):
-    """A float64 layer with weights of size 1, far from linear."""
-    layer = build(**options).double()
-    layer.load_state_dict(
-        {
-            name: normal(seed + i, *v.shape)
-            for i, (name, v) in enumerate(layer.state_dict().items())
-        }
-    )
-    return layer
-
-
-def start(layer, batch, seed):
-    """The parts of a state; ``batch`` is the dims after the first one."""
-    rows = layer.num_layers * (1 + layer.bidirectional)
-    wide = getattr(layer, "proj_size", 0) or layer.hidden_size
-    parts = (wide, layer.hidden_size)[: 1 + isinstance(layer, nn.LSTM)]
-    return [tg.tensor(normal(seed + i, rows, *batch, n)) for i, n in enumerate(parts)]
-
-
-def ids_for(layer, rng, steps, batch):
-    """Ids (T, B), which the layer takes in its own layout."""
-    if layer.batch_first:
-        return plain_ids(rng, layer.input_size, (batch, steps)).T
-    return plain_ids(rng, layer.input_size, (steps, batch))
-
-
-def run(layer, x, state=(), lengths=None):
-    """The output and the parts of the last state, as one tuple."""
-    given = tuple(state) if len(state) > 1 else state[0] if len(state) else None
-    out, last = layer(x, given, lengths)
-    assert isinstance(last, tuple) == isinstance(layer, nn.LSTM)
-    return (out, *last) if isinstance(last, tuple) else (out, last)
-
-
-def width(layer):
-    return (getattr(layer, "proj_size", 0) or layer.hidden_size) * (
-        1 + layer.bidirectional
-    )
-
-
-def close(found, expected, tolerance=1e-11):
-    np.testing.assert_allclose(
-        array(found), array(expected), rtol=tolerance, atol=tolerance
-    )
-
-
-def all_close(found, expected, tolerance=1e-11):
-    for a, b in zip(found, expected, strict=True):
-        close(a, b, tolerance)
-
-
-def all_equal(found, expected):
-    for a, b in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(array(a), array(b))
-
-
-def array(x):
-    return x.detach().numpy() if isinstance(x, tg.Tensor) else np.asarray(x)
-
-
-def weigh(results, seed):
-    """One number that depends on everything in the results; None is left out."""
-    total = tg.tensor(0.0, dtype=tg.float64)
-    for i, result in enumerate(results):
-        if result is not None:
-            total = total + (result * tg.tensor(normal(seed + i, *result.shape))).sum()
-    return total
-
-
-def slopes(results, leaves, seed, order=2):
-    """First gradients, twice (the second time recorded), and second gradients."""
-    total = weigh(results, seed)
-    if not total.requires_grad:  # all sequences are empty
-        return [None] * len(leaves) * (1 if order == 1 else 3)
-    first = tg.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
-    if order == 1:
-        return first
-    again = tg.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
-    bent = weigh([None if g is None else g * g for g in again], seed + 50)
-    if not bent.requires_grad:
-        return [*first, *again, *[None] * len(leaves)]
-    return [*first, *again, *tg.autograd.grad(bent, leaves, allow_unused=True)]
-
-
-def same_slopes(found, expected):
-    for a, b in zip(found, expected, strict=True):
-        close(0.0 if a is None else a, 0.0 if b is None else b, 1e-9)
-
-
-# ---------------------------------------------------------------- the cells
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+from tinygrad_rnn.errors import GraphError
 
 
 def apart(z, count):
     """The parts of the last dim, one after the other."""
     size = z.shape[-1] // count
     return [z[..., k * size : (k + 1) * size] for k in range(count)]
-
-
-@given(
-    inputs=sizes,
-    hidden=sizes,
-    bias=flags,
-    nonlinearity=st.sampled_from(["tanh", "relu"]),
-    lead=st.sampled_from([(), (1,), (3,)]),
-    hx=flags,
-    ids=flags,
-    seed=seeds,
-)
-def test_rnn_cell_is_its_equation(
-    inputs, hidden, bias, nonlinearity, lead, hx, ids, seed
-):
-    cell = nn.RNNCell(inputs, hidden, bias, nonlinearity).double()
-    places = plain_ids(np.random.default_rng(seed), inputs, lead)
-    x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
-    h = normal(seed + 1, *lead, hidden) if hx else np.zeros((*lead, hidden))
-    leaves = [tg.tensor(h, requires_grad=True)] if hx else []
-    out = cell(tg.tensor(places if ids else x), *leaves)
-    w_ih, w_hh, *b = [p.numpy() for p in cell.parameters()]
-    z = x @ w_ih.T + h @ w_hh.T + sum(b)
-    close(out, np.tanh(z) if nonlinearity == "tanh" else np.maximum(z, 0))
-    u = normal(seed, *lead, hidden)
-    out.backward(tg.tensor(u))
-    g = u * (1 - np.tanh(z) ** 2 if nonlinearity == "tanh" else z > 0)
-    rows = g.reshape(-1, hidden)
-    close(cell.weight_ih.grad, rows.T @ x.reshape(-1, inputs))
-    close(cell.weight_hh.grad, rows.T @ h.reshape(-1, hidden))
-    if bias:
-        close(cell.bias_ih.grad, rows.sum(0))
-        close(cell.bias_hh.grad, rows.sum(0))
-    if hx:
-        close(leaves[0].grad, g @ w_hh)
-
-
-@pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell"])
-@given(
-    inputs=sizes,
-    hidden=sizes,
-    bias=flags,
-    lead=st.sampled_from([(), (1,), (3,)]),
-    hx=flags,
-    ids=flags,
-    seed=seeds,
-)
-def test_gated_cells_are_their_equations(
-    kind, inputs, hidden, bias, lead, hx, ids, seed
-):
-    """Gradients are tested with the layers, which are made of cells."""
-    cell = getattr(nn, kind)(inputs, hidden, bias).double()
-    places = plain_ids(np.random.default_rng(seed), inputs, lead)
-    x = np.eye(inputs)[places] if ids else normal(seed, *lead, inputs)
-    h, c = (
-        normal(seed + k, *lead, hidden) if hx else np.zeros((*lead, hidden))
-        for k in (1, 2)
-    )
-    w_ih, w_hh, *b = [p.numpy() for p in cell.parameters()]
-    b_ih, b_hh = b or (0, 0)
-    z, r = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh
-    given_x = tg.tensor(places if ids else x)
-    if kind == "LSTMCell":
-        state = (tg.tensor(h), tg.tensor(c)) if hx else None
-        i, f, g, o = apart(z + r, 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        all_close(cell(given_x, state), (sigmoid(o) * np.tanh(c), c))
-    else:
-        (z_r, z_u, z_n), (r_r, r_u, r_n) = apart(z, 3), apart(r, 3)
-        u, n = sigmoid(z_u + r_u), np.tanh(z_n + sigmoid(z_r + r_r) * r_n)
-        close(cell(given_x, tg.tensor(h) if hx else None), (1 - u) * n + u * h)
 
 
 # ------------------------------------------------------------ layers as unrolled cells
@@ -578,78 +394,6 @@ def test_dropout_of_everything_leaves_the_biases(kind):
     np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: nn.RNN(7, 100, 2, bidirectional=True),
-        lambda: nn.LSTM(7, 100, 2, proj_size=30),
-        lambda: nn.GRU(7, 100),
-        lambda: nn.RNNCell(7, 100),
-        lambda: nn.LSTMCell(7, 100),
-        lambda: nn.GRUCell(7, 100),
-    ],
-)
-def test_initial_weights(make):
-    for name, parameter in make().named_parameters():
-        values = parameter.numpy()
-        assert values.dtype == np.float32
-        assert np.abs(values).max() <= 0.1, name
-        assert abs(values.std() - 0.1 / np.sqrt(3)) < 0.01, name
-        assert abs(values.mean()) < 0.02, name
-
-
-@every_kind
-@pytest.mark.parametrize("number", range(3))
-@pytest.mark.parametrize("suffix", ["", "_reverse"])
-def test_names_and_shapes(kind, number, suffix):
-    layer = build(kind, input_size=3, hidden_size=4, num_layers=3, bidirectional=True)
-    state, rows = layer.state_dict(), 4 * GATES[kind]
-    assert state[f"weight_ih_l{number}{suffix}"].shape == (rows, 8 if number else 3)
-    assert state[f"weight_hh_l{number}{suffix}"].shape == (rows, 4)
-    assert state[f"bias_ih_l{number}{suffix}"].shape == (rows,)
-    assert state[f"bias_hh_l{number}{suffix}"].shape == (rows,)
-    assert len(state) == 24
-
-
-def test_names_and_shapes_of_a_projection():
-    state = nn.LSTM(3, 4, 2, proj_size=2, bidirectional=True).state_dict()
-    shapes = {
-        name: value.shape for name, value in state.items() if "reverse" not in name
-    }
-    assert list(shapes.items()) == [
-        ("weight_ih_l0", (16, 3)),
-        ("weight_hh_l0", (16, 2)),
-        ("bias_ih_l0", (16,)),
-        ("bias_hh_l0", (16,)),
-        ("weight_hr_l0", (2, 4)),
-        ("weight_ih_l1", (16, 4)),
-        ("weight_hh_l1", (16, 2)),
-        ("bias_ih_l1", (16,)),
-        ("bias_hh_l1", (16,)),
-        ("weight_hr_l1", (2, 4)),
-    ]
-
-
-def test_repr_shows_what_is_not_the_default():
-    assert repr(nn.LSTM(3, 4, 2, bias=False, proj_size=2)) == (
-        "LSTM(3, 4, num_layers=2, bias=False, proj_size=2)"
-    )
-    assert repr(nn.GRU(3, 4)) == "GRU(3, 4)"
-    assert (
-        repr(nn.RNNCell(3, 4, nonlinearity="relu"))
-        == "RNNCell(3, 4, nonlinearity='relu')"
-    )
-
-
-@pytest.mark.parametrize("kind", ["LSTM", "LSTMCell"])
-def test_a_list_is_a_state_of_two_parts_too(kind):
-    layer = build(kind, input_size=3, hidden_size=2)
-    lead = (4, 2) if kind == "LSTM" else (2,)
-    parts = [tg.randn(*((1, 2, 2) if kind == "LSTM" else (2, 2))) for _ in range(2)]
-    x = tg.randn(*lead, 3)
-    assert layer(x, parts)[0].tolist() == layer(x, tuple(parts))[0].tolist()
-
-
 @every_kind
 @pytest.mark.parametrize(
     "of", [list, tuple, np.asarray, tg.tensor, lambda n: np.asarray(n, np.uint8)]
@@ -752,16 +496,6 @@ def test_output_and_state_may_change_in_place(options):
     h_n.sum()
 
 
-@pytest.mark.parametrize("make", [nn.RNN, nn.RNNCell])
-def test_a_nonlinearity_that_is_set_later_is_checked(make):
-    layer = make(3, 4)
-    layer.nonlinearity = "Tanh"
-    with pytest.raises(
-        tg.Error, match=f"nn.{make.__name__}: nonlinearity is 'Tanh', expected 'tanh'"
-    ):
-        layer(tg.zeros(2, 3))
-
-
 @every_kind
 def test_dropout_with_a_single_layer_warns(kind):
     with pytest.warns(
@@ -771,161 +505,16 @@ def test_dropout_with_a_single_layer_warns(kind):
     assert caught[0].filename == __file__
 
 
-@pytest.mark.parametrize("name", ["bias_ih", "bias_hh"])
-@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
-def test_one_bias_alone_is_as_if_the_other_were_0(cell, name):
-    """PyTorch raises for a cell with one bias."""
-    x = tg.randn(3, 2, 4)
-    found = []
-    for missing in (True, False):
-        tg.manual_seed(1)
-        layer, single = getattr(nn, cell)(4, 5), getattr(nn, f"{cell}Cell")(4, 5)
-        for module, suffix in ((layer, "_l0"), (single, "")):
-            if missing:
-                setattr(module, name + suffix, None)
-            else:
-                getattr(module, name + suffix).detach().zero_()
-        output = layer(x)[0]
-        step = nn.Stepper(layer)(x[0])[0]
-        of_cell = single(x[0])
-        of_cell = of_cell[0] if isinstance(of_cell, tuple) else of_cell
-        (output.sum() + of_cell.sum()).backward()
-        other = {"bias_ih": "bias_hh", "bias_hh": "bias_ih"}[name]
-        grads = [getattr(layer, f"{other}_l0").grad, getattr(single, other).grad]
-        found.append([output, step, of_cell, *grads])
-    for one, two in zip(*found, strict=True):
-        np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-5, atol=1e-6)
+# ---------------------------------------------------------------- the state's name
 
 
-# ---------------------------------------------------------------- ids or features
-
-
-@every_kind
-@given(
-    size=st.integers(2, 5),
-    steps=st.integers(1, 4),
-    first=flags,
-    dtype=st.sampled_from(["i8", "u1"]),
-    seed=seeds,
-)
-def test_one_hot_integers_without_a_batch_raise(kind, size, steps, first, dtype, seed):
-    """They could also be ids of a batch whose size is the vocabulary's."""
-    layer = build(kind, input_size=size, hidden_size=2, batch_first=first)
-    ids = tg.tensor(np.random.default_rng(seed).integers(0, size, steps))
-    rows = F.one_hot(ids, size)
-    given_rows = tg.tensor(rows.numpy().astype(dtype))
-    with pytest.raises(
-        DTypeError, match=rf"nn\.{kind}: .* one-hot; input.float\(\) are features"
-    ):
-        layer(given_rows)
-    expected = run(layer, ids)
-    all_close(run(layer, given_rows.float()), expected, 1e-6)
-    all_equal(run(layer, given_rows.argmax(-1)), expected)
-    # The message's last way out
-    columns = rows.float().unsqueeze(-2).expand(steps, size, size)
-    assert layer(columns)[0].shape == (steps, size, 2)
-
-
-@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
-def test_one_hot_integers_without_a_batch_raise_in_a_cell(kind):
-    cell = build(kind, input_size=3, hidden_size=2).double()
-    with pytest.raises(
-        DTypeError, match=rf"nn\.{kind}: .* input.double\(\) are features"
-    ):
-        cell(F.one_hot(tg.tensor(2), 3))
-
-
-@every_kind
-@pytest.mark.parametrize(
-    "rows", [[[0, 1, 1]], [[0, 1, 0], [2, 1, 0]], [[0, 0, 0]], [[1, 1, 1]]]
-)
-def test_other_ids_of_a_batch_of_the_vocabularys_size_are_ids(kind, rows):
-    layer = build(kind, input_size=3, hidden_size=2)
-    ids = tg.tensor(rows)
-    all_close(run(layer, ids), run(layer, F.one_hot(ids, 3).float()), 1e-6)
-
-
-@every_kind
-def test_ids_that_look_one_hot_have_a_way_in(kind):
-    """As one-hot features, as the message says."""
-    layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
-    with pytest.raises(
-        DTypeError, match=r"if these are ids, pass F.one_hot\(input, 2\).float\(\)"
-    ):
-        layer(ids)
-    whole = run(layer, F.one_hot(ids, 2).float())
-    for b in range(2):
-        all_close([part[:, b] for part in whole], run(layer, ids[:, b]), 1e-6)
-
-
-@every_kind
-def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
-    """Ids that look one-hot are then ids; a state without a batch makes them raise."""
-    layer, ids = build(kind, input_size=2, hidden_size=3), tg.tensor([[0, 1]])
-    state = start(layer.double(), (2,), 0)
-    features = F.one_hot(ids, 2).double()
-    all_close(run(layer, ids, state), run(layer, features, state))
-    all_close(run(layer, ids, lengths=[1, 0]), run(layer, features, lengths=[1, 0]))
-    with pytest.raises(DTypeError, match=r"one-hot; input.double\(\) are features"):
-        run(layer, ids, [part[:, 0] for part in state])
-    cell = build(f"{kind}Cell", input_size=2, hidden_size=3).double()
-    parts = [tg.zeros(2, 3, dtype=tg.float64)] * (1 + (kind == "LSTM"))
-    given_state = tuple(parts) if kind == "LSTM" else parts[0]
-    found, expected = cell(ids[0], given_state), cell(features[0], given_state)
-    all_close(*[x if isinstance(x, tuple) else (x,) for x in (found, expected)])
-
-
-# ------------------------------------------------------------ devices and dtypes
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        *[
-            lambda kind=kind, **how: build(kind, input_size=3, hidden_size=2, **how)
-            for kind in GATES
-        ],
-        *[
-            lambda kind=kind, **how: build(
-                kind + "Cell", input_size=3, hidden_size=2, **how
-            )
-            for kind in GATES
-        ],
-        lambda **how: nn.Linear(3, 2, **how),
-        lambda **how: nn.Embedding(3, 2, padding_idx=1, **how),
-        lambda **how: nn.LayerNorm(3, **how),
-    ],
-)
-def test_weights_are_made_in_a_dtype_on_a_device(make, device):
-    found = []
-    for how in (
-        {},
-        {"dtype": tg.float64, "device": device},
-        {"dtype": "float32", "device": "cpu"},
-    ):
-        tg.manual_seed(5)
-        layer = make(**how)
-        found.append({name: value.cpu() for name, value in layer.state_dict().items()})
-        expected = how.get("dtype", "float32")
-        assert {str(p.dtype) for p in layer.parameters()} == {str(np.dtype(expected))}
-        assert {str(p.device) for p in layer.parameters()} == {how.get("device", "cpu")}
-    for other in found[1:]:
-        assert list(other) == list(found[0])
-        for name, value in other.items():
-            np.testing.assert_array_equal(value.float().numpy(), found[0][name].numpy())
-
-
-def test_what_a_user_adds_is_not_drawn_anew():
-    class Scaled(nn.GRU):
-        def __init__(self):
-            # Before super().__init__(), too
-            self.scale = nn.Parameter(tg.full((3,), 7.0))
-            super().__init__(3, 2)
-
-    layer = Scaled()
-    layer.reset_parameters()
-    assert layer.scale.tolist() == [7.0] * 3
-    assert [name for name, _ in layer.named_parameters()][:2] == [
-        "scale",
-        "weight_ih_l0",
-    ]
+@pytest.mark.parametrize("kind", ["RNN", "GRU"])
+def test_the_states_old_name_is_taken_with_a_warning(kind):
+    layer, x, state = getattr(nn, kind)(3, 2), tg.randn(4, 2, 3), tg.randn(1, 2, 2)
+    with pytest.warns(
+        DeprecationWarning, match=rf"nn\.{kind}: h_0 is called hx now"
+    ) as caught:
+        found = layer(x, h_0=state)
+    assert caught[0].filename == __file__
+    for expected in (layer(x, state), layer(x, hx=state)):
+        assert [part.tolist() for part in found] == [part.tolist() for part in expected]

@@ -8,17 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nn.test_rnn import (
-    all_close,
-    close,
-    every_kind,
-    flags,
-    layer_of,
-    normal,
-    options,
-    seeds,
-    start,
-)
+from nn.draws import flags, normal, seeds
+from nn.recurrent_layers import all_close, close, every_kind, layer_of, options, start
 from strategies import plain_ids
 
 import tinygrad_rnn as tg
@@ -371,9 +362,6 @@ def test_ids_out_of_range_are_refused_before_the_kernel_runs(kind, wrong):
         step(tg.tensor([1]), state)
     with pytest.raises(ValueError, match="input"):
         step(tg.ones(2, 4), state)
-
-
-# ---------------------------------------------------------------- hooks
 
 
 @pytest.mark.parametrize("late", [False, True])

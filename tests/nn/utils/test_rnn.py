@@ -13,6 +13,7 @@ from tinygrad_rnn.nn.utils.rnn import (
     pack_padded_sequence,
     pack_sequence,
     pad_packed_sequence,
+    pad_sequence,
     unpack_sequence,
     unpad_sequence,
 )
@@ -196,16 +197,37 @@ def test_parts_that_do_not_fit_each_other(parts):
             use(packed)
 
 
-# ---------------------------------------------------------------- the state's name
+@given(
+    lengths=st.lists(st.integers(0, 4), min_size=1, max_size=4),
+    rest=st.lists(st.integers(1, 3), max_size=2),
+    batch_first=st.booleans(),
+    side=st.sampled_from(["right", "left"]),
+)
+def test_pad_sequence(lengths, rest, batch_first, side):
+    given_ = [
+        tg.tensor(np.full((n, *rest), i + 1.0), requires_grad=True)
+        for i, n in enumerate(lengths)
+    ]
+    out = pad_sequence((x for x in given_), batch_first, -1.0, side)
+    steps = max(lengths)
+    assert out.shape == (
+        (len(lengths), steps) if batch_first else (steps, len(lengths))
+    ) + tuple(rest)
+    for i, n in enumerate(lengths):
+        column = out[i] if batch_first else out[:, i]
+        inside = slice(0, n) if side == "right" else slice(steps - n, steps)
+        values = np.full((steps, *rest), -1.0)
+        values[inside] = i + 1
+        np.testing.assert_array_equal(column.detach().numpy(), values)
+    out.sum().backward()
+    assert all((x.grad.numpy() == 1).all() for x in given_)
 
 
-@pytest.mark.parametrize("kind", ["RNN", "GRU"])
-def test_the_states_old_name_is_taken_with_a_warning(kind):
-    layer, x, state = getattr(nn, kind)(3, 2), tg.randn(4, 2, 3), tg.randn(1, 2, 2)
-    with pytest.warns(
-        DeprecationWarning, match=rf"nn\.{kind}: h_0 is called hx now"
-    ) as caught:
-        found = layer(x, h_0=state)
-    assert caught[0].filename == __file__
-    for expected in (layer(x, state), layer(x, hx=state)):
-        assert [part.tolist() for part in found] == [part.tolist() for part in expected]
+def test_padded_sequences_go_with_lengths():
+    rnn = nn.GRU(2, 3)
+    sequences = [tg.randn(n, 2) for n in (4, 2, 3)]
+    _, h_n = rnn(pad_sequence(sequences), lengths=[len(x) for x in sequences])
+    for i, x in enumerate(sequences):
+        np.testing.assert_allclose(
+            h_n[:, i].detach().numpy(), rnn(x)[1].detach().numpy(), atol=1e-6
+        )

@@ -182,6 +182,6 @@ def test_the_best_weights_are_restored_from_a_copy(kept):
         (p.numpy() == b).any() for p, b in zip(model.parameters(), before, strict=True)
     )
     model.load_state_dict(best)
-    for parameter, values in zip(model.parameters(), before, strict=True):
-        np.testing.assert_array_equal(parameter.numpy(), values)
+    for parameter, array in zip(model.parameters(), before, strict=True):
+        np.testing.assert_array_equal(parameter.numpy(), array)
         assert parameter.requires_grad

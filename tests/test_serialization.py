@@ -387,7 +387,7 @@ def test_arrays_that_change_while_they_are_saved(target, monkeypatch):
 
 
 def test_permissions_stay_and_new_files_follow_the_umask(target):
-    old = os.umask(0o027)
+    old = os.umask(0o026)
     try:
         for mode in (0o640, 0o606):
             target.chmod(mode)

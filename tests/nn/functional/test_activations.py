@@ -5,7 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from nn.draws import normal, seeds
 
@@ -108,6 +108,7 @@ def test_far_out_and_at_kinks(function, at, values, gradients, dtype):
 
 
 @given(x=st.floats(-700, 700), threshold=st.sampled_from([inf, 20.0]))
+@example(x=20.0, threshold=20.0)
 def test_softplus_and_logsigmoid_to_the_last_digits(x, threshold):
     """Within 4 units in the last place; above its threshold softplus is x."""
 

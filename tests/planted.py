@@ -38,7 +38,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "tinygrad_rnn"
 LIMIT = 180.0  # seconds for the tests of a row
 
-
 # A string, a name or a number, an operator; blanks and comments stand between them.
 TOKEN = re.compile(
     r"(?P<comment>#[^\n]*)"

@@ -190,9 +190,9 @@ def categorical(
         errors.check_integers("categorical", top_k=top_k)
     if top_p is not None:
         errors.check_numbers("categorical", 0.0, 1.0, top_p=top_p)
-    best = rows.argmax(1) if rows.shape[1] else np.zeros(0, np.int64)
-    top = [row.item(i) for row, i in zip(rows, best.tolist(), strict=False)]
-    if not (rows.shape[1] and all(map(isfinite, top))):
+    top = np.maximum.reduce(rows, 1, keepdims=True, initial=-inf)
+    tops = top.ravel().tolist()
+    if not (rows.shape[1] and all(map(isfinite, tops))):
         raise errors.OptionError(
             f"categorical: a row of logits {logits.shape} has a NaN, an infinity, or "
             "nothing above -inf: did the training diverge?"
@@ -200,14 +200,13 @@ def categorical(
     if top_k is not None:
         _keep_top_k(rows, int(top_k))  # an unsigned NumPy integer has no negative
     # The race would be lost in the rounding of large numbers.
-    if temperature not in (0.0, 1.0) or max(map(abs, top), default=0.0) > 1e6:
+    if temperature not in (0.0, 1.0) or max(map(abs, tops), default=0.0) > 1e6:
         with np.errstate(over="ignore"):
-            rows -= np.array(top).reshape(-1, 1)
+            rows -= top
             rows /= temperature or 1.0
     if temperature:
         if top_p is not None and top_p < 1.0:
             _keep_top_p(rows, top_p)
         rows -= _log_exponential("categorical", rows.shape, generator)
-        best = rows.argmax(1)
-    drawn = best.reshape(logits.shape[:-1])
+    drawn = rows.argmax(1).reshape(logits.shape[:-1])
     return wrap(backend_of(logits.array).from_host(drawn))

@@ -147,7 +147,7 @@ def save_checkpoint(
     """
     expected = "a Module: save_checkpoint(path, model)"
     check_type("save_checkpoint", Module, expected, model=model)
-    parts = _checked_parts("save_checkpoint", model, optimizer, scheduler)
+    parts = _check_parts("save_checkpoint", model, optimizer, scheduler)
     check_integers("save_checkpoint", 0, step=step)
     tree: dict[str, object] = {
         name: None if part is None else part.state_dict()
@@ -184,7 +184,7 @@ def load_checkpoint(
         CheckpointError: The file is damaged, is no checkpoint, or does not fit.
         MissingFile: The file does not exist; this is a FileNotFoundError, too.
     """
-    parts = _checked_parts("load_checkpoint", model, optimizer, scheduler)
+    parts = _check_parts("load_checkpoint", model, optimizer, scheduler)
     tree = _read_checkpoint(path, {*parts, "step", "random", "extra"})
     given = {name: part for name, part in parts.items() if part is not None}
     changes: Changes = []
@@ -234,7 +234,7 @@ def _misfits(parts: Mapping[str, Part], tree: Mapping[str, Any]) -> list[str]:
     return wrong
 
 
-def _checked_parts(
+def _check_parts(
     function: str,
     model: Module | None,
     optimizer: Optimizer | None,

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping, Sized
 from opcode import opmap
-from types import FrameType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -24,13 +23,11 @@ class Window(NamedTuple):
     y: Tensor
 
     def __iter__(self) -> Iterator[Any]:
-        _check_names(
-            sys._getframe(1),
-            len(self),
+        return _unpack(
+            self,
             "`for x, y in streams`; `x, y, first = streams.next_batch()` goes round "
             "and round, and first says where a pass begins",
         )
-        return tuple.__iter__(self)
 
 
 class Batch(NamedTuple):
@@ -41,26 +38,26 @@ class Batch(NamedTuple):
     first: bool
 
     def __iter__(self) -> Iterator[Any]:
-        _check_names(
-            sys._getframe(1),
-            len(self),
+        return _unpack(
+            self,
             "`x, y, first = streams.next_batch()`; `for x, y in streams` is one pass",
         )
-        return tuple.__iter__(self)
 
 
-def _check_names(frame: FrameType, count: int, right: str) -> None:
-    """Raise if the statement that runs in a frame unpacks into another number of names.
+def _unpack(parts: tuple[object, ...], right: str) -> Iterator[Any]:
+    """Return an iterator over the parts; raise if they do not fit a statement's names.
 
-    Python's own message cannot say what the parts are. The statement's instruction,
-    UNPACK_SEQUENCE, holds the number of its names; nothing else tells.
+    Python's own message cannot say what the parts are. If a statement unpacks them, its
+    instruction is UNPACK_SEQUENCE with the number of its names; nothing else tells.
     """
+    frame = sys._getframe(2)  # of the statement that iterates
     code, at = frame.f_code.co_code, frame.f_lasti
-    if code[at] != opmap.get("UNPACK_SEQUENCE") or code[at + 1] == count:
-        return
-    raise errors.OptionError(
-        f"TextStreams: the number of names is {code[at + 1]}, expected {count}: {right}"
-    )
+    if code[at] == opmap.get("UNPACK_SEQUENCE") and code[at + 1] != len(parts):
+        raise errors.OptionError(
+            f"TextStreams: the number of names is {code[at + 1]}, expected "
+            f"{len(parts)}: {right}"
+        )
+    return tuple.__iter__(parts)
 
 
 class TextStreams:

@@ -216,7 +216,7 @@ TABLE = {
         ),
         ("_leave", "entered[0] is not block", "False", "blocks left in another order"),
         (
-            "set_grad_enabled._mode_before_the_call",
+            "set_grad_enabled._undo_call",
             "_called.set(None)",
             "pass",
             "a set_grad_enabled goes back to its making for ever",
@@ -258,19 +258,19 @@ TABLE = {
             "a custom op's view of its argument unnoticed",
         ),
         (
-            "guard_outputs",
+            "OutputsGuard.__call__",
             "xp.array(out) if shared else out",
             "out",
             "two outputs in one memory",
         ),
         (
-            "guard",
-            "out, arrays, 1 if view else 0)",
-            "out, arrays, len(arrays) if view else 0)",
+            "Guard.__init__",
+            "1 if view else 0",
+            "len(names) if view else 0",
             "a view may show any argument",
         ),
         (
-            "_run_inspected",
+            "Guard._run",
             "not equal_with_nan(xp, old, new)",
             "False",
             "a forward that writes into its argument unnoticed",
@@ -1503,12 +1503,7 @@ TABLE = {
             "row.instead or ours[:0]",
             "nothing said of an alias",
         ),
-        (
-            "error",
-            "instead = table().get(owner, {}).get(name)",
-            "instead = None",
-            "the table not read",
-        ),
+        ("_message", "table().get(owner, {}).get(name)", "None", "the table not read"),
         (
             "homes_of",
             "name in _public_names(module)",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..creation import randn
-from ..engine.custom import inspecting
+from ..engine.custom import inspect_forwards
 from ..engine.mode import enable_grad
 from ..engine.node import Node, check_writable, wrap
 from ..errors import (
@@ -138,7 +138,7 @@ def _run_twice(
     """The outputs of two calls, and what is wrong with the forwards in them."""
     numbered = {f"input {i}": x for i, x in enumerate(inputs) if isinstance(x, Tensor)}
     before = _host(list(numbered.values()))
-    with inspecting() as wrong:
+    with inspect_forwards() as wrong:
         first, second = run(), run()
     wrong += _changed("fn changes {} in place", numbered, before)
     if not wrong:

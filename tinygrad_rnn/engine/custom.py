@@ -9,7 +9,7 @@ are not checked here but by its tests.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import update_wrapper
 
 import numpy as np
 
@@ -22,7 +22,7 @@ _found: ContextVar[list[str] | None] = ContextVar("tinygrad_rnn_found", default=
 
 
 @contextmanager
-def inspecting() -> Iterator[list[str]]:
+def inspect_forwards() -> Iterator[list[str]]:
     """A context that collects what is wrong with the forwards that users wrote."""
     found: list[str] = []
     token = _found.set(found)
@@ -44,95 +44,77 @@ def shares_memory(out: Array, array: Array) -> bool:
     return base is array or base is getattr(array, "base", out)
 
 
-def guard(name: str, names: Sequence[str], forward: Function, view: bool) -> Function:
-    """The forward of an op whose result, unless it is a view, has memory of its own.
+class Guard:
+    """The forward of a custom op, whose result has memory of its own.
 
-    With ``view`` it may be a view of its first argument.
+    With ``view`` it may be a view of the first argument.
     """
 
-    @wraps(forward)
-    def run(xp: Backend, *arrays: Operand, **settings: object) -> Array:
-        out = _run_inspected(name, names, forward, xp, arrays, settings)
-        return _separate(xp, name, names, out, arrays, 1 if view else 0)
+    def __init__(
+        self, name: str, names: Sequence[str], forward: Function, view: bool = False
+    ) -> None:
+        update_wrapper(self, forward)
+        self.name, self.names, self.forward = name, names, forward
+        self.first = 1 if view else 0  # of the arguments whose memory it may not show
 
-    return run
+    def __call__(self, xp: Backend, *arrays: Operand, **settings: object) -> Array:
+        return self._separate(xp, self._run(xp, arrays, settings), arrays)
+
+    def _run(
+        self, xp: Backend, arrays: Sequence[Operand], settings: Settings
+    ) -> Operand:
+        """What the forward gives; while inspecting, report writes into an argument."""
+        if _found.get() is None:
+            return self.forward(xp, *arrays, **settings)
+        before = [xp.array(a) if type(a) is xp.Array else a for a in arrays]
+        found = self.forward(xp, *arrays, **settings)
+        for i, (old, new) in enumerate(zip(before, arrays, strict=True)):
+            if type(new) is xp.Array and not equal_with_nan(xp, old, new):
+                self._report(f"the forward writes into {self._argument(i)}")
+        return found
+
+    def _separate(self, xp: Backend, out: Array, arrays: Sequence[Array]) -> Array:
+        """A result, copied if it shows the memory of an argument."""
+        for i, array in enumerate(arrays):
+            if i >= self.first and shares_memory(out, array):
+                shown = f"shows the memory of {self._argument(i)}"
+                self._report(f"the result {shown}: return a copy")
+                return xp.array(out)
+        return out
+
+    def _argument(self, i: int) -> str:
+        """The name of an argument, also of a variadic op."""
+        return f"argument {self.names[i] if i < len(self.names) else i}"
+
+    def _report(self, what: str) -> None:
+        found = _found.get()
+        if found is not None and f"{self.name}: {what}" not in found:
+            found.append(f"{self.name}: {what}")
 
 
-def guard_outputs(name: str, names: Sequence[str], forward: Function) -> Function:
-    """The forward of a fused op whose outputs share no memory, nor with arguments."""
+class OutputsGuard(Guard):
+    """The forward of a custom fused op, whose outputs share no memory."""
 
-    @wraps(forward)
-    def run(xp: Backend, *arrays: Operand, **settings: object) -> Array:
-        found = _run_inspected(name, names, forward, xp, arrays, settings)
+    def __call__(self, xp: Backend, *arrays: Operand, **settings: object) -> Operand:
+        found = self._run(xp, arrays, settings)
         parts = found if type(found) is tuple and len(found) == 2 else (found, None)
         # An array in place of the tuple would be taken apart by rows.
         if type(parts[0]) is not tuple or parts[0] is found:
-            got = f"outputs as {describe(parts[0])}"
+            got = f"the forward gave outputs as {describe(parts[0])}"
             expected = "(outputs, workspace) with a tuple of arrays"
-            raise DTypeError(f"{name}: the forward gave {got}, expected {expected}")
+            raise DTypeError(f"{self.name}: {got}, expected {expected}")
         outputs: list[Array] = []
         for out in parts[0]:
-            out = _separate(xp, name, names, out, arrays, 0)
+            out = self._separate(xp, out, arrays)
             shared = any(shares_memory(out, other) for other in outputs)
             outputs.append(xp.array(out) if shared else out)
         return tuple(outputs), parts[1]
-
-    return run
-
-
-def _separate(
-    xp: Backend,
-    name: str,
-    names: Sequence[str],
-    out: Array,
-    arrays: Sequence[Array],
-    first: int,
-) -> Array:
-    """A result, copied if it shows the memory of an argument after the ``first``."""
-    for i, array in enumerate(arrays):
-        if i >= first and shares_memory(out, array):
-            _report(
-                f"{name}: the result shows the memory of {_argument(names, i)}: "
-                "return a copy"
-            )
-            return xp.array(out)
-    return out
-
-
-def _argument(names: Sequence[str], i: int) -> str:
-    """The name of an argument, also of a variadic op."""
-    return f"argument {names[i] if i < len(names) else i}"
-
-
-def _run_inspected(
-    name: str,
-    names: Sequence[str],
-    forward: Function,
-    xp: Backend,
-    arrays: Sequence[Operand],
-    settings: Settings,
-) -> Array:
-    """What a forward gives; while inspecting, report writes into an argument."""
-    if _found.get() is None:
-        return forward(xp, *arrays, **settings)
-    before = [xp.array(a) if type(a) is xp.Array else a for a in arrays]
-    out = forward(xp, *arrays, **settings)
-    for i, (old, new) in enumerate(zip(before, arrays, strict=True)):
-        if type(new) is xp.Array and not equal_with_nan(xp, old, new):
-            _report(f"{name}: the forward writes into {_argument(names, i)}")
-    return out
 
 
 def equal_with_nan(xp: Backend, one: Array, two: Array) -> bool:
     """Whether two arrays of one shape are equal, where a NaN equals a NaN."""
     alike = one == two
     return bool(xp.all(alike) or xp.all(alike | ((one != one) & (two != two))))
-
-
-def _report(what: str) -> None:
-    found = _found.get()
-    if found is not None and what not in found:
-        found.append(what)
 
 
 def keeps(workspace: object, outputs: Sequence[Array]) -> bool:

@@ -16,7 +16,7 @@ from ..backend.threads import one_thread
 from ..errors import DTypeError
 from ..types import Array, Function, Operand, Settings
 from .arguments import unwrap_arguments
-from .custom import guard_outputs, keeps
+from .custom import OutputsGuard, keeps
 from .forward import run_forward
 from .mode import recording
 from .node import Node, Value, VersionSeen, wrap
@@ -180,7 +180,7 @@ class FusedOp(Declared):
         super().__init__(composite, skip=0)
         self.composite = composite
         if self.custom and callable(forward):
-            forward = guard_outputs(self.name, self.signature.arrays, forward)
+            forward = OutputsGuard(self.name, self.signature.arrays, forward)
         self.forward, self.backward = forward, backward
         self.reads_outputs = reads_outputs
         self.gives_owned = fresh or isinstance(forward, str)

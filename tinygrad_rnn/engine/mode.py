@@ -1,5 +1,6 @@
 """Whether operations are recorded: a switch for each thread and each asyncio task."""
 
+import inspect
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import partial, wraps
@@ -18,9 +19,6 @@ switch = _recording.set  # likewise, of True or False
 def is_grad_enabled() -> bool:
     """Whether operations are recorded."""
     return recording()
-
-
-_COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect's CO_* flags
 
 
 # The blocks that this thread or task is in, as (block, mode before it, the blocks
@@ -74,8 +72,7 @@ class _Mode:
         )
         # One for each call: it may recurse, or run in threads.
         mode = partial(_Mode, self._mode)
-        flags = function.__code__.co_flags if hasattr(function, "__code__") else 0
-        if flags & _ASYNC_GENERATOR:
+        if inspect.isasyncgenfunction(function):
             name = type(self).__name__
             given = f"the asynchronous generator {function.__name__!r}"
             way_out = f"use `with {name}():` around what it computes"
@@ -93,9 +90,9 @@ class _Mode:
             return _drive(function(*args, **kwargs), mode)
 
         wrapper: Function = call
-        if flags & _COROUTINE:
+        if inspect.iscoroutinefunction(function):
             wrapper = coroutine
-        elif flags & _GENERATOR:
+        elif inspect.isgeneratorfunction(function):
             wrapper = generator
         return wraps(function)(wrapper)  # type: ignore[return-value]
 
@@ -165,24 +162,19 @@ class set_grad_enabled(_Mode):
         _recording.set(self._mode)
 
     def __enter__(self) -> None:
-        before = self._mode_before_the_call()
-        if before is not None:
-            _recording.set(before)  # what the end of the block goes back to
+        self._undo_call()  # the end of the block goes back to what was before
         super().__enter__()
 
     def __call__(self, function: F) -> F:
-        before = self._mode_before_the_call()
-        if before is not None:  # as a decorator it acts inside the function only
-            _recording.set(before)
+        self._undo_call()  # as a decorator it acts inside the function only
         return super().__call__(function)
 
-    def _mode_before_the_call(self) -> bool | None:
-        """The mode before this object was made; None unless it is the latest one made.
+    def _undo_call(self) -> None:
+        """Set the mode as it was before this object was made, if none was made since.
 
-        It is given once.
+        It happens once.
         """
         called = _called.get()
-        if called is None or called[0] is not self:
-            return None
-        _called.set(None)
-        return called[1]
+        if called is not None and called[0] is self:
+            _called.set(None)
+            _recording.set(called[1])

@@ -4,6 +4,7 @@ import itertools
 import weakref
 from collections.abc import Callable
 from math import inf
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from ..backend import backend_of
@@ -11,6 +12,10 @@ from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, ShapeError
 from ..types import Array, DType, Shape
 from .warned import run_reporting_warnings
+
+# The package's ops by name, which ``@op`` adds: ``table.tanh`` is ``ops.tanh``. It is
+# the namespace of pullbacks that are recorded.
+table = SimpleNamespace()
 
 next_number = itertools.count().__next__  # the number of the next node
 

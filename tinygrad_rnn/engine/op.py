@@ -29,13 +29,12 @@ from ..backend import Backend, backends
 from ..errors import DTypeError, check_axis, describe
 from ..types import Array, Function, Namespace, Settings
 from .arguments import Signature, as_real, unwrap_arguments
-from .custom import guard
+from .custom import Guard
 from .forward import run_forward
 from .mode import recording
-from .node import Value, wrap, wrap_view
+from .node import Value, table, wrap, wrap_view
 from .observers import observers, report_call
 from .plan import Plan, VariadicPlan, asked_by, sources_of
-from .table import table
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -76,7 +75,7 @@ class Op(Declared):
         signature = self.signature
         self.forward = forward
         if self.custom:
-            self.forward = guard(self.name, signature.arrays, forward, view)
+            self.forward = Guard(self.name, signature.arrays, forward, view)
         self.view = view
         self.real = real
         self.count = len(signature.arrays)

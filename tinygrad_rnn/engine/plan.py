@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from ..types import Array, Function, Gradient, Namespace, Operand, Settings
 from .arguments import Signature
-from .node import Node, Value, Version, VersionSeen, wrap
-from .table import table
+from .node import Node, Value, Version, VersionSeen, table, wrap
 
 UNCHANGING: VersionSeen = (Version(), 0)  # of what cannot change: a Python number
 

@@ -25,10 +25,10 @@ from .node import (
     check_fits,
     last_change,
     reshaped,
+    table,
     wrap,
 )
 from .observers import observers, report_gradient
-from .table import table
 from .warned import rerun_with_warnings, run_reporting_warnings, was_warning
 
 DeviceFollower = Any  # what makes an array's device the current one, or None

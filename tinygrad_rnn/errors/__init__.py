@@ -2,18 +2,23 @@
 
 Each error is also the built-in error that a caller expects: ``except ValueError`` and
 ``except tg.errors.ShapeError`` both catch a wrong shape. ``kinds`` has the classes,
-``checks`` what every room checks, ``tensor_checks`` what layers and losses check,
-``boundary`` turns what an array library raises into ours, ``left_out`` is the table of
-PyTorch's names that are not here.
+``checks`` the checks that every room uses and the words of their messages,
+``tensor_checks`` those of layers and losses. ``boundary`` turns what an array library
+raises into ours, and ``left_out`` is the table of PyTorch's names that are not here.
 """
 
 from .checks import (
+    abbreviate,
     check_axis,
     check_choice,
     check_dim,
     check_integers,
     check_numbers,
     check_type,
+    describe,
+    described,
+    few,
+    file_name,
 )
 from .kinds import (
     AttributeMissing,
@@ -31,7 +36,6 @@ from .kinds import (
     OptionError,
     ShapeError,
 )
-from .messages import abbreviate, describe, described, few, file_name
 
 __all__ = [
     "abbreviate",

@@ -11,9 +11,9 @@ from typing import TypeVar, cast
 from numpy.exceptions import AxisError
 
 from ..types import Function, Operand, Settings
+from .checks import describe
 from .kinds import DimError, DTypeError, Error, IdError, OptionError, ShapeError
 from .left_out import instead_of_argument
-from .messages import describe
 
 F = TypeVar("F", bound=Function)
 

@@ -1,13 +1,13 @@
-"""Checks that every room uses: types, numbers, choices, dims."""
+"""Checks of types, numbers, choices and dims, and how messages describe values."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from math import inf, isfinite, nextafter
 from numbers import Integral, Real
 from sys import float_info
 
 from ..types import Kinds, Setting
 from .kinds import DimError, DTypeError, OptionError
-from .messages import describe
 
 # The built-in types stand first, as looking into an abstract class takes longer.
 _REAL = (float, int, Real)
@@ -99,3 +99,36 @@ def check_axis(
     if len(set(dims)) < len(dims):
         raise DimError(f"{name}: dim {axis!r} names a dim twice")
     return dims if dims and shape else None
+
+
+# ---------------------------------------------------------------- words
+
+
+def describe(value: object, kind: str | None = None) -> str:
+    """A value in words: ``float32 of shape (2, 3)`` for a Tensor, else its type."""
+    is_class = isinstance(value, type)
+    if is_class or not (hasattr(value, "dtype") and hasattr(value, "shape")):
+        return type(value).__name__
+    if kind is None:
+        kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
+    return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
+
+
+def abbreviate(items: Iterable[object], between: str = ", ", most: int = 10) -> str:
+    """The first items of a list that may be long, and how many more there are."""
+    listed = [str(item) for item in items]
+    shown = [item if len(item) <= 300 else f"{item[:300]}..." for item in listed[:most]]
+    if len(listed) > most:
+        shown.append(f"and {len(listed) - most:,} more")
+    return between.join(shown)
+
+
+def file_name(path: object) -> str:
+    """The name of a path, or of a file that is open."""
+    if isinstance(path, str | bytes | os.PathLike):
+        return os.fsdecode(path)
+    return str(getattr(path, "name", type(path).__name__))
+
+
+# Their former names, while some modules still use them.
+described, few = describe, abbreviate

@@ -1,6 +1,6 @@
 """The classes of errors: each is also the built-in error that a caller expects."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 __name__ = __package__  # what tracebacks show before the name of a class
 
@@ -55,61 +55,22 @@ class AttributeMissing(Error, AttributeError):
     """A module, a parameter or a buffer that does not exist."""
 
 
-def _names_like(name: str, names: Iterable[str]) -> str:
-    """The end of a message: up to three names that are close to the one asked for."""
-    from difflib import get_close_matches  # not for those whose names are right
-
-    close = ", ".join(get_close_matches(name, names, 3))
-    return f"; names like it: {close}" if close else ""
-
-
 class NoAttribute(AttributeMissing):
-    """An attribute that an object lacks.
+    """A name that an object or a module lacks.
 
     The message is made when it is read, as hasattr() drops most of these errors.
     """
 
-    def __init__(
-        self, kind: str, name: str, names: Callable[[], Iterable[str]]
-    ) -> None:
-        super().__init__(f"{kind!r} object has no attribute {name!r}", name=name)
-        self.names = names
+    def __init__(self, name: str, make_message: Callable[[], str]) -> None:
+        super().__init__(f"no attribute {name!r}", name=name)
+        self.make_message = make_message
 
     def __str__(self) -> str:
-        public = [name for name in self.names() if not name.startswith("_")]
-        return f"{self.args[0]}{_names_like(str(self.name), public)}"
+        return self.make_message()
 
     def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
         return AttributeError, (str(self),)
 
 
-class LeftOut(Error, AttributeError):
-    """A name that an owner lacks: what to write instead, where it is, or what is close.
-
-    The message is made when it is read, as hasattr() drops most of these errors.
-    """
-
-    def __init__(
-        self,
-        owner: str,
-        name: str,
-        instead: str | None,
-        names: Callable[[], Iterable[str]],
-        homes: Callable[[], list[str]],
-    ) -> None:
-        super().__init__(f"{owner} has no {name!r}", name=name)
-        self.owner, self.asked = owner, name
-        self.instead, self.names, self.homes = instead, names, homes
-
-    def __str__(self) -> str:
-        lacking = f"{self.owner}.{self.asked} is not here"
-        if self.instead is not None:
-            return f"{lacking}; instead: {self.instead}"
-        if homes := self.homes():
-            return f"{lacking}; it is {' or '.join(homes)}"
-        public = [name for name in self.names() if not name.startswith("_")]
-        similar = _names_like(self.asked, public)
-        return f"{lacking}{similar}; see docs/differences.md"
-
-    def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
-        return AttributeError, (str(self),)
+class LeftOut(NoAttribute):
+    """A name of PyTorch's, or one misspelt, that is not here."""

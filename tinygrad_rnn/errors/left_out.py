@@ -425,8 +425,26 @@ def error(owner: str, name: str, names: Callable[[], Iterable[str]]) -> Attribut
     """The error for a name that an owner lacks; ``names`` gives those that it has."""
     if name.startswith("__"):  # Python and other libraries ask for protocols
         return AttributeError(f"{owner} has no attribute {name!r}")
-    instead = table().get(owner, {}).get(name)
-    return LeftOut(owner, name, instead, names, lambda: homes_of(name))
+    return LeftOut(name, lambda: _message(owner, name, names()))
+
+
+def _message(owner: str, name: str, names: Iterable[str]) -> str:
+    """What to write instead of a name, where it is, or which names are like it."""
+    lacking = f"{owner}.{name} is not here"
+    if instead := table().get(owner, {}).get(name):
+        return f"{lacking}; instead: {instead}"
+    if homes := homes_of(name):
+        return f"{lacking}; it is {' or '.join(homes)}"
+    return f"{lacking}{names_like(name, names)}; see docs/differences.md"
+
+
+def names_like(name: str, names: Iterable[str]) -> str:
+    """The end of a message: up to three public names that are close to a name."""
+    from difflib import get_close_matches  # not for those whose names are right
+
+    public = [known for known in names if not known.startswith("_")]
+    close = ", ".join(get_close_matches(name, public, 3))
+    return f"; names like it: {close}" if close else ""
 
 
 def homes_of(name: str) -> list[str]:

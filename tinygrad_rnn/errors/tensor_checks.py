@@ -9,9 +9,8 @@ import numpy as np
 from ..backend import backend_of
 from ..tensor import Tensor
 from ..types import DType, Operand, Shape
-from .checks import check_choice, check_integers, check_numbers, check_type
+from .checks import check_choice, check_integers, check_numbers, check_type, describe
 from .kinds import DTypeError, IdError, OptionError, ShapeError
-from .messages import describe
 
 KL_REDUCTIONS = ("mean", "batchmean", "sum", "none")
 _UINT64 = np.dtype("uint64")

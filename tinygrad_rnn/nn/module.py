@@ -148,7 +148,10 @@ class Module(Movable):
             is_own = error.obj is self and error.name == name
             if not is_own or name.startswith("__"):
                 raise
-            raise NoAttribute(type(self).__name__, name, lambda: dir(self)) from None
+            lacking = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise NoAttribute(
+                name, lambda: lacking + left_out.names_like(name, dir(self))
+            ) from None
 
     def __setattr__(self, name: str, value: object) -> None:
         descriptor = getattr_static(type(self), name, None)

@@ -6,7 +6,7 @@ the place of the piece, why it happens, and sometimes tests of the row's own.
 """
 
 TABLE = {
-    "engine/test_backward.py": [
+    "engine/test_walk.py": [
         (
             "Gradients.add",
             "_as_array(total + g)",
@@ -165,7 +165,7 @@ TABLE = {
             "hooks and RETAIN in hooks",
             "False",
             "a retained gradient is that of the old value",
-            "engine/test_backward.py -k retain",
+            "engine/test_walk.py -k retain",
         ),
         (
             "assign",
@@ -191,7 +191,7 @@ TABLE = {
             "g.clone() if tensor.grad is None else tensor.grad + g",
             "g.clone()",
             "retain_grad assigns",
-            "engine/test_backward.py",
+            "engine/test_walk.py",
         ),
         (
             "InPlace._viewed_tensor",
@@ -222,7 +222,7 @@ TABLE = {
             "a set_grad_enabled goes back to its making for ever",
         ),
     ],
-    "autograd": [
+    "engine/test_fused.py autograd": [
         (
             "FusedPlan.pull_recorded",
             "parents.get(i), node.versions[i])",
@@ -247,10 +247,9 @@ TABLE = {
             "keeps(saved.workspace, arrays)",
             "False",
             "an output that a workspace keeps may change unnoticed",
-            "autograd/test_own_op.py",
         ),
     ],
-    "autograd/test_own_op.py": [
+    "engine/test_custom.py": [
         (
             "shares_memory",
             "return np.may_share_memory(out, array)",

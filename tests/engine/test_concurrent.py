@@ -141,9 +141,10 @@ def test_threads_ask_for_gradients_of_weights_that_they_share():
     inputs = [
         tg.randn(5, 5, generator=tg.Generator().manual_seed(i)) for i in range(COUNT)
     ]
-    ask = lambda i: tg.autograd.grad((weight @ inputs[i]).tanh().sum(), weight)[
-        0
-    ].numpy()
+
+    def ask(i):
+        return tg.autograd.grad((weight @ inputs[i]).tanh().sum(), weight)[0].numpy()
+
     wanted, found = [ask(i) for i in range(COUNT)], {}
 
     def run(i):

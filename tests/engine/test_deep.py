@@ -15,7 +15,7 @@ from tinygrad_rnn.backend.standard import Part
 
 
 def chain(length):
-    """Seconds for the forward, the backward and the deletion of a chain of so many ops."""
+    """Seconds for the forward, the backward and the deletion of a chain of ops."""
     x = tg.tensor(1.0, requires_grad=True)
     start = time.perf_counter()
     y = x
@@ -73,7 +73,8 @@ def test_the_full_length(run, size, capsys):
     forward, backward, deletion = best(run, size, times=1)
     with capsys.disabled():
         print(
-            f"\n{run.__name__} of {size}: forward {forward:.2f} s, backward {backward:.2f} s, "
+            f"\n{run.__name__} of {size}: "
+            f"forward {forward:.2f} s, backward {backward:.2f} s, "
             f"deletion {deletion:.2f} s"
         )
     tenth = best(run, size // 10)

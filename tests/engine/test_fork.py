@@ -124,7 +124,8 @@ def test_a_child_goes_on_from_the_state_of_each_generator():
     code = """
 import copy, pickle
 kept = [own, default_generator, copy.deepcopy(own), pickle.loads(pickle.dumps(own))]
-kept[0].manual_seed(5); tg.rand(3, generator=kept[0]); tg.randint(9, (1,), generator=kept[2])
+kept[0].manual_seed(5); tg.rand(3, generator=kept[0])
+tg.randint(9, (1,), generator=kept[2])
 for generator in kept:
     hold(generator.numpy.bit_generator.lock)
 said, code = forked(lambda: [tg.rand(2, generator=g).tolist() for g in kept])

@@ -1,4 +1,4 @@
-"""NumPy's warnings point at the user's line, in the forward pass and on the way back."""
+"""NumPy's warnings point at the user's line, in the forward pass and the walk back."""
 
 import importlib
 import inspect
@@ -194,7 +194,10 @@ def test_a_warning_of_a_gradient(name, create):
     x = tg.tensor([value], requires_grad=True)
     with np.errstate(all="ignore"):
         y = use(x)
-    walk = lambda: y.backward(create_graph=create)
+
+    def walk():
+        return y.backward(create_graph=create)
+
     _, found = caught(walk)
     assert found
     kind = words.partition(" encountered")[0]
@@ -279,7 +282,11 @@ def test_a_warning_of_another_kind_is_shown_where_it_arises(monkeypatch):
     from tinygrad_rnn.ops import elementwise
 
     namespace = vars(elementwise)
-    code = "def forward(xp, x, /):\n    warn('later', DeprecationWarning)\n    return xp.exp(x)\n"
+    code = (
+        "def forward(xp, x, /):\n"
+        "    warn('later', DeprecationWarning)\n"
+        "    return xp.exp(x)\n"
+    )
     monkeypatch.setitem(namespace, "warn", warnings.warn)
     exec(compile(code, "a row", "exec"), namespace)
     monkeypatch.setattr(tg.ops.exp, "forward", namespace.pop("forward"))
@@ -324,7 +331,9 @@ def test_a_warning_of_a_step(kind):
         state = optimizer.state_dict()["state"][0]
         return parameter, state, found
 
-    call = lambda: trained(1e30)
+    def call():
+        return trained(1e30)
+
     parameter, state, found = call()
     assert {str(w.message) for w in found} == {
         f"overflow encountered in optim.{kind.__name__}.step"
@@ -346,7 +355,10 @@ def test_a_warning_of_a_stepper():
         _, state = step(huge[:1], None)
     with np.errstate(all="ignore"):
         expected, _ = step(huge[:1], state)
-    call = lambda: step(huge[:1], state)
+
+    def call():
+        return step(huge[:1], state)
+
     (output, _), found = caught(call)
     assert [str(w.message) for w in found] == ["overflow encountered in nn.Stepper"]
     assert (found[0].filename, found[0].lineno) == (

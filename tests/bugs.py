@@ -932,7 +932,7 @@ TABLE = {
             "what another library has half done stays half done",
         ),
         (
-            "rewriting",
+            "prepare_writes",
             "value.version.count += 1\n    return",
             "pass\n    return",
             "loading does not count as a change",

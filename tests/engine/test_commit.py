@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.engine.commit import commit, rewriting
+from tinygrad_rnn.engine.commit import commit, prepare_writes
 
 
 def instructions(count):
@@ -58,6 +58,6 @@ def test_what_is_half_done_is_done_to_the_end(place):
 def test_a_change_of_a_tensor_is_counted():
     x = tg.zeros(2, 3)
     version = x.version.count
-    commit(rewriting([(x, np.ones((2, 3), np.float32))]))
+    commit(prepare_writes([(x, np.ones((2, 3), np.float32))]))
     assert x.version.count > version
     assert x.sum().item() == 6.0

@@ -22,7 +22,7 @@ _made_by: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # the call, and it
 
 
 def _flaw(value: Operand) -> str:
-    """What is wrong with an array, a Tensor, a Part or a number; "" if nothing is."""
+    """Say what is wrong with an array, a Tensor, a Part or a number; "" if nothing."""
     array = getattr(value, "array", getattr(value, "values", value))
     if np.isscalar(array):
         array = np.asarray(array)
@@ -35,7 +35,7 @@ def _flaw(value: Operand) -> str:
 
 
 def _caller() -> tuple[str, bool]:
-    """Who called an op, and whether that was a walk, for a gradient.
+    """Say who called an op; return also whether that was a walk, for a gradient.
 
     Otherwise it is the innermost line outside of the package.
     """
@@ -92,7 +92,7 @@ class _Detector(Observer):
 
 
 def _close_blocks_of_other_threads() -> None:
-    """In a forked child: it has no other threads."""
+    """Forget the threads of the parent: a forked child has one only."""
     for observer in tuple(observers):
         if isinstance(observer, _Detector) and observer.thread != get_ident():
             observers.remove(observer)

@@ -43,7 +43,7 @@ class Signature:
         self.default_settings |= function.__kwdefaults__ or {}
 
     def of_a_call(self) -> inspect.Signature:
-        """What a call takes, for help() and tools."""
+        """Return what a call takes, for help() and tools."""
         known = inspect.signature(self.function).parameters.values()
         parameters = []
         for parameter in [*known][self.skip :]:
@@ -55,7 +55,7 @@ class Signature:
     def bind(
         self, name: str, args: tuple[Operand, ...], settings: Settings
     ) -> tuple[tuple[Operand, ...], Settings]:
-        """The array arguments, and all settings by name."""
+        """Return the array arguments, and all settings by name."""
         count = len(self.arrays)
         arrays, given = args, {**self.default_settings, **settings}
         if len(args) > count and not settings:
@@ -87,7 +87,7 @@ class Signature:
 def unwrap_arguments(
     name: str, args: Sequence[Operand], number_types: tuple[type, ...] = (int, float)
 ) -> tuple[list[Array], tuple[int, ...], Backend]:
-    """The arrays of the arguments, the places that need a gradient, and the backend.
+    """Return the arguments' arrays, indices of those that need gradients, the backend.
 
     Python's own values of ``number_types`` are passed on as they are.
     """
@@ -120,7 +120,7 @@ def unwrap_arguments(
 def _array_or_number(
     name: str, arg: object, number_types: tuple[type, ...]
 ) -> Array | float | None:
-    """An argument that is no Tensor.
+    """Return an argument that is not a Tensor; raise unless it is an array or a number.
 
     NumPy would take more: it loses the gradients of Tensors in a list, and makes
     numbers of text and objects of None. A NumPy scalar is weak, as a Python number is:
@@ -138,7 +138,7 @@ def _is_array_of_numbers(data: Array) -> bool:
 
 
 def one_device(name: str, arrays: Sequence[Array]) -> Backend:
-    """The backend that arrays have in common; raises for arrays of two devices."""
+    """Return the backend that arrays share; raise if they are on two devices."""
     first, *others = {
         backend_of(array): None for array in arrays if type(array) in backends
     }
@@ -150,7 +150,7 @@ def one_device(name: str, arrays: Sequence[Array]) -> Backend:
 
 
 def as_real(xp: Backend, x: Array) -> Array:
-    """Integers as floats: float32, or float64 for 32 bits or more, never float16."""
+    """Return integers as floats: float32, or float64 for 32 bits or more."""
     if getattr(x.dtype, "kind", "") == "f" or xp.isdtype(x.dtype, "real floating"):
         return x
     return xp.astype(x, getattr(xp, str(np.result_type(str(x.dtype), np.float32))))

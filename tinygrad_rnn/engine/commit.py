@@ -33,8 +33,8 @@ def commit(changes: Changes) -> None:
         raise
 
 
-def rewriting(pairs: Sequence[tuple[Value, Array]]) -> Changes:
-    """The changes that write arrays into tensors' memory; they are counted now.
+def prepare_writes(pairs: Sequence[tuple[Value, Array]]) -> Changes:
+    """Return the changes that write arrays into tensors' memory; count them now.
 
     If they are not made after all, an old graph raises that was still right: no harm.
     """

@@ -23,7 +23,7 @@ _found: ContextVar[list[str] | None] = ContextVar("tinygrad_rnn_found", default=
 
 @contextmanager
 def inspect_forwards() -> Iterator[list[str]]:
-    """A context that collects what is wrong with the forwards that users wrote."""
+    """Collect, inside ``with``, what is wrong with the forwards that users wrote."""
     found: list[str] = []
     token = _found.set(found)
     try:
@@ -33,7 +33,7 @@ def inspect_forwards() -> Iterator[list[str]]:
 
 
 def shares_memory(out: Array, array: Array) -> bool:
-    """Whether an array shows memory of another, as far as its library tells."""
+    """Return whether an array shows memory of another, as far as its library tells."""
     if out is array:
         return True
     base = getattr(out, "base", None)
@@ -63,7 +63,7 @@ class Guard:
     def _run(
         self, xp: Backend, arrays: Sequence[Operand], settings: Settings
     ) -> Operand:
-        """What the forward gives; while inspecting, report writes into an argument."""
+        """Run the forward; while inspecting, report writes into an argument."""
         if _found.get() is None:
             return self.forward(xp, *arrays, **settings)
         before = [xp.array(a) if type(a) is xp.Array else a for a in arrays]
@@ -74,7 +74,7 @@ class Guard:
         return found
 
     def _separate(self, xp: Backend, out: Array, arrays: Sequence[Array]) -> Array:
-        """A result, copied if it shows the memory of an argument."""
+        """Return a result, or a copy if it shows the memory of an argument."""
         for i, array in enumerate(arrays):
             if i >= self.first and shares_memory(out, array):
                 shown = f"shows the memory of {self._argument(i)}"
@@ -83,7 +83,7 @@ class Guard:
         return out
 
     def _argument(self, i: int) -> str:
-        """The name of an argument, also of a variadic op."""
+        """Return the name of an argument, also of a variadic op."""
         return f"argument {self.names[i] if i < len(self.names) else i}"
 
     def _report(self, what: str) -> None:
@@ -112,13 +112,13 @@ class OutputsGuard(Guard):
 
 
 def equal_with_nan(xp: Backend, one: Array, two: Array) -> bool:
-    """Whether two arrays of one shape are equal, where a NaN equals a NaN."""
+    """Return whether two arrays of one shape are equal, where a NaN equals a NaN."""
     alike = one == two
     return bool(xp.all(alike) or xp.all(alike | ((one != one) & (two != two))))
 
 
 def keeps(workspace: object, outputs: Sequence[Array]) -> bool:
-    """Whether arrays in a workspace show the memory of an output."""
+    """Return whether arrays in a workspace show the memory of an output."""
     if isinstance(workspace, tuple | list):
         return any(keeps(part, outputs) for part in workspace)
     if isinstance(workspace, dict):

@@ -19,7 +19,7 @@ def run_forward(
     settings: Settings,
     custom: bool = False,
 ) -> Array:
-    """What ``forward(xp, *arrays, **settings)`` gives, on the device of ``xp``.
+    """Return ``forward(xp, *arrays, **settings)``, run on the device of ``xp``.
 
     Errors of the array library become ours. NumPy's warnings name the op and point to
     the user's line. Where memory runs out, what is kept for reuse is freed, and the

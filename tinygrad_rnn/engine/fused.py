@@ -64,7 +64,7 @@ def pull_through(
     create: bool,
     since: int = 0,
 ) -> list[Operand]:
-    """The gradients of inputs, given ``g`` of the outputs: a list if there are several.
+    """Return the gradients of inputs, given ``g`` of the outputs: a list if several.
 
     Some of several outputs may have none.
     """
@@ -106,7 +106,7 @@ class FusedPlan:
     def pull(
         self, node: Node, g: Operand, wanted: Sequence[bool] | None, create: bool
     ) -> list[Operand]:
-        """The gradients of the node's parents; None for those that are not wanted."""
+        """Return the gradients of the node's parents; None where not wanted."""
         call: SavedCall = node.saved
         places, needs = self.places, self.needs
         if wanted and not all(wanted):
@@ -135,7 +135,7 @@ class FusedPlan:
     def pull_recorded(
         self, node: Node, g: Operand, wanted: Sequence[int]
     ) -> list[Operand]:
-        """The gradients as Tensors in the graph: those of the composite."""
+        """Return the gradients as Tensors in the graph: those of the composite."""
         call: SavedCall = node.saved
         parents = dict(zip(self.places, node.parents, strict=True))
         heads = [
@@ -187,7 +187,7 @@ class FusedOp(Declared):
         self.kernels: dict[str, Pair] = {}  # by the kind of device
 
     def kernels_for(self, xp: Backend) -> Pair:
-        """The forward and the backward on a backend; None where it has no kernel."""
+        """Return the forward and the backward on a backend; None without a kernel."""
         if xp.kind not in self.kernels:
             forward = _kernel(xp, self.forward)
             self.kernels[xp.kind] = forward, _kernel(xp, self.backward)
@@ -233,7 +233,7 @@ class FusedOp(Declared):
 
 
 def _kernel(xp: Backend, kernel: Function | str | None) -> Function | None:
-    """A function as it is; a kernel, given by name, as one that takes ``xp``."""
+    """Return a function as it is; a kernel, given by name, as one that takes ``xp``."""
     if not isinstance(kernel, str):
         return kernel
     found = kernels.find(xp.kind, kernel)

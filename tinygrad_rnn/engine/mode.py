@@ -13,11 +13,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _recording: ContextVar[bool] = ContextVar("tinygrad_rnn_recording", default=True)
 recording = _recording.get  # for the engine: without a Python call
-switch = _recording.set  # likewise, of True or False
+set_recording = _recording.set  # likewise, of True or False
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations are recorded."""
+    """Return whether operations are recorded."""
     return recording()
 
 

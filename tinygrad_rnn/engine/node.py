@@ -131,7 +131,7 @@ def wrap(
     version: Version | None = None,
     view_version: int | None = None,
 ) -> Any:
-    """A Tensor around an array, without a copy and without a check."""
+    """Make a Tensor around an array, without a copy and without a check."""
     value = _new(Value.kind)
     value.array = data
     value._grad = None
@@ -145,7 +145,7 @@ def wrap(
 
 
 def wrap_view(data: Array, base: Value) -> Any:
-    """A Tensor around an array that shows the memory of another Tensor."""
+    """Make a Tensor around an array that shows the memory of another Tensor."""
     view = wrap(data, None, base.version, base.version.recorded_count)
     view.source = (weakref.ref(base), None, base.array)
     return view
@@ -155,7 +155,7 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def _fits(source: DType, target: DType) -> bool:
-    """Whether a result may be written: no floats into integers, nor these into bool."""
+    """Return whether a result fits: floats do not fit integers, nor these bools."""
     return _KINDS[numpy_dtype(source).kind] <= _KINDS[numpy_dtype(target).kind]
 
 
@@ -238,7 +238,7 @@ def count_change(version: Version, name: str) -> None:
 
 
 def last_change(version: Version) -> str | None:
-    """What made the latest change in place, where that is known."""
+    """Return what made the latest change in place, where that is known."""
     if version.latest is None:
         return None
     count, name = version.latest
@@ -255,7 +255,7 @@ def check_no_leaf(target: Value, name: str) -> None:
 
 
 def assign(target: Value, result: Value, name: str) -> None:
-    """Write ``result`` into ``target``'s memory; ``target`` takes over its node."""
+    """Write ``result`` into ``target``'s memory, and make its node ``target``'s."""
     recorded = result.node is not None
     if recorded:
         check_no_leaf(target, name)

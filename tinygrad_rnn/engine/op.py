@@ -34,7 +34,7 @@ from .forward import run_forward
 from .mode import recording
 from .node import Value, table, wrap, wrap_view
 from .observers import observers, report_call
-from .plan import Plan, VariadicPlan, asked_by, sources_of
+from .plan import Plan, VariadicPlan, requests_of, sources_of
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -61,7 +61,7 @@ class Declared:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """What a call takes, for help() and tools."""
+        """Return what a call takes, for help() and tools."""
         return self.signature.of_a_call()
 
 
@@ -112,7 +112,7 @@ class Op(Declared):
                 f"{self.name}.vjp: got a {got}, expected a function or None"
             )
         known = sources_of(self.signature)
-        for name in asked_by(pullback):
+        for name in requests_of(pullback):
             if name not in known:
                 raise DTypeError(
                     f"{self.name}.vjp: a pullback asks for {name!r}, expected one of "
@@ -120,7 +120,7 @@ class Op(Declared):
                 )
 
     def plan(self, needs: tuple[int, ...]) -> Plan | None:
-        """The plan for what needs gradients; None if none of it has a pullback."""
+        """Return the plan for what needs gradients; None if nothing has a pullback."""
         if self.signature.variadic:
             needs = (0,)  # one pullback, whichever arguments need it
         if needs not in self.plans:
@@ -168,7 +168,7 @@ class Op(Declared):
             raise DTypeError(f"{self.name}: keepdim is {keepdim!r}, expected {way}")
 
     def _array_of_scalar(self, out: object, xp: Backend) -> Array:
-        """An array of what the forward gave: NumPy makes scalars of 0-d results."""
+        """Return what the forward gave as an array: NumPy makes scalars of 0-d ones."""
         if not isinstance(out, np.generic):
             got = describe(out)
             raise DTypeError(f"{self.name}: the forward gave {got}, expected an array")
@@ -204,7 +204,7 @@ def op(
 
 @op(view=True)
 def identity(xp: Namespace, x: Array, /) -> Array:
-    """The argument itself, with a node of its own."""
+    """Return the argument itself, with a node of its own."""
     return x
 
 

@@ -11,21 +11,21 @@ UNCHANGING: VersionSeen = (Version(), 0)  # of what cannot change: a Python numb
 
 
 def parent_of(arg: Operand) -> Operand:
-    """The node that made an argument, or the leaf that it is; None without gradient."""
+    """Return the node that made an argument, or the leaf that it is, or None."""
     if isinstance(arg, Value) and arg.needs_grad:
         return arg.node or arg
     return None
 
 
 def version_of(arg: Operand) -> VersionSeen:
-    """The counter of an argument's changes in place, and what it shows now."""
+    """Return the counter of an argument's changes in place, and its count now."""
     if isinstance(arg, Value):
         return arg.version, arg.version.count
     return UNCHANGING
 
 
 def as_tensor(array: Array, parent: Operand, version: VersionSeen) -> Operand:
-    """A saved argument as it was in the call: a Tensor with its place in the graph."""
+    """Return a saved argument as it was in the call: with its place in the graph."""
     if not hasattr(array, "shape"):
         return array  # a Python number, or None
     if parent is None or type(parent) is Node:
@@ -33,8 +33,8 @@ def as_tensor(array: Array, parent: Operand, version: VersionSeen) -> Operand:
     return parent  # a leaf
 
 
-def asked_by(pullback: Function) -> tuple[str, ...]:
-    """The names of what a pullback asks for beside the cotangent."""
+def requests_of(pullback: Function) -> tuple[str, ...]:
+    """Return the names of what a pullback asks for beside the cotangent."""
     code = pullback.__code__
     return code.co_varnames[1 : code.co_argcount]
 
@@ -47,7 +47,7 @@ class Source(NamedTuple):
 
 
 def sources_of(signature: Signature) -> dict[str, Source]:
-    """What a pullback may ask for, by name."""
+    """Return what a pullback may ask for, by name."""
     if signature.variadic:
         (name,) = signature.arrays
         sources = {name: Source("arguments"), f"{name}_shapes": Source("shapes")}
@@ -86,7 +86,7 @@ class Plan:
         self.pullbacks: list[tuple[Function, slice]] = []  # with their part of `saved`
         for pullback in pullbacks:
             start = len(self.sources)
-            self.sources += [known[asked] for asked in asked_by(pullback)]
+            self.sources += [known[asked] for asked in requests_of(pullback)]
             self.pullbacks.append((pullback, slice(start, len(self.sources))))
 
     def record(
@@ -97,7 +97,7 @@ class Plan:
         xp: Namespace,
         result: Value,
     ) -> Node:
-        """The node of a call; ``arrays`` are its ``args`` without their Tensors."""
+        """Make the node of a call; ``arrays`` are its ``args`` without Tensors."""
         saved: list[Any] = []
         versions: list[VersionSeen] = []
         for kind, key in self.sources:
@@ -123,7 +123,7 @@ class Plan:
         return Node(self, parents, saved, versions, out.shape, out.dtype)
 
     def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
-        """What the node of a call points to."""
+        """Return what the node of a call points to."""
         parents = []
         for i in self.places:
             parents.append(args[i].node or args[i])
@@ -132,7 +132,7 @@ class Plan:
     def pull(
         self, node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
     ) -> list[Gradient]:
-        """The gradients of the node's parents; None for those that are not wanted."""
+        """Return the gradients of the node's parents; None where not wanted."""
         saved = self.saved_as_tensors(node) if create else node.saved
         grads = []
         for i, (pullback, part) in enumerate(self.pullbacks):
@@ -143,7 +143,7 @@ class Plan:
         return grads
 
     def saved_as_tensors(self, node: Node) -> list[Operand]:
-        """What was saved, as Tensors in the graph: for pullbacks that are recorded."""
+        """Return what was saved as Tensors in the graph, for recorded pullbacks."""
         saved = list(node.saved)
         versions = iter(node.versions)
         parents = dict(zip(self.places, node.parents, strict=False))
@@ -168,13 +168,13 @@ class VariadicPlan(Plan):
     """
 
     def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
-        """What the node of a call points to."""
+        """Return what the node of a call points to."""
         return [parent_of(arg) for arg in args]
 
     def pull(
         self, node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
     ) -> list[Gradient]:
-        """The gradients of the node's parents; None for those that are not wanted."""
+        """Return the gradients of the node's parents; None where not wanted."""
         if wanted is None:
             wanted = [parent is not None for parent in node.parents]
         (grads,) = super().pull(node, g, None, create)

@@ -15,7 +15,7 @@ from ..backend import backend_of, follow_devices
 from ..backend.standard import Part
 from ..errors import GraphError, ShapeError, describe
 from ..types import Array, Gradient, Namespace, Operand, Shape
-from .mode import recording, switch
+from .mode import recording, set_recording
 from .node import (
     RETAIN,
     Hooks,
@@ -98,7 +98,7 @@ class Gradients:
             self.totals[target] = _as_array(total + g), not self.create
 
     def _array_of_leaf(self, leaf: Value) -> Array:
-        """Its array; raise if that got another shape or device after the source."""
+        """Return its array; raise if its shape or device changed after the source."""
         source = self.source
         if source is not None and reshaped.get(id(leaf), 0) > source.number:
             raise GraphError(_RESHAPED)
@@ -114,7 +114,7 @@ class Gradients:
         grads[node.plan.index] = g
 
     def pop(self) -> tuple[Node, Gradient, bool]:
-        """The newest node, its gradient, and whether that is owned."""
+        """Return the newest node, its gradient, and whether that is owned."""
         _, node = heappop(self.nodes)
         g, owned = self.totals.pop(node)
         self.source = node
@@ -123,7 +123,7 @@ class Gradients:
         return node, g, owned
 
     def of_leaves(self) -> LeafGradients:
-        """What has arrived at the leaves, once no node is left and hooks have run."""
+        """Run the leaves' hooks, once no node is left; return what has arrived."""
         found = {}
         for leaf, (g, owned) in self.totals.items():
             if leaf.hooks:
@@ -132,15 +132,15 @@ class Gradients:
         return found
 
     def _fit(self, g: Gradient, like: Operand) -> Gradient:
-        """A gradient in the shape and dtype of its node or leaf."""
+        """Return a gradient in the shape and dtype of its node or leaf."""
         what = "the gradient"
         if self.source is not None:
             what = f"the gradient of {self.source.plan.name}"
         xp = table if self.create else backend_of(g)
-        return run_reporting_warnings(what, _fitted, g, like, xp)
+        return run_reporting_warnings(what, _fit_array, g, like, xp)
 
 
-def _fitted(g: Gradient, like: Operand, xp: Namespace) -> Gradient:
+def _fit_array(g: Gradient, like: Operand, xp: Namespace) -> Gradient:
     if g.shape != like.shape:
         g = _unbroadcast(g, like.shape, xp)
     array = g.array if isinstance(g, Value) else g
@@ -164,7 +164,7 @@ def _unbroadcast(g: Gradient, shape: Shape, xp: Namespace) -> Gradient:
 
 
 def _as_array(g: Gradient) -> Gradient:
-    """A gradient as an array: NumPy makes scalars of 0-d results."""
+    """Return a gradient as an array: NumPy makes scalars of 0-d results."""
     return np.asarray(g) if isinstance(g, np.generic) else g
 
 
@@ -247,7 +247,7 @@ def _is_wanted(
 def _wrong_gradient_error(
     pending: Gradients, node: Node, i: int, g: object
 ) -> ShapeError:
-    """The error of a pullback, of a custom op, whose gradient does not fit."""
+    """Return the error of a custom op's pullback whose gradient does not fit."""
     plan = node.plan
     argument = plan.arguments[i % len(plan.arguments)]
     kind = "a Tensor" if pending.create else "an array"
@@ -258,7 +258,7 @@ def _wrong_gradient_error(
 
 
 def _changed_in_place_error(name: str, version: Version) -> GraphError:
-    """The error of an op that needs a value which was changed in place."""
+    """Return the error of an op that needs a value which was changed in place."""
     what = f"backward: a tensor that {name} needs for its gradient was changed in place"
     change = last_change(version)
     if change is None:
@@ -297,7 +297,7 @@ _FREED = (
 
 
 def _freed_graph_error(node: Node) -> GraphError:
-    """The error of a graph that an earlier walk has freed."""
+    """Return the error of a graph that an earlier walk has freed."""
     failure = getattr(node.parents, "failure", "")
     if not failure:
         return GraphError(_FREED)
@@ -330,7 +330,7 @@ def _run_hooks(hooks: Hooks, g: Gradient, create: bool) -> Gradient:
 def _find_useful(
     outputs: Sequence[Value], inputs: Sequence[Value], since: int
 ) -> set[Operand]:
-    """The nodes and leaves on a way from the outputs back to the inputs."""
+    """Return the nodes and leaves on a way from the outputs back to the inputs."""
     useful: set[Operand] = {x.node or x for x in inputs}
     oldest = max(since, min(x.node.number if x.node else -1 for x in inputs))
     stack = [x.node for x in outputs if x.node is not None]
@@ -357,7 +357,7 @@ def gradients(
     create: bool,
     since: int = 0,
 ) -> list[Gradient | None]:
-    """The gradients of the inputs: arrays, or Tensors with ``create``.
+    """Return the gradients of the inputs: arrays, or Tensors with ``create``.
 
     None stands for an input that the outputs do not depend on. With ``since``, nodes
     with lower numbers and leaves are ends, whose hooks do not run: the walk is part of
@@ -367,7 +367,7 @@ def gradients(
     found: dict[Operand, Gradient] = {x.node: None for x in inputs if x.node}
     before = recording()
     try:  # no_grad() is Python: Ctrl-C in its __exit__ would leave the mode switched
-        switch(bool(create))
+        set_recording(bool(create))
         with follow_devices() as devices, Gradients(create, devices) as pending:
             walk_back(pending, outputs, cotangents, keep, useful, found, since)
             found |= pending.totals if since else pending.of_leaves()
@@ -378,11 +378,11 @@ def gradients(
                 found[target] = g, g is None  # the next one gets a copy
         return grads
     finally:
-        switch(before)
+        set_recording(before)
 
 
 def _copy(g: Gradient, create: bool) -> Gradient:
-    """A gradient that shares its memory with no other: it may be changed in place."""
+    """Copy a gradient, so that it may be changed in place."""
     return table.clone(g) if create else backend_of(g).array(g)
 
 
@@ -399,7 +399,7 @@ def backward(
     """
     before = recording()
     try:  # as in `gradients`
-        switch(bool(create))
+        set_recording(bool(create))
         with follow_devices() as devices:
             if inputs is None:
                 found = _gradients_of_leaves(outputs, cotangents, keep, create, devices)
@@ -412,7 +412,7 @@ def backward(
             for leaf, (g, owned) in found.items():
                 _store(leaf, g, owned, create, devices)
     finally:
-        switch(before)
+        set_recording(before)
 
 
 def _gradients_of_leaves(
@@ -422,7 +422,7 @@ def _gradients_of_leaves(
     create: bool,
     devices: DeviceFollower,
 ) -> LeafGradients:
-    """The gradients of all leaves; all hooks, which may raise, have run."""
+    """Return the gradients of all leaves, after all hooks, which may raise."""
     with Gradients(create, devices) as pending:
         walk_back(pending, outputs, cotangents, keep)
         found = pending.of_leaves()
@@ -454,5 +454,5 @@ def _check_fit_grad(pairs: Iterable[tuple[Value, Array]], create: bool) -> None:
 
 
 def _retains_grad(x: Value) -> bool:
-    """Whether a hook has kept the gradient of a tensor that is no leaf already."""
+    """Return whether a hook has kept the gradient of a non-leaf already."""
     return x.node is not None and RETAIN in (x.node.hooks or ())

@@ -22,7 +22,7 @@ _NOT_A_DICT = "'registry' must be a dict or None"  # what Python says then
 
 
 def was_warning(error: Exception) -> bool:
-    """Whether an error stands for a warning."""
+    """Return whether an error stands for a warning."""
     return type(error) is TypeError and str(error) == _NOT_A_DICT
 
 
@@ -37,7 +37,7 @@ def run_reporting_warnings(what: str, function: Function, *args: object) -> Arra
 
 
 def rerun_with_warnings(what: str, function: Function) -> Function:
-    """The function, with NumPy's warnings of its numbers given at the user's line."""
+    """Return the function with NumPy's warnings of its numbers at the user's line."""
     # A dict keeps the order. Threads, which know no user's line, may note some too.
     kinds: dict[str, None] = {}
 

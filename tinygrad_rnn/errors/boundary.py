@@ -49,7 +49,7 @@ _OUR_WORDS = {
 def translate(
     name: str, arrays: Sequence[Operand], error: Exception, custom: bool = False
 ) -> Exception:
-    """An array library's error as ours, which names the op and its arguments.
+    """Return an array library's error as ours, which names the op and its arguments.
 
     Other errors are returned as they are; for a ``custom`` op, which a user declared,
     those too that its forward may raise on purpose, with a note that names the op.

@@ -14,8 +14,8 @@ _REAL = (float, int, Real)
 _INTEGRAL = (int, Integral)
 
 
-def _shown(value: object) -> str:
-    """A value for a message; an array by its dtype and shape."""
+def _show(value: object) -> str:
+    """Return a value for a message; an array by its dtype and shape."""
     return describe(value) if hasattr(value, "dtype") else repr(value)
 
 
@@ -34,7 +34,7 @@ def check_numbers(
     for what, value in values.items():
         if type(value) is bool or not isinstance(value, _REAL):
             way = "; use .item()" if hasattr(value, "item") else ""
-            got = f"{what} is {_shown(value)}"
+            got = f"{what} is {_show(value)}"
             raise DTypeError(f"{name}: {got}, expected a number{way}")
         if not low <= float(value) <= high or not isfinite(value):
             expected = _range_in_words(low, high)
@@ -42,7 +42,7 @@ def check_numbers(
 
 
 def _range_in_words(low: float, high: float) -> str:
-    """Bounds for a message; the floats next to 0 and to 1 stand for open bounds."""
+    """Say bounds in words; the floats next to 0 and to 1 stand for open bounds."""
     is_above_0 = 0 < low <= float_info.min
     if high == inf:
         return "a finite number above 0" if is_above_0 else f"a finite number >= {low}"
@@ -55,7 +55,7 @@ def check_integers(name: str, low: float = 1, **values: object) -> None:
     """Require integers of at least ``low``."""
     for what, value in values.items():
         if type(value) is bool or not isinstance(value, _INTEGRAL):
-            got = f"{what} is {_shown(value)}"
+            got = f"{what} is {_show(value)}"
             raise DTypeError(f"{name}: {got}, expected an integer")
         if value.__index__() < low:
             raise OptionError(f"{name}: {what} is {value}, expected at least {low}")
@@ -67,13 +67,13 @@ def check_choice(name: str, choices: Sequence[object], **values: object) -> None
         # The type comes first: comparing an array with the choices would raise.
         if not isinstance(value, str | int) or value not in choices:
             expected = " or ".join(map(repr, choices))
-            raise OptionError(f"{name}: {what} is {_shown(value)}, expected {expected}")
+            raise OptionError(f"{name}: {what} is {_show(value)}, expected {expected}")
 
 
 def check_dim(name: str, dim: object, shape: Sequence[int]) -> int:
-    """A dim counted from the front; a 0-d array has dims 0 and -1, as in PyTorch."""
+    """Return a dim counted from the front; a 0-d array has dims 0 and -1."""
     if type(dim) is bool or not isinstance(dim, _INTEGRAL):
-        raise DTypeError(f"{name}: dim is {_shown(dim)}, expected an integer")
+        raise DTypeError(f"{name}: dim is {_show(dim)}, expected an integer")
     dim = int(dim)
     count = max(len(shape), 1)
     if not -count <= dim < count:
@@ -85,7 +85,7 @@ def check_dim(name: str, dim: object, shape: Sequence[int]) -> int:
 def check_axis(
     name: str, axis: object, shape: Sequence[int], kind: object = None
 ) -> Setting:
-    """The setting ``axis`` of an op: a dim, several, or None for all dims.
+    """Return the setting ``axis`` of an op: a dim, several, or None for all dims.
 
     Any dim of a 0-d array becomes None. ``kind`` is the annotation of the setting; with
     ``int`` several dims and None raise.
@@ -105,7 +105,7 @@ def check_axis(
 
 
 def describe(value: object, kind: str | None = None) -> str:
-    """A value in words: ``float32 of shape (2, 3)`` for a Tensor, else its type."""
+    """Say what a value is: ``float32 of shape (2, 3)`` for a Tensor, else its type."""
     is_class = isinstance(value, type)
     if is_class or not (hasattr(value, "dtype") and hasattr(value, "shape")):
         return type(value).__name__
@@ -115,7 +115,7 @@ def describe(value: object, kind: str | None = None) -> str:
 
 
 def abbreviate(items: Iterable[object], between: str = ", ", most: int = 10) -> str:
-    """The first items of a list that may be long, and how many more there are."""
+    """List the first items of what may be long, and how many more there are."""
     listed = [str(item) for item in items]
     shown = [item if len(item) <= 300 else f"{item[:300]}..." for item in listed[:most]]
     if len(listed) > most:
@@ -124,7 +124,7 @@ def abbreviate(items: Iterable[object], between: str = ", ", most: int = 10) -> 
 
 
 def file_name(path: object) -> str:
-    """The name of a path, or of a file that is open."""
+    """Return the name of a path, or of a file that is open."""
     if isinstance(path, str | bytes | os.PathLike):
         return os.fsdecode(path)
     return str(getattr(path, "name", type(path).__name__))

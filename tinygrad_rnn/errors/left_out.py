@@ -383,7 +383,7 @@ class Row(NamedTuple):
 
 @cache
 def rows() -> list[Row]:
-    """The rows of the table, of which indentation says what a line is."""
+    """Return the rows of the table, of which indentation says what a line is."""
     found: list[Row] = []
     owner = ""
     for line in _TEXT.splitlines():
@@ -401,7 +401,7 @@ def rows() -> list[Row]:
 
 @cache
 def table() -> dict[str, dict[str, str]]:
-    """What to write instead of a name, by owner and name."""
+    """Return what to write instead of a name, by owner and name."""
     found: dict[str, dict[str, str]] = {}
     for row in rows():
         for theirs, ours in row.names.items():
@@ -410,7 +410,7 @@ def table() -> dict[str, dict[str, str]]:
 
 
 def page() -> str:
-    """The table as Markdown: the section "Not here" of docs/differences.md."""
+    """Return the table as Markdown: the section "Not here" of docs/differences.md."""
     lines = ["| PyTorch | instead |", "|---|---|"]
     for row in rows():
         theirs = ", ".join(f"`{name}`" for name in row.names)
@@ -422,14 +422,14 @@ def page() -> str:
 
 
 def error(owner: str, name: str, names: Callable[[], Iterable[str]]) -> AttributeError:
-    """The error for a name that an owner lacks; ``names`` gives those that it has."""
+    """Return the error for a name that an owner lacks; ``names`` gives those it has."""
     if name.startswith("__"):  # Python and other libraries ask for protocols
         return AttributeError(f"{owner} has no attribute {name!r}")
     return LeftOut(name, lambda: _message(owner, name, names()))
 
 
 def _message(owner: str, name: str, names: Iterable[str]) -> str:
-    """What to write instead of a name, where it is, or which names are like it."""
+    """Say what to write instead of a name, where it is, or which names are like it."""
     lacking = f"{owner}.{name} is not here"
     if instead := table().get(owner, {}).get(name):
         return f"{lacking}; instead: {instead}"
@@ -439,7 +439,7 @@ def _message(owner: str, name: str, names: Iterable[str]) -> str:
 
 
 def names_like(name: str, names: Iterable[str]) -> str:
-    """The end of a message: up to three public names that are close to a name."""
+    """Return the end of a message: up to three public names that are like a name."""
     from difflib import get_close_matches  # not for those whose names are right
 
     public = [known for known in names if not known.startswith("_")]
@@ -448,7 +448,7 @@ def names_like(name: str, names: Iterable[str]) -> str:
 
 
 def homes_of(name: str) -> list[str]:
-    """Where public modules have a name, as in ``tg.nn.functional.one_hot``."""
+    """Return where modules have a name, as in ``tg.nn.functional.one_hot``."""
     homes = []
     for owner in [*table(), "tg.data"]:
         module = sys.modules.get(owner.replace("tg", _PACKAGE, 1))
@@ -458,7 +458,7 @@ def homes_of(name: str) -> list[str]:
 
 
 def _public_names(module: ModuleType) -> Iterable[str]:
-    """``__all__``, or else the names that a module defines itself."""
+    """Return ``__all__``, or else the names that a module defines itself."""
     if (listed := vars(module).get("__all__")) is not None:
         return [*listed]
     return [
@@ -472,7 +472,7 @@ def _public_names(module: ModuleType) -> Iterable[str]:
 def getter(
     owner: str, namespace: dict[str, Iterable[str]]
 ) -> Callable[[str], NoReturn]:
-    """The ``__getattr__`` of a module, which raises for each name that it lacks."""
+    """Return the ``__getattr__`` of a module, which raises for names it lacks."""
 
     def raise_missing(name: str) -> NoReturn:
         raise error(owner, name, lambda: namespace.get("__all__", namespace))
@@ -481,6 +481,6 @@ def getter(
 
 
 def instead_of_argument(name: str) -> str:
-    """What to write instead of an argument; empty if nothing is known."""
+    """Return what to write instead of an argument; "" if nothing is known."""
     found = ARGUMENTS.get(name, "")
     return f"{found}=" if found.isidentifier() else found

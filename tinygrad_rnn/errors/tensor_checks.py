@@ -79,7 +79,7 @@ def check_options(name: str, **options: object) -> None:
 
 
 def check_padding_idx(name: str, padding_idx: int | None, rows: int) -> int | None:
-    """The row that padding_idx names, counted from the front."""
+    """Return the row that padding_idx names, counted from the front."""
     if padding_idx is None:
         return None
     check_integers(name, -rows, padding_idx=padding_idx)
@@ -88,7 +88,7 @@ def check_padding_idx(name: str, padding_idx: int | None, rows: int) -> int | No
 
 
 def check_normalized_shape(name: str, sizes: int | Sequence[int]) -> Shape:
-    """One size or several as a shape of at least one dim."""
+    """Return one size or several as a shape of at least one dim."""
     shape = tuple(sizes) if isinstance(sizes, tuple | list) and sizes else (sizes,)
     for size in shape:
         check_integers(name, normalized_shape=size)
@@ -99,7 +99,7 @@ def check_normalized_shape(name: str, sizes: int | Sequence[int]) -> Shape:
 
 
 def check_tensors(name: str, **values: object) -> None:
-    """Require Tensors. Common slips: an array, or a layer's (output, state) tuple."""
+    """Require Tensors. Common mistakes: an array, a layer's (output, state) tuple."""
     for what, value in values.items():
         if isinstance(value, Tensor):
             continue
@@ -116,7 +116,7 @@ def check_tensors(name: str, **values: object) -> None:
 
 
 def check_tensor_list(name: str, tensors: Iterable[Tensor]) -> list[Tensor]:
-    """One Tensor or several as a list; raise for an iterator that was used before."""
+    """Return one Tensor or several as a list; raise for an exhausted iterator."""
     check_type(name, Iterable, "tensors: pass model.parameters()", tensors=tensors)
     found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for i, tensor in enumerate(found):
@@ -131,7 +131,7 @@ def check_tensor_list(name: str, tensors: Iterable[Tensor]) -> list[Tensor]:
 
 
 def _cast_to(dtype: DType) -> str:
-    """The method that gives a dtype of floats."""
+    """Return the call of the method that converts to a dtype of floats."""
     return "double()" if dtype == np.float64 else "float()"
 
 
@@ -221,7 +221,7 @@ def check_loss_arguments(
 
 
 def _first_place(mask: Tensor) -> Shape:
-    """The index of the first true element."""
+    """Return the index of the first true element."""
     return tuple(np.argwhere(mask.cpu().numpy())[0].tolist())
 
 
@@ -286,7 +286,7 @@ def check_not_one_hot(name: str, input: Tensor, dtype: DType) -> None:
 
 
 def check_lengths(name: str, lengths: Operand, steps: int, batch: int) -> np.ndarray:
-    """The lengths of a batch of sequences as int64: B integers from 0 to T."""
+    """Return the lengths of a batch of sequences as int64: B integers from 0 to T."""
     try:
         found = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
     except ValueError as error:

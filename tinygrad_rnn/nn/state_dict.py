@@ -7,7 +7,7 @@ import numpy as np
 
 from ..convert import on_host
 from ..creation import as_tensor
-from ..engine.commit import Changes, rewriting
+from ..engine.commit import Changes, prepare_writes
 from ..engine.node import check_writable
 from ..errors import check_type
 from ..tensor import Tensor
@@ -82,4 +82,4 @@ def loading_changes(name: str, held: Held, given: Given) -> Changes:
         if any(np.may_share_memory(value, array) for array in arrays):
             value = value.copy()  # or writing another value would change this one
         pairs.append((own, as_tensor(value, device=own.device).array))
-    return rewriting(pairs)
+    return prepare_writes(pairs)

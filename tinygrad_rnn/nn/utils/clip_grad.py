@@ -13,7 +13,7 @@ import numpy as np
 from ... import kernels
 from ...backend import Backend, backend_of, backends, find
 from ...backend.threads import one_thread
-from ...engine.commit import commit, rewriting
+from ...engine.commit import commit, prepare_writes
 from ...engine.node import check_writable, wrap
 from ...errors import GraphError, check_numbers, check_type
 from ...errors.tensor_checks import check_tensor_list
@@ -108,7 +108,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     for grad in grads:
         check_writable(grad.array, f"{name}: a gradient")
     clipped = [grad.detach().clamp(-clip_value, clip_value).array for grad in grads]
-    commit(rewriting(list(zip(grads, clipped, strict=True))))
+    commit(prepare_writes(list(zip(grads, clipped, strict=True))))
 
 
 def _check_limit(name: str, **limit: float) -> None:

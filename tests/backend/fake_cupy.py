@@ -149,7 +149,12 @@ def astype(x, dtype, /, *, copy=True):
 
 synchronized, freed = [], []
 _pool = SimpleNamespace(free_all_blocks=lambda: freed.append(_current()))
-get_default_memory_pool = lambda: _pool
+
+
+def get_default_memory_pool():
+    return _pool
+
+
 cuda = ModuleType("cupy.cuda")
 cuda.Device = _Device
 cuda.runtime = SimpleNamespace(getDeviceCount=lambda: 2)

@@ -30,7 +30,7 @@ def flat(out):
 
 
 def assert_same(module, inputs, device, tolerance=1e-12, **settings):
-    """Outputs, gradients of inputs and of parameters, for cotangents that are not ones."""
+    """Compare outputs and all gradients, for cotangents that are not ones."""
     twin = copy.deepcopy(module).to(device)
     results = []
     for layer, place in ((module, "cpu"), (twin, device)):
@@ -566,7 +566,7 @@ def test_ids_on_another_device_are_told(name, recorded, device):
         tg.tensor([1, 0], device=device),
     )
     if device != "cpu":
-        words = r": the arguments are on two devices, cpu and \w+.*; move one of them with \.to\("
+        words = r": the arguments are on two devices, cpu and \w+.*; move one .*\.to\("
         with pytest.raises(tg.errors.DTypeError, match=words):
             ELSEWHERE[name](x, ids)
         assert x.tolist() == [[3, 3], [3, 3]]

@@ -157,24 +157,3 @@ def test_numbers_of_whole_arrays(xp, data):
     x[-1, 1] = np.nan
     assert np.isnan(xp.largest(xp.from_host(x)))
     assert np.isnan(numpy.largest(x))
-
-
-def test_ones_are_kept_and_not_to_be_written_to():
-    for dtype in (np.dtype("float64"), np.dtype("float32")):
-        vector = numpy.ones(3, dtype)
-        assert vector is numpy.ones(3, dtype)
-        assert vector.dtype == dtype
-        assert vector.tolist() == [1.0] * 3
-        with pytest.raises(ValueError, match="read-only"):
-            vector += 1
-
-
-@pytest.mark.parametrize("index", [(slice(None), -1), (slice(None), slice(None), 0)])
-def test_the_gradient_of_a_part_has_the_part_in_one_piece(index):
-    """x[:, -1] of (B, T, H) lies as a layer reads it that has the steps first."""
-    x = np.zeros((2, 3, 4))
-    x[index] = values = np.arange(x[index].size).reshape(x[index].shape) + 1.0
-    out = numpy.scatter(values, x.shape, index)
-    assert np.array_equal(out, x)
-    assert out[index].flags.c_contiguous
-    assert np.moveaxis(out, len(index) - 1, 0).flags.c_contiguous

@@ -59,7 +59,11 @@ WORK = {
 @pytest.mark.parametrize("name", WORK)
 def test_no_product_is_left_to_the_threads_of_blas(functions, name, monkeypatch):
     entered, enter = [], threads._OneThread.__enter__
-    spy = lambda self: entered.append(functions[0]()) or enter(self)
+
+    def spy(self):
+        entered.append(functions[0]())
+        return enter(self)
+
     monkeypatch.setattr(threads._OneThread, "__enter__", spy)
     WORK[name]()
     assert entered == [2]
@@ -264,7 +268,8 @@ def test_a_child_has_the_threads_that_its_parents_other_threads_hold():
     code = (
         "import os, threading, warnings; from tinygrad_rnn.backend import threads\n"
         "warnings.simplefilter('ignore')  # Python warns of forks among threads\n"
-        "get, set_ = threads._openblas(); set_(2); inside, go = threading.Event(), threading.Event()\n"
+        "get, set_ = threads._openblas(); set_(2)\n"
+        "inside, go = threading.Event(), threading.Event()\n"
         "def hold():\n"
         "    with threads.one_thread(), threads._lock:\n"
         "        inside.set(); go.wait()\n"
@@ -312,8 +317,10 @@ def test_a_forked_child_has_slices_too():
 def test_results_are_the_same_bits():
     """A layer gives the same numbers whatever number of threads it is allowed."""
     code = (
-        "import tinygrad_rnn as tg, hashlib; tg.manual_seed(0); rnn = tg.nn.RNN(9, 64)\n"
-        "out, _ = rnn(tg.randn(7, 32, 9)); print(hashlib.sha256(out.numpy().tobytes()).hexdigest())"
+        "import tinygrad_rnn as tg, hashlib\n"
+        "tg.manual_seed(0); rnn = tg.nn.RNN(9, 64)\n"
+        "out, _ = rnn(tg.randn(7, 32, 9))\n"
+        "print(hashlib.sha256(out.numpy().tobytes()).hexdigest())"
     )
     runs = {
         subprocess.run(

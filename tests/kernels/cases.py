@@ -90,7 +90,7 @@ def slope_along(case, k, direction):
 
 
 def laid_out(rng, x):
-    """The same values in another layout: transposed, with gaps, backwards or read-only."""
+    """The same values in another layout: transposed, with gaps, reversed, read-only."""
     how = rng.integers(5)
     if how == 0 or x.ndim == 0:
         return x

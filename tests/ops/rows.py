@@ -48,7 +48,7 @@ def row(name, case, value, torch, wrt=(0,), scalar=()):
 
 
 def package_ops():
-    """Every op that the package declares, by name: rows of its table, and fused ones."""
+    """Every op that the package declares, by name: rows of its table and fused ops."""
     found = {
         name: op
         for name, op in vars(table).items()
@@ -63,7 +63,7 @@ def package_ops():
     return found
 
 
-# ---------------------------------------------------------------- ways to draw arguments
+# ------------------------------------------------------------ ways to draw arguments
 
 
 def unary(domain):
@@ -188,7 +188,7 @@ row(
     lambda torch, x, dtype: x.double(),
 )
 
-# ---------------------------------------------------------------- exponentials, trigonometry
+# ------------------------------------------------------------ exponentials, sines
 
 row("exp", unary(real), np.exp, lambda torch, x: x.exp())
 row("expm1", unary(real), lambda x: np.exp(x) - 1, lambda torch, x: x.expm1())
@@ -331,6 +331,11 @@ row(
 
 # ---------------------------------------------------------------- comparison and logic
 
+
+def _few_values(rng, shape):
+    return rng.choice([-1.0, 0.0, 0.5], shape)
+
+
 for name, symbol in {
     "equal": lambda x, y: x == y,
     "not_equal": lambda x, y: x != y,
@@ -339,17 +344,20 @@ for name, symbol in {
     "greater": lambda x, y: x > y,
     "greater_equal": lambda x, y: x >= y,
 }.items():
-    choose = lambda rng, shape: rng.choice([-1.0, 0.0, 0.5], shape)
     row(
         name,
-        binary(choose, choose),
+        binary(_few_values, _few_values),
         np.vectorize(symbol, otypes=[bool]),
         lambda torch, x, y, symbol=symbol: symbol(x, y),
         (),
         scalar=(0, 1),
     )
 
-odd = lambda rng, shape: rng.choice([np.nan, np.inf, -np.inf, 0.0, 1.0], shape)
+
+def odd(rng, shape):
+    return rng.choice([np.nan, np.inf, -np.inf, 0.0, 1.0], shape)
+
+
 row("isnan", unary(odd), lambda x: x != x, lambda torch, x: x.isnan(), ())
 row("isinf", unary(odd), lambda x: np.abs(x) == np.inf, lambda torch, x: x.isinf(), ())
 row(
@@ -501,7 +509,8 @@ def _argument(x, axis, keepdims, pick):
     return out.reshape(shape) if keepdims else out
 
 
-_repeating = lambda rng, shape: rng.integers(0, 3, shape).astype(np.float64)
+def _repeating(rng, shape):
+    return rng.integers(0, 3, shape).astype(np.float64)
 
 
 def _ordered(d):
@@ -1118,7 +1127,7 @@ row("gru", recurrent(3), unrolled(_gru_step, 3), layer_of_torch("GRU"), tuple(ra
 
 
 def cell(layer, states=1):
-    """A case of a layer as one of its cell: a step, of a batch or of a single sequence."""
+    """A case of a layer as one of its cell: a step of a batch or of one sequence."""
 
     def case(d):
         args, _ = layer(d)

@@ -75,8 +75,13 @@ def test_row(name, data):
     arrays, options = row.case(d)
     every = range(len(arrays)) if row.wrt is None else row.wrt
     floats = [i for i in every if arrays[i] is not None and arrays[i].dtype.kind == "f"]
-    ours = lambda *args: row.op(*([list(args)] if row.variadic else args), **options)
-    theirs = lambda *args: row.torch(torch, *args, **options)
+
+    def ours(*args):
+        return row.op(*([list(args)] if row.variadic else args), **options)
+
+    def theirs(*args):
+        return row.torch(torch, *args, **options)
+
     assert_as_there(ours, theirs, arrays, floats)
     if floats:
         assert_as_there(ours, theirs, arrays, [d.one_of(*floats)])

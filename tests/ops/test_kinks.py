@@ -1,4 +1,4 @@
-"""At kinks and ties there is no derivative, only a choice: PyTorch's, number by number."""
+"""At kinks and ties there is no derivative, only a choice, which is PyTorch's."""
 
 from dataclasses import dataclass
 from typing import Any

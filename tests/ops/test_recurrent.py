@@ -13,7 +13,7 @@ every_layer = pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 
 @every_layer
 def test_the_cases_reach_every_corner(name):
-    """Drawn often enough, the arguments of the scan include what its loops branch on."""
+    """Drawn often enough, arguments include all that the loops of a scan branch on."""
     seen = set()
 
     rng = np.random.default_rng(0)
@@ -52,7 +52,7 @@ def test_the_cases_reach_every_corner(name):
 @every_layer
 @given(data=st.data())
 def test_one_output_of_several(name, data):
-    """Each output alone, and twice in one expression, gives what the composite gives."""
+    """Each output alone, twice in one expression, gives what the composite gives."""
     row, d = ROWS[name], Draw(data.draw)
     args, settings = row.case(d)
     wrt = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]

@@ -18,7 +18,7 @@ from oracle import (
     paired,
     tensors,
 )
-from strategies import Draw, real
+from strategies import Draw, positive, real
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import ops
@@ -59,15 +59,16 @@ class Case:
             return {"device": "cpu", "source": find(self.device).name}
         if "index" not in self.settings or self.device == "cpu":
             return self.settings
-        move = lambda p: (
-            find(self.device).from_host(p) if isinstance(p, np.ndarray) else p
-        )
         index = self.settings["index"]
-        return self.settings | {
-            "index": tuple(map(move, index))
-            if isinstance(index, tuple)
-            else move(index)
-        }
+        if isinstance(index, tuple):
+            index = tuple(map(self.move, index))
+        return self.settings | {"index": self.move(index)}
+
+    def move(self, part):
+        """A part of an index as it is where the arguments are."""
+        if isinstance(part, np.ndarray):
+            return find(self.device).from_host(part)
+        return part
 
     def tensors(self, args, wrt=()):
         return tensors(args, wrt, self.device)
@@ -348,15 +349,18 @@ def test_one_tensor_as_both_arguments(name, data):
     d = Draw(data.draw)
     size = d.integer(1, 3)
     shape = (size, size) if name == "matmul" else d.shape()
-    domain = lambda rng, shape: rng.uniform(0.5, 2.0, shape)
-    x = d.array(shape if name != "concat" else shape or (2,), domain)
+    x = d.array(shape if name != "concat" else shape or (2,), positive)
     settings = {"put": {"index": ...}, "concat": {"axis": 0}}.get(name, {})
     first = (d.rng.integers(0, 2, shape).astype(bool),) if name == "where" else ()
     row = ROWS[name]
-    value = lambda x: row.value(*first, x, x, **settings)
-    op = lambda x: row.op(
-        *tensors(first), *(([x, x],) if row.variadic else (x, x)), **settings
-    )
+
+    def value(x):
+        return row.value(*first, x, x, **settings)
+
+    def op(x):
+        both = ([x, x],) if row.variadic else (x, x)
+        return row.op(*tensors(first), *both, **settings)
+
     u = d.array(np.shape(value(x)), real)
     for create in (False, True):
         (found,) = gradients(op, [x], [0], [u], create)

@@ -31,7 +31,9 @@ class Backend:
     def __init__(
         self, kind: str, module: Any, index: int | None, multi_device: bool
     ) -> None:
-        self.kind, self.module, self.index = kind, module, index
+        self.kind = kind
+        self.module = module
+        self.index = index
         self.name = kind if index is None else f"{kind}:{index}"
         self.multi_device = multi_device
 
@@ -85,8 +87,11 @@ def register(name: str, module: Any) -> Backend:
         indices = range(module.device_count())
     made = [Backend(name, module, index, len(indices) > 1) for index in indices]
     _by_name.update({backend.name: backend for backend in made})
-    libraries[name], _by_name[name], backends[module.Array] = module, made[0], made[0]
-    return made[0]
+    first = made[0]
+    libraries[name] = module
+    _by_name[name] = first
+    backends[module.Array] = first
+    return first
 
 
 def find(device: DeviceLike) -> Backend:
@@ -95,7 +100,8 @@ def find(device: DeviceLike) -> Backend:
     Raises:
         OptionError: There is no such device.
     """
-    name, reason = str(device), ""
+    name = str(device)
+    reason = ""
     if name.partition(":")[0] == "cuda" and libraries["cuda"] is None:
         try:
             from . import cupy

@@ -1,7 +1,7 @@
-"""CuPy: the devices ``cuda``, ``cuda:0`` and so on; imported when first asked for.
+"""CuPy: the devices ``cuda``, ``cuda:0`` and so on; imported at their first use.
 
-What is neither here nor among the kernels is made of CuPy's own functions, by
-`standard.py`: a plain launch each.
+What is neither here nor among the kernels is built from CuPy's functions, in
+`standard.py`, with a launch for each.
 """
 
 try:
@@ -17,19 +17,21 @@ except Exception as error:
         "'cupy-cuda13x[ctk]', the extra [cuda13x]"
     ) from None
 
-namespace, Array = cupy, cupy.ndarray
-from_host, to_host = cupy.asarray, cupy.asnumpy
+namespace = cupy
+Array = cupy.ndarray
+from_host = cupy.asarray
+to_host = cupy.asnumpy
 device_count = cupy.cuda.runtime.getDeviceCount
-context = cupy.cuda.Device  # of a number: inside, that device is the current one
+context = cupy.cuda.Device  # Device(number), a context with that current device
 
 
 def device_of(x: cupy.ndarray) -> int:
-    """The number of the device that an array is on."""
+    """Return the number of the device that an array is on."""
     return x.device.id
 
 
 def argsort(x: cupy.ndarray, axis: int = -1, stable: bool = True) -> cupy.ndarray:
-    """The order of a sort; CuPy's is always a stable one."""
+    """Return the order of a sort, which is always stable in CuPy."""
     return cupy.argsort(x, axis)
 
 
@@ -39,7 +41,7 @@ def synchronize() -> None:
 
 
 def free() -> None:
-    """Give the free blocks of all devices back to the driver."""
+    """Return the free blocks of all devices to the driver."""
     for index in range(device_count()):
         with context(index):
             cupy.get_default_memory_pool().free_all_blocks()

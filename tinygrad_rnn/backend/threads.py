@@ -133,7 +133,9 @@ def _reset_after_fork() -> None:
     global _pool, _open_contexts, _lock
     if _open_contexts:
         _set(_outer_threads)
-    _pool, _open_contexts, _lock = None, 0, Lock()
+    _pool = None
+    _open_contexts = 0
+    _lock = Lock()
 
 
 if hasattr(os, "register_at_fork"):

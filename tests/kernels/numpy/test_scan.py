@@ -189,7 +189,7 @@ def test_sizes_that_take_the_other_ways(kind, sizes, ids, ends):
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
 @pytest.mark.parametrize("count", [200, 70_000])
 def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
-    """Few ids and many, of a vocabulary that 16 bits count and of one that they do not."""
+    """Few ids and many, of a vocabulary within 16 bits and of a larger one."""
     gates, states = KINDS[kind]
     rng = np.random.default_rng(0)
     used = rng.choice(min(count, np.iinfo(dtype).max), 100, replace=False)

@@ -51,6 +51,9 @@ def test_the_data_is_step_by_step_the_longest_first(case, first):
     np.testing.assert_array_equal(packed.data.numpy(), expected)
     steps = range(max(lengths))
     assert packed.batch_sizes.tolist() == [sum(n > t for n in lengths) for t in steps]
+    if not falls:
+        order = packed.sorted_indices[packed.unsorted_indices]
+        assert order.tolist() == [*range(len(lengths))]
 
 
 @given(batches(), flags, st.integers(0, 2))

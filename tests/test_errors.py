@@ -1149,6 +1149,8 @@ tg.multinomial(tg.tensor([1.0]), 0)
     OptionError: num_samples is 0
 tg.multinomial(tg.tensor([1, 2]), 1)
     ShapeError: multinomial ... int64
+tg.multinomial(tg.ones(2, 2, 2), 1)
+    ShapeError: multinomial ... (2, 2, 2), expected (V,) or (B, V)
 tg.multinomial(tg.tensor([1.0, 2.0]), 1, generator=3)
     DTypeError: multinomial: generator is int
 tg.multinomial(tg.tensor([1.0, 2.0]), 1, tg.Generator())

@@ -64,6 +64,7 @@ def test_uniform_and_normal():
     values = init.uniform_(tensor, -1.0, 3.0).numpy()
     assert -1 <= values.min() < -0.999
     assert 2.999 < values.max() <= 3
+    assert (init.uniform_(tensor, 2.0, 2.0).numpy() == 2).all()
     values = init.normal_(tensor, 5.0, 0.5).numpy()
     assert abs(values.mean() - 5) < 0.02
     assert abs(values.std() - 0.5) < 0.01

@@ -1254,7 +1254,7 @@ streams.split(0.1)
 streams.load_state_dict(3)
     DTypeError: TextStreams.load_state_dict: state_dict is int
 streams.load_state_dict({})
-    CheckpointError: TextStreams.load_state_dict: {} is no state
+    CheckpointError: TextStreams.load_state_dict: {} is not a state
 streams.load_state_dict({**streams.state_dict(), "seq_len": 5})
     CheckpointError: seq_len is 5 there, 2 here; make the streams with ... seq_len=5
 tg.data.sine_waves(0)
@@ -1648,7 +1648,7 @@ tg.einsum("ij", tg.ones(2))
 tg.einsum("i,j", tg.ones(2))
     ShapeError: einsum: 'i,j' names 2 operands, got 1
 tg.einsum("i->j", tg.ones(2))
-    OptionError: einsum: 'i->j' is no equation
+    OptionError: einsum: 'i->j' is not an equation
 tg.einsum(tg.ones(2), "i")
     DTypeError: einsum: equation is float32 of shape (2,), expected text, as in
 x.reshape(5, 5)

@@ -87,7 +87,9 @@ def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     is_read = re.fullmatch(r"[A-Za-z., ]*(->[A-Za-z. ]*)?", equation)
     letters = set(result)
     if not is_read or len(letters) < len(result) or not letters <= {*"".join(terms)}:
-        raise OptionError(f"einsum: {equation!r} is no equation, such as 'ij,jk->ik'")
+        raise OptionError(
+            f"einsum: {equation!r} is not an equation such as 'ij,jk->ik'"
+        )
     return terms, result
 
 

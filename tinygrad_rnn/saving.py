@@ -30,7 +30,7 @@ def save(obj: object, path: FileLike) -> None:
     Everything comes back from :func:`load` equal in type and in every bit. Tensors that
     share their memory, as tied weights do, share it again; any other view comes back as
     a copy. A Parameter comes back as a Tensor that requires grad, and a recorded
-    tensor, which is no leaf, without its history.
+    tensor, which is not a leaf, without its history.
 
     Args:
         obj: Dicts (whose keys are str, int, float, bool or None), OrderedDicts, lists,
@@ -73,7 +73,7 @@ def load(
 
     Raises:
         CheckpointError: The file is damaged or of another kind.
-        MissingFile: The file does not exist; this is a FileNotFoundError, too.
+        MissingFile: The file does not exist; this is also a FileNotFoundError.
 
     Example:
         >>> import io, tinygrad_rnn as tg
@@ -102,7 +102,7 @@ def load(
 
 
 class Checkpoint(NamedTuple):
-    """What :func:`load_checkpoint` returns: the step, and what the run saved beside."""
+    """What :func:`load_checkpoint` returns: the step, and what else the run saved."""
 
     step: int
     extra: Any
@@ -181,8 +181,8 @@ def load_checkpoint(
         ``(step, extra)``.
 
     Raises:
-        CheckpointError: The file is damaged, is no checkpoint, or does not fit.
-        MissingFile: The file does not exist; this is a FileNotFoundError, too.
+        CheckpointError: The file is damaged, is not a checkpoint, or does not fit.
+        MissingFile: The file does not exist; this is also a FileNotFoundError.
     """
     parts = _check_parts("load_checkpoint", model, optimizer, scheduler)
     tree = _read_checkpoint(path, {*parts, "step", "random", "extra"})
@@ -217,7 +217,7 @@ def _read_checkpoint(path: FileLike, names: set[str]) -> dict[str, Any]:
     tree = unflatten(header["checkpoint"], arrays, cpu, f"{cannot}: unflatten")
     is_tree = isinstance(tree, dict) and tree.keys() == names
     if not is_tree or not isinstance(tree["step"], int):
-        raise CheckpointError(f"{cannot}: it is no checkpoint of this package")
+        raise CheckpointError(f"{cannot}: it is not a checkpoint of this package")
     return tree
 
 

@@ -1,19 +1,19 @@
 """Safetensors files of arrays and JSON, written so that a crash keeps the old file.
 
-A file is plain safetensors, and any tool that reads those reads its tensors. One entry
-of its metadata, ``tinygrad_rnn``, has a line and a JSON object. The line is
+Each file is a plain safetensors file, whose tensors any such tool can read. One entry
+of its metadata, ``tinygrad_rnn``, holds a line and a JSON object. The line is
 ``tinygrad_rnn/2 sha256:...``: the version of the format, and the SHA-256 of the JSON
-behind it, which is::
+that follows::
 
     {"header": {...},                 what the caller passed
      "sha256": {"name": "...", ...}}  of each tensor
 
-The digest of a tensor covers a line such as ``F32 [2, 3]``, with its dtype as
-safetensors names it and its shape, and its bytes in the file. The same arrays and
-header always make the same file. Version 1 had fewer kinds of nodes in its trees, and
-every array was a Tensor's; such files load.
+The digest of a tensor covers a line such as ``F32 [2, 3]``, with its shape and with its
+dtype as safetensors names it, and its bytes in the file. The same arrays and header
+always make the same file. In version 1 trees had fewer kinds of nodes, and every array
+was a Tensor's; such files still load.
 
-Safetensors files of other tools load, too, after the checks of safetensors itself;
+Safetensors files of other tools load as well, after the checks of safetensors itself;
 their header is ``{}``. float16 and bfloat16 tensors become float32, which holds all of
 their values.
 """
@@ -134,7 +134,7 @@ def _replace(shown: str, pack: Callable[[], bytes]) -> None:
             file.close()  # an open file cannot be renamed there
         os.replace(file.name, target)
     # From here on a power cut leaves the new file or the old one. Some file systems
-    # cannot flush a folder, which is no error.
+    # cannot flush a folder, which is not an error.
     with suppress(OSError):
         folder = os.open(os.path.dirname(target), os.O_RDONLY)
         try:
@@ -206,7 +206,7 @@ def _check_start(start: bytes, size: int) -> None:
 
 
 def _prepare(name: str, array: np.ndarray) -> np.ndarray:
-    """Return the array as it lies in the file: safetensors copies memory as it is."""
+    """Return the array in the byte order and layout of the file, or raise."""
     if type(array) is not np.ndarray or array.dtype.newbyteorder("<") not in _CODES:
         dtype = getattr(array, "dtype", "no dtype")
         raise DTypeError(
@@ -267,7 +267,7 @@ def _parse(raw: bytes) -> Contents:
 
 
 def _array_of(name: str, code: str, shape: Sequence[int], data: bytes) -> np.ndarray:
-    """Return a tensor of the file as an array with memory of its own."""
+    """Return a tensor of the file as an array that owns its memory."""
     if code == "F16":
         return np.frombuffer(data, "<f2").reshape(shape).astype(np.float32)
     if code == "BF16":  # the upper half of a float32
@@ -299,7 +299,7 @@ def _read_metadata(text: str) -> tuple[dict[str, str], dict[str, JSON]]:
 
 
 def _upgrade(node: JSON) -> JSON:
-    """Return a node of version 1 as it is now: every array was a Tensor's there."""
+    """Return a node of version 1, where every array was a Tensor's, as version 2."""
     if isinstance(node, list):
         return [_upgrade(item) for item in node]
     if not isinstance(node, dict):

@@ -381,5 +381,5 @@ def test_the_position_in_another_text_is_refused(text, batch, seq, words):
 )
 def test_a_state_that_is_none_is_refused(change):
     streams = TextStreams("abcabcabc", ALL, 1, 2)
-    with pytest.raises(tg.CheckpointError, match="no state of TextStreams"):
+    with pytest.raises(tg.CheckpointError, match="not a state of TextStreams"):
         streams.load_state_dict(streams.state_dict() | change)

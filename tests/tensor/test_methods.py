@@ -561,17 +561,17 @@ WRONG = {
     "einsum to what": (
         lambda x: tg.einsum("ij->k", x),
         ValueError,
-        "einsum: .* is no equation",
+        "einsum: .* is not an equation",
     ),
     "einsum twice": (
         lambda x: tg.einsum("ij->ii", x),
         ValueError,
-        "einsum: .* is no equation",
+        "einsum: .* is not an equation",
     ),
     "einsum of digits": (
         lambda x: tg.einsum("i1->i", x),
         ValueError,
-        "einsum: .* is no equation",
+        "einsum: .* is not an equation",
     ),
     "einsum of a number": (
         lambda x: tg.einsum("ij,", x, 2.0),

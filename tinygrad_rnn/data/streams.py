@@ -25,8 +25,8 @@ class Window(NamedTuple):
     def __iter__(self) -> Iterator[Any]:
         return _unpack(
             self,
-            "`for x, y in streams`; `x, y, first = streams.next_batch()` goes round "
-            "and round, and first says where a pass begins",
+            "`for x, y in streams`; `x, y, first = streams.next_batch()` starts over "
+            "at the end, and first says where a pass begins",
         )
 
 
@@ -70,8 +70,8 @@ class TextStreams:
     end is shorter than a window.
 
     ``for x, y in streams`` is one pass, from the first window to the last.
-    ``x, y, first = streams.next_batch()`` goes round and round; ``first`` says that a
-    pass begins, where the hidden state starts anew. ``state_dict()`` has its position.
+    ``x, y, first = streams.next_batch()`` starts over at the end; ``first`` says that a
+    pass begins, where the hidden state starts again. ``state_dict()`` has its position.
 
     Args:
         text_or_file: The text, in one of these forms.
@@ -173,7 +173,7 @@ class TextStreams:
     def next_batch(self) -> Batch:
         """Return the next window, and whether it is the first of a pass.
 
-        At the first window the text begins anew, so no hidden state carries over to it.
+        At the first window the text starts over, so no hidden state carries over to it.
 
         Returns:
             ``(x, y, first)``.
@@ -251,7 +251,7 @@ class TextStreams:
         drawn = given.get("drawn")
         if given.keys() != own.keys() or type(drawn) is not int or drawn < 0:
             raise errors.CheckpointError(
-                f"{name}: {given!r:.100} is no state of TextStreams"
+                f"{name}: {given!r:.100} is not a state of TextStreams"
             )
         differences = [
             f"{key} is {given[key]} there, {value} here"
@@ -271,7 +271,7 @@ def _way_out(own: Mapping[str, int], given: Mapping[str, Any]) -> str:
     if any(given[key] != own[key] for key in ("characters", "crc32")):
         return (
             "pass the text that it was saved with, wherever that is now; to go on with "
-            "another text, leave this call out: that begins anew"
+            "another text, leave this call out, which starts again"
         )
     sizes = ", ".join(f"{key}={given[key]!r}" for key in ("batch_size", "seq_len"))
-    return f"make the streams with {sizes}, or leave this call out to begin anew"
+    return f"make the streams with {sizes}, or leave this call out to start again"

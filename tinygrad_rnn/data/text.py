@@ -21,7 +21,7 @@ def read_text(path: FilePath, encoding: str = "utf-8") -> str:
         encoding: Python's name of the file's encoding.
 
     Raises:
-        MissingFile: The file does not exist; this is a FileNotFoundError, too.
+        MissingFile: The file does not exist; this is also a FileNotFoundError.
         OptionError: The file is empty or cannot be read, Python does not know the
             encoding, or the file has another one: the message has the first wrong byte.
 

@@ -14,7 +14,7 @@ from .text import FilePath, Text, text_of, words_of
 
 
 class Vocabulary:
-    """The distinct tokens of a text; the id of a token is its place among them.
+    """The distinct tokens of a text; the id of a token is its index among them.
 
     ``len(vocabulary)`` is the number of tokens, ``vocabulary.tokens`` holds them in
     order, and ``Vocabulary(vocabulary.tokens)`` makes the same vocabulary again.

@@ -1,4 +1,4 @@
-"""Memory for time: what backward needs is dropped, and computed again when it runs."""
+"""Less memory for more time: what backward needs is computed again when it runs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -119,8 +119,8 @@ def checkpoint(
 ) -> Any:
     """Call a function, and call it again in backward to save memory.
 
-    Nothing but the results is kept, as by torch.utils.checkpoint.checkpoint; the price
-    is a second forward pass. Derivatives of any order, and calls inside calls, work.
+    Only the results are kept, as by torch.utils.checkpoint.checkpoint; the price is a
+    second forward pass. Derivatives of any order, and calls inside calls, work.
 
     Args:
         function: It may use any tensors: its arguments, parameters of modules and what
@@ -177,8 +177,8 @@ def checkpoint_sequence(
     those of the whole sequence.
 
     Args:
-        step: It is called as a recurrent layer is, and may be one. It had better end in
-            a loss, as outputs for all steps are as long as the sequence.
+        step: Called like a recurrent layer, and may be one. It should end in a loss,
+            since outputs for all steps are as long as the sequence.
         sequences: Tensors or arrays with T steps along ``dim``, from which the chunks
             are cut.
         state: The first state.
@@ -190,7 +190,7 @@ def checkpoint_sequence(
 
     Raises:
         ShapeError: The sequences differ in length, or are empty.
-        DTypeError: A sequence is no array, or the step does not return a pair.
+        DTypeError: A sequence is not an array, or the step does not return a pair.
 
     Example:
         >>> import tinygrad_rnn as tg

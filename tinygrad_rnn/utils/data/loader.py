@@ -209,7 +209,7 @@ def _check_sources(dataset: object, **samplers: object) -> None:
             raise DTypeError(
                 f"DataLoader: {name} is {describe(sampler)}, an iterator, whose "
                 "indices serve one pass only; pass list(...), or an object whose "
-                "__iter__ begins anew"
+                "__iter__ starts again"
             )
 
 

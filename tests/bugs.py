@@ -868,12 +868,13 @@ TABLE = {
             "the shortest first",
         ),
     ],
-    "optim/test_optimizers.py": [
+    "optim/test_optimizer.py": [
         (
-            "Optimizer._check_overlap_of_new_arrays",
-            "if array_ids != self._array_ids:",
-            "if False:",
+            "Optimizer._check_overlap",
+            "if array_ids == self._array_ids:",
+            "if self._array_ids:",
             "memory shared after the optimizer was made",
+            "optim/test_overlap.py",
         ),
         (
             "Optimizer.step",
@@ -882,15 +883,15 @@ TABLE = {
             "a step does not count as a change",
         ),
         (
-            "_copied_slots",
+            "Optimizer._prepare",
             "xp.array(last.vectors[name])",
             "last.vectors[name]",
             "moments change though the step fails",
         ),
         (
-            "_is_last",
-            "if [*map(id, memory.parts)] != [*map(id, batch.params)]:",
-            "if len(memory.parts) != len(batch.params):",
+            "Optimizer._last_memory",
+            "[*map(id, last.parts)] == [*map(id, params)]",
+            "len(last.parts) == len(params)",
             "moments of another order of parameters",
         ),
         (
@@ -898,13 +899,18 @@ TABLE = {
             "if slot_names and slot_names[0] not in memory.vectors:",
             "if False:",
             "steps counted from before there was a momentum",
+            "optim/test_algorithms.py",
         ),
+    ],
+    "optim/test_overlap.py": [
         (
             "_overlap_in_ranges",
             "if end > start]",
             "if end > stop]",
             "a parameter inside another is not seen",
-        ),
+        )
+    ],
+    "optim/test_algorithms.py": [
         (
             "SGD.update",
             "grad if step == 1 else (1.0 -",

@@ -66,9 +66,6 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self._check_left_out(
-            foreach=foreach, differentiable=differentiable, fused=fused
-        )
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -76,6 +73,9 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
@@ -87,7 +87,7 @@ class SGD(Optimizer):
             )
         return options
 
-    def translated(self, entry: Settings) -> Settings | None:
+    def translate(self, entry: Settings) -> Settings | None:
         return {"step": 1, **entry} if entry else None  # PyTorch saves no count
 
     def update(
@@ -169,13 +169,6 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        self._check_left_out(
-            foreach=foreach,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=decoupled_weight_decay,
-        )
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -183,6 +176,11 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
 
@@ -262,14 +260,18 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self._check_left_out(
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
             foreach=foreach,
+            maximize=maximize,
             capturable=capturable,
             differentiable=differentiable,
             fused=fused,
-        )
-        super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize
         )
 
 
@@ -331,9 +333,6 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        self._check_left_out(
-            capturable=capturable, foreach=foreach, differentiable=differentiable
-        )
         defaults = {
             "lr": lr,
             "alpha": alpha,
@@ -342,6 +341,9 @@ class RMSprop(Optimizer):
             "momentum": momentum,
             "centered": centered,
             "maximize": maximize,
+            "capturable": capturable,
+            "foreach": foreach,
+            "differentiable": differentiable,
         }
         super().__init__(params, defaults)
 
@@ -419,9 +421,6 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self._check_left_out(
-            foreach=foreach, differentiable=differentiable, fused=fused
-        )
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -429,10 +428,13 @@ class Adagrad(Optimizer):
             "initial_accumulator_value": initial_accumulator_value,
             "eps": eps,
             "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
-    def translated(self, entry: Settings) -> Settings | None:
+    def translate(self, entry: Settings) -> Settings | None:
         return None if entry.get("step") == 0 else entry  # PyTorch saves sum at once
 
     def update(

@@ -6,7 +6,7 @@ few passes, and then one call writes everything back. Between steps the state is
 for each parameter, as its part of the last step's vectors.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from itertools import accumulate, count, repeat
@@ -34,7 +34,7 @@ from .options import (
     Rules,
     check_flag,
     check_not_negative,
-    checked_options,
+    check_options,
     faults,
 )
 from .overlap import find_overlap
@@ -47,6 +47,7 @@ Result = TypeVar("Result")
 
 # What a parameter, its gradient and its state have to agree on.
 Kind = tuple[DeviceLike, DType, Shape]
+Key = tuple[int, str, DType]
 
 
 class _Memory(NamedTuple):
@@ -69,16 +70,6 @@ class _Plan(NamedTuple):
     maximize: bool
 
 
-class _Batch(NamedTuple):
-    """Parameters that step together: of one device, one dtype, and one step count."""
-
-    step: int  # the number of the step to make, from 1
-    params: list[Tensor]
-    arrays: list[Array]
-    grads: list[Array]
-    memories: list[_Memory]
-
-
 class Optimizer:
     """Base of the optimizers: parameter groups, steps, saving and loading.
 
@@ -96,7 +87,8 @@ class Optimizer:
         params: Tensors in order, or dicts: each a group, with its tensors under
             ``"params"`` and options of its own.
         defaults: The options, for groups that do not set them. If ``maximize`` is among
-            them, a group that sets it ascends: an update gets -g for g.
+            them, a group that sets it ascends: an update gets -g for g. PyTorch's
+            options that do not exist here may be among them, if they are false.
 
     Raises:
         OptionError: An option breaks its rule, there are no parameters, or two of them
@@ -128,14 +120,23 @@ class Optimizer:
     decays: ClassVar[bool] = True
     # Whether weight_decay shrinks w and leaves the gradient alone, as in AdamW.
     decoupled: ClassVar[bool] = False
+    _name: ClassVar[str] = "optim.Optimizer"
+
+    def __init_subclass__(cls) -> None:
+        cls._name = f"optim.{cls.__name__}"
 
     def __init__(self, params: Params, defaults: Settings) -> None:
-        self._name = f"optim.{type(self).__name__}"
-        self.defaults = defaults
-        self._rules: Rules = dict.fromkeys(defaults, check_not_negative)
-        if "maximize" in defaults:
-            self._rules["maximize"] = check_flag
-        self._rules.update(self.rules)
+        self.defaults: Settings = {}
+        for option, value in defaults.items():
+            if option not in LEFT_OUT:
+                self.defaults[option] = value
+            elif value:
+                got = f"{option}={value!r} is not supported: {LEFT_OUT[option]}"
+                raise OptionError(f"{self._name}: {got}; leave it out")
+        rules = {"maximize": check_flag, **self.rules}
+        self._rules: Rules = {
+            option: rules.get(option, check_not_negative) for option in self.defaults
+        }
         self.param_groups: list[Settings] = []
         self._memory: dict[Tensor, _Memory] = {}
         self.has_stepped = False  # or was loaded: a schedule that steps first warns
@@ -147,15 +148,8 @@ class Optimizer:
             way = "a generator can be used only once, so make a list of it"
             raise OptionError(f"{self._name}: params is empty; {way}")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
-            self.param_groups.append(self._checked_group(group))
+            self.param_groups.append(self._complete_group(group))
         self._check_overlap(self._params())
-
-    def _check_left_out(self, **options: object) -> None:
-        """Raise if an option of PyTorch's is set that does not exist here."""
-        for option, value in options.items():
-            if value:
-                got = f"{option}={value!r} is not supported: {LEFT_OUT[option]}"
-                raise OptionError(f"optim.{type(self).__name__}: {got}; leave it out")
 
     def __repr__(self) -> str:
         shown = f"{type(self).__name__} ("
@@ -172,7 +166,7 @@ class Optimizer:
 
     def options(self, group: Mapping[str, Setting]) -> Settings:
         """Return a group's options as ``update`` takes them; raise for a wrong one."""
-        options = checked_options(self._name, self._rules, group)
+        options = check_options(self._name, self._rules, group)
         options.pop("maximize", None)  # a step does that before an update
         return options
 
@@ -217,7 +211,7 @@ class Optimizer:
             OptionError: An option breaks its rule, or a tensor is trained already or
                 shares memory with one that is. The group is not added then.
         """
-        group = self._checked_group(param_group)
+        group = self._complete_group(param_group)
         self._check_overlap([*self._params(), *group["params"]])
         self.param_groups.append(group)
 
@@ -230,13 +224,12 @@ class Optimizer:
             )
         return list(params)
 
-    def _checked_group(self, param_group: object) -> Settings:
+    def _complete_group(self, param_group: object) -> Settings:
         """Return a group with all its options, if its tensors can be trained."""
         if not isinstance(param_group, dict) or "params" not in param_group:
+            got = describe(param_group)
             if isinstance(param_group, dict):
                 got = f"the keys {[*param_group]}"
-            else:
-                got = describe(param_group)
             raise DTypeError(
                 f"{self._name}: a group is a dict with 'params', got {got}"
             )
@@ -268,17 +261,22 @@ class Optimizer:
             raise OptionError(f"{self._name}: {wrong}")
 
     def _check_overlap(self, params: list[Tensor]) -> None:
-        """Raise if two parameters share memory: of two updates one would be lost."""
-        pair = find_overlap(params)
-        if pair is None:
+        """Raise if two parameters share memory: of two updates one would be lost.
+
+        They are compared when an array is new: after an assignment to ``.data``, say.
+        """
+        array_ids = [id(param.array) for param in params]
+        if array_ids == self._array_ids:
             return
-        one, other = [
-            f"parameter {place} ({getattr(params[place], 'name', 'tensor')}, "
-            f"shape {params[place].shape})"
-            for place in pair
-        ]
-        way = "clone() one of them, or pass the tensor that both are views of"
-        raise OptionError(f"{self._name}: {one} and {other} share memory; {way}")
+        if pair := find_overlap(params):
+            one, other = [
+                f"parameter {place} ({getattr(params[place], 'name', 'tensor')}, "
+                f"shape {params[place].shape})"
+                for place in pair
+            ]
+            way = "clone() one of them, or pass the tensor that both are views of"
+            raise OptionError(f"{self._name}: {one} and {other} share memory; {way}")
+        self._array_ids = array_ids
 
     # ------------------------------------------------------------ steps
 
@@ -331,24 +329,25 @@ class Optimizer:
         result = None if closure is None else self._call(closure)
         self.has_stepped = True
         plans = self._current_plans()
-        self._check_overlap_of_new_arrays()
+        self._check_overlap(self._params())
         changes: Changes = []
         memory = self._memory.copy()
-        name = f"{self._name}.step"
-        batches: list[_Batch] = []
+        stepped: list[Tensor] = []
         for group, plan in zip(self.param_groups, plans, strict=True):
-            for batch in self._batches(group["params"], plan.slot_names):
-                xp = backend_of(batch.arrays[0])
+            batches = self._batches(group["params"], plan.slot_names)
+            for (step, *_), grads in batches.items():
+                params = list(grads)
+                xp = backend_of(params[0].array)
                 prepare = xp.on_device(self._prepare)
-                prepared = run_reporting_warnings(name, prepare, xp, plan, batch)
-                writes, new_memory = prepared
+                writes, new = run_reporting_warnings(
+                    f"{self._name}.step", prepare, xp, plan, step, grads
+                )
                 changes += writes
-                memory.update(dict.fromkeys(batch.params, new_memory))
-                batches.append(batch)
+                memory.update(dict.fromkeys(params, new))
+                stepped += params
         changes.append(partial(setattr, self, "_memory", memory))
-        for batch in batches:
-            for param in batch.params:
-                param.version.count += 1  # a graph that has saved it is out of date
+        for param in stepped:
+            param.version.count += 1  # a graph that has saved it is out of date
         commit(changes)
         return result
 
@@ -363,26 +362,24 @@ class Optimizer:
 
         They take as long as a small update.
         """
-        values = [[group[key] for key in self._rules] for group in self.param_groups]
+        groups = self.param_groups
+        values = [[group[key] for key in self._rules] for group in groups]
         if values != self._plans[0]:
-            self._plans = values, [self._plan(group) for group in self.param_groups]
+            plans = []
+            for group in groups:
+                maximize = group.get("maximize", False)
+                plans.append(_Plan(self.options(group), self.slots_of(group), maximize))
+            self._plans = values, plans
         return self._plans[1]
 
-    def _plan(self, group: Settings) -> _Plan:
-        maximize = group.get("maximize", False)
-        return _Plan(self.options(group), self.slots_of(group), maximize)
+    def _batches(
+        self, params: list[Tensor], slot_names: list[str]
+    ) -> dict[Key, dict[Tensor, Array]]:
+        """Sort the parameters that have a gradient into those that step together.
 
-    def _check_overlap_of_new_arrays(self) -> None:
-        """Raise if parameters share memory since an assignment to ``.data``, say."""
-        params = self._params()
-        array_ids = [id(param.array) for param in params]
-        if array_ids != self._array_ids:
-            self._check_overlap(params)
-            self._array_ids = array_ids
-
-    def _batches(self, params: list[Tensor], slot_names: list[str]) -> list[_Batch]:
-        """Sort the parameters that have a gradient into batches."""
-        batches: dict[object, _Batch] = {}
+        They have the number of their step, from 1, the device and the dtype in common.
+        """
+        batches: dict[Key, dict[Tensor, Array]] = defaultdict(dict)
         for param in params:
             grad = param.grad
             if grad is None:
@@ -393,53 +390,68 @@ class Optimizer:
             kind, grad_kind = _kind_of(array), _kind_of(grad.array)
             held_kind = memory.kinds.get(param, kind)
             if not grad_kind == kind == held_kind:
-                raise self._misfit(kind, grad_kind, held_kind)
+                raise OptionError(
+                    f"{self._name}.step: a gradient is {_in_words(grad_kind)}, its "
+                    f"parameter {_in_words(kind)}, its state {_in_words(held_kind)}; "
+                    "convert before the first step"
+                )
             step = memory.step + 1
             # Where momentum, say, has been switched on, the count begins anew.
             if slot_names and slot_names[0] not in memory.vectors:
                 step = 1
             key = step, str(kind[0]), kind[1]
-            batch = batches.get(key)
-            if batch is None:
-                batch = batches[key] = _Batch(step, [], [], [], [])
-            batch.params.append(param)
-            batch.arrays.append(array)
-            batch.grads.append(grad.array)
-            batch.memories.append(memory)
-        return list(batches.values())
-
-    def _misfit(self, kind: Kind, grad_kind: Kind, held_kind: Kind) -> OptionError:
-        return OptionError(
-            f"{self._name}.step: a gradient is {_described(grad_kind)}, its parameter "
-            f"{_described(kind)}, its state {_described(held_kind)}; convert before "
-            "the first step"
-        )
+            batches[key][param] = grad.array
+        return batches
 
     def _prepare(
-        self, xp: Namespace, plan: _Plan, batch: _Batch
+        self, xp: Namespace, plan: _Plan, step: int, grads: dict[Tensor, Array]
     ) -> tuple[Changes, _Memory]:
         """Compute a step on copies: what writes the parameters, and the new memory."""
-        parts = _parts(tuple([array.size for array in batch.arrays]))
+        params, arrays = list(grads), [param.array for param in grads]
+        parts = _parts(tuple([array.size for array in arrays]))
         size = parts[-1].stop
-        both = xp.join([*batch.arrays, *batch.grads])
+        both = xp.join([*arrays, *grads.values()])
         param, grad = both[:size], both[size:]
-        last = batch.memories[0] if _is_last(batch) else None
-        slots = _copied_slots(xp, plan.slot_names, batch, last)
+        last = self._last_memory(params)
+        slots = {}
+        for name in plan.slot_names:
+            if name in last.vectors:
+                slots[name] = xp.array(last.vectors[name])
+            else:
+                slots[name] = xp.join([self._slot(name, tensor) for tensor in params])
         if plan.maximize:
             grad *= -1.0
         if self.decays and plan.options.get("weight_decay"):
             grad += plan.options["weight_decay"] * param
-        self.update(plan.options, xp, param, grad, slots, batch.step)
+        self.update(plan.options, xp, param, grad, slots, step)
         changes: Changes = []
         write = xp.on_device(setitem)
-        for array, part in zip(batch.arrays, parts, strict=True):
+        for array, part in zip(arrays, parts, strict=True):
             values = xp.reshape(param[part], array.shape)
             changes.append(partial(write, array, ..., values))
-        if last is not None:
-            return changes, _Memory(batch.step, slots, last.parts, last.kinds)
-        places = dict(zip(batch.params, parts, strict=True))
-        kinds = dict(zip(batch.params, map(_kind_of, batch.arrays), strict=True))
-        return changes, _Memory(batch.step, slots, places, kinds)
+        where, kinds = last.parts, last.kinds
+        if last is _NOTHING:
+            where = dict(zip(params, parts, strict=True))
+            kinds = dict(zip(params, map(_kind_of, arrays), strict=True))
+        return changes, _Memory(step, slots, where, kinds)
+
+    def _last_memory(self, params: list[Tensor]) -> _Memory:
+        """Return the memory of parameters that stepped together the last time, too.
+
+        In this order: their vectors can be copied whole. Of others, return _NOTHING.
+        """
+        last = self._memory.get(params[0], _NOTHING)
+        is_same = [*map(id, last.parts)] == [*map(id, params)]
+        for param in params if is_same else ():
+            is_same = is_same and self._memory[param] is last
+        return last if is_same else _NOTHING
+
+    def _slot(self, name: str, param: Tensor) -> Array:
+        """Return what is remembered of a parameter, flat, or zeros if nothing is."""
+        memory = self._memory.get(param, _NOTHING)
+        if name in memory.vectors:
+            return memory.vectors[name][memory.parts[param]]
+        return backend_of(param.array).zeros_like(param.array)
 
     # ------------------------------------------------------------ saving and loading
 
@@ -451,11 +463,10 @@ class Optimizer:
             numbers = [next(places) for _ in group["params"]]
             groups.append({**group, "params": numbers})
         for place, param in enumerate(self._params()):
-            if param in self._memory:
-                memory = self._memory[param]
+            if memory := self._memory.get(param):
                 state[place] = {"step": memory.step}
-                for name, vector in memory.vectors.items():
-                    copy = wrap(vector[memory.parts[param]]).clone()
+                for name in memory.vectors:
+                    copy = wrap(self._slot(name, param)).clone()
                     state[place][name] = copy.reshape(param.shape)
         return {"state": state, "param_groups": groups}
 
@@ -478,15 +489,13 @@ class Optimizer:
         entries = self._entries(state_dict)
         memory = {}
         for place, param in enumerate(self._params()):
-            slots = entries.get(str(place))
-            if slots is None:
-                continue
-            step = int(slots.pop("step"))
-            xp = backend_of(param.array)
-            for name, value in slots.items():
-                slots[name] = xp.join([as_tensor(value).to(param.device).array])
-            whole, kind = slice(0, param.array.size), _kind_of(param.array)
-            memory[param] = _Memory(step, slots, {param: whole}, {param: kind})
+            if slots := entries.get(str(place)):
+                step = int(slots.pop("step"))
+                xp = backend_of(param.array)
+                for name, value in slots.items():
+                    slots[name] = xp.join([as_tensor(value).to(param.device).array])
+                whole, kind = slice(0, param.array.size), _kind_of(param.array)
+                memory[param] = _Memory(step, slots, {param: whole}, {param: kind})
         changes: Changes = [
             partial(vars(self).update, _memory=memory, has_stepped=True)
         ]
@@ -504,12 +513,12 @@ class Optimizer:
         found = {}
         for place, entry in state_dict["state"].items():
             if isinstance(entry, Mapping):
-                entry = self.translated(read_entry(entry))
+                entry = self.translate(read_entry(entry))
             if entry is not None:
                 found[str(place)] = entry
         return found
 
-    def translated(self, entry: Settings) -> Settings | None:
+    def translate(self, entry: Settings) -> Settings | None:
         """Convert a parameter's saved state from PyTorch's layout to this class's.
 
         None stands for no state: PyTorch may save one before the first step.
@@ -571,7 +580,7 @@ def _kind_of(array: Array) -> Kind:
     return array.device, array.dtype, array.shape
 
 
-def _described(kind: Kind) -> str:
+def _in_words(kind: Kind) -> str:
     device, dtype, shape = kind
     return f"{dtype} of shape {shape} on {device}"
 
@@ -585,33 +594,3 @@ def _parts(sizes: tuple[int, ...]) -> list[slice]:
     """Return where arrays of these sizes lie in one vector, end to end."""
     stops = [*accumulate(sizes)]
     return [*map(slice, [0, *stops], stops)]
-
-
-def _is_last(batch: _Batch) -> bool:
-    """Whether these parameters, in this order, stepped together the last time too."""
-    memory = batch.memories[0]
-    if [*map(id, memory.parts)] != [*map(id, batch.params)]:
-        return False
-    return all(other is memory for other in batch.memories)
-
-
-def _copied_slots(
-    xp: Namespace, names: list[str], batch: _Batch, last: _Memory | None
-) -> Slots:
-    """Return copies of what a batch remembers, a vector for each name.
-
-    Vectors of the last step's batch, ``last``, are copied whole if it is this one.
-    """
-    slots = {}
-    for name in names:
-        if last is not None and name in last.vectors:
-            slots[name] = xp.array(last.vectors[name])
-            continue
-        held = []
-        for param, memory in zip(batch.params, batch.memories, strict=True):
-            if name in memory.vectors:
-                held.append(memory.vectors[name][memory.parts[param]])
-            else:
-                held.append(xp.zeros_like(param.array))
-        slots[name] = xp.join(held)
-    return slots

@@ -47,9 +47,7 @@ LEFT_OUT = {
 }
 
 
-def checked_options(
-    name: str, rules: Rules, options: Mapping[str, Setting]
-) -> Settings:
+def check_options(name: str, rules: Rules, options: Mapping[str, Setting]) -> Settings:
     """Return the options that have a rule; raise for the first that breaks its rule."""
     for option, rule in rules.items():
         check, *bounds = rule if isinstance(rule, tuple) else (rule,)

@@ -11,7 +11,7 @@ from ...engine.commit import Changes, commit
 from ...errors import DTypeError, OptionError, check_integers, check_type, describe
 from ...types import Setting, Settings
 from ..optimizer import Optimizer
-from ..options import Rules, check_not_negative, checked_options, faults, label
+from ..options import Rules, check_not_negative, check_options, faults, label
 from ..saved import raise_misfits
 
 Rates = float | Sequence[float]  # one for all groups, or one for each
@@ -78,7 +78,7 @@ class LRScheduler:
     def check(self, state: Mapping[str, Setting]) -> None:
         """Raise if settings are wrong, as they are given or loaded."""
         rules = {"last_epoch": (check_integers, -1), **self.rules}
-        checked_options(self._name, rules, state)
+        check_options(self._name, rules, state)
         for key in self._per_group:
             if key in state:
                 self._rates(key, state[key])

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from calls import check_wrong_call
 from methods_table import EQUATIONS
 from oracle import assert_close, complex_step, gradients, tensors
 from strategies import real
@@ -34,3 +35,47 @@ def test_an_equation(equation):
     got = gradients(ours, arrays, wrt, cotangents)
     for one, two in zip(got, expected, strict=True):
         assert_close(one, two, 1e-12)
+
+
+WRONG = {
+    "einsum of a rank": (
+        lambda x: tg.einsum("i->i", x),
+        ValueError,
+        "einsum: 'i->i' does not fit",
+    ),
+    "einsum of a size": (
+        lambda x: tg.einsum("ij,ji", x, x),
+        ValueError,
+        "einsum: 'j' is of the sizes",
+    ),
+    "einsum of one": (
+        lambda x: tg.einsum("ij,jk->ik", x),
+        ValueError,
+        "einsum: 'ij,jk->ik' names 2 operands, got 1",
+    ),
+    "einsum to what": (
+        lambda x: tg.einsum("ij->k", x),
+        ValueError,
+        "einsum: .* is not an equation",
+    ),
+    "einsum twice": (
+        lambda x: tg.einsum("ij->ii", x),
+        ValueError,
+        "einsum: .* is not an equation",
+    ),
+    "einsum of digits": (
+        lambda x: tg.einsum("i1->i", x),
+        ValueError,
+        "einsum: .* is not an equation",
+    ),
+    "einsum of a number": (
+        lambda x: tg.einsum("ij,", x, 2.0),
+        TypeError,
+        "einsum: operand 1 is float",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_call(name):
+    check_wrong_call(*WRONG[name])

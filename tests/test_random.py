@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from calls import check_wrong_call
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.errors import DTypeError, OptionError
 from tinygrad_rnn.random import default_generator, numpy_generator
 
 seeds = st.integers(0, 2**80)
@@ -63,3 +65,32 @@ def test_the_forms_of_randint(arguments):
     assert drawn.shape == (200,)
     assert drawn.dtype == tg.int64
     assert set(drawn.tolist()) == set(range(5))
+
+
+WRONG = {
+    "a seed of text": (
+        lambda x: tg.manual_seed("a"),
+        DTypeError,
+        "manual_seed: seed is 'a'",
+    ),
+    "a negative seed": (
+        lambda x: tg.manual_seed(-1),
+        OptionError,
+        "manual_seed: seed is -1",
+    ),
+    "a generator of NumPy": (
+        lambda x: tg.rand(2, generator=np.random.default_rng()),
+        DTypeError,
+        "generator is Generator",
+    ),
+    "a state of the wrong size": (
+        lambda x: tg.Generator().set_state(tg.arange(3)),
+        DTypeError,
+        "set_state: expected the int64",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_call(name):
+    check_wrong_call(*WRONG[name])

@@ -1,14 +1,16 @@
-"""Drawing ids; wrong calls of multinomial stand in tensor/test_tensor.py."""
+"""Drawing ids."""
 
 import math
 from functools import partial
 
 import numpy as np
 import pytest
+from calls import check_wrong_call
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.errors import OptionError, ShapeError
 
 
 def generator(seed=0):
@@ -297,3 +299,42 @@ REFUSED = {
 def test_what_is_refused(call, message):
     with pytest.raises(tg.Error, match=message):
         call()
+
+
+WRONG = {
+    "negative weights": (
+        lambda x: tg.multinomial(tg.tensor([-1.0, 1.0]), 1),
+        OptionError,
+        "not negative",
+    ),
+    "NaN weights": (
+        lambda x: tg.multinomial(tg.tensor([np.nan, 1.0]), 1),
+        OptionError,
+        "must be finite",
+    ),
+    "too few weights": (
+        lambda x: tg.multinomial(tg.tensor([0.0, 1.0]), 2),
+        OptionError,
+        "1 weights are above",
+    ),
+    "no weights at all": (
+        lambda x: tg.multinomial(tg.zeros(0), 1),
+        OptionError,
+        "0 weights",
+    ),
+    "no weights": (
+        lambda x: tg.multinomial(tg.zeros(2), 1),
+        OptionError,
+        "0 weights are above 0",
+    ),
+    "weights that are ints": (
+        lambda x: tg.multinomial(tg.tensor([1, 2]), 1),
+        ShapeError,
+        "input is int64",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_call(name):
+    check_wrong_call(*WRONG[name])

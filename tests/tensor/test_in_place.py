@@ -4,6 +4,10 @@ wrong one.
 
 import numpy as np
 import pytest
+from calls import same, with_tensors
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import Draw, real
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
@@ -403,7 +407,7 @@ def test_a_state_carried_in_a_buffer():
     )
 
 
-# ---------------------------------------------------------------- what is refused changes nothing
+# ----------------------------------------------------- what is refused changes nothing
 
 REFUSED = {
     "shape": (
@@ -527,7 +531,7 @@ def _fused(x):
 
 @pytest.mark.parametrize("make", [lambda x: x.exp(), lambda x: x**3, _fused])
 def test_a_change_between_two_walks_is_noticed(make):
-    """What a recorded walk reads again remembers the count of the memory it came from."""
+    """A recorded walk remembers the count of the memory that it reads again."""
     x = leaf(0.5)
     y = x * 1.0
     z = make(y)
@@ -678,7 +682,7 @@ def test_another_change_in_place_is_named(name):
         z.sum().backward()
 
 
-# ---------------------------------------------------------------- outputs that nobody needs
+# ---------------------------------------------------------- outputs that nobody needs
 
 
 @pytest.mark.parametrize(
@@ -711,3 +715,113 @@ def test_a_change_of_an_output_that_the_gradient_does_not_need(op, create):
         z[0] = 0.0
         (found,) = tg.autograd.grad(z.sum(), x)
         np.testing.assert_array_equal(found.numpy(), [0.0, *wanted.numpy()[1:]])
+
+
+@given(st.data())
+def test_assigning_by_index_is_numpys(data):
+    d = Draw(data.draw)
+    shape = d.shape()
+    array, index = np.array(d.array(shape, real)), d.index(shape)
+    value = d.array(d.narrowed(np.shape(array[index])), real)
+    for recorded in (False, True):
+        expected, x = array.copy(), tg.tensor(array)
+        expected[index] = value
+        w = tg.tensor(value, requires_grad=recorded)
+        x[with_tensors(d, index)] = w
+        same(x, expected)
+        assert x.requires_grad == recorded
+        x = tg.tensor(array)
+        x[index] = value.tolist() if value.size else value
+        same(x, expected)
+
+
+FILLS = {
+    "uniform_": lambda x, **how: x.uniform_(-2.0, 3.0, **how),
+    "normal_": lambda x, **how: x.normal_(-1.0, 0.5, **how),
+    "bernoulli_": lambda x, **how: x.bernoulli_(0.3, **how),
+}
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_a_fill_draws_from_its_generator_into_the_memory(name, device):
+    x = tg.zeros(3, 4, dtype="float64", device=device)
+    before, alias = x.array, x.detach()
+    state = tg.Generator().manual_seed(5)
+    assert FILLS[name](x, generator=state) is x
+    drawn = x.cpu().tolist()
+    assert x.array is before
+    assert alias.cpu().tolist() == drawn
+    assert len({number for row in drawn for number in row}) > 1
+    FILLS[name](x, generator=state)
+    assert x.cpu().tolist() != drawn
+    FILLS[name](x, generator=tg.Generator().manual_seed(5))
+    assert x.cpu().tolist() == drawn
+    tg.manual_seed(7)
+    FILLS[name](x)
+    first = x.cpu().tolist()
+    tg.manual_seed(7)
+    assert FILLS[name](x).cpu().tolist() == first
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "std"),
+    [
+        ("uniform_", 0.5, 5 / 12**0.5),
+        ("normal_", -1.0, 0.5),
+        ("bernoulli_", 0.3, 0.21**0.5),
+    ],
+)
+def test_a_fill_has_the_moments_of_its_distribution(name, mean, std):
+    drawn = FILLS[name](
+        tg.zeros(20_000, dtype="float64"), generator=tg.Generator()
+    ).numpy()
+    assert drawn.mean() == pytest.approx(mean, abs=4 * std / 20_000**0.5)
+    assert drawn.std() == pytest.approx(std, rel=0.03)
+
+
+def test_initial_values_are_what_the_methods_draw():
+    for name in ("uniform_", "normal_"):
+        drawn = [tg.zeros(2, 3), tg.zeros(2, 3)]
+        getattr(drawn[0], name)(0.5, 2.0, tg.Generator().manual_seed(1))
+        getattr(nn.init, name)(drawn[1], 0.5, 2.0, tg.Generator().manual_seed(1))
+        assert drawn[0].tolist() == drawn[1].tolist()
+
+
+@given(p=st.floats(0.0, 1.0), seed=st.integers(0, 1000))
+def test_bernoulli_is_one_where_a_uniform_number_is_below_p(p, seed):
+    uniform = tg.rand(4, 5, dtype="float64", generator=tg.Generator().manual_seed(seed))
+    drawn = tg.zeros(4, 5).bernoulli_(p, generator=tg.Generator().manual_seed(seed))
+    assert drawn.tolist() == (uniform < p).float().tolist()
+    of_each = tg.zeros(4, 5, dtype=tg.int64)
+    of_each.bernoulli_(tg.full((5,), p), generator=tg.Generator().manual_seed(seed))
+    near = (uniform - p).abs() > 1e-6  # as p is a float32 there
+    assert of_each[near].tolist() == drawn[near].tolist()
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_a_fill_is_a_change_in_place_as_any_other(name):
+    w = tg.ones(3, requires_grad=True)
+    with pytest.raises(
+        GraphError, match="a leaf that requires grad cannot be changed in place"
+    ):
+        FILLS[name](w)
+    loss = (w * w).sum()
+    FILLS[name](w.data)
+    with pytest.raises(GraphError, match="in place"):
+        loss.backward()
+    x = w * 2.0
+    FILLS[name](x)
+    (x.sum() + w.sum()).backward()
+    assert w.grad.tolist() == [1.0, 1.0, 1.0]  # nothing through what was overwritten
+
+
+def test_masked_fill_in_place_records():
+    w = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    scores = w * 2.0
+    mask = tg.tensor([False, True, False])
+    assert scores.masked_fill_(mask, -7.0) is scores
+    assert scores.tolist() == [2.0, -7.0, 6.0]
+    scores.sum().backward()
+    assert w.grad.tolist() == [2.0, 0.0, 2.0]
+    w.data.masked_fill_(mask, 0.0)
+    assert w.tolist() == [1.0, 0.0, 3.0]

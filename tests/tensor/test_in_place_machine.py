@@ -425,7 +425,7 @@ class Machine(RuleBasedStateMachine):
                 Dual(result.value[None], result.slope[None]), record
             )
 
-    # ------------------------------------------------------------ through .data, outside the graph
+    # ------------------------------------------------ through .data, outside the graph
 
     @rule(how=st.sampled_from(DATA), i=pick, j=pick, record=recording)
     def change_data(self, how, i, j, record):
@@ -502,7 +502,7 @@ class Machine(RuleBasedStateMachine):
         return x.detach().clone(), Dual(dx.value.copy(), np.zeros_like(dx.slope))
 
     def through_data(self, how, pair, other, record):
-        """Change a tensor through its ``.data``, or assign that: the derivative stays."""
+        """Change a tensor through its ``.data``, or assign it: the derivative stays."""
         (x, dx), (y, dy) = pair, other
         if how in IN_PLACE | AUGMENTED and fits(y.shape, x.shape):
             op, reference = (IN_PLACE | AUGMENTED)[how]

@@ -37,6 +37,7 @@ class Products(Shapes):
         return self @ other
 
     def __matmul__(self, other: Operand) -> Self:
+        """Return x @ other."""
         right = _as_factor(other)
         summed = right.shape[-2:-1] if right.ndim > 1 else right.shape
         if not self.ndim or self.shape[-1:] != summed:
@@ -51,6 +52,7 @@ class Products(Shapes):
         return out.squeeze(-1) if right.ndim == 1 else out
 
     def __rmatmul__(self, other: Operand) -> Self:
+        """Return other @ x."""
         return _as_factor(other).matmul(self)
 
     def _check_factor(self, other: Operand, one: int, two: int) -> None:

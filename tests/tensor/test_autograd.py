@@ -1,5 +1,7 @@
-"""``x.data`` is the same memory outside of the graph: what is done to it is counted,
-not recorded.
+"""A tensor's place in the graph.
+
+``x.data`` is the same memory outside of it: what is done there is counted, but not
+recorded.
 """
 
 import copy
@@ -8,6 +10,7 @@ import weakref
 
 import numpy as np
 import pytest
+from calls import check_wrong_call
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -19,7 +22,7 @@ def leaf(*values):
     return tg.tensor(list(values), dtype="float64", requires_grad=True)
 
 
-# ---------------------------------------------------------------- what is typed in PyTorch
+# ------------------------------------------------------------ what is typed in PyTorch
 
 
 def test_data_is_a_detached_tensor():
@@ -312,7 +315,7 @@ def test_a_view_that_is_out_of_date_takes_no_data():
     assert (view.tolist(), x.tolist()) == ([4], [4, 6])
 
 
-# ---------------------------------------------------------------- other shapes, dtypes, devices
+# ------------------------------------------------------- other shapes, dtypes, devices
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (6,), (2, 1)])
@@ -440,3 +443,72 @@ def test_old_memory_is_freed_when_it_is_replaced():
     x.data = tg.ones(2, dtype="float64")
     assert old() is None
     assert copy.deepcopy(x).tolist() == [1, 1]
+
+
+def test_detach_shares_and_clone_copies():
+    x = tg.ones(2, requires_grad=True)
+    assert np.shares_memory(x.detach().numpy(), x.numpy())
+    assert not x.detach().requires_grad
+    y = x.clone()
+    assert y.requires_grad
+    assert not np.shares_memory(y.numpy(), x.numpy())
+    t = tg.arange(6).reshape(2, 3)
+    assert t.contiguous() is t
+    assert t.T.contiguous().numpy().flags.c_contiguous
+
+
+WRONG = {
+    "ints that ask for gradients": (
+        lambda x: tg.arange(3).requires_grad_(),
+        DTypeError,
+        "expected floats",
+    )
+}
+
+
+def test_a_gradient_is_deleted():
+    x = tg.ones(2, requires_grad=True)
+    x.sum().backward()
+    del x.grad
+    assert x.grad is None
+    del x.grad  # as in PyTorch: nothing is there, and nothing is wrong
+    (x * 3.0).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_detach_in_place_leaves_the_graph():
+    w = tg.ones(2, requires_grad=True)
+    h = w * 3.0
+    alias = h
+    assert h.detach_() is h
+    assert (alias.is_leaf, alias.requires_grad, alias.grad_fn) == (True, False, None)
+    (h * w).sum().backward()
+    assert w.grad.tolist() == [3.0, 3.0]
+    h.requires_grad_()
+    (h * 2.0).sum().backward()
+    assert h.grad.tolist() == [2.0, 2.0]
+
+
+def test_detach_in_place_of_a_state_truncates():
+    rnn, x = nn.GRU(2, 3), tg.randn(4, 1, 2)
+    _, state = rnn(x)
+    state.detach_()
+    _, other = rnn(x, state)
+    other.sum().backward()
+    grads = [p.grad.clone() for p in rnn.parameters()]
+    rnn.zero_grad()
+    rnn(x, state.detach())[1].sum().backward()
+    assert all(g.equal(p.grad) for g, p in zip(grads, rnn.parameters(), strict=True))
+
+
+def test_detach_in_place_of_a_view_is_an_error():
+    x = tg.ones(2, 2, requires_grad=True) * 2.0
+    row = x[0]
+    with pytest.raises(GraphError, match=r"detach_: .*view.* x = x\.detach\(\)"):
+        row.detach_()
+    assert row.requires_grad
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_call(name):
+    check_wrong_call(*WRONG[name])

@@ -85,7 +85,7 @@ class Gradients:
             g, owned = g.whole(), True
         array = g.array if self.create else g
         if array.shape != like.shape or array.dtype != like.dtype:
-            g, owned = self._fit(g, like), False
+            g, owned = self._fit(_as_array(g), like), False
         elif not array.shape:
             g = _as_array(g)
         if total is None:

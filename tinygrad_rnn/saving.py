@@ -258,7 +258,7 @@ def _check_parts(
 
 def _check_trained(function: str, model: Module, optimizer: Optimizer) -> None:
     """Raise if the optimizer trains a tensor that is not in the model's state."""
-    held = {id(tensor) for _, tensor in model._named_tensors(persistent_only=True)}
+    held = {id(tensor) for _, tensor in model._saved_tensors()}
     trained = [param for group in optimizer.param_groups for param in group["params"]]
     strange = [i for i, param in enumerate(trained) if id(param) not in held]
     if strange:

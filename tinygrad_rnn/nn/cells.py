@@ -11,7 +11,7 @@ from .recurrent import GRU_KIND, LSTM_KIND, RNN_KIND, Recurrent, State
 
 
 class RNNCellBase(Recurrent):
-    """What the cells share, as torch.nn.RNNCellBase."""
+    """What the cells share, like torch.nn.RNNCellBase."""
 
     _rank, _state_shape = 2, "(B, H)"
 
@@ -23,8 +23,7 @@ class RNNCellBase(Recurrent):
         device: DeviceLike = None,
         dtype: DType = None,
     ) -> None:
-        super().__init__()
-        self._add_settings(input_size=input_size, hidden_size=hidden_size, bias=bias)
+        super().__init__(input_size=input_size, hidden_size=hidden_size, bias=bias)
         self._add_weights("", input_size, device, dtype)
         self.reset_parameters()
 
@@ -39,7 +38,7 @@ class RNNCellBase(Recurrent):
 
 
 class RNNCell(RNNCellBase):
-    """One step of an RNN, as torch.nn.RNNCell: Elman 1990.
+    """One step of an RNN, like torch.nn.RNNCell: Elman 1990.
 
     ::
 
@@ -90,7 +89,7 @@ class RNNCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of an LSTM, as torch.nn.LSTMCell.
+    """One step of an LSTM, like torch.nn.LSTMCell.
 
     ::
 
@@ -132,7 +131,7 @@ class LSTMCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of a GRU, as torch.nn.GRUCell.
+    """One step of a GRU, like torch.nn.GRUCell.
 
     ::
 

@@ -54,7 +54,7 @@ def explain_call(cls: type, args: tuple[object, ...], kwargs: Settings) -> None:
 def _misfit(
     signature: inspect.Signature, args: tuple[object, ...], kwargs: Settings
 ) -> str:
-    """Why arguments do not fit a signature; unexpected ones before missing ones."""
+    """Say why arguments do not fit a signature: first of all an unexpected name."""
     for name in kwargs:
         if name not in signature.parameters:
             return f"got an unexpected argument {name!r}"
@@ -66,7 +66,7 @@ def _misfit(
 
 
 def _usage(cls: type) -> str:
-    """How to construct and call a layer, and the function that does the same."""
+    """Show how to construct and call a layer, and the function that does the same."""
     settings = _required_names(cls)
     function: Any = getattr(cls, "function", None)
     required = ["self"] if function is None else _required_names(function)
@@ -79,12 +79,12 @@ def _usage(cls: type) -> str:
 
 
 def _required_names(function: Function) -> list[str]:
-    """The names of the parameters without a default."""
+    """Return the names of the parameters without a default."""
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.default is p.empty]
 
 
 def _strip_annotations(signature: inspect.Signature) -> str:
-    """A signature as it is called, without private parameters."""
+    """Show a signature without its annotations and private parameters."""
     public = [p for p in signature.parameters.values() if not p.name.startswith("_")]
     return str(inspect.Signature([p.replace(annotation=p.empty) for p in public]))

@@ -86,7 +86,7 @@ class _List(_Container[Item], MutableSequence[Item]):
     """Items as in a list. Inserting and deleting number them anew, as in PyTorch."""
 
     def _position(self, index: int) -> int:
-        """An index counted from the front."""
+        """Return an index counted from the front."""
         if not hasattr(index, "__index__"):
             expected = "expected an integer or a slice"
             raise DTypeError(f"{self._name}: index {index!r}, {expected}")
@@ -102,7 +102,7 @@ class _List(_Container[Item], MutableSequence[Item]):
         return self._items()[self._position(index)]
 
     def _part(self, named: list[tuple[str, Item]]) -> Self:
-        """Some of the items in a list of their own."""
+        """Return some of the items in a list of their own."""
         raise NotImplementedError
 
     def __setitem__(self, index: int, item: Item) -> None:  # type: ignore[override]
@@ -136,7 +136,7 @@ class _List(_Container[Item], MutableSequence[Item]):
 class Sequential(_List[Module]):
     """Call modules one after the other, each with the output of the one before it.
 
-    As torch.nn.Sequential.
+    Like torch.nn.Sequential.
 
     Args:
         modules: The modules, or one OrderedDict of named modules.
@@ -174,7 +174,7 @@ class Sequential(_List[Module]):
 
 
 class ModuleList(_List[Module]):
-    """Modules in a list that registers them, as torch.nn.ModuleList.
+    """Modules in a list that registers them, like torch.nn.ModuleList.
 
     The modules in a plain list are not registered: they are neither trained nor saved.
 
@@ -227,7 +227,7 @@ class _Dict(_Container[Item], MutableMapping[str, Item]):
 
 
 class ModuleDict(_Dict[Module]):
-    """Modules in a dict that registers them, as torch.nn.ModuleDict.
+    """Modules in a dict that registers them, like torch.nn.ModuleDict.
 
     Args:
         modules: A dict of modules, or pairs of a name and a module.
@@ -261,7 +261,7 @@ class _ParameterContainer(_Container[Parameter]):
 
 
 class ParameterList(_ParameterContainer, _List[Parameter]):
-    """Parameters in a list that registers them, as torch.nn.ParameterList.
+    """Parameters in a list that registers them, like torch.nn.ParameterList.
 
     Args:
         values: The parameters, in any iterable. A Tensor becomes a parameter that
@@ -284,7 +284,7 @@ class ParameterList(_ParameterContainer, _List[Parameter]):
 
 
 class ParameterDict(_ParameterContainer, _Dict[Parameter]):
-    """Parameters in a dict that registers them, as torch.nn.ParameterDict.
+    """Parameters in a dict that registers them, like torch.nn.ParameterDict.
 
     Args:
         parameters: A dict of parameters, or pairs of a name and a parameter. A Tensor

@@ -38,7 +38,7 @@ _GAINS = {
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which the weights before a nonlinearity are scaled.
+    """Return the factor by which the weights before a nonlinearity are scaled.
 
     Args:
         nonlinearity: "linear", "identity" or "sigmoid" (1), "tanh" (5/3), "relu"
@@ -62,7 +62,7 @@ def uniform_(
 ) -> Tensor:
     """Draw from the uniform distribution over [a, b).
 
-    As all functions here, it changes the tensor without recording, and returns it.
+    Like all functions here, it changes the tensor without recording, and returns it.
 
     Args:
         tensor: A float tensor, such as a parameter.
@@ -238,7 +238,7 @@ def _check_tensor(name: str, tensor: Tensor, dims: str = "", **numbers: float) -
 
 
 def _scaled_std(name: str, tensor: Tensor, gain: float, mode: str) -> float:
-    """gain / sqrt(fan) of a weight (out, in, ...); mode "mean" averages both fans."""
+    """Return gain / sqrt(fan) of a weight; mode "mean" averages both fans."""
     _check_tensor(name, tensor, "a weight of at least 2 dims", gain=gain)
     fan_in, fan_out = tensor.numel() / len(tensor), tensor.numel() / tensor.shape[1]
     fans = {"fan_in": fan_in, "fan_out": fan_out, "mean": (fan_in + fan_out) / 2}

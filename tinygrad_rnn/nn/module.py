@@ -41,7 +41,7 @@ PLAIN_CONTAINERS = (list, tuple, dict)  # what is in them is not registered
 
 
 class Module(Movable):
-    """Base of all layers and models, as torch.nn.Module.
+    """Base of all layers and models, like torch.nn.Module.
 
     A subclass writes ``__init__``, which begins with ``super().__init__()``, and
     ``forward``. Parameters, buffers and modules are found among the attributes: there
@@ -254,19 +254,19 @@ class Module(Movable):
     # ------------------------------------------------------------ traversal
 
     def _attributes_of(self, kind: type[Kind]) -> list[tuple[str, Kind]]:
-        """The attributes of a kind, under each of their names."""
+        """Return the attributes of a kind, under each of their names."""
         attributes = self.__dict__.items()
         return [(name, value) for name, value in attributes if isinstance(value, kind)]
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules directly inside, each once, with their names."""
+        """Return the modules directly inside, each once, with their names."""
         found: dict[int, tuple[str, Module]] = {}
         for name, module in self._attributes_of(Module):
             found.setdefault(id(module), (name, module))
         return iter(found.values())
 
     def children(self) -> Iterator["Module"]:
-        """The modules directly inside, each once."""
+        """Return the modules directly inside, each once."""
         return iter([module for _, module in self.named_children()])
 
     def _walk_modules(
@@ -275,7 +275,7 @@ class Module(Movable):
         seen: set[int] | None = None,
         above: tuple[int, ...] = (),
     ) -> Iterator[tuple[str, "Module"]]:
-        """This module and all inside it, with their dotted names.
+        """Yield this module and all inside it, with their dotted names.
 
         Args:
             prefix: The name of this module.
@@ -295,44 +295,38 @@ class Module(Movable):
 
     def _named_tensors(
         self,
+        who: str,
         prefix: str = "",
         recurse: bool = True,
         remove_duplicate: bool = True,
-        persistent_only: bool = False,
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Parameters and buffers with their dotted names, as ``named_parameters``.
+    ) -> list[tuple[str, Tensor]]:
+        """Return parameters and buffers by dotted names, for the function ``who``.
 
-        ``persistent_only`` leaves out the buffers that are not saved.
+        The other arguments are those of :meth:`named_parameters`.
         """
+        check_type(who, str, "a str", prefix=prefix)
+        check_options(who, recurse=recurse, remove_duplicate=remove_duplicate)
         once: set[int] | None = set() if remove_duplicate else None
         modules = self._walk_modules(prefix, once) if recurse else [(prefix, self)]
         seen: set[int] = set()
+        found = []
         for path, module in modules:
-            for name, tensor in module._own_tensors(persistent_only):
+            for name, tensor in module._own_tensors():
                 if not (remove_duplicate and id(tensor) in seen):
                     seen.add(id(tensor))
-                    yield _join_names(path, name), tensor
+                    found.append((_join_names(path, name), tensor))
+        return found
 
-    def _own_tensors(self, persistent_only: bool) -> list[tuple[str, Tensor]]:
-        """The parameters and buffers of this module; warns of plain containers."""
-        buffers = self._buffers.items()
-        wanted = [name for name, is_saved in buffers if is_saved or not persistent_only]
+    def _own_tensors(self) -> list[tuple[str, Tensor]]:
+        """Return this module's parameters and buffers; warn of plain containers."""
         found: list[tuple[str, Tensor]] = []
         for name, value in list(self.__dict__.items()):
             if isinstance(value, Tensor):
-                if isinstance(value, Parameter) or name in wanted:
+                if isinstance(value, Parameter) or name in self._buffers:
                     found.append((name, value))
             elif isinstance(value, PLAIN_CONTAINERS):  # filled since it was assigned?
                 self._warn_of_plain_container(name, value)
         return found
-
-    def _search_tensors(
-        self, who: str, prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> list[tuple[str, Tensor]]:
-        """Parameters and buffers with their dotted names, for a public function."""
-        check_type(who, str, "a str", prefix=prefix)
-        check_options(who, recurse=recurse, remove_duplicate=remove_duplicate)
-        return list(self._named_tensors(prefix, recurse, remove_duplicate))
 
     def named_modules(
         self,
@@ -340,7 +334,7 @@ class Module(Movable):
         prefix: str = "",
         remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, "Module"]]:
-        """This module and all inside it, each once, with its dotted name.
+        """Return this module and all inside it, each once, with its dotted name.
 
         Args:
             memo: Modules to leave out; those that are found are added.
@@ -356,13 +350,13 @@ class Module(Movable):
         return iter(found)
 
     def modules(self) -> Iterator["Module"]:
-        """This module and all inside it, each once."""
+        """Return this module and all inside it, each once."""
         return iter([module for _, module in self._walk_modules("", set())])
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """All parameters, each once, with its dotted name.
+        """Return all parameters, each once, with its dotted name.
 
         Args:
             prefix: The name of this module, with which all names begin.
@@ -376,11 +370,11 @@ class Module(Movable):
             [('net.0.weight', (2, 3)), ('net.0.bias', (2,))]
         """
         who = "named_parameters"
-        found = self._search_tensors(who, prefix, recurse, remove_duplicate)
+        found = self._named_tensors(who, prefix, recurse, remove_duplicate)
         return iter([(name, x) for name, x in found if isinstance(x, Parameter)])
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters, each once, for an optimizer.
+        """Return all parameters, each once, for an optimizer.
 
         Args:
             recurse: False gives the parameters of this module alone.
@@ -390,25 +384,25 @@ class Module(Movable):
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """All buffers, each once, with its dotted name: as :meth:`named_parameters`."""
+        """Return all buffers, each once: see :meth:`named_parameters`."""
         who = "named_buffers"
-        found = self._search_tensors(who, prefix, recurse, remove_duplicate)
+        found = self._named_tensors(who, prefix, recurse, remove_duplicate)
         return iter([(name, x) for name, x in found if not isinstance(x, Parameter)])
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """All buffers, each once; of this module alone unless ``recurse``."""
+        """Return all buffers, each once; of this module alone unless ``recurse``."""
         return iter([value for _, value in self.named_buffers("", recurse)])
 
     def get_submodule(self, target: str) -> "Module":
-        """The module of a dotted name; this one for an empty name."""
+        """Return the module of a dotted name; this one for an empty name."""
         return self._find("get_submodule", target, Module) if target else self
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter of a dotted name."""
+        """Return the parameter of a dotted name."""
         return self._find("get_parameter", target, Parameter)
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer of a dotted name."""
+        """Return the buffer of a dotted name."""
         return self._find("get_buffer", target, Tensor)
 
     def _find(self, who: str, target: str, kind: type[Kind]) -> Kind:
@@ -432,7 +426,7 @@ class Module(Movable):
         return found[name]
 
     def num_parameters(self) -> int:
-        """How many numbers are trained."""
+        """Return how many numbers are trained."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     # ------------------------------------------------------------ changes of all inside
@@ -511,7 +505,7 @@ class Module(Movable):
             >>> tg.nn.Linear(3, 2).to(tg.float64).weight.dtype
             dtype('float64')
         """
-        named = self._named_tensors()
+        named = self._named_tensors("to")
         tensors = [x for _, t in named for x in (t, t.grad) if x is not None]
         arrays = [self._convert(x, args, kwargs) for x in tensors]
         for tensor, array in zip(tensors, arrays, strict=True):
@@ -522,7 +516,7 @@ class Module(Movable):
     def _convert(
         self, tensor: Tensor, args: tuple[Setting, ...], kwargs: Settings
     ) -> Array:
-        """The array of a tensor on the device, and of the dtype if it holds floats."""
+        """Return a tensor's array on the device, in the dtype if it holds floats."""
         is_float, own = tensor.dtype.kind == "f", tensor.detach()
         source = own if is_float else empty(0, device=tensor.device)
         target = source.to(*args, **kwargs)
@@ -534,7 +528,7 @@ class Module(Movable):
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Parameters and persistent buffers by their dotted names, without a copy.
+        """Return parameters and persistent buffers by dotted names, without a copy.
 
         The tensors share memory with the module, so they change as training goes on.
         Copy what is to be restored later, such as the best weights so far; a file of
@@ -551,8 +545,16 @@ class Module(Movable):
             >>> bool(model.weight.any())
             True
         """
-        named = self._named_tensors(remove_duplicate=False, persistent_only=True)
-        return {name: tensor.detach() for name, tensor in named}
+        return {name: tensor.detach() for name, tensor in self._saved_tensors()}
+
+    def _saved_tensors(self) -> list[tuple[str, Tensor]]:
+        """Return parameters and persistent buffers, under each of their names."""
+        return [
+            (_join_names(path, name), tensor)
+            for path, module in self._walk_modules()
+            for name, tensor in module._own_tensors()
+            if isinstance(tensor, Parameter) or module._buffers[name]
+        ]
 
     def load_state_dict(
         self, state_dict: Mapping[str, Operand], strict: bool = True
@@ -578,14 +580,14 @@ class Module(Movable):
         return incompatible_keys(self.state_dict(), state_dict)
 
     def _loading(self, state_dict: Mapping[str, Operand]) -> Changes:
-        """The changes that load a ``state_dict`` that fits, for ``commit``."""
+        """Return the changes that load a ``state_dict`` that fits, for ``commit``."""
         name = f"{type(self).__name__}.load_state_dict"
         return loading_changes(name, self.state_dict(), state_dict)
 
     def misfits(
         self, state_dict: Mapping[str, Operand], strict: bool = True
     ) -> list[str]:
-        """What in a ``state_dict`` does not fit this module, a line each."""
+        """Say what in a ``state_dict`` does not fit this module, a line each."""
         name = f"{type(self).__name__}.misfits"
         return find_misfits(name, self.state_dict(), state_dict, strict)
 
@@ -625,7 +627,7 @@ class Module(Movable):
     # ------------------------------------------------------------ repr
 
     def extra_repr(self) -> str:
-        """The settings that ``repr`` shows."""
+        """Return the settings that ``repr`` shows."""
         return ""
 
     @recursive_repr()

@@ -11,7 +11,7 @@ UNNAMED = "parameter"  # the name of a parameter that no module has registered y
 
 
 class Parameter(Tensor):
-    """A tensor that a module trains, as torch.nn.Parameter.
+    """A tensor that a module trains, like torch.nn.Parameter.
 
     Assigning one to an attribute of a module registers it: ``parameters()``,
     ``state_dict()`` and ``to()`` find it there.

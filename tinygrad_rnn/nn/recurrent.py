@@ -72,11 +72,8 @@ class Recurrent(Layer):
     _rank: ClassVar[int]  # of a batch of features, and of a batch of states
     _state_shape: ClassVar[str]  # of a batch, for messages
     proj_size = 0  # of h, if it is projected
-
-    def __init__(self) -> None:
-        super().__init__()
-        # Of each layer and direction, in the order of the op's arguments.
-        self._weight_names: list[list[str]] = []
+    # Of each layer and direction, in the order of the op's arguments.
+    _weight_names: tuple[list[str], ...] = ()
 
     def _add_weights(
         self, suffix: str, input_size: int, device: DeviceLike, dtype: DType
@@ -96,14 +93,14 @@ class Recurrent(Layer):
             wanted = self.bias or name.startswith("weight")
             weight = self._new_parameter(shape, device, dtype, wanted)
             setattr(self, name + suffix, weight)
-        self._weight_names.append([name + suffix for name in shapes])
+        self._weight_names += ([name + suffix for name in shapes],)
 
     def _list_weights(self) -> list[list[Operand]]:
-        """The weights of each layer and direction."""
+        """Return the weights of each layer and direction."""
         return [[getattr(self, name) for name in row] for row in self._weight_names]
 
     def _list_options(self) -> Settings:
-        """The options of the ops, checked again as they may have been changed."""
+        """Return the options of the ops, checked again since they may have changed."""
         options = {name: getattr(self, name) for name in self._cell_kind.options}
         check_options(self._name, **options)
         return options

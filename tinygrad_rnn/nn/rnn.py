@@ -21,7 +21,7 @@ Lengths = Sequence[int] | Tensor | None
 
 
 class RNNBase(Recurrent):
-    """What the layers share, as torch.nn.RNNBase."""
+    """What the layers share, like torch.nn.RNNBase."""
 
     _rank, _state_shape = 3, "(num_layers * D, B, H), also with batch_first"
 
@@ -38,8 +38,7 @@ class RNNBase(Recurrent):
         device: DeviceLike = None,
         dtype: DType = None,
     ) -> None:
-        super().__init__()
-        self._add_settings(
+        super().__init__(
             input_size=input_size,
             hidden_size=hidden_size,
             num_layers=num_layers,
@@ -172,7 +171,7 @@ class RNNBase(Recurrent):
 
 
 class RNN(RNNBase):
-    """An RNN over a sequence, as torch.nn.RNN: Elman 1990.
+    """An RNN over a sequence, like torch.nn.RNN: Elman 1990.
 
     At every step, in every layer and direction, as in :class:`~tinygrad_rnn.nn.RNNCell`
     ::
@@ -251,7 +250,7 @@ class RNN(RNNBase):
 
 
 class LSTM(RNNBase):
-    """An LSTM over a sequence, as torch.nn.LSTM.
+    """An LSTM over a sequence, like torch.nn.LSTM.
 
     At every step, in every layer and direction, as in
     :class:`~tinygrad_rnn.nn.LSTMCell` ::
@@ -301,7 +300,7 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """A GRU over a sequence, as torch.nn.GRU.
+    """A GRU over a sequence, like torch.nn.GRU.
 
     At every step, in every layer and direction, as in :class:`~tinygrad_rnn.nn.GRUCell`
     ::

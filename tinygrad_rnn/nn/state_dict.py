@@ -25,7 +25,7 @@ class IncompatibleKeys(NamedTuple):
 
 
 def incompatible_keys(held: Held, given: Given) -> IncompatibleKeys:
-    """The names that differ; a tensor needs a value under one of its names alone."""
+    """Return the names that differ; a tied tensor needs only one of its names."""
     filled = {id(tensor.array) for key, tensor in held.items() if key in given}
     missing = [
         key
@@ -55,7 +55,7 @@ def find_misfits(name: str, held: Held, given: Given, strict: bool) -> list[str]
 
 
 def _unfit_values(held: Held, values: dict[str, np.ndarray]) -> list[str]:
-    """Values of another shape or dtype, and those that differ though they are tied."""
+    """List values of another shape or dtype, and tied ones that differ."""
     wrong: list[str] = []
     first_names: dict[int, str] = {}  # of each array that has a value
     for key, own in held.items():
@@ -71,7 +71,7 @@ def _unfit_values(held: Held, values: dict[str, np.ndarray]) -> list[str]:
 
 
 def loading_changes(name: str, held: Held, given: Given) -> Changes:
-    """The changes that write fitting values into what a module holds."""
+    """Return the changes that write fitting values into what a module holds."""
     arrays = [own.array for own in held.values() if type(own.array) is np.ndarray]
     pairs = []
     for key, own in held.items():

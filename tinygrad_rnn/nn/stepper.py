@@ -90,8 +90,8 @@ class Stepper:
     def __call__(self, input: Tensor, state: State = None) -> tuple[Tensor, Operand]:
         rnn, weight = self.rnn, self.rnn.weight_ih_l0
         is_batch = rnn._check_input(input, weight, 2)
-        lead = (rnn.num_layers, *input.shape[:1]) if is_batch else (rnn.num_layers,)
-        parts = rnn._check_state(state, lead, weight)
+        batch = input.shape[:1] if is_batch else ()
+        parts = rnn._check_state(state, (rnn.num_layers, *batch), weight)
         if rnn.dropout and rnn.training and rnn.num_layers > 1:
             raise OptionError(
                 "nn.Stepper: rnn drops out while training; call its .eval() first"
@@ -118,12 +118,12 @@ class Stepper:
         return output, last
 
     def _list_weights(self) -> list[list[Operand]]:
-        """The weights of each layer, and at the end those of the head."""
+        """Return the weights of each layer, and at the end those of the head."""
         head = [] if self.head is None else [self.head.weight, self.head.bias]
         return [*self.rnn._list_weights(), head]
 
     def _stamp(self, weights: list[list[Operand]]) -> list[object]:
-        """What a prepared step is made of; empty if the layers have to be called."""
+        """Return what a step is made from; empty if the layers have to be called."""
         rnn, head = self.rnn, self.head
         if not _runs_our_forward(rnn) or not (head is None or _runs_our_forward(head)):
             return []
@@ -143,7 +143,7 @@ class Stepper:
 
 
 def _runs_our_forward(layer: Module) -> bool:
-    """Whether a call of a layer runs the forward of this package, and no hooks."""
+    """Return whether calling a layer runs our forward, and no hooks."""
     kind, own = type(layer), vars(layer)
     is_ours = kind.forward in (RNNBase.forward, Linear.forward)
     is_called = is_ours and kind.__call__ is Module.__call__

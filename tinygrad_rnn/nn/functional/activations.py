@@ -25,7 +25,7 @@ __all__ = [
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """x where x > 0, else negative_slope * x: Maas et al. 2013.
+    """Return x where x > 0, else negative_slope * x: Maas et al. 2013.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -38,7 +38,9 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """x where x > 0, else alpha * (e^x - 1): Clevert et al., arXiv:1511.07289.
+    """Return x where x > 0, else alpha * (e^x - 1).
+
+    Clevert et al., arXiv:1511.07289.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -52,13 +54,15 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 def silu(input: Tensor) -> Tensor:
-    """x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118."""
+    """Return x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118."""
     check_float_input("silu", input)
     return input * input.sigmoid()
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x * Phi(x), Phi the normal CDF: Hendrycks and Gimpel, arXiv:1606.08415.
+    """Return x * Phi(x), where Phi is the normal CDF.
+
+    Hendrycks and Gimpel, arXiv:1606.08415.
 
     Args:
         input: Floats of any shape.
@@ -79,7 +83,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(beta x)) / beta, a smooth max(x, 0).
+    """Return log(1 + e^(beta x)) / beta, a smooth max(x, 0).
 
     Args:
         input: Floats of any shape.
@@ -99,6 +103,6 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """log(sigmoid(x)), computed as -softplus(-x), which does not overflow."""
+    """Return log(sigmoid(x)), computed as -softplus(-x), which does not overflow."""
     check_float_input("logsigmoid", input)
     return -ops.softplus(-input)

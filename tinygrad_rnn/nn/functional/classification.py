@@ -79,7 +79,7 @@ def _check_classes(
 def _weigh_targets(
     target: Tensor, weight: Tensor | None, ignore_index: int, dtype: DType
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The classes (0 for ignored ones), whether they count, and their weights."""
+    """Return the classes, 0 for ignored ones; whether each counts; and its weight."""
     counts = target != ignore_index
     classes = ops.where(counts, target, 0)
     if weight is None:
@@ -94,7 +94,7 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """Negative log-likelihood: minus the log-probability of the right class.
+    """Return the negative log-likelihood: minus the log-probability of the right class.
 
     With a weight w for each class, the loss of a target is -w[target] input[target],
     and the mean is divided by the sum of these weights.
@@ -135,7 +135,7 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross entropy, in nats, of logits and the right classes or their probabilities.
+    """Return the cross entropy, in nats, of logits and classes or probabilities.
 
     For the class t of logits x the loss is -w[t] log_softmax(x)[t], and the mean is
     divided by the sum of the weights w[t]. For probabilities p of the classes it is
@@ -197,7 +197,7 @@ def _cross_entropy_of_probabilities(
     ignore_index: int,
     label_smoothing: float,
 ) -> Tensor:
-    """The loss of each target that is a row of probabilities along ``dim``."""
+    """Return the loss of each target, a row of probabilities along ``dim``."""
     name = "cross_entropy"
     why = ", probabilities as the input; classes are integers: use target.long()"
     # The shape comes first, so that classes as floats of any width are told so.

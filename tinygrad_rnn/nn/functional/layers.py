@@ -26,7 +26,7 @@ __all__ = ["dropout", "embedding", "layer_norm", "linear", "one_hot"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x W^T + b.
+    """Return x W^T + b.
 
     Args:
         input: x, floats (..., I).
@@ -53,7 +53,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The rows of a table that ids name.
+    """Return the rows of a table that ids name.
 
     Args:
         input: Integer ids (...) in [0, V).
@@ -81,7 +81,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Each id as a row of zeros with a one at the id's place.
+    """Return each id as a row of zeros with a one at the id's index.
 
     Args:
         tensor: Integer ids (...) in [0, num_classes).
@@ -118,7 +118,7 @@ def dropout(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Zeros with probability p, and all else scaled by 1 / (1 - p).
+    """Set elements to 0 with probability p, and scale the others by 1 / (1 - p).
 
     The scale keeps the expected value: Srivastava et al. 2014.
 
@@ -149,7 +149,9 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias: Ba et al., arXiv:1607.06450.
+    """Return (x - mean) / sqrt(var + eps) * weight + bias.
+
+    Ba, Kiros and Hinton, arXiv:1607.06450.
 
     Args:
         input: x, floats (..., *S).

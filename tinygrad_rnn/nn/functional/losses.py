@@ -25,7 +25,7 @@ __all__ = [
 def reduce_losses(
     name: str, losses: Tensor, reduction: str, weight: Tensor | None = None
 ) -> Tensor:
-    """All losses l, their sum, or their mean; with weights w these are of w l.
+    """Return all losses l, their sum or their mean; with weights w, those of w l.
 
     Args:
         name: The public function, for the message.
@@ -56,7 +56,7 @@ def _multiply(losses: Tensor, weight: Tensor | None) -> Tensor:
 def mse_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
-    """Squared error: (input - target)^2.
+    """Return the squared error, (input - target)^2.
 
     Args:
         input: Predictions, floats of any shape.
@@ -86,7 +86,7 @@ def mse_loss(
 def l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
-    """Absolute error: abs(input - target).
+    """Return the absolute error, abs(input - target).
 
     Arguments, result and errors are those of :func:`mse_loss`.
 
@@ -100,7 +100,7 @@ def l1_loss(
 
 
 def _huber(difference: Tensor, delta: float) -> Tensor:
-    """d^2 / 2 where abs(d) < delta, and beyond it the line that continues it.
+    """Return d^2 / 2 where abs(d) < delta, and beyond that the line that continues it.
 
     Both are c (d - c / 2), with d clipped to c in [-delta, delta]. So the gradient of
     a large d is finite, where that of an unused d^2 would overflow.
@@ -113,7 +113,7 @@ def _huber(difference: Tensor, delta: float) -> Tensor:
 def smooth_l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
-    """Absolute error with a parabola around 0: Girshick, arXiv:1504.08083.
+    """Return the absolute error with a parabola around 0: Girshick, arXiv:1504.08083.
 
     With d = input - target: d^2 / (2 beta) where abs(d) < beta, else
     abs(d) - beta / 2.
@@ -146,7 +146,7 @@ def huber_loss(
     delta: float = 1.0,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """Squared error that grows only linearly beyond delta: Huber 1964.
+    """Return a squared error that grows only linearly beyond delta: Huber 1964.
 
     With d = input - target: d^2 / 2 where abs(d) < delta, else
     delta * (abs(d) - delta / 2).
@@ -183,7 +183,7 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Binary cross entropy, in nats, from logits.
+    """Return the binary cross entropy, in nats, from logits.
 
     With logits x and targets t: -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)),
     computed as t softplus(-x) + (1 - t) softplus(x), of which neither part overflows.
@@ -216,7 +216,7 @@ def binary_cross_entropy_with_logits(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """Binary cross entropy, in nats, from probabilities.
+    """Return the binary cross entropy, in nats, from probabilities.
 
     With probabilities x and targets t: -t log(x) - (1 - t) log(1 - x). As in PyTorch,
     a logarithm is at least -100. For logits there is
@@ -252,7 +252,7 @@ def binary_cross_entropy(
 def kl_div(
     input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """Kullback-Leibler divergence of log-probabilities x from probabilities t.
+    """Return the Kullback-Leibler divergence of log-probabilities x from t.
 
     Each element's part is t (log(t) - x), and 0 where t is 0.
 

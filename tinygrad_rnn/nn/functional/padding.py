@@ -73,7 +73,7 @@ def pad(
 
 
 def _most_new_elements(mode: str, size: int) -> int:
-    """How many elements can be added at an end of a dim."""
+    """Return how many elements can be added at an end of a dim."""
     if mode == "reflect":
         return max(size - 1, 0)
     return 0 if mode == "replicate" and not size else sys.maxsize
@@ -93,7 +93,7 @@ def _pad_with_value(
 
 
 def _source_indices(mode: str, size: int, left: int, right: int) -> np.ndarray:
-    """Which element of a dim each element of the padded dim is a copy of."""
+    """Say which element of a dim each element of the padded dim is a copy of."""
     indices = np.arange(-left, size + right)
     if mode == "replicate":
         return indices.clip(0, size - 1)

@@ -41,7 +41,7 @@ class Layer(Module, metaclass=LayerType):
     def _new_parameter(
         self, shape: Shape, device: DeviceLike, dtype: DType, wanted: bool = True
     ) -> Any:
-        """A parameter whose values are not set yet; None unless it is wanted."""
+        """Return a parameter whose values are not set yet; None unless it is wanted."""
         dtype = get_default_dtype() if dtype is None else as_dtype(dtype, self._name)
         if dtype.kind != "f":
             raise DTypeError(

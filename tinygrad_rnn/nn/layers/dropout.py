@@ -12,7 +12,7 @@ class Dropout(Layer):
     """Zeros with probability p while training, and all else scaled by 1 / (1 - p).
 
     The scale keeps the expected value. After ``eval()`` the input passes unchanged:
-    Srivastava et al. 2014, as torch.nn.Dropout.
+    Srivastava et al. 2014, like torch.nn.Dropout.
 
     Args:
         p: The probability of a zero, from 0 to 1.

@@ -15,7 +15,7 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Layer):
-    """A row of a table for each id, as torch.nn.Embedding.
+    """A row of a table for each id, like torch.nn.Embedding.
 
     The table ``weight`` (num_embeddings, embedding_dim) is drawn from the standard
     normal distribution.
@@ -62,7 +62,7 @@ class Embedding(Layer):
     def from_pretrained(
         cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
     ) -> Self:
-        """An embedding with your own table, whose memory it shares.
+        """Return an embedding with your own table, whose memory it shares.
 
         Args:
             embeddings: The table, floats (V, I).

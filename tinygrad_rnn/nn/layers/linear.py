@@ -11,7 +11,7 @@ __all__ = ["Linear"]
 
 
 class Linear(Layer):
-    """y = x W^T + b, as torch.nn.Linear.
+    """y = x W^T + b, like torch.nn.Linear.
 
     Weight (out_features, in_features) and bias (out_features,) are drawn uniformly
     within 1 / sqrt(in_features), the same on every device.

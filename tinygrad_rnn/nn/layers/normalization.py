@@ -14,7 +14,7 @@ __all__ = ["LayerNorm"]
 
 
 class LayerNorm(Layer):
-    """y = (x - mean) / sqrt(var + eps) * weight + bias, as torch.nn.LayerNorm.
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, like torch.nn.LayerNorm.
 
     Mean and variance are taken over the last dims, for each example on its own: Ba,
     Kiros, Hinton, arXiv:1607.06450.

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ... import kernels
-from ...backend import Backend, backend_of, backends, find
+from ...backend import Backend, backend_of, backends
 from ...backend.threads import one_thread
+from ...creation import full
 from ...engine.commit import commit, prepare_writes
-from ...engine.node import check_writable, wrap
+from ...engine.node import check_writable
 from ...errors import GraphError, check_numbers, check_type
 from ...errors.tensor_checks import check_tensor_list
 from ...tensor import Tensor
@@ -26,7 +27,7 @@ Arrays = Sequence[Array]
 def get_total_norm(
     tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
-    """The norm of all tensors taken as one vector: (sum |x|^p)^(1/p).
+    """Return the norm of all tensors taken as one vector: (sum |x|^p)^(1/p).
 
     Args:
         tensors: Their elements x are taken together.
@@ -57,7 +58,7 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients, in place, so that their common norm is at most max_norm.
 
-    g <- g * min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_, but
+    g <- g * min(1, max_norm / (norm + 1e-6)), like torch.nn.utils.clip_grad_norm_, but
     an infinity or a NaN raises by default. On a CPU, Ctrl-C comes before all gradients
     are scaled or after.
 
@@ -148,7 +149,7 @@ def _norm_of(
     norm_type: float,
     error_if_nonfinite: bool,
 ) -> float:
-    """The norm of gradients; raise for the first that is not finite, by its owner."""
+    """Return the norm of gradients; name the owner of one that is not finite."""
     if norm_type != math.inf:
         check_numbers(name, sys.float_info.min, norm_type=norm_type)
     # Powers beyond float32 are infinities here, and taken again below.
@@ -164,16 +165,14 @@ def _norm_of(
 
 
 def _as_tensor(total: float, grads: Sequence[Tensor]) -> Tensor:
-    """A norm as a 0-d tensor, of the dtype and on the device of the first gradient."""
-    xp, dtype = find("cpu"), np.dtype(np.float32)
-    if grads:
-        xp, dtype = backend_of(grads[0].array), grads[0].dtype
+    """Return a norm as a 0-d tensor like the first gradient."""
+    dtype, device = (grads[0].dtype, grads[0].device) if grads else (np.float32, None)
     with np.errstate(over="ignore", under="ignore"):  # the norm of many may not fit
-        return wrap(xp.from_host(np.asarray(total, dtype)))
+        return full((), total, dtype, device)
 
 
 def _describe_nonfinite(grad: Tensor) -> str:
-    """What is wrong with a gradient, and where to look for the cause."""
+    """Say what is wrong with a gradient, and where to look for the cause."""
     kind = "an infinity"
     look = "if the loss has grown from step to step, lower the learning rate"
     if grad.isnan().any():
@@ -184,7 +183,7 @@ def _describe_nonfinite(grad: Tensor) -> str:
 
 
 def _norm(arrays: Arrays, order: float) -> float:
-    """The norm of arrays taken as one vector."""
+    """Return the norm of arrays taken as one vector."""
     if order == math.inf:
         return _largest_abs(arrays)
     with one_thread():
@@ -201,7 +200,7 @@ def _norm(arrays: Arrays, order: float) -> float:
 
 
 def _largest_abs(arrays: Arrays) -> float:
-    """The largest size of an element; an infinity or a NaN if there is one."""
+    """Return the largest absolute value; an infinity or a NaN if there is one."""
     sizes = []
     for array in arrays:
         if math.prod(array.shape):
@@ -211,7 +210,7 @@ def _largest_abs(arrays: Arrays) -> float:
 
 
 def _sum_of_powers(arrays: Arrays, order: float) -> float:
-    """The sum of all |x|^order, in one call for each device and dtype."""
+    """Return the sum of all |x|^order, in one call for each device and dtype."""
     groups: dict[tuple[Backend, np.dtype], list[Array]] = {}
     for array in arrays:
         groups.setdefault((backend_of(array), array.dtype), []).append(array)
@@ -231,7 +230,7 @@ def _powers(flat: Array, order: float) -> float:
 
 
 def _divide(array: Array, top: float) -> Array:
-    """The elements of an array, flat and in float64, divided by a number."""
+    """Divide the elements of an array by a number, flat and in float64."""
     xp = backend_of(array)
     return xp.reshape(xp.astype(array, np.dtype(np.float64)), (-1,)) / top
 

@@ -13,7 +13,7 @@ from ...tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters, flattened, end to end; gradients flow through it.
+    """Return all parameters, flattened, end to end; gradients flow through it.
 
     Args:
         parameters: Of one dtype and device, such as ``model.parameters()``.

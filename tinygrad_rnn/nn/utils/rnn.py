@@ -53,7 +53,7 @@ class _PackedFields(NamedTuple):
 
 
 class PackedSequence(Movable, _PackedFields):
-    """Sequences of different length without padding, as PyTorch's.
+    """Sequences of different length without padding, like PyTorch's.
 
     :func:`pack_padded_sequence` and :func:`pack_sequence` make one; a recurrent layer
     takes it and returns its output as one. To map its elements, write
@@ -84,7 +84,7 @@ class PackedSequence(Movable, _PackedFields):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def to(self, *args: Setting, **kwargs: Setting) -> Self:
-        """The data on another device, followed by the indices, or in another dtype.
+        """Move data and indices to a device, or convert the data to a dtype.
 
         The arguments are those of :meth:`Tensor.to`.
         """
@@ -107,12 +107,12 @@ class _Layout:
     order: np.ndarray
 
     def has_step(self) -> np.ndarray:
-        """Whether a sequence has a step: (T, B), with the longest sequence first."""
+        """Return whether a sequence has a step: (T, B), the longest sequence first."""
         steps = np.arange(self.lengths.max(initial=0))
         return steps[:, None] < self.lengths[self.order]
 
     def rows(self, steps: int, batch_first: bool) -> np.ndarray:
-        """The row of each element of the data in a padded batch (T*B, ...)."""
+        """Return the row of each element of the data in a padded batch (T*B, ...)."""
         times, ranks = np.nonzero(self.has_step())
         sequences = self.order[ranks]
         if batch_first:
@@ -120,13 +120,13 @@ class _Layout:
         return times * len(self.lengths) + sequences
 
     def pack(self, padded: Tensor, batch_first: bool) -> Tensor:
-        """The elements of a padded batch in the order of a packed sequence."""
+        """Return the elements of a padded batch in the order of a packed sequence."""
         steps, _ = _steps_and_batch(padded, batch_first)
         return padded.flatten(0, 1)[self.rows(steps, batch_first)]
 
 
 def _layout_of(name: str, packed: PackedSequence) -> _Layout:
-    """The layout of a packed sequence; raise if its parts do not fit each other."""
+    """Return the layout of a packed sequence; raise if its parts do not fit."""
     expected = "a PackedSequence, as pack_sequence gives"
     check_type(name, PackedSequence, expected, sequence=packed)
     sizes = packed.batch_sizes.cpu().numpy()
@@ -148,7 +148,7 @@ def _layout_of(name: str, packed: PackedSequence) -> _Layout:
 
 
 def _is_non_increasing(sizes: np.ndarray) -> bool:
-    """Whether these can be the numbers of sequences that have each step."""
+    """Return whether these can be the numbers of sequences that have each step."""
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu":
         return False
     return bool((sizes[1:] <= sizes[:-1]).all() and sizes.min(initial=1) >= 1)
@@ -257,7 +257,7 @@ def _check_padded(
 
 
 def _steps_and_batch(padded: Tensor, batch_first: bool) -> tuple[int, int]:
-    """T and B."""
+    """Return T and B."""
     first, second = padded.shape[:2]
     return (second, first) if batch_first else (first, second)
 
@@ -290,7 +290,7 @@ def pack_sequence(
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """The sequences of :func:`pack_sequence`, in the order that they had there."""
+    """Return the sequences of :func:`pack_sequence`, in their order there."""
     return unpad_sequence(*pad_packed_sequence(packed_sequences))
 
 

@@ -172,6 +172,25 @@ def test_a_state_or_lengths_say_that_there_is_a_batch(kind):
     all_close(*[x if isinstance(x, tuple) else (x,) for x in (found, expected)])
 
 
+def flatten(results):
+    """Return the Tensors in nested tuples."""
+    if not isinstance(results, tuple):
+        return [results]
+    return [tensor for part in results for tensor in flatten(part)]
+
+
+@every_kind
+@pytest.mark.parametrize("cell", ["", "Cell"])
+def test_a_subclass_may_call_its_attributes_as_it_likes(kind, cell):
+    base = getattr(nn, kind + cell)
+    names = "gates op op_settings rank state_names state_shape step scan options kind"
+    own = type("Own", (base,), dict.fromkeys(names.split(), "mine"))(3, 4)
+    plain = base(3, 4)
+    plain.load_state_dict(own.state_dict())
+    x = tg.randn(2, 3)
+    all_equal(flatten(own(x)), flatten(plain(x)))
+
+
 # ------------------------------------------------------------ devices and dtypes
 
 

@@ -68,7 +68,7 @@ def _misfit(
 def _usage(cls: type) -> str:
     """Show how to construct and call a layer, and the function that does the same."""
     settings = _required_names(cls)
-    function: Any = getattr(cls, "function", None)
+    function: Any = getattr(cls, "_function", None)
     required = ["self"] if function is None else _required_names(function)
     arguments = ["input" if name == "self" else name for name in required]
     tensors = [name for name in arguments if name not in settings]

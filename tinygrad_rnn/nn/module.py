@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from inspect import getattr_static, isdatadescriptor, ismemberdescriptor
+from inspect import isdatadescriptor, ismemberdescriptor
 from reprlib import recursive_repr
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -154,7 +154,7 @@ class Module(Movable):
             ) from None
 
     def __setattr__(self, name: str, value: object) -> None:
-        descriptor = getattr_static(type(self), name, None)
+        descriptor = _find_descriptor(type(self), name)
         if isdatadescriptor(descriptor):  # a property or a slot: as in Python
             if ismemberdescriptor(descriptor):
                 self._warn_of_slot(name, value)
@@ -643,3 +643,11 @@ class Module(Movable):
 
 def _join_names(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
+
+
+def _find_descriptor(kind: type, name: str) -> object:
+    """Return what a class defines under a name: inspect.getattr_static, but quick."""
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None

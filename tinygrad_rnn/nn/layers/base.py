@@ -70,15 +70,15 @@ class Functional(Layer):
     target of a loss), and then the module's settings by name.
     """
 
-    function: ClassVar[Function]
+    _function: ClassVar[Function]
 
     def __init_subclass__(cls, of: Function | None = None, **kwargs: Setting) -> None:
         super().__init_subclass__(**kwargs)
         if of is not None:  # else the function of the class above
-            cls.function = of
+            cls._function = of
 
     def forward(self, *inputs: Tensor) -> Tensor:
         named = zip(("input", "target"), inputs, strict=False)
         check_tensors(self._name, **dict(named))
         settings = {name: getattr(self, name) for name in self._setting_names}
-        return type(self).function(*inputs, **settings)
+        return type(self)._function(*inputs, **settings)

@@ -158,8 +158,8 @@ def _norm_of(
     if error_if_nonfinite and not math.isfinite(total):
         for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
             if not grad.isfinite().all():
-                shown = f"{getattr(owner, 'name', 'tensor')} (number {i}, shape"
-                what = f"the gradient of {shown} {owner.shape})"
+                label = getattr(owner, "name", "tensor")
+                what = f"the gradient of {label} (number {i}, shape {owner.shape})"
                 raise GraphError(f"{name}: {what} {_describe_nonfinite(grad)}")
     return total
 

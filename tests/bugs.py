@@ -783,7 +783,7 @@ TABLE = {
         ),
         (
             "Module.__setattr__",
-            "if isdatadescriptor(descriptor):",
+            "if descriptor is not None and isdatadescriptor(descriptor):",
             "if False:",
             "the setter of a property not called",
         ),

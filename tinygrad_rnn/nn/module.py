@@ -155,7 +155,8 @@ class Module(Movable):
 
     def __setattr__(self, name: str, value: object) -> None:
         descriptor = _find_descriptor(type(self), name)
-        if isdatadescriptor(descriptor):  # a property or a slot: as in Python
+        if descriptor is not None and isdatadescriptor(descriptor):
+            # A property or a slot: as in Python.
             if ismemberdescriptor(descriptor):
                 self._warn_of_slot(name, value)
             object.__setattr__(self, name, value)

@@ -19,7 +19,6 @@ their values.
 """
 
 import errno
-import hashlib
 import io
 import os
 import re
@@ -326,6 +325,8 @@ def _dict_of_unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
 
 def _digest(data: Any, code: str = "", shape: Sequence[int] = ()) -> str:
     """Return the SHA-256 of a text, or of a tensor with its dtype and shape."""
+    import hashlib  # here, so that the package imports fast
+
     digest = hashlib.sha256(f"{code} {list(shape)}\n".encode() if code else b"")
     digest.update(data)
     return digest.hexdigest()

@@ -167,7 +167,7 @@ class InPlace(Reductions):
 
     def _generator_to_fill(
         self, name: str, kinds: str, generator: Generator | None
-    ) -> np.random.Generator:
+    ) -> "np.random.Generator":
         """Return NumPy's generator; raise if what it draws cannot be written here."""
         if self.dtype.kind not in kinds:
             raise DTypeError(f"{name}: got {describe(self)}, expected floats")

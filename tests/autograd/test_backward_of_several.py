@@ -210,7 +210,7 @@ def test_the_gradients_of_a_model_in_parts_are_those_of_the_whole(parts, layers)
         np.testing.assert_allclose(g.numpy(), wanted.numpy(), rtol=1e-13, atol=1e-15)
 
 
-# ---------------------------------------------------------------- a gradient without a graph
+# ---------------------------------------------------------------- without a graph
 
 
 @pytest.mark.parametrize(

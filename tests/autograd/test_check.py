@@ -27,8 +27,13 @@ def declared(*pullbacks):
     return doubtful
 
 
-of_x = lambda g, y, xp: g * xp.tanh(y)
-of_y = lambda g, x, y, xp: g * x * (1.0 - xp.tanh(y) ** 2)
+def of_x(g, y, xp):
+    return g * xp.tanh(y)
+
+
+def of_y(g, x, y, xp):
+    return g * x * (1.0 - xp.tanh(y) ** 2)
+
 
 # ---------------------------------------------------------------- what is right
 
@@ -72,7 +77,10 @@ def test_inputs_of_every_kind():
     and views.
     """
     x, fixed = leaf(2, 2), tg.ones(2, 2)
-    function = lambda a, b, n, c: (a**n * b).sum() * c.sum()
+
+    def function(a, b, n, c):
+        return (a**n * b).sum() * c.sum()
+
     base = leaf(4) * 1.0
     for other in (
         x,
@@ -122,7 +130,10 @@ def test_an_array_where_a_tensor_is_wanted_is_told_apart():
 
     twice.vjp(lambda g: np.asarray(getattr(g, "array", g)) * 2.0)
     assert gradcheck(twice, leaf(3))
-    words = r"twice: .* x is float64 ndarray of shape \(3,\), expected a Tensor of shape \(3,\)$"
+    words = (
+        r"twice: .* x is float64 ndarray of shape \(3,\), "
+        r"expected a Tensor of shape \(3,\)$"
+    )
     with pytest.raises(ShapeError, match=words):
         gradgradcheck(twice, leaf(3))
 
@@ -198,7 +209,7 @@ def test_the_values_are_told():
 
 
 def test_a_first_derivative_may_be_right_and_the_second_wrong():
-    """Its second pullback, of arrays that were not Tensors any more, is of a constant."""
+    """Its second pullback gets arrays in place of Tensors: they are constants."""
 
     @op
     def exponential(xp, x, /):
@@ -301,7 +312,10 @@ def test_a_fused_op_that_is_not_its_composite(name, inside):
 
 def test_a_composite_that_loses_a_gradient():
     """Its values are right, and no walk but a recorded one goes through it."""
-    lossy = lambda x, scale, /, power=1.0: composite(x.detach(), scale, power)
+
+    def lossy(x, scale, /, power=1.0):
+        return composite(x.detach(), scale, power)
+
     inputs = leaf(3, 2), leaf(2, seed=1)
     with pytest.raises(GraphError, match="gradgradcheck: input 0"):
         gradgradcheck(FusedOp(lossy, forward, backward), inputs)
@@ -309,7 +323,10 @@ def test_a_composite_that_loses_a_gradient():
 
 def test_tolerances():
     x = leaf(3)
-    kink = lambda x: (x * 1e6).tanh()
+
+    def kink(x):
+        return (x * 1e6).tanh()
+
     assert not gradcheck(kink, x * 1e-6, eps=1e-6, raise_exception=False)
     assert gradcheck(kink, (x * 1e-6).detach().requires_grad_(), eps=1e-9, atol=1.0)
     noisy = declared(lambda g, y, xp: g * xp.tanh(y) * 1.0001, of_y)
@@ -325,7 +342,8 @@ REFUSED = {
     "float32": (
         lambda: gradcheck(tg.tanh, tg.ones(2, requires_grad=True)),
         DTypeError,
-        r"gradcheck: input 0 is float32 of shape \(2,\), expected float64; use \.double\(\)",
+        r"gradcheck: input 0 is float32 of shape \(2,\), expected float64; "
+        r"use \.double\(\)",
     ),
     "the second": (
         lambda: gradgradcheck(tg.mul, (leaf(2), tg.ones(2, requires_grad=True))),
@@ -393,8 +411,10 @@ def test_under_no_grad_it_checks_all_the_same():
         assert gradgradcheck(lambda x: x**3, x)
         broken = declared(lambda g, y, xp: g * y, None)
         assert not gradcheck(broken, (x, leaf(3).detach()), raise_exception=False)
-        # Its first derivative is wrong, and so is the second
-        wrong = lambda x: x.detach() * x * x
+
+        def wrong(x):  # its first derivative is wrong, and so is the second
+            return x.detach() * x * x
+
         assert not gradgradcheck(wrong, x, raise_exception=False)
 
 

@@ -83,7 +83,10 @@ def test_the_products_agree_with_the_jacobian(shapes, seed):
 def test_the_hessian(shapes, seed):
     rng = np.random.default_rng(seed)
     xs, vs, ws = (tuple(draw(rng, *shape) for shape in shapes) for _ in range(3))
-    call = lambda *xs: function(ws)(*xs)[1]
+
+    def call(*xs):
+        return function(ws)(*xs)[1]
+
     blocks = hessian(call, xs)
     matrix = np.block(
         [
@@ -139,7 +142,10 @@ def test_vectors_may_be_left_out_for_a_single_number():
 
 def test_what_does_not_matter_gives_zeros():
     x, y = tg.ones(2, dtype="float64"), tg.ones(3)
-    call = lambda x, y: (x * 2.0, y.detach().sum(), tg.zeros(2))
+
+    def call(x, y):
+        return x * 2.0, y.detach().sum(), tg.zeros(2)
+
     rows = jacobian(call, (x, y))
     assert [[part.shape for part in row] for row in rows] == [
         [(2, 2), (2, 3)],
@@ -165,7 +171,10 @@ def test_create_graph():
     """Each result is differentiated once more, by the inputs and by the vector."""
     rng = np.random.default_rng(0)
     x, v = draw(rng, 3, requires_grad=True), draw(rng, 3, requires_grad=True)
-    call = lambda x: (x**4).sum()
+
+    def call(x):
+        return (x**4).sum()
+
     a, b = x.numpy(), v.numpy()
     cases = {
         "vjp": (
@@ -239,7 +248,7 @@ def test_through_a_layer(cell):
     assert_close(tangent, (values[0] - values[1]) / 2e-5, 1e-8)
 
 
-# ---------------------------------------------------------------- strict, and what is refused
+# ---------------------------------------------------------------- strict, and errors
 
 X = tg.tensor([1.0, 2.0], dtype="float64")
 Y = tg.tensor([3.0], dtype="float64")

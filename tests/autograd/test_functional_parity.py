@@ -1,4 +1,4 @@
-"""autograd.functional against PyTorch's: values, nesting, and once more differentiated."""
+"""autograd.functional against PyTorch's: values, nesting, and second derivatives."""
 
 import numpy as np
 import pytest

@@ -173,7 +173,10 @@ def test_a_step_is_whole_or_not_at_all(kind, stride, options):
 @strides(23)
 def test_a_step_is_whole_at_every_instruction(stride):
     make = warm(Run(optim.SGD, momentum=0.9))
-    step = lambda run: run.optimizer.step()
+
+    def step(run):
+        return run.optimizer.step()
+
     found = outcomes(make, step, [Run.trained], opcodes=True, stride=stride)
     assert found["places"] * stride > 2000
     assert found["trained", "after"] or stride > 1
@@ -230,7 +233,10 @@ def loading():
 @pytest.mark.parametrize("part", ["rnn", "optimizer", "scheduler"])
 def test_a_state_is_loaded_whole_or_not_at_all(part, stride):
     make, states = loading()
-    change = lambda run: getattr(run, part).load_state_dict(states[part])
+
+    def change(run):
+        return getattr(run, part).load_state_dict(states[part])
+
     found = outcomes(make, change, [Run.trained, Run.scheduled], stride=stride)
     assert found["scheduled" if part == "scheduler" else "trained", "before"]
 

@@ -61,7 +61,7 @@ def descend(torch, params, pair, steps, skip=(), seed=1):
 
 
 def check(params, pair, tolerance=1e-12):
-    """The parameters, and what the optimizers remember of each, under PyTorch's names."""
+    """Compare parameters, and their state in the optimizers by PyTorch's names."""
     for a, b in zip(*params, strict=True):
         assert b.dtype == np.dtype(str(a.dtype).removeprefix("torch."))
         np.testing.assert_allclose(
@@ -170,7 +170,11 @@ def test_a_group_that_joins_after_steps(torch, case):
 
 # ---------------------------------------------------------------- all options
 
-zero_or = lambda *values: st.sampled_from([0.0, *values])
+
+def zero_or(*values):
+    return st.sampled_from([0.0, *values])
+
+
 rates = st.sampled_from([1e-3, 0.05, 0.3])
 ADAM = {
     "lr": rates,
@@ -256,7 +260,10 @@ def test_names_order_and_defaults_are_pytorchs(torch, name):
 def test_repr_is_theirs(torch):
     """But for the options that are not here."""
     params = leaves(torch)
-    groups = lambda own: [{"params": own[:1], "lr": 0.5}, {"params": own[1:]}]
+
+    def groups(own):
+        return [{"params": own[:1], "lr": 0.5}, {"params": own[1:]}]
+
     theirs, ours = both(torch, "Adam", params, groups, weight_decay=0.25)
     names = (
         "capturable",
@@ -327,7 +334,7 @@ def test_a_state_of_ours_goes_on_there(torch, case, skip):
 
 
 def test_states_of_theirs_in_other_forms(torch):
-    """A rate that is a tensor, what a schedule has noted, names, old and None entries."""
+    """A rate that is a tensor, a schedule's entries, names, old and None entries."""
     params = leaves(torch)
     theirs = torch.optim.SGD(
         list(zip("abcd", params[0], strict=True)), torch.tensor(0.25), 0.5

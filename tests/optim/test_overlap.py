@@ -44,7 +44,10 @@ def test_two_parameters_in_one_memory_are_an_error(how, together):
     """Of two updates one would be lost; among many others, in one group or in two."""
     others = [nn.Parameter(np.zeros(3)) for _ in range(20)]
     pair = SHARED[how](np.zeros((4, 6)))
-    words = r"optim.SGD: parameter 20 \(\w+, shape .*\) and parameter 21 \(.* share memory; clone\(\)"
+    words = (
+        r"optim.SGD: parameter 20 \(\w+, shape .*\) and parameter 21 \(.* "
+        r"share memory; clone\(\)"
+    )
     if together:
         with pytest.raises(OptionError, match=words):
             optim.SGD([*others, *pair])

@@ -37,10 +37,8 @@ tg.manual_seed({seed})
 model = Model()
 nn.init.orthogonal_(model.rnn.weight_hh_l1)
 print(digest(model.state_dict()))
-optimizer = optim.Adam(
-    [{{"params": model.rnn.parameters()}}, {{"params": model.head.parameters(), "lr": 0.01}}],
-    amsgrad=True,
-)
+head = {{"params": model.head.parameters(), "lr": 0.01}}
+optimizer = optim.Adam([{{"params": model.rnn.parameters()}}, head], amsgrad=True)
 losses = 0.0
 for step in range(1000):
     ids = tg.randint(11, (5, 3))
@@ -54,7 +52,9 @@ for step in range(1000):
     losses += loss.item()
 chosen = tg.multinomial(F.softmax(logits[0], 1), 4)
 print(digest(model.state_dict()), losses.hex(), chosen.tolist())
-print(digest({{n: t for e in optimizer.state_dict()["state"].values() for n, t in e.items() if n != "step"}}))
+entries = optimizer.state_dict()["state"].values()
+named = [(name, x) for entry in entries for name, x in entry.items() if name != "step"]
+print(digest(dict(named)))
 """
 
 

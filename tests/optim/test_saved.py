@@ -117,7 +117,8 @@ def test_a_state_that_does_not_fit_changes_nothing_and_tells_all():
     message = str(caught.value)
     for words in (
         "optim.Adam.load_state_dict: nothing was loaded",
-        "exp_avg of parameter 0 is float64 of shape (3, 3), expected float64 of shape (2, 3)",
+        "exp_avg of parameter 0 is float64 of shape (3, 3), "
+        "expected float64 of shape (2, 3)",
         "exp_avg_sq of parameter 1 is float32",
         "step of parameter 2 is -1, expected at least 1",
         "parameter 3 has ['step', 'exp_avg_sq'], expected",

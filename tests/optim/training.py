@@ -1,4 +1,4 @@
-"""What the tests of optimizers share: parameters, gradients, and comparisons of both."""
+"""What the tests of optimizers share: parameters, gradients, and their comparison."""
 
 import numpy as np
 from hypothesis import strategies as st

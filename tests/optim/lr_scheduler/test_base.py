@@ -79,7 +79,7 @@ def test_only_a_scheduler_that_steps_before_its_optimizer_warns(kind):
     StepLR(optim.SGD([group_of(0.1, initial_lr=1.0)]), 2, last_epoch=3).step()
 
 
-# ---------------------------------------------------------------- groups, changes by others
+# ---------------------------------------------------------------- groups and changes
 
 
 def test_schedulers_work_together_and_go_on_from_a_rate_set_by_hand():

@@ -23,7 +23,7 @@ def test_the_formula(T_max, eta_min, lrs):
 
 
 def along(steps, ends, levels, strategy):
-    """Go from level to level, straight or by half a cosine, in the phases between ends."""
+    """Go from level to level between the ends, straight or by half a cosine."""
     phase = np.interp(np.arange(steps), ends, np.arange(len(ends)))
     number = np.minimum(phase.astype(int), len(ends) - 2)
     share = phase - number

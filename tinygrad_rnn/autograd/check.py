@@ -24,6 +24,7 @@ from ..types import Function, Operand
 from .functional import Tensors, pull
 
 Arrays = list[np.ndarray]
+Run = Callable[[], list[Tensor]]  # calls the function that is checked
 
 
 class Tolerance(NamedTuple):
@@ -33,23 +34,23 @@ class Tolerance(NamedTuple):
     rtol: float
 
 
-def _listed(given: Operand) -> list[Operand]:
+def _as_list(given: Operand) -> list[Operand]:
     return list(given) if isinstance(given, tuple | list) else [given]
 
 
 def _float_outputs(name: str, fn: Function, inputs: Sequence[Operand]) -> list[Tensor]:
-    """The outputs of a function that can have gradients, recorded."""
+    """Call a function, recording, and return its outputs that can have gradients."""
     with enable_grad():
-        results = _listed(fn(*inputs))
+        results = _as_list(fn(*inputs))
     found = [x for x in results if isinstance(x, Tensor) and x.dtype.kind == "f"]
     if not found:
-        what = "no output is a Tensor of floats"
-        raise OptionError(f"{name}: {what}: there is nothing to check")
+        wrong = "no output is a Tensor of floats: there is nothing to check"
+        raise OptionError(f"{name}: {wrong}")
     return found
 
 
 def _random_weights(like: Tensors, generator: Generator) -> list[Tensor]:
-    """Random cotangents that show what ones would hide: of either sign, none near 0."""
+    """Return random cotangents, of either sign and none near 0; ones hide bugs."""
     weights = []
     for x in like:
         draw = randn(*x.shape, generator=generator, dtype=x.dtype, device=x.device)
@@ -68,7 +69,7 @@ def _first_difference(
     expected: Arrays,
     tolerance: Tolerance,
 ) -> list[str]:
-    """Where the first pair of arrays that differ differs most; empty if none does."""
+    """Say where the first pair of arrays that differ differs most, if any does."""
     for name, a, b in zip(names, found, expected, strict=True):
         differs = ~np.isclose(a, b, tolerance.rtol, tolerance.atol)
         if differs.any():
@@ -80,7 +81,7 @@ def _first_difference(
 
 
 def _fused_nodes(outputs: Tensors) -> list[Node]:
-    """The calls of fused ops that the outputs come from."""
+    """Return the calls of fused ops that the outputs come from."""
     nodes = [x.node for x in outputs if x.node is not None]
     for node in nodes:  # the list grows
         for parent in node.parents:
@@ -90,72 +91,68 @@ def _fused_nodes(outputs: Tensors) -> list[Node]:
 
 
 def _compare_with_composite(node: Node, tolerance: Tolerance) -> list[str]:
-    """Where a call of a fused op does not give what its composite gives."""
+    """Say where a call of a fused op does not give what its composite gives."""
     op, settings = node.plan.op, node.saved.settings
     args = [wrap(x) if hasattr(x, "shape") else x for x in node.saved.inputs]
     fused = _host(_float_outputs(op.name, partial(op, **settings), args))
     composite = _host(_float_outputs(op.name, partial(op.composite, **settings), args))
     got, expected = [x.shape for x in fused], [x.shape for x in composite]
     if got != expected:
-        return [
-            f"{op.name}: the outputs have the shapes {got}, its composite's {expected}"
-        ]
+        shapes = f"the outputs have the shapes {got}, its composite's {expected}"
+        return [f"{op.name}: {shapes}"]
     names = [f"{op.name}: output {i}" for i in range(len(fused))]
-    return _first_difference(
-        "{}, by its composite {}", names, fused, composite, tolerance
-    )
+    words = "{}, by its composite {}"
+    return _first_difference(words, names, fused, composite, tolerance)
 
 
-def _changed(words: str, tensors: dict[str, Tensor], before: Arrays) -> list[str]:
-    """A sentence for each tensor that no longer holds what it held."""
+def _changes(words: str, tensors: dict[str, Tensor], before: Arrays) -> list[str]:
+    """Say which tensors no longer hold what they held."""
     now = _host(list(tensors.values()))
-    return [
-        words.format(name)
-        for name, a, b in zip(tensors, now, before, strict=True)
-        if not np.array_equal(a, b, equal_nan=True)
-    ]
+    changes = []
+    for name, new, old in zip(tensors, now, before, strict=True):
+        if not np.array_equal(new, old, equal_nan=True):
+            changes.append(words.format(name))
+    return changes
 
 
-def _checked_places(name: str, inputs: Sequence[Operand]) -> list[int]:
-    """The places of the inputs that require grad; raises if they cannot be checked."""
-    places = []
+def _checked_inputs(name: str, inputs: Sequence[Operand]) -> dict[str, Tensor]:
+    """Return the inputs that require grad, by name; raise if they cannot be checked."""
+    checked = {}
     for i, x in enumerate(inputs):
         if isinstance(x, Tensor) and x.requires_grad:
-            places.append(i)
             check_writable(x.array, f"{name}: input {i}")
             if x.dtype != np.float64:
                 got = f"input {i} is {describe(x)}"
                 raise DTypeError(f"{name}: {got}, expected float64; use .double()")
-    if not places:
+            checked[f"input {i}"] = x
+    if not checked:
         expected = "expected one with requires_grad=True"
         raise OptionError(f"{name}: no input requires grad, {expected}")
-    return places
+    return checked
 
 
-def _run_twice(
-    name: str, run: Callable[[], list[Tensor]], inputs: Sequence[Operand]
-) -> tuple[list[Tensor], list[Tensor], list[str]]:
-    """The outputs of two calls, and what is wrong with the forwards in them."""
-    numbered = {f"input {i}": x for i, x in enumerate(inputs) if isinstance(x, Tensor)}
-    before = _host(list(numbered.values()))
+def _run_twice(name: str, run: Run, inputs: Sequence[Operand]) -> list[str]:
+    """Call the function twice, and say what is wrong with the forwards in it."""
+    tensors = {f"input {i}": x for i, x in enumerate(inputs) if isinstance(x, Tensor)}
+    before = _host(list(tensors.values()))
     with inspect_forwards() as wrong:
-        first, second = run(), run()
-    wrong += _changed("fn changes {} in place", numbered, before)
+        first, second = _host(run()), _host(run())
+    wrong += _changes("fn changes {} in place", tensors, before)
     if not wrong:
-        pairs = zip(_host(first), _host(second), strict=False)
+        pairs = zip(first, second, strict=False)
         same = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
         if not same or len(first) != len(second):
             way = "fix what it draws, and put layers that drop out into .eval()"
             raise OptionError(
                 f"{name}: fn gives another result each time it is called: {way}"
             )
-    return first, second, wrong
+    return wrong
 
 
 def _central_differences(
-    run: Callable[[], list[Tensor]], inputs: Tensors, weights: Arrays, eps: float
+    run: Run, inputs: Tensors, weights: Arrays, eps: float
 ) -> Arrays:
-    """The slopes of the weighted sum of the outputs, by element of the inputs."""
+    """Return the slopes of the weighted sum of the outputs at each input's elements."""
     slopes = [np.zeros(x.shape) for x in inputs]
     for x, slope in zip(inputs, slopes, strict=True):
         for place in np.ndindex(*x.shape):
@@ -172,41 +169,36 @@ def _central_differences(
     return slopes
 
 
-def _gradient_problems(
-    name: str,
-    run: Callable[[], list[Tensor]],
-    outputs: tuple[Tensors, Tensors],
-    inputs: Tensors,
-    labels: Sequence[str],
-    eps: float,
-    tolerance: Tolerance,
+def _check_gradients(
+    name: str, run: Run, checked: dict[str, Tensor], eps: float, tolerance: Tolerance
 ) -> list[str]:
-    """What is wrong: gradients that write, differ from slopes or are not linear."""
+    """Say what is wrong: gradients that write, differ from slopes or are not linear."""
+    inputs = list(checked.values())
 
     def gradients(cotangents: Tensors) -> Arrays:
         return _host(pull(name, run(), inputs, cotangents, False, False))
 
-    generator = Generator()
-    u, v = [_random_weights(outs, generator) for outs in outputs]
+    generator, outputs = Generator(), run()
+    u = _random_weights(outputs, generator)
+    v = _random_weights(outputs, generator)
     weights = _host(u)
     of_u, of_v = gradients(u), gradients(v)
     of_both = gradients([a - 3 * b for a, b in zip(u, v, strict=True)])
     combined = [a - 3 * b for a, b in zip(of_u, of_v, strict=True)]
-    numbered = {f"output {i}": x for i, x in enumerate(u)}
     words = "the backward writes into the gradient of {}"
-    wrong = _changed(words, numbered, weights)
+    wrong = _changes(words, {f"output {i}": x for i, x in enumerate(u)}, weights)
     slopes = _central_differences(run, inputs, weights, eps)
     for node in _fused_nodes(run()):
         wrong += _compare_with_composite(node, tolerance)
     words = "analytic {}, numerical {}"
-    wrong += _first_difference(words, labels, of_u, slopes, tolerance)
+    wrong += _first_difference(words, [*checked], of_u, slopes, tolerance)
     largest = max(np.abs(np.nan_to_num(a)).max(initial=1.0) for a in combined)
     words = (
         "the backward is not linear: given u - 3 v it makes {}, "
         "of u less 3 times of v is {}"
     )
     exact = Tolerance(1e-9 * largest, 0.0)
-    return wrong + _first_difference(words, labels, of_both, combined, exact)
+    return wrong + _first_difference(words, [*checked], of_both, combined, exact)
 
 
 def _check(
@@ -220,17 +212,11 @@ def _check(
     check_type(name, Callable, "a function of Tensors", fn=fn)
     check_numbers(name, np.finfo(float).tiny, eps=eps)
     check_numbers(name, 0.0, atol=tolerance.atol, rtol=tolerance.rtol)
-    places = _checked_places(name, inputs)
-
-    def run() -> list[Tensor]:
-        return _float_outputs(name, fn, inputs)
-
-    first, second, wrong = _run_twice(name, run, inputs)
+    checked = _checked_inputs(name, inputs)
+    run = partial(_float_outputs, name, fn, inputs)
+    wrong = _run_twice(name, run, inputs)
     if not wrong:
-        checked = [inputs[i] for i in places]
-        labels = [f"input {i}" for i in places]
-        outputs = first, second
-        wrong = _gradient_problems(name, run, outputs, checked, labels, eps, tolerance)
+        wrong = _check_gradients(name, run, checked, eps, tolerance)
     if wrong and raises:
         raise GraphError(f"{name}: {'; '.join(wrong)}")
     return not wrong
@@ -269,7 +255,7 @@ def gradcheck(
     True
     """
     tolerance = Tolerance(atol, rtol)
-    return _check("gradcheck", fn, _listed(inputs), eps, tolerance, raise_exception)
+    return _check("gradcheck", fn, _as_list(inputs), eps, tolerance, raise_exception)
 
 
 def gradgradcheck(
@@ -287,7 +273,7 @@ def gradgradcheck(
     gradients of its outputs, ``grad_outputs``, random if left out, are inputs as well:
     the numbers in messages count on with them.
     """
-    name, given = "gradgradcheck", _listed(inputs)
+    name, given = "gradgradcheck", _as_list(inputs)
     count = len(given)
 
     def outputs_of(xs: Sequence[Operand]) -> list[Tensor]:
@@ -301,7 +287,7 @@ def gradgradcheck(
     if grad_outputs is None:
         cotangents = _random_weights(outputs_of(given), Generator())
     else:
-        cotangents = _listed(grad_outputs)
+        cotangents = _as_list(grad_outputs)
     given += [g.detach().requires_grad_() for g in cotangents]
     tolerance = Tolerance(atol, rtol)
     return _check(name, gradients, given, eps, tolerance, raise_exception)

@@ -60,7 +60,7 @@ def backward(
 def _cotangents(
     name: str, what: str, outs: Tensors, given: Operand, create: bool
 ) -> list[Gradient]:
-    """The gradients with which a walk begins, one for each output."""
+    """Return the gradients with which a walk begins, one for each output."""
     if given is None:
         given = [None] * len(outs)
     elif not isinstance(given, tuple | list):
@@ -81,8 +81,9 @@ def grad(
     *,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
-    """The gradients of (the sum of) outputs with respect to inputs, as
-    torch.autograd.grad.
+    """Return the gradients of (the sum of) outputs with respect to inputs.
+
+    As torch.autograd.grad.
 
     ``grad`` of the leaves stays as it is. Raises GraphError for an input that the
     outputs do not depend on, unless ``allow_unused``, which gives None for it, or
@@ -123,7 +124,7 @@ def grad(
 
 
 def _float_inputs(name: str, func: Function, inputs: Operand) -> tuple[Tensor, ...]:
-    """The inputs of a function; raises if it is none, or they are not floats."""
+    """Return the inputs of a function as a tuple; raise if they are not floats."""
     check_type(name, Callable, "a function of Tensors", func=func)
     given = tensors_of(name, "inputs", inputs)
     for x in given:
@@ -155,7 +156,7 @@ def _call(name: str, func: Function, inputs: Operand, create: bool) -> FunctionC
 
 
 def _one(name: str, what: str, like: Tensors, way: str = "") -> Tensors:
-    """The vector of a product where there is one number, which is 1."""
+    """Return 1 as the vector of a product; raise unless there is a single number."""
     if len(like) > 1 or like[0].numel() != 1:
         given = ", ".join(map(describe, like))
         raise ShapeError(f"{name}: {what} is {given}, expected a single number{way}")
@@ -163,7 +164,7 @@ def _one(name: str, what: str, like: Tensors, way: str = "") -> Tensors:
 
 
 def _vector(name: str, v: Operand, what: str, like: Tensors) -> Tensors:
-    """The vector of a product, of the shapes of ``like``; None is 1 for one number."""
+    """Return the vector of a product, of the shapes of ``like``; None stands for 1."""
     if v is None:
         return _one(name, what, like, ", or a v of its shape")
     vectors = tensors_of(name, "v", v)
@@ -182,7 +183,7 @@ def pull(
     strict: bool,
     what: str = "input",
 ) -> tuple[Tensor, ...]:
-    """The gradients of the inputs, given ``v`` of the outputs.
+    """Return the gradients of the inputs, given ``v`` of the outputs.
 
     They are zeros where there is no way; an error with ``strict``, which calls the
     inputs ``what``.
@@ -200,12 +201,12 @@ def pull(
         if lost:
             problem = f"the derivative does not depend on {lost[0]}"
             raise GraphError(f"{name}: {problem} (strict=True)")
-    pairs_with_inputs = zip(inputs, found, strict=True)
-    return tuple([zeros_like(x) if g is None else g for x, g in pairs_with_inputs])
+    grads = zip(inputs, found, strict=True)
+    return tuple([zeros_like(x) if g is None else g for x, g in grads])
 
 
 def _nested_like(given: Operand, results: Tensors, create: bool = True) -> Operand:
-    """Results nested as what was given, without their history unless it is wanted."""
+    """Return results nested as what was given, without history unless ``create``."""
     if not create:
         results = [result.detach() for result in results]
     return results[0] if isinstance(given, Tensor) else tuple(results)
@@ -218,7 +219,7 @@ def vjp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Operand, Operand]:
-    """``func(*inputs)``, and v times its Jacobian.
+    """Return ``func(*inputs)``, and v times its Jacobian.
 
     ``v`` is of the shapes of the outputs, and may be left out if they are one number;
     the product is of the shapes of the inputs.
@@ -236,7 +237,7 @@ def jvp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Operand, Operand]:
-    """``func(*inputs)``, and its Jacobian times v.
+    """Return ``func(*inputs)``, and its Jacobian times v.
 
     ``v`` is of the shapes of the inputs; the product is of those of the outputs. The
     gradients are linear in those of the outputs: the derivative by these is the
@@ -257,7 +258,7 @@ def hvp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Operand, Operand]:
-    """``func(*inputs)``, a single number, and its Hessian times v.
+    """Return ``func(*inputs)``, a single number, and its Hessian times v.
 
     ``v`` and the product are of the shapes of the inputs.
     """
@@ -271,7 +272,7 @@ def hvp(
 def jacobian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """The Jacobians of outputs w.r.t. inputs, each (*output.shape, *input.shape)."""
+    """Return the Jacobian of each output and input: (*output.shape, *input.shape)."""
     xs, result, outs = _call("jacobian", func, inputs, create_graph)
     found = []
     for out in outs:
@@ -291,7 +292,7 @@ def jacobian(
 def hessian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """The second derivatives of a scalar function, for all pairs of inputs."""
+    """Return the second derivatives of a scalar function, for all pairs of inputs."""
 
     def slope(*inner: Tensor) -> Operand:
         xs, _, outs = _call("hessian", func, inner, True)

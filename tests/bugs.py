@@ -22,7 +22,7 @@ TABLE = {
         ("walk_back", "if not keep:", "if False:", "retain_graph=False does not free"),
         (
             "_store",
-            "leaf._grad.array += g",
+            "backend_of(g).on_device(iadd)(leaf._grad.array, g)",
             "leaf._grad.array[...] = g",
             "assignment for accumulation",
         ),
@@ -232,7 +232,7 @@ TABLE = {
         ),
         (
             "FusedPlan.pull",
-            "tuple([i in places for i in range(len(call.inputs))])",
+            "tuple([i in indices for i in range(len(call.inputs))])",
             "self.needs",
             "gradients computed that nobody asked for",
         ),

@@ -87,33 +87,35 @@ class SavedCall(NamedTuple):
 class FusedPlan:
     """How to go back through a fused op: by its backward, or its composite.
 
-    ``places`` are those of the arguments that need a gradient; a node has a parent for
+    ``indices`` are those of the arguments that need a gradient; a node has a parent for
     each.
     """
 
     allows_none = True
     count = 0
 
-    def __init__(self, op: "FusedOp", places: tuple[int, ...]) -> None:
+    def __init__(self, op: "FusedOp", indices: tuple[int, ...]) -> None:
         self.op = op
         self.name = op.name
         self.gives_owned = op.gives_owned
-        self.places = places
+        self.indices = indices
         names = op.signature.arrays
-        self.arguments = [names[i] for i in places]
-        self.needs = tuple([i in places for i in range(len(names))])
+        self.arguments = [names[i] for i in indices]
+        self.needs = tuple([i in indices for i in range(len(names))])
 
     def pull(
         self, node: Node, g: Operand, wanted: Sequence[bool] | None, create: bool
     ) -> list[Operand]:
         """Return the gradients of the node's parents; None where not wanted."""
         call: SavedCall = node.saved
-        places, needs = self.places, self.needs
+        indices, needs = self.indices, self.needs
         if wanted and not all(wanted):
-            places = tuple([i for i, want in zip(places, wanted, strict=True) if want])
-            needs = tuple([i in places for i in range(len(call.inputs))])
+            indices = tuple(
+                [i for i, want in zip(indices, wanted, strict=True) if want]
+            )
+            needs = tuple([i in indices for i in range(len(call.inputs))])
         if create:
-            return self.pull_recorded(node, g, places)
+            return self.pull_recorded(node, g, indices)
         _, backward = self.op.kernels_for(call.xp)
         cotangents = tuple(g) if type(g) is list else (g,)
         grads = backward(
@@ -130,26 +132,26 @@ class FusedPlan:
             raise DTypeError(
                 f"{self.name}: {len(grads)} gradients, expected those of {expected}"
             )
-        return [grads[i] if needs[i] else None for i in self.places]
+        return [grads[i] if needs[i] else None for i in self.indices]
 
     def pull_recorded(
         self, node: Node, g: Operand, wanted: Sequence[int]
     ) -> list[Operand]:
         """Return the gradients as Tensors in the graph: those of the composite."""
         call: SavedCall = node.saved
-        parents = dict(zip(self.places, node.parents, strict=True))
+        parents = dict(zip(self.indices, node.parents, strict=True))
         heads = [
             as_tensor(array, parents.get(i), node.versions[i])
             for i, array in enumerate(call.inputs)
         ]
         # With fresh nodes, so that the walk through the composite ends here.
-        for i in self.places:
+        for i in self.indices:
             heads[i] = identity(heads[i])
         outputs = self.op.composite(*heads, **call.settings)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         found = pull_through(outputs, g, [heads[i] for i in wanted], create=True)
         grads = dict(zip(wanted, found, strict=True))
-        return [grads.get(i) for i in self.places]
+        return [grads.get(i) for i in self.indices]
 
 
 class FusedOp(Declared):
@@ -206,8 +208,8 @@ class FusedOp(Declared):
         )
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
-            kept = outputs if self.reads_outputs else None
-            saved = SavedCall(xp, arrays, kept, workspace, settings)
+            read = outputs if self.reads_outputs else None
+            saved = SavedCall(xp, arrays, read, workspace, settings)
             self._record(args, needs, tensors, saved)
         result = tensors[0] if len(tensors) == 1 else tuple(tensors)
         if observers:

@@ -52,7 +52,7 @@ class Declared:
         self.name = self.__name__ = function.__name__.lstrip("_")
         self.__doc__ = function.__doc__
         self.signature = Signature(function, skip)
-        # By the places of the arguments that need a gradient.
+        # By the indices of the arguments that need a gradient.
         self.plans: dict[tuple[int, ...], Any] = {}
         self.custom = str(function.__module__).partition(".")[0] != _PACKAGE
 
@@ -126,8 +126,7 @@ class Op(Declared):
         if needs not in self.plans:
             chosen = {i: f for i in needs if (f := self.pullbacks[i]) is not None}
             kind = VariadicPlan if self.signature.variadic else Plan
-            pullbacks, places = [*chosen.values()], [*chosen]
-            made = kind(self.name, self.signature, pullbacks, places)
+            made = kind(self.name, self.signature, [*chosen.values()], [*chosen])
             self.plans[needs] = made if chosen else None
         return self.plans[needs]
 

@@ -43,7 +43,7 @@ class Source(NamedTuple):
     """Where something that a pullback asks for comes from."""
 
     kind: str  # argument, shape, arguments, shapes (of variadic ops), setting, out, xp
-    key: Any = None  # the place of an argument, the name of a setting
+    key: Any = None  # the index of an argument, the name of a setting
 
 
 def sources_of(signature: Signature) -> dict[str, Source]:
@@ -62,7 +62,7 @@ def sources_of(signature: Signature) -> dict[str, Source]:
 class Plan:
     """How an op is recorded, and walked back, for one choice of arguments.
 
-    ``places`` are the places of the arguments that need a gradient, ``pullbacks`` their
+    ``indices`` are those of the arguments that need a gradient, ``pullbacks`` their
     pullbacks. A node has a parent for each of them, and saves what the pullbacks ask
     for, one after the other.
     """
@@ -76,11 +76,11 @@ class Plan:
         name: str,
         signature: Signature,
         pullbacks: Sequence[Function],
-        places: Sequence[int],
+        indices: Sequence[int],
     ) -> None:
         self.name = name
-        self.places = places
-        self.arguments = [signature.arrays[i] for i in places]
+        self.indices = indices
+        self.arguments = [signature.arrays[i] for i in indices]
         known = sources_of(signature)
         self.sources: list[Source] = []
         self.pullbacks: list[tuple[Function, slice]] = []  # with their part of `saved`
@@ -125,7 +125,7 @@ class Plan:
     def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
         """Return what the node of a call points to."""
         parents = []
-        for i in self.places:
+        for i in self.indices:
             parents.append(args[i].node or args[i])
         return parents
 
@@ -146,7 +146,7 @@ class Plan:
         """Return what was saved as Tensors in the graph, for recorded pullbacks."""
         saved = list(node.saved)
         versions = iter(node.versions)
-        parents = dict(zip(self.places, node.parents, strict=False))
+        parents = dict(zip(self.indices, node.parents, strict=False))
         for i, (kind, key) in enumerate(self.sources):
             if kind == "argument":
                 saved[i] = as_tensor(saved[i], parents.get(key), next(versions))

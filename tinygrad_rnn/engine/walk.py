@@ -7,6 +7,7 @@ chain.
 
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
+from operator import iadd
 from typing import Any, Self
 
 import numpy as np
@@ -400,39 +401,24 @@ def backward(
     before = recording()
     try:  # as in `gradients`
         set_recording(bool(create))
-        with follow_devices() as devices:
-            if inputs is None:
-                found = _gradients_of_leaves(outputs, cotangents, keep, create, devices)
-            else:
-                _check_fit_grad([(x, x.array) for x in inputs], create)
-                grads = gradients(outputs, cotangents, inputs, keep, create)
-                pairs = zip(inputs, grads, strict=True)
-                arrived = [(x, g) for x, g in pairs if g is not None]
-                found = {x: (g, True) for x, g in arrived if not _retains_grad(x)}
-            for leaf, (g, owned) in found.items():
-                _store(leaf, g, owned, create, devices)
+        if inputs is None:
+            with follow_devices() as devices, Gradients(create, devices) as pending:
+                walk_back(pending, outputs, cotangents, keep)
+                found = pending.of_leaves()
+                _check_fit_grad([(leaf, g) for leaf, (g, _) in found.items()], create)
+        else:
+            _check_fit_grad([(x, x.array) for x in inputs], create)
+            grads = gradients(outputs, cotangents, inputs, keep, create)
+            pairs = zip(inputs, grads, strict=True)
+            arrived = [(x, g) for x, g in pairs if g is not None]
+            found = {x: (g, True) for x, g in arrived if not _retains_grad(x)}
+        for leaf, (g, owned) in found.items():
+            _store(leaf, g, owned, create)
     finally:
         set_recording(before)
 
 
-def _gradients_of_leaves(
-    outputs: Sequence[Value],
-    cotangents: Sequence[Gradient],
-    keep: bool,
-    create: bool,
-    devices: DeviceFollower,
-) -> LeafGradients:
-    """Return the gradients of all leaves, after all hooks, which may raise."""
-    with Gradients(create, devices) as pending:
-        walk_back(pending, outputs, cotangents, keep)
-        found = pending.of_leaves()
-        _check_fit_grad([(leaf, g) for leaf, (g, _) in found.items()], create)
-    return found
-
-
-def _store(
-    leaf: Value, g: Gradient, owned: bool, create: bool, devices: DeviceFollower
-) -> None:
+def _store(leaf: Value, g: Gradient, owned: bool, create: bool) -> None:
     """Add a gradient to ``grad`` of its tensor."""
     if leaf._grad is None:
         g = g if owned else _copy(g, create)
@@ -440,9 +426,7 @@ def _store(
     elif create:
         leaf._grad = leaf._grad + g
     else:
-        if devices is not None:
-            devices.enter_device_of(g)
-        leaf._grad.array += g
+        backend_of(g).on_device(iadd)(leaf._grad.array, g)
         leaf._grad.version.count += 1
 
 

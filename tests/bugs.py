@@ -165,7 +165,7 @@ TABLE = {
             "hooks and RETAIN in hooks",
             "False",
             "a retained gradient is that of the old value",
-            "engine/test_walk.py -k retain",
+            "engine/test_node.py -k retain",
         ),
         (
             "assign",

@@ -16,8 +16,8 @@ from ..types import Gradient, Operand
 from . import walk
 from .node import Node
 from .observers import Observer, observers
+from .warned import is_in_package
 
-_PACKAGE = __name__.partition(".")[0]
 _made_by: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # the call, and its line
 
 
@@ -40,7 +40,7 @@ def _caller() -> tuple[str, bool]:
     Otherwise it is the innermost line outside of the package.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+    while is_in_package(frame):
         if frame.f_code is walk.walk_back.__code__:
             node = frame.f_locals.get("node", walk)
             return f"for the gradient of {_made_by.get(node, 'an op')}", True

@@ -119,10 +119,10 @@ def equal_with_nan(xp: Backend, one: Array, two: Array) -> bool:
 
 def keeps(workspace: object, outputs: Sequence[Array]) -> bool:
     """Return whether arrays in a workspace show the memory of an output."""
+    if isinstance(workspace, dict):
+        workspace = list(workspace.values())
     if isinstance(workspace, tuple | list):
         return any(keeps(part, outputs) for part in workspace)
-    if isinstance(workspace, dict):
-        return any(keeps(part, outputs) for part in workspace.values())
     return any(
         shares_memory(workspace, out) or shares_memory(out, workspace)
         for out in outputs

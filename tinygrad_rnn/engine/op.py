@@ -34,7 +34,7 @@ from .forward import run_forward
 from .mode import recording
 from .node import Value, table, wrap, wrap_view
 from .observers import observers, report_call
-from .plan import Plan, VariadicPlan, requests_of, sources_of
+from .plan import Plan, requests_of, sources_of
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -122,11 +122,13 @@ class Op(Declared):
     def plan(self, needs: tuple[int, ...]) -> Plan | None:
         """Return the plan for what needs gradients; None if nothing has a pullback."""
         if self.signature.variadic:
-            needs = (0,)  # one pullback, whichever arguments need it
+            pullback = self.pullbacks[0]
+            if pullback is None:
+                return None
+            return Plan(self.name, self.signature, [pullback], needs)  # not kept: many
         if needs not in self.plans:
             chosen = {i: f for i in needs if (f := self.pullbacks[i]) is not None}
-            kind = VariadicPlan if self.signature.variadic else Plan
-            made = kind(self.name, self.signature, [*chosen.values()], [*chosen])
+            made = Plan(self.name, self.signature, [*chosen.values()], [*chosen])
             self.plans[needs] = made if chosen else None
         return self.plans[needs]
 

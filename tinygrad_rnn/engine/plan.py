@@ -10,13 +10,6 @@ from .node import Node, Value, Version, VersionSeen, table, wrap
 UNCHANGING: VersionSeen = (Version(), 0)  # of what cannot change: a Python number
 
 
-def parent_of(arg: Operand) -> Operand:
-    """Return the node that made an argument, or the leaf that it is, or None."""
-    if isinstance(arg, Value) and arg.needs_grad:
-        return arg.node or arg
-    return None
-
-
 def version_of(arg: Operand) -> VersionSeen:
     """Return the counter of an argument's changes in place, and its count now."""
     if isinstance(arg, Value):
@@ -63,8 +56,9 @@ class Plan:
     """How an op is recorded, and walked back, for one choice of arguments.
 
     ``indices`` are those of the arguments that need a gradient, ``pullbacks`` their
-    pullbacks. A node has a parent for each of them, and saves what the pullbacks ask
-    for, one after the other.
+    pullbacks; a variadic op has one, which gives the gradients of all arguments. A node
+    has a parent for each index, and saves what the pullbacks ask for, one after the
+    other.
     """
 
     gives_owned = False  # whether nobody else holds the gradients
@@ -80,7 +74,10 @@ class Plan:
     ) -> None:
         self.name = name
         self.indices = indices
-        self.arguments = [signature.arrays[i] for i in indices]
+        self.variadic = signature.variadic
+        self.arguments = signature.arrays * len(indices)
+        if not self.variadic:
+            self.arguments = tuple([signature.arrays[i] for i in indices])
         known = sources_of(signature)
         self.sources: list[Source] = []
         self.pullbacks: list[tuple[Function, slice]] = []  # with their part of `saved`
@@ -119,15 +116,8 @@ class Plan:
             else:
                 saved.append(tuple([array.shape for array in arrays]))
         out = result.array
-        parents = self.parents_of(args)
+        parents = [args[i].node or args[i] for i in self.indices]
         return Node(self, parents, saved, versions, out.shape, out.dtype)
-
-    def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
-        """Return what the node of a call points to."""
-        parents = []
-        for i in self.indices:
-            parents.append(args[i].node or args[i])
-        return parents
 
     def pull(
         self, node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
@@ -135,6 +125,12 @@ class Plan:
         """Return the gradients of the node's parents; None where not wanted."""
         saved = self.saved_as_tensors(node) if create else node.saved
         grads = []
+        if self.variadic:
+            pullback, _ = self.pullbacks[0]
+            found = pullback(g, *saved)
+            for i, index in enumerate(self.indices):
+                grads.append(found[index] if wanted is None or wanted[i] else None)
+            return grads
         for i, (pullback, part) in enumerate(self.pullbacks):
             if wanted is None or wanted[i]:
                 grads.append(pullback(g, *saved[part]))
@@ -151,7 +147,8 @@ class Plan:
             if kind == "argument":
                 saved[i] = as_tensor(saved[i], parents.get(key), next(versions))
             elif kind == "arguments":
-                arguments = zip(saved[i], node.parents, versions, strict=False)
+                array_parents = map(parents.get, range(len(saved[i])))
+                arguments = zip(saved[i], array_parents, versions, strict=False)
                 saved[i] = tuple([as_tensor(*argument) for argument in arguments])
             elif kind == "out":
                 version, _ = next(versions)
@@ -159,24 +156,3 @@ class Plan:
             elif kind == "xp":
                 saved[i] = table
         return saved
-
-
-class VariadicPlan(Plan):
-    """The plan of an op of any number of arguments: one pullback gives all gradients.
-
-    A node has a parent for each argument, None for one that needs no gradient.
-    """
-
-    def parents_of(self, args: Sequence[Operand]) -> list[Operand]:
-        """Return what the node of a call points to."""
-        return [parent_of(arg) for arg in args]
-
-    def pull(
-        self, node: Node, g: Gradient, wanted: Sequence[bool] | None, create: bool
-    ) -> list[Gradient]:
-        """Return the gradients of the node's parents; None where not wanted."""
-        if wanted is None:
-            wanted = [parent is not None for parent in node.parents]
-        (grads,) = super().pull(node, g, None, create)
-        pairs = zip(grads, wanted, strict=True)
-        return [grad if want else None for grad, want in pairs]

@@ -226,7 +226,7 @@ def _pass_on(
                 pending.add(parents[i], grad, plan.gives_owned)
             except (AttributeError, ValueError):
                 raise _wrong_gradient_error(pending, node, i, grad) from None
-        elif not plan.allows_none and _is_wanted(i, parents, wanted):
+        elif not plan.allows_none and (wanted is None or wanted[i]):
             raise _wrong_gradient_error(pending, node, i, grad)
 
 
@@ -239,21 +239,14 @@ def _check_intact(node: Node) -> None:
             raise _changed_in_place_error(node.plan.name, version)
 
 
-def _is_wanted(
-    i: int, parents: Sequence[Operand], wanted: Sequence[bool] | None
-) -> bool:
-    return parents[i] is not None and (wanted is None or wanted[i])
-
-
 def _wrong_gradient_error(
     pending: Gradients, node: Node, i: int, g: object
 ) -> ShapeError:
     """Return the error of a custom op's pullback whose gradient does not fit."""
     plan = node.plan
-    argument = plan.arguments[i % len(plan.arguments)]
     kind = "a Tensor" if pending.create else "an array"
     return ShapeError(
-        f"{plan.name}: the gradient of argument {argument} is {describe(g)}, "
+        f"{plan.name}: the gradient of argument {plan.arguments[i]} is {describe(g)}, "
         f"expected {kind} of shape {node.parents[i].shape}"
     )
 

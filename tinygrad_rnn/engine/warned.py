@@ -12,6 +12,7 @@ that does so: an op, the walk, or :func:`run_reporting_warnings`.
 import sys
 import warnings
 from types import FrameType
+from typing import TypeGuard
 
 import numpy as np
 
@@ -63,10 +64,17 @@ def rerun_with_warnings(what: str, function: Function) -> Function:
     return run
 
 
+def is_in_package(frame: FrameType | None) -> TypeGuard[FrameType]:
+    """Return whether a frame runs code of the package."""
+    if frame is None:
+        return False
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
+
+
 def _warn(message: str) -> None:
     """Warn at the innermost line outside of the package."""
     frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+    while is_in_package(frame):
         frame = frame.f_back
     if frame is None:
         return warnings.warn(message, RuntimeWarning, stacklevel=2)

@@ -116,7 +116,12 @@ def largest(x: Array) -> float:
     return x.item(x.argmax())
 
 
-cumulative_sum = np.cumsum  # NumPy has the standard's name since 2.1
+def cumulative_sum(x: Array, axis: int | None = None) -> Array:
+    """Return the sums up to each element.
+
+    NumPy has this name since 2.1; its functions would warn at lines of their own.
+    """
+    return x.cumsum(axis)
 
 
 # ---------------------------------------------------------------- products

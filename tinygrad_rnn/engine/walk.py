@@ -100,8 +100,8 @@ class Gradients:
 
     def _array_of_leaf(self, leaf: Value) -> Array:
         """Return its array; raise if its shape or device changed after the source."""
-        source = self.source
-        if source is not None and reshaped.get(id(leaf), 0) > source.number:
+        changed = reshaped.get(id(leaf), 0) if reshaped else 0
+        if changed and self.source is not None and changed > self.source.number:
             raise GraphError(_RESHAPED)
         return leaf.array
 

@@ -16,8 +16,6 @@ from .checks import (
     check_numbers,
     check_type,
     describe,
-    described,
-    few,
     file_name,
 )
 from .kinds import (
@@ -48,12 +46,10 @@ __all__ = [
     "check_type",
     "CheckpointError",
     "describe",
-    "described",
     "DimError",
     "DTypeError",
     "Error",
     "ExportError",
-    "few",
     "file_name",
     "GraphError",
     "IdError",

@@ -135,6 +135,3 @@ def name_errors(function: F) -> F:
             raise ours from error
 
     return cast("F", call)
-
-
-named = name_errors  # its former name

@@ -128,7 +128,3 @@ def file_name(path: object) -> str:
     if isinstance(path, str | bytes | os.PathLike):
         return os.fsdecode(path)
     return str(getattr(path, "name", type(path).__name__))
-
-
-# Their former names, while some modules still use them.
-described, few = describe, abbreviate

@@ -1471,7 +1471,7 @@ TABLE = {
         ),
         (
             "Selection._scatter_arguments",
-            "_index_along(dim, index), True)",
+            "_index_along(dim, index), copy=True)",
             "_index_along(dim, index))",
             "an index that the user changes later",
             "tensor/test_selection.py",
@@ -1485,7 +1485,7 @@ TABLE = {
     ],
     "array_api": [
         (
-            "_reduced_dims",
+            "_dims_to_reduce",
             "(x.unsqueeze(0), 0, False) if axis",
             "(x, None, keepdims) if axis",
             "reduced along no dims",

@@ -262,8 +262,8 @@ def full_like(
 ) -> Tensor:
     """Return one value in another tensor's shape, dtype and device."""
     errors.check_type("full_like", Tensor, "a Tensor", input=input)
-    place = input.device if device is None else device
-    return full(input.shape, fill_value, dtype or input.dtype, place, requires_grad)
+    device = input.device if device is None else device
+    return full(input.shape, fill_value, dtype or input.dtype, device, requires_grad)
 
 
 @name_errors

@@ -14,7 +14,7 @@ from ..types import DType, Function
 Axis = int | tuple[int, ...] | None
 
 
-def _reduced_dims(x: Tensor, axis: Axis, keepdims: bool) -> tuple[Tensor, Axis, bool]:
+def _dims_to_reduce(x: Tensor, axis: Axis, keepdims: bool) -> tuple[Tensor, Axis, bool]:
     """Return what to reduce, and along which dims: for ``()`` a new dim of size 1.
 
     The standard reduces each element by itself there; ops reduce all of them.
@@ -27,7 +27,7 @@ def _reduction(op: Function) -> Function:
 
     @wraps(op)
     def reduce(x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return op(*_reduced_dims(x, axis, keepdims))
+        return op(*_dims_to_reduce(x, axis, keepdims))
 
     return reduce
 
@@ -50,7 +50,7 @@ def sum(
     x: Tensor, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False
 ) -> Tensor:
     """Return the sum, of all or along dims."""
-    x, axis, keepdims = _reduced_dims(x, axis, keepdims)
+    x, axis, keepdims = _dims_to_reduce(x, axis, keepdims)
     if dtype is None:
         return ops.sum(x, axis, keepdims)
     return ops.sum(x.to(dtype), axis, keepdims).to(dtype)
@@ -61,7 +61,7 @@ def prod(
 ) -> Tensor:
     """Return the product, of all or along dims."""
     x = _in_sum_dtype(x, dtype)
-    x, axis, keepdims = _reduced_dims(x, axis, keepdims)
+    x, axis, keepdims = _dims_to_reduce(x, axis, keepdims)
     given = range(x.ndim) if axis is None else dims_of(axis)
     dims = [check_dim("prod", dim, x.shape) for dim in given]
     front = [*range(len(dims))]
@@ -76,7 +76,7 @@ def var(
     x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
     """Return the variance, divided by the count less ``correction``."""
-    x, axis, keepdims = _reduced_dims(x, axis, keepdims)
+    x, axis, keepdims = _dims_to_reduce(x, axis, keepdims)
     return x.var(axis, correction, keepdims)
 
 
@@ -84,7 +84,7 @@ def std(
     x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
     """Return the standard deviation; its gradient is 0 where nothing varies."""
-    x, axis, keepdims = _reduced_dims(x, axis, keepdims)
+    x, axis, keepdims = _dims_to_reduce(x, axis, keepdims)
     return x.std(axis, correction, keepdims)
 
 

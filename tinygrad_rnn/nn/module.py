@@ -25,9 +25,9 @@ from ..errors import (
 from ..errors.tensor_checks import check_options
 from ..serialization import load_file, save_file
 from ..tensor import Handle, Tensor
+from ..tensor.moving import Movable
 from ..types import Array, Function, Operand, Setting, Settings
 from .hooks import ForwardHook, add_hook, call_with_hooks
-from .moving import Movable
 from .parameter import UNNAMED, Parameter
 from .state_dict import (
     IncompatibleKeys,

@@ -10,6 +10,7 @@ family names as its bases the families that it builds on:
 `shapes`            another shape or order, repetition
 `selection`         elements chosen by mask and by index, or written to a copy
 `autograd`          gradient, graph, the walk back
+`moving`            `cpu`, `cuda`, `float`, `double`, which modules have too
 `casting`           another dtype or device, new tensors of the same
 `reductions`        sums, extremes, norms
 `ordering`          sorted, ranked, counted

@@ -94,7 +94,7 @@ class Autograd(Elementwise):
 
     @property
     def data(self) -> Self:
-        """The same memory outside of the graph, as :meth:`detach`; also to be assigned.
+        """The same memory outside of the graph, like :meth:`detach`; can be assigned.
 
         A change that is made through it is not recorded, but counted, as is an
         assignment: a later backward that needs the old values raises GraphError. A
@@ -212,10 +212,10 @@ class Autograd(Elementwise):
 
     def retain_grad(self) -> None:
         """Keep ``grad`` of this tensor too, though it is no leaf."""
-        kept = weakref.ref(self)
+        reference = weakref.ref(self)
 
         def keep(g: "Tensor") -> None:
-            tensor = kept()
+            tensor = reference()
             if tensor is not None:
                 tensor.grad = g.clone() if tensor.grad is None else tensor.grad + g
 

@@ -79,5 +79,5 @@ class TensorBase(Value):
         """Return the shape, or the size of one dim, which is 1 for a 0-d tensor."""
         if dim is None:
             return self.shape
-        place = check_dim("size", dim, self.shape)
-        return self.shape[place] if self.ndim else 1
+        dim = check_dim("size", dim, self.shape)
+        return self.shape[dim] if self.ndim else 1

@@ -24,9 +24,10 @@ from . import dtypes
 from .arguments import sizes_of
 from .autograd import Autograd
 from .base import is_tensor
+from .moving import Movable
 
 
-class Casting(Autograd):
+class Casting(Movable, Autograd):
     """The same values in another dtype or on another device, and new tensors."""
 
     __slots__ = ()
@@ -143,8 +144,8 @@ class Casting(Autograd):
         ``dtype`` may also be such a name, or a constructor such as ``tg.LongTensor``.
         """
         if dtype is None:
-            place = "" if self.device == "cpu" else f"{self.device.type}."
-            return f"torch.{place}{type_name(self.dtype)}"
+            device = "cuda." if self.is_cuda else ""
+            return f"torch.{device}{type_name(self.dtype)}"
         return self.to(dtype=as_dtype(dtype_of_type(dtype), "type"))
 
     def to_device(self, device: str, /, *, stream: None = None) -> Self:
@@ -153,22 +154,6 @@ class Casting(Autograd):
         expected = "the name of a device, such as 'cpu'"
         check_type("to_device", str, expected, device=device)
         return self.to(device=device)
-
-    def cuda(self, device: DeviceLike = None) -> Self:
-        """Copy to a GPU: the first one, or that of a number or a name."""
-        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
-
-    def cpu(self) -> Self:
-        """Copy to the CPU."""
-        return self.to("cpu")
-
-    def float(self) -> Self:
-        """Convert to float32."""
-        return self.to(dtypes.float32)
-
-    def double(self) -> Self:
-        """Convert to float64."""
-        return self.to(dtypes.float64)
 
     def long(self) -> Self:
         """Convert to int64."""

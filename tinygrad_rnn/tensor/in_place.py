@@ -1,7 +1,7 @@
 """Changes of a tensor's own memory, recorded where a gradient flows.
 
 Every method goes through one of two: ``_apply_in_place`` computes a result from this
-tensor and writes it back, ``_assign`` writes a value to a place. What happens to a
+tensor and writes it back, ``_assign`` writes a value at an index. What happens to a
 tensor t, a view v = t[i] of it, and what the graph saved of their memory:
 
 ====================================  ==========================  =====================
@@ -221,20 +221,20 @@ class InPlace(Reductions):
         return self
 
     def _assign(self, name: str, index: Index, value: Operand) -> Self:
-        """Write a value to a place; recorded if a gradient flows from either."""
+        """Write a value at an index; recorded if a gradient flows from either."""
         value = self._as_numbers(name, value)
         flows = self.needs_grad or (is_tensor(value) and value.needs_grad)
         if flows and is_grad_enabled() and self.dtype.kind == "f":
-            place = index_of(name, index, True)
-            return self._write_result(name, ops.put(self, value, place))
+            copied_index = index_of(name, index, copy=True)
+            return self._write_result(name, ops.put(self, value, copied_index))
         self._check_owner(name)
         check_writable(self.array, name)
         arrays, _, xp = unwrap_arguments(name, (self, value))
-        place = index_of(name, index)
+        index = index_of(name, index)
         try:
-            run_reporting_warnings(name, xp.assign, self.array, place, arrays[1])
+            run_reporting_warnings(name, xp.assign, self.array, index, arrays[1])
         except Exception as error:
-            raise_translated(name, arrays, {"index": place}, error)
+            raise_translated(name, arrays, {"index": index}, error)
             raise
         count_change(self.version, name)
         return self

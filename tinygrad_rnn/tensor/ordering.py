@@ -54,7 +54,7 @@ class Ordering(Reductions):
             >>> values.tolist(), indices.tolist()
             ([1.0, 2.0, 3.0], [1, 2, 0])
         """
-        return self._picked(self.argsort(dim, descending), dim, True)
+        return self._take_with_indices(self.argsort(dim, descending), dim, True)
 
     @name_errors
     def topk(
@@ -81,7 +81,7 @@ class Ordering(Reductions):
             raise OptionError(f"topk: k is {k}, expected at most {size}, the dim's")
         if self.ndim:
             indices = indices.narrow(dim, 0, k)
-        return self._picked(indices, dim, True)
+        return self._take_with_indices(indices, dim, True)
 
     @name_errors
     def median(self, dim: int | None = None, keepdim: bool = False) -> Operand:
@@ -108,7 +108,7 @@ class Ordering(Reductions):
         is_nan = x.isnan()
         first_nan = is_nan.to("int64").argmax(dim, True)
         indices = ops.where(is_nan.any(dim, True), first_nan, middle)
-        return x._picked(indices, dim, keepdim and self.ndim > 0)
+        return x._take_with_indices(indices, dim, keepdim and self.ndim > 0)
 
     @name_errors
     def unique(

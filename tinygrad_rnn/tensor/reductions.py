@@ -246,7 +246,7 @@ class Reductions(Selection, Casting):
         if dim is None:
             return ops.max(self)
         _check_no_tensor("max", dim)
-        return self._picked(self.argmax(dim, True), dim, keepdim)
+        return self._take_with_indices(self.argmax(dim, True), dim, keepdim)
 
     @name_errors
     def min(self, dim: int | None = None, keepdim: bool = False) -> Operand:
@@ -254,9 +254,9 @@ class Reductions(Selection, Casting):
         if dim is None:
             return ops.min(self)
         _check_no_tensor("min", dim)
-        return self._picked(self.argmin(dim, True), dim, keepdim)
+        return self._take_with_indices(self.argmin(dim, True), dim, keepdim)
 
-    def _picked(self, indices: Operand, dim: int, keepdim: bool) -> Sorted:
+    def _take_with_indices(self, indices: Operand, dim: int, keepdim: bool) -> Sorted:
         """Return the elements at some indices along a dim, and the indices."""
         values: Operand = self.take_along_dim(indices, dim)
         if keepdim:

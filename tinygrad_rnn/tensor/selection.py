@@ -1,4 +1,4 @@
-"""Elements chosen by mask and by index, or written to chosen places of a copy."""
+"""Elements chosen by mask and by index, or written to a copy."""
 
 from collections.abc import Sequence
 from math import inf
@@ -26,7 +26,7 @@ from .shapes import Shapes
 
 
 def _replace(items: Sequence[Any], i: int, item: object) -> tuple[Any, ...]:
-    """Return the items of a sequence, with another one in place of the i-th."""
+    """Return the items of a sequence, the i-th of them replaced."""
     return (*items[:i], item, *items[i + 1 :])
 
 
@@ -42,7 +42,7 @@ def _fits_into(sizes: Shape, limits: tuple[float, ...]) -> bool:
 
 
 class Selection(Shapes):
-    """Elements chosen by mask and by index, or written to chosen places of a copy."""
+    """Elements chosen by mask and by index, or written to a copy."""
 
     __slots__ = ()
 
@@ -114,7 +114,7 @@ class Selection(Shapes):
     def take_along_dim(self, indices: Operand, dim: int | None = None) -> Self:
         """Return the same as :meth:`gather`; the shapes broadcast in the other dims.
 
-        Without ``dim``, places in the flattened tensor.
+        Without ``dim``, the indices are those of the flattened tensor.
         """
         check_type("take_along_dim", (Value, *backends), "a Tensor", indices=indices)
         if dim is None:
@@ -179,8 +179,8 @@ class Selection(Shapes):
                 f"{describe(value)}, expected a vector and a number"
             )
         slices = (*(slice(None),) * dim, as_vector(index))
-        place = index_of("index_fill", slices, True)
-        return self._with_rank_of_self(ops.put(as_vector(self), value, place))
+        array_index = index_of("index_fill", slices, copy=True)
+        return self._with_rank_of_self(ops.put(as_vector(self), value, array_index))
 
     @name_errors
     def scatter(
@@ -188,8 +188,7 @@ class Selection(Shapes):
     ) -> Self:
         """Return a copy with ``out[index[i][j]][j] = src[i][j]`` for dim 0, and so on.
 
-        Where ``index`` names a place twice the last element stays, and has the
-        gradient.
+        Where an index occurs twice the last element stays, and has the gradient.
 
         Args:
             dim: the dim that ``index`` counts along.
@@ -207,15 +206,15 @@ class Selection(Shapes):
             [0.0, 0.0, 5.0]
         """
         given = value if src is None else src
-        x, place, values = self._scatter_arguments(dim, index, given)
-        return self._with_rank_of_self(ops.put(x, values, place))
+        x, index, values = self._scatter_arguments(dim, index, given)
+        return self._with_rank_of_self(ops.put(x, values, index))
 
     @name_errors
     def scatter_add(self, dim: int, index: Operand, src: Operand) -> Self:
         """Return a copy with ``out[index[i][j]][j] += src[i][j]`` for dim 0, and so on.
 
-        The arguments are those of :meth:`scatter`. Where ``index`` names a place twice
-        both elements are added.
+        The arguments are those of :meth:`scatter`. Where an index occurs twice both
+        elements are added.
 
         Example:
             >>> from tinygrad_rnn import tensor, zeros
@@ -224,8 +223,8 @@ class Selection(Shapes):
             [4.0, 0.0, 2.0]
         """
         check_type("scatter_add", Value, "a Tensor", src=src)
-        x, place, values = self._scatter_arguments(dim, index, src)
-        return self._with_rank_of_self(x + ops.add_at(values, x.shape, place))
+        x, index, values = self._scatter_arguments(dim, index, src)
+        return self._with_rank_of_self(x + ops.add_at(values, x.shape, index))
 
     def _scatter_arguments(
         self, dim: int, index: Operand, src: Operand
@@ -249,7 +248,7 @@ class Selection(Shapes):
             )
         if isinstance(src, Value):
             src = ops.getitem(src, tuple(map(slice, index.shape)))
-        return x, index_of("scatter", _index_along(dim, index), True), src
+        return x, index_of("scatter", _index_along(dim, index), copy=True), src
 
     def _check_source(self, src: Operand) -> None:
         """Require a number, or a tensor of this one's dtype."""

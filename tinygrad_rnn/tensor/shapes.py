@@ -76,8 +76,8 @@ class Shapes(Elementwise, Indexing):
     @name_errors
     def unsqueeze(self, dim: int) -> Self:
         """Add a dim of size 1 at ``dim``."""
-        place = check_dim("unsqueeze", dim, (*self.shape, 1))
-        return self.reshape(*self.shape[:place], 1, *self.shape[place:])
+        dim = check_dim("unsqueeze", dim, (*self.shape, 1))
+        return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
 
     # ------------------------------------------------------------ another order
 
@@ -119,13 +119,13 @@ class Shapes(Elementwise, Indexing):
     @name_errors
     def movedim(self, source: Dims, destination: Dims) -> Self:
         """Move dims to other positions; the others keep their order."""
-        taken = check_axis("movedim", dims_of(source), self.shape) or ()
-        placed = check_axis("movedim", dims_of(destination), self.shape) or ()
-        if len(taken) != len(placed):
+        sources = check_axis("movedim", dims_of(source), self.shape) or ()
+        targets = check_axis("movedim", dims_of(destination), self.shape) or ()
+        if len(sources) != len(targets):
             raise DimError(f"movedim: {source!r} cannot be moved to {destination!r}")
-        order = [i for i in range(self.ndim) if i not in taken]
-        for place, axis in sorted(zip(placed, taken, strict=True)):
-            order.insert(place, axis)
+        order = [i for i in range(self.ndim) if i not in sources]
+        for target, dim in sorted(zip(targets, sources, strict=True)):
+            order.insert(target, dim)
         return self.permute(order)
 
     @name_errors
@@ -153,11 +153,11 @@ class Shapes(Elementwise, Indexing):
         """
         if dims is None:
             return self.flatten().roll(shifts, 0).reshape(self.shape)
-        steps, places = dims_of(shifts), dims_of(dims)
-        if len(steps) != len(places):
-            raise DimError(f"roll: got {len(steps)} shifts for {len(places)} dims")
+        shifts, dims = dims_of(shifts), dims_of(dims)
+        if len(shifts) != len(dims):
+            raise DimError(f"roll: got {len(shifts)} shifts for {len(dims)} dims")
         x = self
-        for shift, dim in zip(steps, places, strict=True):
+        for shift, dim in zip(shifts, dims, strict=True):
             size = x.size(dim)
             cut = -shift % max(size, 1)
             halves = [x.narrow(dim, cut, size - cut), x.narrow(dim, 0, cut)]
@@ -181,8 +181,8 @@ class Shapes(Elementwise, Indexing):
                 f"expand: the shape {self.shape} does not expand to {wanted}"
             )
         pairs = zip(self.shape, wanted[new:], strict=True)
-        kept = [old if size == -1 else size for old, size in pairs]
-        return ops.broadcast_to(self, (*wanted[:new], *kept))
+        sizes_of_old = [old if size == -1 else size for old, size in pairs]
+        return ops.broadcast_to(self, (*wanted[:new], *sizes_of_old))
 
     @name_errors
     def expand_as(self, other: Operand) -> Self:

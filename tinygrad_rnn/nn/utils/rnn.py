@@ -29,8 +29,8 @@ from ...errors.tensor_checks import (
 )
 from ...functions import cat, stack
 from ...tensor import Tensor
+from ...tensor.moving import Movable
 from ...types import Setting
-from ..moving import Movable
 
 __all__ = [
     "PackedSequence",

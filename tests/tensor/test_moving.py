@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_rnn.nn.moving import Movable
+from tinygrad_rnn.tensor.moving import Movable
 
 
 class Recorder(Movable):

@@ -13,7 +13,7 @@ class Movable:
     __slots__ = ()
 
     def to(self, *args: Setting, **kwargs: Setting) -> Self:
-        """Move to a device, or convert the floats to a dtype."""
+        """Move to a device, or convert to a dtype."""
         raise NotImplementedError
 
     def cpu(self) -> Self:
@@ -25,9 +25,9 @@ class Movable:
         return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
 
     def float(self) -> Self:
-        """Convert the floats to float32."""
+        """Convert to float32; the integers of a module stay."""
         return self.to(np.float32)
 
     def double(self) -> Self:
-        """Convert the floats to float64."""
+        """Convert to float64; the integers of a module stay."""
         return self.to(np.float64)

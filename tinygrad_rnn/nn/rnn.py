@@ -76,7 +76,7 @@ class RNNBase(Recurrent):
         self.proj_size = proj_size
 
     def flatten_parameters(self) -> None:
-        """Do nothing: it is of use on PyTorch's GPUs alone."""
+        """Do nothing; in PyTorch it rearranges the weights on a GPU."""
 
     # ------------------------------------------------------------ forward
 
@@ -319,7 +319,7 @@ class GRU(RNNBase):
         batch_first: Whether input and output are (B, T, ...) instead of (T, B, ...).
         dropout: The probability of a zero between layers, while training.
         bidirectional: Whether a second direction runs from the end to the start.
-        proj_size: Of an LSTM alone: has to be 0.
+        proj_size: Has to be 0; only an LSTM projects its state.
         device: Where the parameters are; the CPU if left out.
         dtype: float32 or float64; the default dtype if left out.
 

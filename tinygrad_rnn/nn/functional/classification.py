@@ -200,7 +200,7 @@ def _cross_entropy_of_probabilities(
     """Return the loss of each target, a row of probabilities along ``dim``."""
     name = "cross_entropy"
     why = ", probabilities as the input; classes are integers: use target.long()"
-    # The shape comes first, so that classes as floats of any width are told so.
+    # The shape comes first: classes as floats of any width are a matter of shape.
     check_shape_and_dtype(name, why, input.shape, target.dtype, target=target)
     check_shape_and_dtype(name, why, input.shape, input.dtype, target=target)
     if ignore_index >= 0:

@@ -126,7 +126,7 @@ def dropout(
         input: Floats of any shape.
         p: The probability of a zero, from 0 to 1.
         training: Whether to drop anything; with False the result is the input.
-        inplace: Not here: has to be False.
+        inplace: Not supported; has to be False.
         generator: Where the random numbers come from; the default one if left out.
 
     Returns:
@@ -158,7 +158,7 @@ def layer_norm(
         normalized_shape: S, the last dims, which mean and variance are taken over.
         weight: A factor for each element of S, if any.
         bias: A summand for each element of S, if any.
-        eps: What keeps the root above 0.
+        eps: A small number that keeps the root above 0.
 
     Returns:
         A Tensor of the input's shape.

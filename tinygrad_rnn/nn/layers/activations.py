@@ -78,7 +78,7 @@ class LeakyReLU(Functional, of=F.leaky_relu):
 
     Args:
         negative_slope: The slope below 0.
-        inplace: Not here: has to be False.
+        inplace: Not supported; has to be False.
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -91,7 +91,7 @@ class ELU(Functional, of=F.elu):
 
     Args:
         alpha: Minus the limit of the values far below 0.
-        inplace: Not here: has to be False.
+        inplace: Not supported; has to be False.
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:

@@ -9,14 +9,15 @@ __all__ = ["Dropout"]
 
 
 class Dropout(Layer):
-    """Zeros with probability p while training, and all else scaled by 1 / (1 - p).
+    """Dropout: while training, set elements to 0 with probability p.
 
-    The scale keeps the expected value. After ``eval()`` the input passes unchanged:
-    Srivastava et al. 2014, like torch.nn.Dropout.
+    The others are scaled by 1 / (1 - p), which keeps the expected value. After
+    ``eval()`` the input passes unchanged. Like torch.nn.Dropout; Srivastava et al.
+    2014.
 
     Args:
         p: The probability of a zero, from 0 to 1.
-        inplace: Not here: has to be False.
+        inplace: Not supported; has to be False.
 
     Shape:
         (...) to the same.

@@ -21,7 +21,7 @@ class LayerNorm(Layer):
 
     Args:
         normalized_shape: The sizes S of these last dims.
-        eps: What keeps the root above 0.
+        eps: A small number that keeps the root above 0.
         elementwise_affine: Whether there are weight and bias, of shape S; they start as
             ones and zeros.
         bias: With False there is no bias, in any case.

@@ -9,7 +9,7 @@ __all__ = ["Flatten", "Identity"]
 
 
 class Identity(Module):
-    """Its input. It ignores what it is made with, so it can replace any layer."""
+    """The input itself. Its arguments are ignored, so it can replace any layer."""
 
     def __init__(self, *args: Setting, **kwargs: Setting) -> None:
         super().__init__()

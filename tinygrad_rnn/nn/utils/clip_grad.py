@@ -31,7 +31,7 @@ def get_total_norm(
 
     Args:
         tensors: Their elements x are taken together.
-        norm_type: p, a number above 0; ``math.inf`` gives the largest size.
+        norm_type: p, a number above 0; ``math.inf`` gives the largest |x|.
         error_if_nonfinite: Raise if the norm is a NaN or an infinity.
 
     Returns:
@@ -59,13 +59,13 @@ def clip_grad_norm_(
     """Scale all gradients, in place, so that their common norm is at most max_norm.
 
     g <- g * min(1, max_norm / (norm + 1e-6)), like torch.nn.utils.clip_grad_norm_, but
-    an infinity or a NaN raises by default. On a CPU, Ctrl-C comes before all gradients
-    are scaled or after.
+    an infinity or a NaN raises by default. On a CPU, Ctrl-C interrupts before all
+    gradients are scaled, or after.
 
     Args:
         parameters: One or several; those without a gradient are left out.
         max_norm: The largest norm that stays as it is.
-        norm_type: p of the norm (sum |g|^p)^(1/p); ``math.inf`` gives the largest size.
+        norm_type: p of the norm (sum |g|^p)^(1/p); ``math.inf`` gives the largest |g|.
         error_if_nonfinite: Raise if the norm is a NaN or an infinity.
 
     Returns:

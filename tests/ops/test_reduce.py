@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
+from tinygrad_rnn import ops
 from tinygrad_rnn.errors import DimError, ShapeError
 
 
@@ -72,3 +73,10 @@ def test_0_d_takes_the_dims_0_and_minus_1(reduce):
         assert x.grad.item() == (0 if reduce == "softmax" else 1)
     with pytest.raises(DimError):
         getattr(x, reduce)(1)
+
+
+@pytest.mark.parametrize(
+    "name", "sum mean max min argmax argmin all any logsumexp".split()
+)
+def test_the_defaults_of_the_ops_reduce_all_dims_and_keep_none(name):
+    assert getattr(ops, name)(tg.ones(2, 3)).shape == ()

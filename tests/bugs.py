@@ -951,6 +951,7 @@ TABLE = {
             "commit(undo)",
             "pass",
             "half a step of what fails",
+            "optim/lr_scheduler/test_sequential.py",
         ),
         ("LRScheduler._all_or_nothing", "dict(held)", "held", "nothing to go back to"),
         (

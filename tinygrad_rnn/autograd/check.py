@@ -50,7 +50,7 @@ def _float_outputs(name: str, fn: Function, inputs: Sequence[Operand]) -> list[T
 
 
 def _random_weights(like: Tensors, generator: Generator) -> list[Tensor]:
-    """Return random cotangents, of either sign and none near 0; ones hide bugs."""
+    """Return random cotangents of either sign, none near 0."""
     weights = []
     for x in like:
         draw = randn(*x.shape, generator=generator, dtype=x.dtype, device=x.device)

@@ -47,9 +47,9 @@ def read_entry(entry: Mapping[str, Setting]) -> Settings:
     """Return a parameter's saved state, with arrays and an integer for the step."""
     own = {key: _as_array(value) for key, value in entry.items() if value is not None}
     if "step" in own:
-        own["step"] = _as_plain(own["step"])
-        if isinstance(own["step"], float) and own["step"].is_integer():
-            own["step"] = int(own["step"])
+        step = _as_plain(own["step"])
+        is_whole = isinstance(step, float) and step.is_integer()
+        own["step"] = int(step) if is_whole else step
     return own
 
 

@@ -118,6 +118,7 @@ def test_a_group_that_joins_is_scheduled_too(kind, settings, metrics, expected, 
     state = scheduler.state_dict()
     assert (state["base_lrs"][2:], state["_last_lr"][2:]) == ([0.5], [0.25])
     assert not scheduler.misfits(state)
+    assert len(scheduler.base_lrs) == len(scheduler.get_last_lr()) == 2  # a copy grew
 
 
 def test_a_custom_schedule():

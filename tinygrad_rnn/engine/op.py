@@ -79,6 +79,7 @@ class Op(Declared):
         self.view = view
         self.real = real
         self.count = len(signature.arrays)
+        self.sources = sources_of(signature)  # of what pullbacks may ask for
         self.always_binds = bool(signature.settings) or signature.variadic
         # What the axis of the first argument may be; Any is for one of the result.
         self.axis = forward.__annotations__.get("axis")
@@ -111,12 +112,11 @@ class Op(Declared):
             raise DTypeError(
                 f"{self.name}.vjp: got a {got}, expected a function or None"
             )
-        known = sources_of(self.signature)
         for name in requests_of(pullback):
-            if name not in known:
+            if name not in self.sources:
                 raise DTypeError(
                     f"{self.name}.vjp: a pullback asks for {name!r}, expected one of "
-                    f"{', '.join(known)}"
+                    f"{', '.join(self.sources)}"
                 )
 
     def plan(self, needs: tuple[int, ...]) -> Plan | None:
@@ -125,10 +125,10 @@ class Op(Declared):
             pullback = self.pullbacks[0]
             if pullback is None:
                 return None
-            return Plan(self.name, self.signature, [pullback], needs)  # not kept: many
+            return Plan(self, [pullback], needs)  # not kept: many
         if needs not in self.plans:
             chosen = {i: f for i in needs if (f := self.pullbacks[i]) is not None}
-            made = Plan(self.name, self.signature, [*chosen.values()], [*chosen])
+            made = Plan(self, [*chosen.values()], [*chosen])
             self.plans[needs] = made if chosen else None
         return self.plans[needs]
 

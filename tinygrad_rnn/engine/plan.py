@@ -1,11 +1,14 @@
 """What an op saves for its gradients, and how its pullbacks run."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..types import Array, Function, Gradient, Namespace, Operand, Settings
 from .arguments import Signature
 from .node import Node, Value, Version, VersionSeen, table, wrap
+
+if TYPE_CHECKING:
+    from .op import Op
 
 UNCHANGING: VersionSeen = (Version(), 0)  # of what cannot change: a Python number
 
@@ -32,24 +35,21 @@ def requests_of(pullback: Function) -> tuple[str, ...]:
     return code.co_varnames[1 : code.co_argcount]
 
 
-class Source(NamedTuple):
-    """Where something that a pullback asks for comes from."""
-
-    kind: str  # argument, shape, arguments, shapes (of variadic ops), setting, out, xp
-    key: Any = None  # the index of an argument, the name of a setting
+# What is asked for: an argument, a shape, all arguments or shapes (of a variadic op), a
+# setting, out or xp; with the index of the argument, or the name of the setting.
+Source = tuple[str, Any]
 
 
 def sources_of(signature: Signature) -> dict[str, Source]:
     """Return what a pullback may ask for, by name."""
+    argument, shape = "argument", "shape"
     if signature.variadic:
-        (name,) = signature.arrays
-        sources = {name: Source("arguments"), f"{name}_shapes": Source("shapes")}
-    else:
-        numbered = list(enumerate(signature.arrays))
-        sources = {name: Source("argument", i) for i, name in numbered}
-        sources |= {f"{name}_shape": Source("shape", i) for i, name in numbered}
-    sources |= {name: Source("setting", name) for name in signature.settings}
-    return sources | {"out": Source("out"), "xp": Source("xp")}
+        argument, shape = "arguments", "shapes"
+    numbered = [*enumerate(signature.arrays)]
+    sources: dict[str, Source] = {name: (argument, i) for i, name in numbered}
+    sources |= {f"{name}_{shape}": (shape, i) for i, name in numbered}
+    sources |= {name: ("setting", name) for name in signature.settings}
+    return sources | {"out": ("out", None), "xp": ("xp", None)}
 
 
 class Plan:
@@ -66,24 +66,20 @@ class Plan:
     count = 0  # not one of several outputs: see OutputPlan in fused.py
 
     def __init__(
-        self,
-        name: str,
-        signature: Signature,
-        pullbacks: Sequence[Function],
-        indices: Sequence[int],
+        self, op: "Op", pullbacks: Sequence[Function], indices: Sequence[int]
     ) -> None:
-        self.name = name
+        signature = op.signature
+        self.name = op.name
         self.indices = indices
         self.variadic = signature.variadic
         self.arguments = signature.arrays * len(indices)
         if not self.variadic:
             self.arguments = tuple([signature.arrays[i] for i in indices])
-        known = sources_of(signature)
         self.sources: list[Source] = []
         self.pullbacks: list[tuple[Function, slice]] = []  # with their part of `saved`
         for pullback in pullbacks:
             start = len(self.sources)
-            self.sources += [known[asked] for asked in requests_of(pullback)]
+            self.sources += [op.sources[name] for name in requests_of(pullback)]
             self.pullbacks.append((pullback, slice(start, len(self.sources))))
 
     def record(

@@ -1310,7 +1310,7 @@ TABLE = {
     ],
     "autograd/test_check.py": [
         (
-            "_gradient_problems",
+            "_check_gradients",
             "wrong += _compare_with_composite(node, tolerance)",
             "pass",
             "a fused op not held against its composite",

@@ -176,6 +176,9 @@ def test_it_goes_on_from_a_state_as_if_it_had_not_stopped(kind, stop):
     advance(again, np.random.default_rng(0))
     again.load_state_dict(loaded[0])
     again.optimizer.load_state_dict(loaded[1])
+    for value in scheduler.state_dict().values():
+        if isinstance(value, list):
+            value.clear()
     for _ in range(60):
         assert rates(again.optimizer) == rates(scheduler.optimizer)
         assert again.get_last_lr() == scheduler.get_last_lr()
@@ -269,6 +272,17 @@ def test_a_wrong_rate_found_changes_nothing(kind, rate):
         return scheduler.step()
     with refusal(scheduler, words=rf"optim.lr_scheduler.*: lr\[1\] is {rate}"):
         advance(scheduler, np.random.default_rng(0))
+
+
+def test_a_step_that_fails_half_way_changes_nothing():
+    class Fails(LRScheduler):
+        def lrs_at(self, epoch):
+            self.reached = epoch
+            return [base / (1 - epoch) for base in self.base_lrs]
+
+    scheduler = Fails(optimizer_of())
+    with refusal(scheduler, error=ZeroDivisionError):
+        scheduler.step()
 
 
 def test_a_rate_that_overflows_changes_nothing():

@@ -45,6 +45,7 @@ class _Pool:
         self.peak = self.used
 
     def take(self, size: int) -> _Block:
+        """Return a block of this size, a free one if there is any."""
         try:
             block = self.free[size].pop()
             self.held -= size
@@ -55,6 +56,7 @@ class _Pool:
         return block
 
     def give(self, block: _Block) -> None:
+        """Add a block that has no users any more to the free ones."""
         size = block.size
         self.used -= size
         # All blocks of a training step take less than twice its peak use. Beyond that,
@@ -81,6 +83,7 @@ class _Lease(np.ndarray):
 
 
 def _allocate(size: int) -> _Block:
+    """Allocate an aligned block; free the others first if memory runs out."""
     try:
         memory = np.empty(size + ALIGNMENT, np.uint8).view(_Block)
     except MemoryError:

@@ -95,6 +95,7 @@ def split_rows(rows: int, multiplications: int) -> list[slice]:
 
 
 def _run_slice(function: Function, part: object) -> Any:
+    """Call a function so that nothing within it is split again."""
     _in_slice.set(True)
     return function(part)
 

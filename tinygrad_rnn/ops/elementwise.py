@@ -54,6 +54,7 @@ def _normal_tail(xp: Namespace, x: Array) -> Array:
 
 
 def _normal_density(xp: Namespace, x: Array) -> Array:
+    """Return exp(-x^2 / 2) / sqrt(2 pi)."""
     x = xp.clip(x, -40.0, 40.0)
     return _NORMAL_DENSITY_AT_0 * xp.exp(-0.5 * x**2)
 

@@ -62,6 +62,7 @@ def nonzero(xp, x, /):
 def _gradient_of_table(
     g: Array, weight_shape: Shape, index: Array, xp: Namespace
 ) -> Array:
+    """Return the gradient of a table whose rows ``index`` selects."""
     # When this is recorded, xp is the table of ops, which has no kind.
     kernel = kernels.find(getattr(xp, "kind", ""), "embedding_backward")
     if kernel is None or len(weight_shape) != 2:

@@ -18,6 +18,7 @@ def _as_rows(xp: Namespace, x: Array) -> Array:
 
 
 def _gradient_of_right(g: Array, x: Array, y_shape: Shape, xp: Namespace) -> Array:
+    """Return the gradient of y in x @ y."""
     if len(y_shape) == 2 and x.ndim > 2:
         # One product of all rows, not a sum of products.
         x, g = _as_rows(xp, x), _as_rows(xp, g)
@@ -44,6 +45,7 @@ matrix_transpose.vjp(lambda g, xp: xp.matrix_transpose(g))
 def _linear_forward(
     xp: Namespace, x: Array, weight: Array, bias: Array | None
 ) -> tuple[tuple[Array], None]:
+    """Compute ``_linear`` by one product of all rows."""
     out = xp.matmul(_as_rows(xp, x), xp.matrix_transpose(weight))
     if bias is not None:
         out += bias
@@ -60,6 +62,7 @@ def _linear_backward(
     outputs: None,
     workspace: None,
 ) -> tuple[Array | None, ...]:
+    """Return the gradients of x, weight and bias."""
     x, weight, _ = inputs
     g = _as_rows(xp, grads[0])
     g_x = g_weight = g_bias = None

@@ -45,10 +45,12 @@ def embedding_backward(
 
 
 def _repeat_often(ids: Array) -> bool:
+    """Return whether each id that occurs does so at least 8 times on average."""
     return bool(len(ids) >= 8 * np.count_nonzero(np.bincount(ids)))
 
 
 def _one_hot_product(ids: Array, g: Array, num_embeddings: int) -> Array:
+    """Return the product of ``g.T`` and one-hot rows."""
     one_hot = np.zeros((len(ids), num_embeddings), g.dtype)
     one_hot.reshape(-1)[ids + np.arange(0, one_hot.size, num_embeddings)] = 1
     with one_thread():

@@ -133,7 +133,7 @@ def gru_backward(
     slopes, slopes_n = _slopes(workspace)
 
     g_sums = slopes.reshape(steps, batch, 3 * hidden)  # these overwrite the slopes
-    g_outputs = scan.output_cotangents(grads[0], padding, steps)
+    g_outputs = scan.output_cotangents(grads[0], padding)
     g_h, spare = scan.state_cotangents(grads[1], before[0])
     weight, direct = np.ascontiguousarray(w_hh), empty((batch, hidden), dtype)
     g_gates = empty((3, batch, hidden), dtype)

@@ -164,7 +164,7 @@ def lstm_backward(
     slopes, slopes_c = _slopes(workspace)
 
     g_sums = slopes.reshape(steps, batch, 4 * hidden)  # these overwrite the slopes
-    g_outputs = scan.output_cotangents(grads[0], padding, steps)
+    g_outputs = scan.output_cotangents(grads[0], padding)
     g_h, spare = scan.state_cotangents(grads[1], h_before[0])
     g_c, spare_c = scan.state_cotangents(grads[2], c_before[0])
     g_states = empty(h_before.shape, dtype) if needs[7] else None

@@ -95,7 +95,7 @@ def rnn_backward(
         multiply(after, after, g_sums)
         subtract(1, g_sums, g_sums)
     scan.clear_padding(padding, g_sums)
-    g_outputs = scan.output_cotangents(grads[0], padding, steps)
+    g_outputs = scan.output_cotangents(grads[0], padding)
     g_h, spare = scan.state_cotangents(grads[1], before[0])
     weight = np.ascontiguousarray(w_hh)
     first_step = (steps - 1) * reverse

@@ -226,12 +226,10 @@ def steps_of(backwards: bool, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     return zip(*arrays, strict=True)
 
 
-def output_cotangents(
-    g_output: MaybeArray, padding: Padding, steps: int
-) -> Iterable[MaybeArray]:
+def output_cotangents(g_output: MaybeArray, padding: Padding) -> Iterable[MaybeArray]:
     """Return the cotangent of each step's output, 0 in the padding."""
     if g_output is None:
-        return [None] * steps
+        return [None] * len(padding.by_step)
     return zero_padding(g_output, padding)
 
 

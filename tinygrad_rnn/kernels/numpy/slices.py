@@ -25,6 +25,7 @@ class Slice(NamedTuple):
 
 
 def _slice_batch(arrays: Arrays, part: slice) -> list[MaybeArray]:
+    """Return a slice of the batch of each array."""
     return [None if array is None else array[:, part] for array in arrays]
 
 

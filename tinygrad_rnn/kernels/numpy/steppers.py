@@ -41,6 +41,7 @@ def _make_linear(weight: Array, bias: MaybeArray, scale: MaybeArray = None) -> F
 def _make_rnn(
     w_ih: Array, w_hh: Array, b_ih: MaybeArray, b_hh: MaybeArray, *, nonlinearity: str
 ) -> Function:
+    """Make a step of an RNN."""
     project = _make_linear(w_ih, add_biases(b_ih, b_hh))
     recur = _make_linear(w_hh, None)
     act = ACTIVATIONS[nonlinearity]
@@ -77,6 +78,7 @@ def _make_lstm(
 
 
 def _make_gru(w_ih: Array, w_hh: Array, b_ih: MaybeArray, b_hh: MaybeArray) -> Function:
+    """Make a step of a GRU; r multiplies the state's part of n, with its bias."""
     hidden = w_hh.shape[1]
     half = np.array([0.5, 0.5, 1], w_hh.dtype).repeat(hidden)
     project = _make_linear(w_ih, b_ih, half)

@@ -121,14 +121,15 @@ class Op(Declared):
 
     def plan(self, needs: tuple[int, ...]) -> Plan | None:
         """Return the plan for what needs gradients; None if nothing has a pullback."""
+        parts = (self.name, self.signature, self.sources)
         if self.signature.variadic:
             pullback = self.pullbacks[0]
             if pullback is None:
                 return None
-            return Plan(self, [pullback], needs)  # not kept: many
+            return Plan(*parts, [pullback], needs)  # not kept: many
         if needs not in self.plans:
             chosen = {i: f for i in needs if (f := self.pullbacks[i]) is not None}
-            made = Plan(self, [*chosen.values()], [*chosen])
+            made = Plan(*parts, [*chosen.values()], [*chosen])
             self.plans[needs] = made if chosen else None
         return self.plans[needs]
 

@@ -1,14 +1,11 @@
 """What an op saves for its gradients, and how its pullbacks run."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..types import Array, Function, Gradient, Namespace, Operand, Settings
 from .arguments import Signature
 from .node import Node, Value, Version, VersionSeen, table, wrap
-
-if TYPE_CHECKING:
-    from .op import Op
 
 UNCHANGING: VersionSeen = (Version(), 0)  # of what cannot change: a Python number
 
@@ -66,10 +63,14 @@ class Plan:
     count = 0  # not one of several outputs: see OutputPlan in fused.py
 
     def __init__(
-        self, op: "Op", pullbacks: Sequence[Function], indices: Sequence[int]
+        self,
+        name: str,
+        signature: Signature,
+        sources: dict[str, Source],
+        pullbacks: Sequence[Function],
+        indices: Sequence[int],
     ) -> None:
-        signature = op.signature
-        self.name = op.name
+        self.name = name
         self.indices = indices
         self.variadic = signature.variadic
         self.arguments = signature.arrays * len(indices)
@@ -79,7 +80,7 @@ class Plan:
         self.pullbacks: list[tuple[Function, slice]] = []  # with their part of `saved`
         for pullback in pullbacks:
             start = len(self.sources)
-            self.sources += [op.sources[name] for name in requests_of(pullback)]
+            self.sources += [sources[request] for request in requests_of(pullback)]
             self.pullbacks.append((pullback, slice(start, len(self.sources))))
 
     def record(

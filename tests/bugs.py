@@ -204,8 +204,8 @@ TABLE = {
     "engine/test_mode.py": [
         (
             "_leave",
-            "in reversed(inner):",
-            "in inner:",
+            "in reversed(later):",
+            "in later:",
             "blocks that end out of order are turned round",
         ),
         (
@@ -214,7 +214,7 @@ TABLE = {
             "error[0] or _leave(self)",
             "no_grad not restored after an exception",
         ),
-        ("_leave", "entered[0] is not block", "False", "blocks left in another order"),
+        ("_leave", "other is block", "True", "blocks left in another order"),
         (
             "set_grad_enabled._undo_call",
             "_called.set(None)",
@@ -1031,19 +1031,19 @@ TABLE = {
     ],
     "optim/lr_scheduler/test_plateau.py": [
         (
-            "ReduceLROnPlateau._note",
+            "ReduceLROnPlateau._count",
             "self.num_bad_epochs > self.patience",
             "self.num_bad_epochs >= self.patience",
             "patience off by one",
         ),
         (
-            "ReduceLROnPlateau._note",
+            "ReduceLROnPlateau._count",
             "self.cooldown_counter - 1",
             "self.cooldown_counter",
             "a cooldown that does not end",
         ),
         (
-            "ReduceLROnPlateau._note",
+            "ReduceLROnPlateau._count",
             "better or self.cooldown_counter",
             "better",
             "epochs of a cooldown count as bad",

@@ -35,19 +35,24 @@ def _enter(block: object, mode: bool) -> None:
 
 
 def _leave(block: object) -> None:
-    """Set the switch as it was before this block; do nothing if it was not entered."""
-    inner = []
+    """Set the switch as it was before this block; do nothing if it was not entered.
+
+    Usually it is the block entered last. A generator that is closed late leaves another
+    one: the blocks entered after that stay.
+    """
+    later = []
     entered = _entered.get()
-    while entered is not None and entered[0] is not block:
-        inner.append(entered)
-        entered = entered[2]
-    if entered is None:
+    while entered is not None:
+        other, mode_before, outer = entered
+        if other is block:
+            break
+        later.append((other, mode_before))
+        entered = outer
+    else:
         return
-    _, before, outer = entered
-    _recording.set(before)
-    # Generators may leave blocks in another order: those inside stay.
-    for other, before, _ in reversed(inner):
-        outer = (other, before, outer)
+    _recording.set(mode_before)
+    for other, mode_before in reversed(later):
+        outer = (other, mode_before, outer)
     _entered.set(outer)
 
 

@@ -224,6 +224,7 @@ def replace_array(target: Value, array: Array, version: Version) -> None:
     old = target.array
     if old.shape != array.shape or backend_of(old) is not backend_of(array):
         if id(target) not in reshaped:
+            # The entry goes with the value, before another one may get its id.
             weakref.finalize(target, reshaped.pop, id(target)).atexit = False
         reshaped[id(target)] = next_number()
     target.version.count += 1

@@ -144,6 +144,7 @@ class Op(Declared):
         out = run_forward(self.name, self.forward, xp, arrays, settings, self.custom)
         if type(out) not in backends:
             out = self._array_of_scalar(out, xp)
+        # A view shares the counter of changes of its base; other results own theirs.
         if self.view and isinstance(args[0], Value) and xp.aliases(out, arrays[0]):
             result = wrap_view(out, args[0])
         elif out is arrays[0]:  # by an op that does not say that it makes views

@@ -55,7 +55,8 @@ def rerun_with_warnings(what: str, function: Function) -> Function:
             except TypeError as error:
                 if not was_warning(error):
                     raise
-                _give_registry(error)  # of another kind: it is shown where it arises
+                # A warning of another kind: let it be shown where it arises.
+                _give_registry(error)
                 result = function(*args, **settings)
         for kind in kinds:
             _warn(f"{kind} encountered in {what}")

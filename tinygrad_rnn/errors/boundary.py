@@ -51,33 +51,34 @@ def translate(
 ) -> Exception:
     """Return an array library's error as ours, which names the op and its arguments.
 
-    Other errors are returned as they are; for a ``custom`` op, which a user declared,
-    those too that its forward may raise on purpose, with a note that names the op.
+    Our own errors, and kinds that array libraries do not raise, are returned as they
+    are. So is what the forward of a ``custom`` op, which a user declared, may raise on
+    purpose, with a note that names the op.
     """
     if isinstance(error, Error):
         return error
     got = ", ".join(describe(array, "") for array in arrays)
-    said = str(error)
+    theirs = str(error)
     is_about_shapes = type(error) is ValueError and any(
-        word in said.lower() for word in _ABOUT_SHAPES
+        word in theirs.lower() for word in _ABOUT_SHAPES
     )
     if custom and not is_about_shapes and not isinstance(error, AxisError):
         error.add_note(f"It was raised by the forward of {name} (got {got}).")
         return error
-    kinds = [ours for theirs, ours in _KINDS.items() if isinstance(error, theirs)]
+    kinds = [ours for kind, ours in _KINDS.items() if isinstance(error, kind)]
     if not kinds:
         return error
     kind = ShapeError if is_about_shapes else kinds[0]
-    if "operands could not be broadcast" in said and len(arrays) > 1:
+    if "operands could not be broadcast" in theirs and len(arrays) > 1:
         shapes = [str(tuple(a.shape)) for a in arrays if hasattr(a, "shape")]
         both = " and ".join(shapes)
         return kind(f"{name}: the shapes {both} cannot be broadcast together")
-    words = said.replace("newaxis", "-1")  # NumPy's word for a -1 in a shape
-    for theirs, ours in _OUR_WORDS.items():
-        if theirs in said:
-            words = ours
-    way = "; use .float()" if "negative integer power" in said else ""
-    return kind(f"{name}: {words} (got {got}){way}")
+    message = theirs.replace("newaxis", "-1")  # NumPy's word for a -1 in a shape
+    for words, our_words in _OUR_WORDS.items():
+        if words in theirs:
+            message = our_words
+    way = "; use .float()" if "negative integer power" in theirs else ""
+    return kind(f"{name}: {message} (got {got}){way}")
 
 
 def check_call(function: Function, settings: Settings, error: Exception) -> None:

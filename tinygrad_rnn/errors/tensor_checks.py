@@ -136,19 +136,18 @@ def _cast_to(dtype: DType) -> str:
 
 
 def check_float_input(name: str, input: Operand, weight: Tensor | None = None) -> None:
-    """Require a float tensor, of the weights' dtype if there are weights."""
+    """Require a Tensor of floats; given a weight, of the same dtype."""
     if not isinstance(input, Tensor):
         check_tensors(name, input=input)
     if weight is None:
-        is_right = input.dtype.kind == "f"
+        if input.dtype.kind == "f":
+            return
+        expected, cast = "floats", "float()"
     else:
         if not isinstance(weight, Tensor):
             check_tensors(name, weight=weight)
-        is_right = input.dtype == weight.dtype
-    if is_right:
-        return  # before the words of the message: a dtype takes long to say its name
-    expected, cast = "floats", "float()"
-    if weight is not None:
+        if input.dtype == weight.dtype:
+            return
         expected = f"{weight.dtype}, the dtype of the weights"
         cast = _cast_to(weight.dtype)
     got = f"input is {input.dtype}, expected {expected}"

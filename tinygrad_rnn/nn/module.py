@@ -142,7 +142,9 @@ class Module(Movable):
     def __getattr__(self, name: str) -> Any:
         if name in left_out.table()["tg.nn.Module"]:
             raise left_out.error("tg.nn.Module", name, lambda: dir(type(self)))
-        try:  # once more, for the error that a property raised
+        # Python comes here after any AttributeError, also one inside a property: asking
+        # again raises that one, and tells by its obj and name whose it is.
+        try:
             return object.__getattribute__(self, name)
         except AttributeError as error:
             is_own = error.obj is self and error.name == name

@@ -110,7 +110,7 @@ class Stepper:
         dim = int(rnn.batch_first and is_batch)
         with no_grad():
             output, last = rnn(input.unsqueeze(dim), state)
-            # A view of what nobody else holds: it may be changed in place.
+            # Nobody else holds its memory, so it may be changed in place.
             output = output.squeeze(dim).detach()
             output = output if self.head is None else self.head(output)
         if not is_current:  # prepared now that the layers found that the weights fit

@@ -225,8 +225,10 @@ class InPlace(Reductions):
         value = self._as_numbers(name, value)
         flows = self.needs_grad or (is_tensor(value) and value.needs_grad)
         if flows and is_grad_enabled() and self.dtype.kind == "f":
+            # In the graph, the tensor gets a new value as a whole.
             copied_index = index_of(name, index, copy=True)
             return self._write_result(name, ops.put(self, value, copied_index))
+        # Otherwise its memory is written.
         self._check_owner(name)
         check_writable(self.array, name)
         arrays, _, xp = unwrap_arguments(name, (self, value))

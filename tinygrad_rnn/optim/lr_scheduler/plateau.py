@@ -91,7 +91,7 @@ class ReduceLROnPlateau(LRScheduler):
         if value != value:
             raise OptionError(f"{name}: metrics is nan, expected a number")
         with self._all_or_nothing():
-            self._note(value)
+            self._count(value)
 
     def _is_better(self, value: float) -> bool:
         threshold = self.threshold if self.mode == "min" else -self.threshold
@@ -101,7 +101,11 @@ class ReduceLROnPlateau(LRScheduler):
             bound = self.best - threshold
         return value < bound if self.mode == "min" else value > bound
 
-    def _note(self, value: float) -> None:
+    def _count(self, value: float) -> None:
+        """Count a value as good or bad; reduce the rates after ``patience`` bad ones.
+
+        While the schedule cools down after a reduction, no value counts as bad.
+        """
         self._advance()
         better = self._is_better(value)
         if better:

@@ -20,7 +20,8 @@ _COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
 settings.register_profile("dev", max_examples=25, **_COMMON)
-settings.register_profile("ci", max_examples=50, derandomize=True, **_COMMON)
+# The same examples in each run: a change fails for its own reasons. "ops" tries more.
+settings.register_profile("ci", max_examples=25, derandomize=True, **_COMMON)
 # As "dev", for those who ask only whether a test fails
 _FIND = (Phase.explicit, Phase.generate)
 settings.register_profile("planted", max_examples=25, phases=_FIND, **_COMMON)

@@ -70,6 +70,7 @@ COUNT, POSITIVE = number_type(int, 1), number_type(float, 0)
 SHARE = number_type(float, 0, 1)
 CELLS, SCHEDULES = ("rnn", "lstm", "gru"), ("constant", "cosine", "step")
 TEXT = "FILE|python-docs|hello"
+TEXT_HELP = "text to learn from: a file, Python's documentation, or one line repeated"
 SCHEDULE = "learning rate over time; step divides it by 10 at 1/2 and at 3/4 of the run"
 
 
@@ -81,7 +82,7 @@ def add_model_options(add):
 
 
 def add_data_options(add):
-    add("--text", default="python-docs", metavar=TEXT, help="text to learn from")
+    add("--text", default="python-docs", metavar=TEXT, help=TEXT_HELP)
     add("--encoding", default="utf-8", help="encoding of the text file")
     split = "share of the text, at its end, to validate on"
     add("--val-fraction", type=SHARE, default=0.1, metavar="SHARE", help=split)
@@ -309,11 +310,20 @@ def validate(model, streams):
 
 
 @tg.no_grad()
+def encode(vocabulary, text):
+    """Return the ids of a text that the model was not trained on."""
+    try:
+        return vocabulary.encode(text)
+    except tg.Error as error:
+        way_out = "leave it out, or train on a text that has it"
+        raise tg.Error(f"{error}; {way_out}") from None
+
+
 def sample(model, vocabulary, prompt, length, seed, **options):
     """Return the prompt and ``length`` characters that the model adds to it."""
     generator = tg.Generator().manual_seed(seed)
     # Without a prompt it goes on from the first character, a line break or a space.
-    ids = vocabulary.encode(prompt or vocabulary.characters[0])
+    ids = encode(vocabulary, prompt or vocabulary.characters[0])
     model.eval()
     step, written = nn.Stepper(model.rnn, model.head), []
     logits, state = model(ids)
@@ -662,7 +672,7 @@ def report(run, speed, say):
     if train_loss is not None:
         line += f"training {train_loss:.3f} nats, "
     line += f"validation {val_loss:.3f} nats = {val_loss / math.log(2):.3f} bits, "
-    line += f"perplexity {perplexity(val_loss):.1f}"
+    line += f"perplexity {perplexity(val_loss)}"
     say(line + (f", {speed:,.0f} characters/s" if step else ""))
     if run.options.json and step:
         losses = {"step": step, "train_loss": train_loss, "val_loss": val_loss}
@@ -678,7 +688,9 @@ def introduce(run, say):
 
 
 def perplexity(nats):
-    return math.exp(min(nats, 700.0))  # beyond, a float overflows
+    """Return the perplexity as text."""
+    value = math.exp(min(nats, 700.0))  # beyond, a float overflows
+    return f"{value:.1f}" if value < 1e6 else f"{value:.1e}"
 
 
 def show_sample(run, length, say):
@@ -695,7 +707,7 @@ def draw(run, path, say):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return say("No loss curve: matplotlib is not installed")
+        return say("No loss curve: it needs matplotlib (pip install matplotlib)")
     cell, hidden = run.options.cell.upper(), run.options.hidden
     figure = Figure(figsize=(7, 4), layout="tight")
     axes = figure.add_subplot(
@@ -786,14 +798,12 @@ def run_sample(options):
 def run_score(options):
     model, vocabulary = load_model(options.checkpoint, options.best)
     text = read(options.text, options.encoding)
-    bits = bits_of_surprise(model, vocabulary.encode(text))
+    bits = bits_of_surprise(model, encode(vocabulary, text))
     print_surprises(text, bits)
     if bits:
         average = sum(bits) / len(bits)
         nats = average * math.log(2)
-        each = (
-            f"{average:.3f} bits = {nats:.3f} nats, perplexity {perplexity(nats):.1f}"
-        )
+        each = f"{average:.3f} bits = {nats:.3f} nats, perplexity {perplexity(nats)}"
         count = f"{len(bits):,} characters after the first"
         print(f"{count}, each: {each}", file=sys.stderr)
 

@@ -336,7 +336,7 @@ def plot(tutorial, model, losses, options, log):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return log.say("no picture: matplotlib is not installed")
+        return log.say("no picture: it needs matplotlib (pip install matplotlib)")
     figure = Figure(figsize=(8, 6), layout="constrained")
     forecasts, training = figure.subfigures(2, 1, height_ratios=(3, 2))
     plot_forecasts(forecasts, tutorial, model, options)

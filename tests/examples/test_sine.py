@@ -240,7 +240,7 @@ def test_without_matplotlib_there_is_none(tmp_path):
     )
     done = run("sine.py", *TINY, "--out", tmp_path / "out", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "matplotlib is not installed" in done.stdout
+    assert "pip install matplotlib" in done.stdout
 
 
 class TestCheckpoint:

@@ -358,8 +358,8 @@ def make_loss(rnn, head):
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
 @given(
-    steps=st.integers(1, 12),
-    chunk=st.none() | st.integers(1, 14),
+    steps=st.integers(1, 8),
+    chunk=st.none() | st.integers(1, 9),
     layers=st.integers(1, 2),
     dense=st.booleans(),
     carried=st.booleans(),

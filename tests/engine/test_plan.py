@@ -4,7 +4,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.autograd import grad, op
-from tinygrad_rnn.errors import GraphError
+from tinygrad_rnn.errors import DTypeError, GraphError
 
 
 def leaf(*values):
@@ -57,6 +57,19 @@ def test_a_variadic_op():
     with tg.no_grad():
         y.add_(1.0)
     with pytest.raises(GraphError, match="total .*changed in place"):
+        out.sum().backward()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_variadic_op_has_one_gradient_for_each_argument(count):
+    @op
+    def first(xp, /, *xs):
+        return xs[0] * 1.0
+
+    first.vjp(lambda g: [g] * count)
+    out = first([leaf(1.0), leaf(2.0)])
+    message = f"first: {count} gradients, expected one for each of 2 arguments"
+    with pytest.raises(DTypeError, match=message):
         out.sum().backward()
 
 

@@ -119,9 +119,9 @@ class Op(Declared):
                     f"{', '.join(self.sources)}"
                 )
 
-    def plan(self, needs: tuple[int, ...]) -> Plan | None:
+    def plan(self, needs: tuple[int, ...], arity: int) -> Plan | None:
         """Return the plan for what needs gradients; None if nothing has a pullback."""
-        parts = (self.name, self.signature, self.sources)
+        parts = (self.name, self.signature, self.sources, arity)
         if self.signature.variadic:
             pullback = self.pullbacks[0]
             if pullback is None:
@@ -152,7 +152,7 @@ class Op(Declared):
         else:
             result = wrap(out)
         if needs and recording():
-            plan = self.plans.get(needs) or self.plan(needs)
+            plan = self.plans.get(needs) or self.plan(needs, len(args))
             if plan is not None:
                 result.node = plan.record(args, arrays, settings, xp, result)
                 result.needs_grad = True

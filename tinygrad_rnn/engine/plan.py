@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import DTypeError
 from ..types import Array, Function, Gradient, Namespace, Operand, Settings
 from .arguments import Signature
 from .node import Node, Value, Version, VersionSeen, table, wrap
@@ -67,11 +68,13 @@ class Plan:
         name: str,
         signature: Signature,
         sources: dict[str, Source],
+        arity: int,
         pullbacks: Sequence[Function],
         indices: Sequence[int],
     ) -> None:
         self.name = name
         self.indices = indices
+        self.arity = arity  # how many arguments the call has
         self.variadic = signature.variadic
         self.arguments = signature.arrays * len(indices)
         if not self.variadic:
@@ -124,7 +127,10 @@ class Plan:
         grads = []
         if self.variadic:
             pullback, _ = self.pullbacks[0]
-            found = pullback(g, *saved)
+            found = list(pullback(g, *saved))
+            if len(found) != self.arity:
+                expected = f"expected one for each of {self.arity} arguments"
+                raise DTypeError(f"{self.name}: {len(found)} gradients, {expected}")
             for i, index in enumerate(self.indices):
                 grads.append(found[index] if wanted is None or wanted[i] else None)
             return grads

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import IdError, NameMissing, OptionError
+from tinygrad_rnn.errors import DTypeError, IdError, NameMissing, OptionError
 
 LISTS = {
     "Sequential": lambda modules: nn.Sequential(*modules),
@@ -247,6 +247,15 @@ def test_a_list_of_parameters_is_trained():
     total = sum((p * p).sum() for p in parameters)
     total.backward()
     assert all(p.grad is not None for p in parameters.parameters())
+
+
+def test_a_tensor_of_integers_is_no_parameter():
+    with pytest.raises(DTypeError, match="got a int64 tensor, expected floats"):
+        nn.ParameterList([tg.tensor([1, 2])])
+    parameters = nn.ParameterDict({"a": tg.ones(2)})
+    with pytest.raises(DTypeError, match="got a int64 tensor, expected floats"):
+        parameters.update({"a": tg.zeros(2), "b": tg.tensor([1, 2])})
+    assert parameters["a"].tolist() == [1, 1] and list(parameters) == ["a"]
 
 
 def test_a_tensor_shares_its_memory_with_the_parameter_it_becomes():

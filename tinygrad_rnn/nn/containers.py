@@ -47,17 +47,17 @@ class _Container(Module, Generic[Item]):
         """Hold items by name, all or none; ``replace_all`` drops the others."""
         word, kind = self._item_word, self._item_type
         try:
-            items = {
-                name: self._convert_item(item) for name, item in dict(named).items()
-            }
+            given = dict(named)
         except (TypeError, ValueError):
             expected = f"a dict of {word}s, or pairs of a name and a {word}"
             got = f"got {describe(named)}, expected {expected}"
             raise DTypeError(f"{self._name}: {got}") from None
         held = dict(self._named_items())
-        for name, item in items.items():
+        for name in given:
             if name not in held:
                 self._check_name(self._name, name)
+        items = {name: self._convert_item(item) for name, item in given.items()}
+        for name, item in items.items():
             if isinstance(item, type) and issubclass(item, Module):
                 got = f"{name} is the class {item._name}"
                 raise DTypeError(f"{self._name}: {got}; write {item._name}()")

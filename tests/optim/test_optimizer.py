@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from typing import Generic, TypeVar
 
 import numpy as np
 import pytest
@@ -33,6 +34,19 @@ def test_one_group_may_go_up_and_another_down():
         tg.errors.DTypeError, match="maximize is int, expected True or False"
     ):
         optim.SGD([up], maximize=1)
+
+
+def test_a_subclass_may_have_other_bases_too():
+    Item = TypeVar("Item")
+
+    class Own(optim.Optimizer, Generic[Item]):
+        pass
+
+    class Schedule(optim.lr_scheduler.LRScheduler, Generic[Item]):
+        pass
+
+    assert Own[int].__origin__ is Own
+    assert Schedule[int].__origin__ is Schedule
 
 
 def test_groups_have_options_of_their_own():

@@ -122,7 +122,8 @@ class Optimizer:
     decoupled: ClassVar[bool] = False
     _name: ClassVar[str] = "optim.Optimizer"
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **kwargs: Setting) -> None:
+        super().__init_subclass__(**kwargs)
         cls._name = f"optim.{cls.__name__}"
 
     def __init__(self, params: Params, defaults: Settings) -> None:

@@ -59,7 +59,7 @@ def _as_array(value: Setting) -> Setting:
         return value
     try:
         return np.asarray(value)
-    except Exception:  # it is on a device, say: the misfit is describe as it is
+    except Exception:  # it is on a device, say: the misfit is described as it is
         return value
 
 

@@ -53,7 +53,8 @@ class LRScheduler:
     _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")
     _name: ClassVar[str] = "optim.lr_scheduler.LRScheduler"
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **kwargs: Setting) -> None:
+        super().__init_subclass__(**kwargs)
         cls._name = f"optim.lr_scheduler.{cls.__name__}"
         if hasattr(cls, "get_lr"):
             way = "write lrs_at(self, epoch), which returns a rate for each group"

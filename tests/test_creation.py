@@ -1,5 +1,7 @@
 """Functions that make tensors: from data, of a shape, at random."""
 
+import pickle
+
 import numpy as np
 import pytest
 from calls import check_wrong_call, same
@@ -209,6 +211,7 @@ def test_constructors_copy_into_their_dtype(name):
     assert make(range(3)).tolist() == np.arange(3).astype(dtype).tolist()
     assert make([True, False]).tolist() == [1, 0]
     assert (make().shape, make().dtype) == ((0,), dtype)
+    assert pickle.loads(pickle.dumps(make)) is make
 
 
 def test_the_constructor_of_tensors_makes_the_default_dtype():

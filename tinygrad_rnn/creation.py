@@ -181,8 +181,8 @@ def _constructor(name: str) -> Callable[..., Tensor]:
     def construct(*data: Data) -> Tensor:
         return wrap(array_for_constructor(name, data, dtype))
 
-    construct.__name__ = name
-    construct.__doc__ = f"Return a {dtype} tensor with a copy of a list or an array."
+    construct.__name__ = construct.__qualname__ = name
+    construct.__doc__ = f"Copy a list or an array to a tensor of dtype {dtype}."
     return construct
 
 

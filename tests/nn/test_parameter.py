@@ -34,3 +34,28 @@ def test_a_parameter_before_super_init_is_kept():
 
     early = Early()
     assert list(early.state_dict()) == ["gain", "count", "inner.weight", "inner.bias"]
+
+
+def test_a_subclass_may_have_an_equality_of_its_own():
+    """Gradients and steps go by identity: none is given to an equal parameter."""
+
+    class ByValue(nn.Parameter):
+        def __eq__(self, other):
+            return self.tolist() == other.tolist()
+
+        def __hash__(self):
+            return 7
+
+    class Unhashable(nn.Parameter):
+        def __eq__(self, other):
+            return super().__eq__(other)
+
+    for kind in (ByValue, Unhashable):
+        one, two = kind(tg.ones(2)), kind(tg.ones(2))
+        (one * 3.0 + two * 5.0).sum().backward()
+        assert (one.grad.tolist(), two.grad.tolist()) == ([3, 3], [5, 5])
+        loss = (one * 3.0 + two * 5.0).sum()
+        found = tg.autograd.grad(loss, [one, two])
+        assert [g.tolist() for g in found] == [[3, 3], [5, 5]]
+        tg.optim.SGD([one, two], lr=1.0).step()
+        assert (one.tolist(), two.tolist()) == ([-2, -2], [-4, -4])

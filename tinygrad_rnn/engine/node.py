@@ -118,6 +118,8 @@ class Value:
     source: tuple[Any, Any, Array] | None
 
     def __init_subclass__(cls, wraps_results: bool = False) -> None:
+        # Walks and optimizers find a Value by its identity, whatever == means for it.
+        cls.__hash__ = object.__hash__  # type: ignore[method-assign]
         if wraps_results:
             Value.kind = cls
 

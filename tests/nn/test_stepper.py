@@ -13,9 +13,12 @@ from nn.recurrent_layers import all_close, close, every_kind, layer_of, options,
 from strategies import plain_ids
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn, optim
+from tinygrad_rnn import nn, ops, optim
+from tinygrad_rnn.engine.fused import FusedOp
 from tinygrad_rnn.kernels import modules
 from tinygrad_rnn.kernels import numpy as numpy_kernels
+from tinygrad_rnn.nn.recurrent import CellKind
+from tinygrad_rnn.nn.rnn import RNNBase
 
 
 def together(rnn, head, x, state):
@@ -224,6 +227,27 @@ def test_it_prints_its_layers():
     assert repr(nn.Stepper(nn.GRU(3, 4), nn.Linear(4, 3))) == (
         "Stepper(GRU(3, 4), Linear(in_features=4, out_features=3, bias=True))"
     )
+
+
+def gru_of_another_name(x, h_0, w_ih, w_hh, b_ih, b_hh, /, reverse=False, lengths=None):
+    """No kernel knows it by this name."""
+    arrays = (x, h_0, w_ih, w_hh, b_ih, b_hh)
+    return ops.gru.composite(*arrays, reverse=reverse, lengths=lengths)
+
+
+class WithoutKernels(RNNBase):
+    _cell_kind = CellKind(ops.gru_cell, FusedOp(gru_of_another_name), 3)
+
+
+@pytest.mark.parametrize("x", [tg.tensor([1, 2]), tg.randn(2, 3)])
+def test_a_layer_without_kernels_is_called(x):
+    rnn, head = WithoutKernels(3, 4, num_layers=2), nn.Linear(4, 3)
+    step, state = nn.Stepper(rnn, head), None
+    for _ in range(3):
+        expected, last = together(rnn, head, x.unsqueeze(0), state)
+        output, state = step(x, state)
+        close(output, expected[0], 1e-6)
+        close(state, last, 1e-6)
 
 
 class Own(nn.GRU):

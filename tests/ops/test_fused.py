@@ -94,12 +94,13 @@ def test_fused_equals_composite(name, data):
 @given(data=st.data())
 def test_what_needs_no_gradient_costs_none(name, data):
     """The backward is told which gradients are wanted, and gives those alone."""
-    row, d = ROWS[name], Draw(data.draw)
+    row, d, xp = ROWS[name], Draw(data.draw), find("cpu")
+    forward, backward = row.op.kernels_for(xp)
+    if forward is None:
+        pytest.skip("an op without kernels runs its composite")
     args, settings = row.case(d)
     floats = [i for i in row.wrt if args[i] is not None and args[i].dtype.kind == "f"]
     one = d.one_of(*floats)
-    xp = find("cpu")
-    forward, backward = row.op.kernels_for(xp)
     outputs, workspace = forward(xp, *args, **settings)
     us = tuple(np.asarray(real(d.rng, out.shape)) for out in outputs)
     needs = tuple(i == one for i in range(len(args)))

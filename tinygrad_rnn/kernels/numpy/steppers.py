@@ -103,13 +103,19 @@ def stepper(
     layers: Sequence[Sequence[MaybeArray]],
     head: Sequence[MaybeArray],
     **settings: object,
-) -> Callable[[Array, list[Array]], tuple[Array, list[Array]]]:
+) -> Callable[[Array, list[Array]], tuple[Array, list[Array]]] | None:
     """Return ``run(x, state)``, one step through layers and a head, given by weights.
 
     The parts of the state are (L, B, H) for L layers. ``run`` returns the output, (B,
     H) or the head's (B, V), and the parts of the next state, all in new arrays.
+
+    Returns:
+        The function, or None for a cell that is not one of the three above.
     """
-    steps = [_MAKERS[cell](*weights, **settings) for weights in layers]
+    make = _MAKERS.get(cell)
+    if make is None:
+        return None
+    steps = [make(*weights, **settings) for weights in layers]
     output: Function = np.copy
     if head:
         weight, bias = head

@@ -57,18 +57,20 @@ nn.Stepper(linear)
 nn.Stepper(gru, sequential)
     DTypeError: nn.Stepper: head is Sequential, expected an nn.Linear or None
 nn.Stepper(gru)(tg.tensor([[1]]))
-    DTypeError: nn.GRU: input is int64 of shape (1, 1), expected 1 dims, or 0 without \
-        a batch
+    DTypeError: nn.Stepper: input is int64 of shape (1, 1), expected 1 dims, or 0 \
+        without a batch
 nn.Stepper(gru)(tg.tensor([3]))
-    IdError: nn.GRU: input has 3 at (0,), expected ids in [0, 3)
+    IdError: nn.Stepper: input has 3 at (0,), expected ids in [0, 3)
 nn.Stepper(gru)(tg.zeros(1, 4))
-    ShapeError: nn.GRU: input has 4 features
+    ShapeError: nn.Stepper: input has 4 features
 nn.Stepper(lstm)(tg.tensor([1]), tg.zeros(2, 1, 2))
-    DTypeError: nn.LSTM: the state is a Tensor, expected a tuple (h_0, c_0)
+    DTypeError: nn.Stepper: the state is a Tensor, expected a tuple (h_0, c_0)
 nn.Stepper(gru)(tg.tensor([1]), tg.zeros(1, 2, 2))
-    ShapeError: nn.GRU: hx has shape (1, 2, 2), expected (1, 1, 2)
+    ShapeError: nn.Stepper: hx has shape (1, 2, 2), expected (1, 1, 2)
 nn.Stepper(gru)(tg.zeros(1, 3, dtype=f64))
-    DTypeError: nn.GRU: input is float64, expected float32
+    DTypeError: nn.Stepper: input is float64, expected float32
+nn.Stepper(gru)(2, None)
+    DTypeError: nn.Stepper: input is int, expected a Tensor
 nn.Stepper(gru, linear)
     ShapeError: nn.Stepper: head has in_features=3, expected 2, the features rnn gives
 nn.Stepper(lstm, linear)
@@ -468,6 +470,23 @@ gru(tg.tensor([[0, 3]]))
     IdError: nn.GRU: input has 3 at (0, 1)
 gru(x, (tg.zeros(1, 2, 2), tg.zeros(1, 2, 2)))
     DTypeError: nn.GRU: hx is tuple
+gru(x, tg.tensor([3, 2]))
+    DTypeError: nn.GRU: hx is int64 of shape (2,), expected the state, the second \
+        argument; pass lengths by name: lengths=
+gru(x, np.array([3, 2]))
+    DTypeError: nn.GRU: hx is int64 ndarray of shape (2,), expected the state, the \
+        second argument; pass lengths by name: lengths=
+lstm(x, [3, 2])
+    DTypeError: nn.LSTM: hx is list, expected the state, the second argument; pass \
+        lengths by name: lengths=
+gru(x, tg.zeros(1, 2, 2, dtype=i64))
+    DTypeError: nn.GRU: hx is int64 of shape (1, 2, 2), expected float32; use hx.float()
+gru(tg.ones(4, 2))
+    ShapeError: nn.GRU: input has 2 features in its last dimension, expected \
+        input_size=3 (input shape (4, 2)); if these are ids, use input.long()
+gru(tg.ones(4))
+    ShapeError: nn.GRU: input is float32 of shape (4,), expected 3 dims, or 2 without \
+        a batch; if these are ids, use input.long()
 gru(x, tg.zeros(2, 1, 2))
     ShapeError: nn.GRU: hx has shape (2, 1, 2), expected (1, 2, 2)
 nn.LSTMCell(0, 2)

@@ -154,13 +154,18 @@ def check_float_input(name: str, input: Operand, weight: Tensor | None = None) -
     raise DTypeError(f"{name}: {got}; use input.{cast}")
 
 
-def check_features(name: str, input: Tensor, what: str, size: int) -> None:
-    """Require ``size`` features, which the layer calls ``what``."""
+def check_features(
+    name: str, input: Tensor, what: str, size: int, way: str = ""
+) -> None:
+    """Require ``size`` features, which the layer calls ``what``.
+
+    ``way`` is the way out, which ends the message.
+    """
     if input.shape[-1:] != (size,):
         count = input.shape[-1] if input.ndim else "no"
         got = f"input has {count} features in its last dimension"
         expected = f"{what}={size} (input shape {input.shape})"
-        raise ShapeError(f"{name}: {got}, expected {expected}")
+        raise ShapeError(f"{name}: {got}, expected {expected}{way}")
 
 
 def check_shape_and_dtype(

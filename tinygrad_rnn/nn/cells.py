@@ -29,10 +29,10 @@ class RNNCellBase(Recurrent):
 
     def forward(self, input: Tensor, hx: State = None) -> Any:
         (weights,) = self._list_weights()
-        is_batch = self._check_input(input, weights[0], self._rank)
+        is_batch = self._check_input(self._name, input, weights[0], self._rank)
         self._check_not_features(input, hx, weights[0])
         lead = input.shape[:1] if is_batch else ()
-        state = self._check_state(hx, lead, weights[0])
+        state = self._check_state(self._name, hx, lead, weights[0])
         step = self._cell_kind.step
         return step(input, *state, *weights, **self._list_options())
 

@@ -112,8 +112,12 @@ class Recurrent(Layer):
 
     # ------------------------------------------------------------ checks
 
-    def _check_input(self, input: Operand, weight: Tensor, rank: int) -> bool:
+    def _check_input(
+        self, name: str, input: Operand, weight: Tensor, rank: int
+    ) -> bool:
         """Require features with ``rank`` dims, or ids with one dim less.
+
+        ``name`` is that of the layer, or of the Stepper that calls it.
 
         Returns:
             Whether there is a batch; its dim may be left out.
@@ -122,18 +126,19 @@ class Recurrent(Layer):
         if is_ids:
             rank -= 1
         elif not isinstance(input, Tensor) or input.dtype != weight.dtype:
-            check_float_input(self._name, input, weight)
+            check_float_input(name, input, weight)
         if not rank - 1 <= input.ndim <= rank:
-            got = f"{self._name}: input is {describe(input)}"
+            got = f"{name}: input is {describe(input)}"
             expected = f"expected {rank} dims, or {rank - 1} without a batch"
             if is_ids:
                 way = "of ids; features are .float()"
                 raise DTypeError(f"{got}, {expected}, {way}")
-            raise ShapeError(f"{got}, {expected}")
+            raise ShapeError(f"{got}, {expected}{_way_of_float_ids(input, rank)}")
         if is_ids:
-            check_ids_in_range(self._name, "input", input, self.input_size)
-        else:
-            check_features(self._name, input, "input_size", self.input_size)
+            check_ids_in_range(name, "input", input, self.input_size)
+        elif input.shape[-1] != self.input_size:
+            way = _way_of_float_ids(input, rank)
+            check_features(name, input, "input_size", self.input_size, way)
         return input.ndim == rank
 
     def _check_not_features(self, input: Tensor, state: State, weight: Tensor) -> None:
@@ -149,9 +154,12 @@ class Recurrent(Layer):
             check_not_one_hot(self._name, input, weight.dtype)
 
     def _check_state(
-        self, state: State, lead: Shape, weight: Tensor
+        self, name: str, state: State, lead: Shape, weight: Tensor
     ) -> Sequence[Operand]:
-        """Return the parts of the state, (*lead, H) each; None for each if left out."""
+        """Return the parts of the state, (*lead, H) each; None for each if left out.
+
+        ``name`` is that of the layer, or of the Stepper that calls it.
+        """
         names = self._cell_kind.state_names
         if state is None:
             return (None,) * len(names)
@@ -162,19 +170,19 @@ class Recurrent(Layer):
             size = f" of {len(parts)}" if parts is state else ""
             got = f"the state is a {type(state).__name__}{size}"
             expected = f"expected a tuple ({', '.join(names)})"
-            raise DTypeError(f"{self._name}: {got}, {expected}")
+            raise DTypeError(f"{name}: {got}, {expected}")
         h_size = self.proj_size or self.hidden_size
-        for i, (name, part) in enumerate(zip(names, parts, strict=True)):
+        for i, (part_name, part) in enumerate(zip(names, parts, strict=True)):
             shape = (*lead, self.hidden_size if i else h_size)
             is_right = isinstance(part, Tensor) and part.shape == shape
             if is_right and part.dtype == weight.dtype:
                 continue  # the test spares two calls at every time step
-            legend, given = self._state_shape, {name: part}
+            legend, given = self._state_shape, {part_name: part}
             if len(shape) < self._rank:
                 legend = legend.replace("B, ", "")
-            check_type(self._name, Tensor, f"a Tensor {legend}", **given)
+            check_type(name, Tensor, f"a Tensor {legend}", **given)
             why = f": {legend}"
-            check_shape_and_dtype(self._name, why, shape, weight.dtype, **given)
+            check_shape_and_dtype(name, why, shape, weight.dtype, **given)
         return parts
 
     def extra_repr(self) -> str:
@@ -183,3 +191,9 @@ class Recurrent(Layer):
             if (value := getattr(self, name, default)) != default:
                 given += f", {name}={value!r}"
         return f"{self.input_size}, {self.hidden_size}{given}"
+
+
+def _way_of_float_ids(input: Tensor, rank: int) -> str:
+    """Return the way out if floats without a dim of features may be meant as ids."""
+    is_whole = input.ndim < rank and (input == input.floor()).all()
+    return "; if these are ids, use input.long()" if is_whole else ""

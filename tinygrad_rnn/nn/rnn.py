@@ -5,9 +5,10 @@ Legend: T time, B batch, I input, H hidden, L layers, D directions, R projected.
 
 import warnings
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
-from ..errors import OptionError, ShapeError, check_integers
+from ..errors import DTypeError, OptionError, ShapeError, check_integers, describe
 from ..errors.tensor_checks import check_lengths
 from ..functions import cat
 from ..tensor import Tensor
@@ -106,9 +107,10 @@ class RNNBase(Recurrent):
     def _run(self, input: Tensor, state: State, lengths: Lengths) -> list[Operand]:
         """Return the output, and the parts of the last state."""
         weight = self.weight_ih_l0
-        is_batch = self._check_input(input, weight, self._rank)
+        is_batch = self._check_input(self._name, input, weight, self._rank)
         if lengths is None:
             self._check_not_features(input, state, weight)
+            self._check_not_lengths(state)
         x = input if is_batch else input.unsqueeze(1)
         if is_batch and self.batch_first:
             x = x.transpose(0, 1)
@@ -119,7 +121,7 @@ class RNNBase(Recurrent):
             )
         count = len(self._weight_names)
         lead = (count, batch) if is_batch else (count,)
-        parts = self._check_state(state, lead, weight)
+        parts = self._check_state(self._name, state, lead, weight)
         if not is_batch:
             parts = [None if part is None else part.unsqueeze(1) for part in parts]
         settings = self._list_options()
@@ -134,6 +136,18 @@ class RNNBase(Recurrent):
         for tensor in found:
             tensor.view_version = tensor.source = None
         return found
+
+    def _check_not_lengths(self, state: Operand) -> None:
+        """Raise if lengths stand in the place of the state, the second argument."""
+        if isinstance(state, tuple | list):
+            are_integers = [isinstance(part, Integral) for part in state]
+            are_lengths = bool(are_integers) and all(are_integers)
+        else:  # a Tensor or an array, if it has dims
+            are_lengths = getattr(state, "ndim", 3) < 2 and state.dtype.kind in "iu"
+        if are_lengths:
+            got = f"hx is {describe(state)}, expected the state"
+            way = "pass lengths by name: lengths="
+            raise DTypeError(f"{self._name}: {got}, the second argument; {way}")
 
     def _run_layers(self, x: Tensor, state: Parts, settings: Settings) -> list[Tensor]:
         """Return the last layer's output (T, B, D * H), and all last states by part."""

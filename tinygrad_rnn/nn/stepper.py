@@ -89,9 +89,10 @@ class Stepper:
 
     def __call__(self, input: Tensor, state: State = None) -> tuple[Tensor, Operand]:
         rnn, weight = self.rnn, self.rnn.weight_ih_l0
-        is_batch = rnn._check_input(input, weight, 2)
+        is_batch = rnn._check_input("nn.Stepper", input, weight, 2)
         batch = input.shape[:1] if is_batch else ()
-        parts = rnn._check_state(state, (rnn.num_layers, *batch), weight)
+        lead = (rnn.num_layers, *batch)
+        parts = rnn._check_state("nn.Stepper", state, lead, weight)
         if rnn.dropout and rnn.training and rnn.num_layers > 1:
             raise OptionError(
                 "nn.Stepper: rnn drops out while training; call its .eval() first"

@@ -1,7 +1,7 @@
-"""Who looks on while ops are called and gradients arrive.
+"""Observers, which see every call of an op and every gradient.
 
-This is the one seam for detecting anomalies, profiling and the like. While nobody looks
-on, it costs a test of an empty list.
+Detecting anomalies, profiling and the like have no other access to the engine. Without
+an observer, this costs a test of an empty list.
 """
 
 from collections.abc import Sequence

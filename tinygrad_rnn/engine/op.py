@@ -9,9 +9,9 @@ array argument; arrays are positional-only, settings follow::
 
 A pullback takes the cotangent ``g`` of the output and names what else it needs: an
 argument, ``out``, ``x_shape`` for an argument ``x``, a setting, or ``xp``; exactly that
-is saved, and only if a gradient is asked of that argument. It is plain code that arrays
-and Tensors both understand: a plain walk runs it on arrays, with ``xp`` the backend;
-under ``create_graph`` it runs on Tensors, with ``xp`` the table of ops itself, and is
+is saved, and only if that argument needs a gradient. It is code that arrays and Tensors
+both understand. A walk runs it on arrays, with ``xp`` the backend; under
+``create_graph`` it runs on Tensors, with ``xp`` the table of ops itself, and is
 recorded like any code.
 
 The second form, an op with a hand-written backward for all its gradients, is in

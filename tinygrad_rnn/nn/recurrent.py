@@ -106,7 +106,7 @@ class Recurrent(Layer):
         return options
 
     def reset_parameters(self) -> None:
-        """Draw the initial values anew: uniform within 1 / sqrt(hidden_size)."""
+        """Draw the initial values again: uniform within 1 / sqrt(hidden_size)."""
         for weights in self._list_weights():
             self._draw_uniform(weights, self.hidden_size)
 

@@ -397,7 +397,7 @@ class Optimizer:
                     "convert before the first step"
                 )
             step = memory.step + 1
-            # Where momentum, say, has been switched on, the count begins anew.
+            # Where momentum, say, has been switched on, the count starts again.
             if slot_names and slot_names[0] not in memory.vectors:
                 step = 1
             key = step, str(kind[0]), kind[1]

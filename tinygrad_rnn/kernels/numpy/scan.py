@@ -162,13 +162,13 @@ def _take_from_table(ids: Array, weight: Array, bias: MaybeArray, out: Array) ->
 
 
 def weight_gradient(g_sums: Array, x: Array) -> Array:
-    """Return that of a weight (G*H, I) that multiplied x, (T, B, I) or (T*B, I)."""
+    """Return the gradient of a weight that multiplied x, (T, B, I) or (T*B, I)."""
     g_rows = g_sums.reshape(-1, g_sums.shape[-1])
     return matmul(g_rows.T, x.reshape(-1, x.shape[-1]))
 
 
 def input_gradients(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Arrays:
-    """Return those of x, w_ih and b_ih."""
+    """Return the gradients of x, w_ih and b_ih."""
     g_x = g_weight = g_bias = None
     g_rows = g_sums.reshape(-1, g_sums.shape[-1])
     if needs[0]:
@@ -187,7 +187,7 @@ def input_gradients(needs: Needs, rows: Array, w_ih: Array, g_sums: Array) -> Ar
 def layer_gradients(
     needs: Needs, rows: Array, w_ih: Array, before: Array, g_sums: Array
 ) -> Arrays:
-    """Return those of x, w_ih, w_hh, b_ih and b_hh, where both biases act alike."""
+    """Return the gradients of x and all weights, if both biases act alike."""
     input_needs = (needs[0], needs[1], needs[3] or needs[4])
     g_x, g_w_ih, g_bias = input_gradients(input_needs, rows, w_ih, g_sums)
     g_w_hh = weight_gradient(g_sums, before) if needs[2] else None

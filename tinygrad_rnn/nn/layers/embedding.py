@@ -80,7 +80,7 @@ class Embedding(Layer):
         return cls(count, size, padding_idx, _weight=weight)
 
     def reset_parameters(self) -> None:
-        """Draw the initial values anew."""
+        """Draw the initial values again."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight.detach()[self.padding_idx] = 0.0

@@ -51,7 +51,7 @@ class Linear(Layer):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the initial values anew."""
+        """Draw the initial values again."""
         self._draw_uniform((self.weight, self.bias), self.in_features)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """Schedules of learning rates, with torch.optim.lr_scheduler's names and arithmetic.
 
 A schedule sets the rates of all groups of an optimizer when it is made, and again at
-each ``step()``, which as a rule ends an epoch. The formulas say what a schedule on its
-own sets. Most compute a rate from the one they find, so that several may work on one
-optimizer, and a rate that was changed by hand is gone on from.
+each ``step()``, which as a rule ends an epoch. The formulas hold for a schedule on its
+own. Most schedules compute the next rate from the current one, so several may work on
+one optimizer, and they continue from a rate that was changed by hand.
 """
 
 from typing import TYPE_CHECKING

@@ -27,8 +27,8 @@ class LRScheduler:
 
     Args:
         optimizer: The optimizer whose groups are scheduled.
-        last_epoch: The epoch before the one to come, for an optimizer that was
-            scheduled before, whose groups hold their ``initial_lr``; -1 begins anew.
+        last_epoch: The epoch before the next one, if the optimizer was scheduled before
+            and its groups hold their ``initial_lr``; -1 to start from the beginning.
 
     Raises:
         OptionError, DTypeError: A setting breaks its rule; nothing is changed.
@@ -154,7 +154,7 @@ class LRScheduler:
         self._advance()
 
     def _restart(self, rates: Sequence[float] | None = None) -> None:
-        """Begin anew, with the rates that the schedule was made for or with others."""
+        """Start again, with the rates that the schedule was made for or with others."""
         self._extend_base_lrs()
         self._set("lr", rates or self.base_lrs)
         self.last_epoch, self._last_lr = -1, []
@@ -195,7 +195,7 @@ class LRScheduler:
     def state_dict(self) -> Settings:
         """Return settings and state as plain values; the optimizer holds its rates."""
         state = {k: copy(v) for k, v in vars(self).items() if k not in self.unsaved}
-        # Groups that have joined since the last step come behind.
+        # Groups that have joined since the last step come last.
         for group in self.optimizer.param_groups[len(self.base_lrs) :]:
             state["base_lrs"].append(group.get("initial_lr", group["lr"]))
             state["_last_lr"].append(group["lr"])

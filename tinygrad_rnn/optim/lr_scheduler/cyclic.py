@@ -164,7 +164,7 @@ class OneCycleLR(LRScheduler):
         return rates
 
     def _value_at(self, step: int, levels: Sequence[float]) -> float:
-        """Return the value at a step of what goes from level to level in the phases."""
+        """Return the value at a step, if it goes from level to level, one a phase."""
         total = self.total_steps
         assert total is not None  # epochs and steps_per_epoch have given it
         if step > total:

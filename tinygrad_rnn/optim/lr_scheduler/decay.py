@@ -33,7 +33,8 @@ class LambdaLR(LRScheduler):
         last_epoch: As in :class:`LRScheduler`.
 
     Raises:
-        OptionError, DTypeError: A function is none, or returns no number of at least 0.
+        OptionError, DTypeError: A function is not callable, or does not return a number
+            of at least 0.
     """
 
     optimizer: Optimizer

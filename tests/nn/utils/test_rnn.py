@@ -129,6 +129,18 @@ def test_a_layer_takes_a_packed_batch_as_lengths(kind, case, options, ids, initi
         )
 
 
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_what_is_padded_may_change_in_place(batch_first):
+    x = tg.ones(3, 2, requires_grad=True)
+    packed = pack_sequence([x[:1], x[1:]], enforce_sorted=False)
+    padded, _ = pad_packed_sequence(packed, batch_first)
+    padded *= 2.0
+    padded[-1] = 0.0
+    padded.sum().backward()
+    left = [[2, 2], [0, 0], [0, 0]] if batch_first else [[2, 2], [2, 2], [0, 0]]
+    assert x.grad.tolist() == left
+
+
 def test_sequences_go_in_and_out():
     sequences = [tg.randn(n, 2) for n in (2, 0, 3, 1)]
     packed = pack_sequence(sequences, enforce_sorted=False)
@@ -163,6 +175,12 @@ def test_the_indices_of_the_way_back_are_found():
     packed = PackedSequence(tg.arange(3.0), tg.tensor([2, 1]), tg.tensor([1, 0]))
     assert packed.unsorted_indices.tolist() == [1, 0]
     assert pad_packed_sequence(packed)[0].tolist() == [[1.0, 0.0], [0.0, 2.0]]
+
+
+def test_a_conversion_keeps_the_indices_of_the_way_back():
+    order = tg.tensor([1, 0])
+    packed = PackedSequence(tg.ones(3, 2), tg.tensor([2, 1]), None, order)
+    assert packed.double().unsorted_indices is order
 
 
 def test_conversions_of_the_data_leave_the_rest():

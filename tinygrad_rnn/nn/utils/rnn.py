@@ -88,10 +88,9 @@ class PackedSequence(Movable, _PackedFields):
 
         The arguments are those of :meth:`Tensor.to`.
         """
-        data, order = self.data.to(*args, **kwargs), self.sorted_indices
-        if order is not None:
-            order = order.to(data.device)
-        return type(self)(data, self.batch_sizes, order)
+        data, indices = self.data.to(*args, **kwargs), self[2:]
+        moved = [index if index is None else index.to(data.device) for index in indices]
+        return type(self)(data, self.batch_sizes, *moved)
 
 
 @dataclass(frozen=True)
@@ -232,7 +231,10 @@ def pad_packed_sequence(
     padded = full((steps * batch, *features), padding_value, data.dtype, data.device)
     padded[layout.rows(steps, batch_first)] = data
     sizes = (batch, steps) if batch_first else (steps, batch)
-    return padded.reshape(*sizes, *features), as_tensor(layout.lengths)
+    padded = padded.reshape(*sizes, *features)
+    # Nobody else holds what this is a view of, so it may change in place.
+    padded.view_version = padded.source = None
+    return padded, as_tensor(layout.lengths)
 
 
 def repack(

@@ -235,11 +235,14 @@ def _divide(array: Array, top: float) -> Array:
     return xp.reshape(xp.astype(array, np.dtype(np.float64)), (-1,)) / top
 
 
-# ---------------------------------------------------------------- the tutorial's class
+# ---------------------------------------------------------------- arrays in a list
 
 
 class GradientClipping:
-    """The tutorial's clipping of a list of arrays, without its print.
+    """Clip gradients that a backward pass written by hand returns, as a list of arrays.
+
+    Their common norm becomes at most ``max_norm``. For the gradients of a module's
+    parameters use :func:`clip_grad_norm_`, which works in place.
 
     Args:
         max_norm: The largest norm that stays as it is.

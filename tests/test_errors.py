@@ -115,6 +115,9 @@ F.dropout(x, 2)
     OptionError: dropout: p is 2
 F.dropout(x, generator=np.random.default_rng())
     DTypeError: dropout: generator is Generator, expected a tg.Generator
+nn.Sequential(linear, F.relu)
+    DTypeError: nn.Sequential: 1 is function, expected a Module; write the module, \
+        such as nn.ReLU()
 nn.Sequential(nn.Tanh(), 3)
     DTypeError: nn.Sequential: 1 is int, expected a Module
 nn.Sequential([nn.Tanh()])
@@ -684,9 +687,11 @@ linear.register_buffer(tg.ones(1), "weight")
 linear.register_buffer("a.b", tg.ones(1))
     OptionError: register_buffer ... dot
 setattr(linear, "weight", tg.ones(2, 3))
-    DTypeError: Linear: weight is a Parameter ... del
+    DTypeError: Linear: weight is a Parameter, so it can become another one or None, \
+        not float32 of shape (2, 3); write nn.Parameter(value), or copy the values: \
+        weight.copy_(value) under no_grad()
 setattr(linear, "scale", 3.0)
-    DTypeError: Linear: scale is a buffer ... float
+    DTypeError: Linear: scale is a buffer ... not float; `del` it first
 setattr(model, "0", "text")
     DTypeError: Sequential: 0 is a RNN ... str
 nn.Parameter([1.0])
@@ -695,6 +700,8 @@ nn.Parameter(np.array([1, 2]))
     DTypeError: requires_grad: got a int64 ... .float()
 linear.load_state_dict([1])
     DTypeError: Linear.load_state_dict: state_dict is list ... state_dict()
+linear.load_state_dict({f"module.{key}": v for key, v in arrays(linear).items()})
+    CheckpointError: is unexpected; all keys begin with 'module.': remove it
 linear.load_state_dict({})
     CheckpointError: weight is missing ... bias is missing
 linear.load_state_dict({**arrays(linear), "x": 1})
@@ -702,7 +709,8 @@ linear.load_state_dict({**arrays(linear), "x": 1})
 linear.load_state_dict({**arrays(linear), "bias": np.zeros(3, "f")})
     CheckpointError: bias has shape (3,) and float32, expected (2,) and float32
 linear.load_state_dict({**arrays(linear), "bias": np.zeros(2)})
-    CheckpointError: bias has shape (2,) and float64
+    CheckpointError: bias has shape (2,) and float64, expected (2,) and float32; \
+        convert it to float32, or the module with .double()
 linear.load_state_dict({**arrays(linear), "bias": [[1], [1, 2]]})
     CheckpointError: bias is list
 model.to("float16")
@@ -990,6 +998,8 @@ nn.utils.rnn.pack_padded_sequence(x, [3, 2, 1, 1])
     ShapeError: expected 2 integers ... the batch is dim 1 (batch_first=True: dim 0)
 gru(x, lengths=[3, 2, 1, 1])
     ShapeError: expected 2 integers ... the batch is dim 1 (batch_first=True: dim 0)
+nn.utils.rnn.pad_sequence([[1, 2], [3]])
+    DTypeError: pad_sequence: number 0 is list, expected a Tensor; use tg.as_tensor()
 nn.utils.rnn.pad_sequence([[1.0]])
     DTypeError: pad_sequence: number 0 is list
 nn.utils.rnn.pad_sequence([tg.zeros(2)], padding_side="top")

@@ -121,7 +121,9 @@ def check_tensor_list(name: str, tensors: Iterable[Tensor]) -> list[Tensor]:
     found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for i, tensor in enumerate(found):
         if not isinstance(tensor, Tensor):
-            check_type(name, Tensor, "a Tensor", **{f"number {i}": tensor})
+            is_data = isinstance(tensor, list) or hasattr(tensor, "dtype")
+            way = "; use tg.as_tensor()" if is_data else ""
+            check_type(name, Tensor, f"a Tensor{way}", **{f"number {i}": tensor})
     if not found and hasattr(tensors, "__next__"):
         got = "got an exhausted iterator"
         raise OptionError(

@@ -61,6 +61,9 @@ class _Container(Module, Generic[Item]):
             if isinstance(item, type) and issubclass(item, Module):
                 got = f"{name} is the class {item._name}"
                 raise DTypeError(f"{self._name}: {got}; write {item._name}()")
+            if callable(item) and kind is Module:
+                expected = "a Module; write the module, such as nn.ReLU()"
+                check_type(self._name, kind, expected, **{name: item})
         check_type(self._name, kind, f"a {kind.__name__}", **items)
         if replace_all:
             for name in held:

@@ -34,6 +34,7 @@ from .state_dict import (
     find_misfits,
     incompatible_keys,
     loading_changes,
+    way_to_fit,
 )
 
 Kind = TypeVar("Kind")
@@ -181,7 +182,11 @@ class Module(Movable):
             return
         if value is not None and not isinstance(value, kind):
             rule = f"{name} is a {what}, so it can become another one or None"
-            got = f"not {describe(value)}; `del` it first"
+            way = "`del` it first"
+            if kind is Parameter and isinstance(value, Tensor):
+                copy = f"copy the values: {name}.copy_(value) under no_grad()"
+                way = f"write nn.Parameter(value), or {copy}"
+            got = f"not {describe(value)}; {way}"
             raise DTypeError(f"{type(self).__name__}: {rule}, {got}")
 
     def _warn_of_plain_container(self, name: str, value: object) -> None:
@@ -241,7 +246,10 @@ class Module(Movable):
         self.__dict__[name] = tensor
 
     def _register(self, who: str, name: str, kind: type, **given: object) -> None:
-        """Set an attribute that is free, or of this kind already."""
+        """Set an attribute that is free, or of this kind already.
+
+        ``given`` is exactly one value, under the name of the argument that it came by.
+        """
         if not isinstance(name, str) or not isinstance(self.__dict__.get(name), kind):
             self._check_name(who, name)
         check_type(who, kind | None, f"an nn.{kind.__name__} or None", **given)
@@ -578,7 +586,8 @@ class Module(Movable):
         name = f"{type(self).__name__}.load_state_dict"
         if wrong := find_misfits(name, self.state_dict(), state_dict, strict):
             listed = abbreviate(wrong, "; ")
-            raise CheckpointError(f"{name}: nothing was loaded, as {listed}")
+            way = way_to_fit(self.state_dict(), state_dict)
+            raise CheckpointError(f"{name}: nothing was loaded, as {listed}{way}")
         commit(self._loading(state_dict))
         return incompatible_keys(self.state_dict(), state_dict)
 

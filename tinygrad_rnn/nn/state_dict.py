@@ -70,6 +70,20 @@ def _unfit_values(held: Held, values: dict[str, np.ndarray]) -> list[str]:
     return wrong
 
 
+def way_to_fit(held: Held, given: Given) -> str:
+    """Return the way out of two common mistakes, to end a message; else nothing."""
+    wrapped = "module."  # PyTorch's DataParallel adds it
+    is_wrapped = given and all(str(key).startswith(wrapped) for key in given)
+    if is_wrapped and not any(key.startswith(wrapped) for key in held):
+        return f"; all keys begin with {wrapped!r}: remove it"
+    casts = {"float32": ".float()", "float64": ".double()"}
+    for key, own in held.items():
+        dtype = str(getattr(given.get(key), "dtype", None))
+        if dtype in casts and own.dtype.kind == "f" and dtype != str(own.dtype):
+            return f"; convert it to {own.dtype}, or the module with {casts[dtype]}"
+    return ""
+
+
 def loading_changes(name: str, held: Held, given: Given) -> Changes:
     """Return the changes that write fitting values into what a module holds."""
     arrays = [own.array for own in held.values() if type(own.array) is np.ndarray]

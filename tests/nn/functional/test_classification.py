@@ -1,6 +1,7 @@
 """Cross entropy and NLL: against 50 digits, against NumPy, and far out."""
 
 import math
+import re
 
 import mpmath
 import numpy as np
@@ -270,6 +271,13 @@ def test_what_is_ignored_may_be_anything():
 def test_the_mean_over_padding_alone_raises():
     with pytest.raises(ShapeError, match="ignore_index=0"):
         F.cross_entropy(tg.zeros(2, 3), tg.tensor([0, 0]), ignore_index=0)
+
+
+def test_only_a_sequence_of_scores_brings_up_that_classes_are_dim_1():
+    way = re.escape("; classes are its dim 1: of (T, B, V) use input.flatten(0, 1)")
+    for shape, end in {(3, 5): "$", (3, 2, 5): way, (3, 2, 5, 5): "$"}.items():
+        with pytest.raises(ShapeError, match=f"of the shape of the input{end}"):
+            F.cross_entropy(tg.zeros(*shape), tg.ones(4, dtype=tg.int64))
 
 
 def test_probabilities_have_no_index_to_ignore():

@@ -51,15 +51,15 @@ def _check_classes(
     shape = input.shape[:dim] + input.shape[dim + 1 :]
     is_integer = target.dtype.kind in "iu"
     if target.shape != shape or not is_integer:
-        way = "use target.long()"
-        if is_integer:
+        way = "" if is_integer else "; use target.long()"
+        if is_integer and input.ndim == 3:
             way = (
-                "classes are its dim 1: of (T, B, V) use input.flatten(0, 1), "
+                "; classes are its dim 1: of (T, B, V) use input.flatten(0, 1), "
                 "target.flatten()"
             )
         raise ShapeError(
             f"{name}: target is {describe(target)}, expected class indices of shape "
-            f"{shape}, or probabilities of the shape of the input; {way}"
+            f"{shape}, or probabilities of the shape of the input{way}"
         )
     classes = input.shape[dim]
     all_in_range = check_ids(name, "target", target, classes, ignore_index)

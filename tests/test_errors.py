@@ -390,6 +390,22 @@ rnn(x, lengths=[1, 5])
     OptionError: nn.RNN: lengths go from 1 to 5
 rnn(x, tg.zeros(2, 2, 2), h_0=tg.zeros(2, 2, 2))
     OptionError: nn.RNN: got h_0 beside hx, which is its new name
+gru(x, length=[2, 1])
+    DTypeError: nn.GRU: got an unexpected argument 'length'; it takes (input, hx=None, \
+        lengths=None, *, h_0=None)
+cell(x[0], h=x)
+    DTypeError: nn.RNNCell: got an unexpected argument 'h'; it takes (input, hx=None)
+linear()
+    DTypeError: nn.Linear: missing a required argument: 'input'; it takes (input)
+nn.Sequential(linear)(x, x)
+    DTypeError: nn.Sequential: too many positional arguments; it takes (input)
+nn.ReLU()(x, x)
+    DTypeError: nn.ReLU: too many positional arguments; it takes (input, /)
+nn.CrossEntropyLoss()(x)
+    DTypeError: nn.CrossEntropyLoss: missing a required argument: 'target'; it takes \
+        (input, target, /)
+nn.Tanh()(foo=x)
+    DTypeError: nn.Tanh: got an unexpected argument 'foo'; it takes (input, /)
 rnn(packed, lengths=[2, 1])
     OptionError: nn.RNN: got lengths beside a PackedSequence ... leave lengths out
 lstm(packed)

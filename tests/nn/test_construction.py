@@ -159,3 +159,15 @@ def test_layers_are_pickled_and_mixed_with_abstract_classes():
     layer = nn.LSTM(2, 3)
     twin = pickle.loads(pickle.dumps(layer))
     assert list(twin.state_dict()) == list(layer.state_dict())
+
+
+def test_a_forward_that_a_user_wrote_raises_as_in_python():
+    class Own(nn.GRU):
+        def forward(self, input):
+            return super().forward(input)
+
+    with pytest.raises(
+        TypeError, match="unexpected keyword argument 'length'"
+    ) as caught:
+        Own(3, 4)(tg.ones(2, 1, 3), length=[2])
+    assert not isinstance(caught.value, tg.Error)

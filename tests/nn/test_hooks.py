@@ -172,3 +172,10 @@ def test_an_error_in_a_hook_is_noted_with_its_layer(kind):
     (note,) = caught.value.__notes__
     assert kind.removesuffix(" with kwargs") in note
     assert "Linear(in_features=3, out_features=2" in note
+
+
+def test_arguments_that_the_forward_does_not_take_raise_in_the_name_of_the_layer():
+    layer = nn.Linear(3, 2)
+    layer.register_forward_pre_hook(lambda module, args: (*args, 1))
+    with pytest.raises(tg.Error, match=r"nn.Linear: too many .*; it takes \(input\)"):
+        layer(tg.ones(1, 3))

@@ -1,4 +1,4 @@
-"""The metaclass of layers: wrong constructor calls raise in the layer's own name."""
+"""Wrong calls of layers, and of their constructors, raise in the layer's own name."""
 
 import inspect
 from abc import ABCMeta
@@ -49,6 +49,29 @@ def explain_call(cls: type, args: tuple[object, ...], kwargs: Settings) -> None:
         raise DTypeError(f"{got}; construct it first, then call it: {_usage(cls)}")
     if wrong:
         raise DTypeError(f"{name}: {wrong}; it takes {_strip_annotations(signature)}")
+
+
+def explain_forward(module: Any, args: tuple[object, ...], kwargs: Settings) -> None:
+    """Raise if the arguments of a call do not fit the forward of our own layer."""
+    forward = module.forward
+    if getattr(forward, "__module__", "").partition(".")[0] != PACKAGE:
+        return  # a user's own forward, whose errors the user can place
+    signature = _forward_signature(module)
+    if wrong := _misfit(signature, args, kwargs):
+        takes = f"it takes {_strip_annotations(signature)}"
+        raise DTypeError(f"{module._name}: {wrong}; {takes}") from None
+
+
+def _forward_signature(module: Any) -> inspect.Signature:
+    """Return what a module is called with; a function's settings are its own."""
+    signature = inspect.signature(module.forward)
+    function = getattr(type(module), "_function", None)
+    if "inputs" not in signature.parameters or function is None:
+        return signature
+    names = [n for n in _required_names(function) if n not in module._setting_names]
+    kind = inspect.Parameter.POSITIONAL_ONLY
+    tensors = ["input" if name == "self" else name for name in names]
+    return inspect.Signature([inspect.Parameter(name, kind) for name in tensors])
 
 
 def _misfit(

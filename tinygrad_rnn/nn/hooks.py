@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ..errors import DTypeError, describe
 from ..tensor import Handle
 from ..types import Function, Settings
+from .construction import explain_forward
 
 Hooked: TypeAlias = Any  # a Module: its file imports this one
 Arguments: TypeAlias = tuple[Any, ...]  # those of a forward by position
@@ -34,7 +35,11 @@ def call_with_hooks(
     for hook in in_order:
         if hook.runs_before:
             args, kwargs = _call_pre_hook(hook, module, args, kwargs)
-    output = module.forward(*args, **kwargs)
+    try:
+        output = module.forward(*args, **kwargs)
+    except TypeError:
+        explain_forward(module, args, kwargs)
+        raise
     for hook in in_order:
         if not hook.runs_before:
             given = (args, kwargs, output) if hook.with_kwargs else (args, output)

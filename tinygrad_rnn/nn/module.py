@@ -27,6 +27,7 @@ from ..serialization import load_file, save_file
 from ..tensor import Handle, Tensor
 from ..tensor.moving import Movable
 from ..types import Array, Function, Operand, Setting, Settings
+from .construction import explain_forward
 from .hooks import ForwardHook, add_hook, call_with_hooks
 from .parameter import UNNAMED, Parameter
 from .state_dict import (
@@ -83,7 +84,11 @@ class Module(Movable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._hooks:
             return call_with_hooks(self, self._hooks, args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except TypeError:
+            explain_forward(self, args, kwargs)
+            raise
 
     # ------------------------------------------------------------ hooks
 

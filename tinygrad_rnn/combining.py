@@ -1,4 +1,4 @@
-"""Functions of several tensors that are no methods of one: where, cat, stack."""
+"""Functions of several tensors that are not methods of one: where, cat, stack."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from .types import Operand
 
 
 def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
-    """``input`` where ``condition``, else ``other``."""
+    """Return ``input`` where ``condition``, else ``other``."""
     if not isinstance(input, Tensor | np.ndarray) and not isinstance(
         other, Tensor | np.ndarray
     ):
@@ -24,7 +24,7 @@ def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
 
 
 def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
-    """Refuse what is not a list of Tensors: the usual slip is ``cat(a, b)``."""
+    """Require a list of Tensors. The common mistake is ``cat(a, b)``."""
     if not isinstance(tensors, list | tuple):
         got = type(tensors).__name__
         raise DTypeError(
@@ -38,7 +38,7 @@ def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
 
 @name_errors
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors joined along an existing dim."""
+    """Join tensors along an existing dim."""
     _check_several("cat", tensors)
     if 0 in [x.ndim for x in tensors]:
         raise ShapeError("cat: a 0-d tensor has no dim to join along; use stack()")
@@ -69,7 +69,7 @@ concat = cat
 
 @name_errors
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors of one shape, along a new dim."""
+    """Join tensors of one shape along a new dim."""
     _check_several("stack", tensors)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:

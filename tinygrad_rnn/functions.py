@@ -23,7 +23,7 @@ _F = _TypeVar("_F", bound=_Function)
 
 
 def _function(method: _F) -> _F:
-    """A method of Tensor as a function.
+    """Return a method of Tensor as a function.
 
     What it takes first may be an array, and may be called ``input``, as in PyTorch.
     """

@@ -69,6 +69,17 @@ class Backend:
 def register(name: str, module: Any) -> Backend:
     """Register an array library as the device ``name``, or ``name:0`` and so on.
 
+    Its first device is found by two names: by ``name``, and as ``name:0`` where the
+    library numbers its devices, which is the name that the device itself shows.
+
+    Args:
+        name: The kind of the devices, such as ``"cuda"``. A library that has this name
+            already is replaced.
+        module: The library, as a module or an object with the functions of one.
+
+    Returns:
+        The backend of the library's first device.
+
     Raises:
         DTypeError: A required part is missing, or another library has the same arrays.
     """

@@ -71,7 +71,7 @@ def squares(xp: Namespace, arrays: list[Array]) -> float:
 
 
 def sum_over_rows(xp: Namespace, x: Array) -> Array:
-    """Return the sum of the rows of a matrix."""
+    """Return the sum of all rows: (M, N) to (N,)."""
     return xp.sum(x, axis=0)
 
 

@@ -713,7 +713,7 @@ setattr(model, "0", "text")
 nn.Parameter([1.0])
     DTypeError: Parameter: got list, expected a Tensor; tg.tensor() makes one
 nn.Parameter(np.array([1, 2]))
-    DTypeError: requires_grad: got a int64 ... .float()
+    DTypeError: requires_grad: got a tensor of int64 ... .float()
 linear.load_state_dict([1])
     DTypeError: Linear.load_state_dict: state_dict is list ... state_dict()
 linear.load_state_dict({f"module.{key}": v for key, v in arrays(linear).items()})
@@ -799,7 +799,8 @@ linear.apply(3)
 
 OPTIMIZERS = """
 optim.SGD([])
-    OptionError: optim.SGD: params is empty
+    OptionError: optim.SGD: params is empty; a generator can be used only once, so \
+        make a list of it; or the model has no parameters ... nn.ModuleList
 optim.SGD(weight)
     DTypeError: optim.SGD: params is Parameter, expected ... [tensor]
 optim.SGD(None)
@@ -1137,7 +1138,7 @@ tg.tensor([1.0], device="cuda:99")
 tg.device("cpu:0")
     OptionError: device: got 'cpu:0', expected 'cpu', 'cuda' or 'cuda:N'
 tg.tensor([1, 2], requires_grad=True)
-    DTypeError: requires_grad: got a int64
+    DTypeError: requires_grad: got a tensor of int64
 tg.from_numpy([1.0])
     DTypeError: from_numpy: array is list
 tg.from_numpy(np.array(["a"]))
@@ -1389,6 +1390,24 @@ len(tg.tensor(1.0))
     DTypeError: 0-d tensor
 list(tg.tensor(1.0))
     DTypeError: 0-d tensor
+tg.tensor(3.0).size(0)
+    DimError: size: dim 0 of a tensor of shape (), which has no dim
+x["a"]
+    IdError: getitem: an index is an integer, a slice, `...`, None, or a list, array
+x[1.0]
+    IdError: getitem: an index is an integer, a slice
+x[[1.0]]
+    IdError: getitem: an index is an integer, a slice
+two.__setitem__("a", 1)
+    IdError: assignment: an index is an integer, a slice
+x.max(dim=0).sum()
+    NoAttribute: sum: got a pair (values, indices), expected a Tensor; use .values
+tg.zeros(3, device="gpu")
+    OptionError: tg.device: got 'gpu', expected one of 'cpu'
+tg.zeros(3).expand(2)
+    ShapeError: expand: (3,) cannot be expanded to (2,)
+tg.from_numpy(np.zeros(3, np.float16))
+    DTypeError: from_numpy: got the dtype float16, expected float32
 x.size(3)
     DimError: size: dim 3 of a tensor of shape (4, 2, 3), expected one from -3 to 2
 x[4]
@@ -1426,7 +1445,7 @@ two.__setitem__(0, tg.tensor([1, 2, 3]))
 setattr(x * 2.0, "requires_grad", False)
     GraphError: requires_grad_: only for leaves; use detach() to leave the graph
 setattr(two, "requires_grad", True)
-    DTypeError: requires_grad: got a int64 tensor, expected floats
+    DTypeError: requires_grad: got a tensor of int64, expected floats
 setattr(x, "requires_grad", 1)
     DTypeError: requires_grad_: requires_grad is int, expected True or False
 setattr(x, "grad", tg.ones(4, 2))
@@ -1441,9 +1460,10 @@ x.__setitem__(0, 1.0)
 two.copy_(tg.tensor([1, 2, 3]))
     ShapeError: copy_ ... (2,)
 two.add_(1.5)
-    DTypeError: add_: a float64 result does not fit a int64 tensor in place ... .to()
+    DTypeError: add_: a result of float64 does not fit a tensor of int64 in place \
+        ... .to()
 two.div_(2)
-    DTypeError: div_: a float64 result does not fit a int64 tensor
+    DTypeError: div_: a result of float64 does not fit a tensor of int64
 two.mul_(tg.tensor([1, 2, 3]))
     ShapeError: (2,) and (3,)
 setattr(two, "data", 3)
@@ -1472,7 +1492,7 @@ x.__dlpack__()
 format(x, ".3f")
     DTypeError: format: '.3f' of a tensor of shape (4, 2, 3): use .item() ... .tolist()
 two.requires_grad_()
-    DTypeError: requires_grad: got a int64 ... .float()
+    DTypeError: requires_grad: got a tensor of int64 ... .float()
 (x * 2).requires_grad_(False)
     GraphError: requires_grad_: only for leaves ... detach()
 two.register_hook(print)
@@ -1615,7 +1635,7 @@ x.sum("a")
 x.mean(1.0)
     DTypeError: mean: dim is 1.0, expected an integer
 two.mean()
-    DTypeError: mean: got a int64 tensor, expected floats; use .float()
+    DTypeError: mean: got a tensor of int64, expected floats; use .float()
 tg.zeros(0).mean()
     ShapeError: mean: nothing to average in a tensor of shape (0,)
 tg.zeros(0, 2).mean(0)
@@ -1627,7 +1647,7 @@ tg.zeros(0).std()
 x.var(3)
     DimError: var: dim 3 of a tensor of shape (4, 2, 3)
 two.std()
-    DTypeError: std: got a int64 tensor, expected floats; use .float()
+    DTypeError: std: got a tensor of int64, expected floats; use .float()
 tg.zeros(0).max()
     ShapeError: max ... (0,)
 tg.zeros(0).amin()
@@ -1721,13 +1741,13 @@ x.movedim((0, 1), (0,))
 x.squeeze(3)
     DimError: squeeze: dim 3
 x.unsqueeze(5)
-    DimError: unsqueeze: dim 5 of a tensor of shape (4, 2, 3, 1)
+    DimError: unsqueeze: dim 5 of a tensor of shape (4, 2, 3), expected one from -4 to 3
 x.flatten(2, 1)
     DimError: flatten: start_dim 2 comes after end_dim 1
 x.expand(3, 2, 3)
     ShapeError: expand: ... (4, 2, 3)
 x.expand(2)
-    ShapeError: expand: the shape (4, 2, 3) does not expand to (2,)
+    ShapeError: expand: (4, 2, 3) cannot be expanded to (2,)
 tg.broadcast_to(x, (5, 2, 3))
     ShapeError: broadcast_to ... (4, 2, 3)
 tg.cat([x, tg.ones(4, 2)])
@@ -1923,6 +1943,11 @@ used.backward()
     GraphError: backward ... h = h.detach() ... retain_graph=True
 (x * 2).backward()
     GraphError: backward: got an output of shape (4, 2, 3) ... gradient
+x.round().sum().backward()
+    GraphError: backward: this tensor does not require grad ... or an op on the way \
+        has no gradient, such as a comparison, round, or an op of your own without .vjp
+(x > 0).float().sum().backward()
+    GraphError: backward ... an op on the way has no gradient
 tg.ones(1).backward()
     GraphError: backward: this tensor does not require grad
 tg.tensor(1).backward()

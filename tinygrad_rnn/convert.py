@@ -39,7 +39,8 @@ def as_dtype(dtype: DType, name: str) -> DType:
     except (KeyError, TypeError, ValueError):
         known = "float32, float64, an integer type or bool"
         known += ", or a device such as 'cpu'" if name == "to" else ""
-        raise DTypeError(f"{name}: got the dtype {dtype!r}, expected {known}") from None
+        shown = dtype.name if isinstance(dtype, np.dtype) else repr(dtype)
+        raise DTypeError(f"{name}: got the dtype {shown}, expected {known}") from None
 
 
 def type_name(dtype: np.dtype) -> str:

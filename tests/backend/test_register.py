@@ -86,3 +86,9 @@ def test_an_array_of_nobody():
         tg.Error, match="expected an array of a known library, got <class 'list'>"
     ):
         backend.backend_of([1.0])
+
+
+def test_a_device_that_does_not_exist_without_cupy(monkeypatch):
+    monkeypatch.setitem(backend.libraries, "cuda", None)
+    with pytest.raises(tg.Error, match=r"got 'gpu'.*, or 'cuda' where CuPy is install"):
+        tg.zeros(1, device="gpu")

@@ -243,3 +243,21 @@ def test_outputs_that_are_no_tuple_are_refused(forward, got):
 
     with pytest.raises(tg.Error, match=rf"twice: the forward gave outputs as {got}"):
         FusedOp(twice, forward)(tg.ones(1, 3))
+
+
+def _twice(xp, x, /):
+    return x * 2.0
+
+
+def test_a_pullback_that_uses_what_is_no_op():
+    double = _own(_twice, lambda g, xp: 2.0 * xp.expand_dims(g, axis=0)[0])
+    x = tg.ones(2, requires_grad=True)
+    double(x).sum().backward()
+    with pytest.raises(tg.Error, match=r"xp.expand_dims: got a name that is no op"):
+        double(x).sum().backward(create_graph=True)
+
+
+def test_a_pullback_that_gives_a_number_of_numpy():
+    double = _own(_twice, lambda g: np.float32(2.0))
+    with pytest.raises(tg.Error, match=r"is float32 scalar of shape \(\), expected"):
+        double(tg.ones(2, requires_grad=True)).sum().backward()

@@ -129,7 +129,7 @@ def test_gradients_of_a_fused_op_never_share_memory():
         (
             tg.ones(2, dtype="int64"),
             DTypeError,
-            "backward: grad: a float64 result does not fit",
+            "backward: grad: a result of float64 does not fit",
         ),
         (tg.ones(2, 2), ShapeError, r"backward: grad: the result has shape \(2,\)"),
     ],

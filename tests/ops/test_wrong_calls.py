@@ -14,7 +14,7 @@ WRONG = {
         "getitem: index 5",
     ),
     "too many": (lambda x: x[0, 0, 0], IdError, "getitem: too many indices"),
-    "a float": (lambda x: x[1.0], IdError, "getitem: only integers"),
+    "a float": (lambda x: x[1.0], IdError, "getitem: an index is an integer"),
     "shapes": (
         lambda x: x + tg.zeros(4),
         ShapeError,

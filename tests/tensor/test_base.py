@@ -28,7 +28,14 @@ def test_attributes():
         x.colour = "red"
 
 
-WRONG = {"size": (lambda x: x.size(5), DimError, "size: dim 5")}
+WRONG = {
+    "size": (lambda x: x.size(5), DimError, "size: dim 5"),
+    "size of 0-d": (
+        lambda x: x.sum().size(-1),
+        DimError,
+        "size: dim -1 of a tensor of",
+    ),
+}
 
 
 def test_is_cuda():

@@ -129,7 +129,9 @@ def test_the_object_stays_the_same():
 
 def test_augmented_assignment_with_what_does_not_fit_in_place():
     i = tg.tensor([1, 2])
-    with pytest.raises(DTypeError, match="div_: a float64 result does not fit a int64"):
+    with pytest.raises(
+        DTypeError, match="div_: a result of float64 does not fit a tensor of int64"
+    ):
         i /= 2
     i **= 2  # there is no in-place power: a new tensor
     i //= 2
@@ -423,7 +425,7 @@ REFUSED = {
     "dtype": (
         lambda t: t.add_(0.5) if t.dtype.kind == "i" else tg.arange(2).add_(t),
         DTypeError,
-        "add_: a float64 result does not fit a int64 tensor",
+        "add_: a result of float64 does not fit a tensor of int64",
     ),
     "an index": (
         lambda t: t.__setitem__(5, 1.0),

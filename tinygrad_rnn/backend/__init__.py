@@ -122,6 +122,8 @@ def find(device: DeviceLike) -> Backend:
             reason = f"; {error}"
     if name not in _by_name:
         known = ", ".join(map(repr, _by_name))
+        if libraries["cuda"] is None and not reason:
+            known += ", or 'cuda' where CuPy is installed"
         raise OptionError(f"tg.device: got {name!r}, expected one of {known}{reason}")
     return _by_name[name]
 

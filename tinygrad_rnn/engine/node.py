@@ -9,13 +9,28 @@ from typing import Any, ClassVar
 
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
-from ..errors import DTypeError, GraphError, ShapeError
+from ..errors import DTypeError, GraphError, NoAttribute, ShapeError
 from ..types import Array, DType, Shape
 from .warned import run_reporting_warnings
 
-# The package's ops by name, which ``@op`` adds: ``table.tanh`` is ``ops.tanh``. It is
-# the namespace of pullbacks that are recorded.
-table = SimpleNamespace()
+
+class _Table(SimpleNamespace):
+    """The package's ops by name, which ``@op`` adds: ``table.tanh`` is ``ops.tanh``.
+
+    It is the namespace of pullbacks that are recorded.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise NoAttribute(
+            name,
+            lambda: (
+                f"xp.{name}: got a name that is no op, in a pullback that is recorded "
+                "under create_graph=True; expected one of tinygrad_rnn.ops"
+            ),
+        )
+
+
+table = _Table()
 
 next_number = itertools.count().__next__  # the number of the next node
 
@@ -197,7 +212,7 @@ def check_fits(target: Value, result: Value, name: str) -> None:
         )
     if not _fits(out.dtype, data.dtype):
         raise DTypeError(
-            f"{name}: a {out.dtype} result does not fit a {data.dtype} tensor in "
+            f"{name}: a result of {out.dtype} does not fit a tensor of {data.dtype} in "
             "place; use the operation that makes a new tensor, or convert with .to()"
         )
 

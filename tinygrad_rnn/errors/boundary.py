@@ -37,8 +37,14 @@ _ABOUT_SHAPES = (
     "empty sequence",
     "zero-size",
 )
+_ABOUT_INDICES = (
+    "an index is an integer, a slice, `...`, None, or a list, array or Tensor of "
+    "integers or bools"
+)
 # A part of what NumPy says, and what our message says instead.
 _OUR_WORDS = {
+    "only integers, slices": _ABOUT_INDICES,
+    "arrays used as indices must be of integer": _ABOUT_INDICES,
     "boolean subtract": "bools have no difference; use a != b for where they differ",
     "boolean negative": "bools have no negative; use ~a for the opposite",
     "ufunc 'bitwise_": "expected bool or integers",
@@ -73,7 +79,13 @@ def translate(
         shapes = [str(tuple(a.shape)) for a in arrays if hasattr(a, "shape")]
         both = " and ".join(shapes)
         return kind(f"{name}: the shapes {both} cannot be broadcast together")
-    message = theirs.replace("newaxis", "-1")  # NumPy's word for a -1 in a shape
+    if "remapped shapes" in theirs and len(arrays) == 1:
+        wanted = theirs.partition("requested shape ")[2]
+        wanted = wanted.replace(",", ", ").replace(", )", ",)")
+        return kind(f"{name}: {arrays[0].shape} cannot be expanded to {wanted}")
+    message = theirs
+    if is_about_shapes:
+        message = theirs.replace("newaxis", "-1")  # NumPy's word for a -1 in a shape
     for words, our_words in _OUR_WORDS.items():
         if words in theirs:
             message = our_words

@@ -70,12 +70,15 @@ def check_choice(name: str, choices: Sequence[object], **values: object) -> None
             raise OptionError(f"{name}: {what} is {_show(value)}, expected {expected}")
 
 
-def check_dim(name: str, dim: object, shape: Sequence[int]) -> int:
-    """Return a dim counted from the front; a 0-d array has dims 0 and -1."""
+def check_dim(name: str, dim: object, shape: Sequence[int], new_dims: int = 0) -> int:
+    """Return a dim counted from the front; a 0-d array has dims 0 and -1.
+
+    ``new_dims`` is how many more dims the result has than ``shape``.
+    """
     if type(dim) is bool or not isinstance(dim, _INTEGRAL):
         raise DTypeError(f"{name}: dim is {_show(dim)}, expected an integer")
     dim = int(dim)
-    count = max(len(shape), 1)
+    count = max(len(shape) + new_dims, 1)
     if not -count <= dim < count:
         got = f"dim {dim} of a tensor of shape {tuple(shape)}"
         raise DimError(f"{name}: {got}, expected one from {-count} to {count - 1}")
@@ -111,6 +114,8 @@ def describe(value: object, kind: str | None = None) -> str:
         return type(value).__name__
     if kind is None:
         kind = "" if hasattr(value, "requires_grad") else f" {type(value).__name__}"
+        if kind == f" {value.dtype}":
+            kind = " scalar"  # of NumPy: its type has the name of the dtype
     return f"{value.dtype}{kind} of shape {tuple(value.shape)}"
 
 

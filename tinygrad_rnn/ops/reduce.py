@@ -99,7 +99,9 @@ def _spread_mean(
 @op
 def mean(xp, x, /, axis: Axis = None, keepdims=False):
     if not xp.isdtype(x.dtype, "real floating"):
-        raise DTypeError(f"mean: got a {x.dtype} tensor, expected floats; use .float()")
+        raise DTypeError(
+            f"mean: got a tensor of {x.dtype}, expected floats; use .float()"
+        )
     axes = _axes(x.shape, axis)
     if 0 in x.shape and all_of(i in axes for i, n in enumerate(x.shape) if n == 0):
         raise ShapeError(f"mean: nothing to average in a tensor of shape {x.shape}")

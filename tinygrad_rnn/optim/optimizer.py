@@ -146,8 +146,11 @@ class Optimizer:
         self._array_ids: list[int] = []  # of the parameters, when last compared
         groups = self._as_list(params)
         if not groups:
-            way = "a generator can be used only once, so make a list of it"
-            raise OptionError(f"{self._name}: params is empty; {way}")
+            raise OptionError(
+                f"{self._name}: params is empty; a generator can be used only once, so "
+                "make a list of it; or the model has no parameters: layers in a plain "
+                "list are not registered, use nn.ModuleList"
+            )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.param_groups.append(self._complete_group(group))
         self._check_overlap(self._params())

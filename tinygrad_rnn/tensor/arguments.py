@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..backend import backends
 from ..backend.standard import numpy_dtype
 from ..engine.node import Value
-from ..errors import DTypeError, check_type, describe
+from ..errors import DTypeError, NoAttribute, check_type, describe
 from ..types import Dims, Operand, Shape
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ class Sorted(NamedTuple):
 
     values: "Tensor"
     indices: "Tensor"
+
+    if not TYPE_CHECKING:  # type: ignore[misc]  # mypy wants fields alone
+
+        def __getattr__(self, name: str) -> object:
+            got = "got a pair (values, indices), expected a Tensor"
+            raise NoAttribute(name, lambda: f"{name}: {got}; use .values or .indices")
 
 
 def sizes_of(sizes: tuple[object, ...], keyword: object | None = None) -> Shape:

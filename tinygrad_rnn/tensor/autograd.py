@@ -55,9 +55,8 @@ class Autograd(Elementwise):
         """
         check_type("requires_grad_", bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
-            raise DTypeError(
-                f"requires_grad: got a {self.dtype} tensor, expected floats: .float()"
-            )
+            got = f"got a tensor of {self.dtype}"
+            raise DTypeError(f"requires_grad: {got}, expected floats: .float()")
         if not requires_grad and self.node is not None:
             raise GraphError(
                 "requires_grad_: only for leaves; use detach() to leave the graph"
@@ -296,9 +295,10 @@ def cotangent(name: str, output: Autograd, gradient: Operand) -> "Tensor":
         why = "it is of integers"
         if output.dtype.kind == "f":
             why = (
-                "nothing that it came from does, or it was made under no_grad(); a "
-                "gradient has a graph of its own only if create_graph=True was given "
-                "where it was computed"
+                "nothing that it came from does, or it was made under no_grad(), or an "
+                "op on the way has no gradient, such as a comparison, round, or an op "
+                "of your own without .vjp(...); a gradient has a graph of its own only "
+                "if create_graph=True was given where it was computed"
             )
         raise GraphError(f"{name}: this tensor does not require grad: {why}")
     if gradient is None:

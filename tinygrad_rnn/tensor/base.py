@@ -9,7 +9,7 @@ from ..backend import backend_of
 from ..backend.device import device
 from ..backend.standard import numpy_dtype
 from ..engine.node import Value, Version, wrap
-from ..errors import check_dim
+from ..errors import DimError, check_dim
 from ..errors.boundary import name_errors
 from ..types import Array, DType, Operand, Shape
 
@@ -76,8 +76,10 @@ class TensorBase(Value):
 
     @name_errors
     def size(self, dim: int | None = None) -> Operand:
-        """Return the shape, or the size of one dim, which is 1 for a 0-d tensor."""
+        """Return the shape, or the size of one dim."""
         if dim is None:
             return self.shape
-        dim = check_dim("size", dim, self.shape)
-        return self.shape[dim] if self.ndim else 1
+        place = check_dim("size", dim, self.shape)
+        if not self.shape:
+            raise DimError(f"size: dim {dim} of a tensor of shape (), which has no dim")
+        return self.shape[place]

@@ -76,7 +76,7 @@ class Ordering(Reductions):
         """
         check_integers("topk", 0, k=k)
         indices = self.argsort(dim, largest)
-        size = self.size(dim)
+        size = self.size(dim) if self.ndim else 1
         if k > size:
             raise OptionError(f"topk: k is {k}, expected at most {size}, the dim's")
         if self.ndim:

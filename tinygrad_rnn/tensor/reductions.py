@@ -109,7 +109,7 @@ class Reductions(Selection, Casting):
         """
         x = self._cast(dtype, "biu")
         dim = check_dim("cumprod", dim, self.shape)
-        size = x.size(dim)
+        size = self.shape[dim] if self.ndim else 1
         step = 1
         while step < size:  # then an element is the product of the last 2 * step
             longer = x.narrow(dim, step, size - step) * x.narrow(dim, 0, size - step)

@@ -76,7 +76,7 @@ class Shapes(Elementwise, Indexing):
     @name_errors
     def unsqueeze(self, dim: int) -> Self:
         """Add a dim of size 1 at ``dim``."""
-        dim = check_dim("unsqueeze", dim, (*self.shape, 1))
+        dim = check_dim("unsqueeze", dim, self.shape, new_dims=1)
         return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
 
     # ------------------------------------------------------------ another order
@@ -177,9 +177,7 @@ class Shapes(Elementwise, Indexing):
         wanted = sizes_of(sizes)
         new = len(wanted) - self.ndim
         if new < 0 or -1 in wanted[:new]:
-            raise ShapeError(
-                f"expand: the shape {self.shape} does not expand to {wanted}"
-            )
+            raise ShapeError(f"expand: {self.shape} cannot be expanded to {wanted}")
         pairs = zip(self.shape, wanted[new:], strict=True)
         sizes_of_old = [old if size == -1 else size for old, size in pairs]
         return ops.broadcast_to(self, (*wanted[:new], *sizes_of_old))

@@ -188,7 +188,7 @@ TABLE = {
         ),
         (
             "Autograd.retain_grad",
-            "g.clone() if tensor.grad is None else tensor.grad + g",
+            "g.clone() if old is None else old + g",
             "g.clone()",
             "retain_grad assigns",
             "engine/test_walk.py",
@@ -289,7 +289,12 @@ TABLE = {
             "for kind in ():",
             "warnings are lost",
         ),
-        ("_warn", "frame = frame.f_back", "break", "warnings point into the package"),
+        (
+            "warn_user",
+            "frame = frame.f_back",
+            "break",
+            "warnings point into the package",
+        ),
         (
             "rerun_with_warnings",
             '"call" if how == "warn" else how',

@@ -6,6 +6,8 @@ recorded.
 
 import copy
 import gc
+import inspect
+import warnings
 import weakref
 
 import numpy as np
@@ -512,3 +514,34 @@ def test_detach_in_place_of_a_view_is_an_error():
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_call(name):
     check_wrong_call(*WRONG[name])
+
+
+def reads_of(tensor):
+    """The warnings of reading ``grad`` twice at one line, and where they point."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            tensor.grad  # noqa: B018
+    return [(w.category, str(w.message), w.filename, w.lineno) for w in caught]
+
+
+def test_reading_the_grad_of_a_non_leaf_warns_at_the_line_that_reads():
+    x = tg.ones(3, requires_grad=True)
+    y = x - 0.1
+    y.sum().backward()
+    [(category, message, file, line)] = reads_of(y)
+    assert category is UserWarning and "not a leaf" in message
+    assert "retain_grad()" in message and "leaf that it was made from" in message
+    assert file == __file__
+    assert line == inspect.getsourcelines(reads_of)[1] + 5
+
+
+def test_reading_a_grad_that_is_or_will_be_there_does_not_warn():
+    x = tg.ones(3, requires_grad=True)
+    y, z = x * 2.0, x * 3.0
+    y.retain_grad()
+    assert not [read for t in (x, y, x.detach(), tg.ones(1)) for read in reads_of(t)]
+    (y + z).sum().backward(inputs=[x, y, z])
+    assert not [read for t in (x, y, z) for read in reads_of(t)]
+    y.grad = None
+    assert not reads_of(y)

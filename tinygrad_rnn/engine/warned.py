@@ -59,7 +59,7 @@ def rerun_with_warnings(what: str, function: Function) -> Function:
                 _give_registry(error)
                 result = function(*args, **settings)
         for kind in kinds:
-            _warn(f"{kind} encountered in {what}")
+            warn_user(f"{kind} encountered in {what}", RuntimeWarning)
         return result
 
     return run
@@ -72,17 +72,17 @@ def is_in_package(frame: FrameType | None) -> TypeGuard[FrameType]:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
 
 
-def _warn(message: str) -> None:
+def warn_user(message: str, category: type[Warning]) -> None:
     """Warn at the innermost line outside of the package."""
     frame: FrameType | None = sys._getframe(1)
     while is_in_package(frame):
         frame = frame.f_back
     if frame is None:
-        return warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return warnings.warn(message, category, stacklevel=2)
     module = frame.f_globals.get("__name__") or "<string>"  # as in Python's warnings
     place = frame.f_code.co_filename, frame.f_lineno, module
     registry = frame.f_globals.setdefault("__warningregistry__", {})
-    warnings.warn_explicit(message, RuntimeWarning, *place, registry)
+    warnings.warn_explicit(message, category, *place, registry)
 
 
 def _give_registry(error: Exception) -> None:

@@ -522,7 +522,7 @@ class Module(Movable):
             dtype('float64')
         """
         named = self._named_tensors("to")
-        tensors = [x for _, t in named for x in (t, t.grad) if x is not None]
+        tensors = [x for _, t in named for x in (t, t._grad) if x is not None]
         arrays = [self._convert(x, args, kwargs) for x in tensors]
         for tensor, array in zip(tensors, arrays, strict=True):
             if tensor.array is not array:

@@ -19,6 +19,7 @@ from ..engine.node import (
     wrap,
 )
 from ..engine.walk import backward
+from ..engine.warned import warn_user
 from ..errors import DTypeError, GraphError, ShapeError, check_type, describe
 from ..types import Operand
 from .base import is_tensor
@@ -158,7 +159,13 @@ class Autograd(Elementwise):
 
     @property
     def grad(self) -> Any:
-        """The gradient that backward() left here; None before."""
+        """The gradient that backward() left here; None before.
+
+        Only leaves get one, and tensors of which :meth:`retain_grad` or ``inputs=``
+        asks for it; reading that of another tensor warns.
+        """
+        if self._grad is None and self.node is not None:
+            _warn_without_grad(self.node)
         return self._grad
 
     @grad.setter
@@ -216,7 +223,8 @@ class Autograd(Elementwise):
         def keep(g: "Tensor") -> None:
             tensor = reference()
             if tensor is not None:
-                tensor.grad = g.clone() if tensor.grad is None else tensor.grad + g
+                old = tensor._grad
+                tensor.grad = g.clone() if old is None else old + g
 
         if self.node is not None or not self.requires_grad:
             self._add_hook("retain_grad", keep, RETAIN)
@@ -252,6 +260,20 @@ class Autograd(Elementwise):
         hooks = holder.hooks = holder.hooks or {}
         hooks[key] = hook
         return Handle(hooks.pop, key, None)
+
+
+def _warn_without_grad(node: Node) -> None:
+    """Warn of reading ``grad`` of what ``node`` made, unless retain_grad() was called.
+
+    As in PyTorch, with or without a backward() before.
+    """
+    if RETAIN not in (node.hooks or ()):
+        warn_user(
+            "grad: this tensor is not a leaf, so backward() leaves no gradient in it; "
+            "call its retain_grad() before backward(), or read the gradient of the "
+            "leaf that it was made from",
+            UserWarning,
+        )
 
 
 class Handle(partial[object]):

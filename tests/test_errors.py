@@ -798,6 +798,16 @@ linear.apply(3)
 """
 
 OPTIMIZERS = """
+optim.Adam([tg.ones(1)], learning_rate=0.1)
+    DTypeError: optim.Adam: got an unexpected argument 'learning_rate'; it takes \
+        (params, lr=0.001
+optim.SGD()
+    DTypeError: optim.SGD: missing a required argument: 'params'; it takes (params
+optim.lr_scheduler.StepLR(sgd, gama=0.1)
+    DTypeError: optim.lr_scheduler.StepLR: got an unexpected argument 'gama'; it takes \
+        (optimizer, step_size
+tg.utils.data.DataLoader(two, batchsize=2)
+    DTypeError: DataLoader: got an unexpected argument 'batchsize'; it takes (dataset
 optim.SGD([])
     OptionError: optim.SGD: params is empty; a generator can be used only once, so \
         make a list of it; or the model has no parameters ... nn.ModuleList

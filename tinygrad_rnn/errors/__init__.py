@@ -4,7 +4,8 @@ Each error is also the built-in error that a caller expects: ``except ValueError
 ``except tg.errors.ShapeError`` both catch a wrong shape. ``kinds`` has the classes,
 ``checks`` the checks that every room uses and the words of their messages,
 ``tensor_checks`` those of layers and losses. ``boundary`` turns what an array library
-raises into ours, and ``left_out`` is the table of PyTorch's names that are not here.
+raises into ours, ``construction`` names wrong arguments of constructors, and
+``left_out`` is the table of PyTorch's names that are not here.
 """
 
 from .checks import (

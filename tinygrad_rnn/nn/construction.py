@@ -1,54 +1,35 @@
 """Wrong calls of layers, and of their constructors, raise in the layer's own name."""
 
 import inspect
-from abc import ABCMeta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import DTypeError, Error
+from ..errors import DTypeError
+from ..errors.construction import PACKAGE, NamedConstruction, misfit, strip_annotations
 from ..tensor import Tensor
 from ..types import Function, Settings
 from . import functional as F
 
-PACKAGE = __name__.partition(".")[0]
 
+class LayerType(NamedConstruction):
+    """A class whose constructor's errors name it, and say what to write instead."""
 
-class LayerType(ABCMeta):
-    """A class whose constructor's errors name it, and say what to write instead.
-
-    Python's own errors would name the class that wrote the ``__init__``.
-    """
-
-    if not TYPE_CHECKING:  # type checkers know a class by its __init__
-
-        def __call__(cls, *args: object, **kwargs: object) -> object:
-            try:
-                return super().__call__(*args, **kwargs)
-            except (TypeError, Error):
-                explain_call(cls, args, kwargs)
-                raise
-
-        @property
-        def __signature__(cls) -> inspect.Signature:
-            signature = inspect.signature(cls.__init__)
-            without_self = list(signature.parameters.values())[1:]
-            return signature.replace(parameters=without_self)
-
-
-def explain_call(cls: type, args: tuple[object, ...], kwargs: Settings) -> None:
-    """Raise if a constructor got a Tensor for a setting, or unfit arguments."""
-    if cls.__init__.__module__.partition(".")[0] != PACKAGE:  # type: ignore[misc]
-        return  # a user's own constructor, whose errors the user can place
-    name, signature = f"nn.{cls.__name__}", inspect.signature(cls)
-    values = [*args, *kwargs.values()]
-    wrong = _misfit(signature, args, kwargs)
-    if not wrong:
-        bound = signature.bind(*args, **kwargs).arguments
-        values = [bound[key] for key in bound if not key.endswith("weight")]
-    if any(isinstance(value, Tensor) for value in values):
-        got = f"{name}: got a Tensor in place of a setting"
-        raise DTypeError(f"{got}; construct it first, then call it: {_usage(cls)}")
-    if wrong:
-        raise DTypeError(f"{name}: {wrong}; it takes {_strip_annotations(signature)}")
+    def _explain_call(
+        cls,  # noqa: N805 - LayerType is a metaclass
+        args: tuple[object, ...],
+        kwargs: Settings,
+    ) -> None:
+        """Raise if a constructor got a Tensor for a setting, or unfit arguments."""
+        signature = inspect.signature(cls)
+        values = [*args, *kwargs.values()]
+        try:
+            bound = signature.bind(*args, **kwargs).arguments
+            values = [bound[key] for key in bound if not key.endswith("weight")]
+        except TypeError:
+            pass  # arguments that do not fit, among which may be a Tensor too
+        if any(isinstance(value, Tensor) for value in values):
+            got = f"nn.{cls.__name__}: got a Tensor in place of a setting"
+            raise DTypeError(f"{got}; construct it first, then call it: {_usage(cls)}")
+        super()._explain_call(args, kwargs)
 
 
 def explain_forward(module: Any, args: tuple[object, ...], kwargs: Settings) -> None:
@@ -57,8 +38,8 @@ def explain_forward(module: Any, args: tuple[object, ...], kwargs: Settings) -> 
     if getattr(forward, "__module__", "").partition(".")[0] != PACKAGE:
         return  # a user's own forward, whose errors the user can place
     signature = _forward_signature(module)
-    if wrong := _misfit(signature, args, kwargs):
-        takes = f"it takes {_strip_annotations(signature)}"
+    if wrong := misfit(signature, args, kwargs):
+        takes = f"it takes {strip_annotations(signature)}"
         raise DTypeError(f"{module._name}: {wrong}; {takes}") from None
 
 
@@ -72,20 +53,6 @@ def _forward_signature(module: Any) -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_ONLY
     tensors = ["input" if name == "self" else name for name in names]
     return inspect.Signature([inspect.Parameter(name, kind) for name in tensors])
-
-
-def _misfit(
-    signature: inspect.Signature, args: tuple[object, ...], kwargs: Settings
-) -> str:
-    """Say why arguments do not fit a signature: first of all an unexpected name."""
-    for name in kwargs:
-        if name not in signature.parameters:
-            return f"got an unexpected argument {name!r}"
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        return str(error)
-    return ""
 
 
 def _usage(cls: type) -> str:
@@ -105,9 +72,3 @@ def _required_names(function: Function) -> list[str]:
     """Return the names of the parameters without a default."""
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.default is p.empty]
-
-
-def _strip_annotations(signature: inspect.Signature) -> str:
-    """Show a signature without its annotations and private parameters."""
-    public = [p for p in signature.parameters.values() if not p.name.startswith("_")]
-    return str(inspect.Signature([p.replace(annotation=p.empty) for p in public]))

@@ -27,6 +27,7 @@ from ..errors import (
     check_type,
     describe,
 )
+from ..errors.construction import NamedConstruction
 from ..tensor import Tensor
 from ..types import Array, DeviceLike, DType, Namespace, Setting, Settings, Shape
 from .options import (
@@ -70,7 +71,7 @@ class _Plan(NamedTuple):
     maximize: bool
 
 
-class Optimizer:
+class Optimizer(metaclass=NamedConstruction):
     """Base of the optimizers: parameter groups, steps, saving and loading.
 
     A subclass writes ``update`` and passes its options, with their defaults, to

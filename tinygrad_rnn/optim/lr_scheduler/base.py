@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from ...engine.commit import Changes, commit
 from ...errors import DTypeError, OptionError, check_integers, check_type, describe
+from ...errors.construction import NamedConstruction
 from ...types import Setting, Settings
 from ..optimizer import Optimizer
 from ..options import Rules, check_not_negative, check_options, faults, label
@@ -17,7 +18,7 @@ from ..saved import raise_misfits
 Rates = float | Sequence[float]  # one for all groups, or one for each
 
 
-class LRScheduler:
+class LRScheduler(metaclass=NamedConstruction):
     """Base of the schedules.
 
     A subclass stores its settings and writes ``lrs_at``, or ``factor_at`` if it

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...creation import as_tensor
 from ...errors import DTypeError, OptionError, check_integers, check_type, describe
+from ...errors.construction import NamedConstruction
 from ...random import Generator, numpy_generator
 from ...tensor import Tensor
 from ..structure import map_values
@@ -25,7 +26,7 @@ from .datasets import (
 )
 
 
-class DataLoader(Generic[Sample]):
+class DataLoader(Generic[Sample], metaclass=NamedConstruction):
     """Batches of a data set, as torch.utils.data.DataLoader; each ``for`` is one pass.
 
     Args:
@@ -58,6 +59,7 @@ persistent_workers: Options of worker processes, which must keep their defaults.
         [4] [16]
     """
 
+    _name = "DataLoader"
     num_workers = 0
     pin_memory = False
 

@@ -250,10 +250,10 @@ def test_a_list_of_parameters_is_trained():
 
 
 def test_a_tensor_of_integers_is_no_parameter():
-    with pytest.raises(DTypeError, match="got a int64 tensor, expected floats"):
+    with pytest.raises(DTypeError, match="got a tensor of int64, expected floats"):
         nn.ParameterList([tg.tensor([1, 2])])
     parameters = nn.ParameterDict({"a": tg.ones(2)})
-    with pytest.raises(DTypeError, match="got a int64 tensor, expected floats"):
+    with pytest.raises(DTypeError, match="got a tensor of int64, expected floats"):
         parameters.update({"a": tg.zeros(2), "b": tg.tensor([1, 2])})
     assert parameters["a"].tolist() == [1, 1] and list(parameters) == ["a"]
 

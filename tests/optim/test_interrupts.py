@@ -31,6 +31,10 @@ class Interrupter:
         """For every new frame: what follows it, if it is one of the package."""
         if not frame.f_code.co_filename.startswith(PACKAGE):
             return None
+        # A line event also comes between the last line under a lock and its release,
+        # where no signal does: Python looks for signals after calls.
+        if frame.f_code.co_qualname.startswith("_OneThread."):
+            return None
         if self.opcodes:
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return self.follow

@@ -10,6 +10,18 @@ from strategies import apart, real
 
 import tinygrad_rnn as tg
 
+DTYPES = [
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "float32",
+    "float64",
+]
 LIBRARIES = ["tg", pytest.param("torch", marks=pytest.mark.parity)]
 
 

@@ -1,6 +1,5 @@
 """What users give, as arrays and dtypes: numbers, nested lists, arrays, Tensors."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from .backend import backend_of, backends
 from .engine.mode import is_grad_enabled
 from .engine.node import Value
+from .engine.warned import warn_user
 from .errors import DTypeError, ExportError, OptionError, ShapeError
 from .types import Data, DType, Index
 
@@ -158,13 +158,12 @@ def host_array(data: Data, dtype: DType, name: str) -> np.ndarray:
 def host_copy(name: str, data: Data, dtype: DType) -> np.ndarray:
     """Return a copy of what :func:`host_array` returns, its elements in order.
 
-    Warns of the user's line, two calls up, where a history ends here.
+    Warns where a history ends here.
     """
     if _would_lose_history(data):
-        warnings.warn(
+        warn_user(
             f"{name}: the copy of a tensor that requires grad has no history; use "
-            "x.clone() to keep its gradient, x.detach().clone() to leave the graph",
-            stacklevel=3,
+            "x.clone() to keep its gradient, x.detach().clone() to leave the graph"
         )
     return np.array(host_array(data, dtype, name), order="C")
 

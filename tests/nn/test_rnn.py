@@ -505,6 +505,22 @@ def test_dropout_with_a_single_layer_warns(kind):
     assert caught[0].filename == __file__
 
 
+@every_kind
+@pytest.mark.parametrize("has_own", [False, True])
+def test_the_dropout_of_a_subclass_warns_where_the_user_writes_it(kind, has_own):
+    class Own(getattr(nn, kind)):
+        pass
+
+    def construct(self):
+        super(Own, self).__init__(3, 4, dropout=0.5)
+
+    if has_own:
+        Own.__init__ = construct
+    with pytest.warns(UserWarning, match="dropout=0.5 has no effect") as caught:
+        Own() if has_own else Own(3, 4, dropout=0.5)
+    assert caught[0].filename == __file__
+
+
 # ---------------------------------------------------------------- the state's name
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from calls import check_wrong_call, same
+from calls import DTYPES, check_wrong_call, same
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,19 +13,6 @@ f4 = np.float32
 f8 = np.float64
 i4 = np.int32
 i8 = np.int64
-
-DTYPES = [
-    "bool",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "float32",
-    "float64",
-]
 
 
 def test_conversions():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from calls import check_wrong_call, same
+from calls import DTYPES, check_wrong_call, same
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,20 +11,6 @@ from tinygrad_rnn.errors import DTypeError, OptionError, ShapeError
 
 f4 = np.float32
 i8 = np.int64
-
-DTYPES = [
-    "bool",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "float32",
-    "float64",
-]
-
 
 OPERATORS = {
     "+": lambda x, y: x + y,

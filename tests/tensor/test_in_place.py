@@ -2,6 +2,9 @@
 wrong one.
 """
 
+import operator
+import re
+
 import numpy as np
 import pytest
 from calls import same, with_tensors
@@ -133,10 +136,36 @@ def test_augmented_assignment_with_what_does_not_fit_in_place():
         DTypeError, match="div_: a result of float64 does not fit a tensor of int64"
     ):
         i /= 2
-    i **= 2  # there is no in-place power: a new tensor
+    before = i
+    i **= 2
     i //= 2
     i %= 2
+    assert i is before
     assert i.tolist() == [0, 0]
+
+
+AUGMENTED = {
+    "iadd": "add_",
+    "isub": "sub_",
+    "imul": "mul_",
+    "itruediv": "div_",
+    "ifloordiv": "//=",
+    "imod": "%=",
+    "ipow": "**=",
+    "iand": "&=",
+    "ior": "|=",
+}
+
+
+@pytest.mark.parametrize("method", AUGMENTED)
+def test_an_error_names_the_augmented_assignment(method):
+    narrow, wide = tg.tensor([1, 2]), tg.tensor([[1, 2], [3, 4]])
+    if method == "itruediv":
+        narrow, wide = narrow.float(), wide.float()
+    words = f"{AUGMENTED[method]}: the result has shape (2, 2), expected (2,)"
+    with pytest.raises(ShapeError, match=re.escape(words)):
+        getattr(operator, method)(narrow, wide)
+    assert narrow.tolist() == [1, 2]
 
 
 # ---------------------------------------------------------------- an error

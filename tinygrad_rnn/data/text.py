@@ -1,12 +1,12 @@
 """Text as users give it: files, characters, bytes and words."""
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
 from .. import errors
+from ..engine.warned import warn_user
 from ..tensor import Tensor
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -120,8 +120,7 @@ def words_of(function: str, given: object) -> list[str]:
 def _warn_of_file_name(function: str, text: str) -> None:
     """Warn of a text that is the name of a file, and was probably meant as a path."""
     if len(text) <= 255 and os.path.isfile(text):
-        warnings.warn(
+        warn_user(
             f"{function}: {text!r} is taken as the text itself, but a file of that "
-            f"name exists; to read it, pass pathlib.Path({text!r})",
-            stacklevel=4,
+            f"name exists; to read it, pass pathlib.Path({text!r})"
         )

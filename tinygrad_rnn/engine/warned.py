@@ -72,7 +72,7 @@ def is_in_package(frame: FrameType | None) -> TypeGuard[FrameType]:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
 
 
-def warn_user(message: str, category: type[Warning]) -> None:
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line outside of the package."""
     frame: FrameType | None = sys._getframe(1)
     while is_in_package(frame):

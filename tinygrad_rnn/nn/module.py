@@ -1,6 +1,5 @@
 """Module, the base of all layers and models, which finds its parts by dotted names."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from inspect import isdatadescriptor, ismemberdescriptor
 from reprlib import recursive_repr
@@ -9,6 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from ..creation import empty, zeros_like
 from ..engine.commit import Changes, commit
 from ..engine.node import Version, replace_array
+from ..engine.warned import warn_user
 from ..errors import (
     AttributeMissing,
     CheckpointError,
@@ -202,23 +202,21 @@ class Module(Movable):
         if any(isinstance(item, Module | Parameter) for item in items):
             self.__dict__["_warned"] = (*self._warned, name)
             kind = type(value).__name__
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__}.{name} is a plain {kind} that holds modules or "
                 "parameters: they are not registered and will not be trained or saved; "
                 "use nn.ModuleList or nn.ModuleDict, nn.ParameterList or "
-                "nn.ParameterDict",
-                stacklevel=3,
+                "nn.ParameterDict"
             )
 
     def _warn_of_slot(self, name: str, value: object) -> None:
         """Warn of a module or parameter in a slot, where it is not registered."""
         if isinstance(value, Module | Parameter):
             kind = type(value).__name__
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__}.{name} is in __slots__, so the {kind} is not "
                 "registered and will not be trained or saved; take the name out of "
-                "__slots__",
-                stacklevel=3,
+                "__slots__"
             )
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:

@@ -3,11 +3,11 @@
 Legend: T time, B batch, I input, H hidden, L layers, D directions, R projected.
 """
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+from ..engine.warned import warn_user
 from ..errors import DTypeError, OptionError, ShapeError, check_integers, describe
 from ..errors.tensor_checks import check_lengths
 from ..functions import cat
@@ -50,12 +50,7 @@ class RNNBase(Recurrent):
         )
         if dropout and num_layers == 1:
             text = "has no effect with num_layers=1; dropout applies between layers"
-            # A layer with an __init__ of its own, such as RNN, adds a frame.
-            has_own = type(self).__init__ is not RNNBase.__init__
-            warnings.warn(
-                f"{self._name}: dropout={dropout} {text}",
-                stacklevel=4 if has_own else 3,
-            )
+            warn_user(f"{self._name}: dropout={dropout} {text}")
         self._set_proj_size(proj_size)
         self._directions = ("", "_reverse") if bidirectional else ("",)
         output_size = (proj_size or hidden_size) * len(self._directions)
@@ -101,7 +96,7 @@ class RNNBase(Recurrent):
         if hx is not None:
             raise OptionError(f"{self._name}: got h_0 beside hx, which is its new name")
         text = "h_0 is called hx now, as in PyTorch; the old name will go"
-        warnings.warn(f"{self._name}: {text}", DeprecationWarning, stacklevel=4)
+        warn_user(f"{self._name}: {text}", DeprecationWarning)
         return h_0
 
     def _run(self, input: Tensor, state: State, lengths: Lengths) -> list[Operand]:

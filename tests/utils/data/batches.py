@@ -13,18 +13,25 @@ def rows(count, device="cpu"):
     )
 
 
-def same(a, b):
-    """Equal in structure, dtype and every value."""
+def same_tensor(a, b):
+    """Equal in shape, dtype and every value."""
+    if not isinstance(b, tg.Tensor) or (a.shape, a.dtype) != (b.shape, b.dtype):
+        return False
+    return np.array_equal(a.numpy(), b.numpy())
+
+
+def same(a, b, same_tensor=same_tensor):
+    """Equal in structure, and in tensors by the function given."""
     if isinstance(a, tg.Tensor):
-        same_kind = isinstance(b, tg.Tensor) and (a.shape, a.dtype) == (
-            b.shape,
-            b.dtype,
-        )
-        return same_kind and np.array_equal(a.numpy(), b.numpy())
+        return same_tensor(a, b)
     if type(a) is not type(b):
         return False
     if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+        return list(a) == list(b) and all(
+            same(a[key], b[key], same_tensor) for key in a
+        )
     if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(
+            same(one, two, same_tensor) for one, two in zip(a, b, strict=True)
+        )
     return a == b

@@ -1,6 +1,5 @@
 """What all schedules share: rates that are set at once, groups that join, state."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -8,6 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from ...engine.commit import Changes, commit
+from ...engine.warned import warn_user
 from ...errors import DTypeError, OptionError, check_integers, check_type, describe
 from ...errors.construction import NamedConstruction
 from ...types import Setting, Settings
@@ -122,10 +122,9 @@ class LRScheduler(metaclass=NamedConstruction):
         schedule's first rate is never used.
         """
         if self.last_epoch == 0 and not self.optimizer.has_stepped:
-            warnings.warn(
+            warn_user(
                 f"{self._name}.step: before optimizer.step(); call optimizer.step() "
-                "first, or the first rate of the schedule is never used",
-                stacklevel=2,
+                "first, or the first rate of the schedule is never used"
             )
         with self._all_or_nothing():
             self._advance()

@@ -1,4 +1,4 @@
-"""The Python blocks of README and docs run as they are, each in its own process."""
+"""The Python blocks of README and docs run as they are, page by page."""
 
 import re
 import subprocess
@@ -7,60 +7,103 @@ from pathlib import Path
 
 import pytest
 
+from docs import pages
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROSE = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
+LESSONS = sorted((ROOT / "docs" / "lessons").glob("*.md"))
+PAGES = [
+    ROOT / "README.md",
+    *sorted(set((ROOT / "docs").rglob("*.md")).difference(LESSONS)),
+]
+PROSE = [*PAGES, *LESSONS, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
 # Code and output, but not the tree of files in docs/design.md.
 FENCED = re.compile(r"^```\w+\n.*?^```$", re.M | re.S)
-# A block of code, and behind it what it prints, if the page shows that.
-BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.M | re.S)
-BLOCKS = [
-    pytest.param(*found.groups(), id=f"{page.name}-{i}")
-    for page in PAGES
-    for i, found in enumerate(BLOCK.finditer(page.read_text()))
-]
-NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
 
 
-def same_print(printed: str, shown: str) -> None:
-    """Require the same words; numbers may differ a little between machines."""
-    assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown), printed
-    for found, expected in zip(
-        NUMBER.findall(printed), NUMBER.findall(shown), strict=True
-    ):
-        rounding = 0.0 if "e" in expected else 0.06
-        assert float(found) == pytest.approx(float(expected), rel=0.2, abs=rounding), (
-            printed
-        )
+def names(paths: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "docs/pages.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def test_prints_that_differ_are_told_apart() -> None:
-    same_print("loss 0.50 at 1.0e-08", "loss 0.52 at 1.1e-08")
+    pages.check_print("loss 0.50 at 1.0e-08", "loss 0.52 at 1.1e-08")
     for other in (
         "loss 0.70 at 1.0e-08",
         "loss 0.50 at 1.0e-07",
         "Loss 0.50 at 1.0e-08",
         "loss",
     ):
-        with pytest.raises(AssertionError):
-            same_print("loss 0.50 at 1.0e-08", other)
+        with pytest.raises(AssertionError, match="page shows"):
+            pages.check_print("loss 0.50 at 1.0e-08", other)
 
 
-@pytest.mark.parametrize(("block", "shown"), BLOCKS)
-def test_block_runs(block: str, shown: str | None, tmp_path: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    if shown is not None:
-        same_print(run.stdout, shown)
-    # A comment behind a print says what it prints.
-    expected = re.findall(r"print\(.*\)  # (tensor\(.*)", block)
-    for line in expected:
-        assert line in run.stdout
+@pytest.mark.parametrize("page", names([page for page in PAGES if pages.blocks(page)]))
+def test_page_runs(page: str) -> None:
+    done = run(page)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.lessons
+@pytest.mark.parametrize("page", names(LESSONS))
+def test_lesson_runs(page: str) -> None:
+    done = run(page)
+    assert done.returncode == 0, done.stderr
+
+
+PAGE = """A page.
+
+```python
+seed = 0
+total = 1
+print(seed, total)
+```
+
+```text
+0 1
+```
+
+```python
+print(total + 1.5)
+```
+
+```text
+9.5
+```
+"""
+
+
+def test_blocks_share_names_and_know_their_lines(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    first, second = pages.blocks(page)
+    assert (first.line, second.line) == (3, 13)
+    assert pages.run(page) == ["0 1\n", "2.5\n"]
+    assert pages.run(page, seed=7)[0] == "7 1\n"
+    with pytest.raises(AssertionError, match="page.md, line 13"):
+        pages.check(page, pages.run(page))
+
+
+def test_comments_behind_a_print_say_what_it_prints(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    for shown, holds in (("tensor(1)", True), ("tensor(2)", False)):
+        page.write_text(f"```python\nprint('tensor(1)')  # {shown}\n```\n")
+        if holds:
+            pages.main([str(page)])
+        else:
+            with pytest.raises(AssertionError, match="tensor.2."):
+                pages.main([str(page)])
+
+
+def test_writing_a_page_brings_it_up_to_date(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    pages.main([str(page), "--write"])
+    assert page.read_text() == PAGE.replace("9.5", "2.5")
+    pages.main([str(page)])
 
 
 def test_pages_link_to_what_is_there() -> None:

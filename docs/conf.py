@@ -116,13 +116,13 @@ def with_page_list(text: str, docname: str) -> str:
     ]
     names = {path.relative_to(folder).with_suffix("").as_posix() for path in there}
     listed = {name for names in lists.values() for name in names}
-    lists.setdefault("", []).extend(sorted(names - listed - {"index"}))
-    parts = [
-        f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names)
-        for caption, names in lists.items()
-        if names
-    ]
-    return "\n\n".join([text, *(f"{part}\n```" for part in parts)]) + "\n"
+    if rest := sorted(names - listed - {"index"}):
+        lists.setdefault("", []).extend(rest)
+    for caption, names in lists.items():
+        option = f":caption: {caption}\n" * bool(caption)
+        names = "\n".join(names)
+        text += f"\n```{{toctree}}\n:hidden:\n{option}\n{names}\n```\n"
+    return text
 
 
 def read_page(app: Sphinx, docname: str, source: list[str]) -> None:

@@ -14,7 +14,14 @@ from .types import Operand
 
 
 def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
-    """Return ``input`` where ``condition``, else ``other``."""
+    """Return ``input`` where ``condition``, else ``other``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([-2.0, 3.0])
+        >>> tg.where(x > 0, x, 0.0).tolist()
+        [0.0, 3.0]
+    """
     if not isinstance(input, Tensor | np.ndarray) and not isinstance(
         other, Tensor | np.ndarray
     ):
@@ -38,7 +45,13 @@ def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
 
 @name_errors
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors along an existing dim."""
+    """Join tensors along an existing dim.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.cat([tg.tensor([1, 2]), tg.tensor([3])]).tolist()
+        [1, 2, 3]
+    """
     _check_several("cat", tensors)
     if 0 in [x.ndim for x in tensors]:
         raise ShapeError("cat: a 0-d tensor has no dim to join along; use stack()")
@@ -69,7 +82,13 @@ concat = cat
 
 @name_errors
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors of one shape along a new dim."""
+    """Join tensors of one shape along a new dim.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.stack([tg.tensor([1, 2]), tg.tensor([3, 4])]).tolist()
+        [[1, 2], [3, 4]]
+    """
     _check_several("stack", tensors)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:

@@ -55,13 +55,27 @@ def dtype_of_type(kind: DType) -> DType:
 
 
 def set_default_dtype(dtype: DType) -> None:
-    """Set the dtype that Python floats become: float32, unless set to float64."""
+    """Set the dtype that Python floats become: float32, unless set to float64.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.set_default_dtype(tg.float64)
+        >>> tg.tensor([1.0]).dtype
+        dtype('float64')
+        >>> tg.set_default_dtype(tg.float32)
+    """
     global _default_dtype
     _default_dtype = float_dtype(dtype, "set_default_dtype")
 
 
 def get_default_dtype() -> np.dtype:
-    """Return the dtype that Python floats become."""
+    """Return the dtype that Python floats become.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.get_default_dtype()
+        dtype('float32')
+    """
     return _default_dtype
 
 

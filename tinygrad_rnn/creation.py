@@ -106,10 +106,11 @@ def tensor(
         OptionError: for an integer that the dtype cannot hold.
 
     Example:
-        >>> tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> import tinygrad_rnn as tg
+        >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]])
         tensor([[1., 2.],
                 [3., 4.]], dtype=float32)
-        >>> tensor([1, 2]).dtype
+        >>> tg.tensor([1, 2]).dtype
         dtype('int64')
     """
     array = host_copy("tensor", data, dtype)
@@ -126,8 +127,9 @@ def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Ten
 
     Example:
         >>> import numpy as np
+        >>> import tinygrad_rnn as tg
         >>> array = np.zeros(2)
-        >>> x = as_tensor(array)
+        >>> x = tg.as_tensor(array)
         >>> array[0] = 1.0
         >>> x
         tensor([1., 0.], dtype=float64)
@@ -149,6 +151,15 @@ def from_numpy(array: np.ndarray) -> Tensor:
     Raises:
         DTypeError: for what is not a NumPy array, and for dtypes that tensors cannot
             have, such as complex numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> array = np.zeros(2)
+        >>> x = tg.from_numpy(array)
+        >>> array[0] = 1.0
+        >>> x
+        tensor([1., 0.], dtype=float64)
     """
     errors.check_type("from_numpy", np.ndarray, "a NumPy array", array=array)
     return _make(host_array(array, None, "from_numpy"), array.dtype)
@@ -159,6 +170,12 @@ def from_dlpack(x: Array) -> Tensor:
 
     That is an array of PyTorch, JAX, CuPy and others. NumPy before 2.2.6 does not let
     anybody write to memory that came from another library: ``clone()`` it.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> tg.from_dlpack(np.arange(3)).tolist()
+        [0, 1, 2]
     """
     if not hasattr(x, "__dlpack__"):
         raise errors.DTypeError(
@@ -174,6 +191,15 @@ def from_dlpack(x: Array) -> Tensor:
     return wrap(array)
 
 
+_CONSTRUCTOR_DOC = """Copy a list or an array to a tensor of dtype {dtype}.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.{name}([1, 0]).dtype
+        dtype('{dtype}')
+"""
+
+
 def _constructor(name: str) -> Callable[..., Tensor]:
     """Return PyTorch's constructor of a type of tensors."""
     dtype = np.dtype(TYPES[name])
@@ -182,7 +208,7 @@ def _constructor(name: str) -> Callable[..., Tensor]:
         return wrap(array_for_constructor(name, data, dtype))
 
     construct.__name__ = construct.__qualname__ = name
-    construct.__doc__ = f"Copy a list or an array to a tensor of dtype {dtype}."
+    construct.__doc__ = _CONSTRUCTOR_DOC.format(name=name, dtype=dtype)
     return construct
 
 
@@ -218,7 +244,13 @@ def ones(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return ones of a shape."""
+    """Return ones of a shape.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.ones(2, 2).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
     return _make(np.ones(_shape_of(size)), dtype, device, requires_grad)
 
 
@@ -229,7 +261,13 @@ def empty(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return a tensor of a shape whose values are not defined."""
+    """Return a tensor of a shape whose values are not defined.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.empty(2, 3).shape
+        (2, 3)
+    """
     return _make(np.zeros(_shape_of(size)), dtype, device, requires_grad)
 
 
@@ -241,7 +279,13 @@ def full(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return one value everywhere; the dtype is by default that of :func:`tensor`."""
+    """Return one value everywhere; the dtype is by default that of :func:`tensor`.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.full((2,), 7.0).tolist()
+        [7.0, 7.0]
+    """
     check_export("full", fill_value)
     value = host_array(fill_value, dtype, "full")
     if value.ndim:
@@ -260,7 +304,13 @@ def full_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return one value in another tensor's shape, dtype and device."""
+    """Return one value in another tensor's shape, dtype and device.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.full_like(tg.zeros(2), 7).tolist()
+        [7.0, 7.0]
+    """
     errors.check_type("full_like", Tensor, "a Tensor", input=input)
     device = input.device if device is None else device
     return full(input.shape, fill_value, dtype or input.dtype, device, requires_grad)
@@ -273,7 +323,13 @@ def zeros_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return zeros in another tensor's shape, dtype and device."""
+    """Return zeros in another tensor's shape, dtype and device.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.zeros_like(tg.tensor([1, 2])).tolist()
+        [0, 0]
+    """
     return full_like(input, 0, dtype, device, requires_grad)
 
 
@@ -284,7 +340,13 @@ def ones_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return ones in another tensor's shape, dtype and device."""
+    """Return ones in another tensor's shape, dtype and device.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.ones_like(tg.tensor([3, 4])).tolist()
+        [1, 1]
+    """
     return full_like(input, 1, dtype, device, requires_grad)
 
 
@@ -308,7 +370,8 @@ def arange(
         requires_grad: whether operations on it are recorded.
 
     Example:
-        >>> arange(5).tolist(), arange(4, 0, -2).tolist()
+        >>> import tinygrad_rnn as tg
+        >>> tg.arange(5).tolist(), tg.arange(4, 0, -2).tolist()
         ([0, 1, 2, 3, 4], [4, 2])
     """
     if end is None:
@@ -349,7 +412,13 @@ def eye(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return the identity matrix, (n, m); square if m is left out."""
+    """Return the identity matrix, (n, m); square if m is left out.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.eye(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
     rows, columns = _shape_of((n, n if m is None else m))
     return _make(np.eye(rows, columns), dtype, device, requires_grad)
 
@@ -377,7 +446,8 @@ def rand(
         requires_grad: whether operations on it are recorded.
 
     Example:
-        >>> rand(2, generator=Generator().manual_seed(0))
+        >>> import tinygrad_rnn as tg
+        >>> tg.rand(2, generator=tg.Generator().manual_seed(0))
         tensor([0.8506242 , 0.63696164], dtype=float32)
     """
     source = numpy_generator("rand", generator)
@@ -396,6 +466,11 @@ def randn(
     """Return random numbers, normal with mean 0 and standard deviation 1.
 
     The arguments are those of :func:`rand`.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.randn(2, 3).shape
+        (2, 3)
     """
     source = numpy_generator("randn", generator)
     array = source.standard_normal(_shape_of(size), float_dtype(dtype, "randn").type)
@@ -411,7 +486,13 @@ def randn_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Do the same as :func:`randn`, in another tensor's shape, dtype and device."""
+    """Do the same as :func:`randn`, in another tensor's shape, dtype and device.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.randn_like(tg.zeros(2, 3)).shape
+        (2, 3)
+    """
     errors.check_type("randn_like", Tensor, "a Tensor", input=input)
     return randn(
         *input.shape,
@@ -442,8 +523,10 @@ def randint(
         OptionError: if there is nothing to draw, as low is not below high.
 
     Example:
-        >>> randint(10, (2, 3)).shape == randint(0, 10, (2, 3)).shape
-        True
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.randint(10, 20, (100,))
+        >>> x.dtype, bool((x >= 10).all()), bool((x < 20).all())
+        (dtype('int64'), True, True)
     """
     if size is None:  # randint(10, (2, 3))
         low, high, size = 0, low, high
@@ -469,7 +552,13 @@ def randperm(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return the integers from 0 to n - 1 in random order."""
+    """Return the integers from 0 to n - 1 in random order.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.randperm(5).sort().values.tolist()
+        [0, 1, 2, 3, 4]
+    """
     found = as_dtype(dtype or np.int64, "randperm")
     errors.check_integers("randperm", 0, n=n)
     array = numpy_generator("randperm", generator).permutation(n)

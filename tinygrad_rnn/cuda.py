@@ -1,4 +1,10 @@
-"""GPUs, as CuPy reports them; the names are those of torch.cuda."""
+"""GPUs, as CuPy reports them; the names are those of torch.cuda.
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> device = "cuda" if tg.cuda.is_available() else "cpu"
+    >>> model = tg.nn.Linear(3, 2).to(device)
+"""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +13,13 @@ from .errors import OptionError, left_out
 
 
 def device_count() -> int:
-    """Return the number of GPUs; 0 also if CuPy or a driver for it is missing."""
+    """Return the number of GPUs; 0 also if CuPy or a driver for it is missing.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.cuda.device_count() >= 0
+        True
+    """
     try:
         return int(find("cuda").device_count())
     except OptionError:
@@ -15,7 +27,13 @@ def device_count() -> int:
 
 
 def is_available() -> bool:
-    """Return whether there is a GPU that can be used."""
+    """Return whether there is a GPU that can be used.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> device = "cuda" if tg.cuda.is_available() else "cpu"
+        >>> x = tg.zeros(2, device=device)
+    """
     return device_count() > 0
 
 
@@ -27,6 +45,11 @@ def synchronize(device: str | int | None = None) -> None:
 
     Raises:
         OptionError: for the CPU, and if there is no such GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> if tg.cuda.is_available():
+        ...     tg.cuda.synchronize()
     """
     name = device if isinstance(device, str) else f"cuda:{device or 0}"
     if name.partition(":")[0] != "cuda":

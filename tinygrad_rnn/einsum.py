@@ -31,9 +31,11 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
         OptionError: The equation cannot be read.
 
     Example:
-        >>> from tinygrad_rnn import ones
-        >>> einsum("bij,bjk->bik", ones(5, 2, 3), ones(5, 3, 4)).shape
+        >>> import tinygrad_rnn as tg
+        >>> tg.einsum("bij,bjk->bik", tg.ones(5, 2, 3), tg.ones(5, 3, 4)).shape
         (5, 2, 4)
+        >>> tg.einsum("ii->", tg.eye(3)).item()  # a trace
+        3.0
     """
     listed = len(operands) == 1 and isinstance(operands[0], list | tuple)
     tensors = [*(operands[0] if listed else operands)]

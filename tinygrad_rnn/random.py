@@ -54,13 +54,26 @@ class Generator:
         return made
 
     def manual_seed(self, seed: int) -> Self:
-        """Start again from a seed, an integer of at least 0, and return itself."""
+        """Start again from a seed, an integer of at least 0, and return itself.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> first = tg.rand(2, generator=tg.manual_seed(0))
+            >>> tg.rand(2, generator=tg.manual_seed(0)).equal(first)
+            True
+        """
         check_integers("manual_seed", 0, seed=seed)
         self._numpy = np.random.Generator(np.random.PCG64(int(seed)))
         return self
 
     def get_state(self) -> Operand:
-        """Return the state, an int64 tensor of 6."""
+        """Return the state, an int64 tensor of 6.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.Generator().manual_seed(0).get_state().shape
+            (6,)
+        """
         state: Settings = self.numpy.bit_generator.state  # type: ignore[assignment]
         words = [word for n in state["state"].values() for word in divmod(n, 1 << 64)]
         words += [state["has_uint32"], state["uinteger"]]
@@ -71,6 +84,14 @@ class Generator:
 
         Raises:
             DTypeError: for anything but an int64 tensor of 6 on the CPU.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> g = tg.Generator().manual_seed(0)
+            >>> state = g.get_state()
+            >>> first = tg.rand(1, generator=g)
+            >>> tg.rand(1, generator=g.set_state(state)).equal(first)
+            True
         """
         array = state.array if isinstance(state, Value) else None
         is_array = isinstance(array, np.ndarray)

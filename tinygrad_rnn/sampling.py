@@ -89,7 +89,7 @@ def multinomial(
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> multinomial(tg.tensor([0.0, 1.0]), 1).item()
+        >>> tg.multinomial(tg.tensor([0.0, 1.0]), 1).item()
         1
     """
     rows = _rows("multinomial", "input", input)
@@ -177,10 +177,10 @@ def categorical(
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> categorical(tg.tensor([[0.0, 99.0], [99.0, 0.0]])).tolist()
+        >>> tg.categorical(tg.tensor([[0.0, 99.0], [99.0, 0.0]])).tolist()
         [1, 0]
         >>> likely = tg.tensor([0.5, 0.3, 0.15, 0.05]).log()
-        >>> sorted({categorical(likely, top_p=0.7).item() for _ in range(100)})
+        >>> sorted({tg.categorical(likely, top_p=0.7).item() for _ in range(100)})
         [0, 1]
     """
     rows = _rows("categorical", "logits", logits)

@@ -2,6 +2,13 @@
 
 ``backward``, ``grad``, ``functional`` (Jacobians, Hessians, products with them),
 ``gradcheck``, and ``op``.
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> (slope,) = tg.autograd.grad(x**2, x)
+    >>> slope.item()
+    6.0
 """
 
 from typing import TYPE_CHECKING

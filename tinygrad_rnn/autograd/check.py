@@ -272,6 +272,12 @@ def gradgradcheck(
     As :func:`gradcheck`, of the function that gives the gradients of ``fn``. The
     gradients of its outputs, ``grad_outputs``, random if left out, are inputs as well:
     the numbers in messages count on with them.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([1.0, 2.0], dtype=tg.float64, requires_grad=True)
+        >>> tg.autograd.gradgradcheck(lambda x: x**3, [x])
+        True
     """
     name, given = "gradgradcheck", _as_list(inputs)
     count = len(given)

@@ -4,6 +4,12 @@ As torch.autograd.functional. ``inputs``, and what ``func`` returns, are a Tenso
 tuple of them; results are nested alike. With ``create_graph`` they can be
 differentiated again. An input or output without a part in the derivative gives zeros,
 or with ``strict`` a GraphError.
+
+Example:
+    >>> from tinygrad_rnn import tensor
+    >>> from tinygrad_rnn.autograd.functional import jacobian
+    >>> jacobian(lambda x: x * x, tensor([1.0, 2.0])).tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
 """
 
 from collections.abc import Callable, Sequence
@@ -223,6 +229,14 @@ def vjp(
 
     ``v`` is of the shapes of the outputs, and may be left out if they are one number;
     the product is of the shapes of the inputs.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.autograd.functional import vjp
+        >>> x, v = tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0])
+        >>> y, product = vjp(lambda x: x * x, x, v)
+        >>> product.tolist()  # 2 x v
+        [2.0, 40.0]
     """
     xs, result, outs = _call("vjp", func, inputs, create_graph)
     vectors = _vector("vjp", v, "the output", outs)
@@ -242,6 +256,14 @@ def jvp(
     ``v`` is of the shapes of the inputs; the product is of those of the outputs. The
     gradients are linear in those of the outputs: the derivative by these is the
     Jacobian.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.autograd.functional import jvp
+        >>> x, v = tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0])
+        >>> y, product = jvp(lambda x: x * x, x, v)
+        >>> product.tolist()  # 2 x v
+        [2.0, 40.0]
     """
     xs, result, outs = _call("jvp", func, inputs, create_graph)
     us = [zeros_like(out, requires_grad=True) for out in outs]
@@ -261,6 +283,15 @@ def hvp(
     """Return ``func(*inputs)``, a single number, and its Hessian times v.
 
     ``v`` and the product are of the shapes of the inputs.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> def f(x):
+        ...     return (x**3).sum()
+        >>> x, v = tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0])
+        >>> value, product = tg.autograd.functional.hvp(f, x, v)
+        >>> product.tolist()  # 6 x v
+        [6.0, 120.0]
     """
     xs, result, outs = _call("hvp", func, inputs, create_graph)
     back = pull("hvp", outs, xs, _one("hvp", "the output", outs), True, strict)
@@ -272,7 +303,14 @@ def hvp(
 def jacobian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """Return the Jacobian of each output and input: (*output.shape, *input.shape)."""
+    """Return the Jacobian of each output and input: (*output.shape, *input.shape).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([1.0, 2.0])
+        >>> tg.autograd.functional.jacobian(lambda x: x * x, x).tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+    """
     xs, result, outs = _call("jacobian", func, inputs, create_graph)
     found = []
     for out in outs:
@@ -292,7 +330,15 @@ def jacobian(
 def hessian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """Return the second derivatives of a scalar function, for all pairs of inputs."""
+    """Return the second derivatives of a scalar function, for all pairs of inputs.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> def f(x):
+        ...     return x[0] ** 2 * x[1]
+        >>> tg.autograd.functional.hessian(f, tg.tensor([1.0, 3.0])).tolist()
+        [[6.0, 2.0], [2.0, 0.0]]
+    """
 
     def slope(*inner: Tensor) -> Operand:
         xs, _, outs = _call("hessian", func, inner, True)

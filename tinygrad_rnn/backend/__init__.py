@@ -82,6 +82,16 @@ def register(name: str, module: Any) -> Backend:
 
     Raises:
         DTypeError: A required part is missing, or another library has the same arrays.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> try:
+        ...     tg.backend.register("mine", SimpleNamespace(namespace=np))
+        ... except TypeError as error:
+        ...     print(error)
+        register: 'mine' lacks Array, from_host, to_host; every backend has them
     """
     required = ("namespace", "Array", "from_host", "to_host")
     if missing := [part for part in required if not hasattr(module, part)]:

@@ -1,6 +1,12 @@
 """Data for the examples and for a first model of your own: text as ids, and sine waves.
 
 Legend of shapes: T time (tokens: characters, bytes or words), B batch (streams).
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> vocabulary = tg.data.Vocabulary("hello world")
+    >>> vocabulary.decode(vocabulary.encode("hello"))
+    'hello'
 """
 
 from .streams import TextStreams

@@ -96,6 +96,7 @@ class TextStreams:
         DTypeError: An argument is of the wrong type.
 
     Example:
+        >>> from tinygrad_rnn.data import TextStreams, Vocabulary
         >>> text = "the cat sat on the mat, the cat sat on the hat"
         >>> vocabulary = Vocabulary(text)
         >>> streams = TextStreams(text, vocabulary, batch_size=3, seq_len=5)
@@ -149,7 +150,13 @@ class TextStreams:
             )
 
     def __len__(self) -> int:
-        """The number of windows in one pass."""
+        """Return the number of windows in one pass.
+
+        Example:
+            >>> from tinygrad_rnn.data import TextStreams, Vocabulary
+            >>> len(TextStreams("hello world", Vocabulary("hello world"), 1, 5))
+            2
+        """
         return (len(self.ids) - 1) // (self.batch_size * self.seq_len)
 
     def __repr__(self) -> str:
@@ -158,6 +165,14 @@ class TextStreams:
         return f"TextStreams({text}, {streams}: {len(self)} windows)"
 
     def __iter__(self) -> Iterator[Window]:
+        """Return the windows ``(x, y)`` of one pass, for ``for``.
+
+        Example:
+            >>> from tinygrad_rnn.data import TextStreams, Vocabulary
+            >>> streams = TextStreams("hello world", Vocabulary("hello world"), 1, 5)
+            >>> [streams.vocabulary.decode(x[:, 0]) for x, y in streams]
+            ['hello', ' worl']
+        """
         return map(self._window, range(len(self)))
 
     def _window(self, number: int) -> Window:
@@ -182,6 +197,7 @@ class TextStreams:
             IdError: The window has an id that is out of range.
 
         Example:
+            >>> from tinygrad_rnn.data import TextStreams, Vocabulary
             >>> streams = TextStreams("hello world", Vocabulary("hello world"), 2, 5)
             >>> x, y, first = streams.next_batch()
             >>> x.shape, y.shape, first
@@ -203,6 +219,13 @@ class TextStreams:
 
         Raises:
             OptionError: One of the parts is shorter than one window.
+
+        Example:
+            >>> from tinygrad_rnn.data import TextStreams, Vocabulary
+            >>> text = "hello world " * 10
+            >>> train, val = TextStreams(text, Vocabulary(text), 1, 6).split(0.25)
+            >>> len(train), len(val)
+            (14, 4)
         """
         errors.check_numbers("TextStreams.split", 0.0, 1.0, val_fraction=val_fraction)
         cut = len(self.ids) - round(len(self.ids) * val_fraction)
@@ -217,7 +240,15 @@ class TextStreams:
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> dict[str, int]:
-        """Return the position of ``next_batch``, and what identifies the text."""
+        """Return the position of ``next_batch``, and what identifies the text.
+
+        Example:
+            >>> from tinygrad_rnn.data import TextStreams, Vocabulary
+            >>> streams = TextStreams("hello world", Vocabulary("hello world"), 1, 5)
+            >>> _ = streams.next_batch()
+            >>> streams.state_dict()["drawn"]
+            1
+        """
         return {
             "drawn": self._drawn,
             "batch_size": self.batch_size,
@@ -243,6 +274,15 @@ class TextStreams:
         Raises:
             CheckpointError: It belongs to another text or to other streams; nothing is
                 changed then.
+
+        Example:
+            >>> from tinygrad_rnn.data import TextStreams, Vocabulary
+            >>> streams = TextStreams("hello world", Vocabulary("hello world"), 1, 5)
+            >>> start = streams.state_dict()
+            >>> x, y, first = streams.next_batch()
+            >>> streams.load_state_dict(start)
+            >>> streams.next_batch().x.equal(x)
+            True
         """
         name = "TextStreams.load_state_dict"
         expected = "what state_dict() gave"

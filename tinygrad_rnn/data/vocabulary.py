@@ -33,6 +33,7 @@ class Vocabulary:
         DTypeError: The text is of another type.
 
     Example:
+        >>> from tinygrad_rnn.data import Vocabulary
         >>> vocabulary = Vocabulary("hello world")
         >>> vocabulary.characters, len(vocabulary), "h" in vocabulary
         (' dehlorw', 8, True)
@@ -64,6 +65,13 @@ class Vocabulary:
         return {str: "characters", bytes: "bytes"}.get(type(self.tokens), "words")
 
     def __len__(self) -> int:
+        """Return the number of tokens.
+
+        Example:
+            >>> from tinygrad_rnn.data import Vocabulary
+            >>> len(Vocabulary("hello world"))
+            8
+        """
         return len(self.tokens)
 
     def __iter__(self) -> Iterator[Any]:
@@ -90,6 +98,11 @@ class Vocabulary:
             OptionError: The text has a token that the vocabulary lacks; the message has
                 its position.
             DTypeError: The text is not of the vocabulary's kind.
+
+        Example:
+            >>> from tinygrad_rnn.data import Vocabulary
+            >>> Vocabulary("abc").encode("cab").tolist()
+            [2, 0, 1]
         """
         return wrap(self.narrow_ids(text).astype(np.int64))
 
@@ -133,6 +146,11 @@ class Vocabulary:
             IdError: An id is not in the vocabulary.
             DTypeError: The ids are not integers.
             ShapeError: The ids have more than one dim.
+
+        Example:
+            >>> from tinygrad_rnn.data import Vocabulary
+            >>> Vocabulary("abc").decode([2, 0, 1])
+            'cab'
         """
         array = ids_of("Vocabulary.decode", ids)
         check_ids("Vocabulary.decode", array, len(self), np.arange(len(array)))

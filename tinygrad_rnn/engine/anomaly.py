@@ -111,6 +111,14 @@ def detect_anomaly() -> Iterator[None]:
     op, the shapes of its arguments and the line of the program that called it. An op
     may hand on an infinity that an argument has, such as that of a mask: only a new one
     is an error. It is slow: use it to find an error.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> with tg.autograd.detect_anomaly():
+        ...     tg.tensor(1.0) * float("nan")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        tinygrad_rnn.errors.GraphError: detect_anomaly: a NaN in the result of ...
     """
     detector = _Detector()
     observers.append(detector)

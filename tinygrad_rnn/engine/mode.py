@@ -17,7 +17,16 @@ set_recording = _recording.set  # likewise, of True or False
 
 
 def is_grad_enabled() -> bool:
-    """Return whether operations are recorded."""
+    """Return whether operations are recorded.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> with tg.no_grad():
+        ...     print(tg.is_grad_enabled())
+        False
+        >>> tg.is_grad_enabled()
+        True
+    """
     return recording()
 
 
@@ -136,7 +145,16 @@ class _Switch(_Mode):
 
 
 class no_grad(_Switch):
-    """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``."""
+    """Record nothing inside: ``with tg.no_grad():`` or ``@tg.no_grad()``.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> weight = tg.ones(2, requires_grad=True)
+        >>> with tg.no_grad():
+        ...     weight -= 0.5  # an update, which is not recorded
+        >>> weight
+        tensor([0.5, 0.5], dtype=float32, requires_grad=True)
+    """
 
     _mode = False
 
@@ -145,7 +163,16 @@ inference_mode = no_grad  # PyTorch's other name for it
 
 
 class enable_grad(_Switch):
-    """Record inside, also within :class:`no_grad`, as in PyTorch."""
+    """Record inside, also within :class:`no_grad`, as in PyTorch.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor(3.0, requires_grad=True)
+        >>> with tg.no_grad(), tg.enable_grad():
+        ...     y = x * x
+        >>> y.requires_grad
+        True
+    """
 
     _mode = True
 
@@ -158,7 +185,15 @@ _called: ContextVar[tuple[object, bool] | None] = ContextVar(
 
 
 class set_grad_enabled(_Mode):
-    """Switch recording on or off, from now on or inside ``with``, as in PyTorch."""
+    """Switch recording on or off, from now on or inside ``with``, as in PyTorch.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> training = False
+        >>> with tg.set_grad_enabled(training):
+        ...     print(tg.is_grad_enabled())
+        False
+    """
 
     def __init__(self, mode: bool) -> None:
         check_type("set_grad_enabled", int, "True or False", mode=mode)

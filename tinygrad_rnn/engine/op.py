@@ -93,6 +93,17 @@ class Op(Declared):
         An op without this call is not differentiable. A variadic op has one pullback,
         which gives the gradients of all arguments in a list and may name ``xs`` or
         ``xs_shapes`` (of ``*xs``).
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> @tg.autograd.op
+            ... def scale(xp, x, /, factor=2.0):
+            ...     return factor * x
+            >>> scale.vjp(lambda g, factor: factor * g)
+            >>> x = tg.tensor(1.0, requires_grad=True)
+            >>> scale(x, factor=5.0).backward()
+            >>> x.grad.item()
+            5.0
         """
         if len(pullbacks) != self.count:
             raise DTypeError(
@@ -194,6 +205,17 @@ def op(
     ``xp`` is the backend of the arrays: the array API's names and a few more.
     ``view=True`` says that the output may show the first argument's memory;
     ``real=True``, that it is a function of real numbers: integers become floats first.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> @tg.autograd.op
+        ... def cube(xp, x, /):
+        ...     return x**3
+        >>> cube.vjp(lambda g, x: 3 * x**2 * g)
+        >>> x = tg.tensor(2.0, requires_grad=True)
+        >>> cube(x).backward()
+        >>> x.grad.item()
+        12.0
     """
 
     def declare(function: Function) -> Op:

@@ -6,6 +6,14 @@ Each error is also the built-in error that a caller expects: ``except ValueError
 ``tensor_checks`` those of layers and losses. ``boundary`` turns what an array library
 raises into ours, ``construction`` names wrong arguments of constructors, and
 ``left_out`` is the table of PyTorch's names that are not here.
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> try:
+    ...     tg.zeros(2).add(tg.zeros(3))
+    ... except tg.errors.ShapeError as error:
+    ...     print(error)
+    add: the shapes (2,) and (3,) cannot be broadcast together
 """
 
 from .checks import (

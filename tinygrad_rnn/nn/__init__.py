@@ -1,4 +1,11 @@
-"""Modules, layers, losses, initial values, clipping: torch.nn's names."""
+"""Modules, layers, losses, initial values, clipping: torch.nn's names.
+
+Example:
+    >>> from tinygrad_rnn import nn, ones
+    >>> model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    >>> model(ones(5, 3)).shape
+    (5, 2)
+"""
 
 from typing import TYPE_CHECKING
 

@@ -292,6 +292,12 @@ class ParameterDict(_ParameterContainer, _Dict[Parameter]):
     Args:
         parameters: A dict of parameters, or pairs of a name and a parameter. A Tensor
             becomes a parameter that shares its memory.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> scales = tg.nn.ParameterDict({"left": tg.ones(2), "right": tg.zeros(1)})
+        >>> [name for name, _ in scales.named_parameters()]
+        ['left', 'right']
     """
 
     def __init__(self, parameters: Named | None = None) -> None:

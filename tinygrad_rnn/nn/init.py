@@ -1,6 +1,12 @@
 """Initial values, written into a tensor in place: torch.nn.init's names.
 
 They are drawn on the host, so the same seed gives the same values on every device.
+
+Example:
+    >>> from tinygrad_rnn import nn
+    >>> layer = nn.Linear(3, 2)
+    >>> nn.init.zeros_(layer.bias).tolist()
+    [0.0, 0.0]
 """
 
 import math
@@ -46,7 +52,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         param: The slope of leaky_relu below 0; None is 0.01.
 
     Example:
-        >>> round(calculate_gain("tanh"), 4)
+        >>> import tinygrad_rnn as tg
+        >>> round(tg.nn.init.calculate_gain("tanh"), 4)
         1.6667
     """
     check_choice("calculate_gain", tuple(_GAINS), nonlinearity=nonlinearity)
@@ -69,6 +76,12 @@ def uniform_(
         a: The lower bound.
         b: The upper bound.
         generator: Where the numbers come from; None is the default generator.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.nn.init.uniform_(tg.empty(100), -1.0, 1.0)
+        >>> bool((x >= -1.0).all()), bool((x < 1.0).all())
+        (True, True)
     """
     _check_tensor("uniform_", tensor, a=a, b=b)
     if not a <= b:
@@ -80,7 +93,13 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gen = None
 ) -> Tensor:
-    """Draw from the normal distribution N(mean, std^2)."""
+    """Draw from the normal distribution N(mean, std^2).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.init.normal_(tg.empty(3), mean=5.0, std=0.0).tolist()
+        [5.0, 5.0, 5.0]
+    """
     _check_tensor("normal_", tensor, mean=mean)
     check_numbers("normal_", 0, std=std)
     tensor.detach().normal_(mean, std, generator)
@@ -88,26 +107,50 @@ def normal_(
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Set all elements to one value."""
+    """Set all elements to one value.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.init.constant_(tg.empty(2), 7.0).tolist()
+        [7.0, 7.0]
+    """
     _check_tensor("constant_", tensor, val=val)
     return _write(tensor, np.full(tensor.shape, val))
 
 
 @name_errors
 def zeros_(tensor: Tensor) -> Tensor:
-    """Set all elements to 0."""
+    """Set all elements to 0.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.init.zeros_(tg.ones(2)).tolist()
+        [0.0, 0.0]
+    """
     return constant_(tensor, 0.0)
 
 
 @name_errors
 def ones_(tensor: Tensor) -> Tensor:
-    """Set all elements to 1."""
+    """Set all elements to 1.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.init.ones_(tg.zeros(2)).tolist()
+        [1.0, 1.0]
+    """
     return constant_(tensor, 1.0)
 
 
 @name_errors
 def eye_(tensor: Tensor) -> Tensor:
-    """Set a matrix to the identity."""
+    """Set a matrix to the identity.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.init.eye_(tg.empty(2, 2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
     return identity_(tensor)
 
 
@@ -124,9 +167,9 @@ def identity_(tensor: Tensor, scale: float = 1.0) -> Tensor:
         scale: The diagonal elements.
 
     Example:
-        >>> from tinygrad_rnn import nn
-        >>> rnn = nn.RNN(3, 2, nonlinearity="relu")
-        >>> identity_(rnn.weight_hh_l0).tolist()
+        >>> import tinygrad_rnn as tg
+        >>> rnn = tg.nn.RNN(3, 2, nonlinearity="relu")
+        >>> tg.nn.init.identity_(rnn.weight_hh_l0).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
     _check_tensor("identity_", tensor, "2 dims", scale=scale)
@@ -147,6 +190,12 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) ->
 
     Raises:
         ShapeError: The tensor has fewer than 2 dims, or no elements.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> weight = tg.nn.init.xavier_uniform_(tg.empty(2, 4))
+        >>> bool((weight.abs() <= 1.0).all())  # sqrt(6 / (4 + 2))
+        True
     """
     std = _scaled_std("xavier_uniform_", tensor, gain, "mean")
     return _uniform_with(std, tensor, generator)
@@ -156,6 +205,12 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> 
     """Draw from N(0, std^2) with std = gain * sqrt(2 / (fan_in + fan_out)).
 
     Glorot and Bengio 2010; see :func:`xavier_uniform_`.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> weight = tg.nn.init.xavier_normal_(tg.empty(100, 100))
+        >>> round(weight.std().item(), 2)  # sqrt(2 / (100 + 100))
+        0.1
     """
     std = _scaled_std("xavier_normal_", tensor, gain, "mean")
     return normal_(tensor, 0.0, std, generator)
@@ -182,6 +237,13 @@ def kaiming_uniform_(
 
     Raises:
         ShapeError: The tensor has fewer than 2 dims, or no elements.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> weight = tg.empty(2, 6)
+        >>> weight = tg.nn.init.kaiming_uniform_(weight, nonlinearity="relu")
+        >>> bool((weight.abs() <= 1.0).all())  # sqrt(2) sqrt(3 / 6)
+        True
     """
     std = _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return _uniform_with(std, tensor, generator)
@@ -197,6 +259,13 @@ def kaiming_normal_(
     """Draw from N(0, std^2) with std = gain / sqrt(fan).
 
     He et al. 2015; see :func:`kaiming_uniform_`.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> weight = tg.empty(100, 200)
+        >>> weight = tg.nn.init.kaiming_normal_(weight, nonlinearity="relu")
+        >>> round(weight.std().item(), 2)  # sqrt(2) / sqrt(200)
+        0.1
     """
     std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
     return normal_(tensor, 0.0, std, generator)
@@ -213,6 +282,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Gen = None) -> Ten
             many rows. If it is not square, its rows or its columns are orthonormal.
         gain: A factor, as :func:`calculate_gain` gives.
         generator: Where the numbers come from; None is the default generator.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> q = tg.nn.init.orthogonal_(tg.empty(3, 3))
+        >>> (q @ q.T).allclose(tg.eye(3), atol=1e-6)
+        True
     """
     _check_tensor("orthogonal_", tensor, "at least 2 dims", gain=gain)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])

@@ -76,7 +76,16 @@ class Module(Movable):
         cls._name = f"nn.{cls.__name__}"
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; a subclass defines it."""
+        """Compute the output; a subclass defines it.
+
+        Example:
+            >>> from tinygrad_rnn import nn, ones
+            >>> class Double(nn.Module):
+            ...     def forward(self, x):
+            ...         return 2 * x
+            >>> Double()(ones(2)).tolist()  # a call runs forward, and hooks
+            [2.0, 2.0]
+        """
         raise GraphError(
             f"{type(self).__name__}: forward is not defined; write it in the class"
         )
@@ -106,6 +115,16 @@ class Module(Movable):
 
         Returns:
             A handle; its ``remove()`` removes the hook.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> layer, shapes = tg.nn.Linear(4, 2), []
+            >>> def record(module, args):
+            ...     shapes.append(args[0].shape)
+            >>> handle = layer.register_forward_pre_hook(record)
+            >>> out = layer(tg.ones(1, 4))
+            >>> shapes
+            [(1, 4)]
         """
         name = "register_forward_pre_hook"
         return self._register_hook(name, ForwardHook(hook, True, with_kwargs), prepend)
@@ -220,11 +239,27 @@ class Module(Movable):
             )
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Set an attribute to a parameter: the same as assigning it."""
+        """Set an attribute to a parameter: the same as assigning it.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> module = tg.nn.Module()
+            >>> module.register_parameter("scale", tg.nn.Parameter(tg.ones(2)))
+            >>> module.scale.shape
+            (2,)
+        """
         self._register("register_parameter", name, Parameter, param=param)
 
     def add_module(self, name: str, module: "Module | None") -> None:
-        """Set an attribute to a module: the same as assigning it."""
+        """Set an attribute to a module: the same as assigning it.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> module = nn.Module()
+            >>> module.add_module("head", nn.Linear(3, 2))
+            >>> module.head
+            Linear(in_features=3, out_features=2, bias=True)
+        """
         self._register("add_module", name, Module, module=module)
 
     register_module = add_module
@@ -241,6 +276,13 @@ class Module(Movable):
 
         Raises:
             OptionError: The name is empty, dotted or in use.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> module = tg.nn.Module()
+            >>> module.register_buffer("mean", tg.zeros(2))
+            >>> list(module.state_dict()), list(module.parameters())
+            (['mean'], [])
         """
         if not isinstance(name, str) or name not in self._buffers:
             self._check_name("register_buffer", name)
@@ -273,14 +315,27 @@ class Module(Movable):
         return [(name, value) for name, value in attributes if isinstance(value, kind)]
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """Return the modules directly inside, each once, with their names."""
+        """Return the modules directly inside, each once, with their names.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> model = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+            >>> [name for name, _ in model.named_children()]
+            ['0', '1']
+        """
         found: dict[int, tuple[str, Module]] = {}
         for name, module in self._attributes_of(Module):
             found.setdefault(id(module), (name, module))
         return iter(found.values())
 
     def children(self) -> Iterator["Module"]:
-        """Return the modules directly inside, each once."""
+        """Return the modules directly inside, each once.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> list(nn.Sequential(nn.Linear(3, 2), nn.Tanh()).children())
+            [Linear(in_features=3, out_features=2, bias=True), Tanh()]
+        """
         return iter([module for _, module in self.named_children()])
 
     def _walk_modules(
@@ -354,6 +409,12 @@ class Module(Movable):
             memo: Modules to leave out; those that are found are added.
             prefix: This module's own name, with which all names begin.
             remove_duplicate: False gives a shared module under each of its names.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> model = nn.Sequential(nn.Linear(3, 2), nn.Sequential(nn.Tanh()))
+            >>> [name for name, _ in model.named_modules()]
+            ['', '0', '1', '1.0']
         """
         check_type("named_modules", str, "a str", prefix=prefix)
         check_options("named_modules", remove_duplicate=remove_duplicate)
@@ -364,7 +425,14 @@ class Module(Movable):
         return iter(found)
 
     def modules(self) -> Iterator["Module"]:
-        """Return this module and all inside it, each once."""
+        """Return this module and all inside it, each once.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> model = nn.Sequential(nn.Linear(3, 2), nn.Sequential(nn.Tanh()))
+            >>> [type(module).__name__ for module in model.modules()]
+            ['Sequential', 'Linear', 'Sequential', 'Tanh']
+        """
         return iter([module for _, module in self._walk_modules("", set())])
 
     def named_parameters(
@@ -392,31 +460,72 @@ class Module(Movable):
 
         Args:
             recurse: False gives the parameters of this module alone.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> sum(p.numel() for p in tg.nn.Linear(3, 2).parameters())
+            8
         """
         return iter([value for _, value in self.named_parameters("", recurse)])
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """Return all buffers, each once: see :meth:`named_parameters`."""
+        """Return all buffers, each once: see :meth:`named_parameters`.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> module = tg.nn.Module()
+            >>> module.register_buffer("mean", tg.zeros(2))
+            >>> [name for name, _ in module.named_buffers()]
+            ['mean']
+        """
         who = "named_buffers"
         found = self._named_tensors(who, prefix, recurse, remove_duplicate)
         return iter([(name, x) for name, x in found if not isinstance(x, Parameter)])
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Return all buffers, each once; of this module alone unless ``recurse``."""
+        """Return all buffers, each once; of this module alone unless ``recurse``.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> module = tg.nn.Module()
+            >>> module.register_buffer("mean", tg.zeros(2))
+            >>> [buffer.shape for buffer in module.buffers()]
+            [(2,)]
+        """
         return iter([value for _, value in self.named_buffers("", recurse)])
 
     def get_submodule(self, target: str) -> "Module":
-        """Return the module of a dotted name; this one for an empty name."""
+        """Return the module of a dotted name; this one for an empty name.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> nn.Sequential(nn.Linear(3, 2), nn.Tanh()).get_submodule("1")
+            Tanh()
+        """
         return self._find("get_submodule", target, Module) if target else self
 
     def get_parameter(self, target: str) -> Parameter:
-        """Return the parameter of a dotted name."""
+        """Return the parameter of a dotted name.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> nn.Sequential(nn.Linear(3, 2)).get_parameter("0.weight").shape
+            (2, 3)
+        """
         return self._find("get_parameter", target, Parameter)
 
     def get_buffer(self, target: str) -> Tensor:
-        """Return the buffer of a dotted name."""
+        """Return the buffer of a dotted name.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> module = tg.nn.Module()
+            >>> module.register_buffer("mean", tg.zeros(2))
+            >>> module.get_buffer("mean").tolist()
+            [0.0, 0.0]
+        """
         return self._find("get_buffer", target, Tensor)
 
     def _find(self, who: str, target: str, kind: type[Kind]) -> Kind:
@@ -440,7 +549,13 @@ class Module(Movable):
         return found[name]
 
     def num_parameters(self) -> int:
-        """Return how many numbers are trained."""
+        """Return how many numbers are trained.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.nn.Linear(3, 2).num_parameters()  # 2 x 3 weights, 2 biases
+            8
+        """
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     # ------------------------------------------------------------ changes of all inside
@@ -477,25 +592,55 @@ class Module(Movable):
         fn(self)
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, in which dropout is active; False sets evaluation mode."""
+        """Set training mode, in which dropout is active; False sets evaluation mode.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> model = nn.Sequential(nn.Dropout(0.5)).train()
+            >>> model[0].training
+            True
+        """
         check_type("train", bool, "True or False", mode=mode)
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Set evaluation mode, in which dropout has no effect."""
+        """Set evaluation mode, in which dropout has no effect.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> dropout = tg.nn.Dropout(0.5).eval()
+            >>> dropout(tg.ones(3)).tolist()
+            [1.0, 1.0, 1.0]
+        """
         return self.train(False)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Set all gradients to None; with ``set_to_none=False`` to zeros."""
+        """Set all gradients to None; with ``set_to_none=False`` to zeros.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> layer = tg.nn.Linear(2, 1)
+            >>> layer(tg.ones(2)).backward()
+            >>> layer.zero_grad()
+            >>> layer.weight.grad is None
+            True
+        """
         check_options("zero_grad", set_to_none=set_to_none)
         for parameter in self.parameters():
             keep = parameter.grad is not None and not set_to_none
             parameter.grad = zeros_like(parameter) if keep else None
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Train all parameters; False freezes them."""
+        """Train all parameters; False freezes them.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> layer = tg.nn.Linear(3, 2).requires_grad_(False)
+            >>> layer.num_parameters()
+            0
+        """
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
@@ -585,6 +730,14 @@ class Module(Movable):
         Raises:
             CheckpointError: A value does not fit; the message lists all that do not,
                 and nothing has changed.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> trained, fresh = nn.Linear(3, 2), nn.Linear(3, 2)
+            >>> fresh.load_state_dict(trained.state_dict())
+            IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+            >>> fresh.weight.equal(trained.weight)
+            True
         """
         name = f"{type(self).__name__}.load_state_dict"
         if wrong := find_misfits(name, self.state_dict(), state_dict, strict):
@@ -602,7 +755,13 @@ class Module(Movable):
     def misfits(
         self, state_dict: Mapping[str, Operand], strict: bool = True
     ) -> list[str]:
-        """Say what in a ``state_dict`` does not fit this module, a line each."""
+        """Say what in a ``state_dict`` does not fit this module, a line each.
+
+        Example:
+            >>> from tinygrad_rnn import nn
+            >>> nn.Linear(3, 2).misfits({"weight": nn.Linear(3, 2).weight})
+            ['bias is missing']
+        """
         name = f"{type(self).__name__}.misfits"
         return find_misfits(name, self.state_dict(), state_dict, strict)
 
@@ -612,6 +771,17 @@ class Module(Movable):
         Args:
             path: A name, a path or an open file. If writing fails, a file that was
                 there before stays as it was.
+
+        Example:
+            >>> import io
+            >>> from tinygrad_rnn import nn
+            >>> file, trained, fresh = io.BytesIO(), nn.Linear(3, 2), nn.Linear(3, 2)
+            >>> trained.save_weights(file)  # or a path, such as "model.safetensors"
+            >>> _ = file.seek(0)
+            >>> fresh.load_weights(file)
+            IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+            >>> fresh.weight.equal(trained.weight)
+            True
         """
         held = self.state_dict()
         save_file(path, {name: t.cpu().numpy() for name, t in held.items()}, {})
@@ -642,7 +812,13 @@ class Module(Movable):
     # ------------------------------------------------------------ repr
 
     def extra_repr(self) -> str:
-        """Return the settings that ``repr`` shows."""
+        """Return the settings that ``repr`` shows.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.nn.Linear(3, 2).extra_repr()
+            'in_features=3, out_features=2, bias=True'
+        """
         return ""
 
     @recursive_repr()

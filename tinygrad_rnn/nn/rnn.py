@@ -72,7 +72,12 @@ class RNNBase(Recurrent):
         self.proj_size = proj_size
 
     def flatten_parameters(self) -> None:
-        """Do nothing; in PyTorch it rearranges the weights on a GPU."""
+        """Do nothing; in PyTorch it rearranges the weights on a GPU.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.nn.LSTM(3, 4).flatten_parameters()
+        """
 
     # ------------------------------------------------------------ forward
 

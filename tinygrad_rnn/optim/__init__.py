@@ -1,5 +1,16 @@
 """Optimizers and schedules of their rates: torch.optim's names, arguments and
 arithmetic.
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.tensor([4.0], requires_grad=True)
+    >>> optimizer = tg.optim.SGD([w], lr=0.1)
+    >>> for _ in range(50):
+    ...     optimizer.zero_grad()
+    ...     ((w - 3) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> round(w.item(), 2)
+    3.0
 """
 
 from typing import TYPE_CHECKING

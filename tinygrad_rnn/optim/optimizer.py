@@ -215,6 +215,14 @@ class Optimizer(metaclass=NamedConstruction):
         Raises:
             OptionError: An option breaks its rule, or a tensor is trained already or
                 shares memory with one that is. The group is not added then.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> body, head = tg.nn.Linear(3, 3), tg.nn.Linear(3, 2)
+            >>> optimizer = tg.optim.SGD(body.parameters(), lr=0.1)
+            >>> optimizer.add_param_group({"params": head.parameters(), "lr": 0.01})
+            >>> [group["lr"] for group in optimizer.param_groups]
+            [0.1, 0.01]
         """
         group = self._complete_group(param_group)
         self._check_overlap([*self._params(), *group["params"]])
@@ -292,6 +300,15 @@ class Optimizer(metaclass=NamedConstruction):
 
         Args:
             set_to_none: False fills the gradients that there are with zeros instead.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> w = tg.tensor([1.0], requires_grad=True)
+            >>> optimizer = tg.optim.SGD([w], lr=0.1)
+            >>> (w * w).backward()
+            >>> optimizer.zero_grad()
+            >>> w.grad is None
+            True
         """
         if type(set_to_none) is not bool:  # no call for what every training step does
             check_flag(f"{self._name}.zero_grad", set_to_none=set_to_none)
@@ -325,11 +342,11 @@ class Optimizer(metaclass=NamedConstruction):
         Example:
             >>> import tinygrad_rnn as tg
             >>> w = tg.tensor([1.0], requires_grad=True)
-            >>> optimizer = tg.optim.SGD([w], lr=0.1)
+            >>> optimizer = tg.optim.SGD([w], lr=0.25)
             >>> (w * w).sum().backward()
             >>> optimizer.step()
-            >>> w.tolist()
-            [0.800000011920929]
+            >>> w.tolist()  # 1 - 0.25 * 2
+            [0.5]
         """
         result = None if closure is None else self._call(closure)
         self.has_stepped = True
@@ -461,7 +478,15 @@ class Optimizer(metaclass=NamedConstruction):
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> Settings:
-        """Return a copy of options and state, as PyTorch lays it out by number."""
+        """Return a copy of options and state, as PyTorch lays it out by number.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> w = tg.tensor([1.0], requires_grad=True)
+            >>> state = tg.optim.SGD([w], lr=0.1).state_dict()
+            >>> state["param_groups"][0]["lr"], state["param_groups"][0]["params"]
+            (0.1, [0])
+        """
         groups, state = [], {}
         places = count()
         for group in self.param_groups:
@@ -485,6 +510,15 @@ class Optimizer(metaclass=NamedConstruction):
         Raises:
             CheckpointError: It does not fit; the message says all that is wrong, and
                 nothing is changed.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> w = tg.tensor([1.0], requires_grad=True)
+            >>> saved = tg.optim.SGD([w], lr=0.5).state_dict()
+            >>> optimizer = tg.optim.SGD([w], lr=0.1)
+            >>> optimizer.load_state_dict(saved)
+            >>> optimizer.param_groups[0]["lr"]
+            0.5
         """
         raise_misfits(self._name, self.misfits(state_dict))
         commit(self._loading(state_dict))

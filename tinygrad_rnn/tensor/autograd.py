@@ -40,7 +40,14 @@ class Autograd(Elementwise):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether backward() gives it a gradient; it can be assigned for leaves."""
+        """Whether backward() gives it a gradient; it can be assigned for leaves.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> weight = tg.ones(2, requires_grad=True)
+            >>> (weight * 3).requires_grad, weight.detach().requires_grad
+            (True, False)
+        """
         return self.needs_grad
 
     @requires_grad.setter
@@ -53,6 +60,11 @@ class Autograd(Elementwise):
         Raises:
             DTypeError: it is no tensor of floats.
             GraphError: a recorded operation made it; use :meth:`detach`.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(2).requires_grad_()
+            tensor([1., 1.], dtype=float32, requires_grad=True)
         """
         check_type("requires_grad_", bool, "True or False", requires_grad=requires_grad)
         if requires_grad and self.dtype.kind != "f":
@@ -67,22 +79,49 @@ class Autograd(Elementwise):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation made it."""
+        """Whether no recorded operation made it.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.ones(2, requires_grad=True)
+            >>> x.is_leaf, (x * 3).is_leaf
+            (True, False)
+        """
         return self.node is None
 
     @property
     def grad_fn(self) -> Node | None:
-        """The recorded operation that made it."""
+        """The recorded operation that made it.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.ones(2, requires_grad=True)
+            >>> x.grad_fn is None, (x * 3).grad_fn is None
+            (True, False)
+        """
         return self.node
 
     def detach(self) -> Self:
-        """Return the same memory, outside of the graph."""
+        """Return the same memory, outside of the graph.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.ones(2, requires_grad=True)
+            >>> (x * 3).detach()
+            tensor([3., 3.], dtype=float32)
+        """
         return wrap(self.array, None, self.version)
 
     def detach_(self) -> Self:
         """Leave the graph: a leaf that does not require grad, with the same memory.
 
         Not for views, which are parts of another tensor's memory: use :meth:`detach`.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.ones(2, requires_grad=True) * 3
+            >>> x.detach_()
+            tensor([3., 3.], dtype=float32)
         """
         if self.view_version is not None:
             raise GraphError("detach_: this is a view; use x = x.detach()")
@@ -163,6 +202,13 @@ class Autograd(Elementwise):
 
         Only leaves get one, and tensors of which :meth:`retain_grad` or ``inputs=``
         asks for it; reading that of another tensor warns.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor(3.0, requires_grad=True)
+            >>> (x * x).backward()
+            >>> x.grad.item()
+            6.0
         """
         if self._grad is None and self.node is not None:
             _warn_without_grad(self.node)
@@ -217,7 +263,17 @@ class Autograd(Elementwise):
     # ------------------------------------------------------------ hooks
 
     def retain_grad(self) -> None:
-        """Keep ``grad`` of this tensor too, though it is no leaf."""
+        """Keep ``grad`` of this tensor too, though it is no leaf.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor(3.0, requires_grad=True)
+            >>> y = x * 2
+            >>> y.retain_grad()
+            >>> (y * y).backward()
+            >>> y.grad.item()  # 2 y
+            12.0
+        """
         reference = weakref.ref(self)
 
         def keep(g: "Tensor") -> None:

@@ -41,7 +41,13 @@ class Casting(Movable, Autograd):
         device: DeviceLike = None,
         requires_grad: bool = False,
     ) -> Self:
-        """Return a copy of a list, an array or a tensor, in this dtype by default."""
+        """Return a copy of a list, an array or a tensor, in this dtype by default.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(1, dtype=tg.float64).new_tensor([1, 2])
+            tensor([1., 2.], dtype=float64)
+        """
         kind = self.dtype if dtype is None else dtype
         made = self._from_host(host_copy("new_tensor", data, kind)).to(device=device)
         return made.requires_grad_() if requires_grad else made
@@ -54,7 +60,13 @@ class Casting(Movable, Autograd):
         dtype: DType = None,
         device: DeviceLike = None,
     ) -> Self:
-        """Return one value in a shape; ``dtype`` and ``device`` may differ."""
+        """Return one value in a shape; ``dtype`` and ``device`` may differ.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(1, dtype=tg.int64).new_full((2,), 7)
+            tensor([7, 7], dtype=int64)
+        """
         kind = as_dtype(dtype or self.dtype, "new_full")
         check_export("new_full", fill_value)
         value = fill_value.item() if is_tensor(fill_value) else fill_value
@@ -64,12 +76,24 @@ class Casting(Movable, Autograd):
 
     @name_errors
     def new_zeros(self, *size: object, **options: object) -> Self:
-        """Return zeros in a shape, with the options of :meth:`new_full`."""
+        """Return zeros in a shape, with the options of :meth:`new_full`.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(1).new_zeros(2, dtype=tg.int64)
+            tensor([0, 0], dtype=int64)
+        """
         return self.new_full(sizes_of(size), 0, **options)
 
     @name_errors
     def new_ones(self, *size: object, **options: object) -> Self:
-        """Return ones in a shape, with the options of :meth:`new_full`."""
+        """Return ones in a shape, with the options of :meth:`new_full`.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(1).new_ones(2, dtype=tg.int64)
+            tensor([1, 1], dtype=int64)
+        """
         return self.new_full(sizes_of(size), 1, **options)
 
     @name_errors
@@ -79,7 +103,13 @@ class Casting(Movable, Autograd):
 
     @name_errors
     def new(self, *data: Data) -> Self:
-        """Return a copy of a list or an array, or zeros in a shape."""
+        """Return a copy of a list or an array, or zeros in a shape.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(1).new([1, 2])
+            tensor([1., 2.], dtype=float32)
+        """
         if not data:
             return self.new_zeros(0)
         if len(data) > 1 or isinstance(data[0], int | tuple):
@@ -134,7 +164,13 @@ class Casting(Movable, Autograd):
         return result
 
     def type_as(self, other: Operand) -> Self:
-        """Convert to the dtype and the device of another tensor."""
+        """Convert to the dtype and the device of another tensor.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1, 2]).type_as(tg.zeros(1))
+            tensor([1., 2.], dtype=float32)
+        """
         check_type("type_as", Value, "a Tensor", other=other)
         return self.to(other)
 
@@ -142,6 +178,11 @@ class Casting(Movable, Autograd):
         """Convert to another dtype; without one, return PyTorch's name of this one.
 
         ``dtype`` may also be such a name, or a constructor such as ``tg.LongTensor``.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(1).type(), tg.zeros(1).type(tg.float64).dtype == tg.float64
+            ('torch.FloatTensor', True)
         """
         if dtype is None:
             device = "cuda." if self.is_cuda else ""
@@ -149,25 +190,55 @@ class Casting(Movable, Autograd):
         return self.to(dtype=as_dtype(dtype_of_type(dtype), "type"))
 
     def to_device(self, device: str, /, *, stream: None = None) -> Self:
-        """Copy to another device, in the array API's form; ``stream`` must be None."""
+        """Copy to another device, in the array API's form; ``stream`` must be None.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(2).to_device("cpu").tolist()
+            [1.0, 1.0]
+        """
         check_type("to_device", NoneType, "None", stream=stream)
         expected = "the name of a device, such as 'cpu'"
         check_type("to_device", str, expected, device=device)
         return self.to(device=device)
 
     def long(self) -> Self:
-        """Convert to int64."""
+        """Convert to int64.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1.9, -1.9]).long()
+            tensor([ 1, -1], dtype=int64)
+        """
         return self.to(dtypes.int64)
 
     def int(self) -> Self:
-        """Convert to int32."""
+        """Convert to int32.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1.9, -1.9]).int()
+            tensor([ 1, -1], dtype=int32)
+        """
         return self.to(dtypes.int32)
 
     def bool(self) -> Self:
-        """Convert to bool: true where not 0."""
+        """Convert to bool: true where not 0.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([0.0, 2.0]).bool()
+            tensor([False,  True], dtype=bool)
+        """
         return self.to(dtypes.bool)
 
     def contiguous(self) -> Self:
-        """Return itself if its elements lie in order, else a copy."""
+        """Return itself if its elements lie in order, else a copy.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2, 3).T.contiguous().numpy().flags.c_contiguous
+            True
+        """
         flags = getattr(self.array, "flags", None)
         return self if flags is None or flags.c_contiguous else self.clone()

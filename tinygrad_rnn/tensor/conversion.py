@@ -21,7 +21,13 @@ class Conversion(Autograd):
     # ------------------------------------------------------------ Python's numbers
 
     def item(self) -> Any:
-        """Return the value of a tensor of one element, as a Python number."""
+        """Return the value of a tensor of one element, as a Python number.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[2.5]]).item()
+            2.5
+        """
         if self.array.size != 1:
             raise ShapeError(
                 f"item: got shape {self.shape}, expected one element; use tolist()"
@@ -29,10 +35,23 @@ class Conversion(Autograd):
         return on_host(self).item()
 
     def tolist(self) -> Any:
-        """Return nested lists of Python numbers, or one number of a 0-d tensor."""
+        """Return nested lists of Python numbers, or one number of a 0-d tensor.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).tolist()
+            [[1, 2], [3, 4]]
+        """
         return on_host(self).tolist()
 
     def __bool__(self) -> bool:
+        """Return whether the only element is true, or not 0.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> bool(tg.tensor([2.0]))
+            True
+        """
         if self.numel() != 1:
             raise ShapeError(
                 f"bool: a tensor of shape {self.shape} is neither true nor false; use "
@@ -41,20 +60,49 @@ class Conversion(Autograd):
         return bool(self.item())
 
     def __index__(self) -> int:
+        """Return a 0-d integer as a Python int, which can index a list.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> ["a", "b"][tg.tensor(1)]
+            'b'
+        """
         if self.dtype.kind not in "iu" or self.ndim:
             raise DTypeError(f"index: got a {describe(self)}, expected a 0-d integer")
         return int(self.item())
 
     def __float__(self) -> float:
+        """Return the only element as a Python float.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> float(tg.tensor([2]))
+            2.0
+        """
         return float(self.item())
 
     def __int__(self) -> int:
+        """Return the only element as a Python int.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> int(tg.tensor([2.7]))
+            2
+        """
         return int(self.item())
 
     # ------------------------------------------------------------ arrays
 
     def numpy(self) -> np.ndarray:
-        """Return the array itself, memory shared; of a tensor on the CPU."""
+        """Return the array itself, memory shared; of a tensor on the CPU.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.zeros(2)
+            >>> x.numpy()[0] = 5.0
+            >>> x.tolist()
+            [5.0, 0.0]
+        """
         if self.device != "cpu":
             raise DTypeError(
                 f"numpy: this tensor is on {self.device}; copy it by .cpu() first"
@@ -62,13 +110,36 @@ class Conversion(Autograd):
         return self.array
 
     def __array__(self, dtype: DType = None, copy: bool | None = None) -> np.ndarray:
+        """Return a NumPy array, for ``np.asarray``; raise if a gradient would be lost.
+
+        Example:
+            >>> import numpy as np
+            >>> import tinygrad_rnn as tg
+            >>> np.asarray(tg.tensor([1, 2]))
+            array([1, 2])
+        """
         check_export("conversion to a NumPy array", self)
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
+        """Return the array API's functions, for code that serves any library.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> xp = tg.ones(2).__array_namespace__()
+            >>> xp.concat([tg.ones(1), tg.zeros(1)]).tolist()
+            [1.0, 0.0]
+        """
         return import_module("..array_api", __package__)  # it stands on Tensor
 
     def __dlpack_device__(self) -> tuple[int, int]:
+        """Return the device as the DLPack protocol numbers it: (1, 0) is the CPU.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> [int(number) for number in tg.ones(2).__dlpack_device__()]
+            [1, 0]
+        """
         return self.array.__dlpack_device__()
 
     def __dlpack__(
@@ -79,6 +150,14 @@ class Conversion(Autograd):
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> Array:
+        """Share the memory with another library; raise if a gradient would be lost.
+
+        Example:
+            >>> import numpy as np
+            >>> import tinygrad_rnn as tg
+            >>> np.from_dlpack(tg.tensor([1, 2])).tolist()
+            [1, 2]
+        """
         check_export("conversion by DLPack", self)
         options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
         given = {name: value for name, value in options.items() if value is not None}
@@ -92,6 +171,13 @@ class Conversion(Autograd):
     # ------------------------------------------------------------ text
 
     def __repr__(self) -> str:
+        """Return the values, the dtype, and what else there is to know.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1.0, 2.0], requires_grad=True)
+            tensor([1., 2.], dtype=float32, requires_grad=True)
+        """
         values = np.array2string(on_host(self), separator=", ", prefix="tensor(")
         parts = [values, f"dtype={self.dtype}"]
         if self.device != "cpu":
@@ -118,6 +204,15 @@ class Conversion(Autograd):
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Copy a leaf, with its gradient, for ``copy.deepcopy``.
+
+        Example:
+            >>> import copy
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1.0], requires_grad=True)
+            >>> copy.deepcopy(x)
+            tensor([1.], dtype=float32, requires_grad=True)
+        """
         if self.node is not None:
             raise GraphError(
                 "copy, deepcopy: only leaves can be copied; use x.detach().clone(), or "

@@ -71,61 +71,140 @@ class InPlace(Reductions):
 
     @name_errors
     def add_(self, other: Operand) -> Self:
-        """Add other in place."""
+        """Add other in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1.0, 2.0])
+            >>> x.add_(10).tolist(), x.tolist()
+            ([11.0, 12.0], [11.0, 12.0])
+        """
         return self._apply_in_place("add_", ops.add, other)
 
     @name_errors
     def sub_(self, other: Operand) -> Self:
-        """Subtract other in place."""
+        """Subtract other in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1.0, 2.0])
+            >>> x.sub_(1).tolist()
+            [0.0, 1.0]
+        """
         return self._apply_in_place("sub_", ops.subtract, other)
 
     @name_errors
     def mul_(self, other: Operand) -> Self:
-        """Multiply by other in place."""
+        """Multiply by other in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1.0, 2.0])
+            >>> x.mul_(10).tolist()
+            [10.0, 20.0]
+        """
         return self._apply_in_place("mul_", ops.multiply, other)
 
     @name_errors
     def div_(self, other: Operand) -> Self:
-        """Divide by other in place."""
+        """Divide by other in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1.0, 2.0])
+            >>> x.div_(2).tolist()
+            [0.5, 1.0]
+        """
         return self._apply_in_place("div_", ops.divide, other)
 
     @name_errors
     def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
-        """Limit the elements to at least ``min`` and at most ``max`` in place."""
+        """Limit the elements to at least ``min`` and at most ``max`` in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([-5.0, 0.5])
+            >>> x.clamp_(min=0.0).tolist()
+            [0.0, 0.5]
+        """
         return self._apply_in_place("clamp_", type(self).clamp, min, max)
 
     @name_errors
     def masked_fill_(self, mask: Operand, value: Operand) -> Self:
-        """Write ``value`` where ``mask`` is true, in place."""
+        """Write ``value`` where ``mask`` is true, in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1.0, 2.0])
+            >>> x.masked_fill_(x > 1.5, 0.0).tolist()
+            [1.0, 0.0]
+        """
         return self._apply_in_place("masked_fill_", type(self).masked_fill, mask, value)
 
-    __iadd__ = _augmented("add_", ops.add, "x += other.")
-    __isub__ = _augmented("sub_", ops.subtract, "x -= other.")
-    __imul__ = _augmented("mul_", ops.multiply, "x *= other.")
-    __itruediv__ = _augmented("div_", ops.divide, "x /= other.")
-    __ifloordiv__ = _augmented("//=", ops.floor_divide, "x //= other.")
-    __imod__ = _augmented("%=", ops.remainder, "x %= other.")
-    __ipow__ = _augmented("**=", Reductions.pow, "x **= other.")
-    __iand__ = _augmented("&=", ops.bitwise_and, "x &= other.")
-    __ior__ = _augmented("|=", ops.bitwise_or, "x |= other.")
+    __iadd__ = _augmented("add_", ops.add, "Change x in place: see :meth:`add_`.")
+    __isub__ = _augmented("sub_", ops.subtract, "Change x in place: see :meth:`sub_`.")
+    __imul__ = _augmented("mul_", ops.multiply, "Change x in place: see :meth:`mul_`.")
+    __itruediv__ = _augmented(
+        "div_", ops.divide, "Change x in place: see :meth:`div_`."
+    )
+    __ifloordiv__ = _augmented(
+        "//=", ops.floor_divide, "Change x in place: see :meth:`floor_divide`."
+    )
+    __imod__ = _augmented(
+        "%=", ops.remainder, "Change x in place: see :meth:`remainder`."
+    )
+    __ipow__ = _augmented("**=", Reductions.pow, "Change x in place: see :meth:`pow`.")
+    __iand__ = _augmented(
+        "&=", ops.bitwise_and, "Change x in place: see :meth:`logical_and`."
+    )
+    __ior__ = _augmented(
+        "|=", ops.bitwise_or, "Change x in place: see :meth:`logical_or`."
+    )
 
     # ------------------------------------------------------------ assignment
 
     def __setitem__(self, index: Index, value: Operand) -> None:
+        """Write ``value``, broadcast, where brackets read; a gradient flows through it.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.zeros(2, 3)
+            >>> x[0, 1:] = tg.tensor([5.0, 6.0])
+            >>> x.tolist()
+            [[0.0, 5.0, 6.0], [0.0, 0.0, 0.0]]
+        """
         self._assign("assignment", index, value)
 
     @name_errors
     def fill_(self, value: Operand) -> Self:
-        """Write one value everywhere, in place."""
+        """Write one value everywhere, in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2).fill_(7).tolist()
+            [7.0, 7.0]
+        """
         return self._assign("fill_", ..., value)
 
     def zero_(self) -> Self:
-        """Write 0 everywhere, in place."""
+        """Write 0 everywhere, in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(2).zero_().tolist()
+            [0.0, 0.0]
+        """
         return self.fill_(0)
 
     @name_errors
     def copy_(self, other: Operand) -> Self:
-        """Write the values of another tensor in place, broadcast and converted."""
+        """Write the values of another tensor in place, broadcast and converted.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2).copy_(tg.tensor([1, 2])).tolist()
+            [1.0, 2.0]
+        """
         given = other.to(self.device) if is_tensor(other) else other
         return self._assign("copy_", ..., given)
 
@@ -134,7 +213,14 @@ class InPlace(Reductions):
     def uniform_(
         self, from_: float = 0.0, to: float = 1.0, generator: Generator | None = None
     ) -> Self:
-        """Fill from the uniform distribution over [from_, to), in place."""
+        """Fill from the uniform distribution over [from_, to), in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.empty(100).uniform_(-1.0, 1.0)
+            >>> bool((x >= -1.0).all()), bool((x < 1.0).all())
+            (True, True)
+        """
         random = self._generator_to_fill("uniform_", "f", generator)
         check_numbers("uniform_", from_=from_, to=to)
         if not from_ <= to:
@@ -144,7 +230,13 @@ class InPlace(Reductions):
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
     ) -> Self:
-        """Fill from the normal distribution, in place."""
+        """Fill from the normal distribution, in place.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.empty(3).normal_(mean=5.0, std=0.0).tolist()
+            [5.0, 5.0, 5.0]
+        """
         random = self._generator_to_fill("normal_", "f", generator)
         check_numbers("normal_", mean=mean)
         check_numbers("normal_", 0.0, std=std)
@@ -157,6 +249,11 @@ class InPlace(Reductions):
         Args:
             p: a number from 0 to 1, or a tensor of such numbers that broadcasts.
             generator: where the random numbers come from; None is the default one.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.empty(2).bernoulli_(tg.tensor([0.0, 1.0])).tolist()
+            [0.0, 1.0]
         """
         random = self._generator_to_fill("bernoulli_", "biuf", generator)
         odds = p if is_tensor(p) else wrap(np.asarray(p))

@@ -18,6 +18,14 @@ class Indexing(TensorBase):
     __slots__ = ()
 
     def __getitem__(self, index: Index) -> Self:
+        """Return what brackets read: integers, slices, None, masks, arrays of indices.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([[1, 2, 3], [4, 5, 6]])
+            >>> x[0, -1].item(), x[:, 1].tolist(), x[x > 4].tolist()
+            (3, [2, 5], [5, 6])
+        """
         array_index = index_of("getitem", index, self.needs_grad)
         out: Self = ops.getitem(self, array_index)
         if out.source is not None:  # a view remembers which part it is
@@ -26,6 +34,13 @@ class Indexing(TensorBase):
         return out
 
     def __len__(self) -> int:
+        """Return the size of the first dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> len(tg.zeros(2, 3))
+            2
+        """
         if not self.ndim:
             raise DTypeError(
                 "len: a 0-d tensor has no length, and nothing to iterate over"
@@ -33,18 +48,37 @@ class Indexing(TensorBase):
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Self]:
+        """Return an iterator over the slices of the first dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> [row.tolist() for row in tg.tensor([[1, 2], [3, 4]])]
+            [[1, 2], [3, 4]]
+        """
         # A generator, so that a change in place is seen by the parts read after it.
         return (self[i] for i in range(len(self)))
 
     @name_errors
     def select(self, dim: int, index: int) -> Self:
-        """Return one slice of a dim, without that dim."""
+        """Return one slice of a dim, without that dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).select(1, 0).tolist()
+            [1, 3]
+        """
         before = (slice(None),) * check_dim("select", dim, self.shape)
         return self[(*before, index)]
 
     @name_errors
     def narrow(self, dim: int, start: int, length: int) -> Self:
-        """Return ``length`` slices of a dim, from ``start`` on."""
+        """Return ``length`` slices of a dim, from ``start`` on.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.arange(5).narrow(0, 1, 3).tolist()
+            [1, 2, 3]
+        """
         before = (slice(None),) * check_dim("narrow", dim, self.shape)
         size = self.size(dim)
         if not 0 <= start <= start + length <= size:
@@ -55,7 +89,13 @@ class Indexing(TensorBase):
 
     @name_errors
     def unbind(self, dim: int = 0) -> tuple[Self, ...]:
-        """Return the slices along a dim, without that dim."""
+        """Return the slices along a dim, without that dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> [row.tolist() for row in tg.tensor([[1, 2], [3, 4]]).unbind()]
+            [[1, 2], [3, 4]]
+        """
         return tuple([self.select(dim, i) for i in range(self.size(dim))])
 
     @name_errors
@@ -87,7 +127,13 @@ class Indexing(TensorBase):
 
     @name_errors
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Self, ...]:
-        """Cut into at most ``chunks`` pieces of one size, the last perhaps smaller."""
+        """Cut into at most ``chunks`` pieces of one size, the last perhaps smaller.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> [piece.tolist() for piece in tg.arange(5).chunk(2)]
+            [[0, 1, 2], [3, 4]]
+        """
         check_integers("chunk", chunks=chunks)
         size = -(-self.size(dim) // chunks)  # rounded up
         return self.split(max(size, 1), dim)

@@ -31,7 +31,13 @@ class Ordering(Reductions):
     def argsort(
         self, dim: int = -1, descending: bool = False, stable: bool = False
     ) -> Self:
-        """Return the indices that sort the elements along a dim, like :meth:`sort`."""
+        """Return the indices that sort the elements along a dim, like :meth:`sort`.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([3.0, 1.0, 2.0]).argsort().tolist()
+            [1, 2, 0]
+        """
         return ops.argsort(self, dim, descending)
 
     @name_errors
@@ -73,6 +79,12 @@ class Ordering(Reductions):
 
         Raises:
             OptionError: k is larger than the dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> values, indices = tg.tensor([3.0, 1.0, 2.0]).topk(2)
+            >>> values.tolist(), indices.tolist()
+            ([3.0, 2.0], [0, 2])
         """
         check_integers("topk", 0, k=k)
         indices = self.argsort(dim, largest)
@@ -94,6 +106,11 @@ class Ordering(Reductions):
         Returns:
             The median of all elements (equal ones share its gradient), or along a dim
             ``(values, indices)``.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([4.0, 1.0, 3.0, 2.0]).median().item()
+            2.0
         """
         if dim is None:
             return ops.median(self)
@@ -158,6 +175,11 @@ class Ordering(Reductions):
 
         Returns:
             Counts, int64; or sums, float32 of float32 weights, else float64.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([0, 2, 2]).bincount().tolist()
+            [1, 0, 2]
         """
         check_integer_tensor("input", self)
         check_integers("bincount", 0, minlength=minlength)

@@ -33,11 +33,16 @@ class Products(Shapes):
             ``(..., M, K) @ (..., K, N)`` gives ``(..., M, N)``; the leading dims
             broadcast. A vector on the left is one row, on the right one column, and
             that dim is absent from the result.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).matmul(tg.tensor([1, 0])).tolist()
+            [1, 3]
         """
         return self @ other
 
     def __matmul__(self, other: Operand) -> Self:
-        """Return x @ other."""
+        """Return x @ other: see :meth:`matmul`."""
         right = _as_factor(other)
         summed = right.shape[-2:-1] if right.ndim > 1 else right.shape
         if not self.ndim or self.shape[-1:] != summed:
@@ -52,7 +57,7 @@ class Products(Shapes):
         return out.squeeze(-1) if right.ndim == 1 else out
 
     def __rmatmul__(self, other: Operand) -> Self:
-        """Return other @ x."""
+        """Return other @ x: see :meth:`matmul`."""
         return _as_factor(other).matmul(self)
 
     def _check_factor(self, other: Operand, one: int, two: int) -> None:
@@ -66,30 +71,60 @@ class Products(Shapes):
 
     @name_errors
     def mm(self, mat2: Operand) -> Self:
-        """Return the product of two matrices: (M, K) @ (K, N)."""
+        """Return the product of two matrices: (M, K) @ (K, N).
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(2, 3).mm(tg.ones(3, 4)).shape
+            (2, 4)
+        """
         self._check_factor(mat2, 2, 2)
         return self @ mat2
 
     @name_errors
     def bmm(self, mat2: Operand) -> Self:
-        """Return the products of two batches of matrices: (B, M, K) @ (B, K, N)."""
+        """Return the products of two batches of matrices: (B, M, K) @ (B, K, N).
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(5, 2, 3).bmm(tg.ones(5, 3, 4)).shape
+            (5, 2, 4)
+        """
         self._check_factor(mat2, 3, 3)
         return self @ mat2
 
     @name_errors
     def mv(self, vec: Operand) -> Self:
-        """Return the product of a matrix and a vector: (M, K) @ (K,)."""
+        """Return the product of a matrix and a vector: (M, K) @ (K,).
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).mv(tg.tensor([0.0, 1.0])).tolist()
+            [2.0, 4.0]
+        """
         self._check_factor(vec, 2, 1)
         return self @ vec
 
     @name_errors
     def dot(self, tensor: Operand) -> Self:
-        """Return the product of two vectors: (K,) @ (K,)."""
+        """Return the product of two vectors: (K,) @ (K,).
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1.0, 2.0]).dot(tg.tensor([3.0, 4.0])).item()
+            11.0
+        """
         self._check_factor(tensor, 1, 1)
         return self @ tensor
 
     @name_errors
     def outer(self, vec2: Operand) -> Self:
-        """Return the products of all pairs of elements: (M,), (N,) give (M, N)."""
+        """Return the products of all pairs of elements: (M,), (N,) give (M, N).
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1.0, 2.0]).outer(tg.tensor([3.0, 4.0])).tolist()
+            [[3.0, 4.0], [6.0, 8.0]]
+        """
         self._check_factor(vec2, 1, 1)
         return vec2 * self.unsqueeze(-1)

@@ -70,7 +70,13 @@ class Reductions(Selection, Casting):
     def mean(
         self, dim: Dims = None, keepdim: bool = False, dtype: DType = None
     ) -> Self:
-        """Return the mean, of all elements or along dims; floats only."""
+        """Return the mean, of all elements or along dims; floats only.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1.0, 2.0], [3.0, 6.0]]).mean(dim=1).tolist()
+            [1.5, 4.5]
+        """
         return ops.mean(self._cast(dtype), dim, keepdim)
 
     @name_errors
@@ -80,6 +86,11 @@ class Reductions(Selection, Casting):
         """Return the product of all elements, or along one dim.
 
         It multiplies in pairs, so that gradients are exact where an element is 0.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([2, 3, 4]).prod().item()
+            24
         """
         if dim is None or not self.ndim:
             return self.flatten().prod(0, dtype=dtype)
@@ -97,7 +108,13 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def cumsum(self, dim: int, dtype: DType = None) -> Self:
-        """Return the cumulative sums along a dim."""
+        """Return the cumulative sums along a dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1, 2, 3]).cumsum(0).tolist()
+            [1, 3, 6]
+        """
         return ops.cumulative_sum(self._cast(dtype, "biu"), dim)._cast(dtype)
 
     @name_errors
@@ -106,6 +123,11 @@ class Reductions(Selection, Casting):
 
         By doubling (Hillis and Steele, 1986), so that gradients are exact where an
         element is 0.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1, 2, 3, 4]).cumprod(0).tolist()
+            [1, 2, 6, 24]
         """
         x = self._cast(dtype, "biu")
         dim = check_dim("cumprod", dim, self.shape)
@@ -150,6 +172,11 @@ class Reductions(Selection, Casting):
         """Return the standard deviation, the root of :meth:`var`.
 
         Its gradient is 0 where the elements do not vary.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1.0, 3.0]).std(correction=0).item()
+            1.0
         """
         return _except_at_zero(self.var(dim, correction, keepdim), ops.sqrt)
 
@@ -210,17 +237,35 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Self:
-        """Return log(sum(e^x)) along dims, without overflow."""
+        """Return log(sum(e^x)) along dims, without overflow.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1000.0, 0.0]).logsumexp(0).item()
+            1000.0
+        """
         return ops.logsumexp(self, dim, keepdim)
 
     @name_errors
     def softmax(self, dim: int) -> Self:
-        """Return e^x / sum(e^x) along a dim."""
+        """Return e^x / sum(e^x) along a dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[0.0, 0.0], [0.0, 99.0]]).softmax(1).tolist()[0]
+            [0.5, 0.5]
+        """
         return ops.softmax(self, dim)
 
     @name_errors
     def log_softmax(self, dim: int) -> Self:
-        """Return log(softmax(x)) along a dim."""
+        """Return log(softmax(x)) along a dim.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([0.0, 1000.0]).log_softmax(0).tolist()
+            [-1000.0, 0.0]
+        """
         return ops.log_softmax(self, dim)
 
     # ------------------------------------------------------------ extremes
@@ -250,7 +295,14 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def min(self, dim: int | None = None, keepdim: bool = False) -> Operand:
-        """Return the smallest element, or that along a dim, like :meth:`max`."""
+        """Return the smallest element, or that along a dim, like :meth:`max`.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> values, indices = tg.tensor([[1.0, 3.0], [5.0, 2.0]]).min(dim=1)
+            >>> values.tolist(), indices.tolist()
+            ([1.0, 2.0], [0, 1])
+        """
         if dim is None:
             return ops.min(self)
         _check_no_tensor("min", dim)
@@ -265,46 +317,96 @@ class Reductions(Selection, Casting):
 
     @name_errors
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Return the largest element along dims; equal ones share the gradient."""
+        """Return the largest element along dims; equal ones share the gradient.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1.0, 3.0], [5.0, 2.0]]).amax(dim=1).tolist()
+            [3.0, 5.0]
+        """
         return ops.max(self, dim, keepdim)
 
     @name_errors
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Return the smallest element along dims; equal ones share the gradient."""
+        """Return the smallest element along dims; equal ones share the gradient.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1.0, 3.0], [5.0, 2.0]]).amin(dim=1).tolist()
+            [1.0, 2.0]
+        """
         return ops.min(self, dim, keepdim)
 
     @name_errors
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """Return the index of the largest element, the first of equal ones."""
+        """Return the index of the largest element, the first of equal ones.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1.0, 3.0], [5.0, 2.0]]).argmax(dim=1).tolist()
+            [1, 0]
+        """
         return ops.argmax(self, dim, keepdim)
 
     @name_errors
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """Return the index of the smallest element, the first of equal ones."""
+        """Return the index of the smallest element, the first of equal ones.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1.0, 3.0], [5.0, 2.0]]).argmin(dim=1).tolist()
+            [0, 1]
+        """
         return ops.argmin(self, dim, keepdim)
 
     # ------------------------------------------------------------ truth
 
     @name_errors
     def all(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Return whether all elements are true, or not 0."""
+        """Return whether all elements are true, or not 0.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 1], [0, 1]]).all(dim=1).tolist()
+            [True, False]
+        """
         return ops.all(self, dim, keepdim)
 
     @name_errors
     def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Return whether at least one element is true, or not 0."""
+        """Return whether at least one element is true, or not 0.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[0, 0], [0, 1]]).any(dim=1).tolist()
+            [False, True]
+        """
         return ops.any(self, dim, keepdim)
 
     @name_errors
     def allclose(self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-        """Return whether ``|x - other| <= atol + rtol * |other|`` everywhere."""
+        """Return whether ``|x - other| <= atol + rtol * |other|`` everywhere.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1.0, 2.0])
+            >>> x.allclose(x + 1e-6), x.allclose(x + 0.1)
+            (True, False)
+        """
         with np.errstate(invalid="ignore"):  # inf - inf
             near = (self - other).abs() <= abs(other) * rtol + atol
         return bool((self.eq(other) | near).all().array)
 
     @name_errors
     def equal(self, other: Operand) -> bool:
-        """Return whether another tensor has the same shape and the same elements."""
+        """Return whether another tensor has the same shape and the same elements.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([1, 2])
+            >>> x.equal(tg.tensor([1, 2])), x.equal(tg.tensor([1, 3]))
+            (True, False)
+        """
         check_type("equal", Value, "a Tensor", other=other)
         return self.shape == other.shape and bool(self.eq(other).all().array)
 

@@ -72,6 +72,12 @@ class Selection(Shapes):
         Returns:
             ``(N, ndim)`` int64, a row for each; with ``as_tuple`` a vector for each dim
             instead, which indexes the tensor: ``x[x.nonzero(as_tuple=True)]``.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([[0, 7], [8, 0]])
+            >>> x.nonzero().tolist(), x[x.nonzero(as_tuple=True)].tolist()
+            ([[0, 1], [1, 0]], [7, 8])
         """
         check_type("nonzero", bool, "True or False", as_tuple=as_tuple)
         if as_tuple:
@@ -82,7 +88,13 @@ class Selection(Shapes):
 
     @name_errors
     def index_select(self, dim: int, index: Operand) -> Self:
-        """Return the slices along a dim at the given indices, a vector or one."""
+        """Return the slices along a dim at the given indices, a vector or one.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).index_select(0, tg.tensor([1, 1])).tolist()
+            [[3, 4], [3, 4]]
+        """
         kinds = (Value, *backends, list)
         check_type("index_select", kinds, "a Tensor", index=index)
         index = as_vector(array_of(index, "index_select"))
@@ -101,6 +113,12 @@ class Selection(Shapes):
         """Return the elements at ``index`` along a dim, in the shape of ``index``.
 
         ``out[i][j] = x[index[i][j]][j]`` for dim 0, ``x[i][index[i][j]]`` for dim 1.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([[1, 2], [3, 4]])
+            >>> x.gather(1, tg.tensor([[1], [0]])).tolist()
+            [[2], [3]]
         """
         dim = check_dim("gather", dim, self.shape)
         check_type("gather", (Value, *backends), "a Tensor of indices", index=index)
@@ -115,6 +133,12 @@ class Selection(Shapes):
         """Return the same as :meth:`gather`; the shapes broadcast in the other dims.
 
         Without ``dim``, the indices are those of the flattened tensor.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> x = tg.tensor([[3, 1, 2]])
+            >>> x.take_along_dim(x.argsort(1), 1).tolist()
+            [[1, 2, 3]]
         """
         check_type("take_along_dim", (Value, *backends), "a Tensor", indices=indices)
         if dim is None:
@@ -145,6 +169,13 @@ class Selection(Shapes):
 
         Args:
             diagonal: counts from the main one: above it is positive, below it negative.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).diag().tolist()
+            [1, 4]
+            >>> tg.tensor([1, 2]).diag().tolist()
+            [[1, 0], [0, 2]]
         """
         check_integers("diag", -inf, diagonal=diagonal)
         if self.ndim not in (1, 2):
@@ -170,6 +201,11 @@ class Selection(Shapes):
             dim: the dim that ``index`` counts along.
             index: a vector of integers.
             value: a number, or a 0-d tensor, which gets a gradient.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1, 2, 3]).index_fill(0, tg.tensor([0, 2]), 9).tolist()
+            [9, 2, 9]
         """
         dim = check_dim("index_fill", dim, self.shape)
         check_integer_tensor("index", index)

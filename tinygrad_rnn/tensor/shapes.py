@@ -36,6 +36,11 @@ class Shapes(Elementwise, Indexing):
 
         The sizes stand one by one, in one sequence, or in ``shape``. The result shares
         the memory where the elements' order allows it.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.arange(6).reshape(2, -1).tolist()
+            [[0, 1, 2], [3, 4, 5]]
         """
         wanted = sizes_of(sizes, shape)
         if min(wanted, default=0) < -1:
@@ -49,13 +54,25 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def view_as(self, other: Operand) -> Self:
-        """Return the same elements in the shape of another tensor."""
+        """Return the same elements in the shape of another tensor.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.arange(4).view_as(tg.zeros(2, 2)).shape
+            (2, 2)
+        """
         check_type("view_as", Value, "a Tensor", other=other)
         return self.reshape(other.shape)
 
     @name_errors
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
-        """Join the dims from ``start_dim`` to ``end_dim``."""
+        """Join the dims from ``start_dim`` to ``end_dim``.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2, 3, 4).flatten(1).shape
+            (2, 12)
+        """
         first = check_dim("flatten", start_dim, self.shape)
         last = check_dim("flatten", end_dim, self.shape)
         if first > last:
@@ -67,7 +84,13 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def squeeze(self, dim: Dims = None) -> Self:
-        """Remove the dims of size 1; with ``dim``, only those that it names."""
+        """Remove the dims of size 1; with ``dim``, only those that it names.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(1, 2, 1).squeeze().shape, tg.zeros(1, 2, 1).squeeze(0).shape
+            ((2,), (2, 1))
+        """
         dims = range(self.ndim) if dim is None else dims_of(dim)
         chosen = [check_dim("squeeze", d, self.shape) for d in dims]
         sizes = enumerate(self.shape)
@@ -75,7 +98,13 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def unsqueeze(self, dim: int) -> Self:
-        """Add a dim of size 1 at ``dim``."""
+        """Add a dim of size 1 at ``dim``.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2, 3).unsqueeze(1).shape
+            (2, 1, 3)
+        """
         dim = check_dim("unsqueeze", dim, self.shape, new_dims=1)
         return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
 
@@ -83,23 +112,47 @@ class Shapes(Elementwise, Indexing):
 
     @property
     def T(self) -> Self:
-        """The dims in reverse order."""
+        """The dims in reverse order.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2, 3).T.shape
+            (3, 2)
+        """
         return self.permute(*range(self.ndim)[::-1])
 
     @property
     def mT(self) -> Self:
-        """The last two dims exchanged."""
+        """The last two dims exchanged.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(5, 2, 3).mT.shape
+            (5, 3, 2)
+        """
         return self.transpose(-1, -2)
 
     @name_errors
     def permute(self, *order: object, dims: object = None) -> Self:
-        """Put the dims in another order."""
+        """Put the dims in another order.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2, 3, 4).permute(2, 0, 1).shape
+            (4, 2, 3)
+        """
         axes = check_axis("permute", sizes_of(order, dims), self.shape)
         return ops.permute_dims(self, axes or ())
 
     @name_errors
     def transpose(self, dim0: int, dim1: int) -> Self:
-        """Exchange two dims."""
+        """Exchange two dims.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2, 3, 4).transpose(0, 2).shape
+            (4, 3, 2)
+        """
         one = check_dim("transpose", dim0, self.shape)
         two = check_dim("transpose", dim1, self.shape)
         axes = list(range(self.ndim))
@@ -109,7 +162,13 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def t(self) -> Self:
-        """Exchange the dims of a matrix; return a vector or a number as it is."""
+        """Exchange the dims of a matrix; return a vector or a number as it is.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).t().tolist()
+            [[1, 3], [2, 4]]
+        """
         if self.ndim > 2:
             raise ShapeError(
                 f"t: got the shape {self.shape}, expected at most 2 dims; use mT"
@@ -118,7 +177,13 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def movedim(self, source: Dims, destination: Dims) -> Self:
-        """Move dims to other positions; the others keep their order."""
+        """Move dims to other positions; the others keep their order.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.zeros(2, 3, 4).movedim(0, -1).shape
+            (3, 4, 2)
+        """
         sources = check_axis("movedim", dims_of(source), self.shape) or ()
         targets = check_axis("movedim", dims_of(destination), self.shape) or ()
         if len(sources) != len(targets):
@@ -130,7 +195,13 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def flip(self, *axes: object, dims: object = None) -> Self:
-        """Reverse the order of the elements along dims."""
+        """Reverse the order of the elements along dims.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1, 2], [3, 4]]).flip(1).tolist()
+            [[2, 1], [4, 3]]
+        """
         if not axes and dims is None:
             raise DTypeError(
                 "flip: got no dims, expected them as in flip(0) or flip((0, 1))"
@@ -168,12 +239,24 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def broadcast_to(self, *shape: object) -> Self:
-        """Repeat to a larger shape, without a copy."""
+        """Repeat to a larger shape, without a copy.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1], [2]]).broadcast_to((2, 3)).tolist()
+            [[1, 1, 1], [2, 2, 2]]
+        """
         return ops.broadcast_to(self, sizes_of(shape))
 
     @name_errors
     def expand(self, *sizes: object) -> Self:
-        """Do the same as :meth:`broadcast_to`; -1 keeps a size."""
+        """Do the same as :meth:`broadcast_to`; -1 keeps a size.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1], [2]]).expand(-1, 3).tolist()
+            [[1, 1, 1], [2, 2, 2]]
+        """
         wanted = sizes_of(sizes)
         new = len(wanted) - self.ndim
         if new < 0 or -1 in wanted[:new]:
@@ -184,13 +267,25 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def expand_as(self, other: Operand) -> Self:
-        """Repeat to the shape of another tensor, without a copy."""
+        """Repeat to the shape of another tensor, without a copy.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([[1], [2]]).expand_as(tg.zeros(2, 3)).tolist()
+            [[1, 1, 1], [2, 2, 2]]
+        """
         check_type("expand_as", Value, "a Tensor", other=other)
         return self.expand(other.shape)
 
     @name_errors
     def tile(self, *times: object, dims: object = None) -> Self:
-        """Repeat the tensor along each dim as many times as ``dims`` says."""
+        """Repeat the tensor along each dim as many times as ``dims`` says.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.tensor([1, 2]).tile(2, 2).tolist()
+            [[1, 2, 1, 2], [1, 2, 1, 2]]
+        """
         repeats = sizes_of(times, dims)
         new = len(repeats) - self.ndim
         x = self.reshape((1,) * new + self.shape)
@@ -213,12 +308,24 @@ class Shapes(Elementwise, Indexing):
 
     @name_errors
     def tril(self, diagonal: int = 0) -> Self:
-        """Return the lower triangle of the last two dims: 0 above a diagonal."""
+        """Return the lower triangle of the last two dims: 0 above a diagonal.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(3, 3).tril().tolist()
+            [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
+        """
         return ops.where(self._lower_triangle(diagonal), self, ops.zeros_like(self))
 
     @name_errors
     def triu(self, diagonal: int = 0) -> Self:
-        """Return the upper triangle of the last two dims: 0 below a diagonal."""
+        """Return the upper triangle of the last two dims: 0 below a diagonal.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> tg.ones(3, 3).triu(1).tolist()
+            [[0.0, 1.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+        """
         is_below = self._lower_triangle(diagonal - 1)
         return ops.where(is_below, ops.zeros_like(self), self)
 

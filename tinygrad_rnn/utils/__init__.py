@@ -1,4 +1,10 @@
-"""Tools around training: recomputation, batches of data, states, drawings."""
+"""Tools around training: recomputation, batches of data, states, drawings.
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> tg.utils.detach(tg.ones(2, requires_grad=True) * 3)
+    tensor([3., 3.], dtype=float32)
+"""
 
 from typing import TYPE_CHECKING
 

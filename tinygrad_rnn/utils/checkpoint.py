@@ -1,4 +1,12 @@
-"""Less memory for more time: what backward needs is computed again when it runs."""
+"""Less memory for more time: what backward needs is computed again when it runs.
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> tg.utils.checkpoint.checkpoint(lambda x: x * x, x).backward()
+    >>> x.grad.item()
+    6.0
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias

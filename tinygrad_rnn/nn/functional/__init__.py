@@ -1,4 +1,11 @@
-"""Layers, activations and losses as functions, by torch.nn.functional's names."""
+"""Layers, activations and losses as functions, by torch.nn.functional's names.
+
+Example:
+    >>> import tinygrad_rnn.nn.functional as F
+    >>> from tinygrad_rnn import tensor
+    >>> F.relu(tensor([-2.0, 3.0])).tolist()
+    [0.0, 3.0]
+"""
 
 from typing import TYPE_CHECKING
 

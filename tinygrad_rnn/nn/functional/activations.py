@@ -29,7 +29,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> leaky_relu(tg.tensor([-2.0, 3.0]), 0.5).tolist()
+        >>> tg.nn.functional.leaky_relu(tg.tensor([-2.0, 3.0]), 0.5).tolist()
         [-1.0, 3.0]
     """
     check_float_input("leaky_relu", input)
@@ -44,7 +44,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> elu(tg.tensor([-100.0, 3.0])).tolist()
+        >>> tg.nn.functional.elu(tg.tensor([-100.0, 3.0])).tolist()
         [-1.0, 3.0]
     """
     check_float_input("elu", input)
@@ -54,7 +54,13 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 def silu(input: Tensor) -> Tensor:
-    """Return x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118."""
+    """Return x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.functional.silu(tg.tensor([0.0, 99.0])).tolist()
+        [0.0, 99.0]
+    """
     check_float_input("silu", input)
     return input * input.sigmoid()
 
@@ -71,8 +77,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> [round(y, 4) for y in gelu(tg.tensor([-100.0, 0.0, 3.0])).tolist()]
-        [-0.0, 0.0, 2.996]
+        >>> tg.nn.functional.gelu(tg.tensor([0.0, 99.0])).tolist()
+        [0.0, 99.0]
     """
     check_float_input("gelu", input)
     check_options("gelu", approximate=approximate)
@@ -93,7 +99,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> softplus(tg.tensor([-200.0, 200.0])).tolist()
+        >>> tg.nn.functional.softplus(tg.tensor([-200.0, 200.0])).tolist()
         [0.0, 200.0]
     """
     check_float_input("softplus", input)
@@ -103,6 +109,12 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """Return log(sigmoid(x)), computed as -softplus(-x), which does not overflow."""
+    """Return log(sigmoid(x)), computed as -softplus(-x), which does not overflow.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.functional.logsigmoid(tg.tensor([-1000.0])).tolist()
+        [-1000.0]
+    """
     check_float_input("logsigmoid", input)
     return -ops.softplus(-input)

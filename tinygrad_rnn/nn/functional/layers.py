@@ -39,6 +39,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Raises:
         ShapeError: The sizes do not fit.
         DTypeError: The dtypes differ.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x, weight = tg.tensor([1.0, 2.0]), tg.tensor([[3.0, 4.0], [5.0, 6.0]])
+        >>> tg.nn.functional.linear(x, weight, tg.tensor([0.5, 0.5])).tolist()
+        [11.5, 17.5]
     """
     check_float_input("linear", input, weight)
     if weight is None or weight.ndim != 2:
@@ -68,7 +74,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> embedding(tg.tensor([1, 1]), tg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        >>> table = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> tg.nn.functional.embedding(tg.tensor([1, 1]), table).tolist()
         [[3.0, 4.0], [3.0, 4.0]]
     """
     check_tensors("embedding", weight=weight)
@@ -96,7 +103,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> one_hot(tg.tensor([0, 2])).tolist()
+        >>> tg.nn.functional.one_hot(tg.tensor([0, 2])).tolist()
         [[1, 0, 0], [0, 0, 1]]
     """
     check_integers("one_hot", -1, num_classes=num_classes)
@@ -131,6 +138,12 @@ def dropout(
 
     Returns:
         A Tensor of the input's shape.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> kept = tg.nn.functional.dropout(tg.ones(1000), p=0.75)
+        >>> kept.unique().tolist()
+        [0.0, 4.0]
     """
     check_options("dropout", p=p, inplace=inplace)
     check_float_input("dropout", input)
@@ -165,6 +178,12 @@ def layer_norm(
 
     Raises:
         ShapeError: The input's last dims, ``weight`` or ``bias`` are not of shape S.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([[1.0, 3.0]])
+        >>> tg.nn.functional.layer_norm(x, 2).round().tolist()
+        [[-1.0, 1.0]]
     """
     check_float_input("layer_norm", input, weight)
     check_options("layer_norm", eps=eps)

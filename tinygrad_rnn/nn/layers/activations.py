@@ -42,23 +42,53 @@ class _AlongDim(Functional):
 
 
 class Tanh(_WithoutOptions, of=F.tanh):
-    """tanh(x)."""
+    """tanh(x).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Tanh()(tg.tensor([0.0, 99.0])).tolist()
+        [0.0, 1.0]
+    """
 
 
 class ReLU(_WithInplace, of=F.relu):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.ReLU()(tg.tensor([-2.0, 3.0])).tolist()
+        [0.0, 3.0]
+    """
 
 
 class Sigmoid(_WithoutOptions, of=F.sigmoid):
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Sigmoid()(tg.tensor([0.0, 99.0])).tolist()
+        [0.5, 1.0]
+    """
 
 
 class SiLU(_WithInplace, of=F.silu):
-    """x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118."""
+    """x * sigmoid(x), also called swish: Elfwing et al., arXiv:1702.03118.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.SiLU()(tg.tensor([0.0, 99.0])).tolist()
+        [0.0, 99.0]
+    """
 
 
 class LogSigmoid(_WithoutOptions, of=F.logsigmoid):
-    """log(sigmoid(x)), without overflow."""
+    """log(sigmoid(x)), without overflow.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.LogSigmoid()(tg.tensor([-1000.0])).tolist()
+        [-1000.0]
+    """
 
 
 class GELU(Functional, of=F.gelu):
@@ -67,6 +97,11 @@ class GELU(Functional, of=F.gelu):
     Args:
         approximate: ``"none"``, or ``"tanh"`` to compute Phi(x) as
             (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.GELU()(tg.tensor([0.0, 99.0])).tolist()
+        [0.0, 99.0]
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -79,6 +114,11 @@ class LeakyReLU(Functional, of=F.leaky_relu):
     Args:
         negative_slope: The slope below 0.
         inplace: Not supported; has to be False.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.LeakyReLU(0.5)(tg.tensor([-2.0, 3.0])).tolist()
+        [-1.0, 3.0]
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -92,6 +132,11 @@ class ELU(Functional, of=F.elu):
     Args:
         alpha: Minus the limit of the values far below 0.
         inplace: Not supported; has to be False.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.ELU()(tg.tensor([-100.0, 3.0])).tolist()
+        [-1.0, 3.0]
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -106,6 +151,11 @@ class Softplus(Functional, of=F.softplus):
         beta: How sharp the bend at 0 is.
         threshold: The result is x itself where beta x is above it, as in PyTorch;
             ``math.inf`` gives the exact value everywhere.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Softplus()(tg.tensor([-200.0, 200.0])).tolist()
+        [0.0, 200.0]
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -123,4 +173,10 @@ class Softmax(_AlongDim, of=F.softmax):
 
 
 class LogSoftmax(_AlongDim, of=F.log_softmax):
-    """log(softmax(x)) along ``dim``, computed as x - logsumexp(x)."""
+    """log(softmax(x)) along ``dim``, computed as x - logsumexp(x).
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.LogSoftmax(dim=-1)(tg.tensor([0.0, 1000.0])).tolist()
+        [-1000.0, 0.0]
+    """

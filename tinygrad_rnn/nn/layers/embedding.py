@@ -68,6 +68,12 @@ class Embedding(Layer):
             embeddings: The table, floats (V, I).
             freeze: Whether training leaves the table as it is.
             padding_idx: An id whose row gets no gradient. The row keeps its values.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> table = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+            >>> tg.nn.Embedding.from_pretrained(table)(tg.tensor([1, 0])).tolist()
+            [[3.0, 4.0], [1.0, 2.0]]
         """
         name = "nn.Embedding.from_pretrained"
         check_tensors(name, embeddings=embeddings)

@@ -54,6 +54,11 @@ class L1Loss(_WithReduction, of=F.l1_loss):
 
     Shape:
         Input and target (...); the loss is 0-d, or (...) with ``"none"``.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> nn.L1Loss()(tensor([1.0, 4.0]), tensor([1.0, 2.0])).item()
+        1.0
     """
 
 
@@ -69,6 +74,12 @@ class SmoothL1Loss(Functional, of=F.smooth_l1_loss):
 
     Shape:
         Input and target (...); the loss is 0-d, or (...) with ``"none"``.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> loss = nn.SmoothL1Loss(reduction="none")
+        >>> loss(tensor([0.5, 4.0]), tensor([0.0, 0.0])).tolist()
+        [0.125, 3.5]
     """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
@@ -87,6 +98,12 @@ class HuberLoss(Functional, of=F.huber_loss):
 
     Shape:
         Input and target (...); the loss is 0-d, or (...) with ``"none"``.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> loss = nn.HuberLoss(reduction="none", delta=2.0)
+        >>> loss(tensor([1.0, 4.0]), tensor([0.0, 0.0])).tolist()
+        [0.5, 6.0]
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -151,6 +168,12 @@ class NLLLoss(Functional, of=F.nll_loss):
     Shape:
         Log-probabilities (N, V, ...) and class indices (N, ...); the loss is 0-d, or
         (N, ...) with ``"none"``.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> log_p = tensor([[-0.5, -1.0], [-2.0, -0.25]])
+        >>> nn.NLLLoss(reduction="none")(log_p, tensor([0, 1])).tolist()
+        [0.5, 0.25]
     """
 
     def __init__(
@@ -174,6 +197,12 @@ class BCEWithLogitsLoss(Functional, of=F.binary_cross_entropy_with_logits):
 
     Shape:
         Logits and targets (...); the loss is 0-d, or (...) with ``"none"``.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> loss = nn.BCEWithLogitsLoss()(tensor([0.0]), tensor([1.0]))
+        >>> round(loss.item(), 4)  # -log(sigmoid(0)) = log(2)
+        0.6931
     """
 
     def __init__(
@@ -197,6 +226,11 @@ class BCELoss(Functional, of=F.binary_cross_entropy):
 
     Shape:
         Probabilities and targets (...); the loss is 0-d, or (...) with ``"none"``.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> nn.BCELoss()(tensor([1.0, 0.0]), tensor([1.0, 0.0])).item()
+        0.0
     """
 
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
@@ -216,6 +250,12 @@ class KLDivLoss(Functional, of=F.kl_div):
 
     Shape:
         Input and target (B, ...); the loss is 0-d, or (B, ...) with ``"none"``.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> p = tensor([[0.5, 0.5], [0.25, 0.75]])
+        >>> nn.KLDivLoss("batchmean")(p.log(), p).item()
+        0.0
     """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:

@@ -9,7 +9,13 @@ __all__ = ["Flatten", "Identity"]
 
 
 class Identity(Module):
-    """The input itself. Its arguments are ignored, so it can replace any layer."""
+    """The input itself. Its arguments are ignored, so it can replace any layer.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Identity(54, unused=True)(tg.tensor([1, 2])).tolist()
+        [1, 2]
+    """
 
     def __init__(self, *args: Setting, **kwargs: Setting) -> None:
         super().__init__()

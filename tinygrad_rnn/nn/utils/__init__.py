@@ -1,4 +1,13 @@
-"""Helpers for training, under torch.nn.utils's names."""
+"""Helpers for training, under torch.nn.utils's names.
+
+Example:
+    >>> from tinygrad_rnn import nn, ones
+    >>> layer = nn.Linear(3, 1)
+    >>> layer(100 * ones(3)).backward()
+    >>> norm = nn.utils.clip_grad_norm_(layer.parameters(), max_norm=1.0)
+    >>> round(nn.utils.clip_grad_norm_(layer.parameters(), max_norm=1.0).item(), 3)
+    1.0
+"""
 
 from typing import TYPE_CHECKING
 

@@ -101,6 +101,14 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     Args:
         parameters: One or several; those without a gradient are left out.
         clip_value: A number of at least 0.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> (w * tg.tensor([5.0, -0.5])).sum().backward()
+        >>> tg.nn.utils.clip_grad_value_([w], 1.0)
+        >>> w.grad.tolist()
+        [1.0, -0.5]
     """
     name = "clip_grad_value_"
     _check_limit(name, clip_value=clip_value)
@@ -273,6 +281,12 @@ class GradientClipping:
         Returns:
             The list as it is if nothing is to be done, or if the norm is a NaN; else a
             list of new arrays.
+
+        Example:
+            >>> import numpy as np
+            >>> from tinygrad_rnn import nn
+            >>> nn.GradientClipping(max_norm=1.0).clip_gradients([np.array([3.0, 4.0])])
+            [array([0.6, 0.8])]
         """
         expected = "arrays in a list"
         check_type("clip_gradients", list | tuple, expected, gradients=gradients)

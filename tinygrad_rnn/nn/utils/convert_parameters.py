@@ -22,8 +22,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
         A vector of as many elements as the parameters have together.
 
     Example:
-        >>> from tinygrad_rnn import nn
-        >>> parameters_to_vector(nn.Linear(3, 2).parameters()).shape
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.utils.parameters_to_vector(tg.nn.Linear(3, 2).parameters()).shape
         (8,)
     """
     given = check_tensor_list("parameters_to_vector", parameters)
@@ -39,6 +39,14 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
     Raises:
         ShapeError: The vector is longer or shorter. Nothing has changed then.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> layer = tg.nn.Linear(2, 1)
+        >>> vector = tg.tensor([1.0, 2.0, 3.0])
+        >>> tg.nn.utils.vector_to_parameters(vector, layer.parameters())
+        >>> layer.weight.tolist(), layer.bias.tolist()
+        ([[1.0, 2.0]], [3.0])
     """
     name = "vector_to_parameters"
     given = check_tensor_list(name, parameters)

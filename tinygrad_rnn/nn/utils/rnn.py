@@ -2,6 +2,12 @@
 
 The recurrent layers take ``lengths``; a packed sequence is a thin cover of that, for
 programs that use one. Legend: T time, B batch, N elements of all sequences together.
+
+Example:
+    >>> from tinygrad_rnn import nn, tensor
+    >>> sequences = [tensor([1, 2]), tensor([3])]
+    >>> nn.utils.rnn.pad_sequence(sequences, batch_first=True).tolist()
+    [[1, 2], [3, 0]]
 """
 
 from collections.abc import Iterable
@@ -66,6 +72,12 @@ class PackedSequence(Movable, _PackedFields):
         sorted_indices: The sequences of the batch from longest to shortest; None if
             they are in that order.
         unsorted_indices: The inverse of that permutation, or None.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> packed = nn.utils.rnn.pack_sequence([tensor([1, 2, 3]), tensor([4])])
+        >>> packed.data.tolist(), packed.batch_sizes.tolist()
+        ([1, 4, 2, 3], [2, 1, 1])
     """
 
     __slots__ = ()
@@ -87,6 +99,12 @@ class PackedSequence(Movable, _PackedFields):
         """Move data and indices to a device, or convert the data to a dtype.
 
         The arguments are those of :meth:`Tensor.to`.
+
+        Example:
+            >>> from tinygrad_rnn import float64, nn, ones
+            >>> packed = nn.utils.rnn.pack_sequence([ones(3), ones(1)])
+            >>> packed.to(float64).data.dtype
+            dtype('float64')
         """
         data, indices = self.data.to(*args, **kwargs), self[2:]
         moved = [index if index is None else index.to(data.device) for index in indices]
@@ -173,9 +191,11 @@ def pack_padded_sequence(
         OptionError: A length is above T, or above the one before it.
 
     Example:
-        >>> import tinygrad_rnn as tg
-        >>> padded = tg.tensor([[1, 2, 0], [3, 4, 5]])
-        >>> packed = pack_padded_sequence(padded, [2, 3], True, enforce_sorted=False)
+        >>> from tinygrad_rnn import nn, tensor
+        >>> padded = tensor([[1, 2, 0], [3, 4, 5]])
+        >>> packed = nn.utils.rnn.pack_padded_sequence(
+        ...     padded, [2, 3], batch_first=True, enforce_sorted=False
+        ... )
         >>> packed.data.tolist(), packed.batch_sizes.tolist()
         ([3, 1, 4, 2, 5], [2, 2, 1])
     """
@@ -214,6 +234,13 @@ def pad_packed_sequence(
     Returns:
         The batch (T, B, ...), or (B, T, ...), and B lengths on the CPU, in the order
         that the sequences had before they were packed.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> packed = nn.utils.rnn.pack_sequence([tensor([1, 2, 3]), tensor([4])])
+        >>> padded, lengths = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+        >>> padded.tolist(), lengths.tolist()
+        ([[1, 2, 3], [4, 0, 0]], [3, 1])
     """
     name = "pad_packed_sequence"
     layout = _layout_of(name, sequence)
@@ -278,12 +305,11 @@ def pack_sequence(
         OptionError: A sequence is longer than the one before it.
 
     Example:
-        >>> import tinygrad_rnn as tg
-        >>> from tinygrad_rnn import nn
-        >>> sequences = [tg.randn(2, 3), tg.randn(4, 3)]
-        >>> packed = pack_sequence(sequences, enforce_sorted=False)
+        >>> from tinygrad_rnn import nn, randn
+        >>> sequences = [randn(2, 3), randn(4, 3)]
+        >>> packed = nn.utils.rnn.pack_sequence(sequences, enforce_sorted=False)
         >>> output, h_n = nn.GRU(3, 5)(packed)
-        >>> [tuple(x.shape) for x in unpack_sequence(output)], h_n.shape
+        >>> [x.shape for x in nn.utils.rnn.unpack_sequence(output)], h_n.shape
         ([(2, 5), (4, 5)], (1, 2, 5))
     """
     given = check_tensor_list("pack_sequence", sequences)
@@ -292,7 +318,14 @@ def pack_sequence(
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """Return the sequences of :func:`pack_sequence`, in their order there."""
+    """Return the sequences of :func:`pack_sequence`, in their order there.
+
+    Example:
+        >>> from tinygrad_rnn import nn, tensor
+        >>> packed = nn.utils.rnn.pack_sequence([tensor([1, 2, 3]), tensor([4])])
+        >>> [x.tolist() for x in nn.utils.rnn.unpack_sequence(packed)]
+        [[1, 2, 3], [4]]
+    """
     return unpad_sequence(*pad_packed_sequence(packed_sequences))
 
 
@@ -308,6 +341,13 @@ def unpad_sequence(
 
     Returns:
         B Tensors (T_i, ...), which are views.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> padded = tg.tensor([[1, 2, 3], [4, 0, 0]])
+        >>> parts = tg.nn.utils.rnn.unpad_sequence(padded, [3, 1], batch_first=True)
+        >>> [part.tolist() for part in parts]
+        [[1, 2, 3], [4]]
     """
     name, padded = "unpad_sequence", padded_sequences
     ends = _check_padded(name, "padded_sequences", padded, batch_first, lengths)
@@ -334,7 +374,8 @@ def pad_sequence(
 
     Example:
         >>> import tinygrad_rnn as tg
-        >>> pad_sequence([tg.tensor([1, 2, 3]), tg.tensor([4])], batch_first=True)
+        >>> sequences = [tg.tensor([1, 2, 3]), tg.tensor([4])]
+        >>> tg.nn.utils.rnn.pad_sequence(sequences, batch_first=True)
         tensor([[1, 2, 3],
                 [4, 0, 0]], dtype=int64)
     """

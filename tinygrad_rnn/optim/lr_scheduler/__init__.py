@@ -4,6 +4,18 @@ A schedule sets the rates of all groups of an optimizer when it is made, and aga
 each ``step()``, which as a rule ends an epoch. The formulas hold for a schedule on its
 own. Most schedules compute the next rate from the current one, so several may work on
 one optimizer, and they continue from a rate that was changed by hand.
+
+Example:
+    >>> from tinygrad_rnn import nn, optim
+    >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    >>> for epoch in range(3):
+    ...     print(schedule.get_last_lr())
+    ...     optimizer.step()  # for each batch of the epoch
+    ...     schedule.step()
+    [1.0]
+    [0.5]
+    [0.25]
 """
 
 from typing import TYPE_CHECKING

@@ -112,7 +112,14 @@ class LRScheduler(metaclass=NamedConstruction):
         return 1.0
 
     def get_last_lr(self) -> list[float]:
-        """Return the rates that were set last, one for each group."""
+        """Return the rates that were set last, one for each group.
+
+        Example:
+            >>> from tinygrad_rnn import nn, optim
+            >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+            >>> optim.lr_scheduler.StepLR(optimizer, step_size=2).get_last_lr()
+            [1.0]
+        """
         return list(self._last_lr)
 
     def step(self) -> None:
@@ -120,6 +127,17 @@ class LRScheduler(metaclass=NamedConstruction):
 
         Warns if it is the first step and the optimizer has not made one yet: then the
         schedule's first rate is never used.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> from tinygrad_rnn.optim.lr_scheduler import ExponentialLR
+            >>> w = tg.tensor([1.0], requires_grad=True)
+            >>> optimizer = tg.optim.SGD([w], lr=1.0)
+            >>> schedule = ExponentialLR(optimizer, gamma=0.5)
+            >>> optimizer.step()  # for each batch of the epoch
+            >>> schedule.step()  # after the epoch
+            >>> optimizer.param_groups[0]["lr"]
+            0.5
         """
         if self.last_epoch == 0 and not self.optimizer.has_stepped:
             warn_user(
@@ -193,7 +211,16 @@ class LRScheduler(metaclass=NamedConstruction):
         return f"{type(self).__name__}({', '.join(shown)}, lr={self._last_lr})"
 
     def state_dict(self) -> Settings:
-        """Return settings and state as plain values; the optimizer holds its rates."""
+        """Return settings and state as plain values; the optimizer holds its rates.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> w = tg.tensor([1.0], requires_grad=True)
+            >>> optimizer = tg.optim.SGD([w], lr=1.0)
+            >>> schedule = tg.optim.lr_scheduler.StepLR(optimizer, step_size=2)
+            >>> schedule.state_dict()["step_size"], schedule.state_dict()["last_epoch"]
+            (2, 0)
+        """
         state = {k: copy(v) for k, v in vars(self).items() if k not in self.unsaved}
         # Groups that have joined since the last step come last.
         for group in self.optimizer.param_groups[len(self.base_lrs) :]:
@@ -210,6 +237,17 @@ class LRScheduler(metaclass=NamedConstruction):
 
         Raises:
             CheckpointError: It does not fit; nothing is changed.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> from tinygrad_rnn.optim.lr_scheduler import StepLR
+            >>> w = tg.tensor([1.0], requires_grad=True)
+            >>> optimizer = tg.optim.SGD([w], lr=1.0)
+            >>> saved = StepLR(optimizer, step_size=2).state_dict()
+            >>> schedule = StepLR(optimizer, step_size=5)
+            >>> schedule.load_state_dict(saved)
+            >>> schedule.step_size
+            2
         """
         raise_misfits(self._name, self.misfits(state_dict))
         commit(self._loading(state_dict))

@@ -30,6 +30,18 @@ class CosineAnnealingLR(LRScheduler):
 
     Raises:
         OptionError, DTypeError: A setting breaks its rule; nothing is changed.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+        >>> schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+        >>> for epoch in range(3):
+        ...     print(f"{optimizer.param_groups[0]['lr']:.2f}")
+        ...     optimizer.step()
+        ...     schedule.step()
+        1.00
+        0.50
+        0.00
     """
 
     optimizer: Optimizer
@@ -85,6 +97,21 @@ class OneCycleLR(LRScheduler):
         OptionError: A setting breaks its rule; the optimizer has no momentum to cycle;
             step() is called more than ``total_steps`` times.
         DTypeError: A setting is of another type.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1, momentum=0.9)
+        >>> schedule = optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=5)
+        >>> for batch in range(5):
+        ...     print(f"{optimizer.param_groups[0]['lr']:.2f}")
+        ...     optimizer.step()
+        ...     if batch < 4:
+        ...         schedule.step()
+        0.04
+        0.95
+        0.61
+        0.19
+        0.00
     """
 
     optimizer: Optimizer

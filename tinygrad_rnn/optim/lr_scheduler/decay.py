@@ -35,6 +35,18 @@ class LambdaLR(LRScheduler):
     Raises:
         OptionError, DTypeError: A function is not callable, or does not return a number
             of at least 0.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+        >>> schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.5**epoch)
+        >>> for epoch in range(3):
+        ...     print(optimizer.param_groups[0]["lr"])
+        ...     optimizer.step()
+        ...     schedule.step()
+        1.0
+        0.5
+        0.25
     """
 
     optimizer: Optimizer
@@ -66,6 +78,19 @@ class StepLR(LRScheduler):
 
     Raises:
         OptionError, DTypeError: A setting breaks its rule; nothing is changed.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+        >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+        >>> for epoch in range(4):
+        ...     print(optimizer.param_groups[0]["lr"])
+        ...     optimizer.step()
+        ...     schedule.step()
+        1.0
+        1.0
+        0.5
+        0.5
     """
 
     optimizer: Optimizer
@@ -152,6 +177,18 @@ class ExponentialLR(LRScheduler):
 
     Raises:
         OptionError, DTypeError: A setting breaks its rule; nothing is changed.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+        >>> schedule = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+        >>> for epoch in range(3):
+        ...     print(optimizer.param_groups[0]["lr"])
+        ...     optimizer.step()
+        ...     schedule.step()
+        1.0
+        0.5
+        0.25
     """
 
     optimizer: Optimizer
@@ -181,6 +218,19 @@ class LinearLR(LRScheduler):
 
     Raises:
         OptionError, DTypeError: A setting breaks its rule; nothing is changed.
+
+    Example:
+        >>> from tinygrad_rnn import nn, optim
+        >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+        >>> schedule = optim.lr_scheduler.LinearLR(optimizer, 0.5, total_iters=2)
+        >>> for epoch in range(4):
+        ...     print(optimizer.param_groups[0]["lr"])
+        ...     optimizer.step()
+        ...     schedule.step()
+        0.5
+        0.75
+        1.0
+        1.0
     """
 
     optimizer: Optimizer

@@ -2,6 +2,15 @@
 
 A data set is any object with ``__len__`` and ``__getitem__``. For one long text there
 is :class:`tinygrad_rnn.data.TextStreams`, whose windows carry the hidden state over.
+
+Example:
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn.utils.data import DataLoader, TensorDataset
+    >>> pairs = TensorDataset(tg.arange(4), tg.arange(4) ** 2)
+    >>> for x, y in DataLoader(pairs, batch_size=2):
+    ...     print(x.tolist(), y.tolist())
+    [0, 1] [0, 1]
+    [2, 3] [4, 9]
 """
 
 from typing import TYPE_CHECKING

@@ -1347,6 +1347,32 @@ TABLE = {
             "other values in the second run unnoticed",
         ),
     ],
+    "utils/test_flow.py": [
+        (
+            "_Recorder.scan",
+            "states[::-1] if reverse else states",
+            "states",
+            "the second direction's norms in its own order",
+        ),
+        (
+            "_Recorder.scan",
+            "w_hh.detach().requires_grad_()",
+            "w_hh",
+            "the first steps of a frozen layer are not recorded",
+        ),
+        (
+            "gradient_flow",
+            "h_n[-len(layer._directions) :].sum()",
+            "h_n[-1].sum()",
+            "the loss of one direction alone",
+        ),
+        (
+            "_same_random_numbers",
+            "default_generator.set_state(state)",
+            "pass",
+            "dropout draws other masks after a look at the gradients",
+        ),
+    ],
     "utils/test_structure.py": [
         (
             "detach",

@@ -50,7 +50,7 @@ SURFACE: dict[str, dict[str, str]] = {
             backward grad gradcheck gradgradcheck detect_anomaly functional op
         """,
         "tg.autograd.functional": "jacobian hessian vjp jvp hvp",
-        "tg.utils": "checkpoint draw",
+        "tg.utils": "checkpoint draw gradient_flow",
         "tg.utils.checkpoint": "checkpoint",
     },
     "nn": {

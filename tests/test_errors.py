@@ -2040,6 +2040,20 @@ tg.utils.draw([x])
     DTypeError: draw: tensor is list, expected a Tensor
 tg.utils.draw(x, 3)
     DTypeError: draw: names is int, expected a module, or a dict from names to Tensors
+tg.utils.gradient_flow(linear, x)
+    DTypeError: gradient_flow: layer is Linear, expected an nn.RNN, nn.LSTM or nn.GRU
+tg.utils.gradient_flow(rnn, np.zeros((4, 2, 3), "f"))
+    DTypeError: nn.RNN: input is float32 ndarray
+tg.utils.gradient_flow(rnn, x, loss=x)
+    DTypeError: gradient_flow: loss is float32 of shape (4, 2, 3), expected a function \
+        of the output and the state, or None
+tg.utils.gradient_flow(rnn, x, loss=lambda output, state: output)
+    ShapeError: gradient_flow: the loss has shape (4, 2, 2), expected one element; \
+        reduce it with .sum()
+tg.utils.gradient_flow(rnn, x, loss=lambda output, state: 3.0)
+    DTypeError: gradient_flow: the loss is float, expected a Tensor of one element
+tg.utils.gradient_flow(rnn, x, loss=lambda output, state: output.detach().sum())
+    GraphError: gradient_flow: the loss does not depend on what the layer returns
 tg.utils.checkpoint.checkpoint(x, linear)
     DTypeError: checkpoint: function is float32 of shape (4, 2, 3), expected a \
         function, then

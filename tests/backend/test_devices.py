@@ -277,6 +277,22 @@ def test_training(cell, device):
         assert_close(host(two), host(one), 1e-5)
 
 
+@pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
+def test_gradient_flow(cell, device):
+    """The same norms on every device; they stay there."""
+    found = []
+    for name in ("cpu", device):
+        tg.manual_seed(0)
+        layer = cell(3, 4, 2, bidirectional=True).to(name)
+        x = tg.randn(5, 2, 3).to(name)
+        found.append(tg.utils.gradient_flow(layer, x, lengths=[5, 3]))
+    for here, there in zip(*found, strict=True):
+        assert (here is None) == (there is None)
+        if here is not None:
+            assert there.device == find(device).name
+            assert_close(host(there), host(here), 1e-5)
+
+
 def test_weights_go_to_a_file_and_back(device, tmp_path):
     pytest.importorskip("safetensors")
     model, _ = train(device, nn.RNN)

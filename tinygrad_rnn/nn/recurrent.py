@@ -48,6 +48,8 @@ class CellKind:
         state_names: The parts of the state, for messages.
         options: The attributes of cell and layer that both ops take by name.
         has_projection: Whether the layer takes a ``proj_size``, and ``scan`` a W_hr.
+        equations: Those of one step, from the input's part of the gates, the parts of
+            the state, W_hh, b_hh and W_hr; gradient_flow records their results.
     """
 
     step: Function
@@ -56,13 +58,21 @@ class CellKind:
     state_names: tuple[str, ...] = ("hx",)
     options: tuple[str, ...] = ()
     has_projection: bool = False
+    equations: Function | None = None
 
 
-RNN_KIND = CellKind(ops.rnn_cell, ops.rnn, options=("nonlinearity",))
-LSTM_KIND = CellKind(
-    ops.lstm_cell, ops.lstm, 4, state_names=("h_0", "c_0"), has_projection=True
+RNN_KIND = CellKind(
+    ops.rnn_cell, ops.rnn, options=("nonlinearity",), equations=ops.rnn_step
 )
-GRU_KIND = CellKind(ops.gru_cell, ops.gru, 3)
+LSTM_KIND = CellKind(
+    ops.lstm_cell,
+    ops.lstm,
+    gates=4,
+    state_names=("h_0", "c_0"),
+    has_projection=True,
+    equations=ops.lstm_step,
+)
+GRU_KIND = CellKind(ops.gru_cell, ops.gru, 3, equations=ops.gru_step)
 
 
 class Recurrent(Layer):

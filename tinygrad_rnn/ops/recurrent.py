@@ -9,12 +9,14 @@ Legend: T time, B batch, I input, H hidden, G gates. Time comes first here, what
 user's layout.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..backend import backend_of
 from ..engine.fused import FusedOp
 from ..engine.node import wrap
-from ..types import Function, Operand
+from ..types import Function, Operand, Setting
 from .elementwise import relu, sigmoid, tanh, where, zeros_like
 from .matmul import linear
 from .shape import concat
@@ -47,7 +49,7 @@ def split_gates(z: Tensor, count: int) -> list[Tensor]:
 
 
 def rnn_step(
-    z: Tensor, h: Tensor, w_hh: Tensor, b_hh: MaybeTensor, nonlinearity: str
+    z: Tensor, h: Tensor, w_hh: Tensor, b_hh: MaybeTensor, *, nonlinearity: str
 ) -> Tensor:
     """Return h' = tanh(z + W_hh h + b_hh), as torch.nn.RNNCell: (B, H) to (B, H)."""
     return ACTIVATIONS[nonlinearity](z + linear(h, w_hh, b_hh))
@@ -145,6 +147,42 @@ def _first_state(state: MaybeTensor, z: Tensor, size: int) -> Tensor:
     return state
 
 
+def project_and_scan(
+    equations: Function,
+    x: Tensor,
+    state: Sequence[MaybeTensor],
+    weights: Sequence[MaybeTensor],
+    reverse: bool = False,
+    lengths: Lengths = None,
+    **options: Setting,
+) -> tuple[Tensor, ...]:
+    """Run a layer in one direction, step by step.
+
+    Args:
+        equations: Those of one step, such as ``lstm_step``.
+        x: Features (T, B, I) or ids (T, B).
+        state: The parts of the first state, (1, B, H) each; None for zeros.
+        weights: W_ih, W_hh, b_ih, b_hh, and W_hr if there is one.
+        reverse: Whether to go from the last step to the first.
+        lengths: Those of the sequences (B,); None if all have T steps.
+        options: Further arguments of the equations.
+
+    Returns:
+        What ``scan`` returns.
+    """
+    w_ih, w_hh, b_ih, b_hh, *others = weights
+
+    def step(z: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        found = equations(z, *state, w_hh, b_hh, *others, **options)
+        return found if isinstance(found, tuple) else (found,)
+
+    z = project(_clear_padding(x, lengths), w_ih, b_ih)
+    sizes = (w_hh.shape[1], w_hh.shape[0] // 4)  # of h, and of an LSTM's c
+    parts = zip(state, sizes, strict=False)
+    first = tuple([_first_state(part, z[:1], size) for part, size in parts])
+    return scan(step, z, first, reverse, lengths)
+
+
 def _rnn(
     x: Tensor,
     h_0: MaybeTensor,
@@ -162,12 +200,8 @@ def _rnn(
     (T, B, I) or ids (T, B) to (T, B, H) and (1, B, H).
     """
 
-    def step(z: Tensor, h: Tensor) -> tuple[Tensor]:
-        return (rnn_step(z, h, w_hh, b_hh, nonlinearity),)
-
-    z = project(_clear_padding(x, lengths), w_ih, b_ih)
-    h = _first_state(h_0, z[:1], w_hh.shape[1])
-    return scan(step, z, (h,), reverse, lengths)
+    weights, options = (w_ih, w_hh, b_ih, b_hh), {"nonlinearity": nonlinearity}
+    return project_and_scan(rnn_step, x, (h_0,), weights, reverse, lengths, **options)
 
 
 def _lstm(
@@ -189,13 +223,8 @@ def _lstm(
     output and h have R features.
     """
 
-    def step(z: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        return lstm_step(z, h, c, w_hh, b_hh, w_hr)
-
-    z = project(_clear_padding(x, lengths), w_ih, b_ih)
-    h = _first_state(h_0, z[:1], w_hh.shape[1])
-    c = _first_state(c_0, z[:1], w_hh.shape[0] // 4)
-    return scan(step, z, (h, c), reverse, lengths)
+    weights = (w_ih, w_hh, b_ih, b_hh, w_hr)
+    return project_and_scan(lstm_step, x, (h_0, c_0), weights, reverse, lengths)
 
 
 def _gru(
@@ -214,12 +243,8 @@ def _gru(
     (T, B, I) or ids (T, B) to (T, B, H) and (1, B, H).
     """
 
-    def step(z: Tensor, h: Tensor) -> tuple[Tensor]:
-        return (gru_step(z, h, w_hh, b_hh),)
-
-    z = project(_clear_padding(x, lengths), w_ih, b_ih)
-    h = _first_state(h_0, z[:1], w_hh.shape[1])
-    return scan(step, z, (h,), reverse, lengths)
+    weights = (w_ih, w_hh, b_ih, b_hh)
+    return project_and_scan(gru_step, x, (h_0,), weights, reverse, lengths)
 
 
 rnn = FusedOp(_rnn, "rnn_forward", "rnn_backward", reads_outputs=True)
@@ -247,7 +272,7 @@ def rnn_cell(
     """
     z = project(x, w_ih, b_ih)
     h = _first_state(h, z, w_hh.shape[1])
-    return rnn_step(z, h, w_hh, b_hh, nonlinearity)
+    return rnn_step(z, h, w_hh, b_hh, nonlinearity=nonlinearity)
 
 
 def _lstm_cell(

@@ -1,4 +1,4 @@
-"""Tools around training: recomputation, batches of data, states, drawings.
+"""Tools around training: recomputation, batches, states, drawings, gradient flow.
 
 Example:
     >>> import tinygrad_rnn as tg
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from ..errors import left_out
 from . import checkpoint, data
 from .drawing import draw
+from .flow import gradient_flow
 from .structure import detach
 
-__all__ = ["checkpoint", "data", "detach", "draw"]
+__all__ = ["checkpoint", "data", "detach", "draw", "gradient_flow"]
 
 if not TYPE_CHECKING:
     __getattr__ = left_out.getter("tg.utils", globals())

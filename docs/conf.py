@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.util import logging
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -21,6 +23,7 @@ import tinygrad_rnn  # noqa: E402
 from docs import notebooks  # noqa: E402
 
 DOCS = ROOT / "docs"
+LOGGER = logging.getLogger(__name__)
 # Files of the repository that are pages of the site, where a stub stands for them.
 MOVED = {
     "README.md": "index.md",
@@ -154,15 +157,25 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
             notebooks.write(page, Path(app.outdir, "lessons"), repository())
 
 
-def visit_math(self, node: nodes.math) -> None:
-    """Write an equation as MathML, which browsers lay out without scripts."""
-    self.body.append(tex2mathml(node.astext()))
+def mathml(node: nodes.Element, as_block: bool = False) -> str:
+    """Return an equation as MathML, which browsers lay out without scripts."""
+    source = re.sub(r"\\dots\b", r"\\ldots", node.astext())  # docutils lacks it
+    try:
+        return tex2mathml(source, as_block=as_block)
+    except MathError as error:
+        LOGGER.warning("%s in the equation %s", error, source, location=node)
+        return ""
+
+
+def visit_math(self: nodes.NodeVisitor, node: nodes.math) -> None:
+    """Write an equation within a line."""
+    self.body.append(mathml(node))
     raise nodes.SkipNode
 
 
-def visit_math_block(self, node: nodes.math_block) -> None:
+def visit_math_block(self: nodes.NodeVisitor, node: nodes.math_block) -> None:
     """Write an equation on a line of its own."""
-    equation = tex2mathml(node.astext(), as_block=True)
+    equation = mathml(node, as_block=True)
     self.body.append(f'<div class="equation">{equation}</div>')
     raise nodes.SkipNode
 

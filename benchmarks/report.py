@@ -3,8 +3,8 @@
     python benchmarks/report.py DIR    # where `python benchmarks --out DIR` has written
 
 On the page, what stands between ``<!-- NAME -->`` and ``<!-- end -->`` is replaced.
-NAME is a part and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (where
-another contender is faster) or ``chart``.
+NAME is a part and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (kinds
+of work in which another contender is faster) or ``chart``.
 """
 
 import json
@@ -56,14 +56,37 @@ def memory_table(rows: list[dict]) -> str:
 
 
 def losses(rows: list[dict]) -> str:
-    """The rows in which another contender is faster."""
-    found = [
-        [f"{row['work']}, {row['threads']} thread(s)", name, f"{ratio:.2f}"]
-        for row in rows
-        for name, ratio in row["ratio"].items()
-        if ratio < 1 and name != "products"
-    ]
-    return markdown(["work", "faster than ours", "x"], found)
+    """Where another contender is faster: a line for each kind of work and contender."""
+    ratios: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        for name, ratio in row["ratio"].items():
+            if name != "products":
+                ratios.setdefault((kind_of(row), name), []).append(ratio)
+    lines = []
+    for (kind, name), found in ratios.items():
+        lost = [ratio for ratio in found if ratio < 1]
+        if lost:
+            spread = f"{min(lost):.2f} - {max(lost):.2f}"
+            count = f"{len(lost)} of {len(found)}"
+            lines.append([kind, name, count, spread if len(lost) > 1 else spread[:4]])
+    return markdown(["work", "faster than ours", "rows", "x"], lines)
+
+
+def kind_of(row: dict) -> str:
+    """Return the kind of work in a row, in words."""
+    part, sizes = row["part"], row["sizes"]
+    if part == "layers":
+        return f"nn.{sizes['cell']}"
+    kinds = {
+        "chain": "chain of 1,000 ops on 16 numbers",
+        "cells": "training steps of a loop over cells",
+        "forward": "forward only",
+        "sample": "sampling",
+    }
+    if part in kinds:
+        return kinds[part]
+    size = "below" if sizes["B"] * sizes["H"] < 2000 else "of at least"
+    return f"training steps, B x H {size} 2,000"
 
 
 def chart(rows: list[dict], path: Path) -> None:

@@ -168,3 +168,25 @@ def test_pytorch_and_ours_do_the_same_layers(modules):
     done = run("--parts", "layers", "--against", "PyTorch")
     assert done.returncode == 0, done.stderr
     assert all(f"nn.{layer} of" in done.stdout for layer in ("LayerNorm", "Embedding"))
+
+
+def test_losses_are_grouped_by_kind_of_work_and_contender(modules):
+    import report
+
+    def row(part, B, H, **ratio):
+        sizes = {"cell": "LayerNorm", "B": B, "H": H}
+        return {"part": part, "sizes": sizes, "ratio": ratio}
+
+    rows = [
+        row("train", 1, 32, JAX=0.26, PyTorch=3.0, products=0.1),
+        row("dense", 100, 16, JAX=0.54),
+        row("T", 1, 1999, JAX=1.5),
+        row("train", 32, 128, JAX=0.9, PyTorch=1.0),
+        row("layers", 3, 4, PyTorch=0.446),
+        row("sample", 1, 4, PyTorch=2.0),
+    ]
+    assert report.losses(rows).splitlines()[2:] == [
+        "| training steps, B x H below 2,000 | JAX | 2 of 3 | 0.26 - 0.54 |",
+        "| training steps, B x H of at least 2,000 | JAX | 1 of 1 | 0.90 |",
+        "| nn.LayerNorm | PyTorch | 1 of 1 | 0.45 |",
+    ]

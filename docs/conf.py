@@ -23,6 +23,10 @@ import tinygrad_rnn  # noqa: E402
 from docs import notebooks  # noqa: E402
 
 DOCS = ROOT / "docs"
+# An accent and what it stands on: docutils puts an index that follows below them.
+ACCENT = re.compile(
+    r"\\(?:bar|hat|tilde|vec|dot|ddot)\b\s*(?:\{[^{}]*\}|\\[A-Za-z]+|\w)"
+)
 LOGGER = logging.getLogger(__name__)
 # Files of the repository that are pages of the site, where a stub stands for them.
 MOVED = {
@@ -160,6 +164,7 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
 def mathml(node: nodes.Element, as_block: bool = False) -> str:
     """Return an equation as MathML, which browsers lay out without scripts."""
     source = re.sub(r"\\dots\b", r"\\ldots", node.astext())  # docutils lacks it
+    source = ACCENT.sub(r"{\g<0>}", source)
     try:
         return tex2mathml(source, as_block=as_block)
     except MathError as error:

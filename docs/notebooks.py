@@ -81,6 +81,8 @@ def _add_prose(
     """
     for alt, target in FIGURE.findall(text):
         figure = page.parent / target
+        if not figure.exists():
+            continue  # Sphinx warns of it
         data = {"image/svg+xml": figure.read_text(encoding="utf-8"), "text/plain": alt}
         cells[-1].outputs.append(v4.new_output("display_data", data))
     text = FIGURE.sub("", text)

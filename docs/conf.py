@@ -103,32 +103,28 @@ def with_site_links(text: str, folder: Path) -> str:
 def with_page_list(text: str, docname: str) -> str:
     """Return an index page with its table of contents.
 
-    That is what its bullet lists link to, under the headings of the lists, and then
-    the other pages of its folder.
+    That is what its lists and tables link to, under their headings, and then the other
+    pages of its folder.
     """
-    here = Path(docname).parent
+    folder = DOCS / Path(docname).parent
+    pages = {*folder.glob("*.md"), *folder.glob("*/index.md")} - {folder / "index.md"}
+    names = {page.relative_to(folder).with_suffix("").as_posix() for page in pages}
     lists: dict[str, list[str]] = {}
     caption = ""
     for line in text.splitlines():
         if line.startswith("## "):
             caption = line.removeprefix("## ")
-        elif line.startswith("* "):
+        elif line.startswith(("* ", "| ")):
             for name in re.findall(r"\]\(([\w./-]+)\.md\)", line):
-                if name.count("/") == name.endswith("/index"):
+                if name in names:
+                    names.remove(name)
                     lists.setdefault(caption, []).append(name)
-    folder = DOCS / here
-    there = [
-        *folder.glob("*.md"),
-        *(folder.glob("*/index.md") if here == Path() else []),
-    ]
-    names = {path.relative_to(folder).with_suffix("").as_posix() for path in there}
-    listed = {name for names in lists.values() for name in names}
-    if rest := sorted(names - listed - {"index"}):
-        lists.setdefault("", []).extend(rest)
-    for caption, names in lists.items():
+    if names:
+        lists.setdefault("", []).extend(sorted(names))
+    for caption, listed in lists.items():
         option = f":caption: {caption}\n" * bool(caption)
-        names = "\n".join(names)
-        text += f"\n```{{toctree}}\n:hidden:\n{option}\n{names}\n```\n"
+        entries = "\n".join(listed)
+        text += f"\n```{{toctree}}\n:hidden:\n{option}\n{entries}\n```\n"
     return text
 
 
@@ -164,12 +160,14 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
 def mathml(node: nodes.Element, as_block: bool = False) -> str:
     """Return an equation as MathML, which browsers lay out without scripts."""
     source = re.sub(r"\\dots\b", r"\\ldots", node.astext())  # docutils lacks it
-    source = ACCENT.sub(r"{\g<0>}", source)
+    source = ACCENT.sub(r"{{}\g<0>}", source)
     try:
-        return tex2mathml(source, as_block=as_block)
+        equation = tex2mathml(source, as_block=as_block)
     except MathError as error:
         LOGGER.warning("%s in the equation %s", error, source, location=node)
         return ""
+    # These stretch to the height of the line, as no ``left`` asked for.
+    return re.sub("<mo>(?=[⟨⟩⌊⌋⌈⌉])", '<mo stretchy="false">', equation)
 
 
 def visit_math(self: nodes.NodeVisitor, node: nodes.math) -> None:

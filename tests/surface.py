@@ -118,13 +118,29 @@ MORE: dict[str, str] = {
         __iter__ __bool__ __float__ __int__ __index__ __hash__ __deepcopy__ __repr__
         __dlpack_device__ __array_namespace__ equal new_full new_ones new_zeros repeat t
         bernoulli_ detach_ expand_as is_cuda masked_fill_ new new_empty normal_ uniform_
-        view_as
+        view_as ceil floor_divide remainder softmax log_softmax int grad_fn
     """,
-    "tg": "Error CheckpointError long double float int inference_mode randn_like equal",
-    "tg.nn": "ELU LeakyReLU LogSigmoid ParameterDict SiLU Softplus",
+    "tg": """
+        Error CheckpointError long double float int inference_mode randn_like equal
+        get_default_dtype is_tensor floor_divide remainder ceil clone softmax log_softmax
+        categorical errors
+    """,
+    "tg.autograd": "FusedOp",
+    "tg.engine.op.Op": "vjp",
+    "tg.backend": "register",
+    "tg.utils": "detach",
+    "tg.utils.checkpoint": "checkpoint_sequence",
+    "tg.errors": """
+        ShapeError OptionError DTypeError IdError GraphError ExportError MissingFile
+        DimError NameMissing AttributeMissing NoAttribute LeftOut
+    """,
+    "tg.optim": "Optimizer",
+    "tg.optim.lr_scheduler": "LRScheduler",
+    "tg.optim.lr_scheduler.LRScheduler": f"step get_last_lr {LOADING}",
+    "tg.nn": "ELU LeakyReLU LogSigmoid ParameterDict SiLU Softplus Stepper",
     "tg.nn.Module": """
         named_children named_buffers get_parameter get_buffer register_module extra_repr
-        float double
+        float double forward misfits
     """,
     "tg.nn.LSTM": "flatten_parameters",
     "tg.nn.utils.rnn": "unpad_sequence",

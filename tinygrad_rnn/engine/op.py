@@ -39,6 +39,15 @@ from .plan import Plan, requests_of, sources_of
 _PACKAGE = __name__.partition(".")[0]
 
 
+class _CallSignature:
+    """What a call of an op takes, for help() and tools; the class has its own."""
+
+    def __get__(self, op: "Declared | None", owner: type) -> inspect.Signature:
+        if op is None:
+            raise AttributeError("__signature__")
+        return op.signature.of_a_call()
+
+
 class Declared:
     """What both forms of an op share: a name, a signature, and plans for its gradients.
 
@@ -59,10 +68,7 @@ class Declared:
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.signature.names)})>"
 
-    @property
-    def __signature__(self) -> inspect.Signature:
-        """Return what a call takes, for help() and tools."""
-        return self.signature.of_a_call()
+    __signature__ = _CallSignature()
 
 
 class Op(Declared):

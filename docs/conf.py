@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 import tinygrad_rnn  # noqa: E402
-from docs import notebooks  # noqa: E402
+from docs import entries, notebooks  # noqa: E402
 
 DOCS = ROOT / "docs"
 # An accent and what it stands on: docutils puts an index that follows below them.
@@ -49,8 +49,9 @@ myst_enable_extensions = ["dollarmath"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
 
-autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the signature has them
+autodoc_typehints = "none"  # signatures are those of docs/entries.py
+python_maximum_signature_line_length = 80
+python_trailing_comma_in_multi_line_signatures = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Shape"]
@@ -185,6 +186,7 @@ def visit_math_block(self: nodes.NodeVisitor, node: nodes.math_block) -> None:
 
 def setup(app: Sphinx) -> None:
     """Tell Sphinx of what is defined here."""
+    entries.setup(app)
     app.connect("source-read", read_page)
     app.connect("build-finished", write_notebooks)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

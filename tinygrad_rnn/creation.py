@@ -231,7 +231,8 @@ def zeros(
 ) -> Tensor:
     """Return zeros of a shape, which is given as sizes one by one or as one sequence.
 
-    >>> zeros(2, 3).shape == zeros((2, 3)).shape
+    >>> import tinygrad_rnn as tg
+    >>> tg.zeros(2, 3).shape == tg.zeros((2, 3)).shape
     True
     """
     return _make(np.zeros(_shape_of(size)), dtype, device, requires_grad)
@@ -396,7 +397,8 @@ def linspace(
 ) -> Tensor:
     """Return ``steps`` evenly spaced numbers from start to end, both included.
 
-    >>> linspace(0.0, 1.0, 5).tolist()
+    >>> import tinygrad_rnn as tg
+    >>> tg.linspace(0.0, 1.0, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     errors.check_numbers("linspace", start=start, end=end)

@@ -303,7 +303,7 @@ def hvp(
 def jacobian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """Return the Jacobian of each output and input: (*output.shape, *input.shape).
+    """Return the Jacobian of each output and input, the shape of one before the other.
 
     Example:
         >>> import tinygrad_rnn as tg

@@ -26,6 +26,8 @@ def read_text(path: FilePath, encoding: str = "utf-8") -> str:
             encoding, or the file has another one: the message has the first wrong byte.
 
     Example:
+        >>> from pathlib import Path
+        >>> from tinygrad_rnn.data import read_text
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     path = Path(folder, "text.txt")

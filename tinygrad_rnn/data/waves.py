@@ -35,6 +35,7 @@ def sine_waves(
         OptionError: A number is not positive.
 
     Example:
+        >>> from tinygrad_rnn.data import sine_waves
         >>> X, y = sine_waves(100, 10)
         >>> X.shape, y.shape
         ((100, 10, 1), (100,))

@@ -650,7 +650,7 @@ class Module(Movable):
 
         Args:
             args: A device, a dtype, both, or a Tensor that has them, as of
-                :meth:`Tensor.to`; integer buffers keep their dtype.
+                :meth:`tinygrad_rnn.Tensor.to`; integer buffers keep their dtype.
             kwargs: ``device=`` and ``dtype=``.
 
         Returns:

@@ -30,13 +30,14 @@ class SGD(Optimizer):
     momentum in deep learning", ICML 2013.
 
     Args:
-        params: Tensors, or groups: see :class:`Optimizer`.
+        params: Tensors, or groups: see :class:`tinygrad_rnn.optim.Optimizer`.
         lr: The learning rate.
         momentum: The share of the velocity v that is kept; with 0, v is g.
         dampening: The share of g that is left out of the velocity.
         weight_decay: The weight of the L2 penalty.
         nesterov: Whether to look ahead along the velocity.
         maximize: Whether to ascend instead.
+        foreach, differentiable, fused: PyTorch's; false or left out here.
 
     Raises:
         OptionError: A number is out of its range; ``nesterov`` without momentum or with
@@ -130,13 +131,15 @@ class Adam(Optimizer):
     is by Reddi, Kale and Kumar, ICLR 2018.
 
     Args:
-        params: Tensors, or groups: see :class:`Optimizer`.
+        params: Tensors, or groups: see :class:`tinygrad_rnn.optim.Optimizer`.
         lr: The learning rate.
         betas: How much of each running mean is kept in a step, two numbers below 1.
         eps: What keeps the division from one by 0.
         weight_decay: The weight of the L2 penalty; :class:`AdamW` decays otherwise.
         amsgrad: Whether to divide by the largest exp_avg_sq so far.
         maximize: Whether to ascend instead.
+        foreach, capturable, differentiable, fused: PyTorch's; false or left out here.
+        decoupled_weight_decay: PyTorch's; True gives :class:`AdamW`.
 
     Raises:
         OptionError: A number is out of its range; an option that exists in PyTorch
@@ -231,8 +234,14 @@ class AdamW(Adam):
     regularization", ICLR 2019.
 
     Args:
-        weight_decay: How fast the parameters shrink; the others are those of
-            :class:`Adam`.
+        params: Tensors, or groups: see :class:`tinygrad_rnn.optim.Optimizer`.
+        lr: The learning rate.
+        betas: How much of each running mean is kept in a step, two numbers below 1.
+        eps: What keeps the division from one by 0.
+        weight_decay: How fast the parameters shrink.
+        amsgrad: Whether to divide by the largest exp_avg_sq so far.
+        maximize: Whether to ascend instead.
+        foreach, capturable, differentiable, fused: PyTorch's; false or left out here.
 
     Raises:
         OptionError, DTypeError: As in :class:`Adam`.
@@ -292,7 +301,7 @@ class RMSprop(Optimizer):
     2012; ``centered`` is by Graves, arXiv:1308.0850.
 
     Args:
-        params: Tensors, or groups: see :class:`Optimizer`.
+        params: Tensors, or groups: see :class:`tinygrad_rnn.optim.Optimizer`.
         lr: The learning rate.
         alpha: How much of each running mean is kept in a step.
         eps: What keeps the division from one by 0.
@@ -300,6 +309,7 @@ class RMSprop(Optimizer):
         momentum: How much of the last step is added to this one.
         centered: Whether to scale by the gradient's variance instead.
         maximize: Whether to ascend instead.
+        capturable, foreach, differentiable: PyTorch's; false or left out here.
 
     Raises:
         OptionError: A number is out of its range; an option that exists in PyTorch
@@ -386,13 +396,14 @@ class Adagrad(Optimizer):
     stochastic optimization", JMLR 12, 2011.
 
     Args:
-        params: Tensors, or groups: see :class:`Optimizer`.
+        params: Tensors, or groups: see :class:`tinygrad_rnn.optim.Optimizer`.
         lr: The learning rate.
         lr_decay: How fast the rate falls.
         weight_decay: The weight of the L2 penalty.
         initial_accumulator_value: What the sum begins at.
         eps: What keeps the division from one by 0.
         maximize: Whether to ascend instead.
+        foreach, differentiable, fused: PyTorch's; false or left out here.
 
     Raises:
         OptionError: A number is out of its range; an option that exists in PyTorch

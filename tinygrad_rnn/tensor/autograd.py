@@ -292,7 +292,7 @@ class Autograd(Elementwise):
             hook: takes the gradient; what it returns, if anything, replaces it.
 
         Returns:
-            A handle: call it, or its ``remove()``, to take the hook away.
+            A handle; a call of it, or of its ``remove()``, takes the hook away.
 
         Raises:
             GraphError: this tensor does not require grad.

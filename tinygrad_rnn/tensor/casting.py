@@ -133,6 +133,7 @@ class Casting(Movable, Autograd):
             *args: a dtype, a device, both, or a tensor that has them.
             dtype: such as ``tg.float64``, or its name.
             device: such as ``"cpu"`` or ``"cuda:0"``.
+            **others: no other keyword is taken.
 
         Raises:
             DTypeError: neither a dtype that tensors can have nor a device, or another

@@ -73,7 +73,7 @@ class Elementwise(TensorBase):
 
     # ------------------------------------------------------------ of one tensor
 
-    abs = unary(ops.abs, "Return |x|.", "[-2.0, 3.0]", "[2.0, 3.0]")
+    abs = unary(ops.abs, "Return the absolute value.", "[-2.0, 3.0]", "[2.0, 3.0]")
     sign = unary(
         ops.sign,
         "Return the sign of x: -1, 0 or 1.",

@@ -213,7 +213,7 @@ class InPlace(Reductions):
     def uniform_(
         self, from_: float = 0.0, to: float = 1.0, generator: Generator | None = None
     ) -> Self:
-        """Fill from the uniform distribution over [from_, to), in place.
+        """Fill from the uniform distribution over ``[from_, to)``, in place.
 
         Example:
             >>> import tinygrad_rnn as tg

@@ -184,7 +184,7 @@ class Reductions(Selection, Casting):
     def norm(
         self, p: float | str = "fro", dim: Dims = None, keepdim: bool = False
     ) -> Self:
-        """Return the p-norm of all elements, or along dims: (sum |x|^p)^(1/p).
+        """Return the p-norm of all elements, or along dims: ``(sum |x|^p)^(1/p)``.
 
         Args:
             p: the power. ``"fro"`` is 2; inf and -inf take the largest and the smallest

@@ -140,7 +140,7 @@ def checkpoint(
         kwargs: Its keyword arguments.
 
     Returns:
-        What the function returned: Tensors, or a nested structure of them and of other
+        What the function returned, Tensors or a nested structure of them and of other
         values.
 
     Raises:
@@ -149,6 +149,7 @@ def checkpoint(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.utils.checkpoint import checkpoint
         >>> layer, x = tg.nn.Linear(3, 1), tg.randn(5, 3)
         >>> checkpoint(lambda x: layer(x).tanh(), x).sum().backward()
         >>> layer.weight.grad.shape
@@ -202,6 +203,7 @@ def checkpoint_sequence(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.utils.checkpoint import checkpoint_sequence
         >>> rnn, head = tg.nn.GRU(5, 8), tg.nn.Linear(8, 5)
         >>> cross_entropy = tg.nn.functional.cross_entropy
         >>> def loss(x, y, state):

@@ -59,6 +59,7 @@ def draw(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.utils import draw
         >>> w = tg.ones(3, requires_grad=True)
         >>> print(draw((w * 2.0).sum(), {"w": w}))
         digraph {

@@ -118,8 +118,6 @@ def gradient_flow(
         ShapeError: The loss has more than one element.
         GraphError: The loss does not depend on what the layer returns.
 
-        The layer's own errors are raised as well.
-
     Example:
         >>> import tinygrad_rnn as tg
         >>> from tinygrad_rnn import nn

@@ -115,6 +115,7 @@ def nll_loss(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import nll_loss
         >>> nll_loss(tg.tensor([[-0.5, -1.0]]), tg.tensor([1])).item()
         1.0
     """
@@ -161,6 +162,7 @@ def cross_entropy(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import cross_entropy
         >>> cross_entropy(tg.zeros(2, 4), tg.tensor([0, 3])).item()  # log(4)
         1.3862943649291992
     """

@@ -167,7 +167,7 @@ def layer_norm(
     Ba, Kiros and Hinton, arXiv:1607.06450.
 
     Args:
-        input: x, floats (..., *S).
+        input: x, floats ``(..., *S)``.
         normalized_shape: S, the last dims, which mean and variance are taken over.
         weight: A factor for each element of S, if any.
         bias: A summand for each element of S, if any.

@@ -74,6 +74,7 @@ def mse_loss(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import mse_loss
         >>> mse_loss(tg.tensor([1.0, 4.0]), tg.tensor([1.0, 2.0])).item()
         2.0
     """
@@ -92,6 +93,7 @@ def l1_loss(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import l1_loss
         >>> l1_loss(tg.tensor([1.0, 4.0]), tg.tensor([1.0, 2.0])).item()
         1.0
     """
@@ -129,6 +131,7 @@ def smooth_l1_loss(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import smooth_l1_loss
         >>> smooth_l1_loss(tg.tensor([1.0, 5.0]), tg.tensor([2.0, 2.0])).item()
         1.5
     """
@@ -164,6 +167,7 @@ def huber_loss(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import huber_loss
         >>> huber_loss(tg.tensor([1.0, 5.0]), tg.tensor([2.0, 2.0])).item()
         1.5
     """
@@ -201,6 +205,7 @@ def binary_cross_entropy_with_logits(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import binary_cross_entropy_with_logits
         >>> x, t = tg.tensor([0.0, 0.0]), tg.tensor([0.0, 1.0])
         >>> round(binary_cross_entropy_with_logits(x, t).item(), 4)  # log(2)
         0.6931
@@ -237,6 +242,7 @@ def binary_cross_entropy(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import binary_cross_entropy
         >>> x, t = tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0])
         >>> round(binary_cross_entropy(x, t).item(), 4)  # log(2)
         0.6931
@@ -270,6 +276,7 @@ def kl_div(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import kl_div
         >>> x, t = tg.tensor([[0.5, 0.5]]), tg.tensor([[1.0, 0.0]])
         >>> round(kl_div(x.log(), t, "batchmean").item(), 4)  # log(2)
         0.6931

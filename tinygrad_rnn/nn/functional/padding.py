@@ -39,6 +39,7 @@ def pad(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.functional import pad
         >>> pad(tg.tensor([[1, 2, 3]]), (2, -1), "replicate").tolist()
         [[1, 1, 1, 2]]
     """

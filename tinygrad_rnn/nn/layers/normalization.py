@@ -29,7 +29,7 @@ class LayerNorm(Layer):
         dtype: float32 or float64; the default dtype if left out.
 
     Shape:
-        (..., *S) to the same.
+        ``(..., *S)`` to the same.
 
     Example:
         >>> import tinygrad_rnn as tg

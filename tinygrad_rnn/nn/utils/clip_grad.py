@@ -27,11 +27,11 @@ Arrays = Sequence[Array]
 def get_total_norm(
     tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
-    """Return the norm of all tensors taken as one vector: (sum |x|^p)^(1/p).
+    """Return the norm of all tensors as one vector: ``(sum |x|^p)^(1/p)``.
 
     Args:
         tensors: Their elements x are taken together.
-        norm_type: p, a number above 0; ``math.inf`` gives the largest |x|.
+        norm_type: p, a number above 0; ``math.inf`` gives the largest ``|x|``.
         error_if_nonfinite: Raise if the norm is a NaN or an infinity.
 
     Returns:
@@ -42,6 +42,7 @@ def get_total_norm(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.utils import get_total_norm
         >>> get_total_norm([tg.tensor([3.0]), tg.tensor([4.0])]).item()
         5.0
     """
@@ -58,14 +59,15 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients, in place, so that their common norm is at most max_norm.
 
-    g <- g * min(1, max_norm / (norm + 1e-6)), like torch.nn.utils.clip_grad_norm_, but
-    an infinity or a NaN raises by default. On a CPU, Ctrl-C interrupts before all
+    ``g <- g * min(1, max_norm / (norm + 1e-6))``, like PyTorch's function of this name,
+    but an infinity or a NaN raises by default. On a CPU, Ctrl-C interrupts before all
     gradients are scaled, or after.
 
     Args:
         parameters: One or several; those without a gradient are left out.
         max_norm: The largest norm that stays as it is.
-        norm_type: p of the norm (sum |g|^p)^(1/p); ``math.inf`` gives the largest |g|.
+        norm_type: p of the norm ``(sum |g|^p)^(1/p)``; ``math.inf`` gives the largest
+            ``|g|``.
         error_if_nonfinite: Raise if the norm is a NaN or an infinity.
 
     Returns:
@@ -77,6 +79,7 @@ def clip_grad_norm_(
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.nn.utils import clip_grad_norm_
         >>> weight = tg.tensor([3.0, 4.0], requires_grad=True)
         >>> (weight * weight).sum().backward()
         >>> clip_grad_norm_([weight], max_norm=1.0).item()
@@ -250,7 +253,8 @@ class GradientClipping:
     """Clip gradients that a backward pass written by hand returns, as a list of arrays.
 
     Their common norm becomes at most ``max_norm``. For the gradients of a module's
-    parameters use :func:`clip_grad_norm_`, which works in place.
+    parameters use :func:`tinygrad_rnn.nn.utils.clip_grad_norm_`, which works in
+    place.
 
     Args:
         max_norm: The largest norm that stays as it is.
@@ -260,6 +264,7 @@ class GradientClipping:
 
     Example:
         >>> import numpy as np
+        >>> from tinygrad_rnn.nn import GradientClipping
         >>> clipping = GradientClipping(max_norm=1.0)
         >>> clipping.clip_gradients([np.array([3.0, 4.0]), None])
         [array([0.6, 0.8]), None]

@@ -98,7 +98,7 @@ class PackedSequence(Movable, _PackedFields):
     def to(self, *args: Setting, **kwargs: Setting) -> Self:
         """Move data and indices to a device, or convert the data to a dtype.
 
-        The arguments are those of :meth:`Tensor.to`.
+        The arguments are those of :meth:`tinygrad_rnn.Tensor.to`.
 
         Example:
             >>> from tinygrad_rnn import float64, nn, ones

@@ -23,8 +23,8 @@ class LRScheduler(metaclass=NamedConstruction):
 
     A subclass stores its settings and writes ``lrs_at``, or ``factor_at`` if it
     multiplies the rates in use. Its class attribute ``rules`` names a check for each
-    setting: see :class:`Optimizer`. ``state_dict`` holds all attributes but those in
-    ``unsaved``.
+    setting: see :class:`tinygrad_rnn.optim.Optimizer`. ``state_dict`` holds all
+    attributes but those in ``unsaved``.
 
     Args:
         optimizer: The optimizer whose groups are scheduled.

@@ -80,13 +80,14 @@ class OneCycleLR(LRScheduler):
     Args:
         optimizer: The optimizer that is scheduled; its own rates are replaced.
         max_lr: The highest rate, a number or one for each group.
-        total_steps: How many steps the cycle has; or ``epochs`` and
-            ``steps_per_epoch``.
+        total_steps: How many steps the cycle has.
+        epochs, steps_per_epoch: Their product, in place of ``total_steps``.
         pct_start: The share of the steps that the rise takes.
         anneal_strategy: "cos" for half a cosine from level to level, or "linear".
         cycle_momentum: Whether the momentum (of SGD and RMSprop; of Adam, the first
-            beta) falls from ``max_momentum`` to ``base_momentum`` while the rate rises,
-            and rises again; each is a number, or one for each group.
+            beta) falls while the rate rises, and rises again.
+        base_momentum, max_momentum: The lowest and the highest momentum, each a number
+            or one for each group.
         div_factor: The highest rate divided by the first one.
         final_div_factor: The first rate divided by the last one.
         three_phase: Whether the rate falls to where it began in as many steps as it

@@ -36,6 +36,7 @@ def default_collate(batch: Samples) -> Any:
         OptionError: The list is empty.
 
     Example:
+        >>> from tinygrad_rnn.utils.data import default_collate
         >>> default_collate([(1, "a"), (2, "b")])
         [tensor([1, 2], dtype=int64), ('a', 'b')]
     """

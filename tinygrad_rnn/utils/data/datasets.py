@@ -39,6 +39,7 @@ class Dataset(Generic[Sample]):
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.utils.data import Dataset
         >>> class Squares(Dataset[int]):
         ...     def __len__(self):
         ...         return 5
@@ -67,6 +68,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.utils.data import TensorDataset
         >>> dataset = TensorDataset(tg.arange(4), tg.zeros(4, 2))
         >>> len(dataset), dataset[-1]
         (4, (tensor(3, dtype=int64), tensor([0., 0.], dtype=float32)))
@@ -107,6 +109,7 @@ class Subset(Dataset[Sample]):
         DTypeError: An argument is of the wrong type.
 
     Example:
+        >>> from tinygrad_rnn.utils.data import Subset
         >>> list(Subset(["a", "b", "c", "d"], [3, 1]))
         ['d', 'b']
     """
@@ -148,6 +151,7 @@ def random_split(
         DTypeError: An argument is of the wrong type.
 
     Example:
+        >>> from tinygrad_rnn.utils.data import random_split
         >>> train, val = random_split(range(10), [0.8, 0.2])
         >>> len(train), len(val), sorted([*train, *val]) == list(range(10))
         (8, 2, True)

@@ -51,6 +51,7 @@ persistent_workers: Options of worker processes, which must keep their defaults.
 
     Example:
         >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn.utils.data import DataLoader
         >>> dataset = tg.utils.data.TensorDataset(tg.arange(5), tg.arange(5) ** 2)
         >>> for x, y in DataLoader(dataset, batch_size=2):
         ...     print(x.tolist(), y.tolist())

@@ -1,0 +1,149 @@
+"""The reference has one entry for each public name, which explains it and shows it.
+
+The public names are the table of `surface`. What the pages have is read from their
+text, as `docs/entries.py` does; the site itself is built in `test_docs.py`.
+"""
+
+import ast
+import doctest
+import inspect
+import re
+
+import pytest
+from surface import found, names
+
+import tinygrad_rnn as tg
+from docs import entries
+
+PUBLIC = {f"{owner}.{name}": (owner, name) for owner, name in names()}
+ENTRIES = {}  # public name -> the texts of its entries on the pages
+for _entry in entries.entries():
+    _name = _entry.name.replace(entries.PACKAGE, "tg", 1)
+    ENTRIES.setdefault(_name, []).append(_entry.text)
+REFERENCE = re.compile(r":(?:py:)?\w+:`~?\.?([\w.]+)`")
+SECTION = re.compile(r"^Args:\n((?: {4}.*\n|\n)+)", re.M)
+ARGUMENT = re.compile(r"^ {4}([\w*][\w*, ]*):", re.M)
+
+
+def thing_of(name):
+    owner, last = PUBLIC[name]
+    return getattr(found(owner), last)
+
+
+def docstring(name):
+    """Return what the entry of a name shows: its docstring, or the page's own text.
+
+    The docstrings of NumPy's dtypes, of Python's fields and constants, are not ours.
+    """
+    text = ENTRIES[name][0]
+    if text.strip():
+        return text
+    return inspect.getdoc(thing_of(name)) or ""
+
+
+def referred(name):
+    """Return the public names that a docstring refers to."""
+    owner, _ = PUBLIC[name]
+    scopes = [owner, owner.rpartition(".")[0], "tg"]
+    for target in REFERENCE.findall(docstring(name)):
+        candidates = [f"{scope}.{target}" for scope in scopes]
+        candidates.append(target.replace(entries.PACKAGE, "tg", 1))
+        yield from (other for other in candidates if other in PUBLIC)
+
+
+def has_example(name):
+    """Return whether a docstring has an example, or that of a name it refers to."""
+    own = ">>> " in docstring(name)
+    return own or any(">>> " in docstring(other) for other in referred(name))
+
+
+def test_every_public_name_has_one_entry():
+    missing = [name for name in PUBLIC if name not in ENTRIES]
+    assert not missing, f"no entry in docs/reference: {' '.join(missing)}"
+    several = [name for name, texts in ENTRIES.items() if len(texts) > 1]
+    assert not several, f"more than one entry: {' '.join(several)}"
+
+
+def test_every_entry_is_of_a_public_name():
+    others = [name for name in ENTRIES if name not in PUBLIC]
+    assert not others, f"not in tests/surface.py: {' '.join(others)}"
+
+
+def test_every_entry_explains():
+    bare = [name for name in PUBLIC if name in ENTRIES and not docstring(name)]
+    assert not bare, f"no docstring: {' '.join(bare)}"
+
+
+def test_every_entry_shows():
+    bare = [name for name in PUBLIC if name in ENTRIES and not has_example(name)]
+    assert not bare, (
+        f"no example, and no reference to an entry that has one: {' '.join(bare)}"
+    )
+
+
+def listed_arguments(text):
+    """Return the names in the Args section of a docstring, in order; None without."""
+    section = SECTION.search(text + "\n")
+    if section is None:
+        return None
+    listed = ", ".join(ARGUMENT.findall(section[1]))
+    return [argument.strip(" *") for argument in listed.split(",")]
+
+
+def shown_arguments(name):
+    """Return the names in the signature that an entry shows."""
+    shown, _ = entries.signature_of(name.replace("tg", entries.PACKAGE, 1))
+    taken = ast.parse(f"def f{shown or '()'}: ...").body[0].args
+    every = [*taken.posonlyargs, *taken.args, *taken.kwonlyargs]
+    every += [argument for argument in (taken.vararg, taken.kwarg) if argument]
+    return [argument.arg for argument in every]
+
+
+def test_arguments_are_those_of_the_signature():
+    """A function that is a method has an ``input``, which needs no explanation."""
+    wrong = []
+    for name in set(ENTRIES) & set(PUBLIC):
+        listed = listed_arguments(docstring(name))
+        free = {"input"} if hasattr(tg.Tensor, PUBLIC[name][1]) else set()
+        if listed is not None and (
+            {*listed} | free != {*shown_arguments(name)} | free
+            or len({*listed}) < len(listed)
+        ):
+            wrong.append(f"{name}: Args has {listed}, expected {shown_arguments(name)}")
+    assert not wrong, "\n".join(wrong)
+
+
+EXAMPLES = {}  # docstring with an example -> the first name that has it
+for _name in ENTRIES:
+    if _name in PUBLIC and ">>> " in docstring(_name):
+        EXAMPLES.setdefault(docstring(_name), _name)
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=EXAMPLES.values())
+def test_example_runs_as_a_user_types_it(text, tmp_path, monkeypatch):
+    """In an empty namespace, where only what it imports is there."""
+    monkeypatch.chdir(tmp_path)
+    test = doctest.DocTestParser().get_doctest(text, {}, EXAMPLES[text], None, None)
+    out = []
+    result = doctest.DocTestRunner().run(test, out=out.append)
+    assert not result.failed, "".join(out)
+
+
+def test_signatures_are_readable():
+    """Without quotes, long paths or what only the source knows."""
+    for entry in entries.entries():
+        shown = " ".join(map(str, entries.signature_of(entry.name)))
+        assert not re.search(r"'[A-Z]|collections\.|typing\.|<|Self\b|\bT\b", shown), (
+            f"{entry.name}{shown}"
+        )
+
+
+def test_same_functions_refer_to_one_entry():
+    for name, original in {
+        "tinygrad_rnn.exp": "tinygrad_rnn.exp",
+        "tinygrad_rnn.Tensor.exp": "tinygrad_rnn.exp",
+        "tinygrad_rnn.nn.functional.relu": "tinygrad_rnn.relu",
+        "tinygrad_rnn.concat": "tinygrad_rnn.cat",
+        "tinygrad_rnn.Tensor.where": "tinygrad_rnn.Tensor.where",
+    }.items():
+        assert entries.original_of(name) == original

@@ -851,9 +851,15 @@ TABLE = {
     "nn/utils/test_rnn.py": [
         (
             "pad_sequence",
-            "cat([x, rest] if padding_side",
-            "cat([rest, x] if padding_side",
+            'padding_side == "left"',
+            'padding_side == "right"',
             "padding in front",
+        ),
+        (
+            "pad_sequence",
+            "- first[sequences]",
+            "",
+            "steps counted from the start of the batch",
         ),
         (
             "_Layout.rows",

@@ -1,5 +1,7 @@
 """Packed sequences: the cover of ``lengths`` that programs written for PyTorch use."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -225,10 +227,11 @@ def test_parts_that_do_not_fit_each_other(parts):
     side=st.sampled_from(["right", "left"]),
 )
 def test_pad_sequence(lengths, rest, batch_first, side):
-    given_ = [
-        tg.tensor(np.full((n, *rest), i + 1.0), requires_grad=True)
+    arrays = [
+        100.0 * i + np.arange(n * math.prod(rest)).reshape(n, *rest)
         for i, n in enumerate(lengths)
     ]
+    given_ = [tg.tensor(array, requires_grad=True) for array in arrays]
     out = pad_sequence((x for x in given_), batch_first, -1.0, side)
     steps = max(lengths)
     assert out.shape == (
@@ -238,10 +241,11 @@ def test_pad_sequence(lengths, rest, batch_first, side):
         column = out[i] if batch_first else out[:, i]
         inside = slice(0, n) if side == "right" else slice(steps - n, steps)
         values = np.full((steps, *rest), -1.0)
-        values[inside] = i + 1
+        values[inside] = arrays[i]
         np.testing.assert_array_equal(column.detach().numpy(), values)
-    out.sum().backward()
-    assert all((x.grad.numpy() == 1).all() for x in given_)
+    (out * out).sum().backward()
+    for x, array in zip(given_, arrays, strict=True):
+        np.testing.assert_array_equal(x.grad.numpy(), 2 * array)
 
 
 def test_padded_sequences_go_with_lengths():

@@ -10,6 +10,7 @@ Example:
     [[1, 2], [3, 0]]
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -33,7 +34,7 @@ from ...errors.tensor_checks import (
     check_tensor_list,
     check_tensors,
 )
-from ...functions import cat, stack
+from ...functions import cat
 from ...tensor import Tensor
 from ...tensor.moving import Movable
 from ...types import Setting
@@ -140,6 +141,17 @@ class _Layout:
         """Return the elements of a padded batch in the order of a packed sequence."""
         steps, _ = _steps_and_batch(padded, batch_first)
         return padded.flatten(0, 1)[self.rows(steps, batch_first)]
+
+
+def _pad(data: Tensor, rows: np.ndarray, sizes: list[int], value: float) -> Tensor:
+    """Return a padded batch (*sizes, ...) that has the data in some of its rows."""
+    features, count = data.shape[1:], math.prod(sizes)
+    padded = full((count, *features), value, data.dtype, data.device)
+    padded[rows] = data
+    padded = padded.reshape(*sizes, *features)
+    # Nobody else holds what this is a view of, so it may change in place.
+    padded.view_version = padded.source = None
+    return padded
 
 
 def _layout_of(name: str, packed: PackedSequence) -> _Layout:
@@ -254,14 +266,9 @@ def pad_packed_sequence(
             expected = f"at least {steps}, the longest length"
             raise OptionError(f"{name}: {got}, expected {expected}")
         steps = total_length
-    batch, features = len(layout.lengths), data.shape[1:]
-    padded = full((steps * batch, *features), padding_value, data.dtype, data.device)
-    padded[layout.rows(steps, batch_first)] = data
-    sizes = (batch, steps) if batch_first else (steps, batch)
-    padded = padded.reshape(*sizes, *features)
-    # Nobody else holds what this is a view of, so it may change in place.
-    padded.view_version = padded.source = None
-    return padded, as_tensor(layout.lengths)
+    batch, rows = len(layout.lengths), layout.rows(steps, batch_first)
+    sizes = [batch, steps] if batch_first else [steps, batch]
+    return _pad(data, rows, sizes, padding_value), as_tensor(layout.lengths)
 
 
 def repack(
@@ -387,12 +394,17 @@ def pad_sequence(
     if () in shapes or len({shape[1:] for shape in shapes}) > 1:
         expected = "the same but for T"
         raise ShapeError(f"pad_sequence: got the shapes {shapes}, expected {expected}")
-    steps = max([shape[0] for shape in shapes])
-    padded = []
-    for x in given:
-        rest = full((steps - len(x), *x.shape[1:]), padding_value, x.dtype, x.device)
-        padded.append(cat([x, rest] if padding_side == "right" else [rest, x]))
-    return stack(padded, 0 if batch_first else 1)
+    lengths = np.array([shape[0] for shape in shapes])
+    batch, steps = len(lengths), int(lengths.max())
+    # The sequence and the step of each element, and its row in the batch.
+    sequences = np.repeat(np.arange(batch), lengths)
+    first = lengths.cumsum() - lengths
+    times = np.arange(lengths.sum()) - first[sequences]
+    if padding_side == "left":
+        times += (steps - lengths)[sequences]
+    rows = sequences * steps + times if batch_first else times * batch + sequences
+    sizes = [batch, steps] if batch_first else [steps, batch]
+    return _pad(cat(given), rows, sizes, padding_value)
 
 
 if not TYPE_CHECKING:

@@ -27,6 +27,7 @@ DOCS = ROOT / "docs"
 ACCENT = re.compile(
     r"\\(?:bar|hat|tilde|vec|dot|ddot)\b\s*(?:\{[^{}]*\}|\\[A-Za-z]+|\w)"
 )
+STIFF = '<mo stretchy="false">'
 LOGGER = logging.getLogger(__name__)
 # Files of the repository that are pages of the site, where a stub stands for them.
 MOVED = {
@@ -167,8 +168,10 @@ def mathml(node: nodes.Element, as_block: bool = False) -> str:
     except MathError as error:
         LOGGER.warning("%s in the equation %s", error, source, location=node)
         return ""
-    # These stretch to the height of the line, as no ``left`` asked for.
-    return re.sub("<mo>(?=[⟨⟩⌊⌋⌈⌉])", '<mo stretchy="false">', equation)
+    if r"\left" in source:
+        return equation
+    # Otherwise no delimiter is to stretch to the height of the line.
+    return re.sub(r"<mo( class=\"\w+\")?>(?=[⟨⟩⌊⌋⌈⌉‖|])", STIFF, equation)
 
 
 def visit_math(self: nodes.NodeVisitor, node: nodes.math) -> None:

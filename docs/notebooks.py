@@ -2,7 +2,8 @@
 
 ``python docs/notebooks.py FOLDER`` writes the notebook of every lesson there. A block
 of code becomes a cell, the same one that docs/pages.py runs; what the page shows that
-it prints, and its figures, become the cell's output.
+it prints, and its figures, become the cell's output. ``--no-answers`` leaves out the
+answers to the exercises, for students.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from docs.pages import BLOCK  # noqa: E402
 
 FIGURE = re.compile(r"^!\[([^\]]*)\]\((\S+?)\)\n*", re.M)
 ANSWER = re.compile(r"^<details>\s*<summary>(.*?)</summary>\n*", re.M)
+ANSWERS = re.compile(r"^<details>.*?^</details>\n*", re.M | re.S)
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:|#|/)([^)]+)\)")
 DISPLAYED = re.compile(r"^```math\n(.*?)\n```$", re.M | re.S)
 HOW_TO_RUN = (
@@ -40,14 +42,17 @@ def is_lesson(page: Path) -> bool:
     return page in lessons()
 
 
-def convert(page: Path, repository: str) -> NotebookNode:
+def convert(page: Path, repository: str, answers: bool = True) -> NotebookNode:
     """Return a lesson as a notebook.
 
     Args:
         page: The lesson.
         repository: The address that links to other files of the repository begin with.
+        answers: Whether the answers to the exercises are in it.
     """
     text = page.read_text(encoding="utf-8")
+    if not answers:
+        text = ANSWERS.sub("", text)
     title, text = text.split("\n", 1)
     about = HOW_TO_RUN.format(repository=repository)
     cells = [v4.new_markdown_cell(f"{title}\n\n{about}")]
@@ -112,11 +117,11 @@ def _link(found: re.Match[str], page: Path, repository: str) -> str:
     return f"[{words}]({repository}/blob/main/{name}{'#' * bool(anchor)}{anchor})"
 
 
-def write(page: Path, folder: Path, repository: str) -> Path:
+def write(page: Path, folder: Path, repository: str, answers: bool = True) -> Path:
     """Write the notebook of a lesson into a folder and return its path."""
     path = folder / f"{page.stem}.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
-    nbformat.write(convert(page, repository), path)
+    nbformat.write(convert(page, repository, answers), path)
     return path
 
 
@@ -127,9 +132,15 @@ def main() -> None:
     parser.add_argument(
         "--repository", default="..", help="what links to other files begin with"
     )
+    parser.add_argument(
+        "--no-answers",
+        dest="answers",
+        action="store_false",
+        help="leave out the answers to the exercises",
+    )
     options = parser.parse_args()
     for page in lessons():
-        print(write(page, options.folder, options.repository))
+        print(write(page, options.folder, options.repository, options.answers))
 
 
 if __name__ == "__main__":

@@ -175,6 +175,15 @@ def test_a_notebook_shows_what_the_page_shows(lesson: Path) -> None:
     assert (so.source, last.source) == ("So:", "print(1)")
 
 
+def test_a_notebook_without_answers_ends_with_the_exercise(lesson: Path) -> None:
+    from docs import notebooks
+
+    lesson.write_text(LESSON + "\nAfterwards.\n")
+    cells = notebooks.convert(lesson, REPOSITORY, answers=False).cells
+    assert "".join(cell.cell_type[0] for cell in cells) == "mmcm"
+    assert cells[-1].source == "More.\n\n## Exercise\n\nDo it.\n\nAfterwards."
+
+
 @pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.stem)
 def test_notebook_is_valid_and_complete(page: Path) -> None:
     import nbformat

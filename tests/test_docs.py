@@ -114,7 +114,7 @@ def test_pages_link_to_what_is_there() -> None:
 
 def test_pages_name_files_that_are_there() -> None:
     """A name may leave out the folders at its front, as in `engine/node.py`."""
-    folders = ("benchmarks", "examples", "tests", "tinygrad_rnn")
+    folders = ("benchmarks", "docs", "examples", "tests", "tinygrad_rnn")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     there = {f"/{path.relative_to(ROOT).as_posix()}" for path in files}
     there.add("/setup.py")

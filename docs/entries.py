@@ -6,6 +6,7 @@ as the method ``Tensor.exp`` is the function ``tg.exp``, refers to that entry.
 """
 
 import ast
+import builtins
 import functools
 import inspect
 import re
@@ -206,8 +207,18 @@ def process_docstring(
         lines[:] = [f"Same as :py:obj:`{short} <{original}>`.", ""]
 
 
+def unlink_builtins(app: Any, doctree: Any) -> None:
+    """Leave ``float`` in a signature alone: it is Python's, not the dtype tg.float."""
+    from sphinx import addnodes  # what the tests use of this module needs no Sphinx
+
+    for node in list(doctree.findall(addnodes.pending_xref)):
+        if node["reftype"] == "class" and hasattr(builtins, node["reftarget"]):
+            node.replace_self(node.children)
+
+
 def setup(app: Any) -> None:
     """Tell Sphinx of what is defined here; before Napoleon reads the docstrings."""
     originals.cache_clear()
+    app.connect("doctree-read", unlink_builtins)
     app.connect("autodoc-process-signature", process_signature)
     app.connect("autodoc-process-docstring", process_docstring, priority=400)

@@ -81,6 +81,13 @@ def test_every_entry_shows():
     )
 
 
+def test_examples_stand_under_their_title():
+    bare = [name for name in PUBLIC if name in ENTRIES and not ENTRIES[name][0]]
+    bare = [name for name in bare if ">>> " in docstring(name)]
+    bare = [name for name in bare if "\nExample:\n" not in docstring(name)]
+    assert not bare, f"without `Example:`: {' '.join(bare)}"
+
+
 def listed_arguments(text):
     """Return the names in the Args section of a docstring, in order; None without."""
     section = SECTION.search(text + "\n")

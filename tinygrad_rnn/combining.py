@@ -16,6 +16,11 @@ from .types import Operand
 def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
     """Return ``input`` where ``condition``, else ``other``.
 
+    Args:
+        condition: A tensor of truth values.
+        input: A tensor, an array or a number.
+        other: A tensor, an array or a number; all three broadcast.
+
     Example:
         >>> import tinygrad_rnn as tg
         >>> x = tg.tensor([-2.0, 3.0])
@@ -46,6 +51,10 @@ def _check_several(name: str, tensors: Sequence[Tensor]) -> None:
 @name_errors
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an existing dim.
+
+    Args:
+        tensors: A list of tensors, of the same sizes in all other dims.
+        dim: The dim to join along.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -83,6 +92,10 @@ concat = cat
 @name_errors
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dim.
+
+    Args:
+        tensors: A list of tensors of the same shape.
+        dim: Where the new dim is in the result.
 
     Example:
         >>> import tinygrad_rnn as tg

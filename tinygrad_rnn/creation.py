@@ -125,6 +125,11 @@ def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Ten
     shares its memory: what changes in one changes in the other. Everything else is
     copied, as by :func:`tensor`. A Tensor keeps its history.
 
+    Args:
+        data: Numbers, nested lists of them, an array or a Tensor.
+        dtype: The dtype of the elements; by default that of the data.
+        device: Where the tensor is; by default where the data is.
+
     Example:
         >>> import numpy as np
         >>> import tinygrad_rnn as tg
@@ -229,11 +234,18 @@ def zeros(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return zeros of a shape, which is given as sizes one by one or as one sequence.
+    """Return zeros of a shape.
 
-    >>> import tinygrad_rnn as tg
-    >>> tg.zeros(2, 3).shape == tg.zeros((2, 3)).shape
-    True
+    Args:
+        size: The sizes, one by one or as one sequence.
+        dtype: The dtype of the elements; the default dtype if None.
+        device: Where the tensor is; by default the CPU.
+        requires_grad: Whether operations on it are recorded.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.zeros(2, 3).shape, tg.zeros((2, 3)).shape
+        ((2, 3), (2, 3))
     """
     return _make(np.zeros(_shape_of(size)), dtype, device, requires_grad)
 
@@ -245,7 +257,7 @@ def ones(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return ones of a shape.
+    """Return ones of a shape, with the arguments of :func:`zeros`.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -262,7 +274,7 @@ def empty(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return a tensor of a shape whose values are not defined.
+    """Return a tensor of undefined values, with the arguments of :func:`zeros`.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -280,7 +292,15 @@ def full(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return one value everywhere; the dtype is by default that of :func:`tensor`.
+    """Return one value everywhere.
+
+    Args:
+        size: The shape, or one size.
+        fill_value: A number, or a tensor of one.
+        dtype: The dtype of the elements; by default what :func:`tensor` makes of the
+            value.
+        device: Where the tensor is; by default the CPU.
+        requires_grad: Whether operations on it are recorded.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -307,6 +327,13 @@ def full_like(
 ) -> Tensor:
     """Return one value in another tensor's shape, dtype and device.
 
+    Args:
+        input: The tensor whose shape it is.
+        fill_value: A number, or a tensor of one.
+        dtype: Another dtype, if not None.
+        device: Another device, if not None.
+        requires_grad: Whether operations on it are recorded.
+
     Example:
         >>> import tinygrad_rnn as tg
         >>> tg.full_like(tg.zeros(2), 7).tolist()
@@ -324,7 +351,7 @@ def zeros_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return zeros in another tensor's shape, dtype and device.
+    """Return zeros in another tensor's shape, with the options of :func:`full_like`.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -341,7 +368,7 @@ def ones_like(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return ones in another tensor's shape, dtype and device.
+    """Return ones in another tensor's shape, with the options of :func:`full_like`.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -395,11 +422,20 @@ def linspace(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return ``steps`` evenly spaced numbers from start to end, both included.
+    """Return evenly spaced numbers, both ends included.
 
-    >>> import tinygrad_rnn as tg
-    >>> tg.linspace(0.0, 1.0, 5).tolist()
-    [0.0, 0.25, 0.5, 0.75, 1.0]
+    Args:
+        start: The first number.
+        end: The last number.
+        steps: How many numbers there are.
+        dtype: The dtype of the elements; the default dtype if None.
+        device: Where the tensor is; by default the CPU.
+        requires_grad: Whether operations on it are recorded.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.linspace(0.0, 1.0, 5).tolist()
+        [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     errors.check_numbers("linspace", start=start, end=end)
     errors.check_integers("linspace", 0, steps=steps)
@@ -414,7 +450,14 @@ def eye(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return the identity matrix, (n, m); square if m is left out.
+    """Return the identity matrix.
+
+    Args:
+        n: The number of rows.
+        m: The number of columns; n if None.
+        dtype: The dtype of the elements; the default dtype if None.
+        device: Where the tensor is; by default the CPU.
+        requires_grad: Whether operations on it are recorded.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -555,6 +598,13 @@ def randperm(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return the integers from 0 to n - 1 in random order.
+
+    Args:
+        n: How many integers there are.
+        generator: Where the random numbers come from; the default generator if None.
+        dtype: The dtype of the elements; int64 if None.
+        device: Where the tensor is; by default the CPU.
+        requires_grad: Whether operations on it are recorded.
 
     Example:
         >>> import tinygrad_rnn as tg

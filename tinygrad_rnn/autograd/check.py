@@ -249,10 +249,11 @@ def gradcheck(
     Raises:
         GraphError: A gradient is wrong; the message has the worst place.
 
-    >>> import tinygrad_rnn as tg
-    >>> x = tg.randn(3, 2, dtype="float64", requires_grad=True)
-    >>> tg.autograd.gradcheck(lambda x: (x * x).tanh(), x)
-    True
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.randn(3, 2, dtype="float64", requires_grad=True)
+        >>> tg.autograd.gradcheck(lambda x: (x * x).tanh(), x)
+        True
     """
     tolerance = Tolerance(atol, rtol)
     return _check("gradcheck", fn, _as_list(inputs), eps, tolerance, raise_exception)
@@ -269,9 +270,20 @@ def gradgradcheck(
 ) -> bool:
     """Compare second derivatives with central differences of the gradients.
 
-    As :func:`gradcheck`, of the function that gives the gradients of ``fn``. The
-    gradients of its outputs, ``grad_outputs``, random if left out, are inputs as well:
-    the numbers in messages count on with them.
+    This is :func:`gradcheck` of the function that gives the gradients of ``fn``. The
+    gradients of its outputs are inputs as well: the numbers in messages count on with
+    them.
+
+    Args:
+        fn: A function of the inputs that returns a Tensor, or a tuple of them.
+        inputs: One input, or a list of them. Those that require grad are checked, and
+            have to be of float64.
+        grad_outputs: The gradients of the outputs; random if left out.
+        eps, atol, rtol: As of :func:`gradcheck`.
+        raise_exception: False returns False in place of an error.
+
+    Raises:
+        GraphError: A second derivative is wrong; the message has the worst place.
 
     Example:
         >>> import tinygrad_rnn as tg

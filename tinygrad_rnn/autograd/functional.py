@@ -46,15 +46,23 @@ def backward(
 ) -> None:
     """Add the gradient of (the sum of) tensors to ``grad`` of every leaf, in one walk.
 
-    As torch.autograd.backward: ``grad_tensors`` are the cotangents, one for each of the
-    tensors, None for one of a single element. With ``inputs`` only their ``grad`` is
-    added to.
+    Args:
+        tensors: The tensor, or the tensors, at which the walk begins.
+        grad_tensors: The gradient of each of them; None for a tensor of one element.
+        retain_graph: Keep the graph for another walk; by default as create_graph.
+        create_graph: Record this walk, for a further derivative.
+        inputs: Add to ``grad`` of these tensors alone.
 
-    >>> import tinygrad_rnn as tg
-    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
-    >>> tg.autograd.backward([x.sum(), (x * x).sum()])
-    >>> x.grad
-    tensor([3., 5.], dtype=float32)
+    Raises:
+        GraphError: The graph was walked before or not recorded, or a value that it
+            needs was changed in place.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> tg.autograd.backward([x.sum(), (x * x).sum()])
+        >>> x.grad
+        tensor([3., 5.], dtype=float32)
     """
     outs = tensors_of("backward", "tensors", tensors)
     starts = _cotangents("backward", "grad_tensors", outs, grad_tensors, create_graph)
@@ -89,17 +97,30 @@ def grad(
 ) -> tuple[Tensor, ...]:
     """Return the gradients of (the sum of) outputs with respect to inputs.
 
-    As torch.autograd.grad.
+    ``grad`` of the leaves stays as it is.
 
-    ``grad`` of the leaves stays as it is. Raises GraphError for an input that the
-    outputs do not depend on, unless ``allow_unused``, which gives None for it, or
-    ``materialize_grads``, which gives zeros.
+    Args:
+        outputs: The tensor, or the tensors, at which the walk begins.
+        inputs: The tensor, or the tensors, whose gradients are returned.
+        grad_outputs: The gradient of each output; None for one of a single element.
+        retain_graph: Keep the graph for another walk; by default as create_graph.
+        create_graph: Record this walk, for a further derivative.
+        allow_unused: Return None for an input that the outputs do not depend on.
+        materialize_grads: Return zeros for such an input.
 
-    >>> import tinygrad_rnn as tg
-    >>> x = tg.tensor(3.0, requires_grad=True)
-    >>> (dx,) = tg.autograd.grad(x**3, x, create_graph=True)
-    >>> tg.autograd.grad(dx, x)[0].item()
-    18.0
+    Returns:
+        A gradient for each input, in a tuple.
+
+    Raises:
+        GraphError: The outputs do not depend on an input; the graph was walked before
+            or not recorded, or a value that it needs was changed in place.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor(3.0, requires_grad=True)
+        >>> (dx,) = tg.autograd.grad(x**3, x, create_graph=True)
+        >>> tg.autograd.grad(dx, x)[0].item()
+        18.0
     """
     outs = tensors_of("grad", "outputs", outputs)
     ins = tensors_of("grad", "inputs", inputs)
@@ -227,8 +248,15 @@ def vjp(
 ) -> tuple[Operand, Operand]:
     """Return ``func(*inputs)``, and v times its Jacobian.
 
-    ``v`` is of the shapes of the outputs, and may be left out if they are one number;
-    the product is of the shapes of the inputs.
+    Args:
+        func: A function of the inputs that returns a Tensor, or a tuple of them.
+        inputs: A Tensor, or a tuple of them.
+        v: Of the shapes of the outputs; may be left out if they are one number.
+        create_graph: Record the results, for a further derivative.
+        strict: Raise for an input that an output does not depend on.
+
+    Returns:
+        The outputs, and the product, of the shapes of the inputs.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -253,9 +281,18 @@ def jvp(
 ) -> tuple[Operand, Operand]:
     """Return ``func(*inputs)``, and its Jacobian times v.
 
-    ``v`` is of the shapes of the inputs; the product is of those of the outputs. The
-    gradients are linear in those of the outputs: the derivative by these is the
+    The gradients are linear in those of the outputs: the derivative by these is the
     Jacobian.
+
+    Args:
+        func: A function of the inputs that returns a Tensor, or a tuple of them.
+        inputs: A Tensor, or a tuple of them.
+        v: Of the shapes of the inputs; may be left out if they are one number.
+        create_graph: Record the results, for a further derivative.
+        strict: Raise for an input that an output does not depend on.
+
+    Returns:
+        The outputs, and the product, of the shapes of the outputs.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -282,7 +319,15 @@ def hvp(
 ) -> tuple[Operand, Operand]:
     """Return ``func(*inputs)``, a single number, and its Hessian times v.
 
-    ``v`` and the product are of the shapes of the inputs.
+    Args:
+        func: A function of the inputs that returns a Tensor of one element.
+        inputs: A Tensor, or a tuple of them.
+        v: Of the shapes of the inputs; may be left out if they are one number.
+        create_graph: Record the results, for a further derivative.
+        strict: Raise for an input that the output does not depend on.
+
+    Returns:
+        The output, and the product, of the shapes of the inputs.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -303,7 +348,20 @@ def hvp(
 def jacobian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """Return the Jacobian of each output and input, the shape of one before the other.
+    """Return the derivatives of every element of the outputs by each of the inputs.
+
+    Args:
+        func: A function of the inputs that returns a Tensor, or a tuple of them.
+        inputs: A Tensor, or a tuple of them.
+        create_graph: Record the result, for a further derivative.
+        strict: Raise for an input that an output does not depend on.
+
+    Returns:
+        A Tensor ``(*output.shape, *input.shape)``; with several outputs or inputs,
+        tuples of them.
+
+    Raises:
+        GraphError: An output does not depend on an input, with ``strict``.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -330,7 +388,20 @@ def jacobian(
 def hessian(
     func: Function, inputs: Operand, create_graph: bool = False, strict: bool = False
 ) -> Operand:
-    """Return the second derivatives of a scalar function, for all pairs of inputs.
+    """Return the second derivatives of a function that returns a single number.
+
+    Args:
+        func: A function of the inputs that returns a Tensor of one element.
+        inputs: A Tensor, or a tuple of them.
+        create_graph: Record the result, for a further derivative.
+        strict: Raise for an input that the output does not depend on.
+
+    Returns:
+        A Tensor ``(*input.shape, *input.shape)``; with several inputs, tuples of
+        tuples.
+
+    Raises:
+        GraphError: The output does not depend on an input, with ``strict``.
 
     Example:
         >>> import tinygrad_rnn as tg

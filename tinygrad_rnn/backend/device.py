@@ -10,9 +10,17 @@ from . import libraries
 class device(str):
     """The device of a tensor: a string, with the attributes of torch.device.
 
-    >>> import tinygrad_rnn as tg
-    >>> tg.device("cpu") == "cpu", tg.zeros(2).device.type
-    (True, 'cpu')
+    Args:
+        type: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or a device.
+        index: The number of a GPU, if ``type`` has none.
+
+    Raises:
+        OptionError: There is no such kind of device.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.device("cpu") == "cpu", tg.zeros(2).device.type
+        (True, 'cpu')
     """
 
     def __new__(cls, type: DeviceLike, index: int | None = None) -> Self:

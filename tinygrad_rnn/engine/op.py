@@ -208,9 +208,15 @@ def op(
 ) -> Op | Callable[[Function], Op]:
     """Declare an op by its forward function ``forward(xp, arrays..., /, settings...)``.
 
-    ``xp`` is the backend of the arrays: the array API's names and a few more.
-    ``view=True`` says that the output may show the first argument's memory;
-    ``real=True``, that it is a function of real numbers: integers become floats first.
+    Args:
+        forward: The function. ``xp`` is the backend of the arrays: the array API's
+            names and a few more.
+        view: Whether the output may show the first argument's memory.
+        real: Whether it is a function of real numbers: integers become floats first.
+
+    Returns:
+        The op, which is called with tensors and settings; its ``vjp`` declares the
+        gradients.
 
     Example:
         >>> import tinygrad_rnn as tg

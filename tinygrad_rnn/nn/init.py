@@ -95,6 +95,12 @@ def normal_(
 ) -> Tensor:
     """Draw from the normal distribution N(mean, std^2).
 
+    Args:
+        tensor: A float tensor, such as a parameter.
+        mean: The mean.
+        std: The standard deviation.
+        generator: Where the numbers come from; None is the default generator.
+
     Example:
         >>> import tinygrad_rnn as tg
         >>> tg.nn.init.normal_(tg.empty(3), mean=5.0, std=0.0).tolist()
@@ -108,6 +114,10 @@ def normal_(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Set all elements to one value.
+
+    Args:
+        tensor: A float tensor, such as a parameter.
+        val: The value.
 
     Example:
         >>> import tinygrad_rnn as tg

@@ -757,6 +757,10 @@ class Module(Movable):
     ) -> list[str]:
         """Say what in a ``state_dict`` does not fit this module, a line each.
 
+        Args:
+            state_dict: Tensors or arrays by name.
+            strict: Whether missing and unexpected names count.
+
         Example:
             >>> from tinygrad_rnn import nn
             >>> nn.Linear(3, 2).misfits({"weight": nn.Linear(3, 2).weight})

@@ -43,6 +43,12 @@ class Casting(Movable, Autograd):
     ) -> Self:
         """Return a copy of a list, an array or a tensor, in this dtype by default.
 
+        Args:
+            data: Numbers, nested lists of them, an array or a Tensor.
+            dtype: Another dtype, if not None.
+            device: Where the copy is; by default the CPU.
+            requires_grad: Whether operations on it are recorded.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.zeros(1, dtype=tg.float64).new_tensor([1, 2])

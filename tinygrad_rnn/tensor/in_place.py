@@ -215,6 +215,11 @@ class InPlace(Reductions):
     ) -> Self:
         """Fill from the uniform distribution over ``[from_, to)``, in place.
 
+        Args:
+            from_: The lower bound.
+            to: The upper bound.
+            generator: Where the numbers come from; None is the default generator.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> x = tg.empty(100).uniform_(-1.0, 1.0)
@@ -231,6 +236,11 @@ class InPlace(Reductions):
         self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
     ) -> Self:
         """Fill from the normal distribution, in place.
+
+        Args:
+            mean: The mean.
+            std: The standard deviation.
+            generator: Where the numbers come from; None is the default generator.
 
         Example:
             >>> import tinygrad_rnn as tg

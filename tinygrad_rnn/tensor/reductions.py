@@ -72,6 +72,8 @@ class Reductions(Selection, Casting):
     ) -> Self:
         """Return the mean, of all elements or along dims; floats only.
 
+        The arguments are those of :meth:`sum`.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.tensor([[1.0, 2.0], [3.0, 6.0]]).mean(dim=1).tolist()
@@ -86,6 +88,8 @@ class Reductions(Selection, Casting):
         """Return the product of all elements, or along one dim.
 
         It multiplies in pairs, so that gradients are exact where an element is 0.
+
+        The arguments are those of :meth:`sum`, but for a single ``dim``.
 
         Example:
             >>> import tinygrad_rnn as tg
@@ -239,6 +243,8 @@ class Reductions(Selection, Casting):
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Self:
         """Return log(sum(e^x)) along dims, without overflow.
 
+        The arguments are those of :meth:`sum`.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.tensor([1000.0, 0.0]).logsumexp(0).item()
@@ -319,6 +325,8 @@ class Reductions(Selection, Casting):
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """Return the largest element along dims; equal ones share the gradient.
 
+        The arguments are those of :meth:`sum`.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.tensor([[1.0, 3.0], [5.0, 2.0]]).amax(dim=1).tolist()
@@ -329,6 +337,8 @@ class Reductions(Selection, Casting):
     @name_errors
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """Return the smallest element along dims; equal ones share the gradient.
+
+        The arguments are those of :meth:`sum`.
 
         Example:
             >>> import tinygrad_rnn as tg
@@ -341,6 +351,10 @@ class Reductions(Selection, Casting):
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """Return the index of the largest element, the first of equal ones.
 
+        Args:
+            dim: The dim to look along; None looks at all elements, counted in order.
+            keepdim: leave the dim in the result, with size 1.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.tensor([[1.0, 3.0], [5.0, 2.0]]).argmax(dim=1).tolist()
@@ -351,6 +365,10 @@ class Reductions(Selection, Casting):
     @name_errors
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """Return the index of the smallest element, the first of equal ones.
+
+        Args:
+            dim: The dim to look along; None looks at all elements, counted in order.
+            keepdim: leave the dim in the result, with size 1.
 
         Example:
             >>> import tinygrad_rnn as tg
@@ -365,6 +383,8 @@ class Reductions(Selection, Casting):
     def all(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """Return whether all elements are true, or not 0.
 
+        The arguments are those of :meth:`sum`.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.tensor([[1, 1], [0, 1]]).all(dim=1).tolist()
@@ -375,6 +395,8 @@ class Reductions(Selection, Casting):
     @name_errors
     def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """Return whether at least one element is true, or not 0.
+
+        The arguments are those of :meth:`sum`.
 
         Example:
             >>> import tinygrad_rnn as tg

@@ -90,6 +90,10 @@ class Selection(Shapes):
     def index_select(self, dim: int, index: Operand) -> Self:
         """Return the slices along a dim at the given indices, a vector or one.
 
+        Args:
+            dim: The dim to select from.
+            index: A vector of integers; one may occur several times.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.tensor([[1, 2], [3, 4]]).index_select(0, tg.tensor([1, 1])).tolist()
@@ -113,6 +117,10 @@ class Selection(Shapes):
         """Return the elements at ``index`` along a dim, in the shape of ``index``.
 
         ``out[i][j] = x[index[i][j]][j]`` for dim 0, ``x[i][index[i][j]]`` for dim 1.
+
+        Args:
+            dim: The dim that ``index`` counts along.
+            index: Integers, of as many dims as the input.
 
         Example:
             >>> import tinygrad_rnn as tg

@@ -179,6 +179,10 @@ class Shapes(Elementwise, Indexing):
     def movedim(self, source: Dims, destination: Dims) -> Self:
         """Move dims to other positions; the others keep their order.
 
+        Args:
+            source: A dim, or several.
+            destination: Where each of them is in the result.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.zeros(2, 3, 4).movedim(0, -1).shape

@@ -27,6 +27,10 @@ class Identity(Module):
 class Flatten(Functional, of=Tensor.flatten):
     """The dims from ``start_dim`` to ``end_dim`` as one.
 
+    Args:
+        start_dim: The first dim that is joined.
+        end_dim: The last dim that is joined.
+
     Example:
         >>> import tinygrad_rnn as tg
         >>> tg.nn.Flatten()(tg.ones(2, 3, 4)).shape

@@ -1353,6 +1353,49 @@ TABLE = {
             "other values in the second run unnoticed",
         ),
     ],
+    "utils/test_drawing.py": [
+        (
+            "_with_copies_of_leaves",
+            "boxes[i].is_leaf and count > 1",
+            "boxes[i].is_leaf",
+            "a colour for a leaf that is used once",
+        )
+    ],
+    "utils/test_layout.py": [
+        (
+            "arrange",
+            "max(rows[parent], rows[child] + 1)",
+            "rows[child] + 1",
+            "an edge that leads up",
+        ),
+        (
+            "_move_apart",
+            "while pools and pools[-1][1] > mean:",
+            "if pools and pools[-1][1] > mean:",
+            "boxes that overlap",
+        ),
+        (
+            "_move_apart",
+            "(weight * mean + other_weight * other_mean) / total",
+            "(mean + other_mean) / 2",
+            "boxes that move further than they have to",
+        ),
+    ],
+    "utils/test_svg.py": [
+        (
+            "_edge",
+            "[*reversed(edge.places), layout.x[edge.end]]",
+            "[*edge.places, layout.x[edge.end]][-1:]",
+            "edges that end too high",
+        ),
+        (
+            "_escape",
+            '.replace("<", "&lt;")',
+            "",
+            "names that are not escaped",
+            "utils/test_drawing.py",
+        ),
+    ],
     "utils/test_flow.py": [
         (
             "_Recorder.scan",

@@ -1,10 +1,11 @@
-"""utils.draw: the text is the graph, the same each time; the picture needs graphviz."""
+"""utils.draw: the text is the graph, the same each time, and so is the picture."""
 
+import copy
 import os
 import re
-import stat
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -12,6 +13,8 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.errors import DTypeError, GraphError
 from tinygrad_rnn.utils import draw
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def read(text):
@@ -78,7 +81,8 @@ def test_the_same_each_time():
     code = (
         "import tinygrad_rnn as tg\n"
         "rnn = tg.nn.GRU(2, 3, num_layers=2)\n"
-        "print(tg.utils.draw(rnn(tg.ones(4, 1, 2))[0].sum(), rnn))"
+        "drawing = tg.utils.draw(rnn(tg.ones(4, 1, 2))[0].sum(), rnn)\n"
+        "print(drawing, drawing.svg())"
     )
     seen = set()
     for seed in ("1", "2"):
@@ -91,7 +95,8 @@ def test_the_same_each_time():
         )
         seen.add(done.stdout.decode().replace("\r\n", "\n"))
     rnn = nn.GRU(2, 3, num_layers=2)
-    seen.add(str(draw(rnn(tg.ones(4, 1, 2))[0].sum(), rnn)) + "\n")
+    drawing = draw(rnn(tg.ones(4, 1, 2))[0].sum(), rnn)
+    seen.add(f"{drawing} {drawing.svg()}\n")
     assert len(seen) == 1
 
 
@@ -123,23 +128,78 @@ def test_what_is_freed_is_dashed():
             draw(wrong)
 
 
-def test_without_graphviz(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    drawing = draw(tg.ones(2))
-    with pytest.raises(GraphError, match=r"draw: svg\(\) needs .*graphviz"):
-        drawing.svg()
-    assert drawing._repr_svg_() is None
+def pictured(drawing):
+    """The texts and fills of the boxes of a picture, and how many edges it has."""
+    root = ET.fromstring(drawing.svg())
+    assert root.tag == f"{SVG}svg"
+    ground, *boxes = root.iter(f"{SVG}rect")
+    assert ground.get("fill") == "white"
+    shown, texts = [], list(root.iter(f"{SVG}text"))
+    for box in boxes:
+        left, top = float(box.get("x")), float(box.get("y"))
+        right, bottom = left + float(box.get("width")), top + float(box.get("height"))
+        inside = [
+            text.text
+            for text in texts
+            if left < float(text.get("x")) < right
+            and top < float(text.get("y")) < bottom
+        ]
+        shown.append((tuple(inside), box))
+    return shown, sum(path.get("fill") == "none" for path in root.iter(f"{SVG}path"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a script stands in for dot")
-def test_with_graphviz(monkeypatch, tmp_path):
-    """A program of that name is given the text, and what it says is the picture."""
-    dot = tmp_path / "dot"
-    dot.write_text(
-        f"#!{sys.executable}\nimport sys\nprint(sys.argv[1], sys.stdin.read())"
-    )
-    dot.chmod(dot.stat().st_mode | stat.S_IEXEC)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    drawing = draw(tg.ones(2), {"ä": tg.ones(1)})
-    assert drawing.svg() == f"-Tsvg {drawing}\n"
+def test_a_shared_leaf_stands_at_each_use_in_its_colour():
+    cell, h = nn.RNNCell(2, 3), tg.zeros(1, 3)
+    for _ in range(4):
+        h = cell(tg.ones(1, 2), h)
+    shown, edges = pictured(draw(h.sum(), cell))
+    names = [texts[0] for texts, _ in shown]
+    for name, parameter in cell.named_parameters():
+        own = [(texts, box) for texts, box in shown if texts[0] == name]
+        assert {texts for texts, _ in own} == {(name, str(parameter.shape))}
+        assert len(own) == 4
+        assert len({box.get("fill") for _, box in own}) == 1
+    fills = {texts[0]: box.get("fill") for texts, box in shown}
+    colors = [fills[name] for name, _ in cell.named_parameters()]
+    assert len({*colors, "white"}) == 5
+    assert {fills[name] for name in ("linear", "add", "tanh", "sum")} == {"white"}
+    assert names.count("linear") == 8
+    assert edges == len(shown) - 1  # a tree
+
+
+def test_a_leaf_that_is_used_once_has_no_colour():
+    x, w = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+    shown, edges = pictured(draw(((x * w).tanh() + x).sum()))
+    fills = {texts: box.get("fill") for texts, box in shown}
+    assert fills[("leaf", "(2,)")] == "white"
+    (shared,) = [texts for texts in fills if re.fullmatch(r"leaf \d", texts[0])]
+    assert fills[shared] != "white"
+    assert (len(shown), edges) == (7, 6)
+
+
+def test_pictures_of_corners():
+    x = tg.ones(2, requires_grad=True)
+    assert [texts for texts, _ in pictured(draw(x))[0]] == [("leaf", "(2,)")]
+    y = x.exp()
+    shown, edges = pictured(draw(y * y))  # an operation that is used twice is one box
+    assert ([texts[0] for texts, _ in shown], edges) == (["multiply", "exp", "leaf"], 2)
+    hostile = "<script>&\"'\x00\ud800\n"
+    shown, _ = pictured(draw(x, {hostile: x}))
+    assert shown[0][0][0] == "<script>&\"'???"
+    y.sum().backward()
+    shown, _ = pictured(draw(y * 2.0))
+    assert [box.get("stroke-dasharray") for _, box in shown] == [None, "5 4"]
+
+
+def test_notebooks_show_the_picture_of_a_graph_that_is_not_too_large(monkeypatch):
+    monkeypatch.setenv("PATH", "")  # there is no other program
+    drawing = draw(tg.ones(2, requires_grad=True).exp())
     assert drawing._repr_svg_() == drawing.svg()
+    assert copy.deepcopy(drawing).svg() == drawing.svg()
+    x = tg.ones(1, requires_grad=True)
+    for _ in range(1000):
+        x = x * 1.0
+    drawing = draw(x)
+    assert drawing._repr_svg_() is None
+    with pytest.raises(GraphError, match=r"draw: svg\(\) of 1001 boxes, .* 1000; "):
+        drawing.svg()

@@ -106,6 +106,26 @@ def test_writing_a_page_brings_it_up_to_date(tmp_path: Path) -> None:
     pages.main([str(page)])
 
 
+@pytest.mark.parametrize("page", names(LESSONS[:-1]))
+def test_lesson_keeps_the_form(page: str) -> None:
+    """One seed, an exercise, and an answer that folds: notebooks rely on that."""
+    text = (ROOT / page).read_text()
+    assert re.match(r"# (?!Lesson \d)\w.*\n\n\w", text)
+    assert len(re.findall(r"^seed = 0$", text, re.M)) == 1
+    parts = ("## What to look for\n", "## Exercise\n", "\n<details><summary>Answer")
+    places = [text.index(part) for part in (*parts, "\n</details>\n")]
+    assert places == sorted(places)
+    assert text.count("<details>") == text.count("\n</details>\n")
+    assert "assert " in text
+
+
+def test_the_index_of_lessons_has_them_in_order() -> None:
+    *lessons, index = LESSONS
+    listed = re.findall(r"^\| (\d+) \| \[.*?\]\((.*?)\)", index.read_text(), re.M)
+    expected = [(str(int(page.name[:2])), page.name) for page in lessons]
+    assert listed == expected
+
+
 def test_pages_link_to_what_is_there() -> None:
     for page in PROSE:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):

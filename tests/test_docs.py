@@ -110,7 +110,7 @@ def test_writing_a_page_brings_it_up_to_date(tmp_path: Path) -> None:
 def test_lesson_keeps_the_form(page: str) -> None:
     """One seed, an exercise, and an answer that folds: notebooks rely on that."""
     text = (ROOT / page).read_text()
-    assert re.match(r"# (?!Lesson \d)\w.*\n\n\w", text)
+    assert re.match(r"# (?!Lesson \d)\w.*\n\n\S", text)
     assert len(re.findall(r"^seed = 0$", text, re.M)) == 1
     parts = ("## What to look for\n", "## Exercise\n", "\n<details><summary>Answer")
     places = [text.index(part) for part in (*parts, "\n</details>\n")]

@@ -44,7 +44,8 @@ language = "en"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "Thumbs.db", ".DS_Store"]
-nitpicky = False
+nitpicky = True
+nitpick_ignore_regex = [("py:class", ".*")]  # types of signatures without an entry
 
 myst_enable_extensions = ["dollarmath"]
 myst_fence_as_directive = ["math"]

@@ -26,7 +26,7 @@ DIRECTIVE = re.compile(
 
 
 class Entry(NamedTuple):
-    """An entry of a page: a dotted name, and what stands there beside the docstring."""
+    """An entry of a page: a dotted name, and text in place of a docstring."""
 
     name: str
     page: str
@@ -45,11 +45,11 @@ def entries() -> Iterator[Entry]:
     """Yield all entries, in the order of reading."""
     for page in pages():
         for found in DIRECTIVE.finditer(page.read_text(encoding="utf-8")):
-            first, others, text = found.groups()
+            first, others, body = found.groups()
+            options = re.compile(r"^:[\w-]+:.*\n", re.M)
+            text = options.sub("", textwrap.dedent(body)).strip()
             for name in [first, *others.split()]:
-                yield Entry(
-                    name.partition("(")[0], page.name, textwrap.dedent(text).strip()
-                )
+                yield Entry(name.partition("(")[0], page.name, text)
 
 
 def resolve(name: str) -> Any:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from docs import pages
+from docs import entries, pages
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "docs" / "lessons").glob("[0-9][0-9]-*.md"))
@@ -68,6 +68,15 @@ def test_reading_needs_no_network(site: Path, html: dict[Path, Html]) -> None:
         text = path.read_text(encoding="utf-8")
         far = re.findall(r"""(?:url\(|@import)\s*["']?(?:https?:)?//\S+""", text)
         assert not far, f"{path.relative_to(site)} loads {far}"
+
+
+def test_every_entry_of_the_reference_can_be_linked_to(
+    site: Path, html: dict[Path, Html]
+) -> None:
+    for entry in entries.entries():
+        page = (site / "reference" / entry.page).with_suffix(".html")
+        names = {entry.name, f"module-{entry.name}"}
+        assert names & html[page].ids, f"{page.name} lacks {entry.name}"
 
 
 def test_links_within_the_site_lead_somewhere(

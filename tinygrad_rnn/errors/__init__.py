@@ -1,11 +1,9 @@
-"""The errors that this package raises, the checks before them, and their words.
+"""The errors that this package raises.
 
-Each error is also the built-in error that a caller expects: ``except ValueError`` and
-``except tg.errors.ShapeError`` both catch a wrong shape. ``kinds`` has the classes,
-``checks`` the checks that every room uses and the words of their messages,
-``tensor_checks`` those of layers and losses. ``boundary`` turns what an array library
-raises into ours, ``construction`` names wrong arguments of constructors, and
-``left_out`` is the table of PyTorch's names that are not here.
+Each one is also the built-in error that a caller expects: ``except ValueError`` and
+``except tg.errors.ShapeError`` both catch a wrong shape. A message says which function
+or argument is wrong, what came, what was expected and the way out; nothing has changed
+when it is raised.
 
 Example:
     >>> import tinygrad_rnn as tg
@@ -15,6 +13,11 @@ Example:
     ...     print(error)
     add: the shapes (2,) and (3,) cannot be broadcast together
 """
+
+# `kinds` has the classes, `checks` the checks that every room uses and the words of
+# their messages, `tensor_checks` those of layers and losses. `boundary` turns what an
+# array library raises into ours, `construction` names wrong arguments of constructors,
+# and `left_out` is the table of PyTorch's names that are not here.
 
 from .checks import (
     abbreviate,

@@ -128,6 +128,7 @@ READABLE = {
     "Hook": "Callable",
     "Indexed": "Dataset",
     "Lengths": "Sequence[int] | Tensor | None",
+    "Loss": "Callable",
     "Named": "Mapping | Iterable",
     "Params": "Iterable",
     "Rates": "float | Sequence[float]",
@@ -135,6 +136,7 @@ READABLE = {
     "Sample": "Any",
     "Samples": "Sequence",
     "Sorted": "tuple[Tensor, Tensor]",
+    "State": "Tensor | Sequence[Tensor] | None",
     "Text": "str | bytes | list[str]",
     "Value": "Tensor",
 }

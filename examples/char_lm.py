@@ -33,7 +33,7 @@ import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn, optim
 
 try:
-    from tqdm import tqdm
+    from tqdm.auto import tqdm  # in a notebook, the bar is one of its widgets
 except ImportError:  # the bar is an extra; without it there are plain lines
     tqdm = None
 

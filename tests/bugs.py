@@ -1353,6 +1353,30 @@ TABLE = {
             "other values in the second run unnoticed",
         ),
     ],
+    "tensor/test_html.py": [
+        (
+            "escape",
+            '.replace("<", "&lt;")',
+            "",
+            "names that are not escaped",
+            "tensor/test_html.py nn/test_html.py",
+        ),
+        ("_ends", "*items[-EDGE:]", "*items[:EDGE]", "the first rows twice"),
+        (
+            "_summary",
+            "array[np.isfinite(array)]",
+            "array",
+            "one NaN hides all that there is to know",
+        ),
+    ],
+    "nn/test_html.py": [
+        (
+            "module_html",
+            "if id(child) not in above:",
+            "if True:",
+            "a module inside itself is shown for ever",
+        )
+    ],
     "utils/test_drawing.py": [
         (
             "_with_copies_of_leaves",
@@ -1387,14 +1411,7 @@ TABLE = {
             "[*reversed(edge.places), layout.x[edge.end]]",
             "[*edge.places, layout.x[edge.end]][-1:]",
             "edges that end too high",
-        ),
-        (
-            "_escape",
-            '.replace("<", "&lt;")',
-            "",
-            "names that are not escaped",
-            "utils/test_drawing.py",
-        ),
+        )
     ],
     "utils/test_flow.py": [
         (

@@ -835,6 +835,11 @@ class Module(Movable):
         inner = "\n".join(filter(None, [extra, *lines])).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner}\n)"
 
+    def _repr_html_(self) -> str:
+        from .html import module_html  # here, as it stands on Module
+
+        return module_html(self)
+
 
 def _join_names(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name

@@ -17,6 +17,7 @@ family names as its bases the families that it builds on:
 `products`          matrix products
 `in_place`          changes of a tensor's own memory
 `conversion`        as numbers, lists, arrays, text; copies of leaves
+`html`              what notebooks show
 ==================  ================================================================
 """
 

@@ -11,6 +11,7 @@ from ..convert import check_export, on_host
 from ..errors import DTypeError, GraphError, ShapeError, describe
 from ..types import Array, DType
 from .autograd import Autograd
+from .html import tensor_html
 
 
 class Conversion(Autograd):
@@ -187,6 +188,9 @@ class Conversion(Autograd):
         elif self.requires_grad:
             parts.append("requires_grad=True")
         return f"tensor({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        return tensor_html(self)
 
     def __format__(self, spec: str) -> str:
         if not spec:

@@ -26,8 +26,8 @@ class Drawing(str):
         drawing._boxes = boxes
         return drawing
 
-    def __getnewargs__(self) -> tuple[Sequence[Box]]:  # for copies
-        return (self._boxes,)
+    def __reduce__(self) -> tuple[object, ...]:  # for copies
+        return type(self), (self._boxes,)
 
     def svg(self) -> str:
         """Return the picture as SVG.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..tensor.html import escape
 from ..types import Shape
 from .layout import Edge, Layout, arrange
 
@@ -82,7 +83,7 @@ def _box(box: Box, x: float, top: float, width: float) -> Iterator[str]:
     texts = _texts(box)
     for i, text in enumerate(texts):
         y = top + HEIGHT / 2 + 4.5 + 17 * (i - (len(texts) - 1) / 2)
-        yield f'<text x="{x:.1f}" y="{y:.1f}">{_escape(text)}</text>'
+        yield f'<text x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
 def _edge(edge: Edge, layout: Layout, tops: Sequence[float]) -> str:
@@ -99,8 +100,3 @@ def _edge(edge: Edge, layout: Layout, tops: Sequence[float]) -> str:
     path = path.removesuffix(f"V{y:.1f}")
     head = f"M{x:.1f} {tops[row]:.1f}l-4 -8h8z"
     return f'<path d="{path}" fill="none" stroke="#555"/><path d="{head}" fill="#555"/>'
-
-
-def _escape(text: str) -> str:
-    """Return text as XML holds it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -137,7 +137,7 @@ READABLE = {
     "Samples": "Sequence",
     "Sorted": "tuple[Tensor, Tensor]",
     "State": "Tensor | Sequence[Tensor] | None",
-    "Text": "str | bytes | list[str]",
+    "Text": "bytes | list[str]",
     "Value": "Tensor",
 }
 

@@ -222,6 +222,14 @@ TABLE = {
             "a set_grad_enabled goes back to its making for ever",
         ),
     ],
+    "engine/test_op.py": [
+        (
+            "_CallSignature.__get__",
+            "return op.signature.of_a_call()",
+            "return None",
+            "help() of an op does not say what it takes",
+        )
+    ],
     "engine/test_fused.py": [
         (
             "FusedPlan.pull_recorded",

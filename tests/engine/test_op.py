@@ -1,11 +1,13 @@
 """How an op is declared, and what a call of it records and returns."""
 
+import inspect
+
 import numpy as np
 import pytest
 from oracle import assert_close, complex_step, difference, gradients
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.autograd import grad, op
+from tinygrad_rnn.autograd import FusedOp, grad, op
 from tinygrad_rnn.engine.op import table
 from tinygrad_rnn.errors import DTypeError
 
@@ -127,3 +129,14 @@ def test_a_forward_that_gives_no_array_is_told(out):
         tg.Error, match=f"odd: the forward gave {kind}, expected an array"
     ):
         odd(tg.ones(2))
+
+
+def test_signatures_are_those_of_calls():
+    """Of an op what it takes; of the class FusedOp what declares one."""
+
+    @op
+    def scale(xp, x, /, factor=2.0):
+        return factor * x
+
+    assert str(inspect.signature(scale)) == "(x, /, factor=2.0)"
+    assert next(iter(inspect.signature(FusedOp).parameters)) == "composite"

@@ -165,7 +165,7 @@ class TextStreams:
         return f"TextStreams({text}, {streams}: {len(self)} windows)"
 
     def __iter__(self) -> Iterator[Window]:
-        """Return the windows ``(x, y)`` of one pass, for ``for``.
+        """Return an iterator over the windows ``(x, y)`` of one pass.
 
         Example:
             >>> from tinygrad_rnn.data import TextStreams, Vocabulary

@@ -1362,13 +1362,7 @@ TABLE = {
         ),
     ],
     "tensor/test_html.py": [
-        (
-            "escape",
-            '.replace("<", "&lt;")',
-            "",
-            "names that are not escaped",
-            "tensor/test_html.py nn/test_html.py",
-        ),
+        ("escape", '.replace("<", "&lt;")', "", "names that are not escaped"),
         ("_ends", "*items[-EDGE:]", "*items[:EDGE]", "the first rows twice"),
         (
             "_summary",

@@ -1,7 +1,7 @@
 """The reference has one entry for each public name, which explains it and shows it.
 
 The public names are the table of `surface`. What the pages have is read from their
-text, as `docs/entries.py` does; the site itself is built in `test_docs.py`.
+text, as `docs/entries.py` does; the site itself is built in `test_site.py`.
 """
 
 import ast
@@ -48,7 +48,8 @@ def referred(name):
     for target in REFERENCE.findall(docstring(name)):
         candidates = [f"{scope}.{target}" for scope in scopes]
         candidates.append(target.replace(entries.PACKAGE, "tg", 1))
-        yield from (other for other in candidates if other in PUBLIC)
+        both = PUBLIC.keys() & ENTRIES.keys()
+        yield from (other for other in candidates if other in both)
 
 
 def has_example(name):

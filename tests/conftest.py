@@ -1,4 +1,6 @@
-"""How the tests run: hypothesis profiles, and a footer that says what was left out."""
+"""How the tests run: hypothesis profiles, one worker for each core, and a footer that
+says what was left out.
+"""
 
 import gc
 import os
@@ -67,10 +69,32 @@ else:
     strict.BACKEND = register("strict", strict)
 
 
+MAX_WORKERS = 8  # each takes some seconds and 200 MB to collect all the tests
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--document", metavar="PATH", help="the tutorial that -m document runs"
     )
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own
+def pytest_cmdline_main(config):
+    """Share a run of everything among the cores, if pytest-xdist is installed.
+
+    Chosen tests run in this process, as they are over before workers have started;
+    ``-n 2`` shares them too, and ``-n 0`` runs everything here.
+    """
+    option = config.option
+    if not hasattr(option, "numprocesses") or hasattr(config, "workerinput"):
+        return
+    chosen = config.args_source == config.ArgsSource.ARGS or option.keyword
+    looked_at = option.capture == "no" or option.markexpr in ("gpu", "document")
+    if option.numprocesses is None and not chosen and not looked_at:
+        option.numprocesses = "auto"
+        option.maxprocesses = option.maxprocesses or MAX_WORKERS
+    if option.numprocesses and option.dist == "no":
+        option.dist = "worksteal"
 
 
 def pytest_generate_tests(metafunc):
@@ -102,7 +126,7 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-OPTIONAL = ("slow", "gpu", "parity", "document")
+OPTIONAL = ("slow", "gpu", "parity", "document", "lessons", "site")
 _left_out = Counter()
 
 
@@ -118,6 +142,19 @@ def pytest_deselected(items):
                 break
         else:
             _left_out["other"] += 1
+
+
+def pytest_sessionfinish(session):
+    """Hand the counts of a worker to the process that prints the footer."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(_left_out)
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node):
+    """Take over the counts of a worker; each of them collects all the tests."""
+    for marker, count in getattr(node, "workeroutput", {}).get("left_out", {}).items():
+        _left_out[marker] = count
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -306,7 +306,7 @@ def test_what_is_missing_is_told(tmp_path, cupy, words):
     "command",
     [
         "sine.py --device cuda:1 --epochs 2 --steps 2 --json",
-        "char_lm.py --device cuda --text hello --steps 2 --batch 2 --seq 4 --hidden 4"
+        "char_lm.py --device cuda --text hello --steps 2 --batch 8 --seq 32 --hidden 4"
         " --cell gru --json",
     ],
 )

@@ -529,10 +529,15 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "pairs"))
     @invariant()
     def values_agree(self):
-        for tensor, dual in self.pairs:
-            np.testing.assert_allclose(
-                tensor.numpy(), dual.value, rtol=1e-9, atol=1e-12
-            )
+        found = [tensor.numpy() for tensor, _ in self.pairs]
+        expected = [dual.value for _, dual in self.pairs]
+        assert [a.shape for a in found] == [a.shape for a in expected]
+        # All at once, as this runs after each step
+        found, expected = (
+            np.concatenate([a.reshape(-1) for a in arrays])
+            for arrays in (found, expected)
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
     @rule(i=pick, create=st.booleans())
     def gradients_agree(self, i, create):

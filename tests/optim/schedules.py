@@ -1,6 +1,9 @@
-"""What the tests of schedules share: optimizers with a rate for each group."""
+"""What the tests of schedules share: their settings and closed forms, and optimizers
+with a rate for each group.
+"""
 
 import copy
+import math
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +15,64 @@ from tinygrad_rnn.errors import DTypeError, OptionError
 
 lists = st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=3)
 factors = st.floats(0.1, 1.2)
+lengths = st.integers(1, 40)
+
+
+def line(epoch, base, start_factor=1 / 3, end_factor=1.0, total_iters=5):
+    share = min(epoch, total_iters) / total_iters if total_iters else 0.0
+    return base * (start_factor + (end_factor - start_factor) * share)
+
+
+def cosine(epoch, base, T_max, eta_min=0.0):
+    return eta_min + (base - eta_min) * (1 + math.cos(math.pi * epoch / T_max)) / 2
+
+
+# For each schedule the settings that it needs, those that may be left out, and the rate
+# of an epoch.
+TABLE = {
+    "StepLR": (
+        {"step_size": lengths},
+        {"gamma": factors},
+        lambda epoch, base, step_size, gamma=0.1: base * gamma ** (epoch // step_size),
+    ),
+    "ExponentialLR": (
+        {"gamma": factors},
+        {},
+        lambda epoch, base, gamma: base * gamma**epoch,
+    ),
+    "MultiStepLR": (
+        {"milestones": st.lists(st.integers(0, 90))},
+        {"gamma": factors},
+        lambda epoch, base, milestones, gamma=0.1: (
+            base * gamma ** sum(at <= epoch for at in milestones)
+        ),
+    ),
+    "LinearLR": (
+        {},
+        {
+            "start_factor": st.floats(0.01, 1.0),
+            "end_factor": st.sampled_from([0.0, 0.2, 1.0]),
+            "total_iters": st.integers(0, 90),
+        },
+        line,
+    ),
+    "LambdaLR": (
+        {"lr_lambda": st.sampled_from([lambda e: 0.9**e, lambda e: e % 5])},
+        {},
+        lambda epoch, base, lr_lambda: base * lr_lambda(epoch),
+    ),
+    "CosineAnnealingLR": (
+        {"T_max": lengths},
+        {"eta_min": st.sampled_from([0.0, 1e-3, 0.5])},
+        cosine,
+    ),
+}
+DECAYS = list(TABLE)[:-1]
+
+
+def settings_of(name):
+    needed, optional, _ = TABLE[name]
+    return st.fixed_dictionaries(needed, optional=optional)
 
 
 def group_of(lr, **options):
@@ -38,12 +99,12 @@ def run(scheduler, steps, *metrics):
     return found
 
 
-def follow(kind, settings, formula, lrs):
+def follow(name, settings, lrs):
     """Compare a schedule, which makes a rate of the last one, with its closed form."""
-    scheduler = kind(optimizer_of(lrs), **settings)
-    for epoch in range(60):
+    scheduler = getattr(optim.lr_scheduler, name)(optimizer_of(lrs), **settings)
+    for epoch in range(80):
         found = rates(scheduler.optimizer)
-        expected = [formula(epoch, base, **settings) for base in lrs]
+        expected = [TABLE[name][2](epoch, base, **settings) for base in lrs]
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
         assert min(found) >= 0.0
         assert (scheduler.get_last_lr(), scheduler.last_epoch) == (found, epoch)

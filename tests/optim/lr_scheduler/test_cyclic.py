@@ -1,25 +1,27 @@
 """Half a cosine, and one cycle: corners, ends and the momentum."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optim.schedules import follow, lists, optimizer_of, rates, refusal, run
+from optim.schedules import (
+    follow,
+    lists,
+    optimizer_of,
+    rates,
+    refusal,
+    run,
+    settings_of,
+)
 
 from tinygrad_rnn import optim
 from tinygrad_rnn.errors import OptionError
-from tinygrad_rnn.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from tinygrad_rnn.optim.lr_scheduler import OneCycleLR
 
 
-def cosine(epoch, base, T_max, eta_min):
-    return eta_min + (base - eta_min) * (1 + math.cos(math.pi * epoch / T_max)) / 2
-
-
-@given(st.integers(1, 25), st.sampled_from([0.0, 1e-3, 0.5]), lists)
-def test_the_formula(T_max, eta_min, lrs):
-    follow(CosineAnnealingLR, {"T_max": T_max, "eta_min": eta_min}, cosine, lrs)
+@given(settings_of("CosineAnnealingLR"), lists)
+def test_the_formula(settings, lrs):
+    follow("CosineAnnealingLR", settings, lrs)
 
 
 def along(steps, ends, levels, strategy):

@@ -7,58 +7,27 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optim.schedules import TABLE, lists, settings_of
+from optim.training import seeds
 
 from tinygrad_rnn import nn, optim
 
 pytestmark = pytest.mark.parity
 
 EPOCHS = 150
-factors = st.floats(0.1, 1.5)
-rates = st.floats(1e-4, 1.0)
-lists = st.lists(rates, min_size=1, max_size=3)
-CHAINABLE = {
-    "StepLR": {"step_size": st.integers(1, 40), "gamma": factors},
-    "ExponentialLR": {"gamma": st.floats(0.9, 1.01)},
-    "CosineAnnealingLR": {"T_max": st.integers(1, 70), "eta_min": st.just(0.0)},
-    "LinearLR": {
-        "start_factor": st.floats(1e-3, 1.0),
-        "end_factor": st.sampled_from([0.2, 1.0]),
-        "total_iters": st.integers(1, 90),
-    },
-    "MultiStepLR": {
-        "milestones": st.lists(st.integers(0, EPOCHS), min_size=1, max_size=6),
-        "gamma": factors,
-    },
-    "LambdaLR": {
-        "lr_lambda": st.sampled_from([lambda e: 0.9**e, lambda e: 1 / (1 + e)])
-    },
-}
-SINGLE = {
-    **CHAINABLE,
-    # Where theirs goes below 0, or to a 0 that is -1e-17, others would go on from it.
-    "CosineAnnealingLR": {
-        "T_max": st.integers(1, 70),
-        "eta_min": st.sampled_from([0.0, 1e-3, 0.5]),
-    },
-    "LinearLR": {
-        **CHAINABLE["LinearLR"],
-        "end_factor": st.sampled_from([0.0, 0.2, 1.0]),
-        "total_iters": st.integers(0, 90),
-    },
-    "ReduceLROnPlateau": {
-        "mode": st.sampled_from(["min", "max"]),
-        "factor": st.sampled_from([0.1, 0.5, 0.9, 0.0]),
-        "patience": st.integers(0, 5),
-        "threshold": st.sampled_from([0.0, 1e-4, 0.1, 1.0]),
-        "threshold_mode": st.sampled_from(["rel", "abs"]),
-        "cooldown": st.integers(0, 4),
-        "min_lr": st.sampled_from([0.0, 0.05]),
-        "eps": st.sampled_from([1e-8, 1e-2]),
-    },
+PLATEAU = {
+    "mode": st.sampled_from(["min", "max"]),
+    "factor": st.sampled_from([0.1, 0.5, 0.9, 0.0]),
+    "patience": st.integers(0, 5),
+    "threshold": st.sampled_from([0.0, 1e-4, 0.1, 1.0]),
+    "threshold_mode": st.sampled_from(["rel", "abs"]),
+    "cooldown": st.integers(0, 4),
+    "min_lr": st.sampled_from([0.0, 0.05]),
+    "eps": st.sampled_from([1e-8, 1e-2]),
 }
 lows, highs = st.floats(0.0, 0.9), st.floats(0.5, 0.99)
 CYCLE = {
-    "max_lr": rates,
+    "max_lr": st.floats(1e-4, 1.0),
     # Where a phase has no length, PyTorch divides by zero.
     "pct_start": st.sampled_from([0.0, 0.234, 0.41]),
     "anneal_strategy": st.sampled_from(["cos", "linear"]),
@@ -121,47 +90,45 @@ def follow(pair, scheduled, epochs, metrics=()):
     check(pair, scheduled)
 
 
-def settings_of(data, strategies):
-    """Settings, of which some are left out."""
-    drawn = {key: data.draw(values, key) for key, values in strategies.items()}
-    optional = [
-        key for key in ("gamma", "eta_min", "end_factor", "eps") if key in drawn
-    ]
-    if len(drawn) > 1 and optional and data.draw(st.booleans()):
-        del drawn[optional[0]]
-    return drawn
+def chained(name):
+    """Settings with which no rate reaches 0, where theirs may be -1e-17: others, and a
+    run that goes on, would go on from it.
+    """
+    return settings_of(name).filter(
+        lambda s: (
+            not s.get("eta_min") and s.get("end_factor", 1) and s.get("total_iters", 1)
+        )
+    )
 
 
-@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("name", TABLE)
 @given(data=st.data(), lrs=lists)
 def test_hundreds_of_epochs(torch, name, data, lrs):
     pair = optimizers(torch, [{"lr": lr} for lr in lrs])
-    scheduled = schedulers(torch, pair, name, **settings_of(data, SINGLE[name]))
-    metrics = ()
-    if name == "ReduceLROnPlateau":
-        metrics = data.draw(st.integers(0, 99).map(np.random.default_rng)).normal(
-            size=EPOCHS
-        )
-        metrics = [*metrics[1:], math.inf]
+    follow(pair, schedulers(torch, pair, name, **data.draw(settings_of(name))), EPOCHS)
+
+
+@given(settings=st.fixed_dictionaries({}, optional=PLATEAU), lrs=lists, seed=seeds)
+def test_plateau(torch, settings, lrs, seed):
+    pair = optimizers(torch, [{"lr": lr} for lr in lrs])
+    metrics = [*np.random.default_rng(seed).normal(size=EPOCHS - 1), math.inf]
+    scheduled = schedulers(torch, pair, "ReduceLROnPlateau", **settings)
     follow(pair, scheduled, EPOCHS, metrics)
 
 
-@pytest.mark.parametrize("name", CHAINABLE)
+@pytest.mark.parametrize("name", TABLE)
 @given(data=st.data(), lrs=lists, last=st.integers(0, 60))
 def test_made_for_an_optimizer_that_was_scheduled_before(torch, name, data, lrs, last):
     pair = optimizers(torch, [{"lr": lr, "initial_lr": 2.0 * lr} for lr in lrs])
-    settings = settings_of(data, CHAINABLE[name])
+    settings = data.draw(chained(name))
     follow(pair, schedulers(torch, pair, name, **settings, last_epoch=last), 100)
 
 
 @given(data=st.data(), lrs=lists)
 def test_several_at_once_a_change_by_hand_and_a_group_that_joins(torch, data, lrs):
     pair = optimizers(torch, [{"lr": lr} for lr in lrs])
-    names = data.draw(st.lists(st.sampled_from([*CHAINABLE]), min_size=2, max_size=3))
-    sets = [
-        schedulers(torch, pair, name, **settings_of(data, CHAINABLE[name]))
-        for name in names
-    ]
+    names = data.draw(st.lists(st.sampled_from([*TABLE]), min_size=2, max_size=3))
+    sets = [schedulers(torch, pair, name, **data.draw(chained(name))) for name in names]
     fixed = {"CosineAnnealingLR", "LambdaLR"}  # theirs know the first groups only
     changed, joined = data.draw(st.integers(0, 50)), data.draw(st.integers(0, 50))
     for epoch in range(80):
@@ -218,12 +185,10 @@ def test_one_cycle_goes_on_where_another_run_stopped(torch):
 @given(data=st.data(), lrs=lists)
 def test_sequential(torch, data, lrs):
     pair = optimizers(torch, [{"lr": lr} for lr in lrs])
-    others = st.lists(
-        st.sampled_from([*CHAINABLE, "OneCycleLR"]), min_size=1, max_size=3
-    )
-    names = ["LinearLR", *data.draw(others)]
-    tables = {**CHAINABLE, "OneCycleLR": {"max_lr": rates, "total_steps": st.just(200)}}
-    settings = {name: settings_of(data, tables[name]) for name in names}
+    others = st.sampled_from([*TABLE, "OneCycleLR"])
+    names = ["LinearLR", *data.draw(st.lists(others, min_size=1, max_size=3))]
+    settings = {name: data.draw(chained(name)) for name in TABLE if name in names}
+    settings["OneCycleLR"] = {"max_lr": 0.5, "total_steps": 200}
     # Of one epoch each at least: PyTorch steps a schedule that never began.
     gaps = [data.draw(st.integers(1, 40)) for _ in names[1:]]
     starts = np.cumsum(gaps).tolist()
@@ -246,7 +211,10 @@ def test_the_warning_of_the_wrong_order_is_theirs(torch):
         scheduling.StepLR(optimizer, 1).step()
 
 
-@pytest.mark.parametrize("name", [*SINGLE, "OneCycleLR", "SequentialLR"])
+MORE = ["ReduceLROnPlateau", "OneCycleLR", "SequentialLR"]
+
+
+@pytest.mark.parametrize("name", [*TABLE, *MORE])
 def test_names_order_and_defaults_are_pytorchs(torch, name):
     modules = torch.optim.lr_scheduler, optim.lr_scheduler
     expected, found = [inspect.signature(getattr(m, name)).parameters for m in modules]

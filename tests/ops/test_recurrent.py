@@ -8,6 +8,10 @@ from ops.rows import ROWS
 from oracle import assert_close, gradients
 from strategies import Draw, real
 
+import tinygrad_rnn as tg
+from tinygrad_rnn.ops.matmul import linear
+from tinygrad_rnn.ops.recurrent import project_and_scan, split_gates
+
 every_layer = pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 
 
@@ -73,3 +77,26 @@ def test_one_output_of_several(name, data):
         strict=True,
     ):
         assert_close(one, two, 1e-12)
+
+
+@pytest.mark.parametrize("is_projected", [False, True])
+def test_a_state_of_three_parts_begins_with_zeros(is_projected):
+    """Of any number of gates; only the first part has the size of the projection."""
+    gates, hidden, h_size = 2, 4, 3 if is_projected else 4
+    x = tg.randn(5, 2, 3)
+    weights = [tg.randn(gates * hidden, 3), tg.randn(gates * hidden, h_size)]
+    weights += [tg.randn(gates * hidden), None]
+    weights += [tg.randn(h_size, hidden)] if is_projected else []
+
+    def equations(z, h, a, b, w_hh, b_hh, w_hr=None):
+        one, two = split_gates(z + linear(h, w_hh, b_hh), gates)
+        a, b = (one + a).tanh(), (two + b).tanh()
+        return (a * b if w_hr is None else linear(a * b, w_hr)), a, b
+
+    found = project_and_scan(equations, x, (None, None, None), weights)
+    sizes = (h_size, hidden, hidden)
+    zeros = [tg.zeros(1, 2, size) for size in sizes]
+    expected = project_and_scan(equations, x, zeros, weights)
+    assert [part.shape for part in found[1:]] == [(1, 2, size) for size in sizes]
+    for one, two in zip(found, expected, strict=True):
+        assert one.equal(two)

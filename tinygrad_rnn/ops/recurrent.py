@@ -177,8 +177,11 @@ def project_and_scan(
         return found if isinstance(found, tuple) else (found,)
 
     z = project(_clear_padding(x, lengths), w_ih, b_ih)
-    sizes = (w_hh.shape[1], w_hh.shape[0] // 4)  # of h, and of an LSTM's c
-    parts = zip(state, sizes, strict=False)
+    h_size = size = w_hh.shape[1]
+    if others and others[0] is not None:  # W_hr (R, H) projects h, but not the others
+        size = others[0].shape[1]
+    sizes = [h_size, *[size] * (len(state) - 1)]
+    parts = zip(state, sizes, strict=True)
     first = tuple([_first_state(part, z[:1], size) for part, size in parts])
     return scan(step, z, first, reverse, lengths)
 

@@ -1,5 +1,7 @@
 """utils.gradient_flow: against a loop with retain_grad(), and difference quotients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ from nn.recurrent_layers import (
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, ops
 from tinygrad_rnn.engine.fused import FusedOp
-from tinygrad_rnn.errors import OptionError
+from tinygrad_rnn.errors import GraphError, OptionError
 from tinygrad_rnn.nn.recurrent import CellKind
 from tinygrad_rnn.nn.rnn import RNNBase
 from tinygrad_rnn.nn.utils.rnn import pack_padded_sequence
@@ -266,9 +268,22 @@ def test_a_tanh_layer_by_hand():
     close(flow.h[:, 0], np.sqrt(2) * 0.5 ** np.arange(3, -1, -1))
 
 
-def test_a_cell_without_equations():
+def test_a_loss_without_a_part_of_the_layer_is_an_error():
+    """A recorded one, too: its norms would all be 0, as if the gradient vanished."""
+    layer, x = nn.GRU(3, 4), tg.randn(5, 2, 3)
+    for other in (tg.ones(1, requires_grad=True) * 2.0, layer(x)[0].sum()):
+        with pytest.raises(GraphError, match="gradient_flow: the loss does not depend"):
+            gradient_flow(layer, x, loss=lambda output, state, other=other: other)
+
+
+def test_a_cell_of_ones_own():
     class Own(RNNBase):
         _cell_kind = CellKind(ops.gru_cell, FusedOp(ops.gru.composite), 3)
 
+    own, x = Own(3, 4), tg.randn(5, 2, 3)
     with pytest.raises(OptionError, match="gradient_flow: .*CellKind.equations"):
-        gradient_flow(Own(3, 4), tg.randn(5, 2, 3))
+        gradient_flow(own, x)
+    Own._cell_kind = replace(Own._cell_kind, equations=ops.gru_step)
+    gru = nn.GRU(3, 4)
+    gru.load_state_dict(own.state_dict())
+    assert gradient_flow(own, x).h.equal(gradient_flow(gru, x).h)

@@ -21,6 +21,10 @@ from ..types import Operand, Setting
 
 Loss = Callable[[Operand, Operand], Tensor]
 States = list[tuple[Tensor, ...]]  # the parts of the state after each step
+_INDEPENDENT = (
+    "gradient_flow: the loss does not depend on what the layer returns, or not by "
+    "recorded operations: compute it from the arguments of loss(output, state)"
+)
 _EXPECTED_LOSS = "a function of the output and the state, or None"
 
 
@@ -91,9 +95,9 @@ def gradient_flow(
     Bengio, Simard and Frasconi 1994; Pascanu, Mikolov and Bengio, arXiv:1211.5063.
 
     The layer runs step by step, by the equations of its cell, and the derivatives come
-    from the states and gates that these save. A call changes nothing: not the gradients
-    of parameters, and not the default generator. So its dropout is that of the next
-    call of the layer.
+    from the states and gates that these save. A call changes nothing: neither the
+    gradients of parameters nor the state of the default generator. Its dropout
+    therefore draws the same masks as the next call of the layer.
 
     Args:
         layer: The layer.
@@ -145,7 +149,7 @@ def gradient_flow(
 
 @contextmanager
 def _same_random_numbers() -> Iterator[None]:
-    """Leave the default generator, in the end, in the state that it is in."""
+    """Set the default generator back, at the end, to the state that it has now."""
     state = default_generator.get_state()
     try:
         yield
@@ -154,17 +158,14 @@ def _same_random_numbers() -> Iterator[None]:
 
 
 def _check_loss(total: Operand) -> Tensor:
-    """Return a Tensor of one element that depends on the layer; raise for others."""
+    """Return a recorded Tensor of one element; raise for anything else."""
     name = "gradient_flow"
     check_type(name, Tensor, "a Tensor of one element", **{"the loss": total})
     if total.numel() != 1:
         got = f"the loss has shape {total.shape}, expected one element"
         raise ShapeError(f"{name}: {got}; reduce it with .sum() or .mean()")
     if not total.requires_grad:
-        raise GraphError(
-            f"{name}: the loss does not depend on what the layer returns, or not by "
-            "recorded operations: compute it from the arguments of loss(output, state)"
-        )
+        raise GraphError(_INDEPENDENT)
     return total
 
 
@@ -176,5 +177,9 @@ def _norms(total: Tensor, columns: list[States]) -> list[Tensor]:
     shape = len(columns[0][0]), len(columns[0]), len(columns)
     places = product(*map(range, shape))
     states = [columns[column][t][part] for part, t, column in places]
-    norms = [g.norm() for g in grad(total, states, materialize_grads=True)]
+    found = grad(total, states, allow_unused=True)
+    if all(g is None for g in found):
+        raise GraphError(_INDEPENDENT)
+    zero = states[0].new_zeros(())
+    norms = [zero if g is None else g.norm() for g in found]
     return list(stack(norms).reshape(shape))

@@ -81,6 +81,8 @@ def test_odd_values():
     ]
     assert shown(tg.full((1, 1, 2), inf))[1] == ["2 NaN or infinite"]
     assert shown(tg.full((1, 1, 2), 3e38))[1] == ["3e+38 to 3e+38, mean 3e+38"]
+    large = tg.full((1, 2, 2), 1e308, dtype=tg.float64)
+    assert shown(large)[1] == ["1e+308 to 1e+308, mean 1e+308"]
 
 
 def test_its_place_in_the_graph():

@@ -107,6 +107,7 @@ def test_corners():
     joined = tg.cat([x, tg.ones(2), x])  # one of them has no gradient
     assert read(draw(joined))[1] == [(1, 0), (1, 0)]
     assert '"' not in read(draw(x, {'a "b"': x}))[0][0][0]
+    assert read(draw(x, {"a\\": x}))[0][0][0] == r"a\\\n(2,)"  # the name stays a\
     y = x
     for _ in range(5000):  # no recursion
         y = y * 1.0

@@ -14,7 +14,7 @@ _CELL = '<td style="text-align:right">'
 
 
 def escape(text: object) -> str:
-    """Return text as HTML and XML hold it, where tags may not be."""
+    """Return text with entities for the characters that HTML and XML reserve."""
     escaped = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace('"', "&quot;").replace("'", "&#x27;")
 
@@ -22,8 +22,8 @@ def escape(text: object) -> str:
 def tensor_html(tensor: "Autograd") -> str:
     """Return a tensor as HTML.
 
-    The values of vectors and matrices are a table, of which large ones show the ends.
-    Of tensors with more dims there are the extremes and the mean.
+    Numbers, vectors and matrices are a table; a large one shows only its ends. Tensors
+    with more dims show their extremes and their mean.
     """
     parts = [
         type(tensor).__name__,
@@ -68,7 +68,8 @@ def _summary(array: np.ndarray) -> str:
     finite = array[np.isfinite(array)].astype(np.float64)
     parts = []
     if finite.size:
-        low, high, mean = finite.min(), finite.max(), finite.mean()
+        low, high = finite.min(), finite.max()
+        mean = (finite / finite.size).sum()  # large values do not overflow
         parts.append(f"{low:.4g} to {high:.4g}, mean {mean:.4g}")
     if finite.size < array.size:
         parts.append(f"{array.size - finite.size} NaN or infinite")

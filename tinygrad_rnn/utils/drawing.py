@@ -139,7 +139,7 @@ def _dot(boxes: Sequence[Box]) -> str:
     lines = ["digraph {"]
     for number, box in enumerate(boxes):
         shape = "" if box.shape is None else f"\\n{box.shape}"
-        label = box.name.replace('"', "'") + shape
+        label = box.name.replace("\\", r"\\").replace('"', "'") + shape
         style = ", shape=box" * box.is_leaf + ", style=dashed" * box.is_freed
         lines.append(f'  {number} [label="{label}"{style}]')
         lines += [f"  {parent} -> {number}" for parent in box.parents]

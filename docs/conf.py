@@ -74,7 +74,9 @@ linkcheck_timeout = 20
 def repository() -> str:
     """Return the repository's address: a fork's, where its workflow gives it."""
     cited = re.search(
-        r'^repository-code: "(.*?)"', (ROOT / "CITATION.cff").read_text(), re.M
+        r'^repository-code: "(.*?)"',
+        (ROOT / "CITATION.cff").read_text(encoding="utf-8"),
+        re.M,
     )
     assert cited is not None
     return os.environ.get("DOCS_REPOSITORY", cited[1])
@@ -126,8 +128,8 @@ def with_page_list(text: str, docname: str) -> str:
         lists.setdefault("", []).extend(sorted(names))
     for caption, listed in lists.items():
         option = f":caption: {caption}\n" * bool(caption)
-        entries = "\n".join(listed)
-        text += f"\n```{{toctree}}\n:hidden:\n{option}\n{entries}\n```\n"
+        body = "\n".join(listed)
+        text += f"\n```{{toctree}}\n:hidden:\n{option}\n{body}\n```\n"
     return text
 
 

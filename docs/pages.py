@@ -74,7 +74,9 @@ def run(page: Path, figures: Path | None = None, seed: int = 0) -> list[str]:
             code = compile("\n" * block.line + source, str(page), "exec")
             with contextlib.redirect_stdout(io.StringIO()) as output:
                 exec(code, namespace)
-            printed.append(output.getvalue())
+            text = output.getvalue()
+            # A fence stands on a line of its own.
+            printed.append(text if text.endswith("\n") or not text else f"{text}\n")
         if figures is not None:
             for figure in Path().glob("*.svg"):
                 figures.mkdir(exist_ok=True)

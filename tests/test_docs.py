@@ -104,6 +104,11 @@ def test_writing_a_page_brings_it_up_to_date(tmp_path: Path) -> None:
     pages.main([str(page), "--write"])
     assert page.read_text() == PAGE.replace("9.5", "2.5")
     pages.main([str(page)])
+    open_line = "```python\nprint(1.5, end='')\n```\n\n```text\n1.5\n```\n"
+    page.write_text(open_line)
+    pages.main([str(page), "--write"])
+    assert page.read_text() == open_line
+    pages.main([str(page)])
 
 
 @pytest.mark.parametrize("page", names(LESSONS[:-1]))

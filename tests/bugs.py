@@ -1377,7 +1377,13 @@ TABLE = {
             "if id(child) not in above:",
             "if True:",
             "a module inside itself is shown for ever",
-        )
+        ),
+        (
+            "module_html",
+            """f"<li><code>{escape(f'{own}: {parameter.shape}')}</code></li>\"""",
+            'f"<li><code>{own}: {parameter.shape}</code></li>"',
+            "names of parameters that are not escaped",
+        ),
     ],
     "utils/test_drawing.py": [
         (
@@ -1429,6 +1435,12 @@ TABLE = {
             "the first steps of a frozen layer are not recorded",
         ),
         (
+            "_norms",
+            "all(g is None for g in found)",
+            "False",
+            "a loss without a part of the layer has norms of 0",
+        ),
+        (
             "gradient_flow",
             "h_n[-len(layer._directions) :].sum()",
             "h_n[-1].sum()",
@@ -1465,6 +1477,14 @@ TABLE = {
             "min(threads, rows // 16)",
             "threads for work that is not worth one",
         ),
+    ],
+    "ops/test_recurrent.py": [
+        (
+            "project_and_scan",
+            "_clear_padding(x, lengths)",
+            "x",
+            "NaN in the padding reaches gradients of gradients",
+        )
     ],
     "ops/test_index.py": [
         (

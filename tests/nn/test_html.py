@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
 
@@ -35,6 +36,8 @@ def test_a_model():
     assert html.count(", 84 parameters") == 1
     assert "1,000 parameters" in nn.Embedding(10, 100)._repr_html_()
     assert codes(nn.Tanh()) == ["Tanh()"]
+    model.requires_grad_(False)
+    assert model._repr_html_() == html
 
 
 @given(name=st.text(min_size=1), extra=st.text())
@@ -46,11 +49,14 @@ def test_names_are_escaped(name, extra):
     model, plain = Odd(), Odd()
     setattr(model, name + "<i>", nn.Linear(1, 1))
     plain.plain = nn.Linear(1, 1)
+    model.register_parameter(f"{name}<u>".replace(".", ""), nn.Parameter(tg.ones(1)))
+    plain.register_parameter("weight", nn.Parameter(tg.ones(1)))
     for one, two in ((model, plain), (nn.Sequential(model), nn.Sequential(plain))):
         html = one._repr_html_()
         assert html.count("<") == two._repr_html_().count("<")
         assert "<b>" not in html
         assert "<i>" not in html
+        assert "<u>" not in html
 
 
 def test_modules_that_share_and_that_refer_to_each_other():

@@ -100,3 +100,24 @@ def test_a_state_of_three_parts_begins_with_zeros(is_projected):
     assert [part.shape for part in found[1:]] == [(1, 2, size) for size in sizes]
     for one, two in zip(found, expected, strict=True):
         assert one.equal(two)
+
+
+@every_layer
+def test_a_composite_does_not_read_padding(name):
+    """Nor does it send a gradient there: NaN in the padding changes nothing."""
+    gates, op = {"rnn": 1, "lstm": 4, "gru": 3}[name], ROWS[name].op
+    weights = [tg.randn(gates * 4, size) for size in (3, 4)] + [None, None]
+    weights = [w if w is None else w.requires_grad_() for w in weights]
+    values, found = tg.randn(5, 2, 3), []
+    for junk in (0.0, float("nan")):
+        x = values.clone()
+        x[2:, 1] = junk
+        x.requires_grad_()
+        state = [None] * (2 if name == "lstm" else 1)
+        results = op.composite(x, *state, *weights, lengths=np.array([5, 2]))
+        total = sum((part * part).sum() for part in results)
+        wrt = [x, *weights[:2]]
+        found.append([*results, *tg.autograd.grad(total, wrt)])
+        assert (found[-1][len(results)][2:, 1] == 0.0).all()
+    for one, two in zip(*found, strict=True):
+        assert one.equal(two)

@@ -211,6 +211,15 @@ def test_a_call_changes_nothing(kind):
     close(seen[0], output, 1e-6)
     for p, g in zip((x, *layer.parameters()), before, strict=True):
         assert p.grad.equal(g)
+
+    def fails(output, state):
+        tg.rand(1)
+        raise KeyError("loss")
+
+    state = tg.random.default_generator.get_state()
+    with pytest.raises(KeyError, match="loss"):
+        gradient_flow(layer, x, loss=fails)
+    assert tg.random.default_generator.get_state().equal(state)
     vars(layer).pop("_hooks")
     assert vars(layer) == attributes
     assert flow.h.shape == (5, 3)
@@ -242,6 +251,14 @@ def test_packed_and_unbatched(kind):
     close(packed.h, expected.h, 1e-6)
     alone = gradient_flow(layer, x[:, 0], loss=loss)
     close(alone.h, gradient_flow(layer, x[:, :1], loss=loss).h, 1e-6)
+
+
+@every_kind
+def test_padding_is_not_read(kind):
+    layer, x = build(kind, input_size=3, hidden_size=4), tg.randn(5, 2, 3)
+    expected = gradient_flow(layer, x, lengths=[5, 2])
+    x[2:, 1] = float("nan")
+    assert gradient_flow(layer, x, lengths=[5, 2]).h.equal(expected.h)
 
 
 def test_by_default_the_loss_is_the_top_layers_last_state():

@@ -44,6 +44,8 @@ def test_a_chain_is_straight_and_a_tree_is_even():
     x = arrange([[1, 2, 3], [], [4], [], [5], []], [10.0] * 6).x
     assert x[1] < x[2] < x[3]
     assert abs(x[2]) < 1e-9
+    x = arrange([[1, 2, 3], [], [], [4], [5], []], [10.0] * 6).x
+    assert x[1] < x[2] < x[3] < 5
 
 
 def test_an_edge_that_skips_rows_passes_beside_the_boxes():
@@ -51,6 +53,8 @@ def test_an_edge_that_skips_rows_passes_beside_the_boxes():
     assert layout.rows == [0, 1, 2]
     (place,) = layout.edges[1].places
     assert abs(place - layout.x[1]) >= (40 + PLACE) / 2
+    # The box at its start stands above its other user, which weighs more.
+    assert abs(layout.x[2] - layout.x[1]) < abs(layout.x[2] - place) / 4
 
 
 positions = st.lists(st.integers(-50, 50), min_size=1, max_size=6)

@@ -100,7 +100,7 @@ def test_comments_behind_a_print_say_what_it_prints(tmp_path: Path) -> None:
 
 def test_writing_a_page_brings_it_up_to_date(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(PAGE)
+    page.write_text(PAGE.replace("\n0 1\n", "\nwhat an older version printed\n"))
     pages.main([str(page), "--write"])
     assert page.read_text() == PAGE.replace("9.5", "2.5")
     pages.main([str(page)])

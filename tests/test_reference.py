@@ -180,3 +180,28 @@ def test_same_functions_refer_to_one_entry():
         "tinygrad_rnn.Tensor.where": "tinygrad_rnn.Tensor.where",
     }.items():
         assert entries.original_of(name) == original
+
+
+def test_signatures_are_those_of_a_call():
+    for name, expected in {
+        "tinygrad_rnn.exp": ("(input: Tensor)", "Tensor"),
+        "tinygrad_rnn.Tensor.exp": ("()", "Tensor"),
+        "tinygrad_rnn.argmax": (
+            "(input: Tensor, dim: int | None=None, keepdim: bool=False)",
+            "Tensor",
+        ),
+        "tinygrad_rnn.Tensor.add_": ("(other: Operand)", "Tensor"),
+        "tinygrad_rnn.nn.Module.eval": ("()", "Module"),
+        "tinygrad_rnn.device": ("(type: DeviceLike, index: int | None=None)", None),
+        "tinygrad_rnn.FloatTensor": ("(*data: Data)", "Tensor"),
+        "tinygrad_rnn.nn.utils.rnn.PackedSequence.to": (
+            "(*args: Setting, **kwargs: Setting)",
+            "PackedSequence",
+        ),
+        "tinygrad_rnn.data.TextStreams": (
+            "(text_or_file: str | Path | (bytes | list[str]) | Array, "
+            "vocabulary: Vocabulary | Sized, batch_size: int, seq_len: int)",
+            None,
+        ),
+    }.items():
+        assert entries.signature_of(name) == expected

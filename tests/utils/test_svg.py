@@ -49,7 +49,8 @@ def test_everything_is_inside_and_joined(data, parents):
         (x, y), (u, v) = numbers(path)[:2], numbers(path)[-2:]
         assert y < v
         ends.append((x, y, u, v))
-        assert all(left <= n <= left + width for n in (x, u))
+        steps = re.findall(r"[MC]([^MCV]*)", path)
+        assert all(left <= n <= left + width for s in steps for n in numbers(s)[::2])
     expected = [
         (places[parent][0], places[parent][1] + places[parent][2], *places[child][:2])
         for child, own in enumerate(parents)

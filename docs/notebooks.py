@@ -47,7 +47,8 @@ def convert(page: Path, repository: str, answers: bool = True) -> NotebookNode:
 
     Args:
         page: The lesson.
-        repository: The address that links to other files of the repository begin with.
+        repository: The address of the repository, or the path to a clone of it: where
+            links to its other files lead.
         answers: Whether the answers to the exercises are in it.
     """
     text = page.read_text(encoding="utf-8")
@@ -114,7 +115,9 @@ def _link(found: re.Match[str], page: Path, repository: str) -> str:
     if is_lesson(linked):
         return f"[{words}]({linked.stem}.ipynb)"
     name = linked.relative_to(DOCS.parent.resolve()).as_posix()
-    return f"[{words}]({repository}/blob/main/{name}{'#' * bool(anchor)}{anchor})"
+    if repository.startswith("http"):
+        name = f"blob/main/{name}"
+    return f"[{words}]({repository}/{name}{'#' * bool(anchor)}{anchor})"
 
 
 def write(page: Path, folder: Path, repository: str, answers: bool = True) -> Path:

@@ -137,6 +137,13 @@ def main(arguments: list[str] | None = None) -> None:
         "--write", action="store_true", help="update printed output and figures"
     )
     options = parser.parse_args(arguments)
+    for page in options.pages:
+        if page.suffix != ".md" or not page.is_file():
+            parser.error(f"{page}: expected a Markdown file")
+        if options.seed and not any(SEED.search(block.code) for block in blocks(page)):
+            parser.error(f"{page} has no line 'seed = 0' that --seed could change")
+    if options.seed and options.write:
+        parser.error("--write keeps what seed 0 prints; leave --seed out")
     for page in map(Path.resolve, options.pages):
         figures = page.parent / "figures" if options.write else None
         printed = run(page, figures, options.seed)

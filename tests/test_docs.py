@@ -98,6 +98,32 @@ def test_comments_behind_a_print_say_what_it_prints(tmp_path: Path) -> None:
                 pages.main([str(page)])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.md"], "missing.md: expected a Markdown file"),
+        (["page.txt"], "page.txt: expected a Markdown file"),
+        (["."], "expected a Markdown file"),
+        (["plain.md", "--seed", "3"], "no line 'seed = 0'"),
+        (["page.md", "--seed", "3", "--write"], "leave --seed out"),
+    ],
+)
+def test_wrong_arguments_say_so_before_a_page_runs(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "page.md").write_text(PAGE)
+    (tmp_path / "page.txt").write_text(PAGE)
+    (tmp_path / "plain.md").write_text("```python\nprint(1)\n```\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        pages.main(arguments)
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
 def test_writing_a_page_brings_it_up_to_date(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE.replace("\n0 1\n", "\nwhat an older version printed\n"))

@@ -1025,6 +1025,8 @@ nn.utils.rnn.pad_sequence([tg.zeros(2, 3), tg.zeros(2, 4)])
     ShapeError: pad_sequence: got the shapes [(2, 3), (2, 4)]
 nn.utils.rnn.pad_sequence([tg.tensor(1.0)])
     ShapeError: pad_sequence: got the shapes [()]
+nn.utils.rnn.pad_sequence([tg.tensor([1, 2]), tg.tensor([])])
+    DTypeError: pad_sequence: got sequences of float32 and int64
 nn.utils.rnn.pad_sequence([])
     OptionError: pad_sequence: got no sequences, expected at least one
 nn.utils.rnn.pack_sequence([])
@@ -2070,6 +2072,10 @@ tg.utils.draw([x])
     DTypeError: draw: tensor is list, expected a Tensor
 tg.utils.draw(x, 3)
     DTypeError: draw: names is int, expected a module, or a dict from names to Tensors
+tg.utils.draw(x, nn.Linear)
+    DTypeError: draw: names is type, expected a module, or a dict from names to Tensors
+tg.utils.draw(x, {"w": 3})
+    DTypeError: draw: names['w'] is int, expected a Tensor
 tg.utils.gradient_flow(linear, x)
     DTypeError: gradient_flow: layer is Linear, expected an nn.RNN, nn.LSTM or nn.GRU
 tg.utils.gradient_flow(rnn, np.zeros((4, 2, 3), "f"))

@@ -181,6 +181,8 @@ class Conversion(Autograd):
         """
         values = np.array2string(on_host(self), separator=", ", prefix="tensor(")
         parts = [values, f"dtype={self.dtype}"]
+        if self.numel() == 0 and self.ndim != 1:
+            parts.insert(1, f"size={self.shape}")
         if self.device != "cpu":
             parts.append(f"device={str(self.device)!r}")
         if self.node is not None:

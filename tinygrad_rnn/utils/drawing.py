@@ -58,9 +58,10 @@ def draw(
     """Draw how a tensor was made: its operations and leaves, with their shapes.
 
     In a notebook, the result is shown as a picture, for which nothing else has to be
-    installed. Operations that a backward pass has freed are dashed. A leaf that several
-    operations use, such as a weight that each step of a network shares, stands beside
-    each of them in the same colour.
+    installed. Operations that a backward pass has freed are dashed, and what is behind
+    them is gone: draw before ``backward()``, or keep the graph with ``retain_graph=``.
+    A leaf that several operations use, such as a weight that each step of a network
+    shares, stands beside each of them in the same colour.
 
     Args:
         tensor: A Tensor.
@@ -90,12 +91,7 @@ def draw(
         True
     """
     check_type("draw", Tensor, "a Tensor", tensor=tensor)
-    if names is not None and hasattr(names, "named_parameters"):
-        names = dict(names.named_parameters())
-    names = names or {}
-    expected = "a module, or a dict from names to Tensors"
-    check_type("draw", Mapping, expected, names=names)
-    labels = {id(leaf): str(name) for name, leaf in names.items()}
+    labels = _labels({} if names is None else names)
     queue: list[Node | Tensor] = [tensor.node or tensor]
     numbers = {id(queue[0]): 0}
     boxes = []
@@ -108,6 +104,17 @@ def draw(
             parents.append(numbers[id(parent)])
         boxes.append(_box(item, parents, labels))
     return Drawing(boxes)
+
+
+def _labels(names: "Module | Mapping[str, Tensor]") -> dict[int, str]:
+    """Return the names of leaves by identity."""
+    if not isinstance(names, type) and hasattr(names, "named_parameters"):
+        names = dict(names.named_parameters())
+    expected = "a module, or a dict from names to Tensors"
+    check_type("draw", Mapping, expected, names=names)
+    for name, leaf in names.items():
+        check_type("draw", Tensor, "a Tensor", **{f"names[{name!r}]": leaf})
+    return {id(leaf): str(name) for name, leaf in names.items()}
 
 
 def _box(item: Node | Tensor, parents: list[int], labels: Mapping[int, str]) -> Box:

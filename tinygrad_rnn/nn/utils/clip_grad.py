@@ -15,7 +15,7 @@ from ...backend import Backend, backend_of, backends
 from ...backend.threads import one_thread
 from ...creation import full
 from ...engine.commit import commit, prepare_writes
-from ...engine.node import check_writable
+from ...engine.node import check_writable, wrap
 from ...errors import GraphError, check_numbers, check_type
 from ...errors.tensor_checks import check_tensor_list
 from ...tensor import Tensor
@@ -177,9 +177,11 @@ def _norm_of(
 
 def _as_tensor(total: float, grads: Sequence[Tensor]) -> Tensor:
     """Return a norm as a 0-d tensor like the first gradient."""
-    dtype, device = (grads[0].dtype, grads[0].device) if grads else (np.float32, None)
+    if not grads:
+        return full((), total)
+    first = grads[0].array
     with np.errstate(over="ignore", under="ignore"):  # the norm of many may not fit
-        return full((), total, dtype, device)
+        return wrap(backend_of(first).from_host(np.asarray(total, first.dtype)))
 
 
 def _describe_nonfinite(grad: Tensor) -> str:

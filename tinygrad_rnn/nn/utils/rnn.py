@@ -19,6 +19,7 @@ import numpy as np
 
 from ...creation import as_tensor, full
 from ...errors import (
+    DTypeError,
     OptionError,
     ShapeError,
     check_choice,
@@ -394,6 +395,11 @@ def pad_sequence(
     if () in shapes or len({shape[1:] for shape in shapes}) > 1:
         expected = "the same but for T"
         raise ShapeError(f"pad_sequence: got the shapes {shapes}, expected {expected}")
+    dtypes = sorted({str(x.dtype) for x in given})
+    if len(dtypes) > 1:
+        got = f"got sequences of {' and '.join(dtypes)}, expected one dtype"
+        way = "an empty tensor needs dtype= to have the dtype of the others"
+        raise DTypeError(f"pad_sequence: {got}; {way}")
     lengths = np.array([shape[0] for shape in shapes])
     batch, steps = len(lengths), int(lengths.max())
     # The sequence and the step of each element, and its row in the batch.

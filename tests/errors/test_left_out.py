@@ -152,7 +152,7 @@ def test_protocols_are_not_disturbed():
         "__array_interface__",
         "__array_function__",
         "__torch_function__",
-        "_repr_html_",
+        "_repr_latex_",
     ):
         assert not hasattr(x, name)
     with pytest.raises(AttributeError, match="__torch_function__"):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ... import kernels
 from ...backend import Backend, backend_of, backends
+from ...backend.standard import numpy_dtype
 from ...backend.threads import one_thread
 from ...creation import full
 from ...engine.commit import commit, prepare_writes
@@ -181,7 +182,9 @@ def _as_tensor(total: float, grads: Sequence[Tensor]) -> Tensor:
         return full((), total)
     first = grads[0].array
     with np.errstate(over="ignore", under="ignore"):  # the norm of many may not fit
-        return wrap(backend_of(first).from_host(np.asarray(total, first.dtype)))
+        return wrap(
+            backend_of(first).from_host(np.asarray(total, numpy_dtype(first.dtype)))
+        )
 
 
 def _describe_nonfinite(grad: Tensor) -> str:

@@ -2073,7 +2073,7 @@ tg.utils.draw([x])
 tg.utils.draw(x, 3)
     DTypeError: draw: names is int, expected a module, or a dict from names to Tensors
 tg.utils.draw(x, nn.Linear)
-    DTypeError: draw: names is LayerType, expected a module, or a dict from names to Tensors
+    DTypeError: draw: names is LayerType, expected a module, or a dict
 tg.utils.draw(x, {"w": 3})
     DTypeError: draw: names['w'] is int, expected a Tensor
 tg.utils.gradient_flow(linear, x)

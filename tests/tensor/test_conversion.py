@@ -69,6 +69,7 @@ REPRESENTATIONS = {
     "tensor([1., 2.], dtype=float32)": lambda: tg.tensor([1.0, 2.0]),
     "tensor(3, dtype=int64)": lambda: tg.tensor(3),
     "tensor([], dtype=float32)": lambda: tg.zeros(0),
+    "tensor([], size=(0, 3), dtype=float32)": lambda: tg.zeros(0, 3),
     "tensor([1.], dtype=float64, requires_grad=True)": lambda: tg.ones(
         1, dtype=f8, requires_grad=True
     ),

@@ -28,6 +28,7 @@ class RNNCellBase(Recurrent):
         self.reset_parameters()
 
     def forward(self, input: Tensor, hx: State = None) -> Any:
+        """Take one step; the class says what it takes and returns."""
         (weights,) = self._list_weights()
         is_batch = self._check_input(self._name, input, weights[0], self._rank)
         self._check_not_features(input, hx, weights[0])

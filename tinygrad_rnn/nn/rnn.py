@@ -89,6 +89,7 @@ class RNNBase(Recurrent):
         *,
         h_0: Tensor | None = None,
     ) -> tuple[Any, Any]:
+        """Run the layer over sequences; its class says what it takes and returns."""
         if h_0 is not None:
             hx = self._state_of_old_name(hx, h_0)
         if isinstance(input, PackedSequence):

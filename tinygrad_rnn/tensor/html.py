@@ -15,8 +15,9 @@ _CELL = '<td style="text-align:right">'
 
 def escape(text: object) -> str:
     """Return text with entities for the characters that HTML and XML reserve."""
-    escaped = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped.replace('"', "&quot;").replace("'", "&#x27;")
+    from html import escape  # here, so that the package imports fast
+
+    return escape(str(text))
 
 
 def tensor_html(tensor: "Autograd") -> str:

@@ -402,13 +402,13 @@ def pad_sequence(
         raise DTypeError(f"pad_sequence: {got}; {way}")
     lengths = np.array([shape[0] for shape in shapes])
     batch, steps = len(lengths), int(lengths.max())
-    # The sequence and the step of each element, and its row in the batch.
-    sequences = np.repeat(np.arange(batch), lengths)
+    # The number of each element's sequence, its step, and its row in the batch.
+    numbers = np.repeat(np.arange(batch), lengths)
     first = lengths.cumsum() - lengths
-    times = np.arange(lengths.sum()) - first[sequences]
+    times = np.arange(lengths.sum()) - first[numbers]
     if padding_side == "left":
-        times += (steps - lengths)[sequences]
-    rows = sequences * steps + times if batch_first else times * batch + sequences
+        times += (steps - lengths)[numbers]
+    rows = numbers * steps + times if batch_first else times * batch + numbers
     sizes = [batch, steps] if batch_first else [steps, batch]
     return _pad(cat(given), rows, sizes, padding_value)
 

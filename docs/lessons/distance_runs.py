@@ -93,7 +93,8 @@ def start(cell: str, features: int, T: int) -> nn.Module:
         layer = nn.RNN(features, 32, nonlinearity=nonlinearity)
     else:
         layer = (nn.LSTM if cell == "LSTM" else nn.GRU)(features, 16)
-    nn.init.uniform_(layer.weight_ih_l0, -1.0, 1.0)
+    width = 2.0 if cell == "LSTM" else 1.0
+    nn.init.uniform_(layer.weight_ih_l0, -width, width)
     if cell == "IRNN":
         nn.init.normal_(layer.weight_ih_l0, std=0.3)
         nn.init.identity_(layer.weight_hh_l0)

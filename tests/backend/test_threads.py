@@ -99,7 +99,7 @@ def test_what_the_user_sets_between_two_contexts_holds(functions):
         set_(count)
         with threads.one_thread():
             assert get() == 1
-            assert len(threads.split_rows(1000, 1 << 40)) == count
+            assert threads.thread_count() == count
         assert get() == count
 
 
@@ -110,33 +110,38 @@ def test_another_blas_is_left_alone(functions, monkeypatch):
     with threads.one_thread() as nothing:
         assert nothing is None
         assert functions[0]() == 2
-        assert threads.split_rows(1000, 1 << 40) == [slice(0, 1000)]
+        assert threads.thread_count() == 1
 
 
 # ---------------------------------------------------------------- slices
 
 
-@example(rows=50, multiplications=1 << 30, most=3)
-@given(
-    rows=st.integers(0, 200),
-    multiplications=st.integers(0, 1 << 30),
-    most=st.integers(1, 9),
-)
-def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications, most):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threads, "_get", lambda: most)
-        parts = threads.split_rows(rows, multiplications)
+@example(rows=300, multiplications=1 << 30)
+@given(rows=st.integers(0, 2000), multiplications=st.integers(0, 1 << 27))
+def test_rows_are_cut_into_slices_worth_a_thread(rows, multiplications):
+    parts = threads.split_rows(rows, multiplications)
     assert [i for part in parts for i in range(rows)[part]] == [*range(rows)]
+    assert len(parts) <= threads.MAX_SLICES
     if len(parts) > 1:
-        assert len(parts) <= most
         assert multiplications >= len(parts) * threads.MIN_WORK
-        assert min(part.stop - part.start for part in parts) >= 16
-    elif most > 1:
-        assert rows < 32 or multiplications < 2 * threads.MIN_WORK
+        assert min(part.stop - part.start for part in parts) >= threads.MIN_ROWS
+    else:
+        few_rows = rows < 2 * threads.MIN_ROWS
+        assert few_rows or multiplications < 2 * threads.MIN_WORK
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_parts_are_done_once_each_and_in_order(functions, count):
+    functions[1](count)
+    done = []
+    squares = threads.run_each(lambda part: done.append(part) or part**2, range(7))
+    assert squares == [part**2 for part in range(7)]
+    assert sorted(done) == [*range(7)]
 
 
 def test_each_part_has_a_thread(functions):
-    get, _ = functions
+    get, set_ = functions
+    set_(3)
     meet = threading.Barrier(3, timeout=300)
 
     def work(part):
@@ -146,14 +151,14 @@ def test_each_part_has_a_thread(functions):
                 part,
                 get(),
                 np.geterr()["over"],
-                len(threads.split_rows(1000, 1 << 40)),
+                threads.thread_count(),
             )
 
     with np.errstate(over="raise"):
         found = threads.run_each(work, range(3))
     assert found == [(part, 1, "raise", 1) for part in range(3)]
-    assert get() == 2
-    assert len(threads.split_rows(1000, 1 << 40)) == 2
+    assert get() == 3
+    assert threads.thread_count() == 3
 
 
 @pytest.mark.parametrize("wrong", [0, 1])
@@ -161,7 +166,7 @@ def test_an_error_in_a_slice_is_the_callers(functions, wrong):
     with pytest.raises(ZeroDivisionError):
         threads.run_each(lambda part: 1 // (part - wrong), range(2))
     assert functions[0]() == 2
-    assert len(threads.split_rows(1000, 1 << 40)) == 2
+    assert threads.thread_count() == 2
 
 
 def test_a_slice_is_not_cut_again(functions):
@@ -171,11 +176,11 @@ def test_a_slice_is_not_cut_again(functions):
     def work(part):
         threads.product(x, x, np.empty_like(x))
         meet.wait()
-        return len(threads.split_rows(1000, 1 << 40))
+        return threads.thread_count()
 
     meet = threading.Barrier(2, timeout=300)
     assert threads.run_each(work, range(2)) == [1, 1]
-    assert len(threads.split_rows(1000, 1 << 40)) == 2
+    assert threads.thread_count() == 2
 
 
 def test_slices_keep_to_one_thread_when_another_python_thread_is_done(functions):
@@ -288,9 +293,9 @@ def test_a_large_product_is_shared_and_the_same(functions, monkeypatch):
     monkeypatch.setattr(
         threads, "run_each", lambda *args: shared.append(args[1]) or each(*args)
     )
-    for m, k, n in ((130, 512, 300), (40, 700, 400)):
+    for m, k, n in ((260, 512, 300), (600, 700, 400)):
         x, y = rng.standard_normal((k, m)).T, rng.standard_normal((k, n))
-        assert len(threads.split_rows(m, x.size * n)) == 2
+        assert len(threads.split_rows(m, x.size * n)) > 1
         out = np.full((m, n), np.nan)
         assert threads.product(x, y, out) is out
         np.testing.assert_allclose(out, x @ y, rtol=1e-12, atol=1e-11)

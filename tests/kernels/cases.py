@@ -4,6 +4,7 @@ TEST_KERNELS names the module of kernels that the tests in here run on.
 """
 
 import os
+import sys
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -12,7 +13,6 @@ import pytest
 from hypothesis import strategies as st
 
 from tinygrad_rnn.backend.threads import one_thread
-from tinygrad_rnn.kernels.numpy import slices
 
 kernels = import_module(os.environ.get("TEST_KERNELS", "tinygrad_rnn.kernels.numpy"))
 # Blocks in a weight, parts of the state
@@ -189,12 +189,14 @@ def forward(case):
         np.arange(case.inputs[0].shape[1]), getattr(case, "slices", 1)
     )
 
-    def cut(rows, multiplications):
-        return [slice(p[0], p[-1] + 1) for p in parts if p.size]
+    def cut(steps, batch, weight_size):
+        return [slice(int(p[0]), int(p[-1]) + 1) for p in parts if p.size] or [slice(0, 0)]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slices, "split_rows", cut)
-        patch.setattr(slices, "MIN_WORK", 0)
+        for name in ("numpy.slices", "c.recurrent"):
+            module = sys.modules.get(f"tinygrad_rnn.kernels.{name}")
+            if module is not None:
+                patch.setattr(module, "split_batch", cut)
         return getattr(kernels, f"{case.kind}_forward")(*case.inputs, **case.settings)
 
 

@@ -13,7 +13,7 @@ everything is left to the BLAS that is there.
 import ctypes
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
@@ -27,8 +27,11 @@ from ..types import Function
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py
 
-# Multiplications that are worth a thread: about 10 microseconds of work.
-MIN_WORK = 1 << 19
+# What a slice of a product has at least: multiplications worth a thread, about 100
+# microseconds of work, and rows enough for the time that BLAS takes to prepare.
+MIN_WORK = 1 << 22
+MIN_ROWS = 128
+MAX_SLICES = 4
 
 
 def _openblas() -> tuple[Function, Function]:
@@ -81,52 +84,67 @@ def one_thread() -> AbstractContextManager[None]:
 
 
 def split_rows(rows: int, multiplications: int) -> list[slice]:
-    """Split rows into slices for threads, given the work between two waits.
+    """Split rows into slices for threads, given the work of all of them.
 
-    Each slice has at least 16 rows, and work that is worth a thread. There is only one
-    if BLAS would use one thread, or if this runs within a slice already.
+    A slice has enough rows and work to be worth a thread. How many there are depends on
+    the shape alone, so results are the same bits with any number of threads.
     """
-    threads = _outer_threads if _open_contexts else _get()
-    if _in_slice.get():
-        threads = 1
-    count = max(min(threads, rows // 16, multiplications // MIN_WORK), 1)
-    ends = [rows * i // count for i in range(count + 1)]
+    count = min(MAX_SLICES, rows // MIN_ROWS, multiplications // MIN_WORK)
+    ends = [rows * i // max(count, 1) for i in range(max(count, 1) + 1)]
     return [slice(*pair) for pair in itertools.pairwise(ends)]
 
 
-def _run_slice(function: Function, part: object) -> Any:
-    """Call a function so that nothing within it is split again."""
-    _in_slice.set(True)
-    return function(part)
+def thread_count() -> int:
+    """Return how many threads slices may run on: as many as BLAS would use."""
+    if _in_slice.get():
+        return 1
+    return _outer_threads if _open_contexts else _get()
 
 
-def run_each(function: Function, parts: Iterable[object]) -> list[Any]:
-    """Return the results of a function for each part, each computed on a thread."""
-    global _pool
+def run_each(function: Function, parts: Sequence[object]) -> list[Any]:
+    """Return the results of a function for each part, in order, computed on threads."""
+    workers = min(thread_count(), len(parts))
+    if workers < 2:
+        with one_thread():
+            return [function(part) for part in parts]
+    results: list[Any] = [None] * len(parts)
+    queue = iter(range(len(parts)))  # whose next() no two threads share
+
+    def work() -> None:
+        _in_slice.set(True)  # nothing within is split again
+        for i in queue:
+            results[i] = function(parts[i])
+
     # Each runs in a copy of the context, which holds NumPy's errstate.
-    first, *others = [
-        partial(copy_context().run, _run_slice, function, part) for part in parts
-    ]
-    futures: list[Any] = []
+    runs = [partial(copy_context().run, work) for _ in range(workers)]
     with _one_thread:  # not one_thread(): another Python thread may leave that context
-        try:
-            # If the interpreter is about to end, or no thread can be started, this
-            # thread does the rest.
-            with suppress(RuntimeError):
-                if others and _pool is None:
-                    from concurrent.futures import ThreadPoolExecutor
+        _run_on_threads(runs)
+    return results
 
-                    _pool = ThreadPoolExecutor(64)
-                for other in others:
-                    futures.append(_pool.submit(other))
-            found = [run() for run in (first, *others[len(futures) :])]
-            found[1:1] = [futures[i].result() for i in range(len(futures))]
-        finally:
-            # Wait for all threads, and keep no failed future: its error refers to this
-            # frame, and so to itself.
-            while futures:
-                futures.pop().exception()
-    return found
+
+def _run_on_threads(runs: Sequence[Function]) -> None:
+    """Call functions, the first on this thread, and wait for all of them."""
+    global _pool
+    first, *others = runs
+    futures: list[Any] = []
+    try:
+        # If the interpreter is about to end, or no thread can be started, this thread
+        # does everything.
+        with suppress(RuntimeError):
+            if _pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
+                _pool = ThreadPoolExecutor(64)
+            for other in others:
+                futures.append(_pool.submit(other))
+        first()
+        for future in futures:
+            future.result()
+    finally:
+        # Wait for all threads, and keep no failed future: its error refers to this
+        # frame, and so to itself.
+        while futures:
+            futures.pop().exception()
 
 
 def _reset_after_fork() -> None:

@@ -2,14 +2,42 @@
 
 A kind of device has a module of kernels. Where that lacks one, an op runs its
 composite. docs/adding-a-kernel.md lists all kernels with their contracts.
+
+On a CPU they are those in C if they have been built, else NumPy's. The environment
+variable ``TINYGRAD_RNN_KERNELS`` chooses: ``numpy``, or ``c`` with the best instruction
+set that the processor has, or an instruction set: ``base``, ``avx2``, ``avx512``.
 """
 
+import os
 from types import ModuleType
 
+from ..errors import OptionError
 from ..types import Function
 from . import numpy
 
-modules: dict[str, ModuleType] = {"cpu": numpy}  # by the kind of device
+VARIABLE = "TINYGRAD_RNN_KERNELS"
+INSTRUCTION_SETS = ("base", "avx2", "avx512")
+
+
+def _choose(wanted: str) -> tuple[ModuleType, str]:
+    """Return the module of kernels for a CPU, and which they are, in words."""
+    if wanted not in ("", "numpy", "c", *INSTRUCTION_SETS):
+        sets = ", ".join(INSTRUCTION_SETS)
+        raise OptionError(f"{VARIABLE} is {wanted!r}, expected numpy, c, or one of {sets}")
+    if wanted == "numpy":
+        return numpy, f"NumPy ({VARIABLE}=numpy)"
+    try:
+        from . import c
+    except ImportError as error:
+        if wanted:
+            raise OptionError(f"{VARIABLE} is {wanted!r}, but {error}") from error
+        return numpy, "NumPy (those in C have not been built: see docs/install.md)"
+    chosen = c.use_instruction_set(wanted if wanted in INSTRUCTION_SETS else "")
+    return c, f"C ({chosen})"
+
+
+_cpu, description = _choose(os.environ.get(VARIABLE, ""))
+modules: dict[str, ModuleType] = {"cpu": _cpu}  # by the kind of device
 
 
 def find(kind: str, name: str) -> Function | None:

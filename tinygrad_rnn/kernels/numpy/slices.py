@@ -7,14 +7,32 @@ other only once, at the end.
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...backend.pool import empty
-from ...backend.threads import MIN_WORK, run_each, split_rows
+from ...backend.threads import MAX_SLICES, run_each
 from ...types import Function
 from .scan import Arrays, MaybeArray, Needs
+
+
+# What a slice of the batch has at least: rows, and multiplications of its whole scan.
+MIN_ROWS = 16
+MIN_WORK = 1 << 23
+
+
+def split_batch(steps: int, batch: int, weight_size: int) -> list[slice]:
+    """Split a batch into slices, given the size of W_hh.
+
+    How many there are depends on the shape alone, so results are the same bits with any
+    number of threads.
+    """
+    work = steps * batch * weight_size
+    count = max(min(MAX_SLICES, batch // MIN_ROWS, work // MIN_WORK), 1)
+    ends = [batch * i // count for i in range(count + 1)]
+    return [slice(*pair) for pair in pairwise(ends)]
 
 
 class Slice(NamedTuple):
@@ -60,10 +78,8 @@ def parallel_forward(states: int) -> Callable[[Function], Function]:
         def run(
             *args: Any, lengths: MaybeArray = None, **settings: object
         ) -> tuple[Any, Any]:
-            batch, w_hh = args[0].shape[1], args[states + 2]
-            work = batch * w_hh.size  # of one step
-            parts = split_rows(batch, work) if work >= 2 * MIN_WORK else []
-            if len(parts) < 2:
+            parts = split_batch(*args[0].shape[:2], args[states + 2].size)
+            if len(parts) == 1:
                 return kernel(*args, lengths=lengths, **settings)
 
             def run_slice(part: slice) -> Any:

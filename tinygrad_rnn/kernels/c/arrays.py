@@ -1,0 +1,33 @@
+"""Arrays as the C kernels take them: C-contiguous, indices of 64 bits."""
+
+from typing import overload
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@overload
+def contiguous(x: Array) -> Array: ...
+
+
+@overload
+def contiguous(x: Array | None) -> Array | None: ...
+
+
+def contiguous(x: Array | None) -> Array | None:
+    """Return an array itself if it is C-contiguous, else a copy; None stays None."""
+    return x if x is None or x.flags.c_contiguous else x.copy()
+
+
+@overload
+def as_int64(x: Array) -> Array: ...
+
+
+@overload
+def as_int64(x: Array | None) -> Array | None: ...
+
+
+def as_int64(x: Array | None) -> Array | None:
+    """Return integers as C-contiguous int64; None stays None."""
+    return None if x is None else np.ascontiguousarray(x, np.int64)

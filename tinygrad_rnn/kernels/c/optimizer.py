@@ -1,0 +1,49 @@
+"""Clipping and Adam in C, for lists of arrays; kernels/numpy/optimizer.py says more."""
+
+from collections.abc import Sequence
+from math import sqrt
+
+import numpy as np
+
+from .. import numpy as reference
+from . import _c
+from .arrays import contiguous
+
+Arrays = Sequence[np.ndarray]
+
+
+def squares(arrays: Arrays) -> float:
+    """Return the sum of the squares of all elements, each array's in its dtype."""
+    return _c.squares([contiguous(array) for array in arrays])
+
+
+def scale(arrays: Arrays, factor: float) -> None:
+    """Multiply all arrays by ``factor``, in place and in one call."""
+    if all([array.flags.c_contiguous for array in arrays]):
+        _c.scale(arrays, factor)
+    else:
+        reference.scale(arrays, factor)
+
+
+def adam_step(
+    params: Arrays,
+    grads: Arrays,
+    exp_avgs: Arrays,
+    exp_avg_sqs: Arrays,
+    max_exp_avg_sqs: Arrays | None,
+    *,
+    step: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """Take one step of Adam, or of AdamW if ``decoupled``, in place and in one call."""
+    root = sqrt(1 - beta2**step)
+    rate = lr * root / (1 - beta1**step)
+    decay = 1 - lr * weight_decay if decoupled else weight_decay
+    numbers = (1 - beta1, beta2, 1 - beta2, eps * root, rate, decay)
+    slots = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs)
+    _c.adam_step(*slots, decoupled, *numbers)

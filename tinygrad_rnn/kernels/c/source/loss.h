@@ -1,0 +1,89 @@
+/* Softmax cross entropy; kernels/numpy/loss.py has the equations.
+
+   With d = x - max(x), log(sum(exp(d))) is log1p of the sum without the largest term,
+   which is 1: nothing cancels, and a small loss is as exact as a large one. */
+
+static real largest_of(const real *x, ptrdiff_t count)
+{
+    real largest = x[0];
+    for (ptrdiff_t j = 1; j < count; j++)
+        largest = x[j] > largest ? x[j] : largest;
+    return largest;
+}
+
+/* exp(x - largest) of a row but 0 for one of the largest, and their sum. */
+static real exp_row(const real *x, ptrdiff_t count, real largest, ptrdiff_t top,
+                    real *exps)
+{
+    for (ptrdiff_t j = 0; j < count; j += LANES)
+        store(exps + j, exp_of(load(x + j, count - j) - largest), count - j);
+    exps[top] *= 0; /* of a NaN or infinity it stays NaN */
+    vec sum = {0};
+    for (ptrdiff_t j = 0; j < count; j += LANES)
+        sum += load(exps + j, count - j);
+    return add_lanes(sum);
+}
+
+/* The losses of all rows, and what the backward needs: exps (N, V), sums (N,). */
+static void cross_entropy_forward(const loss_call *c)
+{
+    const real *weight = c->weight;
+    real smoothing = (real)c->label_smoothing, weight_sum = 0;
+    for (ptrdiff_t j = 0; j < c->classes; j++)
+        weight_sum += weight ? weight[j] : 1;
+    for (ptrdiff_t r = 0; r < c->rows; r++) {
+        const real *x = (const real *)c->logits + r * c->classes;
+        real *exps = (real *)c->exps + r * c->classes, *loss = (real *)c->losses + r;
+        int64_t class = c->target[r];
+        int ignored = class == c->ignore_index;
+        real largest = largest_of(x, c->classes);
+        ptrdiff_t top = 0;
+        while (top < c->classes - 1 && x[top] != largest)
+            top++;
+        real sum = exp_row(x, c->classes, largest, top, exps);
+        exps[top] += 1;
+        ((real *)c->sums)[r] = sum + 1;
+        if (ignored) {
+            *loss = 0;
+            continue;
+        }
+        real log_sum = (real)log1p(sum), row_weight = weight ? weight[class] : 1;
+        *loss = row_weight * (log_sum - (x[class] - largest));
+        if (smoothing != 0) {
+            real below = 0; /* the weighted sum of x - largest */
+            for (ptrdiff_t j = 0; j < c->classes; j++)
+                below += (weight ? weight[j] : 1) * (x[j] - largest);
+            real smooth = log_sum * weight_sum - below;
+            *loss = *loss * (1 - smoothing) + smoothing / (real)c->classes * smooth;
+        }
+    }
+}
+
+static void cross_entropy_backward(const loss_back_call *c)
+{
+    const real *weight = c->weight, *scales = c->scale;
+    real smoothing = (real)c->label_smoothing, weight_sum = 0;
+    for (ptrdiff_t j = 0; j < c->classes; j++)
+        weight_sum += weight ? weight[j] : 1;
+    for (ptrdiff_t r = 0; r < c->rows; r++) {
+        const real *exps = (const real *)c->exps + r * c->classes;
+        real *g = (real *)c->g + r * c->classes;
+        int64_t class = c->target[r];
+        if (class == c->ignore_index) {
+            memset(g, 0, (size_t)c->classes * sizeof(real));
+            continue;
+        }
+        real scale = scales[c->scale_is_shared ? 0 : r];
+        real at_target = scale * (1 - smoothing) * (weight ? weight[class] : 1);
+        real at_all = scale * (smoothing / (real)c->classes);
+        real factor = (at_target + at_all * weight_sum) / ((const real *)c->sums)[r];
+        for (ptrdiff_t j = 0; j < c->classes; j += LANES) {
+            ptrdiff_t count = c->classes - j;
+            vec x = load(exps + j, count) * factor;
+            if (smoothing != 0)
+                x -= at_all * (weight ? load(weight + j, count) : (vec){0} + 1);
+            store(g + j, x, count);
+        }
+        g[class] -= at_target;
+    }
+}

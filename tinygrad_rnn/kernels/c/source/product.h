@@ -1,0 +1,253 @@
+/* Products of small matrices, tile by tile.
+
+   The right operand is packed in panels of a few vectors of columns, row after row, so
+   that the innermost loop reads it in order. A tile of the result, some rows by the
+   columns of a panel, is summed up in registers and then given to a function, which
+   finishes it while it is in the cache: adds the input, applies the gates, stores.
+
+   That function is called by pointer on purpose. Inlined into the loop, it takes the
+   registers that the sums need. */
+
+typedef struct {
+    const real *data;
+    ptrdiff_t row_stride, column_stride;
+} matrix;
+
+typedef struct {
+    int rows, vectors;
+    ptrdiff_t row, column; /* where it begins */
+    const vec *sums;       /* [rows][vectors] */
+} tile;
+
+typedef void (*use_tile)(const void *context, const tile *at);
+
+#define MAX_TILE_ROWS 6
+#define MAX_TILE_VECTORS 4
+/* Columns of a tile where the caller does not want a number of its own. */
+#define USUAL_VECTORS (VECTOR_REGISTERS == 32 ? 4 : 2)
+
+static inline __attribute__((always_inline)) void
+micro_kernel(const int rows, const int vectors, ptrdiff_t depth, const real *a,
+             ptrdiff_t row_stride, ptrdiff_t depth_stride, const real *panel,
+             vec *sums)
+{
+    /* With few sums one chain of additions each would wait for itself. */
+    enum { CHAINS = 4 };
+    const int chains = rows * vectors <= 4 ? CHAINS : 1;
+    vec acc[CHAINS][MAX_TILE_ROWS][MAX_TILE_VECTORS];
+    UNROLL
+    for (int c = 0; c < chains; c++)
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                acc[c][r][v] = (vec){0};
+    ptrdiff_t k = 0;
+    for (; k + chains <= depth; k += chains)
+        UNROLL
+        for (int c = 0; c < chains; c++) {
+            const vec *b = (const vec *)panel + (k + c) * vectors;
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                real x = a[r * row_stride + (k + c) * depth_stride];
+                UNROLL
+                for (int v = 0; v < vectors; v++)
+                    acc[c][r][v] += x * b[v];
+            }
+        }
+    for (; k < depth; k++) {
+        const vec *b = (const vec *)panel + k * vectors;
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            real x = a[r * row_stride + k * depth_stride];
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                acc[0][r][v] += x * b[v];
+        }
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vec sum = acc[0][r][v];
+            if (chains == CHAINS)
+                sum = (sum + acc[1][r][v]) + (acc[2][r][v] + acc[3][r][v]);
+            sums[r * vectors + v] = sum;
+        }
+}
+
+#define DEFINE_MICRO_KERNEL(rows, vectors)                                            \
+    static __attribute__((noinline)) void VARIANT(micro_##rows##_##vectors)(          \
+        ptrdiff_t depth, const real *a, ptrdiff_t row_stride, ptrdiff_t depth_stride, \
+        const real *panel, vec *sums)                                                 \
+    {                                                                                 \
+        if (depth_stride == 1)                                                        \
+            micro_kernel(rows, vectors, depth, a, row_stride, 1, panel, sums);        \
+        else                                                                          \
+            micro_kernel(rows, vectors, depth, a, row_stride, depth_stride, panel,    \
+                         sums);                                                       \
+    }
+
+/* Those whose sums fit into the registers, of which some hold the operands. */
+#define DEFINE_MICRO_KERNELS(vectors) \
+    DEFINE_MICRO_KERNEL(1, vectors)   \
+    DEFINE_MICRO_KERNEL(2, vectors)   \
+    DEFINE_MICRO_KERNEL(3, vectors)
+DEFINE_MICRO_KERNELS(1)
+DEFINE_MICRO_KERNELS(2)
+DEFINE_MICRO_KERNELS(3)
+DEFINE_MICRO_KERNELS(4)
+DEFINE_MICRO_KERNEL(4, 1)
+DEFINE_MICRO_KERNEL(4, 2)
+DEFINE_MICRO_KERNEL(4, 3)
+DEFINE_MICRO_KERNEL(6, 1)
+DEFINE_MICRO_KERNEL(6, 2)
+#if VECTOR_REGISTERS == 32
+DEFINE_MICRO_KERNEL(6, 3)
+DEFINE_MICRO_KERNEL(4, 4)
+DEFINE_MICRO_KERNEL(6, 4)
+#define IF_32_REGISTERS(kernel) kernel
+#else
+#define IF_32_REGISTERS(kernel) NULL
+#endif
+
+typedef void (*sum_tile)(ptrdiff_t depth, const real *a, ptrdiff_t row_stride,
+                         ptrdiff_t depth_stride, const real *panel, vec *sums);
+
+#define MICRO(rows, vectors) VARIANT(micro_##rows##_##vectors)
+static const sum_tile micro_kernels[MAX_TILE_VECTORS][MAX_TILE_ROWS] = {
+    {MICRO(1, 1), MICRO(2, 1), MICRO(3, 1), MICRO(4, 1), NULL, MICRO(6, 1)},
+    {MICRO(1, 2), MICRO(2, 2), MICRO(3, 2), MICRO(4, 2), NULL, MICRO(6, 2)},
+    {MICRO(1, 3), MICRO(2, 3), MICRO(3, 3), MICRO(4, 3), NULL,
+     IF_32_REGISTERS(MICRO(6, 3))},
+    {MICRO(1, 4), MICRO(2, 4), MICRO(3, 4), IF_32_REGISTERS(MICRO(4, 4)), NULL,
+     IF_32_REGISTERS(MICRO(6, 4))},
+};
+#undef MICRO
+#undef IF_32_REGISTERS
+
+/* Vectors in the next panel, if the columns from there on take `left` of them. */
+static inline int panel_vectors(ptrdiff_t left)
+{
+    return left >= USUAL_VECTORS ? USUAL_VECTORS : (int)left;
+}
+
+static inline ptrdiff_t vectors_for(ptrdiff_t columns)
+{
+    return (columns + LANES - 1) / LANES;
+}
+
+/* So many numbers, rounded up to keep what follows them aligned. */
+static inline ptrdiff_t padded(ptrdiff_t count)
+{
+    return vectors_for(count) * LANES;
+}
+
+/* Pack B, (depth, columns), for for_each_tile with the usual panels; returns the end. */
+static real *pack(matrix b, ptrdiff_t depth, ptrdiff_t columns, real *panels)
+{
+    for (ptrdiff_t first = 0; first < columns;) {
+        ptrdiff_t width = panel_vectors(vectors_for(columns - first)) * LANES;
+        ptrdiff_t used = columns - first < width ? columns - first : width;
+        if (b.row_stride == 1) { /* transposed: in blocks, for the cache */
+            for (ptrdiff_t start = 0; start < depth; start += 16) {
+                ptrdiff_t stop = start + 16 < depth ? start + 16 : depth;
+                for (ptrdiff_t j = 0; j < used; j++) {
+                    const real *column = b.data + (first + j) * b.column_stride;
+                    for (ptrdiff_t k = start; k < stop; k++)
+                        panels[k * width + j] = column[k];
+                }
+                for (ptrdiff_t j = used; j < width; j++)
+                    for (ptrdiff_t k = start; k < stop; k++)
+                        panels[k * width + j] = 0;
+            }
+        } else
+            for (ptrdiff_t k = 0; k < depth; k++) {
+                const real *row = b.data + k * b.row_stride + first * b.column_stride;
+                real *to = panels + k * width;
+                if (b.column_stride == 1)
+                    memcpy(to, row, (size_t)used * sizeof(real));
+                else
+                    for (ptrdiff_t j = 0; j < used; j++)
+                        to[j] = row[j * b.column_stride];
+                memset(to + used, 0, (size_t)(width - used) * sizeof(real));
+            }
+        panels += depth * width;
+        first += width;
+    }
+    return panels;
+}
+
+/* Pack W^T of W, (gates * hidden, depth), so that a panel has the same hidden units of
+   each gate, a vector of them, side by side; returns the end. */
+static real *pack_gates(const real *w, int gates, ptrdiff_t hidden, ptrdiff_t depth,
+                        real *panels)
+{
+    for (ptrdiff_t first = 0; first < hidden; first += LANES) {
+        ptrdiff_t used = hidden - first < LANES ? hidden - first : LANES;
+        for (int gate = 0; gate < gates; gate++)
+            for (ptrdiff_t j = 0; j < LANES; j++) {
+                const real *row = w + (gate * hidden + first + j) * depth;
+                real *to = panels + gate * LANES + j;
+                for (ptrdiff_t k = 0; k < depth; k++)
+                    to[k * gates * LANES] = j < used ? row[k] : 0;
+            }
+        panels += depth * gates * LANES;
+    }
+    return panels;
+}
+
+/* Give `use` all tiles of these rows of A B, where A is (rows, depth). With `gates` the
+   panels are those of pack_gates, and tiles count columns within a gate; with 0 those
+   of pack. */
+static void for_each_tile(matrix a, range rows, ptrdiff_t depth, const real *panels,
+                          ptrdiff_t columns, int gates, use_tile use,
+                          const void *context)
+{
+    vec sums[MAX_TILE_ROWS * MAX_TILE_VECTORS];
+    for (ptrdiff_t column = 0; column < columns;) {
+        int vectors = gates ? gates : panel_vectors(vectors_for(columns - column));
+        const sum_tile *kernels = micro_kernels[vectors - 1];
+        tile at = {0, vectors, rows.begin, column, sums};
+        for (; at.row < rows.end; at.row += at.rows) {
+            ptrdiff_t left = rows.end - at.row;
+            at.rows = left < MAX_TILE_ROWS ? (int)left : MAX_TILE_ROWS;
+            while (!kernels[at.rows - 1])
+                at.rows--;
+            const real *from = a.data + at.row * a.row_stride;
+            kernels[at.rows - 1](depth, from, a.row_stride, a.column_stride, panels,
+                                 sums);
+            use(context, &at);
+        }
+        panels += depth * vectors * LANES;
+        column += gates ? LANES : vectors * LANES;
+    }
+}
+
+/* C = A B + bias for small matrices. */
+typedef struct {
+    real *data;
+    ptrdiff_t row_stride, columns;
+    const real *bias; /* or NULL */
+} product_result;
+
+static void store_product(const void *context, const tile *at)
+{
+    const product_result *c = context;
+    for (int r = 0; r < at->rows; r++)
+        for (int v = 0; v < at->vectors; v++) {
+            ptrdiff_t column = at->column + v * LANES, count = c->columns - column;
+            vec sum = at->sums[r * at->vectors + v];
+            if (c->bias)
+                sum += load(c->bias + column, count);
+            store(c->data + (at->row + r) * c->row_stride + column, sum, count);
+        }
+}
+
+static void multiply(matrix a, matrix b, ptrdiff_t rows, ptrdiff_t depth,
+                     ptrdiff_t columns, const real *bias, real *out, real *room)
+{
+    pack(b, depth, columns, room);
+    product_result result = {out, columns, columns, bias};
+    for_each_tile(a, (range){0, rows}, depth, room, columns, 0, store_product, &result);
+}

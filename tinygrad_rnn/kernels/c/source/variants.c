@@ -1,0 +1,121 @@
+/* The kernels for each instruction set that this processor family has. */
+
+#include "api.h"
+#include "variants.h"
+
+#define PASTE_EXPANDED(name, type, isa) name##_##type##_##isa
+#define PASTE(name, type, isa) PASTE_EXPANDED(name, type, isa)
+#define VARIANT(name) PASTE(name, FLOAT, ISA)
+
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define BEGIN_TARGET(features) \
+    PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define END_TARGET PRAGMA(clang attribute pop)
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#define BEGIN_TARGET(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
+#define END_TARGET PRAGMA(GCC pop_options)
+#endif
+#define PRAGMA(words) _Pragma(#words)
+
+/* Coefficients of (expm1(r) - r) / r^2, highest first: 1/n! from n = 7 or 13 to 2. */
+static const float exp_terms_f32[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120,
+                                      1.0f / 24,   1.0f / 6,   1.0f / 2};
+static const double exp_terms_f64[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800,
+                                       1.0 / 3628800,    1.0 / 362880,    1.0 / 40320,
+                                       1.0 / 5040,       1.0 / 720,       1.0 / 120,
+                                       1.0 / 24,         1.0 / 6,         1.0 / 2};
+
+#include "names.h"
+
+/* 128 bits: what every x86-64 (SSE2) and arm64 (NEON) processor has. */
+#define ISA base
+#define VECTOR_BYTES 16
+#ifdef __aarch64__
+#define VECTOR_REGISTERS 32
+#else
+#define VECTOR_REGISTERS 16
+#endif
+#include "variant.h"
+#undef ISA
+#undef VECTOR_BYTES
+#undef VECTOR_REGISTERS
+
+#ifdef __x86_64__
+BEGIN_TARGET("avx2,fma")
+#define ISA avx2
+#define VECTOR_BYTES 32
+#define VECTOR_REGISTERS 16
+#include "variant.h"
+#undef ISA
+#undef VECTOR_BYTES
+#undef VECTOR_REGISTERS
+END_TARGET
+
+BEGIN_TARGET("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")
+#define ISA avx512
+#define VECTOR_BYTES 64
+#define VECTOR_REGISTERS 32
+#include "variant.h"
+#undef ISA
+#undef VECTOR_BYTES
+#undef VECTOR_REGISTERS
+END_TARGET
+#endif
+
+const instruction_set instruction_sets[] = {
+#ifdef __x86_64__
+    {"avx512", {&kernels_f32_avx512, &kernels_f64_avx512}},
+    {"avx2", {&kernels_f32_avx2, &kernels_f64_avx2}},
+#endif
+    {"base", {&kernels_f32_base, &kernels_f64_base}},
+    {NULL, {NULL, NULL}},
+};
+
+int is_supported(const char *name)
+{
+    if (!strcmp(name, "base"))
+        return 1;
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (!strcmp(name, "avx2"))
+        return avx2;
+    return avx2 && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bw");
+#else
+    return 0;
+#endif
+}
+
+/* The product of two sizes that are not negative; -1 if it overflows or one is -1. */
+static ptrdiff_t times(ptrdiff_t a, ptrdiff_t b)
+{
+    ptrdiff_t result;
+    return a < 0 || b < 0 || __builtin_mul_overflow(a, b, &result) ? -1 : result;
+}
+
+static ptrdiff_t plus(ptrdiff_t a, ptrdiff_t b)
+{
+    ptrdiff_t result;
+    return a < 0 || b < 0 || __builtin_add_overflow(a, b, &result) ? -1 : result;
+}
+
+static ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < 0 || b < 0 ? -1 : a > b ? a : b;
+}
+
+ptrdiff_t room_for(const scan_shape *s, int gates, size_t item_size)
+{
+    enum { PADDING = 64 }; /* at most, of the columns of a packed matrix */
+    ptrdiff_t width = times(gates, s->hidden), rows = times(s->steps, s->batch);
+    ptrdiff_t wide = plus(width, gates * PADDING), deep = plus(s->hidden, PADDING);
+    ptrdiff_t weights = times(wide, deep); /* W_hh, either way */
+    ptrdiff_t inputs = times(plus(s->input, PADDING), wide); /* W_ih or a table */
+    ptrdiff_t states = times(rows, plus(larger(s->input, s->hidden), PADDING));
+    ptrdiff_t forward = plus(plus(weights, inputs), wide);
+    return times(larger(forward, larger(inputs, states)), (ptrdiff_t)item_size);
+}

@@ -1470,11 +1470,11 @@ TABLE = {
         )
     ],
     "backend/test_threads.py": [
-        ("_run_slice", "_in_slice.set(True)", "pass", "a slice is cut again"),
+        ("run_each", "_in_slice.set(True)", "pass", "a slice is cut again"),
         (
             "split_rows",
-            "min(threads, rows // 16, multiplications // MIN_WORK)",
-            "min(threads, rows // 16)",
+            "min(MAX_SLICES, rows // MIN_ROWS, multiplications // MIN_WORK)",
+            "min(MAX_SLICES, rows // MIN_ROWS)",
             "threads for work that is not worth one",
         ),
     ],

@@ -9,7 +9,8 @@ what it says.
 
 A bug goes where the piece of code in its row stands in the function that the row names.
 Layout and comments do not count, variables may have other names, and the function may
-be in any file: only a change of what the code calls and computes makes a row stale.
+be in any file: only a change of what the code calls and computes makes a row stale. Of
+kernels that are twins, the bug goes into those whose tests the row names.
 """
 
 import argparse
@@ -163,10 +164,18 @@ class Bug(NamedTuple):
     def __str__(self):
         return f"{self.function or self.tests}: {self.why}"
 
+    def is_tested_twin(self, file):
+        """Return whether a file is not a twin of kernels whose tests the row names."""
+        twins = [Path(path).parent.as_posix() for path in (file, self.tests.split()[0])]
+        are_kernels = all(folder.startswith("kernels/") for folder in twins)
+        return not are_kernels or twins[0] == twins[1]
+
     def places(self):
         """Return the places in the function that the piece fits."""
         found, size = [], len(tokens(self.piece))
         for file, start, stop in functions()[self.function]:
+            if not self.is_tested_twin(file):
+                continue
             given = tokens(sources()[file][start:stop])
             for i in range(len(given) - size + 1):
                 there = given[i : i + size]

@@ -147,12 +147,7 @@ def test_each_part_has_a_thread(functions):
     def work(part):
         meet.wait()  # all three have to be here
         with np.errstate(**np.geterr()), threads.one_thread():
-            return (
-                part,
-                get(),
-                np.geterr()["over"],
-                threads.thread_count(),
-            )
+            return (part, get(), np.geterr()["over"], threads.thread_count())
 
     with np.errstate(over="raise"):
         found = threads.run_each(work, range(3))

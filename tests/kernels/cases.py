@@ -15,6 +15,16 @@ from hypothesis import strategies as st
 from tinygrad_rnn.backend.threads import one_thread
 
 kernels = import_module(os.environ.get("TEST_KERNELS", "tinygrad_rnn.kernels.numpy"))
+
+
+def import_c():
+    """Return the kernels in C; skip the test file where they have not been built."""
+    try:
+        return import_module("tinygrad_rnn.kernels.c")
+    except ImportError as error:
+        pytest.skip(f"no kernels in C: {error}", allow_module_level=True)
+
+
 # Blocks in a weight, parts of the state
 KINDS = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -190,7 +200,9 @@ def forward(case):
     )
 
     def cut(steps, batch, weight_size):
-        return [slice(int(p[0]), int(p[-1]) + 1) for p in parts if p.size] or [slice(0, 0)]
+        return [slice(int(p[0]), int(p[-1]) + 1) for p in parts if p.size] or [
+            slice(0, 0)
+        ]
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("numpy.slices", "c.recurrent"):

@@ -43,7 +43,8 @@ def test_twins_have_the_signatures_of_numpys(kind):
 
 
 def test_a_kernel_that_is_missing_is_none(monkeypatch):
-    assert kernels.find("cpu", "rnn_forward") is reference.rnn_forward
+    used = kernels.modules["cpu"]
+    assert kernels.find("cpu", "rnn_forward") is used.rnn_forward
     assert kernels.find("cpu", "tanh") is None
     assert kernels.find("mine", "rnn_forward") is None
     twins = SimpleNamespace(scale=len)

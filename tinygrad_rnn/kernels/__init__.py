@@ -23,16 +23,19 @@ def _choose(wanted: str) -> tuple[ModuleType, str]:
     """Return the module of kernels for a CPU, and which they are, in words."""
     if wanted not in ("", "numpy", "c", *INSTRUCTION_SETS):
         sets = ", ".join(INSTRUCTION_SETS)
-        raise OptionError(f"{VARIABLE} is {wanted!r}, expected numpy, c, or one of {sets}")
+        raise OptionError(
+            f"{VARIABLE} is {wanted!r}, expected numpy, c, or one of {sets}"
+        )
     if wanted == "numpy":
         return numpy, f"NumPy ({VARIABLE}=numpy)"
     try:
         from . import c
+        from .c import _c
     except ImportError as error:
         if wanted:
             raise OptionError(f"{VARIABLE} is {wanted!r}, but {error}") from error
         return numpy, "NumPy (those in C have not been built: see docs/install.md)"
-    chosen = c.use_instruction_set(wanted if wanted in INSTRUCTION_SETS else "")
+    chosen = _c.use(wanted if wanted in INSTRUCTION_SETS else "")
     return c, f"C ({chosen})"
 
 

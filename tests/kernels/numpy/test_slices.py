@@ -29,11 +29,18 @@ def test_a_batch_is_cut_into_slices_worth_a_thread(steps, batch, weight_size):
 @pytest.mark.parametrize("ids", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_number_of_threads_changes_no_bit(kind, ids, dtype, monkeypatch):
-    on = dict(bias=True, initial=True, ends=True, reverse=True, relu=False)
+    on = {"bias": True, "initial": True, "ends": True, "reverse": True, "relu": False}
     case = make(
         kind, (9, 80, 30, 160), 3, ids=ids, projected=False, cotangents="all", **on
     )
-    w_hh = next(a for a in case.inputs[2:] if a is not None and a.shape[-1:] == (160,) and a.ndim == 2 and len(a) % 160 == 0)
+    w_hh = next(
+        a
+        for a in case.inputs[2:]
+        if a is not None
+        and a.shape[-1:] == (160,)
+        and a.ndim == 2
+        and len(a) % 160 == 0
+    )
     assert len(slices.split_batch(9, 80, w_hh.size)) > 1
     convert = [
         None if a is None else a if a.dtype.kind == "i" else a.astype(dtype)

@@ -4,8 +4,7 @@ What is not written in C is NumPy's. The sources are in source/; setup.py builds
 module ``_c`` from them.
 """
 
-from ..numpy import stepper
-from . import _c
+from ..numpy.steppers import stepper
 from .embedding import embedding_backward
 from .loss import cross_entropy_backward, cross_entropy_forward
 from .norm import layer_norm_backward, layer_norm_forward
@@ -22,5 +21,3 @@ from .recurrent import (
     rnn_backward,
     rnn_forward,
 )
-
-use_instruction_set = _c.use

@@ -20,6 +20,13 @@ def contiguous(x: Array | None) -> Array | None:
     return x if x is None or x.flags.c_contiguous else x.copy()
 
 
+def converted(x: Array | None, dtype: np.dtype) -> Array | None:
+    """Return an array as C-contiguous and of a dtype; None stays None."""
+    if x is None or (x.dtype is dtype and x.flags.c_contiguous):
+        return x
+    return np.ascontiguousarray(x, dtype)
+
+
 @overload
 def as_int64(x: Array) -> Array: ...
 

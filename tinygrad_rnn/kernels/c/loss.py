@@ -57,7 +57,7 @@ def _total_weight(target: Array, weight: MaybeArray, ignore_index: int) -> Any:
     """Return the sum of the rows' weights; 0 of ignored ones."""
     ignored = target == ignore_index
     if weight is None:
-        return len(target) - np.count_nonzero(ignored)
+        return len(target) - int(np.count_nonzero(ignored))
     return weight[target[~ignored]].sum()
 
 

@@ -47,9 +47,7 @@ def layer_norm_backward(
         for needed, like in zip(needs, shapes, strict=True)
     ]
     weight = None if weight is None else contiguous(weight).reshape(size)
-    _c.layer_norm_backward(
-        rows, size, normed, scale, weight, g, g_x, g_weight, g_bias
-    )
+    _c.layer_norm_backward(rows, size, normed, scale, weight, g, g_x, g_weight, g_bias)
     return (
         None if g_x is None else g_x.reshape(x.shape),
         None if g_weight is None else g_weight.reshape(shape),

@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 
-from .. import numpy as reference
+from ..numpy import optimizer as reference
 from . import _c
 from .arrays import contiguous
 
@@ -19,7 +19,7 @@ def squares(arrays: Arrays) -> float:
 
 def scale(arrays: Arrays, factor: float) -> None:
     """Multiply all arrays by ``factor``, in place and in one call."""
-    if all([array.flags.c_contiguous for array in arrays]):
+    if all(array.flags.c_contiguous for array in arrays):
         _c.scale(arrays, factor)
     else:
         reference.scale(arrays, factor)

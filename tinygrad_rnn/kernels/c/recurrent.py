@@ -7,17 +7,15 @@ number of threads.
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ...backend.numpy import matmul
 from ...backend.pool import empty
 from ...backend.threads import product, run_each
-from .. import numpy as reference
+from ..numpy import lstm as reference
 from ..numpy import scan
 from ..numpy.scan import Array, Arrays, Inputs, MaybeArray, Needs, cell_kernels
 from ..numpy.slices import split_batch
 from . import _c
-from .arrays import as_int64, contiguous
+from .arrays import as_int64, contiguous, converted
 
 RNN, GRU, LSTM = 1, 3, 4  # their numbers of gates
 # Multiplications from which on BLAS is faster than the tiles of the C kernels.
@@ -76,8 +74,9 @@ def _forward(
 ) -> tuple[Any, Workspace]:
     """Return the outputs of a layer, and its workspace."""
     dtype, is_lstm = w_hh.dtype, gates == LSTM
-    sizes = Sizes(gates, *x.shape[:2], w_ih.shape[1], w_hh.shape[1])
-    _, steps, batch, features, hidden = sizes
+    steps, batch = x.shape[:2]
+    hidden = w_hh.shape[1]
+    sizes = Sizes(gates, steps, batch, w_ih.shape[1], hidden)
     rows = ids = None
     if x.ndim == 3:
         rows, _ = scan.flatten_input(x, lengths)
@@ -94,14 +93,15 @@ def _forward(
     output = after if lengths is None else empty(after.shape, dtype)
     h_n = empty((1, batch, hidden), dtype)
     c_n = empty(h_n.shape, dtype) if is_lstm else None
-    has_sums = rows is not None and rows.size * sizes.width >= LARGE_PRODUCT
-    if has_sums:
+    has_sums = False
+    if rows is not None and rows.size * sizes.width >= LARGE_PRODUCT:
+        has_sums = True
         flat = sums.reshape(steps * batch, sizes.width)
         product(rows, w_ih.T, flat)
         bias = _sum_of_biases(gates, b_ih, b_hh)
         if bias is not None:
             flat += bias
-    weights = [contiguous(a) for a in (w_ih, w_hh, b_ih, b_hh, h_0, c_0)]
+    weights = [converted(a, dtype) for a in (w_ih, w_hh, b_ih, b_hh, h_0, c_0)]
 
     def run(part: slice) -> None:
         _c.layer_forward(
@@ -209,7 +209,7 @@ def _backward(
         run(slice(0, 0), finishes=True)
     if needs_x and g_x is None:
         g_x = matmul(g_sums, w_ih)
-    if needs_w_ih and g_w_ih is None:
+    if needs_w_ih and g_w_ih is None and rows is not None:
         g_w_ih = scan.weight_gradient(g_sums, rows)
     if needs_w_hh and g_w_hh is None:
         before = states[1:] if reverse else states[:-1]

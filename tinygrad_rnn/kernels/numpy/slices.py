@@ -17,7 +17,6 @@ from ...backend.threads import MAX_SLICES, run_each
 from ...types import Function
 from .scan import Arrays, MaybeArray, Needs
 
-
 # What a slice of the batch has at least: rows, and multiplications of its whole scan.
 MIN_ROWS = 16
 MIN_WORK = 1 << 23
@@ -78,7 +77,8 @@ def parallel_forward(states: int) -> Callable[[Function], Function]:
         def run(
             *args: Any, lengths: MaybeArray = None, **settings: object
         ) -> tuple[Any, Any]:
-            parts = split_batch(*args[0].shape[:2], args[states + 2].size)
+            steps, batch = args[0].shape[:2]
+            parts = split_batch(steps, batch, args[states + 2].size)
             if len(parts) == 1:
                 return kernel(*args, lengths=lengths, **settings)
 

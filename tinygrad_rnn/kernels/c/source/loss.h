@@ -11,12 +11,25 @@ static real largest_of(const real *x, ptrdiff_t count)
     return largest;
 }
 
+/* exp(x - largest). In double precision it is corrected by the rounding error of the
+   difference (two-sum: Moller, Quasi double-precision in floating point addition, 1965),
+   without which exp would make many units of the last place of half of one. */
+static inline vec exp_difference(vec x, real largest)
+{
+    vec d = x - largest, e = exp_of(d);
+    if (sizeof(real) == sizeof(float))
+        return e;
+    vec rest = d - x, error = (x - (d - rest)) - (largest + rest);
+    vec lowest = (vec){0} + EXP_LOWEST; /* from here on, -inf included, e is 0 */
+    return e + e * select(d < lowest, (vec){0}, error);
+}
+
 /* exp(x - largest) of a row but 0 for one of the largest, and their sum. */
 static real exp_row(const real *x, ptrdiff_t count, real largest, ptrdiff_t top,
                     real *exps)
 {
     for (ptrdiff_t j = 0; j < count; j += LANES)
-        store(exps + j, exp_of(load(x + j, count - j) - largest), count - j);
+        store(exps + j, exp_difference(load(x + j, count - j), largest), count - j);
     exps[top] *= 0; /* of a NaN or infinity it stays NaN */
     vec sum = {0};
     for (ptrdiff_t j = 0; j < count; j += LANES)

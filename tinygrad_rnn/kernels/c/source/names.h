@@ -87,6 +87,7 @@
 
 /* loss.h */
 #define largest_of VARIANT(largest_of)
+#define exp_difference VARIANT(exp_difference)
 #define exp_row VARIANT(exp_row)
 #define cross_entropy_forward VARIANT(cross_entropy_forward)
 #define cross_entropy_backward VARIANT(cross_entropy_backward)

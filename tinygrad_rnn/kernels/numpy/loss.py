@@ -69,7 +69,7 @@ def cross_entropy_forward(
         np.exp(exps, exps)
     else:  # the same, corrected by the rounding error of the difference
         exps[...] = exp_difference(np, x, largest)
-    flat[tops] = 0
+    flat[tops] *= 0  # of infinity it stays NaN, as in PyTorch
     sums = exps.dot(every_one)
     flat[tops] = 1
     log_sums = np.log1p(sums)

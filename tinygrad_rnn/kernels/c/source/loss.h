@@ -42,7 +42,7 @@ static void cross_entropy_forward(const loss_call *c)
 {
     const real *weight = c->weight;
     real smoothing = (real)c->label_smoothing, weight_sum = 0;
-    for (ptrdiff_t j = 0; j < c->classes; j++)
+    for (ptrdiff_t j = 0; smoothing != 0 && j < c->classes; j++)
         weight_sum += weight ? weight[j] : 1;
     for (ptrdiff_t r = 0; r < c->rows; r++) {
         const real *x = (const real *)c->logits + r * c->classes;
@@ -76,7 +76,7 @@ static void cross_entropy_backward(const loss_back_call *c)
 {
     const real *weight = c->weight, *scales = c->scale;
     real smoothing = (real)c->label_smoothing, weight_sum = 0;
-    for (ptrdiff_t j = 0; j < c->classes; j++)
+    for (ptrdiff_t j = 0; smoothing != 0 && j < c->classes; j++)
         weight_sum += weight ? weight[j] : 1;
     for (ptrdiff_t r = 0; r < c->rows; r++) {
         const real *exps = (const real *)c->exps + r * c->classes;

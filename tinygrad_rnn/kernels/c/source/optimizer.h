@@ -40,7 +40,7 @@ static void adam_step(const adam_arrays *a, const adam_settings *s)
         store(sq + j, v, count);
         if (largest) {
             vec before = load(largest + j, count);
-            v = select(before > v, before, v);
+            v = select((before > v) | (before != before), before, v); /* NaN stays */
             store(largest + j, v, count);
         }
         vec root = v;

@@ -1,10 +1,16 @@
-"""Arrays as the C kernels take them: C-contiguous, indices of 64 bits."""
+"""Arrays as the C kernels take them: C-contiguous, aligned, indices of 64 bits."""
 
 from typing import overload
 
 import numpy as np
 
 Array = np.ndarray
+
+
+def is_contiguous(x: Array) -> bool:
+    """Return whether an array is C-contiguous, and aligned for its dtype."""
+    flags = x.flags
+    return flags.c_contiguous and flags.aligned
 
 
 @overload
@@ -16,8 +22,8 @@ def contiguous(x: Array | None) -> Array | None: ...
 
 
 def contiguous(x: Array | None) -> Array | None:
-    """Return an array itself if it is C-contiguous, else a copy; None stays None."""
-    return x if x is None or x.flags.c_contiguous else x.copy()
+    """Return an array itself if it is contiguous and aligned, else a copy, or None."""
+    return x if x is None or is_contiguous(x) else x.copy()
 
 
 def converted(x: Array | None, dtype: np.dtype) -> Array | None:
@@ -36,5 +42,5 @@ def as_int64(x: Array | None) -> Array | None: ...
 
 
 def as_int64(x: Array | None) -> Array | None:
-    """Return integers as C-contiguous int64; None stays None."""
-    return None if x is None else np.ascontiguousarray(x, np.int64)
+    """Return integers as C-contiguous, aligned int64; None stays None."""
+    return None if x is None else contiguous(np.ascontiguousarray(x, np.int64))

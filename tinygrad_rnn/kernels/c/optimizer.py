@@ -7,7 +7,7 @@ import numpy as np
 
 from ..numpy import optimizer as reference
 from . import _c
-from .arrays import contiguous
+from .arrays import contiguous, is_contiguous
 
 Arrays = Sequence[np.ndarray]
 
@@ -19,7 +19,7 @@ def squares(arrays: Arrays) -> float:
 
 def scale(arrays: Arrays, factor: float) -> None:
     """Multiply all arrays by ``factor``, in place and in one call."""
-    if all(array.flags.c_contiguous for array in arrays):
+    if all(is_contiguous(array) for array in arrays):
         _c.scale(arrays, factor)
     else:
         reference.scale(arrays, factor)

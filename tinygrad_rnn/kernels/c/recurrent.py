@@ -79,7 +79,7 @@ def _forward(
     sizes = Sizes(gates, steps, batch, w_ih.shape[1], hidden)
     rows = ids = None
     if x.ndim == 3:
-        rows, _ = scan.flatten_input(x, lengths)
+        rows = contiguous(scan.flatten_input(x, lengths)[0])
     else:
         ids = as_int64(x).reshape(-1)
     lengths = as_int64(lengths)

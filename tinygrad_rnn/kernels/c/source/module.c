@@ -44,32 +44,55 @@ static int has_shape(const Py_buffer *view, const expected *want)
     return 1;
 }
 
+/* The type of an array's elements: 'f' or 'd' for floats, 'i' for int64, 0 for another
+   one, also for numbers in another byte order. */
+static char element_type(const Py_buffer *view)
+{
+    const char *format = view->format ? view->format : "B";
+    if (!*format || format[1])
+        return 0;
+    if ((*format == 'l' || *format == 'q') && view->itemsize == sizeof(int64_t))
+        return 'i';
+    return *format == 'f' || *format == 'd' ? *format : 0;
+}
+
+/* Take an array's buffer. It is C-contiguous and aligned for its elements, which are
+   floats of the call's type, or int64 if `kind` is 'i'. NULL with an error set. */
+static const Py_buffer *take_buffer(arrays *held, PyObject *object, char kind, int use,
+                                    const char *name)
+{
+    Py_buffer *view = &held->views[held->count];
+    int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (use & WRITE ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(object, view, flags) < 0)
+        return NULL;
+    held->count++;
+    char type = element_type(view);
+    if (kind == 'f' && type != 'i' && !held->format)
+        held->format = type;
+    if (!type || type != (kind == 'i' ? 'i' : held->format)) {
+        PyErr_Format(PyExc_TypeError, "%s: got an array of format '%s'", name,
+                     view->format ? view->format : "B");
+        return NULL;
+    }
+    if (view->len && (uintptr_t)view->buf % (uintptr_t)view->itemsize) {
+        PyErr_Format(PyExc_ValueError, "%s: got an array that is not aligned", name);
+        return NULL;
+    }
+    return view;
+}
+
 /* The memory of an array of this kind, 'f' for floats and 'i' for int64; NULL for None
    if it is optional, or with an error set. */
 static void *memory(arrays *held, PyObject *object, char kind, expected want)
 {
     if (PyErr_Occurred() || (object == Py_None && want.use & OPTIONAL))
         return NULL;
-    Py_buffer *view = &held->views[held->count];
-    int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (want.use & WRITE ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(object, view, flags) < 0)
-        return NULL;
-    held->count++;
-    const char *format = view->format ? view->format : "B";
-    int fits = kind == 'f' ? !strcmp(format, "f") || !strcmp(format, "d")
-                           : view->itemsize == 8 && strchr("lq", *format) != NULL;
-    if (fits && kind == 'f' && !held->format)
-        held->format = *format;
-    if (!fits || (kind == 'f' && held->format != *format)) {
-        PyErr_Format(PyExc_TypeError, "%s: got an array of format '%s'", want.name,
-                     format);
-        return NULL;
-    }
-    if (!has_shape(view, &want)) {
+    const Py_buffer *view = take_buffer(held, object, kind, want.use, want.name);
+    if (view && !has_shape(view, &want)) {
         PyErr_Format(PyExc_ValueError, "%s: got an array of another shape", want.name);
         return NULL;
     }
-    return view->buf;
+    return view ? view->buf : NULL;
 }
 
 /* Whether all integers of an int64 array, or of none, lie in [0, end); else an error. */
@@ -271,6 +294,10 @@ static ptrdiff_t read_size(PyObject *object)
 static int are_classes(const int64_t *target, ptrdiff_t rows, ptrdiff_t classes,
                        int64_t ignore_index)
 {
+    if (rows && !classes) {
+        PyErr_SetString(PyExc_ValueError, "logits: got no classes");
+        return 0;
+    }
     for (ptrdiff_t r = 0; r < rows; r++)
         if ((target[r] < 0 || target[r] >= classes) && target[r] != ignore_index) {
             PyErr_Format(PyExc_IndexError, "target: got %lld, expected 0 to %zd",
@@ -342,7 +369,7 @@ static PyObject *layer_norm_forward(PyObject *self, PyObject *const *args,
     ptrdiff_t N = read_size(args[0]), D = read_size(args[1]);
     norm_call c = {.rows = N, .size = D, .eps = PyFloat_AsDouble(args[2])};
     arrays held = {.count = 0};
-    c.x = memory(&held, args[3], 'f', (expected){"x", OPTIONAL, 2, {N, D}});
+    c.x = memory(&held, args[3], 'f', (expected){"x", READ, 2, {N, D}});
     c.weight = memory(&held, args[4], 'f', (expected){"weight", OPTIONAL, 1, {D}});
     c.bias = memory(&held, args[5], 'f', (expected){"bias", OPTIONAL, 1, {D}});
     c.normed = memory(&held, args[6], 'f', (expected){"normed", WRITE, 2, {N, D}});
@@ -390,7 +417,7 @@ static PyObject *embedding_backward(PyObject *self, PyObject *const *args,
     (void)self;
     ptrdiff_t rows = read_size(args[0]), D = read_size(args[1]), N = read_size(args[2]);
     arrays held = {.count = 0};
-    const int64_t *ids = memory(&held, args[3], 'i', (expected){"ids", OPTIONAL, 1, {rows}});
+    const int64_t *ids = memory(&held, args[3], 'i', (expected){"ids", READ, 1, {rows}});
     const void *g = memory(&held, args[4], 'f', (expected){"g", READ, 2, {rows, D}});
     void *table_ = memory(&held, args[5], 'f', (expected){"table", WRITE, 2, {N, D}});
     if (!PyErr_Occurred() && in_range("ids", ids, rows, N)) {
@@ -413,20 +440,13 @@ static void *listed(arrays *held, PyObject *list, Py_ssize_t i, int use,
     PyObject *array = PySequence_GetItem(list, i);
     if (!array)
         return NULL;
-    Py_buffer *view = &held->views[held->count];
-    int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (use & WRITE ? PyBUF_WRITABLE : 0);
-    int failed = PyObject_GetBuffer(array, view, flags) < 0;
+    const Py_buffer *view = take_buffer(held, array, 'f', use, "arrays");
     Py_DECREF(array); /* the buffer holds it */
-    if (failed)
+    if (!view)
         return NULL;
-    held->count++;
-    const char *format = view->format ? view->format : "B";
-    if (strcmp(format, "f") && strcmp(format, "d"))
-        return PyErr_Format(PyExc_TypeError, "got an array of format '%s'", format), NULL;
     ptrdiff_t size = view->len / view->itemsize;
-    if ((held->format && held->format != *format) || (*count >= 0 && *count != size))
-        return PyErr_SetString(PyExc_ValueError, "arrays differ in dtype or size"), NULL;
-    held->format = *format;
+    if (*count >= 0 && *count != size)
+        return PyErr_SetString(PyExc_ValueError, "arrays differ in size"), NULL;
     *count = size;
     return view->buf;
 }

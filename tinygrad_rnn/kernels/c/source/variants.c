@@ -111,7 +111,7 @@ static ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b)
 ptrdiff_t room_for(const scan_shape *s, int gates, size_t item_size)
 {
     enum { PADDING = 64 }; /* at most, of the columns of a packed matrix */
-    ptrdiff_t width = times(gates, s->hidden), rows = times(s->steps, s->batch);
+    ptrdiff_t width = times(gates, s->hidden), rows = times(plus(s->steps, 1), s->batch);
     ptrdiff_t wide = plus(width, gates * PADDING), deep = plus(s->hidden, PADDING);
     ptrdiff_t weights = times(wide, deep); /* W_hh, either way */
     ptrdiff_t inputs = times(plus(s->input, PADDING), wide); /* W_ih or a table */

@@ -105,11 +105,16 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Run a fifth of the examples on other devices than the CPU: the code is equal."""
+    """Run a fifth of the examples where the code is that of another case: on devices
+    other than the CPU, and with instruction sets other than the best.
+    """
     test = getattr(item, "obj", None)
     usual = getattr(test, "_hypothesis_internal_use_settings", None)
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    if usual is None or params.get("device", "cpu") == "cpu":
+    used = params.get("kernels", params.get("twin"))
+    is_other = getattr(used, "is_other", False)
+    is_other |= params.get("device", "cpu") != "cpu"
+    if usual is None or not is_other:
         return (yield)
     test._hypothesis_internal_use_settings = settings(
         usual, max_examples=usual.max_examples // 5

@@ -1,11 +1,9 @@
-"""Recurrent layers as loops over their equations, and random cases for their kernels.
+"""Recurrent layers as loops over their equations, and random cases for kernels."""
 
-TEST_KERNELS names the module of kernels that the tests in here run on.
-"""
-
-import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,8 +11,6 @@ import pytest
 from hypothesis import strategies as st
 
 from tinygrad_rnn.backend.threads import one_thread
-
-kernels = import_module(os.environ.get("TEST_KERNELS", "tinygrad_rnn.kernels.numpy"))
 
 
 def import_c():
@@ -100,8 +96,10 @@ def slope_along(case, k, direction):
 
 
 def laid_out(rng, x):
-    """The same values in another layout: transposed, with gaps, reversed, read-only."""
-    how = rng.integers(5)
+    """The same values in another layout: transposed, with gaps, reversed, read-only,
+    not aligned.
+    """
+    how = rng.integers(6)
     if how == 0 or x.ndim == 0:
         return x
     if how == 1:
@@ -112,8 +110,19 @@ def laid_out(rng, x):
         return wide[..., 1::2]
     if how == 3:
         return np.ascontiguousarray(x[::-1])[::-1]
+    if how == 4:
+        return moved(x, 1)
     y = np.ascontiguousarray(x.swapaxes(0, -1)).swapaxes(0, -1)
     y.flags.writeable = False
+    return y
+
+
+def moved(x, offset):
+    """A C-contiguous copy that begins so many bytes after an address that is even."""
+    memory = np.empty(x.nbytes + offset + 64, np.uint8)
+    start = -memory.ctypes.data % 64 + offset
+    y = memory[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
+    y[...] = x
     return y
 
 
@@ -131,12 +140,13 @@ def make(
     relu,
     cotangents,
     slices=1,
+    draw=None,
 ):
     (steps, batch, features, hidden), (gates, states) = sizes, KINDS[kind]
     rng = np.random.default_rng(seed)
 
     def f(*shape):
-        return laid_out(rng, rng.standard_normal(shape))
+        return draw(shape) if draw else laid_out(rng, rng.standard_normal(shape))
 
     x = (
         laid_out(rng, rng.integers(0, features, (steps, batch)))
@@ -145,8 +155,8 @@ def make(
     )
     size = 1 + seed % hidden if projected and kind == "lstm" else hidden  # of h
     first = [f(1, batch, n) if initial else None for n in (size, hidden)[:states]]
-    # No chaos
-    w_hh = laid_out(rng, rng.standard_normal((gates * hidden, size)) / hidden)
+    w_hh = f(gates * hidden, size)
+    w_hh = laid_out(rng, w_hh / w_hh.dtype.type(hidden))  # no chaos
     alone = seed % 5 if bias else -1  # one of two may be missing
     biases = [f(gates * hidden) if bias and alone != k else None for k in range(2)]
     inputs = (x, *first, f(gates * hidden, features), w_hh, *biases)
@@ -193,34 +203,39 @@ def cases(draw, kind):
     )
 
 
-def forward(case):
-    """Of the whole batch at once, or in as many slices as the case says."""
-    parts = np.array_split(
-        np.arange(case.inputs[0].shape[1]), getattr(case, "slices", 1)
-    )
+@contextmanager
+def cut(case):
+    """Run a layer in as many slices of the batch as the case says; as usual if None."""
+    count = getattr(case, "slices", 1)
 
-    def cut(steps, batch, weight_size):
-        return [slice(int(p[0]), int(p[-1]) + 1) for p in parts if p.size] or [
-            slice(0, 0)
-        ]
+    def split_batch(steps, batch, weight_size):
+        parts = max(min(count, batch), 1)
+        ends = [batch * i // parts for i in range(parts + 1)]
+        return [slice(*pair) for pair in pairwise(ends)]
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("numpy.slices", "c.recurrent"):
+        for name in ("numpy.slices", "c.recurrent") if count else ():
             module = sys.modules.get(f"tinygrad_rnn.kernels.{name}")
             if module is not None:
-                patch.setattr(module, "split_batch", cut)
+                patch.setattr(module, "split_batch", split_batch)
+        yield
+
+
+def forward(kernels, case):
+    with cut(case):
         return getattr(kernels, f"{case.kind}_forward")(*case.inputs, **case.settings)
 
 
-def backward(case, outputs, workspace, grads=None, needs=None):
-    return getattr(kernels, f"{case.kind}_backward")(
-        case.grads if grads is None else grads,
-        case.needs if needs is None else needs,
-        case.inputs,
-        outputs,
-        workspace,
-        **case.settings,
-    )
+def backward(kernels, case, outputs, workspace, grads=None, needs=None):
+    with cut(case):
+        return getattr(kernels, f"{case.kind}_backward")(
+            case.grads if grads is None else grads,
+            case.needs if needs is None else needs,
+            case.inputs,
+            outputs,
+            workspace,
+            **case.settings,
+        )
 
 
 def close(got, want, rtol=1e-10):
@@ -234,7 +249,7 @@ def close(got, want, rtol=1e-10):
         )
 
 
-def check_saturated(kind, dtype):
+def check_saturated(kernels, kind, dtype):
     """However large the sums, nothing overflows and nothing is NaN.
 
     The gates are 0, 1 or -1, and their slopes are 0.
@@ -246,7 +261,7 @@ def check_saturated(kind, dtype):
     inputs = (x, *(None,) * states, *weights, None, None, *more)
     needs = (True, *(False,) * states, True, True, False, False, *(False,) * len(more))
     case = SimpleNamespace(kind=kind, inputs=inputs, settings={}, needs=needs)
-    outputs, workspace = forward(case)
+    outputs, workspace = forward(kernels, case)
     ones = tuple(np.ones_like(out) for out in outputs)
-    for a in (*outputs, *backward(case, outputs, workspace, ones)):
+    for a in (*outputs, *backward(kernels, case, outputs, workspace, ones)):
         assert a is None or np.isfinite(a).all()

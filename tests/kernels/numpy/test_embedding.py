@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kernels.cases import kernels, laid_out
+from kernels.cases import laid_out
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -10,7 +10,9 @@ from kernels.cases import kernels, laid_out
 @pytest.mark.parametrize("shape", [(), (0,), (6,), (3, 100), (40, 60)])
 @pytest.mark.parametrize("count", [7, 200, 300, 70_000])
 @pytest.mark.parametrize("size", [0, 4, 64])
-def test_embedding_sums_rows_of_equal_ids(count, shape, dtype, transposed, size):
+def test_embedding_sums_rows_of_equal_ids(
+    kernels, count, shape, dtype, transposed, size
+):
     """By one-hot rows, by segments and row by row; whole numbers, so sums are exact."""
     rng = np.random.default_rng(0)
     ids = laid_out(rng, rng.integers(0, min(count, 256), shape).astype(dtype))

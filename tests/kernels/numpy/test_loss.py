@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from kernels.cases import close, kernels, laid_out
+from kernels.cases import close, laid_out
 
 
 def loss_of(x, target, weight, ignore_index, reduction, label_smoothing):
@@ -50,7 +50,7 @@ def loss_cases(draw):
 
 
 @given(loss_cases())
-def test_cross_entropy_is_its_definition(case):
+def test_cross_entropy_is_its_definition(kernels, case):
     x, target, weight, chosen, rng = case
     before = x.copy()
     (loss,), workspace = kernels.cross_entropy_forward(x, target, weight, **chosen)
@@ -79,7 +79,7 @@ def test_cross_entropy_is_its_definition(case):
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 1.0, 40.0, 700.0, 1e4]))
-def test_cross_entropy_within_4_ulp(seed, scale):
+def test_cross_entropy_within_4_ulp(kernels, seed, scale):
     """Also of a loss that is tiny, where log(sum(exp)) would round to 0.
 
     Each x - max(x) is rounded, by half an ULP, before it goes into exp: that comes on
@@ -99,7 +99,7 @@ def test_cross_entropy_within_4_ulp(seed, scale):
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-def test_an_ignored_row_may_hold_anything(label_smoothing):
+def test_an_ignored_row_may_hold_anything(kernels, label_smoothing):
     x = np.array([[1.0, 2], [np.nan, 0], [np.nan, np.nan], [3, 1]])
     target, options = np.array([0, -100, -100, 1]), {"label_smoothing": label_smoothing}
     (loss,), workspace = kernels.cross_entropy_forward(x, target, None, **options)
@@ -115,7 +115,7 @@ def test_an_ignored_row_may_hold_anything(label_smoothing):
     assert not g[1:3].any()
 
 
-def test_cross_entropy_of_huge_logits_is_finite():
+def test_cross_entropy_of_huge_logits_is_finite(kernels):
     x = np.array([[1e4, -1e4, 0], [-1e4, -1e4, -1e4], [1e4, 1e4, 1e4]], np.float32)
     target = np.array([1, 0, 2])
     with np.errstate(all="raise", under="ignore"):
@@ -141,7 +141,9 @@ def test_cross_entropy_of_huge_logits_is_finite():
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("ignore_index", [-100, 2])
-def test_cross_entropy_is_pytorchs(reduction, label_smoothing, weighted, ignore_index):
+def test_cross_entropy_is_pytorchs(
+    kernels, reduction, label_smoothing, weighted, ignore_index
+):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     x = torch.randn(9, 5, dtype=torch.float64, requires_grad=True)

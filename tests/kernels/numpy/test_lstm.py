@@ -5,5 +5,5 @@ from kernels.cases import check_saturated
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_saturated_gates_are_finite(dtype):
-    check_saturated("lstm", dtype)
+def test_saturated_gates_are_finite(kernels, dtype):
+    check_saturated(kernels, "lstm", dtype)

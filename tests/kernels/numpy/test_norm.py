@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.cases import close, kernels, laid_out
+from kernels.cases import close, laid_out
 
 EPS = 1e-5
 SETTINGS = {"shape": (2, 3), "eps": EPS}
@@ -27,7 +27,7 @@ def draw_inputs(rng, weighted, biased):
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
-def test_layer_norm_is_its_definition(seed, weighted, biased):
+def test_layer_norm_is_its_definition(kernels, seed, weighted, biased):
     rng = np.random.default_rng(seed)
     inputs = draw_inputs(rng, weighted, biased)
     before = [None if a is None else a.copy() for a in inputs]
@@ -51,7 +51,7 @@ def test_layer_norm_is_its_definition(seed, weighted, biased):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_layer_norm_keeps_float32(weighted):
+def test_layer_norm_keeps_float32(kernels, weighted):
     inputs = draw_inputs(np.random.default_rng(0), weighted, weighted)
     single = [None if a is None else a.astype(np.float32) for a in inputs]
     (out,), workspace = kernels.layer_norm_forward(*single, **SETTINGS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.cases import close, kernels
+from kernels.cases import close
 
 from tinygrad_rnn.backend.numpy import join
 from tinygrad_rnn.kernels.numpy import optimizer
@@ -40,7 +40,7 @@ adam_options = {
     amsgrad=st.booleans(),
     options=st.fixed_dictionaries(adam_options),
 )
-def test_adam_is_the_papers(size, seed, amsgrad, options):
+def test_adam_is_the_papers(kernels, size, seed, amsgrad, options):
     rng = np.random.default_rng(seed)
     p, state = rng.standard_normal(size), [np.zeros(size) for _ in range(3)]
     want, *moments = p.copy(), *(a.copy() for a in state)
@@ -74,7 +74,9 @@ ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("decoupled", [True, False])
 @pytest.mark.parametrize("amsgrad", [True, False])
-def test_adam_of_a_list_is_adam_of_one_vector(dtype, decoupled, amsgrad, monkeypatch):
+def test_adam_of_a_list_is_adam_of_one_vector(
+    kernels, dtype, decoupled, amsgrad, monkeypatch
+):
     """Bit for bit, also where arrays are updated in pieces."""
     shapes = [(3, 5), (), (0, 2), (1000,), (1001,), (50, 70)]
     options = {**ADAM, "step": 3, "decoupled": decoupled}
@@ -90,7 +92,7 @@ def test_adam_of_a_list_is_adam_of_one_vector(dtype, decoupled, amsgrad, monkeyp
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_squares_and_scale(dtype):
+def test_squares_and_scale(kernels, dtype):
     rng = np.random.default_rng(0)
     shapes = [(3, 5), (), (0, 2), (40,)]
     arrays = [np.asarray(rng.standard_normal(shape), dtype) for shape in shapes]
@@ -111,7 +113,7 @@ def test_squares_and_scale(dtype):
 @pytest.mark.parametrize("amsgrad", [True, False])
 @pytest.mark.parametrize("decoupled", [True, False])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_adam_is_pytorchs(amsgrad, decoupled, weight_decay):
+def test_adam_is_pytorchs(kernels, amsgrad, decoupled, weight_decay):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     p = torch.nn.Parameter(torch.randn(50, dtype=torch.float64))

@@ -1,10 +1,9 @@
 """The kernel of an RNN; test_scan.py tests it with the others."""
 
 import numpy as np
-from kernels.cases import kernels
 
 
-def test_relu_has_no_slope_at_zero():
+def test_relu_has_no_slope_at_zero(kernels):
     x, w = np.zeros((2, 1, 1)), np.ones((1, 1))
     inputs = (x, None, w, w, None, None)
     outputs, workspace = kernels.rnn_forward(*inputs, nonlinearity="relu")

@@ -14,15 +14,16 @@ from kernels.cases import (
     close,
     every_kind,
     forward,
-    kernels,
     loop,
     make,
     slope_along,
 )
 
+from tinygrad_rnn.kernels import numpy
 
-def check_values(case):
-    outputs, _ = forward(case)
+
+def check_values(kernels, case):
+    outputs, _ = forward(kernels, case)
     for out, want in zip(
         outputs, loop(case.kind, case.inputs, **case.settings), strict=True
     ):
@@ -34,9 +35,9 @@ def check_values(case):
     )
 
 
-def check_gradients(case):
-    outputs, workspace = forward(case)
-    grads = backward(case, outputs, workspace)
+def check_gradients(kernels, case):
+    outputs, workspace = forward(kernels, case)
+    grads = backward(kernels, case, outputs, workspace)
     for k, (g, needed) in enumerate(zip(grads, case.needs, strict=True)):
         assert (g is not None) == needed
         if needed:
@@ -49,12 +50,12 @@ def check_gradients(case):
                 assert abs((g * direction).sum() - want) <= 1e-10 * scale, f"input {k}"
 
 
-def check_new_and_repeatable(case):
+def check_new_and_repeatable(kernels, case):
     kept = [None if a is None else a.copy() for a in (*case.inputs, *case.grads)]
-    outputs, workspace = forward(case)
+    outputs, workspace = forward(kernels, case)
     values = [a.copy() for a in outputs]
-    first = backward(case, outputs, workspace)
-    second = backward(case, outputs, workspace)
+    first = backward(kernels, case, outputs, workspace)
+    second = backward(kernels, case, outputs, workspace)
     arrays = [
         a
         for a in (*first, *second, *case.inputs, *case.grads, *outputs)
@@ -71,59 +72,60 @@ def check_new_and_repeatable(case):
 
 @every_kind
 @given(data=st.data())
-def test_a_scan_is_the_loop(kind, data):
-    check_values(data.draw(cases(kind)))
+def test_a_scan_is_the_loop(kernels, kind, data):
+    check_values(kernels, data.draw(cases(kind)))
 
 
 @every_kind
 @given(data=st.data())
-def test_gradients_are_the_derivatives(kind, data):
-    check_gradients(data.draw(cases(kind)))
+def test_gradients_are_the_derivatives(kernels, kind, data):
+    check_gradients(kernels, data.draw(cases(kind)))
 
 
 @every_kind
 @given(data=st.data())
-def test_gradients_are_new_and_repeatable(kind, data):
-    check_new_and_repeatable(data.draw(cases(kind)))
+def test_gradients_are_new_and_repeatable(kernels, kind, data):
+    check_new_and_repeatable(kernels, data.draw(cases(kind)))
 
 
 @every_kind
 @given(data=st.data(), a=st.floats(-3, 3), b=st.floats(-3, 3))
-def test_backward_is_linear(kind, data, a, b):
+def test_backward_is_linear(kernels, kind, data, a, b):
     case = data.draw(cases(kind))
-    outputs, workspace = forward(case)
+    outputs, workspace = forward(kernels, case)
     u = tuple(
         np.zeros(o.shape) if g is None else g
         for o, g in zip(outputs, case.grads, strict=True)
     )
     v = tuple(case.rng.standard_normal(o.shape) for o in outputs)
     both = backward(
+        kernels,
         case,
         outputs,
         workspace,
         tuple(a * p + b * q for p, q in zip(u, v, strict=True)),
     )
     of_u, of_v = (
-        backward(case, outputs, workspace, u),
-        backward(case, outputs, workspace, v),
+        backward(kernels, case, outputs, workspace, u),
+        backward(kernels, case, outputs, workspace, v),
     )
-    nothing = backward(case, outputs, workspace, tuple(0 * p for p in u))
+    nothing = backward(kernels, case, outputs, workspace, tuple(0 * p for p in u))
     for g, p, q, zero in zip(both, of_u, of_v, nothing, strict=True):
         if g is not None:
             close(g, a * p + b * q)
             assert not zero.any()
-    for g, p in zip(backward(case, outputs, workspace), of_u, strict=True):
+    for g, p in zip(backward(kernels, case, outputs, workspace), of_u, strict=True):
         assert g is None or np.array_equal(g, p), "a missing cotangent is zero"
 
 
 @every_kind
 @given(data=st.data())
-def test_the_gradients_that_are_asked_for(kind, data):
+def test_the_gradients_that_are_asked_for(kernels, kind, data):
     case = data.draw(cases(kind))
     needs = tuple(need and data.draw(st.booleans()) for need in case.needs)
-    outputs, workspace = forward(case)
-    some = backward(case, outputs, workspace, needs=needs)
-    every = backward(case, outputs, workspace)
+    outputs, workspace = forward(kernels, case)
+    some = backward(kernels, case, outputs, workspace, needs=needs)
+    every = backward(kernels, case, outputs, workspace)
     for g, full, needed in zip(some, every, needs, strict=True):
         assert (g is not None) == needed
         if needed:
@@ -132,7 +134,7 @@ def test_the_gradients_that_are_asked_for(kind, data):
 
 @every_kind
 @given(data=st.data())
-def test_in_float32(kind, data):
+def test_in_float32(kernels, kind, data):
     case = data.draw(cases(kind))
     single = SimpleNamespace(**vars(case))
     single.inputs, single.grads = (
@@ -149,13 +151,13 @@ def test_in_float32(kind, data):
         )
         for arrays in (single.inputs, single.grads)
     )
-    outputs, workspace = forward(single)
-    want, work = forward(case)
+    outputs, workspace = forward(kernels, single)
+    want, work = forward(kernels, case)
     # At a kink, float32 may see the other side
     smooth = case.settings.get("nonlinearity") != "relu"
-    results = (*outputs, *backward(single, outputs, workspace))
+    results = (*outputs, *backward(kernels, single, outputs, workspace))
     for k, (got, exact) in enumerate(
-        zip(results, (*want, *backward(case, want, work)), strict=True)
+        zip(results, (*want, *backward(kernels, case, want, work)), strict=True)
     ):
         assert got is None or got.dtype == np.float32
         if got is not None and (smooth or k < 2):
@@ -170,7 +172,7 @@ def test_in_float32(kind, data):
 @pytest.mark.parametrize("ends", [True, False])
 def test_sizes_that_take_the_other_ways(kind, sizes, ids, ends):
     """Large enough for the pool, the table of rows, sorted ids and the copies of
-    weights.
+    weights. The loop is slow: other kernels are compared with NumPy's.
     """
     on = {
         "bias": True,
@@ -180,15 +182,15 @@ def test_sizes_that_take_the_other_ways(kind, sizes, ids, ends):
         "projected": ids == ends,
     }
     case = make(kind, sizes, 5, ids=ids, ends=ends, cotangents="all", **on)
-    check_values(case)
-    check_gradients(case)
-    check_new_and_repeatable(case)
+    check_values(numpy, case)
+    check_gradients(numpy, case)
+    check_new_and_repeatable(numpy, case)
 
 
 @every_kind
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
 @pytest.mark.parametrize("count", [200, 70_000])
-def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
+def test_ids_of_any_integer_type_are_one_hot_rows(kernels, kind, count, dtype):
     """Few ids and many, of a vocabulary within 16 bits and of a larger one."""
     gates, states = KINDS[kind]
     rng = np.random.default_rng(0)
@@ -204,8 +206,8 @@ def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
     found = []
     for arrays in (inputs, narrow):
         case = SimpleNamespace(kind=kind, inputs=arrays, settings={}, needs=needs)
-        outputs, workspace = forward(case)
-        found.append((outputs, backward(case, outputs, workspace, outputs)))
+        outputs, workspace = forward(kernels, case)
+        found.append((outputs, backward(kernels, case, outputs, workspace, outputs)))
     (outputs, grads), (want, exact) = found
     close(outputs[0], want[0])
     close(grads[1 + states][:, used], exact[1 + states])
@@ -220,7 +222,7 @@ def test_ids_of_any_integer_type_are_one_hot_rows(kind, count, dtype):
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("lengths", [[2, 5, 1, 4], [2, 4, 0, 3], [0, 0, 0, 0]])
-def test_nothing_flows_through_padding(kind, relu, reverse, lengths):
+def test_nothing_flows_through_padding(kernels, kind, relu, reverse, lengths):
     on = {
         "ids": False,
         "bias": True,
@@ -238,8 +240,8 @@ def test_nothing_flows_through_padding(kind, relu, reverse, lengths):
     results = []
     for rubbish in (0.0, 1e300, np.inf, np.nan):
         x[padding], g_output[padding] = rubbish, rubbish
-        outputs, workspace = forward(case)
-        grads = backward(case, outputs, workspace)
+        outputs, workspace = forward(kernels, case)
+        grads = backward(kernels, case, outputs, workspace)
         assert not outputs[0][padding].any()
         assert not grads[0][padding].any()
         results.append([a.tobytes() for a in (*outputs, *grads) if a is not None])
@@ -249,7 +251,7 @@ def test_nothing_flows_through_padding(kind, relu, reverse, lengths):
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 @pytest.mark.parametrize("ids", [False, True])
 @pytest.mark.parametrize("batch", [None, 1, 3])
-def test_a_cell_is_a_layer_of_one_step(kind, ids, batch):
+def test_a_cell_is_a_layer_of_one_step(kernels, kind, ids, batch):
     """Bit for bit, with and without a batch."""
     rng = np.random.default_rng(0)
     gates, states = KINDS[kind]
@@ -262,7 +264,7 @@ def test_a_cell_is_a_layer_of_one_step(kind, ids, batch):
     inputs, grads = (x, *begins, *weights), [rng.standard_normal((1, rows, 4))] * states
     layer = SimpleNamespace(kind=kind, inputs=inputs, settings={}, needs=needs)
     layer.inputs += (None,) * (kind == "lstm")
-    outputs, workspace = forward(layer)
+    outputs, workspace = forward(kernels, layer)
     index = (0,) if batch else (0, 0)
 
     def drop_dims(arrays):
@@ -273,7 +275,7 @@ def test_a_cell_is_a_layer_of_one_step(kind, ids, batch):
     for one, two in zip(found, drop_dims(outputs[1:]), strict=True):
         assert np.array_equal(one, two)
     layer.needs += (False,) * (kind == "lstm")
-    wanted = backward(layer, outputs, workspace, (None, *grads))
+    wanted = backward(kernels, layer, outputs, workspace, (None, *grads))
     args = (drop_dims(grads), needs, cell, None, work)
     found = getattr(kernels, f"{kind}_cell_backward")(*args)
     for i, (one, two) in enumerate(zip(found, wanted, strict=kind == "gru")):
@@ -287,7 +289,7 @@ def test_a_cell_is_a_layer_of_one_step(kind, ids, batch):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("lengths", [None, [3, 7, 1, 7, 4]])
 @pytest.mark.parametrize("ids", [True, False])
-def test_a_scan_is_pytorchs(kind, bias, lengths, ids):
+def test_a_scan_is_pytorchs(kernels, kind, bias, lengths, ids):
     """A bidirectional layer: weights of one direction after the other, outputs side by
     side.
     """
@@ -340,13 +342,13 @@ def test_a_scan_is_pytorchs(kind, bias, lengths, ids):
         case.settings = {"reverse": bool(d), **settings_}
         case.settings["lengths"] = None if lengths is None else np.array(lengths)
         case.needs = (not ids, *[a is not None for a in inputs[1:]])
-        outputs, workspace = forward(case)
+        outputs, workspace = forward(kernels, case)
         side = slice(size * d, size * d + size)
         close(outputs[0], output[..., side].detach().numpy())
         for out, s in zip(outputs[1:], last, strict=True):
             close(out, s[d : d + 1].detach().numpy())
         case.grads = (us[0][..., side].numpy(), *[u[d : d + 1].numpy() for u in us[1:]])
-        grads = backward(case, outputs, workspace)
+        grads = backward(kernels, case, outputs, workspace)
         for g, s in zip(grads[1 : 1 + states], first, strict=True):
             close(g, s.grad[d : d + 1].numpy())
         found = [g for g in grads[1 + states :] if g is not None]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.cases import backward, every_kind, kernels, make
+from kernels.cases import KINDS, backward, every_kind, forward, make
 
 from tinygrad_rnn.backend import threads
 from tinygrad_rnn.kernels.numpy import slices
@@ -28,33 +28,26 @@ def test_a_batch_is_cut_into_slices_worth_a_thread(steps, batch, weight_size):
 @every_kind
 @pytest.mark.parametrize("ids", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_number_of_threads_changes_no_bit(kind, ids, dtype, monkeypatch):
+def test_the_number_of_threads_changes_no_bit(kernels, kind, ids, dtype):
+    """Of a layer in slices of the batch, with products that are split, too."""
     on = {"bias": True, "initial": True, "ends": True, "reverse": True, "relu": False}
-    case = make(
-        kind, (9, 80, 30, 160), 3, ids=ids, projected=False, cotangents="all", **on
-    )
-    w_hh = next(
-        a
-        for a in case.inputs[2:]
-        if a is not None
-        and a.shape[-1:] == (160,)
-        and a.ndim == 2
-        and len(a) % 160 == 0
-    )
-    assert len(slices.split_batch(9, 80, w_hh.size)) > 1
-    convert = [
-        None if a is None else a if a.dtype.kind == "i" else a.astype(dtype)
-        for a in case.inputs
-    ]
-    case.inputs = tuple(convert)
-    case.grads = tuple(g.astype(dtype) for g in case.grads)
-    found = []
-    for count in (1, 2, 3):
-        monkeypatch.setattr(threads, "thread_count", lambda count=count: count)
-        run = getattr(kernels, f"{kind}_forward")
-        outputs, workspace = run(*case.inputs, **case.settings)
-        found.append((*outputs, *backward(case, outputs, workspace)))
+    more = {"ids": ids, "projected": False, "cotangents": "all"}
+    rng = np.random.default_rng(0)
+    sizes = steps, batch, _, hidden = 5, 64, 100, 256
+
+    def draw(shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    case = make(kind, sizes, 3, slices=None, draw=draw, **on, **more)
+    weight_size = KINDS[kind][0] * hidden**2
+    assert len(slices.split_batch(steps, batch, weight_size)) > 1
+    found, before = [], threads._get()
+    try:
+        for count in (1, 2, 3):
+            threads._set(count)
+            outputs, workspace = forward(kernels, case)
+            found.append((*outputs, *backward(kernels, case, outputs, workspace)))
+    finally:
+        threads._set(before)
     for arrays in zip(*found, strict=True):
-        if arrays[0] is not None:
-            for other in arrays[1:]:
-                assert np.array_equal(arrays[0], other)
+        assert len({None if a is None else a.tobytes() for a in arrays}) == 1

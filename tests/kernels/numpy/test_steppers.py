@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.cases import KINDS, close, every_kind, kernels
+from kernels.cases import KINDS, close, every_kind
 
 
 def draw_layer(rng, kind, size, projected):
@@ -21,7 +21,7 @@ def draw_layer(rng, kind, size, projected):
 @every_kind
 @pytest.mark.parametrize("projected", [False, True])
 @given(seed=st.integers(0, 2**32 - 1), ids=st.booleans(), batched=st.booleans())
-def test_steps_are_those_of_the_layers(kind, projected, seed, ids, batched):
+def test_steps_are_those_of_the_layers(kernels, kind, projected, seed, ids, batched):
     projected = projected and kind == "lstm"
     rng = np.random.default_rng(seed)
     size = 3 if projected else 4

@@ -27,10 +27,10 @@ def contiguous(x: Array | None) -> Array | None:
 
 
 def converted(x: Array | None, dtype: np.dtype) -> Array | None:
-    """Return an array as C-contiguous and of a dtype; None stays None."""
-    if x is None or (x.dtype is dtype and x.flags.c_contiguous):
+    """Return an array as contiguous, aligned and of a dtype; None stays None."""
+    if x is None or (x.dtype is dtype and is_contiguous(x)):
         return x
-    return np.ascontiguousarray(x, dtype)
+    return contiguous(np.ascontiguousarray(x, dtype))
 
 
 @overload

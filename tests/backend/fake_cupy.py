@@ -5,7 +5,7 @@ It has CuPy's manners, good and bad: arrays do not turn into NumPy's, nor take t
 operands; work has to be done on the device that the arrays are on; indices out of range
 wrap around; assigning to the places in an array has no order, so that is an error here;
 and flags do not tell what is read-only. Names and arguments are those of CuPy 14; what
-it computes is NumPy's.
+it computes is NumPy's. CUDA kernels run on the emulator of tests/kernels/cupy.
 """
 
 import threading
@@ -35,6 +35,14 @@ class _Device:
 
     def synchronize(self):
         synchronized.append(self.id)
+
+    @property
+    def attributes(self):
+        return dict(attributes)
+
+    @property
+    def compute_capability(self):
+        return "90"
 
 
 class ndarray(np.ndarray):
@@ -153,6 +161,89 @@ _pool = SimpleNamespace(free_all_blocks=lambda: freed.append(_current()))
 
 def get_default_memory_pool():
     return _pool
+
+
+# ---- kernels in CUDA
+
+# Few threads and little memory, so that all plans of a scan come into use
+attributes = {
+    "MultiProcessorCount": 6,
+    "MaxSharedMemoryPerBlockOptin": 227 << 10,
+    "MaxThreadsPerBlock": 160,
+}
+order = "forwards"  # of the threads, see tests/kernels/cupy/emulator.py
+launched = []  # the names of the kernels
+REALS = {"float": np.float32, "double": np.float64}
+
+
+class RawModule:
+    """A module of CUDA kernels, which g++ compiles for the emulator."""
+
+    def __init__(self, *, code, options=(), enable_cooperative_groups=False):
+        # Copies of this file run where there are no tests
+        from kernels.cupy import emulator
+
+        self.emulator = emulator
+        self.parameters = emulator.kernels_of(code)
+        defines = dict(o[2:].split("=") for o in options if o.startswith("-D"))
+        self.real = REALS[defines["REAL"]]
+        self.ranks = int(defines.pop("RANKS", 1))  # does not change what is compiled
+        self.cooperative = enable_cooperative_groups
+        settings = tuple(f"-D{key}={value}" for key, value in defines.items())
+        self.library = emulator.build(code, settings)
+
+    def get_function(self, name):
+        return _Kernel(self, name)
+
+
+class _Kernel:
+    """A kernel, as strict about its arguments as a GPU is not."""
+
+    def __init__(self, module, name):
+        self.module, self.name = module, name
+        self.parameters = module.parameters[name]
+        self.max_dynamic_shared_size_bytes = 48 << 10
+
+    def __call__(self, grid, block, args, *, shared_mem=0):
+        limit = self.max_dynamic_shared_size_bytes
+        assert shared_mem <= limit <= attributes["MaxSharedMemoryPerBlockOptin"]
+        assert min(grid) >= 1 and len(block) == 1
+        assert block[0] <= attributes["MaxThreadsPerBlock"]
+        if self.module.cooperative:  # all blocks have to fit on the device at once
+            assert grid[0] <= attributes["MultiProcessorCount"]
+        pairs = zip(self.parameters, args, strict=True)
+        given = [(p, self.convert(p, value)) for p, value in pairs]
+        launched.append(self.name)
+        self.module.emulator.launch(
+            self.module.library,
+            self.name,
+            grid,
+            block[0],
+            shared_mem,
+            given,
+            ranks=self.module.ranks,
+            together=self.module.cooperative,
+            order=order,
+        )
+
+    def convert(self, parameter, value):
+        """Return an argument for the emulator; raise if a GPU would take it wrongly."""
+        numbers = {
+            "REAL": self.module.real,
+            "int": np.int32,
+            "unsigned": np.uint32,
+            "double": np.float64,
+            "long long": np.int64,
+        }
+        wanted = numbers[parameter.type]
+        if parameter.role and isinstance(value, ndarray):
+            assert value.dtype == wanted, parameter
+            return _plain(value)
+        if parameter.role:
+            assert type(value) is np.uint64 and value == 0, (parameter, value)
+            return None
+        assert type(value) is wanted, (parameter, value)
+        return np.ctypeslib.as_ctypes_type(wanted)(value.item())
 
 
 cuda = ModuleType("cupy.cuda")

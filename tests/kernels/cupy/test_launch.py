@@ -1,0 +1,64 @@
+"""Launching: sources, options, arguments."""
+
+import numpy as np
+import pytest
+from backend import fake_cupy
+from kernels.cupy.emulator import kernels_of, needs_compiler
+from kernels.cupy.twins import import_twins
+
+launch = import_twins().launch
+
+
+def test_sources_and_their_kernels():
+    scan, steps, training = map(
+        launch.read, (launch.SCAN, launch.STEPS, launch.TRAINING)
+    )
+    assert [*kernels_of(scan)] == ["scan_forward", "scan_backward"]
+    assert [*kernels_of(steps)] == ["one_step_forward", "one_step_backward"]
+    assert {"take_rows", "add_rows", "adam"} < {*kernels_of(training)}
+    assert all("#ifndef EMULATED" in text for text in (scan, steps, training))
+
+
+def test_options_name_the_float_type():
+    assert "-DREAL=double" in launch.options(8)
+    assert {"-DREAL=float", "-DMODE=2", "-DGATES=3"} < {
+        *launch.options(4, MODE=2, GATES=3)
+    }
+
+
+def test_arguments_have_the_widths_that_kernels_take():
+    assert type(launch._argument(None)) is np.uint64
+    for value in (3, True):
+        assert type(launch._argument(value)) is np.int32
+    assert launch._argument(np.int64(1)).itemsize == 8
+
+
+def test_the_facts_of_the_current_device():
+    card = launch.current_card()
+    assert card.multiprocessors == fake_cupy.attributes["MultiProcessorCount"]
+    assert card.has_clusters
+    assert launch.blocks_for(129) == (2,)
+    assert launch.blocks_that_loop(10**6) == (8 * card.multiprocessors,)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda args: args[:-1],  # one is missing
+        lambda args: (args[0].astype(np.float64), *args[1:]),
+        lambda args: (0, *args[1:]),  # an int for a pointer
+        lambda args: (*args[:-1], np.int32(3)),  # too narrow
+    ],
+)
+def test_the_fake_raises_for_arguments_that_a_gpu_would_misread(change):
+    x = fake_cupy.ones(3, np.float32)
+    args = (x, fake_cupy.empty(1, np.float32), np.int64(3))
+    settings = launch.options(4)
+
+    def run(args):
+        launch.launch("add_squares", launch.TRAINING, settings, (1,), 32, args, 128)
+
+    run(args)
+    with pytest.raises((AssertionError, ValueError)):
+        run(change(args))

@@ -1,0 +1,69 @@
+"""Rows of a table by ids, and the gradient of the table."""
+
+import cupy
+import numpy as np
+
+from ...types import Array
+from .launch import THREADS, TRAINING, blocks_that_loop, contiguous, launch, options
+
+COLUMNS, TEAMS = 32, 4  # of a block of add_rows
+
+
+def take_rows(table: Array, ids: Array, bias: Array | None) -> Array:
+    """Return the rows (N, D) of a table (V, D) for ids (N,) of int32, plus a bias (D,).
+
+    The table may be transposed, as W_ih.T is; it is copied if there are as many ids as
+    rows, as then the copy is the smaller work.
+    """
+    if len(ids) >= len(table) or min(table.strides) < 0:
+        table = contiguous(table)
+    out = cupy.empty((len(ids), table.shape[1]), table.dtype)
+    if out.size == 0:
+        return out
+    id_stride, stride = [step // table.itemsize for step in table.strides]
+    args = (_memory_of(table), contiguous(bias), ids, out, len(ids), out.shape[1])
+    launch(
+        "take_rows",
+        TRAINING,
+        options(table.itemsize),
+        blocks_that_loop(out.size),
+        THREADS,
+        (*args, len(table), id_stride, stride),
+    )
+    return out
+
+
+def _memory_of(table: Array) -> Array:
+    """Return a C-contiguous array in the memory of a table or of its transpose."""
+    return table if table.flags.c_contiguous else contiguous(table.T)
+
+
+def embedding_backward(
+    ids: Array, g: Array, num_embeddings: int, *, transposed: bool = False
+) -> Array:
+    """Return the gradient of a table (N, D) from which ``ids`` (...) selected rows.
+
+    The ids are sorted, so that the rows of each are added up in a fixed order. With
+    ``transposed``, the table and its gradient are (D, N).
+    """
+    size = g.shape[-1]
+    ids = cupy.reshape(ids, (-1,)).astype(np.int32)
+    g = contiguous(cupy.reshape(g, (len(ids), size)))
+    shape = (size, num_embeddings) if transposed else (num_embeddings, size)
+    table = cupy.empty(shape, g.dtype)
+    if table.size == 0:
+        return table
+    order = cupy.argsort(ids)  # which is stable
+    every_id = cupy.arange(num_embeddings + 1, dtype=np.int32)
+    starts = cupy.searchsorted(cupy.take(ids, order), every_id).astype(np.int32)
+    strides = (1, num_embeddings) if transposed else (size, 1)
+    launch(
+        "add_rows",
+        TRAINING,
+        options(g.itemsize),
+        (num_embeddings, -(-size // COLUMNS)),
+        COLUMNS * TEAMS,
+        (g, order.astype(np.int32), starts, table, size, *strides),
+        shared_bytes=COLUMNS * TEAMS * g.itemsize,
+    )
+    return table

@@ -1,0 +1,126 @@
+"""Compile the CUDA sources for the current device, and launch their kernels."""
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import cupy
+import numpy as np
+
+from ...types import Array, Function
+from .plan import Card
+
+FOLDER = Path(__file__).parent
+NULL = np.uint64(0)  # as wide as a pointer, which None is not
+THREADS = 128  # of a block of the kernels without a plan
+REALS = {4: "float", 8: "double"}
+
+
+class Source(NamedTuple):
+    """Files that are compiled together, and the names that they take as -D options."""
+
+    files: tuple[str, ...]
+    settings: tuple[str, ...]
+
+
+SCAN = Source(("device.cuh", "cells.cuh", "scan.cu"), ("GATES", "MODE", "TILE"))
+STEPS = Source(("device.cuh", "cells.cuh", "steps.cu"), ("GATES",))
+TRAINING = Source(("device.cuh", "training.cu"), ())
+
+
+@cache
+def read(source: Source) -> str:
+    """Return the code of a source."""
+    texts = [(FOLDER / name).read_text(encoding="utf-8") for name in source.files]
+    return "\n".join(texts)
+
+
+def options(itemsize: int, **defines: int) -> tuple[str, ...]:
+    """Return the compiler's options for numbers of a size, with names to define."""
+    values = {"MODE": 0, **defines}
+    return (
+        "-std=c++17",
+        f"-DREAL={REALS[itemsize]}",
+        *[f"-D{name}={value}" for name, value in values.items()],
+    )
+
+
+@cache
+def _module(
+    source: Source, settings: tuple[str, ...], cooperative: bool
+) -> cupy.RawModule:
+    return cupy.RawModule(
+        code=read(source), options=settings, enable_cooperative_groups=cooperative
+    )
+
+
+@cache
+def _kernel(
+    device: int,
+    name: str,
+    source: Source,
+    settings: tuple[str, ...],
+    cooperative: bool,
+    shared_bytes: int,
+) -> Function:
+    """Return a kernel that may use so much shared memory on a device."""
+    kernel = _module(source, settings, cooperative).get_function(name)
+    kernel.max_dynamic_shared_size_bytes = shared_bytes
+    return kernel
+
+
+def launch(
+    name: str,
+    source: Source,
+    settings: tuple[str, ...],
+    grid: tuple[int, ...],
+    threads: int,
+    args: tuple[object, ...],
+    shared_bytes: int = 0,
+    cooperative: bool = False,
+) -> None:
+    """Launch a kernel on the current device.
+
+    Arrays have to be C-contiguous. None is a null pointer, and a Python int or bool is
+    an ``int``; other numbers are NumPy's, of the type that the kernel takes.
+    """
+    device = cupy.cuda.Device().id
+    kernel = _kernel(device, name, source, settings, cooperative, shared_bytes)
+    kernel(grid, (threads,), tuple(map(_argument, args)), shared_mem=shared_bytes)
+
+
+def _argument(value: object) -> object:
+    if value is None:
+        return NULL
+    return np.int32(value) if isinstance(value, int) else value
+
+
+@cache
+def _card(device: int) -> Card:
+    facts = cupy.cuda.Device(device).attributes
+    return Card(
+        multiprocessors=facts["MultiProcessorCount"],
+        shared_bytes=facts["MaxSharedMemoryPerBlockOptin"],
+        has_clusters=int(cupy.cuda.Device(device).compute_capability) >= 90,
+        threads=min(512, facts["MaxThreadsPerBlock"]),
+    )
+
+
+def current_card() -> Card:
+    """Return the facts of the current device."""
+    return _card(cupy.cuda.Device().id)
+
+
+def blocks_for(count: int) -> tuple[int]:
+    """Return the grid of a kernel with a thread for each of so many elements."""
+    return (-(-count // THREADS),)
+
+
+def blocks_that_loop(count: int) -> tuple[int]:
+    """Return the grid of a kernel whose threads have as many elements as there are."""
+    return (min(-(-count // THREADS), 8 * current_card().multiprocessors),)
+
+
+def contiguous(x: Array | None) -> Array | None:
+    """Return an array in C order; None for None."""
+    return None if x is None else cupy.ascontiguousarray(x)

@@ -1,0 +1,228 @@
+// The rest of a training step: rows by ids and their gradient, cross entropy, squares,
+// clipping and Adam. None of them waits for the host. Compiled with -DREAL=float|double
+// -DMODE=0. All sums are added up in a fixed order: equal calls give equal bits.
+
+constexpr int WARP = 32;
+constexpr unsigned ALL_LANES = 0xffffffffu;
+
+DEVICE REAL add_warp(REAL value) {
+    for (int bit = WARP / 2; bit; bit /= 2) value += __shfl_xor_sync(ALL_LANES, value, bit);
+    return value;
+}
+
+// Add up a number of each thread of the block, whose size is a power of 2.
+DEVICE REAL add_block(Shared<REAL> sums, REAL value) {
+    sums[threadIdx.x] = value;
+    for (int half = blockDim.x / 2; half; half /= 2) {
+        __syncthreads();
+        if ((int)threadIdx.x < half) sums[threadIdx.x] += REAL(sums[threadIdx.x + half]);
+    }
+    __syncthreads();
+    const REAL sum = sums[0];
+    __syncthreads();  // the next call overwrites it
+    return sum;
+}
+
+// ---------------------------------------------------------------- ids
+
+// out[i] = table[ids[i]] + bias, where table[id][k] stands at id * id_stride + k * stride.
+// An id that is out of range reads the first row instead of foreign memory.
+extern "C" __global__ void take_rows(
+    In<REAL> table, In<REAL> bias, In<int> ids, Out<REAL> out, int count, int width, int rows,
+    int id_stride, int stride) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < (long long)count * width; i += step) {
+        const int k = i % width;
+        int id = ids[i / width];
+        if ((unsigned)id >= (unsigned)rows) id = 0;
+        const REAL value = table[(long long)id * id_stride + (long long)k * stride];
+        out[i] = bias ? value + bias[k] : value;
+    }
+}
+
+// table[v] = the sum of the rows of g (count, width) whose id is v; it stands at
+// v * id_stride + k * stride. `order` sorts the ids, and those of v are its places from
+// starts[v] to starts[v + 1]. A block has 32 columns of one v, and a team of 32 threads
+// each fourth row.
+extern "C" __global__ void __launch_bounds__(128) add_rows(
+    In<REAL> g, In<int> order, In<int> starts, Out<REAL> table, int width, int id_stride,
+    int stride) {
+    SHARED_MEMORY(sums);
+    const int lane = threadIdx.x % WARP, team = threadIdx.x / WARP, teams = blockDim.x / WARP;
+    const int v = blockIdx.x, k = blockIdx.y * WARP + lane;
+    REAL sum = 0;
+    if (k < width)
+        for (int i = starts[v] + team; i < starts[v + 1]; i += teams)
+            sum += g[(long long)order[i] * width + k];
+    sums[threadIdx.x] = sum;
+    __syncthreads();
+    if (team == 0 && k < width) {
+        for (int other = 1; other < teams; other++) sum += sums[other * WARP + lane];
+        table[(long long)v * id_stride + (long long)k * stride] = sum;
+    }
+}
+
+// ---------------------------------------------------------------- cross entropy
+
+// kernels/numpy/loss.py has the equations. A warp has a row of the logits (N, V).
+extern "C" __global__ void cross_entropy_rows(
+    In<REAL> logits, In<int> target, In<REAL> weight,  // weight (V,) or null
+    Out<REAL> losses,      // (N,)
+    Out<REAL> row_weights, // (N,): that of the target, 0 of ignored rows
+    Out<REAL> largest,     // (N,): the largest logit of each row
+    Out<REAL> sums,        // (N,): the sum of exp(x - largest)
+    int count, int classes, int ignore_index, REAL smoothing) {
+    const int lane = threadIdx.x % WARP;
+    const int row = (blockIdx.x * blockDim.x + threadIdx.x) / WARP;
+    if (row >= count) return;  // the whole warp
+    In<REAL> x = logits + (long long)row * classes;
+
+    // The first of the largest logits. A NaN is larger than any number.
+    int where = lane < classes ? lane : 0;
+    REAL top = x[where];
+    for (int k = lane + WARP; k < classes; k += WARP) {
+        const REAL value = x[k];
+        if (value > top || (value != value && top == top)) top = value, where = k;
+    }
+    for (int bit = WARP / 2; bit; bit /= 2) {
+        const REAL value = __shfl_xor_sync(ALL_LANES, top, bit);
+        const int other = __shfl_xor_sync(ALL_LANES, where, bit);
+        const bool is_nan = value != value, was_nan = top != top;
+        const bool equal = value == top || (is_nan && was_nan);
+        if (is_nan > was_nan || (is_nan == was_nan && value > top) || (equal && other < where))
+            top = value, where = other;
+    }
+
+    // The sum without its largest term, which is 1: log1p of it is exact if it is small.
+    REAL rest = 0, smooth = 0;
+    for (int k = lane; k < classes; k += WARP) {
+        const REAL z = x[k] - top;
+        if (k != where) rest += exp(z);
+        if (smoothing != 0) smooth += weight ? weight[k] * z : z;
+    }
+    rest = add_warp(rest);
+    REAL all = 0;  // of the weights
+    if (smoothing != 0) {
+        smooth = add_warp(smooth);
+        for (int k = lane; k < classes; k += WARP) all += weight ? REAL(weight[k]) : REAL(1);
+        all = add_warp(all);
+    }
+    if (lane) return;
+    const int t = target[row];
+    const bool counts = t != ignore_index && (unsigned)t < (unsigned)classes;
+    const REAL of_target = !counts ? REAL(0) : weight ? REAL(weight[t]) : REAL(1);
+    const REAL log_sum = log1p(rest);
+    REAL loss = 0;
+    if (counts) {
+        loss = (REAL(1) - smoothing) * of_target * (log_sum - (x[t] - top));
+        if (smoothing != 0) loss += smoothing / classes * (all * log_sum - smooth);
+    }
+    losses[row] = loss;
+    row_weights[row] = of_target;
+    largest[row] = top;
+    sums[row] = rest + REAL(1);
+}
+
+// One block: the sum or the mean of the losses, and what the sum was divided by.
+extern "C" __global__ void cross_entropy_total(
+    In<REAL> losses, In<REAL> row_weights, Out<REAL> loss, Out<REAL> divisor, int count, int mean) {
+    SHARED_MEMORY(shared);
+    REAL sum = 0, weights = 0;
+    for (int i = threadIdx.x; i < count; i += blockDim.x) sum += losses[i], weights += row_weights[i];
+    sum = add_block(shared, sum);
+    weights = add_block(shared, weights);
+    if (threadIdx.x) return;
+    loss[0] = mean ? sum / weights : sum;
+    divisor[0] = mean ? weights : REAL(1);
+}
+
+// g = ((1 - e) w_t + e / V sum w) p - (1 - e) w_t onehot(t) - e / V w, times the loss's
+// gradient over the divisor. A warp has a row.
+extern "C" __global__ void cross_entropy_gradient(
+    In<REAL> logits, In<int> target, In<REAL> weight, In<REAL> row_weights, In<REAL> largest,
+    In<REAL> sums, In<REAL> divisor,  // null for "none"
+    In<REAL> g_loss,                  // 0-d, or (N,) for "none"
+    Out<REAL> g, int count, int classes, int ignore_index, REAL smoothing) {
+    const int lane = threadIdx.x % WARP;
+    const int row = (blockIdx.x * blockDim.x + threadIdx.x) / WARP;
+    if (row >= count) return;
+    In<REAL> x = logits + (long long)row * classes;
+    Out<REAL> out = g + (long long)row * classes;
+    const int t = target[row];
+    const bool counts = t != ignore_index && (unsigned)t < (unsigned)classes;
+    REAL all = 0;
+    if (smoothing != 0) {
+        for (int k = lane; k < classes; k += WARP) all += weight ? REAL(weight[k]) : REAL(1);
+        all = add_warp(all);
+    }
+    const REAL scale = divisor ? g_loss[0] / divisor[0] : REAL(g_loss[row]);
+    const REAL at_target = scale * (REAL(1) - smoothing) * row_weights[row];
+    const REAL at_all = scale * (smoothing / classes);
+    const REAL factor = (at_target + at_all * all) / sums[row], top = largest[row];
+    for (int k = lane; k < classes; k += WARP) {
+        REAL value = 0;  // of an ignored row, even if its logits are NaN
+        if (counts) {
+            value = factor * exp(x[k] - top);
+            if (k == t) value -= at_target;
+            if (smoothing != 0) value -= weight ? at_all * weight[k] : at_all;
+        }
+        out[k] = value;
+    }
+}
+
+// ---------------------------------------------------------------- clipping and Adam
+
+// One sum of squares for each block, into `partial` from `first` on.
+extern "C" __global__ void add_squares(In<REAL> g, Out<REAL> partial, long long count) {
+    SHARED_MEMORY(shared);
+    const long long step = (long long)gridDim.x * blockDim.x;
+    REAL sum = 0;
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const REAL value = g[i];
+        sum = fma(value, value, sum);
+    }
+    sum = add_block(shared, sum);
+    if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+// The sum of the partial sums, in double and in their order: one thread.
+extern "C" __global__ void add_partials(In<REAL> partial, Out<double> sum, int count) {
+    double total = 0;
+    for (int i = 0; i < count; i++) total += partial[i];
+    sum[0] = total;
+}
+
+// Scale gradients to a norm of at most `max_norm`, if the sum of squares is larger.
+extern "C" __global__ void clip_to_norm(InOut<REAL> g, In<double> squares, double max_norm, long long count) {
+    const double norm = sqrt(squares[0]);
+    const REAL factor = min(max_norm / (norm + 1e-6), 1.0);
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step)
+        g[i] = g[i] * factor;
+}
+
+// kernels/numpy/optimizer.py has the equations; `rate` and `floor` hold the corrections.
+extern "C" __global__ void adam(
+    InOut<REAL> param, In<REAL> grad, InOut<REAL> exp_avg, InOut<REAL> exp_avg_sq,
+    InOut<REAL> max_exp_avg_sq,  // null without amsgrad
+    REAL new_avg, REAL keep_sq, REAL new_sq, REAL floor, REAL rate,
+    REAL shrink,  // times the parameter, first: decoupled decay, or 1
+    REAL decay,   // times the parameter, added to the gradient
+    long long count) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        REAL p = param[i], g = grad[i], m = exp_avg[i], v = exp_avg_sq[i];
+        p *= shrink;
+        if (decay != 0) g += decay * p;
+        m += (g - m) * new_avg;
+        v = v * keep_sq + g * g * new_sq;
+        exp_avg[i] = m;
+        exp_avg_sq[i] = v;
+        if (max_exp_avg_sq) {
+            const REAL largest = max_exp_avg_sq[i];
+            if (!(v < largest) && largest == largest) max_exp_avg_sq[i] = v;  // a NaN stays
+            else v = largest;
+        }
+        param[i] = p - m / (sqrt(v) + floor) * rate;
+    }
+}

@@ -131,7 +131,7 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-OPTIONAL = ("slow", "gpu", "parity", "document", "lessons", "site")
+OPTIONAL = ("slow", "gpu", "parity", "document", "lessons", "site", "ranks")
 _left_out = Counter()
 
 

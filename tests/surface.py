@@ -104,7 +104,22 @@ SURFACE: dict[str, dict[str, str]] = {
         "tg.utils": "data",
         "tg.utils.data": """
             DataLoader Dataset Subset TensorDataset default_collate random_split
+            DistributedSampler
         """,
+    },
+    "many processes": {
+        "tg": "distributed",
+        "tg.distributed": """
+            init_process_group is_available is_initialized is_mpi_available
+            is_nccl_available get_backend get_rank get_world_size ReduceOp all_reduce
+            broadcast all_gather all_gather_object broadcast_object_list barrier
+            destroy_process_group
+        """,
+        "tg.nn": "parallel",
+        "tg.nn.parallel": "DistributedDataParallel",
+        "tg.nn.parallel.DistributedDataParallel": "no_sync",
+        "tg.data.TextStreams": "shard",
+        "tg.utils.data.DistributedSampler": "set_epoch",
     },
 }
 # Operators and protocols, and names that follow from PyTorch's.
@@ -134,6 +149,7 @@ MORE: dict[str, str] = {
         ShapeError OptionError DTypeError IdError GraphError ExportError MissingFile
         DimError NameMissing AttributeMissing NoAttribute LeftOut
     """,
+    "tg.distributed": "mean_loss",
     "tg.optim": "Optimizer",
     "tg.optim.lr_scheduler": "LRScheduler",
     "tg.optim.lr_scheduler.LRScheduler": f"step get_last_lr {LOADING}",

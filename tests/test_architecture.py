@@ -41,7 +41,7 @@ LAYERS = (
     ("tensor",),
     ("errors.tensor_checks",),
     ("creation", "functions", "combining", "einsum", "sampling"),
-    ("autograd", "array_api"),
+    ("autograd", "array_api", "distributed"),
     ("nn",),
     ("optim", "data", "tree", "saving", "utils", "cuda"),
 )
@@ -325,6 +325,20 @@ def test_import_brings_nothing_heavy():
         " {name.partition('.')[0] for name in before}))"
     )
     assert not set(python(code).split()) & set(HEAVY)
+
+
+def test_what_few_programs_need_is_imported_at_its_first_use():
+    code = (
+        "import sys, tinygrad_rnn as tg\n"
+        "lazy = {'tinygrad_rnn.distributed', 'tinygrad_rnn.nn.parallel'}\n"
+        "assert not lazy & {*sys.modules}\n"
+        "assert tg.nn.parallel.DistributedDataParallel\n"
+        "assert tg.distributed is sys.modules['tinygrad_rnn.distributed']\n"
+        "assert lazy < {*sys.modules}\n"
+        "assert 'mpi4py' not in sys.modules\n"
+        "from tinygrad_rnn.nn.parallel import DistributedDataParallel\n"
+    )
+    python(code)
 
 
 def test_import_is_little_work(tmp_path):

@@ -1329,6 +1329,14 @@ streams.split("0.1")
     DTypeError: TextStreams.split: val_fraction is '0.1', expected a number
 streams.split(0.1)
     OptionError: the validation part has 1 characters, expected at least 3
+streams.shard(2, 2)
+    OptionError: TextStreams.shard: rank is 2, expected a number below world_size=2
+streams.shard(0, 3)
+    OptionError: TextStreams.shard: world_size is 3, expected a divisor of batch_size=1
+streams.shard(-1, 1)
+    OptionError: TextStreams.shard: rank is -1, expected at least 0
+streams.shard(0, "1")
+    DTypeError: TextStreams.shard: world_size is '1', expected an integer
 streams.load_state_dict(3)
     DTypeError: TextStreams.load_state_dict: state_dict is int
 streams.load_state_dict({})
@@ -1345,6 +1353,16 @@ tg.utils.data.DataLoader(iter([1, 2]))
     DTypeError: DataLoader: dataset is list_iterator ... __getitem__ and __len__
 tg.utils.data.DataLoader([1], num_workers=2)
     OptionError: DataLoader: num_workers is 2, expected 0
+tg.utils.data.DistributedSampler([1, 2])
+    OptionError: DistributedSampler, without num_replicas and rank: there is no process
+tg.utils.data.DistributedSampler([1, 2], 2, 2)
+    OptionError: DistributedSampler: rank is 2, expected a number below num_replicas=2
+tg.utils.data.DistributedSampler(3, 2, 0)
+    DTypeError: DistributedSampler: dataset is int, expected an object with __len__
+tg.utils.data.DistributedSampler([1, 2], 2, 0, shuffle=1)
+    DTypeError: DistributedSampler: shuffle is 1
+tg.utils.data.DistributedSampler([1, 2], 2, 0).set_epoch(-1)
+    OptionError: set_epoch: epoch is -1, expected at least 0
 tg.utils.data.TensorDataset(x, two)
     ShapeError: TensorDataset: got the shapes [(4, 2, 3), (2,)]
 tg.utils.data.Subset([1], 3)
@@ -2095,6 +2113,31 @@ tg.utils.checkpoint.checkpoint(x, linear)
         function, then
 """
 
+PROCESSES = """
+tg.distributed.init_process_group("gloo")
+    OptionError: init_process_group: backend is 'gloo', expected 'mpi' or 'nccl'
+tg.distributed.all_reduce(x)
+    OptionError: all_reduce: there is no process group; call ... init_process_group()
+tg.distributed.all_reduce(x, "mean")
+    OptionError: all_reduce: op is 'mean', expected 'sum' or 'avg'
+tg.distributed.broadcast(x, src=0)
+    OptionError: broadcast: there is no process group
+tg.distributed.all_gather([x], x)
+    OptionError: all_gather: there is no process group
+tg.distributed.all_gather_object([None], 3)
+    OptionError: all_gather_object: there is no process group
+tg.distributed.broadcast_object_list([3], src=0)
+    OptionError: broadcast_object_list: there is no process group
+tg.distributed.mean_loss(3.0, 2)
+    DTypeError: mean_loss: total is float, expected a Tensor
+nn.parallel.DistributedDataParallel(linear)
+    OptionError: DistributedDataParallel: there is no process group
+nn.parallel.DistributedDataParallel(3)
+    DTypeError: DistributedDataParallel: module is int, expected an nn.Module
+nn.parallel.DistributedDataParallel(linear, broadcast_buffers=3)
+    DTypeError: DistributedDataParallel: broadcast_buffers is 3
+"""
+
 TABLES = {
     "layers": LAYERS,
     "recurrent": RECURRENT,
@@ -2105,6 +2148,7 @@ TABLES = {
     "initial values": INITIAL,
     "creation": CREATION,
     "data": DATA,
+    "processes": PROCESSES,
     "checkpoints": CHECKPOINTS,
     "tensors": TENSORS,
     "functions": FUNCTIONS,

@@ -44,11 +44,13 @@ from .tensor.dtypes import *
 
 __version__ = "0.2.0"
 
-if not _typing.TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
+    from . import distributed as distributed
+else:
     _modules = {"autograd", "cuda", "data", "nn", "optim", "utils"}
     __all__ = [
         name
         for name, value in globals().items()
         if name in _modules or not (name[0] == "_" or isinstance(value, _Module))
     ]
-    __getattr__ = _getter("tg", globals())
+    __getattr__ = _getter("tg", globals(), lazy={"distributed"})

@@ -383,3 +383,52 @@ def test_a_state_that_is_none_is_refused(change):
     streams = TextStreams("abcabcabc", ALL, 1, 2)
     with pytest.raises(tg.CheckpointError, match="not a state of TextStreams"):
         streams.load_state_dict(streams.state_dict() | change)
+
+
+@given(cuts(), st.integers(1, 4))
+def test_shards_side_by_side_are_the_whole(cut, ranks):
+    text, batch, seq = cut
+    whole = TextStreams(text * ranks, ALL, batch * ranks, seq)
+    shards = [whole.shard(rank, ranks) for rank in range(ranks)]
+    assert [len(shard) for shard in shards] == [len(whole)] * ranks
+    for shard in shards:
+        assert shard.batch_size == batch
+    for _ in range(len(whole) + 1):
+        x, y, first = whole.next_batch()
+        parts = [shard.next_batch() for shard in shards]
+        assert tg.cat([part.x for part in parts], 1).equal(x)
+        assert tg.cat([part.y for part in parts], 1).equal(y)
+        assert {part.first for part in parts} == {first}
+    states = [shard.state_dict() for shard in shards]
+    assert states == [whole.state_dict()] * ranks
+
+
+def test_a_shard_goes_on_from_the_position_of_the_whole():
+    text = "abcdefgh" * 20
+    whole = TextStreams(text, ALL, 4, 5)
+    whole.next_batch()
+    assert whole.shard(1, 2).next_batch().x.equal(whole.next_batch().x[:, 2:])
+    other = TextStreams(text, ALL, 4, 5).shard(3, 4)
+    other.load_state_dict(whole.state_dict())
+    whole.load_state_dict(whole.shard(0, 2).state_dict())
+    assert other.next_batch().x.equal(whole.next_batch().x[:, 3:])
+
+
+def test_parts_of_a_shard_are_shards_of_the_parts():
+    whole = TextStreams("abcdefgh" * 40, ALL, 4, 5)
+    for mine, part in zip(
+        whole.shard(1, 2).split(0.25), whole.split(0.25), strict=True
+    ):
+        expected = part.shard(1, 2)
+        assert mine.state_dict() == expected.state_dict()
+        assert mine.next_batch().x.equal(expected.next_batch().x)
+        quarter = whole.shard(1, 2).shard(1, 2)
+        assert quarter.next_batch().x.equal(whole.shard(3, 4).next_batch().x)
+
+
+def test_a_shard_says_which_streams_it_has():
+    whole = TextStreams("abcdefgh" * 20, ALL, 4, 5)
+    assert "of 4" not in repr(whole)
+    assert "streams 2 to 3 of 4, batch_size=2" in repr(whole.shard(1, 2))
+    with pytest.raises(ValueError, match="expected at least 21: 4 streams"):
+        whole.shard(1, 2).split(0.1)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import tinygrad_rnn as tg
 from tinygrad_rnn import errors, nn
 from tinygrad_rnn.autograd import FusedOp, op
+from tinygrad_rnn.engine import walk
 from tinygrad_rnn.errors import DTypeError, GraphError, ShapeError
 
 
@@ -641,3 +642,30 @@ def test_a_pullback_without_a_return_is_told():
         tg.Error, match="triple: the gradient of argument x is NoneType, expected an"
     ):
         triple(x).sum().backward()
+
+
+def test_whoever_asks_hears_of_the_end_of_a_backward():
+    """With the leaves that got a gradient, once those are there; not if it failed."""
+    x, y = (tg.ones(2, requires_grad=True) for _ in range(2))
+    heard = []
+
+    def listen(leaves):
+        heard.append([(leaf, leaf.grad.tolist()) for leaf in leaves])
+
+    walk.after_backward.append(listen)
+    try:
+        (x * 3).sum().backward()
+        (x * y).sum().backward(inputs=[y])
+        loss = (x.exp() * y).sum()
+        x.data += 1.0
+        tg.autograd.grad((x * 2).sum(), x)  # adds to no grad
+        y.data += 1.0
+        with pytest.raises(tg.errors.GraphError):
+            loss.backward()
+    finally:
+        walk.after_backward.remove(listen)
+    (first,), (second,) = heard
+    assert first[0] is x
+    assert first[1] == [3.0, 3.0]
+    assert second[0] is y
+    assert second[1] == [1.0, 1.0]

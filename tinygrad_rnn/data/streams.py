@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sized
+from copy import copy
 from opcode import opmap
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -123,6 +124,9 @@ class TextStreams:
         errors.check_integers("TextStreams", batch_size=batch_size, seq_len=seq_len)
         self.vocabulary = vocabulary
         self.batch_size, self.seq_len = int(batch_size), int(seq_len)
+        # How many streams the text is cut into, and the first of them that is read
+        # here: all of them are, unless this is a shard.
+        self._total, self._start = self.batch_size, 0
         if has_ids:
             self.ids = ids_of("TextStreams", text_or_file)
         else:
@@ -140,11 +144,11 @@ class TextStreams:
 
     def _check_length(self, part: str, count: int, hint: str = "") -> None:
         """Raise if a part of the text is shorter than one window."""
-        least = self.batch_size * self.seq_len + 1
+        least = self._total * self.seq_len + 1
         if count < least:
             raise errors.OptionError(
                 f"TextStreams: {part} has {count} {self._unit}, expected at least "
-                f"{least}: {self.batch_size} streams of seq_len={self.seq_len}, and 1 "
+                f"{least}: {self._total} streams of seq_len={self.seq_len}, and 1 "
                 "to predict; take a longer text, or a smaller batch_size or "
                 f"seq_len{hint}"
             )
@@ -157,11 +161,14 @@ class TextStreams:
             >>> len(TextStreams("hello world", Vocabulary("hello world"), 1, 5))
             2
         """
-        return (len(self.ids) - 1) // (self.batch_size * self.seq_len)
+        return (len(self.ids) - 1) // (self._total * self.seq_len)
 
     def __repr__(self) -> str:
         streams = f"batch_size={self.batch_size}, seq_len={self.seq_len}"
         text = f"{len(self.ids)} {self._unit}"
+        if self.batch_size < self._total:
+            end = self._start + self.batch_size
+            text += f", streams {self._start} to {end - 1} of {self._total}"
         return f"TextStreams({text}, {streams}: {len(self)} windows)"
 
     def __iter__(self) -> Iterator[Window]:
@@ -177,7 +184,8 @@ class TextStreams:
 
     def _window(self, number: int) -> Window:
         """Return the window of this number, counted from the start of a pass."""
-        first = np.arange(self.batch_size) * len(self) + number  # in windows
+        streams = self._start + np.arange(self.batch_size)
+        first = streams * len(self) + number  # in windows
         steps = np.arange(self.seq_len + 1)[:, None]
         positions = first * self.seq_len + steps  # (T + 1, B)
         ids = self.ids[positions]  # of a memory-mapped file only this is read
@@ -233,9 +241,57 @@ class TextStreams:
         for part, ids in parts.items():
             name = f"with val_fraction={val_fraction} the {part} part"
             self._check_length(name, len(ids))
-        settings = self.vocabulary, self.batch_size, self.seq_len
+        settings = self.vocabulary, self._total, self.seq_len
         train, val = (TextStreams(ids, *settings) for ids in parts.values())
+        for part_streams in (train, val):
+            part_streams.batch_size = self.batch_size
+            part_streams._start = self._start
         return train, val
+
+    def shard(self, rank: int, world_size: int) -> "TextStreams":
+        """Return the part of the streams that one of several processes reads.
+
+        The windows of all ranks, side by side, are those of the whole. A
+        ``state_dict()`` is that of the whole, too, so a run may go on with another
+        number of processes.
+
+        Args:
+            rank: The number of this process, from 0.
+            world_size: How many processes there are; ``batch_size`` is a multiple.
+
+        Returns:
+            Streams with ``batch_size / world_size`` columns, at the same position.
+
+        Raises:
+            OptionError: The streams cannot be shared out equally, or there is no such
+                rank.
+
+        Example:
+            >>> from tinygrad_rnn.data import TextStreams, Vocabulary
+            >>> text = "the cat sat on the mat"
+            >>> streams = TextStreams(text, Vocabulary(text), batch_size=4, seq_len=5)
+            >>> for rank in range(2):
+            ...     x, y, first = streams.shard(rank, world_size=2).next_batch()
+            ...     print([streams.vocabulary.decode(column) for column in x.T])
+            ['the c', 'at sa']
+            ['t on ', 'the m']
+        """
+        name = "TextStreams.shard"
+        errors.check_integers(name, 0, rank=rank)
+        errors.check_integers(name, world_size=world_size)
+        if rank >= world_size:
+            expected = f"a number below world_size={world_size}"
+            raise errors.OptionError(f"{name}: rank is {rank}, expected {expected}")
+        if self.batch_size % world_size:
+            raise errors.OptionError(
+                f"{name}: world_size is {world_size}, expected a divisor of "
+                f"batch_size={self.batch_size}, so that every process has equally many "
+                "streams"
+            )
+        part = copy(self)
+        part.batch_size = self.batch_size // int(world_size)
+        part._start = self._start + int(rank) * part.batch_size
+        return part
 
     # ------------------------------------------------------------ saving and loading
 
@@ -251,7 +307,7 @@ class TextStreams:
         """
         return {
             "drawn": self._drawn,
-            "batch_size": self.batch_size,
+            "batch_size": self._total,
             "seq_len": self.seq_len,
             "characters": len(self.ids),
             "crc32": self._crc32,

@@ -5,7 +5,7 @@ node after all of its users: no recursion, no sorting beforehand, linear time on
 chain.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from heapq import heappop, heappush
 from operator import iadd
 from typing import Any, Self
@@ -32,6 +32,8 @@ from .node import (
 from .observers import observers, report_gradient
 from .warned import rerun_with_warnings, run_reporting_warnings, was_warning
 
+# Called with the leaves whose ``grad`` was added to, at the end of each backward().
+after_backward: list[Callable[[Collection[Value]], object]] = []
 DeviceFollower = Any  # what makes an array's device the current one, or None
 
 
@@ -409,6 +411,8 @@ def backward(
             _store(leaf, g, owned, create)
     finally:
         set_recording(before)
+    for function in tuple(after_backward):
+        function(found)
 
 
 def _store(leaf: Value, g: Gradient, owned: bool, create: bool) -> None:

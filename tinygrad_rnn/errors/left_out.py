@@ -5,10 +5,11 @@ section "Not here" of docs/differences.md is this table as a page.
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
+from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from .kinds import LeftOut
 
@@ -224,7 +225,7 @@ tg.nn
     Buffer
         module.register_buffer(name, tensor)
     DataParallel
-        the module itself, on one device
+        nn.parallel.DistributedDataParallel, with a process for each device
     LazyLinear UninitializedParameter
         the layer with its sizes
     RNNBase RNNCellBase
@@ -331,6 +332,26 @@ tg.utils.data
         any object with __len__ and __getitem__; any iterable of indices as sampler=
     get_worker_info
         nothing; there are no workers
+
+tg.distributed
+    new_group split_group ProcessGroup GroupMember
+        nothing; all ranks are one group
+    reduce gather gather_object
+        all_reduce, all_gather, all_gather_object; then read it on one rank
+    scatter scatter_object_list
+        broadcast, broadcast_object_list; then take a part
+    reduce_scatter all_to_all all_to_all_single reduce_scatter_tensor
+        all_reduce; then take a part
+    all_gather_into_tensor=all_gather
+    send recv isend irecv batch_isend_irecv P2POp
+        mpi4py's own, beside this
+    monitored_barrier=barrier
+    Store TCPStore FileStore HashStore PrefixStore
+        nothing; mpiexec says who takes part
+    is_gloo_available is_xccl_available is_ucc_available is_torchelastic_launched
+        is_mpi_available, is_nccl_available
+    rpc fsdp tensor pipelining optim algorithms checkpoint elastic launch run
+        nothing; nn.parallel.DistributedDataParallel has the whole model on every rank
 
 tg.autograd
     Function
@@ -470,14 +491,22 @@ def _public_names(module: ModuleType) -> Iterable[str]:
 
 
 def getter(
-    owner: str, namespace: dict[str, Iterable[str]]
-) -> Callable[[str], NoReturn]:
-    """Return the ``__getattr__`` of a module, which raises for names it lacks."""
+    owner: str, namespace: dict[str, Any], lazy: Collection[str] = ()
+) -> Callable[[str], ModuleType]:
+    """Return the ``__getattr__`` of a module, which raises for names it lacks.
 
-    def raise_missing(name: str) -> NoReturn:
+    Args:
+        owner: The module's name in messages.
+        namespace: Its names.
+        lazy: Modules inside, which are imported when somebody asks for them.
+    """
+
+    def find_or_raise(name: str) -> ModuleType:
+        if name in lazy:
+            return import_module(f"{namespace['__name__']}.{name}")
         raise error(owner, name, lambda: namespace.get("__all__", namespace))
 
-    return raise_missing
+    return find_or_raise
 
 
 def instead_of_argument(name: str) -> str:

@@ -50,5 +50,7 @@ __all__ += layers.losses.__all__
 __all__ += layers.normalization.__all__
 __all__ += layers.shapes.__all__
 
-if not TYPE_CHECKING:
-    __getattr__ = left_out.getter("tg.nn", globals())
+if TYPE_CHECKING:
+    from . import parallel as parallel
+else:
+    __getattr__ = left_out.getter("tg.nn", globals(), lazy={"parallel"})

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 from ...errors import left_out
 from .collate import default_collate
 from .datasets import Dataset, Subset, TensorDataset, random_split
+from .distributed import DistributedSampler
 from .loader import DataLoader
 
 __all__ = [
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "Subset",
     "TensorDataset",
     "default_collate",

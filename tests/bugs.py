@@ -9,7 +9,7 @@ TABLE = {
     "engine/test_walk.py": [
         (
             "Gradients.add",
-            "_as_array(total + g)",
+            "_as_array(run(add, total, g))",
             "_as_array(g)",
             "assignment for accumulation, on the way",
         ),
@@ -22,7 +22,7 @@ TABLE = {
         ("walk_back", "if not keep:", "if False:", "retain_graph=False does not free"),
         (
             "_store",
-            "backend_of(g).on_device(iadd)(leaf._grad.array, g)",
+            "seam.act(backend_of(g).on_device(iadd), leaf._grad.array, g)",
             "leaf._grad.array[...] = g",
             "assignment for accumulation",
         ),
@@ -704,7 +704,7 @@ TABLE = {
             "dropout in eval",
         ),
         (
-            "dropout",
+            "_dropout_factors",
             "0.0 if p == 1.0 else 1.0 / (1.0 - p)",
             "1.0",
             "dropout not scaled",
@@ -762,13 +762,13 @@ TABLE = {
             "clipping by the squared norm",
         ),
         (
-            "clip_grad_norm_",
-            "if not factor >= 1.0:",
-            "if factor != 1.0:",
+            "_clip",
+            "not factor >= 1.0",
+            "factor != 1.0",
             "small gradients are scaled up",
         ),
         (
-            "_scale_gradients",
+            "clip_grad_norm_",
             "grad.version.count += 1",
             "pass",
             "a clipped gradient does not count as changed",
@@ -897,7 +897,7 @@ TABLE = {
             "optim/test_overlap.py",
         ),
         (
-            "Optimizer.step",
+            "Optimizer._step",
             "param.version.count += 1",
             "pass",
             "a step does not count as a change",
@@ -1290,7 +1290,7 @@ TABLE = {
         ),
     ],
     "test_sampling.py": [
-        ("categorical", "int(top_k))", "int(top_k) + 1)", "top_k off by one"),
+        ("_categorical", "int(top_k))", "int(top_k) + 1)", "top_k off by one"),
         (
             "_keep_top_p",
             "before = totals[:, :-1]",
@@ -1298,7 +1298,7 @@ TABLE = {
             "the nucleus stops too early",
         ),
         (
-            "categorical",
+            "_categorical",
             "rows /= temperature or 1.0",
             "rows /= temperature**2 or 1.0",
             "temperature squared",
@@ -1753,7 +1753,7 @@ TABLE = {
     "test_creation.py": [
         (
             "host_copy",
-            'return np.array(host_array(data, dtype, name), order="C")',
+            "return _copy(host_array(data, dtype, name))",
             "return host_array(data, dtype, name)",
             "tensor() shares what it should copy",
         ),

@@ -137,7 +137,7 @@ MORE: dict[str, str] = {
     """,
     "tg": """
         Error CheckpointError long double float int inference_mode randn_like equal
-        get_default_dtype is_tensor floor_divide remainder ceil clone softmax
+        compile get_default_dtype is_tensor floor_divide remainder ceil clone softmax
         log_softmax categorical errors
     """,
     "tg.autograd": "FusedOp",

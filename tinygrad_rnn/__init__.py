@@ -24,6 +24,7 @@ from . import optim as optim
 from . import utils as utils
 from .backend.device import device as device
 from .creation import *
+from .engine.capture import compile as compile
 from .engine.mode import enable_grad as enable_grad
 from .engine.mode import inference_mode as inference_mode
 from .engine.mode import is_grad_enabled as is_grad_enabled

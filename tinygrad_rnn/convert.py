@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .backend import backend_of, backends
+from .engine import seam
 from .engine.mode import is_grad_enabled
 from .engine.node import Value
 from .engine.warned import warn_user
@@ -66,6 +67,8 @@ def set_default_dtype(dtype: DType) -> None:
     """
     global _default_dtype
     _default_dtype = float_dtype(dtype, "set_default_dtype")
+    seam.count_change("set_default_dtype()")
+    seam.settings["default_dtype"] = _default_dtype
 
 
 def get_default_dtype() -> np.dtype:
@@ -109,6 +112,7 @@ def array_of(value: Data, name: str) -> Data:
         ExportError: for a list with a Tensor that requires grad, while recording.
     """
     if isinstance(value, Value):
+        seam.use(name, value)
         return value.array
     if not isinstance(value, (list, tuple, range)):
         return value
@@ -116,14 +120,18 @@ def array_of(value: Data, name: str) -> Data:
         return np.asarray([], np.int64)
     for part in value:
         check_export(name, part)
+        if type(part) in backends:
+            seam.refuse(f"{name}: a list of arrays", "pass each as an argument")
     try:
-        return np.asarray([on_host(part, name) for part in value])
+        return seam.constant(np.asarray([on_host(part, name) for part in value]))
     except ValueError as error:
         raise ShapeError(f"{name}: the data is ragged: {error}") from None
 
 
 def on_host(value: Data, name: str = "tensor") -> Data:
     """Do the same as :func:`array_of`, with NumPy's array for one on another device."""
+    if seam.recorder is not None and isinstance(value, Value):
+        seam.read_values(f"{name}() of a tensor")
     array = array_of(value, name)
     return backend_of(array).to_host(array) if type(array) in backends else array
 
@@ -142,12 +150,14 @@ def index_of(name: str, index: Index, copy: bool = False) -> Index:
         return index
     array = array_of(index, name)
     if copy and type(array) in backends:
-        return backend_of(array).array(array)
+        return seam.run(backend_of(array).array, array)
     return array
 
 
 def host_array(data: Data, dtype: DType, name: str) -> np.ndarray:
     """Return a NumPy array of a dtype that tensors can have, shared if possible."""
+    if type(data) in backends and seam.current() is not None:
+        return seam.run(host_array, data, dtype, name)
     array = np.asarray(on_host(data, name))
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"{name}: the data is of {array.dtype}, expected numbers")
@@ -179,7 +189,7 @@ def host_copy(name: str, data: Data, dtype: DType) -> np.ndarray:
             f"{name}: the copy of a tensor that requires grad has no history; use "
             "x.clone() to keep its gradient, x.detach().clone() to leave the graph"
         )
-    return np.array(host_array(data, dtype, name), order="C")
+    return _copy(host_array(data, dtype, name))
 
 
 def array_for_constructor(
@@ -195,4 +205,8 @@ def array_for_constructor(
         )
     given = data[0] if data else []
     check_export(name, given)
-    return np.array(host_array(given, dtype, name), order="C")
+    return _copy(host_array(given, dtype, name))
+
+
+def _copy(array: np.ndarray) -> np.ndarray:
+    return seam.run(np.array, seam.constant(array), order="C")

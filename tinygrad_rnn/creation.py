@@ -18,9 +18,10 @@ from .convert import (
     host_copy,
     set_default_dtype,
 )
+from .engine import seam
 from .engine.node import wrap
 from .errors.boundary import name_errors
-from .random import Generator, numpy_generator
+from .random import Generator, draw
 from .tensor import Tensor
 from .tensor.arguments import sizes_of
 from .types import Array, Data, DeviceLike, DType, Operand, Setting, Shape, Sizes
@@ -67,7 +68,10 @@ def _make(
     """
     found = as_dtype(get_default_dtype() if dtype is None else dtype, "tensor")
     xp = find("cpu" if device is None else device)
-    made = wrap(xp.from_host(np.asarray(array, found)))
+    array = seam.constant(array, is_written=True)
+    if array.dtype != found:
+        array = seam.run(np.asarray, array, found)
+    made = wrap(seam.run(xp.from_host, array))
     return made.requires_grad_() if requires_grad else made
 
 
@@ -495,8 +499,8 @@ def rand(
         >>> tg.rand(2, generator=tg.Generator().manual_seed(0))
         tensor([0.8506242 , 0.63696164], dtype=float32)
     """
-    source = numpy_generator("rand", generator)
-    array = source.random(_shape_of(size), float_dtype(dtype, "rand").type)
+    kind = float_dtype(dtype, "rand").type
+    array = draw("rand", generator, "random", _shape_of(size), kind)
     return _make(array, dtype, device, requires_grad)
 
 
@@ -517,8 +521,8 @@ def randn(
         >>> tg.randn(2, 3).shape
         (2, 3)
     """
-    source = numpy_generator("randn", generator)
-    array = source.standard_normal(_shape_of(size), float_dtype(dtype, "randn").type)
+    kind = float_dtype(dtype, "randn").type
+    array = draw("randn", generator, "standard_normal", _shape_of(size), kind)
     return _make(array, dtype, device, requires_grad)
 
 
@@ -583,8 +587,8 @@ def randint(
             f"randint: from {low} to {high} in the shape {size}: nothing to draw; "
             "as in randint(10, (2, 3))"
         )
-    source = numpy_generator("randint", generator)
-    array = source.integers(low, high, _shape_of((size,)), np.int64)
+    given = low, high, _shape_of((size,)), np.int64
+    array = draw("randint", generator, "integers", *given)
     return _make(array, dtype or np.int64, device, requires_grad)
 
 
@@ -613,5 +617,5 @@ def randperm(
     """
     found = as_dtype(dtype or np.int64, "randperm")
     errors.check_integers("randperm", 0, n=n)
-    array = numpy_generator("randperm", generator).permutation(n)
+    array = draw("randperm", generator, "permutation", n)
     return _make(array, found, device, requires_grad)

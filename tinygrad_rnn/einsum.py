@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .engine import seam
 from .errors import OptionError, ShapeError, check_type
 from .tensor import Tensor
 
@@ -114,7 +115,7 @@ def _take_diagonals(x: Tensor, term: str) -> tuple[Tensor, str]:
     for c in sorted(term):
         while term.count(c) > 1:
             i, j = term.index(c), term.rindex(c)
-            indices = np.arange(x.shape[i])
+            indices = seam.constant(np.arange(x.shape[i]))
             x = x.movedim((i, j), (0, 1))[indices, indices]
             term = c + term[:i] + term[i + 1 : j] + term[j + 1 :]
     return x, term

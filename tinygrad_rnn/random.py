@@ -9,10 +9,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from .backend.device import device as make_device
+from .engine import seam
 from .engine.commit import Changes
 from .engine.node import Value, wrap
 from .errors import DTypeError, check_integers, check_type
-from .types import DeviceLike, Operand, Settings
+from .types import DeviceLike, DType, Operand, Settings
 
 # All generators that exist, for a forked child to renew.
 _generators: WeakValueDictionary[int, "Generator"] = WeakValueDictionary()
@@ -63,6 +64,7 @@ class Generator:
             True
         """
         check_integers("manual_seed", 0, seed=seed)
+        seam.refuse("manual_seed()", "seed outside")
         self._numpy = np.random.Generator(np.random.PCG64(int(seed)))
         return self
 
@@ -74,6 +76,7 @@ class Generator:
             >>> tg.Generator().manual_seed(0).get_state().shape
             (6,)
         """
+        seam.read_values("get_state() of a generator")
         state: Settings = self.numpy.bit_generator.state  # type: ignore[assignment]
         words = [word for n in state["state"].values() for word in divmod(n, 1 << 64)]
         words += [state["has_uint32"], state["uinteger"]]
@@ -93,6 +96,7 @@ class Generator:
             >>> tg.rand(1, generator=g.set_state(state)).equal(first)
             True
         """
+        seam.refuse("set_state() of a generator", "do it outside")
         array = state.array if isinstance(state, Value) else None
         is_array = isinstance(array, np.ndarray)
         if not is_array or array.shape != (6,) or array.dtype != np.int64:
@@ -109,6 +113,13 @@ class Generator:
     def _loading(self, state: Value) -> Changes:
         """Return the changes that make it go on from a state, for ``commit``."""
         return [partial(vars(self).update, _numpy=Generator().set_state(state).numpy)]
+
+    def _copy_state(self) -> object:
+        """Return the state, for ``tg.compile(check=...)``."""
+        return self.numpy.bit_generator.state
+
+    def _restore_state(self, state: Settings) -> None:
+        self.numpy.bit_generator.state = state
 
     def _renew(self) -> None:
         """Go on from the same state in a generator whose lock is free."""
@@ -149,3 +160,26 @@ def numpy_generator(name: str, generator: Generator | None) -> "np.random.Genera
         return default_generator.numpy
     check_type(name, Generator, "a tg.Generator", generator=generator)
     return generator.numpy
+
+
+def draw(
+    name: str,
+    generator: Generator | None,
+    method: str,
+    *args: object,
+    dtype: DType = None,
+) -> np.ndarray:
+    """Return what a method of NumPy's generator draws, in a dtype if one is given.
+
+    ``name`` is the function that draws, and ``generator`` None the default one.
+    """
+    if generator is not None:
+        check_type(name, Generator, "a tg.Generator", generator=generator)
+    return seam.act(_draw, generator or default_generator, method, args, dtype)
+
+
+def _draw(
+    generator: Generator, method: str, args: tuple[object, ...], dtype: DType
+) -> np.ndarray:
+    drawn = getattr(generator.numpy, method)(*args)
+    return drawn if dtype is None else drawn.astype(dtype)

@@ -11,23 +11,29 @@ import numpy as np
 
 from . import errors
 from .backend import backend_of
+from .engine import seam
 from .engine.node import wrap
 from .random import Generator, numpy_generator
 from .tensor import Tensor
-from .types import Operand, Shape
+from .types import Array, Operand, Shape
 
 __all__ = ["categorical", "multinomial"]
 
 
-def _rows(name: str, what: str, given: Operand) -> np.ndarray:
-    """Return a copy in float64, (N, V), of a float Tensor (..., V)."""
+def _check_floats(name: str, what: str, given: Operand) -> None:
+    """Require a float Tensor (..., V)."""
     errors.check_type(name, Tensor, "a float Tensor", **{what: given})
     if given.dtype.kind != "f" or not given.ndim:
         raise errors.ShapeError(
             f"{name}: {what} is {errors.describe(given)}, expected floats (..., V); "
             "of integers, .float() makes some"
         )
-    array = backend_of(given.array).to_host(given.array)
+    seam.use(name, given)
+
+
+def _rows(array: Array) -> np.ndarray:
+    """Return a copy on the host in float64, (N, V), of an array (..., V)."""
+    array = backend_of(array).to_host(array)
     *lead, classes = array.shape
     return array.reshape(prod(lead), classes).astype(np.float64)
 
@@ -92,11 +98,19 @@ def multinomial(
         >>> tg.multinomial(tg.tensor([0.0, 1.0]), 1).item()
         1
     """
-    rows = _rows("multinomial", "input", input)
+    _check_floats("multinomial", "input", input)
     if input.ndim > 2:
         raise errors.ShapeError(
             f"multinomial: input is {errors.describe(input)}, expected (V,) or (B, V)"
         )
+    settings = num_samples, replacement, generator
+    return wrap(seam.act(_multinomial, input.array, *settings))
+
+
+def _multinomial(
+    weights: Array, num_samples: int, replacement: bool, generator: Generator | None
+) -> Array:
+    rows = _rows(weights)
     # Reductions of ufuncs: the methods of arrays reach them by a way around.
     lowest = np.minimum.reduce(rows, None, initial=0.0)
     top = np.maximum.reduce(rows, 1, keepdims=True, initial=0.0)
@@ -121,8 +135,8 @@ def multinomial(
         drawn = _draw_with_replacement(rows / top, num_samples, generator)
     else:
         drawn = _draw_without_replacement(rows, num_samples, generator)
-    drawn = drawn[0] if input.ndim == 1 else drawn
-    return wrap(backend_of(input.array).from_host(drawn))
+    drawn = drawn[0] if weights.ndim == 1 else drawn
+    return backend_of(weights).from_host(drawn)
 
 
 def _keep_top_k(rows: np.ndarray, top_k: int) -> None:
@@ -183,7 +197,19 @@ def categorical(
         >>> sorted({tg.categorical(likely, top_p=0.7).item() for _ in range(100)})
         [0, 1]
     """
-    rows = _rows("categorical", "logits", logits)
+    _check_floats("categorical", "logits", logits)
+    settings = temperature, top_k, top_p, generator
+    return wrap(seam.act(_categorical, logits.array, *settings))
+
+
+def _categorical(
+    logits: Array,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    generator: Generator | None,
+) -> Array:
+    rows = _rows(logits)
     if type(temperature) is not float or temperature != 1.0:
         errors.check_numbers("categorical", 0.0, temperature=temperature)
     if top_k is not None:
@@ -209,4 +235,4 @@ def categorical(
             _keep_top_p(rows, top_p)
         rows -= _log_exponential("categorical", rows.shape, generator)
     drawn = rows.argmax(1).reshape(logits.shape[:-1])
-    return wrap(backend_of(logits.array).from_host(drawn))
+    return backend_of(logits).from_host(np.asarray(drawn))

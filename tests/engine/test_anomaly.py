@@ -9,7 +9,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.autograd import FusedOp, detect_anomaly, op
-from tinygrad_rnn.engine.observers import observers
+from tinygrad_rnn.engine.seam import observers
 from tinygrad_rnn.errors import GraphError
 
 nan, inf = float("nan"), float("inf")

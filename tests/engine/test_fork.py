@@ -16,7 +16,7 @@ import numpy as np
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.backend import threads
-from tinygrad_rnn.engine.observers import observers
+from tinygrad_rnn.engine.seam import observers
 from tinygrad_rnn.random import default_generator, numpy_generator
 
 warnings.simplefilter("ignore")  # Python warns of forks among threads

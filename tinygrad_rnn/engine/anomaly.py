@@ -15,7 +15,7 @@ from ..errors import GraphError, describe
 from ..types import Gradient, Operand
 from . import walk
 from .node import Node
-from .observers import Observer, observers
+from .seam import Observer, observers
 from .warned import is_in_package
 
 _made_by: WeakKeyDictionary[Node, str] = WeakKeyDictionary()  # the call, and its line

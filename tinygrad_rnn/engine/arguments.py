@@ -8,6 +8,7 @@ import numpy as np
 from ..backend import Backend, backend_of, backends
 from ..errors import DTypeError, describe
 from ..types import Array, Function, Operand, Settings
+from . import seam
 from .node import Value, check_view
 
 
@@ -94,6 +95,8 @@ def unwrap_arguments(
     arrays: list[Array] = []
     needs: list[int] = []
     array_type, mixed = None, False
+    if seam.recorder is not None:
+        seam.use(name, *args)
     for arg in args:
         if isinstance(arg, Value):
             data = arg.array

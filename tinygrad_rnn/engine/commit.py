@@ -13,6 +13,7 @@ from operator import call, setitem
 
 from ..backend import backend_of
 from ..types import Array
+from . import seam
 from .node import Value
 
 Changes = list[Callable[[], object]]
@@ -26,6 +27,7 @@ def commit(changes: Changes) -> None:
     once: where an array library assigns in Python, an interrupt can come between, and
     all changes are made once more.
     """
+    seam.refuse("a change of several tensors at once", "do it outside")
     try:
         deque(map(call, changes), 0)
     except BaseException:

@@ -7,6 +7,7 @@ import numpy as np
 from ..backend import Backend, backends, free_memory
 from ..errors.boundary import translate
 from ..types import Array, Function, Settings
+from . import seam
 from .arguments import one_device
 from .warned import rerun_with_warnings, was_warning
 
@@ -18,17 +19,21 @@ def run_forward(
     arrays: Sequence[Array],
     settings: Settings,
     custom: bool = False,
+    can_warn: bool = True,
 ) -> Array:
     """Return ``forward(xp, *arrays, **settings)``, run on the device of ``xp``.
 
     Errors of the array library become ours. NumPy's warnings name the op and point to
     the user's line. Where memory runs out, what is kept for reuse is freed, and the
     forward runs once more. ``custom`` says that a user declared the op: what its
-    forward raises on purpose stays as it is.
+    forward raises on purpose stays as it is. ``can_warn`` says whether its numbers may
+    be worth a warning.
     """
     forward = xp.on_device(forward) if xp.multi_device else forward
     try:
-        return forward(xp, *arrays, **settings)
+        if seam.recorder is None:
+            return forward(xp, *arrays, **settings)
+        return _record(name, forward, (xp, *arrays), settings, can_warn)
     except Exception as error:
         if was_warning(error):
             forward = rerun_with_warnings(name, forward)
@@ -37,7 +42,21 @@ def run_forward(
         else:
             raise_translated(name, arrays, settings, error, custom)
     # Not above: there the error would still hold what the failed run has made.
-    return forward(xp, *arrays, **settings)
+    return _record(name, forward, (xp, *arrays), settings, can_warn)
+
+
+def _record(
+    name: str,
+    forward: Function,
+    args: Sequence[Array],
+    settings: Settings,
+    can_warn: bool,
+) -> Array:
+    """Call a forward, by way of the recorder if there is one."""
+    recorder = seam.current()
+    if recorder is None:
+        return forward(*args, **settings)
+    return recorder.run(forward, args, settings, can_warn=can_warn, name=name)
 
 
 def raise_translated(

@@ -15,14 +15,15 @@ from ..backend import Backend
 from ..backend.threads import one_thread
 from ..errors import DTypeError
 from ..types import Array, Function, Operand, Settings
+from . import seam
 from .arguments import unwrap_arguments
 from .custom import OutputsGuard, keeps
 from .forward import run_forward
 from .mode import recording
 from .node import Node, Value, VersionSeen, wrap
-from .observers import observers, report_call
 from .op import Declared, identity
 from .plan import as_tensor, version_of
+from .seam import observers, report_call
 from .walk import gradients
 
 Pair = tuple[Any, Any]  # a forward and a backward, or None
@@ -118,15 +119,13 @@ class FusedPlan:
             return self.pull_recorded(node, g, indices)
         _, backward = self.op.kernels_for(call.xp)
         cotangents = tuple(g) if type(g) is list else (g,)
-        grads = backward(
-            call.xp,
-            cotangents,
-            needs,
-            call.inputs,
-            call.outputs,
-            call.workspace,
-            **call.settings,
-        )
+        given = (call.xp, cotangents, needs, call.inputs, call.outputs, call.workspace)
+        recorder = None if seam.recorder is None else seam.current()
+        if recorder is None:
+            grads = backward(*given, **call.settings)
+        else:
+            label = f"{self.name}_gradient"
+            grads = recorder.run(backward, given, call.settings, name=label)
         if len(grads) != len(needs):
             expected = ", ".join(self.op.signature.arrays)
             raise DTypeError(
@@ -259,4 +258,5 @@ def _kernel(xp: Backend, kernel: Function | str | None) -> Function | None:
         with one_thread():
             return found(*args, **settings)
 
+    run.kernel = found  # type: ignore[attr-defined]  # for what is one thread already
     return run

@@ -11,6 +11,7 @@ from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..errors import DTypeError, GraphError, NoAttribute, ShapeError
 from ..types import Array, DType, Shape
+from . import seam
 from .warned import run_reporting_warnings
 
 
@@ -238,6 +239,7 @@ def replace_array(target: Value, array: Array, version: Version) -> None:
     It is no view any more. Older nodes have gradients of the old shape and on the old
     device: the walk raises for those.
     """
+    seam.count_change("new memory for a tensor, by .data or .to(),")
     old = target.array
     if old.shape != array.shape or backend_of(old) is not backend_of(array):
         if id(target) not in reshaped:
@@ -253,6 +255,8 @@ def count_change(version: Version, name: str) -> None:
     """Count a change in place, and remember what made it, for messages."""
     version.count += 1
     version.latest = version.count, name
+    if seam.recorder is not None:
+        seam.changed(version, name)
 
 
 def last_change(version: Version) -> str | None:
@@ -278,9 +282,9 @@ def assign(target: Value, result: Value, name: str) -> None:
     if recorded:
         check_no_leaf(target, name)
     check_fits(target, result, name)
-    run_reporting_warnings(
-        name, backend_of(target.array).assign, target.array, ..., result.array
-    )
+    write = backend_of(target.array).assign
+    seam.use(name, target, result)
+    seam.act(run_reporting_warnings, name, write, target.array, ..., result.array)
     count_change(target.version, name)
     if recorded:
         target.version.recorded_count += 1

@@ -33,8 +33,8 @@ from .custom import Guard
 from .forward import run_forward
 from .mode import recording
 from .node import Value, table, wrap, wrap_view
-from .observers import observers, report_call
 from .plan import Plan, requests_of, sources_of
+from .seam import observers, report_call
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -158,7 +158,9 @@ class Op(Declared):
             arrays[0] = as_real(xp, arrays[0])
         if self.axis:
             self._check_axis(settings, arrays[0])
-        out = run_forward(self.name, self.forward, xp, arrays, settings, self.custom)
+        out = run_forward(
+            self.name, self.forward, xp, arrays, settings, self.custom, not self.view
+        )
         if type(out) not in backends:
             out = self._array_of_scalar(out, xp)
         # A view shares the counter of changes of its base; other results own theirs.

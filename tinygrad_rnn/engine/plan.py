@@ -5,6 +5,7 @@ from typing import Any
 
 from ..errors import DTypeError
 from ..types import Array, Function, Gradient, Namespace, Operand, Settings
+from . import seam
 from .arguments import Signature
 from .node import Node, Value, Version, VersionSeen, table, wrap
 
@@ -25,6 +26,10 @@ def as_tensor(array: Array, parent: Operand, version: VersionSeen) -> Operand:
     if parent is None or type(parent) is Node:
         return wrap(array, parent, version[0])
     return parent  # a leaf
+
+
+def _call(pullback: Function, *args: object) -> Any:
+    return pullback(*args)
 
 
 def requests_of(pullback: Function) -> tuple[str, ...]:
@@ -124,10 +129,11 @@ class Plan:
     ) -> list[Gradient]:
         """Return the gradients of the node's parents; None where not wanted."""
         saved = self.saved_as_tensors(node) if create else node.saved
+        run = _call if create or seam.recorder is None else self._run_recorded
         grads = []
         if self.variadic:
             pullback, _ = self.pullbacks[0]
-            found = list(pullback(g, *saved))
+            found = list(run(pullback, g, *saved))
             if len(found) != self.arity:
                 expected = f"expected one for each of {self.arity} arguments"
                 raise DTypeError(f"{self.name}: {len(found)} gradients, {expected}")
@@ -136,10 +142,16 @@ class Plan:
             return grads
         for i, (pullback, part) in enumerate(self.pullbacks):
             if wanted is None or wanted[i]:
-                grads.append(pullback(g, *saved[part]))
+                grads.append(run(pullback, g, *saved[part]))
             else:
                 grads.append(None)
         return grads
+
+    def _run_recorded(self, pullback: Function, *args: object) -> Any:
+        recorder = seam.current()
+        if recorder is None:  # it is of another thread
+            return pullback(*args)
+        return recorder.run(pullback, args, {}, name=f"{self.name}_gradient")
 
     def saved_as_tensors(self, node: Node) -> list[Operand]:
         """Return what was saved as Tensors in the graph, for recorded pullbacks."""

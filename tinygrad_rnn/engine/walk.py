@@ -7,7 +7,7 @@ chain.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from heapq import heappop, heappush
-from operator import iadd
+from operator import add, call, iadd
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from ..backend import backend_of, follow_devices
 from ..backend.standard import Part
 from ..errors import GraphError, ShapeError, describe
-from ..types import Array, Gradient, Namespace, Operand, Shape
+from ..types import Array, DType, Gradient, Namespace, Operand, Shape
+from . import seam
 from .mode import recording, set_recording
 from .node import (
     RETAIN,
@@ -29,7 +30,7 @@ from .node import (
     table,
     wrap,
 )
-from .observers import observers, report_gradient
+from .seam import observers, report_gradient
 from .warned import rerun_with_warnings, run_reporting_warnings, was_warning
 
 # Called with the leaves whose ``grad`` was added to, at the end of each backward().
@@ -84,8 +85,8 @@ class Gradients:
         total, can_add = self.totals.get(target, (None, False))
         if type(g) is Part:
             if can_add and g.values.dtype == like.dtype:
-                return g.add_to(total)
-            g, owned = g.whole(), True
+                return seam.act(Part.add_to, g, total)
+            g, owned = seam.run(Part.whole, g), True
         array = g.array if self.create else g
         if array.shape != like.shape or array.dtype != like.dtype:
             g, owned = self._fit(_as_array(g), like), False
@@ -96,9 +97,10 @@ class Gradients:
             if like is target:
                 heappush(self.nodes, (-target.number, target))
         elif can_add:
-            total += g
+            seam.act(iadd, total, g)
         else:
-            self.totals[target] = _as_array(total + g), not self.create
+            run = call if self.create else seam.run
+            self.totals[target] = _as_array(run(add, total, g)), not self.create
 
     def _array_of_leaf(self, leaf: Value) -> Array:
         """Return its array; raise if its shape or device changed after the source."""
@@ -139,15 +141,19 @@ class Gradients:
         what = "the gradient"
         if self.source is not None:
             what = f"the gradient of {self.source.plan.name}"
-        xp = table if self.create else backend_of(g)
-        return run_reporting_warnings(what, _fit_array, g, like, xp)
+        if self.create:
+            return run_reporting_warnings(
+                what, _fit_array, g, like.shape, like.dtype, table
+            )
+        given = (what, _fit_array, g, like.shape, like.dtype, backend_of(g))
+        return seam.run(run_reporting_warnings, *given)
 
 
-def _fit_array(g: Gradient, like: Operand, xp: Namespace) -> Gradient:
-    if g.shape != like.shape:
-        g = _unbroadcast(g, like.shape, xp)
+def _fit_array(g: Gradient, shape: Shape, dtype: DType, xp: Namespace) -> Gradient:
+    if g.shape != shape:
+        g = _unbroadcast(g, shape, xp)
     array = g.array if isinstance(g, Value) else g
-    return g if array.dtype == like.dtype else xp.astype(g, like.dtype)
+    return g if array.dtype == dtype else xp.astype(g, dtype)
 
 
 def _unbroadcast(g: Gradient, shape: Shape, xp: Namespace) -> Gradient:
@@ -168,7 +174,7 @@ def _unbroadcast(g: Gradient, shape: Shape, xp: Namespace) -> Gradient:
 
 def _as_array(g: Gradient) -> Gradient:
     """Return a gradient as an array: NumPy makes scalars of 0-d results."""
-    return np.asarray(g) if isinstance(g, np.generic) else g
+    return seam.run(np.asarray, g) if isinstance(g, np.generic) else g
 
 
 def walk_back(
@@ -309,6 +315,7 @@ def _run_hooks(hooks: Hooks, g: Gradient, create: bool) -> Gradient:
 
     What they see is a copy, which they may change: others may hold the gradient.
     """
+    seam.refuse("a hook of a gradient", "remove it, or call the function plainly")
     tensor = _copy(g, create) if create else wrap(_copy(g, create))
     for _, hook in sorted(hooks.items()):
         replaced = hook(tensor)
@@ -379,7 +386,7 @@ def gradients(
 
 def _copy(g: Gradient, create: bool) -> Gradient:
     """Copy a gradient, so that it may be changed in place."""
-    return table.clone(g) if create else backend_of(g).array(g)
+    return table.clone(g) if create else seam.run(backend_of(g).array, g)
 
 
 def backward(
@@ -417,13 +424,15 @@ def backward(
 
 def _store(leaf: Value, g: Gradient, owned: bool, create: bool) -> None:
     """Add a gradient to ``grad`` of its tensor."""
+    if seam.recorder is not None:
+        seam.gradient_read(leaf)
     if leaf._grad is None:
         g = g if owned else _copy(g, create)
         leaf._grad = g if create else wrap(g)
     elif create:
         leaf._grad = leaf._grad + g
     else:
-        backend_of(g).on_device(iadd)(leaf._grad.array, g)
+        seam.act(backend_of(g).on_device(iadd), leaf._grad.array, g)
         leaf._grad.version.count += 1
 
 

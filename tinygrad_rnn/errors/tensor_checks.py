@@ -6,9 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from ..backend import backend_of
+from ..backend import backend_of, backends
+from ..engine import seam
+from ..engine.node import wrap
 from ..tensor import Tensor
-from ..types import DType, Operand, Shape
+from ..types import Array, DType, Operand, Shape
 from .checks import check_choice, check_integers, check_numbers, check_type, describe
 from .kinds import DTypeError, IdError, OptionError, ShapeError
 
@@ -234,12 +236,18 @@ def _first_place(mask: Tensor) -> Shape:
 def check_probabilities(name: str, **values: Tensor) -> None:
     """Require numbers from 0 to 1; NaN raises too."""
     for what, value in values.items():
-        outside = ~((value >= 0.0) & (value <= 1.0))
-        if outside.any():
-            place = _first_place(outside)
-            got = f"{name}: {what} has {value[place].item()} at {place}"
-            way = "use F.binary_cross_entropy_with_logits for scores"
-            raise OptionError(f"{got}, expected probabilities from 0 to 1; {way}")
+        seam.use(name, value)
+        seam.act(_check_odds, name, what, value.array)
+
+
+def _check_odds(name: str, what: str, array: Array) -> None:
+    value = wrap(array)
+    outside = ~((value >= 0.0) & (value <= 1.0))
+    if outside.any():
+        place = _first_place(outside)
+        got = f"{name}: {what} has {value[place].item()} at {place}"
+        way = "use F.binary_cross_entropy_with_logits for scores"
+        raise OptionError(f"{got}, expected probabilities from 0 to 1; {way}")
 
 
 # ---------------------------------------------------------------- ids and lengths
@@ -266,10 +274,19 @@ def check_ids_in_range(
     name: str, what: str, ids: Tensor, count: int, ignore: int | None = None
 ) -> bool:
     """Do as :func:`check_ids`, for a tensor that is known to hold integers."""
-    xp, array = backend_of(ids.array), ids.array
+    seam.use(name, ids)
+    return seam.act(_check_range, name, what, ids.array, count, ignore)
+
+
+def _check_range(
+    name: str, what: str, array: Array, count: int, ignore: int | None
+) -> bool:
+    """Do as :func:`check_ids`, for an array of integers."""
+    xp = backend_of(array)
     # A negative id is a large uint64, so the largest one tells of both ends.
     if 0 in array.shape or xp.largest(xp.astype(array, _UINT64)) < count:
         return True
+    ids = wrap(array)
     wide = ids.long()
     wrong = (wide < 0) | (wide >= count)
     if ignore is not None:
@@ -283,6 +300,12 @@ def check_ids_in_range(
 
 def check_not_one_hot(name: str, input: Tensor, dtype: DType) -> None:
     """Raise if every row of ids (..., V) is one-hot: they may be meant as features."""
+    seam.use(name, input)
+    seam.act(_check_not_one_hot, name, input.array, dtype)
+
+
+def _check_not_one_hot(name: str, array: Array, dtype: DType) -> None:
+    input = wrap(array)
     if input.numel() and (input.sum(-1) == 1).all():
         cast = _cast_to(dtype)
         got = f"input is {describe(input)}, whose every row is one-hot"
@@ -293,13 +316,23 @@ def check_not_one_hot(name: str, input: Tensor, dtype: DType) -> None:
 
 def check_lengths(name: str, lengths: Operand, steps: int, batch: int) -> np.ndarray:
     """Return the lengths of a batch of sequences as int64: B integers from 0 to T."""
+    if isinstance(lengths, Tensor):
+        seam.use(name, lengths)
+        to_host = backend_of(lengths.array).to_host
+        lengths = seam.run(to_host, lengths.array)
+    if type(lengths) in backends:
+        return seam.act(_check_lengths, name, lengths, steps, batch)
+    return seam.constant(_check_lengths(name, lengths, steps, batch))
+
+
+def _check_lengths(name: str, lengths: Operand, steps: int, batch: int) -> np.ndarray:
     try:
-        found = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
+        found = np.asarray(lengths)
     except ValueError as error:
         raise ShapeError(f"{name}: lengths is ragged: {error}") from None
     are_integers = found.dtype.kind in "iu" or not batch
     if found.shape != (batch,) or not are_integers:
-        got = describe(lengths if isinstance(lengths, Tensor) else found)
+        got = describe(found)
         expected = f"{batch} integers, one for each sequence of the batch"
         where = "the batch is dim 1 (batch_first=True: dim 0)"
         raise ShapeError(f"{name}: lengths is {got}, expected {expected}; {where}")

@@ -6,6 +6,7 @@ from reprlib import recursive_repr
 from typing import Any, ClassVar, Self, TypeVar
 
 from ..creation import empty, zeros_like
+from ..engine import seam
 from ..engine.commit import Changes, commit
 from ..engine.node import Version, replace_array
 from ..engine.warned import warn_user
@@ -91,7 +92,10 @@ class Module(Movable):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if seam.recorder is not None:
+            seam.module_called(self)
         if self._hooks:
+            seam.refuse(f"a hook of {type(self).__name__}", "remove it")
             return call_with_hooks(self, self._hooks, args, kwargs)
         try:
             return self.forward(*args, **kwargs)
@@ -160,6 +164,7 @@ class Module(Movable):
         expected = "a function of the module and its arguments"
         check_type(name, Callable, expected, hook=hook.function)
         check_options(name, prepend=prepend, with_kwargs=hook.with_kwargs)
+        seam.count_change(f"{name}()")
         return add_hook(self.__dict__.setdefault("_hooks", {}), hook, prepend)
 
     # ------------------------------------------------------------ attributes
@@ -192,7 +197,13 @@ class Module(Movable):
         if isinstance(value, Parameter) and value.name == UNNAMED:
             value.name = name
         self._warn_of_plain_container(name, value)
+        if self.__dict__.get(name, self) is not value:
+            seam.count_change(f"setting {type(self).__name__}.{name}")
         self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        seam.count_change(f"deleting {type(self).__name__}.{name}")
+        object.__delattr__(self, name)
 
     def _check_replacement(self, name: str, value: object) -> None:
         """Raise if a parameter, module or buffer would become something else."""
@@ -288,6 +299,7 @@ class Module(Movable):
             self._check_name("register_buffer", name)
         check_type(self._name, Tensor | None, "a Tensor or None", **{name: tensor})
         self._buffers = {**self._buffers, name: persistent}
+        seam.count_change(f"register_buffer() of {name!r}")
         self.__dict__[name] = tensor
 
     def _register(self, who: str, name: str, kind: type, **given: object) -> None:

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backend import backend_of
+from ..engine import seam
 from ..engine.fused import FusedOp
 from ..engine.node import wrap
-from ..types import Function, Operand, Setting
+from ..types import Array, Function, Operand, Setting
 from .elementwise import relu, sigmoid, tanh, where, zeros_like
 from .matmul import linear
 from .shape import concat
@@ -96,9 +97,13 @@ def gru_step(z: Tensor, h: Tensor, w_hh: Tensor, b_hh: MaybeTensor) -> Tensor:
 
 def _valid_steps(like: Tensor, lengths: np.ndarray) -> Tensor:
     """Return which steps of ``like`` (T, B, ...) are not padding: (T, B, 1)."""
-    steps = np.arange(like.shape[0])[:, None, None]
-    mask = steps < np.asarray(lengths)[None, :, None]
-    return wrap(backend_of(like.array).from_host(mask))
+    to_device = backend_of(like.array).from_host
+    return wrap(seam.run(_valid_mask, like.shape[0], lengths, to_device))
+
+
+def _valid_mask(steps: int, lengths: np.ndarray, to_device: Function) -> Array:
+    mask = np.arange(steps)[:, None, None] < np.asarray(lengths)[None, :, None]
+    return to_device(mask)
 
 
 def _clear_padding(x: Tensor, lengths: Lengths) -> Tensor:

@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 from ..backend import backend_of
 from ..creation import as_tensor
+from ..engine import seam
 from ..engine.commit import Changes, commit
 from ..engine.mode import enable_grad
 from ..engine.node import check_writable, wrap
@@ -316,6 +317,9 @@ class Optimizer(metaclass=NamedConstruction):
         grads: Iterable[Tensor | None] = repeat(None)
         if not set_to_none:
             grads = [None if p.grad is None else _zeros_like(p) for p in params]
+        if seam.recorder is not None:
+            for param in params:
+                seam.gradient_set(param)
         # One call of a function written in C: see engine/commit.py.
         deque(map(setattr, params, repeat("_grad"), grads), 0)
 
@@ -349,20 +353,28 @@ class Optimizer(metaclass=NamedConstruction):
             [0.5]
         """
         result = None if closure is None else self._call(closure)
+        params = [param for param in self._params() if param.grad is not None]
+        grads = [param.grad.array for param in params]
+        seam.act(self._step, params, grads)
+        return result
+
+    def _step(self, params: list[Tensor], grads: list[Array]) -> None:
+        """Change parameters that have these gradients."""
         self.has_stepped = True
+        given = dict(zip(params, grads, strict=True))
         plans = self._current_plans()
         self._check_overlap(self._params())
         changes: Changes = []
         memory = self._memory.copy()
         stepped: list[Tensor] = []
         for group, plan in zip(self.param_groups, plans, strict=True):
-            batches = self._batches(group["params"], plan.slot_names)
-            for (step, *_), grads in batches.items():
-                params = list(grads)
+            batches = self._batches(group["params"], given, plan.slot_names)
+            for (step, *_), batch in batches.items():
+                params = list(batch)
                 xp = backend_of(params[0].array)
                 prepare = xp.on_device(self._prepare)
                 writes, new = run_reporting_warnings(
-                    f"{self._name}.step", prepare, xp, plan, step, grads
+                    f"{self._name}.step", prepare, xp, plan, step, batch
                 )
                 changes += writes
                 memory.update(dict.fromkeys(params, new))
@@ -371,7 +383,6 @@ class Optimizer(metaclass=NamedConstruction):
         for param in stepped:
             param.version.count += 1  # a graph that has saved it is out of date
         commit(changes)
-        return result
 
     def _call(self, closure: Callable[[], Result]) -> Result:
         name = f"{self._name}.step"
@@ -395,7 +406,7 @@ class Optimizer(metaclass=NamedConstruction):
         return self._plans[1]
 
     def _batches(
-        self, params: list[Tensor], slot_names: list[str]
+        self, params: list[Tensor], grads: dict[Tensor, Array], slot_names: list[str]
     ) -> dict[Key, dict[Tensor, Array]]:
         """Sort the parameters that have a gradient into those that step together.
 
@@ -403,13 +414,12 @@ class Optimizer(metaclass=NamedConstruction):
         """
         batches: dict[Key, dict[Tensor, Array]] = defaultdict(dict)
         for param in params:
-            grad = param.grad
-            if grad is None:
+            if param not in grads:
                 continue
-            array = param.array
+            grad, array = grads[param], param.array
             check_writable(array, self._name)
             memory = self._memory.get(param, _NOTHING)
-            kind, grad_kind = _kind_of(array), _kind_of(grad.array)
+            kind, grad_kind = _kind_of(array), _kind_of(grad)
             held_kind = memory.kinds.get(param, kind)
             if not grad_kind == kind == held_kind:
                 raise OptionError(
@@ -422,7 +432,7 @@ class Optimizer(metaclass=NamedConstruction):
             if slot_names and slot_names[0] not in memory.vectors:
                 step = 1
             key = step, str(kind[0]), kind[1]
-            batches[key][param] = grad.array
+            batches[key][param] = grad
         return batches
 
     def _prepare(
@@ -544,6 +554,20 @@ class Optimizer(metaclass=NamedConstruction):
             changes.append(partial(group.update, options))
         return changes
 
+    def _copy_state(self) -> object:
+        """Return a copy of what is remembered, for ``tg.compile(check=...)``."""
+        copies: dict[int, _Memory] = {}  # parameters that step together share one
+        for memory in self._memory.values():
+            vectors = {
+                name: backend_of(vector).array(vector)
+                for name, vector in memory.vectors.items()
+            }
+            copies.setdefault(id(memory), memory._replace(vectors=vectors))
+        return {param: copies[id(memory)] for param, memory in self._memory.items()}
+
+    def _restore_state(self, state: dict[Tensor, _Memory]) -> None:
+        self._memory = state
+
     def _entries(self, state_dict: Mapping[str, Setting]) -> Settings:
         """Return each parameter's saved state in this class's terms.
 
@@ -625,7 +649,8 @@ def _in_words(kind: Kind) -> str:
 
 
 def _zeros_like(param: Tensor) -> Tensor:
-    return wrap(backend_of(param.array).zeros_like(param.array))
+    seam.use("zero_grad", param)
+    return wrap(seam.run(backend_of(param.array).zeros_like, param.array))
 
 
 @cache

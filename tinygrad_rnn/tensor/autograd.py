@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..backend import backend_of
+from ..engine import seam
 from ..engine.arguments import one_device
 from ..engine.node import (
     RETAIN,
@@ -74,7 +75,10 @@ class Autograd(Elementwise):
             raise GraphError(
                 "requires_grad_: only for leaves; use detach() to leave the graph"
             )
-        self.needs_grad = requires_grad
+        if self.needs_grad is not requires_grad:
+            seam.count_change()
+            seam.leaf_made(self)
+            self.needs_grad = requires_grad
         return self
 
     @property
@@ -110,6 +114,8 @@ class Autograd(Elementwise):
             >>> (x * 3).detach()
             tensor([3., 3.], dtype=float32)
         """
+        if seam.recorder is not None:
+            seam.use("detach", self)
         return wrap(self.array, None, self.version)
 
     def detach_(self) -> Self:
@@ -125,6 +131,7 @@ class Autograd(Elementwise):
         """
         if self.view_version is not None:
             raise GraphError("detach_: this is a view; use x = x.detach()")
+        seam.use("detach_", self)
         self.node = self.hooks = None
         self.needs_grad = False
         return self
@@ -210,6 +217,8 @@ class Autograd(Elementwise):
             >>> x.grad.item()
             6.0
         """
+        if seam.recorder is not None:
+            seam.gradient_read(self)
         if self._grad is None and self.node is not None:
             _warn_without_grad(self.node)
         return self._grad
@@ -222,10 +231,13 @@ class Autograd(Elementwise):
             if (value.shape, value.dtype) != (self.shape, self.dtype):
                 kind = DTypeError if value.shape == self.shape else ShapeError
                 raise kind(f"grad: got {describe(value)}, expected {describe(self)}")
+            seam.use("grad", value)
+        seam.gradient_set(self)
         self._grad = value
 
     @grad.deleter
     def grad(self) -> None:
+        seam.gradient_set(self)
         self._grad = None
 
     def backward(
@@ -310,6 +322,7 @@ class Autograd(Elementwise):
 
     def _add_hook(self, name: str, hook: "Hook", key: float) -> "Handle":
         """Add a hook to the node, or to the leaf; they run in the order of the keys."""
+        seam.refuse(f"{name}()", "add hooks outside, to functions that run plainly")
         if not self.requires_grad:
             raise GraphError(f"{name}: this tensor does not require grad")
         holder = self.node or self
@@ -385,8 +398,11 @@ def cotangent(name: str, output: Autograd, gradient: Operand) -> "Tensor":
                 f"{name}: got an output of shape {output.shape}, expected one element; "
                 "pass a gradient of its shape, or reduce it with .sum() or .mean()"
             )
-        return wrap(backend_of(output.array).ones_like(output.array))
+        seam.use(name, output)
+        ones = backend_of(output.array).ones_like(output.array)
+        return wrap(seam.constant(ones))
     check_type(name, Value, "a Tensor", gradient=gradient)
+    seam.use(name, output, gradient)
     one_device(name, (output.array, gradient.array))
     if gradient.shape != output.shape:
         raise ShapeError(

@@ -8,6 +8,7 @@ import numpy as np
 from ..backend import backend_of
 from ..backend.device import device
 from ..backend.standard import numpy_dtype
+from ..engine import seam
 from ..engine.node import Value, Version, wrap
 from ..errors import DimError, check_dim
 from ..errors.boundary import name_errors
@@ -42,7 +43,7 @@ class TensorBase(Value):
 
     def _from_host(self, array: np.ndarray) -> Operand:
         """Return a NumPy array as a tensor on this one's device."""
-        return wrap(backend_of(self.array).from_host(array))
+        return wrap(seam.run(backend_of(self.array).from_host, array))
 
     @property
     def shape(self) -> Shape:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backend import backend_of
 from ..convert import check_export, on_host
+from ..engine import seam
 from ..errors import DTypeError, GraphError, ShapeError, describe
 from ..types import Array, DType
 from .autograd import Autograd
@@ -33,7 +34,7 @@ class Conversion(Autograd):
             raise ShapeError(
                 f"item: got shape {self.shape}, expected one element; use tolist()"
             )
-        return on_host(self).item()
+        return on_host(self, "item").item()
 
     def tolist(self) -> Any:
         """Return nested lists of Python numbers, or one number of a 0-d tensor.
@@ -43,7 +44,7 @@ class Conversion(Autograd):
             >>> tg.tensor([[1, 2], [3, 4]]).tolist()
             [[1, 2], [3, 4]]
         """
-        return on_host(self).tolist()
+        return on_host(self, "tolist").tolist()
 
     def __bool__(self) -> bool:
         """Return whether the only element is true, or not 0.
@@ -108,6 +109,8 @@ class Conversion(Autograd):
             raise DTypeError(
                 f"numpy: this tensor is on {self.device}; copy it by .cpu() first"
             )
+        if seam.recorder is not None:
+            seam.read_values("numpy()")
         return self.array
 
     def __array__(self, dtype: DType = None, copy: bool | None = None) -> np.ndarray:
@@ -160,6 +163,7 @@ class Conversion(Autograd):
             [1, 2]
         """
         check_export("conversion by DLPack", self)
+        seam.read_values("conversion by DLPack")
         options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
         given = {name: value for name, value in options.items() if value is not None}
         try:
@@ -179,7 +183,9 @@ class Conversion(Autograd):
             >>> tg.tensor([1.0, 2.0], requires_grad=True)
             tensor([1., 2.], dtype=float32, requires_grad=True)
         """
-        values = np.array2string(on_host(self), separator=", ", prefix="tensor(")
+        values = np.array2string(
+            on_host(self, "repr"), separator=", ", prefix="tensor("
+        )
         parts = [values, f"dtype={self.dtype}"]
         if self.numel() == 0 and self.ndim != 1:
             parts.insert(1, f"size={self.shape}")
@@ -224,8 +230,9 @@ class Conversion(Autograd):
                 "copy, deepcopy: only leaves can be copied; use x.detach().clone(), or "
                 "x.detach().numpy() for what draws it"
             )
+        seam.use("copy", self)
         out: Self = type(self).__new__(type(self))
-        out._init_leaf(backend_of(self.array).array(self.array))
+        out._init_leaf(seam.run(backend_of(self.array).array, self.array))
         out.needs_grad = self.needs_grad
         memo[id(self)] = out
         if self._grad is not None:  # not by `grad`, which raises if it does not fit

@@ -27,6 +27,7 @@ from .. import ops
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
 from ..convert import array_of, index_of, on_host
+from ..engine import seam
 from ..engine.arguments import unwrap_arguments
 from ..engine.forward import raise_translated
 from ..engine.mode import is_grad_enabled
@@ -43,7 +44,7 @@ from ..engine.node import (
 from ..engine.warned import run_reporting_warnings
 from ..errors import DTypeError, GraphError, OptionError, check_numbers, describe
 from ..errors.boundary import name_errors
-from ..random import Generator, numpy_generator
+from ..random import Generator, draw, numpy_generator
 from ..types import Function, Index, Operand
 from .base import is_tensor
 from .dtypes import float32
@@ -226,11 +227,11 @@ class InPlace(Reductions):
             >>> bool((x >= -1.0).all()), bool((x < 1.0).all())
             (True, True)
         """
-        random = self._generator_to_fill("uniform_", "f", generator)
+        self._check_can_fill("uniform_", "f")
         check_numbers("uniform_", from_=from_, to=to)
         if not from_ <= to:
             raise OptionError(f"uniform_: from {from_} to {to}, expected from <= to")
-        return self._assign_drawn("uniform_", random.uniform(from_, to, self.shape))
+        return self._assign_drawn("uniform_", "uniform", generator, from_, to)
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
@@ -247,10 +248,10 @@ class InPlace(Reductions):
             >>> tg.empty(3).normal_(mean=5.0, std=0.0).tolist()
             [5.0, 5.0, 5.0]
         """
-        random = self._generator_to_fill("normal_", "f", generator)
+        self._check_can_fill("normal_", "f")
         check_numbers("normal_", mean=mean)
         check_numbers("normal_", 0.0, std=std)
-        return self._assign_drawn("normal_", random.normal(mean, std, self.shape))
+        return self._assign_drawn("normal_", "normal", generator, mean, std)
 
     @name_errors
     def bernoulli_(self, p: Operand = 0.5, generator: Generator | None = None) -> Self:
@@ -265,26 +266,30 @@ class InPlace(Reductions):
             >>> tg.empty(2).bernoulli_(tg.tensor([0.0, 1.0])).tolist()
             [0.0, 1.0]
         """
-        random = self._generator_to_fill("bernoulli_", "biuf", generator)
+        self._check_can_fill("bernoulli_", "biuf")
         odds = p if is_tensor(p) else wrap(np.asarray(p))
         if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
             raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
         threshold = on_host(odds.expand(self.shape))
-        return self._assign_drawn("bernoulli_", random.random(self.shape) < threshold)
+        drawn = numpy_generator("bernoulli_", generator).random(self.shape)
+        return self._assign(
+            "bernoulli_", ..., self._from_host((drawn < threshold).astype(self.dtype))
+        )
 
-    def _generator_to_fill(
-        self, name: str, kinds: str, generator: Generator | None
-    ) -> "np.random.Generator":
-        """Return NumPy's generator; raise if what it draws cannot be written here."""
+    def _check_can_fill(self, name: str, kinds: str) -> None:
+        """Raise if random numbers cannot be written here."""
         if self.dtype.kind not in kinds:
             raise DTypeError(f"{name}: got {describe(self)}, expected floats")
         check_writable(self.array, name)
         if is_grad_enabled():
             check_no_leaf(self, name)
-        return numpy_generator(name, generator)
 
-    def _assign_drawn(self, name: str, drawn: np.ndarray) -> Self:
-        return self._assign(name, ..., self._from_host(drawn.astype(self.dtype)))
+    def _assign_drawn(
+        self, name: str, method: str, generator: Generator | None, *bounds: float
+    ) -> Self:
+        """Write what a method of NumPy's generator draws."""
+        drawn = draw(name, generator, method, *bounds, self.shape, dtype=self.dtype)
+        return self._assign(name, ..., self._from_host(drawn))
 
     # ------------------------------------------------------------ how it is done
 
@@ -298,7 +303,8 @@ class InPlace(Reductions):
         is_leaf = self.node is None and self.requires_grad  # then the write raises
         saved = [] if result.node is None or is_leaf else result.node.versions
         if any(cell is self.version for cell, _ in saved):
-            copy = wrap(backend_of(self.array).array(self.array), self.node)
+            array = seam.run(backend_of(self.array).array, self.array)
+            copy = wrap(array, self.node)
             result = op(copy, *[copy if arg is self else arg for arg in args])
         return self._write_result(name, result)
 
@@ -341,7 +347,8 @@ class InPlace(Reductions):
         arrays, _, xp = unwrap_arguments(name, (self, value))
         index = index_of(name, index)
         try:
-            run_reporting_warnings(name, xp.assign, self.array, index, arrays[1])
+            write = name, xp.assign, self.array, index, arrays[1]
+            seam.act(run_reporting_warnings, *write)
         except Exception as error:
             raise_translated(name, arrays, {"index": index}, error)
             raise

@@ -4,12 +4,20 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Self
 
+import numpy as np
+
 from .. import ops
 from ..convert import index_of
+from ..engine import seam
 from ..errors import DTypeError, IdError, ShapeError, check_dim, check_integers
 from ..errors.boundary import name_errors
 from ..types import Index
 from .base import TensorBase
+
+
+def _has_mask(index: Index) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(getattr(part, "dtype", None) == np.bool_ for part in parts)
 
 
 class Indexing(TensorBase):
@@ -27,6 +35,8 @@ class Indexing(TensorBase):
             (3, [2, 5], [5, 6])
         """
         array_index = index_of("getitem", index, self.needs_grad)
+        if seam.recorder is not None and _has_mask(array_index):
+            seam.read_values("a mask as an index, whose result has no fixed shape,")
         out: Self = ops.getitem(self, array_index)
         if out.source is not None:  # a view remembers which part it is
             base, _, array = out.source

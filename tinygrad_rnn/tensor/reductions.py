@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import ops
 from ..backend.standard import numpy_dtype
+from ..engine import seam
 from ..engine.node import Value, wrap
 from ..errors import DTypeError, check_dim, check_numbers, check_type, describe
 from ..errors.boundary import name_errors
@@ -417,6 +418,7 @@ class Reductions(Selection, Casting):
         """
         with np.errstate(invalid="ignore"):  # inf - inf
             near = (self - other).abs() <= abs(other) * rtol + atol
+        seam.read_values("allclose()")
         return bool((self.eq(other) | near).all().array)
 
     @name_errors
@@ -430,6 +432,7 @@ class Reductions(Selection, Casting):
             (True, False)
         """
         check_type("equal", Value, "a Tensor", other=other)
+        seam.read_values("equal()")
         return self.shape == other.shape and bool(self.eq(other).all().array)
 
     def __contains__(self, item: Operand) -> bool:

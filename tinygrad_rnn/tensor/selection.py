@@ -9,6 +9,7 @@ import numpy as np
 from .. import ops
 from ..backend import backends
 from ..convert import array_of, index_of
+from ..engine import seam
 from ..engine.node import Value
 from ..errors import (
     DTypeError,
@@ -32,7 +33,8 @@ def _replace(items: Sequence[Any], i: int, item: object) -> tuple[Any, ...]:
 
 def _index_along(dim: int, index: Operand) -> Index:
     """Return the index that takes the elements at ``index`` along a dim."""
-    return _replace(np.ogrid[tuple(map(slice, index.shape))], dim, index)
+    grid = [seam.constant(part) for part in np.ogrid[tuple(map(slice, index.shape))]]
+    return _replace(grid, dim, index)
 
 
 def _fits_into(sizes: Shape, limits: tuple[float, ...]) -> bool:
@@ -194,10 +196,11 @@ class Selection(Shapes):
         if self.ndim == 1:
             (size,) = self.shape
             along, side = np.arange(size), size + down + right
-            return ops.add_at(self, (side, side), (along + down, along + right))
+            places = seam.constant(along + down), seam.constant(along + right)
+            return ops.add_at(self, (side, side), places)
         rows, columns = self.shape
         along = np.arange(max(min(rows - down, columns - right), 0))
-        return self[along + down, along + right]
+        return self[seam.constant(along + down), seam.constant(along + right)]
 
     # ------------------------------------------------------------ written to a copy
 

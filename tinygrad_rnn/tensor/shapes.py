@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from .. import ops
+from ..engine import seam
 from ..engine.node import Value
 from ..errors import (
     DimError,
@@ -340,4 +341,5 @@ class Shapes(Elementwise, Indexing):
                 f"tril: got the shape {self.shape}, expected at least 2 dims"
             )
         rows, columns = self.shape[-2:]
-        return self._from_host(np.tri(rows, columns, diagonal, np.bool_))
+        mask = np.tri(rows, columns, diagonal, np.bool_)
+        return self._from_host(seam.constant(mask))

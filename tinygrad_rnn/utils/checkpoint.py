@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..backend import backend_of, backends
+from ..engine import seam
 from ..engine.custom import equal_with_nan
 from ..engine.fused import pull_through, record_outputs
 from ..engine.mode import enable_grad
@@ -157,6 +158,7 @@ def checkpoint(
     """
     expected = "a function, then its arguments"
     check_type("checkpoint", Callable, expected, function=function)
+    seam.refuse("utils.checkpoint()", "call the function itself")
 
     def run() -> object:
         return function(*args, **kwargs)

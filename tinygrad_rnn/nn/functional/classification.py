@@ -1,6 +1,8 @@
 """Losses of scores for V classes, against the right classes or their probabilities."""
 
 from ... import ops
+from ...engine import seam
+from ...engine.node import wrap
 from ...errors import GraphError, OptionError, ShapeError, describe
 from ...errors.tensor_checks import (
     check_ids,
@@ -9,7 +11,7 @@ from ...errors.tensor_checks import (
     check_tensors,
 )
 from ...tensor import Tensor
-from ...types import DType, Operand
+from ...types import Array, DType, Operand
 from .losses import reduce_losses
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -61,13 +63,30 @@ def _check_classes(
             f"{name}: target is {describe(target)}, expected class indices of shape "
             f"{shape}, or probabilities of the shape of the input{way}"
         )
-    classes = input.shape[dim]
+    seam.use(name, target, weight)
+    given = target.array, None if weight is None else weight.array
+    options = input.shape[dim], ignore_index, reduction, input.dtype
+    seam.act(_check_class_values, name, *given, *options)
+
+
+def _check_class_values(
+    name: str,
+    target_array: Array,
+    weight_array: Array | None,
+    classes: int,
+    ignore_index: int,
+    reduction: str,
+    dtype: DType,
+) -> None:
+    """Require classes in range, and one that counts for a mean."""
+    target = wrap(target_array)
+    weight = None if weight_array is None else wrap(weight_array)
     all_in_range = check_ids(name, "target", target, classes, ignore_index)
     if reduction != "mean":
         return
     any_counts: Operand = target.numel()
     if weight is not None or not all_in_range or 0 <= ignore_index < classes:
-        weights = _weigh_targets(target, weight, ignore_index, input.dtype)[2]
+        weights = _weigh_targets(target, weight, ignore_index, dtype)[2]
         any_counts = (weights != 0).any()
     if not any_counts:
         raise ShapeError(

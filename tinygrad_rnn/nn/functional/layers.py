@@ -8,6 +8,7 @@ import numpy as np
 from ... import ops
 from ...convert import index_of
 from ...creation import arange, as_tensor
+from ...engine import seam
 from ...errors import OptionError, ShapeError, check_integers
 from ...errors.tensor_checks import (
     check_features,
@@ -19,8 +20,9 @@ from ...errors.tensor_checks import (
     check_shape_and_dtype,
     check_tensors,
 )
-from ...random import Generator, numpy_generator
+from ...random import Generator, draw
 from ...tensor import Tensor
+from ...types import DType
 
 __all__ = ["dropout", "embedding", "layer_norm", "linear", "one_hot"]
 
@@ -149,10 +151,14 @@ def dropout(
     check_float_input("dropout", input)
     if not training or p == 0.0:
         return input
-    draws = numpy_generator("dropout", generator).random(input.shape, np.float32)
-    scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-    factors = (draws >= p) * np.asarray(scale, input.dtype)
+    draws = draw("dropout", generator, "random", input.shape, np.float32)
+    factors = seam.run(_dropout_factors, draws, p, input.dtype)
     return input * as_tensor(factors, device=input.device)
+
+
+def _dropout_factors(draws: np.ndarray, p: float, dtype: DType) -> np.ndarray:
+    scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
+    return (draws >= p) * np.asarray(scale, dtype)
 
 
 def layer_norm(

@@ -1,6 +1,7 @@
 """Losses that compare an input with a target of the same shape, element by element."""
 
 from ... import ops
+from ...engine import seam
 from ...errors import ShapeError, check_choice
 from ...errors.tensor_checks import (
     KL_REDUCTIONS,
@@ -9,7 +10,7 @@ from ...errors.tensor_checks import (
     check_probabilities,
 )
 from ...tensor import Tensor
-from ...types import Operand
+from ...types import Operand, Shape
 
 __all__ = [
     "binary_cross_entropy",
@@ -39,11 +40,16 @@ def reduce_losses(
     if reduction == "sum":
         return losses.sum()
     divisor: Operand = losses.numel() if weight is None else weight.sum()
+    count = divisor if weight is None else divisor.array
+    seam.act(_check_divisor, name, count, losses.shape)
+    return losses.sum() / divisor
+
+
+def _check_divisor(name: str, divisor: Operand, shape: Shape) -> None:
     if not divisor:
         raise ShapeError(
-            f"{name}: the mean of no elements (shape {losses.shape}) is not defined"
+            f"{name}: the mean of no elements (shape {shape}) is not defined"
         )
-    return losses.sum() / divisor
 
 
 def _multiply(losses: Tensor, weight: Tensor | None) -> Tensor:

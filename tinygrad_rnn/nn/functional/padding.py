@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...creation import as_tensor, full
+from ...engine import seam
 from ...errors import OptionError, ShapeError, check_choice, check_integers, check_type
 from ...errors.tensor_checks import check_tensors
 from ...functions import cat
@@ -96,7 +97,7 @@ def _pad_with_value(
 def _source_indices(mode: str, size: int, left: int, right: int) -> np.ndarray:
     """Say which element of a dim each element of the padded dim is a copy of."""
     indices = np.arange(-left, size + right)
-    if mode == "replicate":
-        return indices.clip(0, size - 1)
     last = size - 1
-    return last - abs(last - abs(indices))
+    if mode == "replicate":
+        return seam.constant(indices.clip(0, last))
+    return seam.constant(last - abs(last - abs(indices)))

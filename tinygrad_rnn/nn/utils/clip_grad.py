@@ -14,7 +14,8 @@ from ... import kernels
 from ...backend import Backend, backend_of, backends
 from ...backend.standard import numpy_dtype
 from ...backend.threads import one_thread
-from ...creation import full
+from ...convert import get_default_dtype
+from ...engine import seam
 from ...engine.commit import commit, prepare_writes
 from ...engine.node import check_writable, wrap
 from ...errors import GraphError, check_numbers, check_type
@@ -47,9 +48,24 @@ def get_total_norm(
         >>> get_total_norm([tg.tensor([3.0]), tg.tensor([4.0])]).item()
         5.0
     """
-    given = check_tensor_list("get_total_norm", tensors)
-    total = _norm_of("get_total_norm", given, given, norm_type, error_if_nonfinite)
-    return _as_tensor(total, given)
+    name = "get_total_norm"
+    given = check_tensor_list(name, tensors)
+    seam.use(name, *given)
+    arrays = [tensor.array for tensor in given]
+    return wrap(
+        seam.act(_norm_as_array, name, given, arrays, norm_type, error_if_nonfinite)
+    )
+
+
+def _norm_as_array(
+    name: str,
+    owners: Sequence[Tensor],
+    arrays: Arrays,
+    norm_type: float,
+    error_if_nonfinite: bool,
+) -> Array:
+    total = _norm_of(name, owners, arrays, norm_type, error_if_nonfinite)
+    return _as_array(total, arrays)
 
 
 def clip_grad_norm_(
@@ -92,11 +108,29 @@ def clip_grad_norm_(
     _check_limit(name, max_norm=max_norm)
     owners = [p for p in check_tensor_list(name, parameters) if p.grad is not None]
     grads = [p.grad for p in owners if p.grad is not None]
-    total = _norm_of(name, owners, grads, norm_type, error_if_nonfinite)
+    options = max_norm, norm_type, error_if_nonfinite
+    arrays = [grad.array for grad in grads]
+    norm, is_scaled = seam.act(_clip, owners, arrays, *options)
+    if is_scaled:
+        for grad in grads:
+            grad.version.count += 1
+    return wrap(norm)
+
+
+def _clip(
+    owners: Sequence[Tensor],
+    grads: Arrays,
+    max_norm: float,
+    norm_type: float,
+    error_if_nonfinite: bool,
+) -> tuple[Array, bool]:
+    """Return the norm before clipping, and whether the gradients were scaled."""
+    total = _norm_of("clip_grad_norm_", owners, grads, norm_type, error_if_nonfinite)
     factor = max_norm / (total + 1e-6)
-    if not factor >= 1.0:  # a NaN, too: as in PyTorch, the gradients become NaN
+    is_scaled = not factor >= 1.0  # for a NaN, too: as in PyTorch, all become NaN
+    if is_scaled:
         _scale_gradients(grads, factor)
-    return _as_tensor(total, grads)
+    return _as_array(total, grads), is_scaled
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -118,10 +152,14 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     _check_limit(name, clip_value=clip_value)
     given = check_tensor_list(name, parameters)
     grads = [p.grad for p in given if p.grad is not None]
-    for grad in grads:
-        check_writable(grad.array, f"{name}: a gradient")
-    clipped = [grad.detach().clamp(-clip_value, clip_value).array for grad in grads]
-    commit(prepare_writes(list(zip(grads, clipped, strict=True))))
+    seam.act(_clip_values, grads, [grad.array for grad in grads], clip_value)
+
+
+def _clip_values(grads: Sequence[Tensor], arrays: Arrays, clip_value: float) -> None:
+    for array in arrays:
+        check_writable(array, "clip_grad_value_: a gradient")
+    clipped = [wrap(array).clamp(-clip_value, clip_value).array for array in arrays]
+    commit(prepare_writes(list(zip(map(wrap, arrays), clipped, strict=True))))
 
 
 def _check_limit(name: str, **limit: float) -> None:
@@ -132,14 +170,12 @@ def _check_limit(name: str, **limit: float) -> None:
 # ---------------------------------------------------------------- scaling
 
 
-def _scale_gradients(grads: Sequence[Tensor], factor: float) -> None:
+def _scale_gradients(grads: Arrays, factor: float) -> None:
     """Multiply gradients in place, those of one backend in one call of its kernel."""
-    for grad in grads:
-        check_writable(grad.array, "clip_grad_norm_: a gradient")
     by_backend: dict[Backend, list[Array]] = {}
     for grad in grads:
-        grad.version.count += 1
-        by_backend.setdefault(backend_of(grad.array), []).append(grad.array)
+        check_writable(grad, "clip_grad_norm_: a gradient")
+        by_backend.setdefault(backend_of(grad), []).append(grad)
     with np.errstate(all="ignore"):  # an infinity times 0
         for xp, arrays in by_backend.items():
             scale = kernels.find(xp.kind, "scale") or _scale_one_by_one
@@ -157,7 +193,7 @@ def _scale_one_by_one(arrays: Arrays, factor: float) -> None:
 def _norm_of(
     name: str,
     owners: Sequence[Tensor],
-    grads: Sequence[Tensor],
+    grads: Arrays,
     norm_type: float,
     error_if_nonfinite: bool,
 ) -> float:
@@ -166,9 +202,10 @@ def _norm_of(
         check_numbers(name, sys.float_info.min, norm_type=norm_type)
     # Powers beyond float32 are infinities here, and taken again below.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        total = _norm([grad.array for grad in grads], norm_type)
+        total = _norm(grads, norm_type)
     if error_if_nonfinite and not math.isfinite(total):
-        for i, (owner, grad) in enumerate(zip(owners, grads, strict=True)):
+        for i, (owner, array) in enumerate(zip(owners, grads, strict=True)):
+            grad = wrap(array)
             if not grad.isfinite().all():
                 label = getattr(owner, "name", "tensor")
                 what = f"the gradient of {label} (number {i}, shape {owner.shape})"
@@ -176,15 +213,14 @@ def _norm_of(
     return total
 
 
-def _as_tensor(total: float, grads: Sequence[Tensor]) -> Tensor:
-    """Return a norm as a 0-d tensor like the first gradient."""
+def _as_array(total: float, grads: Arrays) -> Array:
+    """Return a norm as a 0-d array like the first gradient."""
     if not grads:
-        return full((), total)
-    first = grads[0].array
+        return np.asarray(total, get_default_dtype())
+    first = grads[0]
     with np.errstate(over="ignore", under="ignore"):  # the norm of many may not fit
-        return wrap(
-            backend_of(first).from_host(np.asarray(total, numpy_dtype(first.dtype)))
-        )
+        norm = np.asarray(total, numpy_dtype(first.dtype))
+        return backend_of(first).from_host(norm)
 
 
 def _describe_nonfinite(grad: Tensor) -> str:

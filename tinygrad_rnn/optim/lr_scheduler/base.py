@@ -6,6 +6,7 @@ from copy import copy
 from functools import partial
 from typing import ClassVar
 
+from ...engine import seam
 from ...engine.commit import Changes, commit
 from ...engine.warned import warn_user
 from ...errors import DTypeError, OptionError, check_integers, check_type, describe
@@ -139,6 +140,7 @@ class LRScheduler(metaclass=NamedConstruction):
             >>> optimizer.param_groups[0]["lr"]
             0.5
         """
+        seam.refuse(f"{self._name}.step()", "call it outside")
         if self.last_epoch == 0 and not self.optimizer.has_stepped:
             warn_user(
                 f"{self._name}.step: before optimizer.step(); call optimizer.step() "

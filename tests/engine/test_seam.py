@@ -1,7 +1,7 @@
 """The list that calls and gradients are reported to."""
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.engine.observers import Observer, observers
+from tinygrad_rnn.engine.seam import Observer, observers
 
 
 class Notes(Observer):

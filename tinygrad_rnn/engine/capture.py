@@ -1,0 +1,218 @@
+"""``tg.compile``: capture what a function computes, and replay it.
+
+A function is captured twice before it is replayed, and has to do the same both times:
+a number that changes from call to call, such as a weight that is annealed, is found in
+this way. `tape.py` records a call, `program.py` is what is replayed, `reads.py` finds
+what else the function depends on. docs/compile.md explains it all.
+"""
+
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from threading import RLock
+from typing import NamedTuple
+
+from ..errors import GraphError, check_integers, check_type
+from ..types import Operand
+from . import seam
+from .program import MISS, Program
+from .reads import Reads
+from .recheck import replay_and_compare
+from .tape import Tape
+from .warned import warn_user
+
+MAX_PROGRAMS = 8  # of one function; further calls run plainly
+
+_lock = RLock()  # one function is captured at a time
+
+
+class CacheInfo(NamedTuple):
+    """How often a compiled function was replayed, captured, and run plainly."""
+
+    replays: int
+    captures: int
+    plain_calls: int
+    programs: int
+
+
+class Compiled:
+    """A function that is captured, and then replayed; made by :func:`compile`."""
+
+    def __init__(self, function: Callable[..., Operand], check: int = 0) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self._name = getattr(function, "__name__", type(function).__name__)
+        self._check = check
+        self._ready: list[Program] = []
+        self._pending: list[Program] = []  # captured once
+        self._replays = self._captures = self._plain_calls = 0
+
+    def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
+        if seam.observers:  # a part of what is captured, or looked at, already
+            self._plain_calls += 1
+            return self._function(*args, **kwargs)
+        is_checked = self._check and (self._replays + 1) % self._check == 0
+        for program in self._ready:
+            if is_checked:
+                found = replay_and_compare(program, self._function, args, kwargs)
+            else:
+                found = program.replay(args, kwargs)
+            if found is not MISS:
+                self._replays += 1
+                if program is not self._ready[0]:
+                    others = [p for p in self._ready if p is not program]
+                    self._ready = [program, *others]
+                return found
+        return self._capture(args, kwargs)
+
+    def _capture(self, args: Operand, kwargs: Operand) -> Operand:
+        """Run the function, and record it."""
+        if len(self._ready) + len(self._pending) >= MAX_PROGRAMS:
+            self._plain_calls += 1
+            return self._function(*args, **kwargs)
+        with _lock:
+            first = next((p for p in self._pending if p.fits(args, kwargs)), None)
+            tape = Tape(self._name, Reads(self._function), args, kwargs)
+            seam.observers.append(tape)
+            seam.recorder = tape
+            try:
+                result = self._function(*args, **kwargs)
+                program = tape.finish(result)
+            finally:
+                seam.recorder = None
+                seam.observers.remove(tape)
+            self._captures += 1
+            self._add(program, first)
+        return result
+
+    def _add(self, program: Program, first: Program | None) -> None:
+        """Keep a program that was captured; ``first`` is that of the first time."""
+        if first is None:
+            self._pending.append(program)
+            if len(self._ready) + len(self._pending) == MAX_PROGRAMS:
+                self._warn(program)
+            return
+        self._pending.remove(first)
+        if difference := first.difference(program):
+            raise GraphError(
+                f"compile: {self._name} did not do the same in two calls that look the "
+                f"same: {difference}; pass what changes as an argument"
+            )
+        self._ready = [program, *self._ready]
+
+    def _warn(self, program: Program) -> None:
+        """Warn that no further programs are kept, and name what keeps changing."""
+        others = [*self._ready, *self._pending]
+        before = others[-2].guards if len(others) > 1 else program.guards
+        pairs = zip(before, program.guards, strict=False)
+        changed = next(((a, b) for a, b in pairs if a != b), None)
+        what = "what it depends on"
+        if changed is not None:
+            what = f"{changed[0]}, and then {changed[1]}"
+        warn_user(
+            f"compile: {self._name} was captured for {MAX_PROGRAMS} different kinds of "
+            f"calls, and runs plainly for others from now on; what keeps changing: "
+            f"{what}"
+        )
+
+    def __get__(self, instance: object, owner: type | None = None) -> Operand:
+        """Bind the function to an object, as a method."""
+        if instance is None:
+            return self
+        name = f"_compiled_{self._name}"
+        held = instance.__dict__.get(name)
+        if held is None:
+            held = Compiled(self._function.__get__(instance, owner), self._check)
+            instance.__dict__[name] = held
+        return held
+
+    def __getattr__(self, name: str) -> Operand:
+        return getattr(self.__dict__["_function"], name)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self._name}: {self.cache_info()}>"
+
+    def program(self) -> str:
+        """Return the source of the program that was replayed last; "" if none was.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> double = tg.compile(lambda x: 2 * x)
+            >>> for _ in range(2):
+            ...     y = double(tg.ones(3))
+            >>> "multiply" in double.program()
+            True
+        """
+        return self._ready[0].source if self._ready else ""
+
+    def cache_info(self) -> CacheInfo:
+        """Return how often it was replayed, captured and run plainly.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> double = tg.compile(lambda x: 2 * x)
+            >>> for _ in range(5):
+            ...     y = double(tg.ones(3))
+            >>> double.cache_info().replays, double.cache_info().captures
+            (3, 2)
+        """
+        programs = len(self._ready) + len(self._pending)
+        return CacheInfo(self._replays, self._captures, self._plain_calls, programs)
+
+    def cache_clear(self) -> None:
+        """Forget all programs: the next calls capture anew.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> double = tg.compile(lambda x: 2 * x)
+            >>> double.cache_clear()
+            >>> double.cache_info().programs
+            0
+        """
+        self._ready, self._pending = [], []
+
+
+def compile(function: Operand = None, *, check: int = 0) -> Operand:
+    """Return a function that computes the same without the Python in between.
+
+    Its first two calls run the function, and record what it computes on arrays: in the
+    forward pass, in ``backward()``, in clipping and in ``optimizer.step()``. Further
+    calls with tensors of the same shapes replay the recorded list of array functions.
+    Another shape, another number, ``eval()`` in place of ``train()`` and the like are
+    captured anew. It is also a decorator. docs/compile.md tells the whole.
+
+    Args:
+        function: A function of tensors, such as a whole training step, or a module.
+        check: Replay every so-many-th call, run it plainly as well, and raise if a bit
+            of results, parameters or gradients differs; 0 for never.
+
+    Returns:
+        A function with the same arguments and results. ``program()`` shows what it
+        replays, ``cache_info()`` how often, and ``cache_clear()`` forgets it.
+
+    Raises:
+        GraphError: In the first two calls, if the function does what a replay could not
+            repeat, such as reading a number from a tensor; the message names the line
+            and a way out.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> from tinygrad_rnn import nn, optim
+        >>> rnn, head = nn.RNN(3, 8), nn.Linear(8, 1)
+        >>> optimizer = optim.Adam([*rnn.parameters(), *head.parameters()])
+        >>> @tg.compile
+        ... def train(x, y):
+        ...     optimizer.zero_grad()
+        ...     output, _ = rnn(x)
+        ...     loss = nn.functional.mse_loss(head(output[-1]), y)
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> losses = [train(tg.randn(5, 4, 3), tg.zeros(4, 1)) for _ in range(5)]
+        >>> train.cache_info().replays
+        3
+    """
+    if function is None:
+        return partial(compile, check=check)
+    check_type("compile", Callable, "a function of tensors", function=function)
+    check_integers("compile", 0, check=check)
+    return Compiled(function, check)

@@ -1,0 +1,525 @@
+"""The tape: what a captured function computed, as lines of Python, and its guards.
+
+Every call on arrays becomes one line, ``v9, v10 = f(v3, v8, axis=0)``. What an array is
+is told by its identity: an earlier line's result, an argument, the array of a leaf or a
+buffer. Operand other array would stay what it is now, so it is an error that names the
+user's line. The guards say under which conditions the lines compute the same again.
+"""
+
+import builtins
+import keyword
+import math
+import random
+import sys
+import weakref
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import NoReturn
+
+import numpy as np
+
+from ..backend import backends
+from ..backend.standard import Part
+from ..errors import GraphError
+from ..types import Array, Function, Operand, Settings
+from . import seam
+from .mode import recording
+from .node import Value, Version
+from .program import RESERVED, Conditions, Line, Program, same_attributes
+from .reads import Reads, is_number, is_plain
+from .warned import is_in_package, rerun_with_warnings, was_warning
+
+PLAIN_TYPES = (type(None), bool, int, str, type(...))
+KERNELS = "tinygrad_rnn.kernels.c"  # those of this package never warn
+
+
+def user_line() -> str:
+    """Return the innermost line outside of the package."""
+    frame = sys._getframe(1)
+    while is_in_package(frame):
+        if frame.f_back is None:
+            return "an unknown line"
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class Tape(seam.Recorder):
+    """Records a function while it runs.
+
+    Args:
+        name: The function's name, for messages.
+        reads: What it reads from outside beside its arguments.
+        args: Its arguments.
+        kwargs: Its arguments by name.
+    """
+
+    def __init__(self, name: str, reads: Reads, args: Operand, kwargs: Operand) -> None:
+        super().__init__()
+        self.name = name
+        self.lines: list[Line] = []
+        self.guards: list[str] = []
+        self.constants: dict[str, Operand] = {}
+        self.leaves: list[tuple[Value, Array, bool]] = []  # with array and needs_grad
+        self.modules: dict[int, tuple[Operand, Settings]] = {}  # with their attributes
+        self.gradients: dict[int, tuple[Value, Operand]] = {}  # of leaves, as they were
+        self.reads = reads
+        self._names: dict[int, str] = {}  # variables of arrays and other results
+        self._references: dict[int, str] = {}  # expressions of Tensors
+        self._versions: dict[int, str] = {}  # and of their counters of changes
+        self._new_versions: list[str] = []  # the variables of those of results
+        self._local_leaves: set[int] = set()
+        self._constant_names: dict[int, str] = {}
+        self._kept: list[object] = []  # whatever has a name: so its id is its own
+        self._results: list[weakref.ref[Value]] = []
+        self._new_name = map("v{}".format, count()).__next__
+        self._random_states = _random_states()
+        self._last_place = user_line()
+        self._name_argument("args", args)
+        self._name_argument("kwargs", kwargs)
+        self.guards.append(f"recording() is {recording()}")
+        for expression, value in reads.items(self.constant_name):
+            self._guard_value(expression, value)
+
+    # ------------------------------------------------------------ what comes in
+
+    def _name_argument(self, at: str, value: Operand) -> None:
+        """Add the guards of an argument, and name the arrays in it."""
+        kind = type(value)
+        if isinstance(value, Value):
+            self._name_tensor(at, value)
+        elif kind in backends:
+            self._name_array(f"{at}", value, "")
+        elif isinstance(value, tuple | list):
+            own = self.constant_name(kind)
+            self.guards.append(f"type({at}) is {own} and len({at}) == {len(value)}")
+            for i, part in enumerate(value):
+                self._name_argument(f"{at}[{i}]", part)
+        elif kind is dict:
+            keys = self.constant_name(tuple(value))
+            self.guards.append(f"tuple({at}) == {keys}" if value else f"not {at}")
+            for key, part in value.items():
+                self._name_argument(f"{at}[{self.constant_name(key)}]", part)
+        else:
+            self._guard_value(at, value)
+
+    def _guard_value(self, at: str, value: Operand) -> None:
+        """Guard a value of Python: a number by value, an object by identity."""
+        own = self.constant_name(value)
+        if is_number(value) and value is not None and type(value) is not bool:
+            kind = self.constant_name(type(value))
+            self.guards.append(f"type({at}) is {kind} and {at} == {own}")
+            if value == 0:  # or -0.0, which is equal
+                self.guards.append(f"repr({at}) == {repr(value)!r}")
+        elif isinstance(value, list | tuple | dict) and is_plain(value):
+            self.guards.append(f"{at} == {own}")
+        else:
+            self.guards.append(f"{at} is {own}")
+
+    def _name_tensor(self, at: str, tensor: Value) -> None:
+        if tensor.node is not None:
+            self.refuse(
+                f"argument {at} has a graph", "detach() it, or compute it inside"
+            )
+        if id(tensor) in self._references or id(tensor.array) in self._names:
+            self.refuse(
+                f"argument {at} has the memory of another argument", "clone() it"
+            )
+        own = f"t{len(self._references)}"
+        self.guards.append(f"type({own} := {at}) is {self.constant_name(type(tensor))}")
+        self._name_array(f"{own}.array", tensor.array, own)
+        needs = f"{own}.node is None and {own}.needs_grad is {tensor.needs_grad}"
+        self.guards.append(needs)
+        self._hold(self._references, tensor, own)
+        self._hold(self._versions, tensor.version, f"{own}.version")
+
+    def _name_array(self, at: str, array: Array, tensor: str) -> None:
+        name = self._hold(self._names, array, self._new_name())
+        shape, dtype = self.constant_name(array.shape), array.dtype.char
+        if not tensor:
+            kind = self.constant_name(type(array))
+            self.guards.append(f"type({at}) is {kind}")
+        self.guards.append(f"({name} := {at}).shape == {shape}")
+        self.guards.append(f"{name}.dtype.char == {dtype!r}")
+
+    def _hold(self, names: dict[int, str], value: object, name: str) -> str:
+        self._kept.append(value)
+        names[id(value)] = name
+        return name
+
+    def use(self, name: str, args: Sequence[Operand]) -> None:
+        """Name the arrays of arguments that are not known yet: leaves and buffers."""
+        if seam.recorder is not self:
+            return
+        self._check_random_states()
+        for arg in args:
+            if isinstance(arg, Value):
+                known = id(arg.array) in self._names
+                is_leaf = arg.needs_grad and arg.node is None
+                if known and is_leaf and not self._is_own_leaf(arg):
+                    self.refuse(
+                        f"{name}: this parameter has the memory of an argument or of "
+                        "another tensor",
+                        "clone() one of them",
+                    )
+                if not known:
+                    self._name_leaf(name, arg)
+            elif type(arg) in backends and id(arg) not in self._names:
+                self._refuse_array(name, arg)
+
+    def _is_own_leaf(self, leaf: Value) -> bool:
+        return id(leaf) in self._references or id(leaf) in self._local_leaves
+
+    def _name_leaf(self, name: str, tensor: Value) -> None:
+        is_leaf = tensor.needs_grad and tensor.node is None
+        is_buffer = tensor.node is None and id(tensor) in self._buffers()
+        if not (is_leaf or is_buffer or id(tensor) in self.reads.tensors):
+            self.refuse(
+                f"{name}: a tensor of shape {tensor.array.shape} comes from outside",
+                "pass it as an argument, or register it as a buffer of a module",
+            )
+        own = self.reference(tensor)
+        self.leaves.append((tensor, tensor.array, tensor.needs_grad))
+        self._hold(self._versions, tensor.version, f"{own}.version")
+        variable = self._hold(self._names, tensor.array, self._new_name())
+        code = f"{own}.array"
+        self.lines.append(
+            Line(variable, code, set(), [variable], False, False, user_line())
+        )
+
+    def _buffers(self) -> set[int]:
+        """Return the ids of all Tensors among the attributes of modules called."""
+        found: set[int] = set()
+        for module, _ in self.modules.values():
+            values = module.__dict__.values()
+            found |= {id(value) for value in values if isinstance(value, Value)}
+        return found
+
+    def reference(self, tensor: Value) -> str:
+        """Return the expression of a Tensor: an argument's variable, or a constant."""
+        if id(tensor) not in self._references:
+            self._hold(self._references, tensor, self.constant_name(tensor))
+        return self._references[id(tensor)]
+
+    def module_called(self, module: Operand) -> None:
+        """Note a module's attributes, and what its forward reads from outside."""
+        if seam.recorder is self and id(module) not in self.modules:
+            self.modules[id(module)] = module, dict(module.__dict__)
+            self.reads.visit_module(module)
+
+    def leaf_made(self, leaf: Value) -> None:
+        """Note a tensor that requires grad from now on, and was made inside."""
+        if id(leaf) in self._references:
+            self.refuse("requires_grad_() of a tensor from outside", "do it outside")
+        self._kept.append(leaf)
+        self._local_leaves.add(id(leaf))
+
+    # ------------------------------------------------------------ what is computed
+
+    def run(
+        self,
+        function: Function,
+        args: Sequence[object],
+        settings: Settings,
+        *,
+        has_effect: bool = False,
+        can_warn: bool = True,
+        name: str = "",
+    ) -> Operand:
+        """Make a call, and write it down."""
+        if seam.recorder is not self:
+            return function(*args, **settings)
+        reads: set[str] = set()
+        given = [self._expression(arg, reads) for arg in args]
+        given += [f"{k}={self._expression(v, reads)}" for k, v in settings.items()]
+        kernel = getattr(function, "kernel", None)
+        if kernel is not None:  # without its namespace, and the context of one thread
+            given = given[1:]
+        called = kernel or function
+        own = self.constant_name(called, name)
+        code = f"{own}({', '.join(given)})"
+        result = self._call(name or own, function, args, settings)
+        if isinstance(result, np.generic):  # NumPy makes scalars of 0-d results
+            result = np.asarray(result)
+            code = f"{self.constant_name(np.asarray)}({code})"
+        writes: list[str] = []
+        target = self._target(result, writes)
+        if writes or has_effect:
+            module = str(getattr(called, "__module__", ""))
+            warns = can_warn and not module.startswith(KERNELS)
+            target = target if writes else ""
+            place = self._last_place = user_line()
+            self.lines.append(
+                Line(target, code, reads, writes, has_effect, warns, place)
+            )
+        return result
+
+    def _call(
+        self, name: str, function: Function, args: Sequence[Operand], settings: Settings
+    ) -> Operand:
+        """Call a function: what it calls in turn is part of it."""
+        seam.recorder = None
+        seam.observers.remove(self)
+        try:
+            return function(*args, **settings)
+        except TypeError as error:
+            if not was_warning(error):
+                raise
+            return rerun_with_warnings(name, function)(*args, **settings)
+        finally:
+            seam.observers.append(self)
+            seam.recorder = self
+
+    def _target(self, result: Operand, writes: list[str]) -> str:
+        """Return the variables that take a result apart; "_" where nothing is new."""
+        kind = type(result)
+        if kind is tuple and len(result) == 2 and type(result[0]) is tuple:
+            # Outputs and workspace of a fused op; the workspace is handed on whole.
+            outputs = self._target(result[0], writes)
+            return f"{outputs}, {self._new(result[1], writes)}"
+        if kind in (tuple, list):
+            before = len(writes)
+            parts = [self._target(part, writes) for part in result]
+            return f"({', '.join(parts)},)" if len(writes) > before else "_"
+        if kind in backends or isinstance(result, Part | np.generic):
+            return self._new(result, writes)
+        return "_"
+
+    def _new(self, value: Operand, writes: list[str]) -> str:
+        is_empty = type(value) is tuple and not value
+        is_plain = is_empty or type(value) in PLAIN_TYPES
+        if is_plain or id(value) in self._names:
+            return "_"
+        name = self._hold(self._names, value, self._new_name())
+        writes.append(name)
+        return name
+
+    def _expression(self, value: Operand, reads: set[str]) -> str:
+        """Return an argument as Python: a variable for an array, or a constant."""
+        name = self._names.get(id(value))
+        if name is not None:
+            if name not in self.constants:
+                reads.add(name)
+            return name
+        kind = type(value)
+        if kind is tuple:
+            parts = "".join([f"{self._expression(part, reads)}, " for part in value])
+            return (
+                f"({parts.rstrip() if len(value) == 1 else parts.removesuffix(', ')})"
+            )
+        if kind is list:
+            return f"[{', '.join([self._expression(part, reads) for part in value])}]"
+        if kind is dict:
+            items = [f"{k!r}: {self._expression(v, reads)}" for k, v in value.items()]
+            return f"{{{', '.join(items)}}}"
+        if kind in backends:
+            self._refuse_array("it", value)
+        if isinstance(value, Value):
+            return self.reference(value)
+        return self.constant_name(value)
+
+    def constant_name(self, value: Operand, name: str = "") -> str:
+        """Return a value as it stands in the program: literally, or as a name."""
+        literal = _literal(value)
+        if literal:
+            return literal
+        if type(value) is slice:
+            ends = value.start, value.stop, value.step
+            return f"slice({', '.join(map(self.constant_name, ends))})"
+        if id(value) not in self._constant_names:
+            own = name or getattr(value, "name", "") or getattr(value, "__name__", "")
+            if not str(own).isidentifier():
+                kind = type(value)
+                own = "constant" if kind in backends else kind.__name__.lower()
+            own = own.strip("_")
+            while own in self.constants or _is_taken(own):
+                stem, _, number = own.rpartition("_")
+                is_numbered = stem and number.isdigit()
+                own = f"{stem}_{int(number) + 1}" if is_numbered else f"{own}_2"
+            self._hold(self._constant_names, value, own)
+            self.constants[own] = value
+        return self._constant_names[id(value)]
+
+    def constant(self, array: Array, is_written: bool) -> Array:
+        """Name an array that shapes and Python's numbers determine."""
+        if seam.recorder is not self or id(array) in self._names:
+            return array
+        kept = array.copy() if is_written else array
+        self._hold(self._names, kept, self.constant_name(kept))
+        return self.run(np.array, (kept,), {}, can_warn=False) if is_written else kept
+
+    def changed(self, version: Version, name: str) -> None:
+        """Count a change in place of a tensor from outside in each run."""
+        own = self._versions.get(id(version))
+        if own is not None and seam.recorder is self:
+            code = f"{own}.count += 1"
+            self.lines.append(Line("", code, set(), [], True, False, user_line()))
+
+    def op_called(self, name: str, args: Sequence[Operand], result: Operand) -> None:
+        """Note the results: whoever keeps one outside would keep an old one."""
+        made = result if isinstance(result, tuple) else (result,)
+        if seam.recorder is self:
+            self._results += map(weakref.ref, made)
+
+    # ------------------------------------------------------------ what is refused
+
+    def refuse(self, what: str, way: str = "") -> NoReturn:
+        """Raise for what a replay could not repeat."""
+        way = f"; {way}" if way else ""
+        raise GraphError(
+            f"compile: {self.name} cannot be captured: {what}{way} (at {user_line()})"
+        )
+
+    def _refuse_array(self, name: str, array: Array) -> NoReturn:
+        self.refuse(
+            f"{name} uses an array of shape {array.shape} that is neither an argument, "
+            "nor a parameter or buffer, nor computed by this package",
+            "pass it as an argument",
+        )
+
+    def _check_random_states(self) -> None:
+        """Raise if Python's or NumPy's global random numbers were drawn."""
+        old, new = self._random_states, _random_states()
+        self._random_states = new
+        if old[0] != new[0] or old[1] not in (None, new[1]):
+            self.refuse(
+                "global random numbers of Python or NumPy were drawn after "
+                f"{self._last_place}",
+                "draw with tg.rand, tg.randn or tg.randint",
+            )
+
+    # ------------------------------------------------------------ gradients of leaves
+
+    def gradient_read(self, leaf: Value) -> None:
+        """Guard the gradient that a leaf from outside has at first."""
+        if id(leaf) in self.gradients or not self._is_from_outside(leaf):
+            return
+        self.use("grad", (leaf,))
+        own, gradient = self.reference(leaf), leaf._grad
+        self.gradients[id(leaf)] = leaf, gradient
+        if gradient is None:
+            self.guards.append(f"{own}._grad is None")
+        elif id(gradient.array) not in self._names:
+            self.guards.append(f"{own}._grad is not None")
+            self._name_array(f"{own}._grad.array", gradient.array, own)
+            self._hold(self._versions, gradient.version, f"{own}._grad.version")
+            self._hold(self._references, gradient, f"{own}._grad")
+
+    def gradient_set(self, leaf: Value) -> None:
+        """Note a leaf from outside whose gradient is set."""
+        if self._is_from_outside(leaf):
+            self.reference(leaf)
+            self.gradients.setdefault(id(leaf), (leaf, self))
+
+    def _is_from_outside(self, leaf: Value) -> bool:
+        if leaf.node is not None or id(leaf) in self._local_leaves:
+            return False
+        return leaf.needs_grad or id(leaf) in self._references
+
+    # ------------------------------------------------------------ the end
+
+    def finish(self, result: Operand) -> Program:
+        """Return the program of a call that gave this result."""
+        self._check_random_states()
+        reads: set[str] = set()
+        ends = list(self._gradient_ends(reads))
+        returned: set[int] = set()
+        packed = self._pack(result, reads, returned)
+        ends[:0] = [f"{own} = Version()" for own in self._new_versions]
+        returned |= {id(leaf._grad) for leaf, _ in self.gradients.values()}
+        for reference in self._results:
+            kept = reference()
+            if kept is not None and id(kept) not in returned:
+                self.refuse(
+                    f"a tensor of shape {kept.array.shape} that it computed is kept "
+                    "outside",
+                    "return it",
+                )
+        for module, before in self.modules.values():
+            if not same_attributes(module, before):
+                name = type(module).__name__
+                self.refuse(f"an attribute of {name} was changed", "do it outside")
+        ends.append(f"return {packed}")
+        leaves, modules = self.leaves, list(self.modules.values())
+        conditions = Conditions(leaves, modules, dict(seam.settings))
+        given = self.lines, self.guards, ends, self.constants, reads
+        return Program(self.name, *given, conditions)
+
+    def _gradient_ends(self, reads: set[str]) -> Iterator[str]:
+        for leaf, before in self.gradients.values():
+            own, gradient = self.reference(leaf), leaf._grad
+            if gradient is None:
+                if before is not None:
+                    yield f"{own}._grad = None"
+            elif gradient is before:
+                yield f"{own}._grad.version.count += 1"
+            else:
+                yield f"{own}._grad = wrap({self._expression(gradient.array, reads)})"
+
+    def _pack(self, value: Operand, reads: set[str], returned: set[int]) -> str:
+        """Return the expression of what the function returned."""
+        kind = type(value)
+        if isinstance(value, Value):
+            return self._pack_tensor(value, reads, returned)
+        if kind is dict:
+            parts = [
+                f"{self.constant_name(key)}: {self._pack(part, reads, returned)}"
+                for key, part in value.items()
+            ]
+            return f"{{{', '.join(parts)}}}"
+        if isinstance(value, tuple | list):
+            parts = [self._pack(part, reads, returned) for part in value]
+            inside = ", ".join(parts)
+            if hasattr(value, "_fields"):
+                return f"{self.constant_name(kind)}({inside})"
+            if kind is list:
+                return f"[{inside}]"
+            return f"({inside},)" if parts else "()"
+        if kind in backends:
+            return self._expression(value, reads)
+        return self.constant_name(value)
+
+    def _pack_tensor(self, tensor: Value, reads: set[str], returned: set[int]) -> str:
+        own = self._references.get(id(tensor))
+        if own is not None:
+            return own
+        for leaf, _ in self.gradients.values():
+            if leaf._grad is tensor:
+                return f"{self.reference(leaf)}._grad"
+        returned.add(id(tensor))
+        make = "closed" if tensor.needs_grad else "wrap"
+        array = self._expression(tensor.array, reads)
+        if id(tensor.version) not in self._versions:
+            own = f"u{len(self._new_versions)}"  # several results may share it
+            self._new_versions.append(own)
+            self._hold(self._versions, tensor.version, own)
+        version = self._versions[id(tensor.version)]
+        return f"{make}({array}, version={version})"
+
+
+def _literal(value: Operand) -> str:
+    """Return a value as Python writes it, if that is all there is to it; else ""."""
+    kind = type(value)
+    if kind in PLAIN_TYPES or (kind is float and math.isfinite(value)):
+        return repr(value)
+    if kind is tuple and all(type(part) in PLAIN_TYPES for part in value):
+        return repr(value)
+    if isinstance(value, type):
+        name = value.__name__
+        return name if vars(builtins).get(name) is value else ""
+    return ""
+
+
+def _is_taken(name: str) -> bool:
+    """Return whether a program uses a name itself, as a variable or otherwise."""
+    is_variable = name[0] in "vtu" and name[1:].isdigit()
+    return is_variable or name in RESERVED or keyword.iskeyword(name)
+
+
+def _random_states() -> tuple[object, object]:
+    """Return the states of Python's and NumPy's global generators."""
+    numpy_random = sys.modules.get("numpy.random")
+    numpy_state = None
+    if numpy_random is not None:
+        _, words, *rest = numpy_random.get_state()
+        numpy_state = words.tobytes(), *rest
+    return random.getstate(), numpy_state

@@ -19,8 +19,8 @@ _PACKAGE = __name__.partition(".")[0]
 # Names that are only called otherwise here stand as ``theirs=ours``.
 _TEXT = """\
 tg
-    compile jit fx export
-        the plain function; a compiler is planned
+    jit fx export
+        tg.compile(function)
     vmap func
         a Python loop over the batch and tg.stack, or broadcasting
     float16 half bfloat16 HalfTensor BFloat16Tensor
@@ -239,7 +239,7 @@ tg.nn.Module
     type
         module.to(dtype)
     compile
-        the module itself; a compiler is planned
+        tg.compile(module)
     register_full_backward_hook register_full_backward_pre_hook \
     register_backward_hook
         output.register_hook(...) in a forward hook

@@ -1,11 +1,13 @@
 """Ops with a forward and a backward by hand, beside their composite."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from oracle import assert_close, complex_step, difference, gradients
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
+from tinygrad_rnn import kernels, nn
 from tinygrad_rnn.autograd import FusedOp, grad
 from tinygrad_rnn.errors import GraphError
 
@@ -29,6 +31,26 @@ def _hypot_backward(xp, grads, needs, inputs, outputs, out):
     if d is not None:
         gx, gy = gx + d, gy - d
     return gx if needs[0] else None, gy if needs[1] else None
+
+
+def test_a_kernel_may_leave_a_call_to_the_composite(monkeypatch):
+    def composite(x, /):
+        calls.append(x.shape)
+        return x * x
+
+    def forward(x):
+        return NotImplemented if x.shape == (1,) else ((x * x,), x)
+
+    def backward(grads, needs, inputs, outputs, x):
+        return (2 * x * grads[0],)
+
+    twins = SimpleNamespace(square_forward=forward, square_backward=backward)
+    monkeypatch.setitem(kernels.modules, "cpu", twins)
+    square, calls = FusedOp(composite, "square_forward", "square_backward"), []
+    for x in (leaf(3.0), leaf(3.0, 4.0)):
+        square(x).sum().backward()
+        assert calls == [(1,)]
+        assert_close(x.grad.numpy(), 2 * x.detach().numpy(), 1e-15)
 
 
 def _hypot(x, y, /):

@@ -161,7 +161,8 @@ class FusedOp(Declared):
             arguments are positional-only; one of them may be None.
         forward: ``forward(xp, *arrays, **settings)``, which returns ``(outputs,
             workspace)`` with a tuple of arrays; or the name of a kernel, which is
-            called without ``xp``. A backend without that kernel runs the composite.
+            called without ``xp``. A backend without that kernel runs the composite, as
+            does a call for which the kernel returns ``NotImplemented``.
         backward: ``backward(xp, grads, needs, inputs, outputs, workspace,
             **settings)``, which returns one array, or None, for each input; or the name
             of a kernel.
@@ -212,12 +213,13 @@ class FusedOp(Declared):
         number_types = (int, float, NoneType)
         arrays, needs, xp = unwrap_arguments(self.name, args, number_types)
         forward, _ = self.kernels_for(xp)
-        if forward is None:
+        result = NotImplemented
+        if forward is not None:
+            result = run_forward(self.name, forward, xp, arrays, settings, self.custom)
+        if result is NotImplemented:  # no kernel at all, or none for such arrays
             tensors = [wrap(a) if type(a) is xp.Array else a for a in args]
             return self.composite(*tensors, **settings)
-        outputs, workspace = run_forward(
-            self.name, forward, xp, arrays, settings, self.custom
-        )
+        outputs, workspace = result
         tensors = [wrap(out) for out in outputs]
         if needs and recording():
             read = outputs if self.reads_outputs else None

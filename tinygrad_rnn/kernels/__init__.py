@@ -6,9 +6,11 @@ composite. docs/adding-a-kernel.md lists all kernels with their contracts.
 On a CPU they are those in C if they have been built, else NumPy's. The environment
 variable ``TINYGRAD_RNN_KERNELS`` chooses: ``numpy``, or ``c`` with the best instruction
 set that the processor has, or an instruction set: ``base``, ``avx2``, ``avx512``.
+On ``cuda`` they are those in CUDA, but with ``numpy`` ops run their composites.
 """
 
 import os
+from importlib import import_module
 from types import ModuleType
 
 from ..errors import OptionError
@@ -43,6 +45,14 @@ _cpu, description = _choose(os.environ.get(VARIABLE, ""))
 modules: dict[str, ModuleType] = {"cpu": _cpu}  # by the kind of device
 
 
+# Modules that are imported when a kernel is asked for, as they need a library.
+_on_demand = {"cuda": "cupy"}
+
+
 def find(kind: str, name: str) -> Function | None:
     """Return the kernel of this name for a kind of device; None if there is none."""
+    if kind in _on_demand and kind not in modules:
+        if os.environ.get(VARIABLE) == "numpy":
+            return None
+        modules[kind] = import_module(f"{__name__}.{_on_demand[kind]}")
     return getattr(modules.get(kind), name, None)

@@ -117,6 +117,7 @@ def loss(values):
         "label_smoothing": float(rng.choice([0, 0, 0.1, 1])),
     }
     inputs = (x, laid_out(rng, target), weight)
+    values.rare = 0
     u = values((len(target),) if settings["reduction"] == "none" else ())
 
     def run(kernels):

@@ -33,3 +33,15 @@ def test_infinities_and_nans_pass_as_in_numpy():
             for kernels in (c, reference)
         ]
     np.testing.assert_allclose(*losses, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_smallest_numbers_are_not_lost(twin, dtype):
+    """exp(x) of x from where it is 1 to where it is 0, through the subnormal numbers."""
+    x = np.linspace(-750, 0, 2001, dtype=dtype)
+    logits = np.stack([np.zeros_like(x), x], 1)
+    zeros = np.zeros(len(x), np.int64)
+    (losses,), _ = twin.cross_entropy_forward(logits, zeros, reduction="none")
+    with np.errstate(under="ignore"):
+        want = np.log1p(np.exp(x))
+    np.testing.assert_array_max_ulp(losses, want, 2)

@@ -8,7 +8,8 @@
 #define LOG2_LOW 1.42860682030941723212e-6f
 #define EXPONENT_BIAS 127
 #define FRACTION_BITS 23
-#define EXP_LOWEST -87.0f
+#define EXP_LOWEST -104.0f
+#define EXP_SMALL -87.0f
 #define TANH_HIGHEST 20.0f
 #define EXP_TERMS exp_terms_f32
 #define square_root sqrtf
@@ -22,6 +23,7 @@
 #undef EXPONENT_BIAS
 #undef FRACTION_BITS
 #undef EXP_LOWEST
+#undef EXP_SMALL
 #undef TANH_HIGHEST
 #undef EXP_TERMS
 #undef square_root
@@ -34,7 +36,8 @@
 #define LOG2_LOW 1.90821492927058770002e-10
 #define EXPONENT_BIAS 1023
 #define FRACTION_BITS 52
-#define EXP_LOWEST -708.0
+#define EXP_LOWEST -746.0
+#define EXP_SMALL -708.0
 #define TANH_HIGHEST 40.0
 #define EXP_TERMS exp_terms_f64
 #define square_root sqrt
@@ -48,6 +51,7 @@
 #undef EXPONENT_BIAS
 #undef FRACTION_BITS
 #undef EXP_LOWEST
+#undef EXP_SMALL
 #undef TANH_HIGHEST
 #undef EXP_TERMS
 #undef square_root

@@ -58,13 +58,17 @@ static inline vec exp_parts(vec y, vec *scale)
     return r + r * r * sum;
 }
 
-/* exp(y) for y <= 0. */
+/* exp(y) for y <= 0. Results that are too small for a normal number are computed 2^64
+   times as large, since `scale` has to be a normal one. */
 static inline vec exp_of(vec y)
 {
-    vec lowest = (vec){0} + EXP_LOWEST, scale;
-    vec_int underflows = y < lowest;
-    vec p = exp_parts(select(underflows, lowest, y), &scale);
-    return select(underflows, (vec){0}, scale * p + scale);
+    vec lowest = (vec){0} + EXP_LOWEST, scale; /* where exp rounds to 0 */
+    y = select(y < lowest, lowest, y);
+    vec p = exp_parts(y, &scale);
+    vec_int is_small = y < EXP_SMALL;
+    scale = (vec)((vec_int)scale + (is_small & ((integer)64 << FRACTION_BITS)));
+    vec result = scale * p + scale;
+    return select(is_small, result * (real)0x1p-64, result);
 }
 
 /* tanh(x) = e / (e + 2) with e = expm1(2 |x|), and the sign of x. */

@@ -903,9 +903,9 @@ TABLE = {
             "a step does not count as a change",
         ),
         (
-            "Optimizer._prepare",
-            "xp.array(last.vectors[name])",
-            "last.vectors[name]",
+            "Optimizer._step_on_copies",
+            "xp.array(vector)",
+            "vector",
             "moments change though the step fails",
         ),
         (
@@ -915,7 +915,7 @@ TABLE = {
             "moments of another order of parameters",
         ),
         (
-            "Optimizer._batches",
+            "Optimizer._key_of",
             "if slot_names and slot_names[0] not in memory.vectors:",
             "if False:",
             "steps counted from before there was a momentum",

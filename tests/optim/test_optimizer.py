@@ -296,7 +296,7 @@ def test_when_memory_runs_out_nothing_changes(kind, ragged, monkeypatch):
         failures += 1
         all_equal(arrays(params), before)
         same_state(optimizer.state_dict(), state)
-    assert failures >= 2
+    assert failures >= 2 or optimizer._route  # in place it takes no memory
     all_equal(arrays(params), arrays(expected_params))
     same_state(optimizer.state_dict(), expected_optimizer.state_dict())
 
@@ -339,3 +339,31 @@ def test_repr():
     options += "    nesterov: False\n"
     group = f"\nParameter Group {{}}\n{options}    weight_decay: 0.0\n"
     assert repr(optimizer) == f"SGD ({group.format(0, 0.01)}{group.format(1, 0.5)})"
+
+
+def test_a_step_in_place_follows_what_changes_in_between():
+    """Options, arrays, gradients that are missing: the route is found anew."""
+    runs = []
+    for kind in (optim.Adam, type("Copies", (optim.Adam,), {"update": _as_adam})):
+        tg.manual_seed(0)
+        params = [tg.randn(3, 2).requires_grad_(), tg.randn(4).requires_grad_()]
+        optimizer = kind(params, lr=0.1)
+        rng = np.random.default_rng(0)
+        for number in range(12):
+            give_gradients(params, rng)
+            if number == 3:
+                params[1].grad = None
+            if number == 5:
+                optimizer.param_groups[0]["lr"] = 0.01
+            if number == 7:
+                params[0].data = params[0].detach().clone()
+            if number == 9:
+                optimizer.load_state_dict(optimizer.state_dict())
+            optimizer.step()
+        runs.append(params)
+    for one, two in zip(*runs, strict=True):
+        np.testing.assert_allclose(one.tolist(), two.tolist(), rtol=1e-5)
+
+
+def _as_adam(self, *args):
+    return optim.Adam.update(self, *args)

@@ -28,6 +28,12 @@ _add: Function = np.add.reduce
 _max: Function = np.maximum.reduce
 
 
+def is_contiguous(x: np.ndarray) -> bool:
+    """Return whether an array is C-contiguous, and aligned for its dtype."""
+    flags = x.flags
+    return flags.c_contiguous and flags.aligned
+
+
 def from_host(x: Array) -> Array:
     """Return the array itself: NumPy's arrays are on the host."""
     return x

@@ -6,11 +6,13 @@ does not exist here; they are accepted where they are false.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from .. import kernels
+from ..backend.numpy import is_contiguous
 from ..errors import DTypeError, OptionError, check_numbers
-from ..types import Array, Namespace, Setting, Settings
+from ..types import Array, Function, Namespace, Setting, Settings
 from .optimizer import Optimizer, Params, Slots
 from .options import check_below_1, check_flag, check_fraction, label
 
@@ -191,6 +193,13 @@ class Adam(Optimizer):
         options = super().options(group)
         options["beta1"], options["beta2"] = map(float, options.pop("betas"))
         return options
+
+    def kernel_in_place(self, xp: Namespace, arrays: list[Array]) -> Function | None:
+        prepare = kernels.find(xp.kind, "prepare_adam_step")
+        is_own = type(self).update is Adam.update  # not a subclass's
+        if prepare is None or not is_own or not all(map(is_contiguous, arrays)):
+            return None
+        return partial(prepare, decoupled=self.decoupled)
 
     def update(
         self,

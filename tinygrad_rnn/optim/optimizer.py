@@ -30,7 +30,16 @@ from ..errors import (
 )
 from ..errors.construction import NamedConstruction
 from ..tensor import Tensor
-from ..types import Array, DeviceLike, DType, Namespace, Setting, Settings, Shape
+from ..types import (
+    Array,
+    DeviceLike,
+    DType,
+    Function,
+    Namespace,
+    Setting,
+    Settings,
+    Shape,
+)
 from .options import (
     LEFT_OUT,
     Rules,
@@ -70,6 +79,27 @@ class _Plan(NamedTuple):
     options: Settings  # as ``update`` takes them
     slot_names: list[str]
     maximize: bool
+
+
+class _Batch(NamedTuple):
+    """Parameters that step together."""
+
+    params: list[Tensor]
+    arrays: list[Array]
+    parts: list[slice]  # where each one's is in the memory's vectors
+    plan: _Plan
+    memory: _Memory  # after the last step
+    kernel: Function | None  # that steps them in place
+    slots: dict[str, list[Array]]  # for the kernel: the parts of the vectors, shaped
+
+
+class _Route(NamedTuple):
+    """How kernels made the last step, to go on with while nothing else changes."""
+
+    arrays: list[Array]
+    plans: list[_Plan]
+    memory: dict[Tensor, _Memory]
+    batches: list[_Batch]
 
 
 class Optimizer(metaclass=NamedConstruction):
@@ -142,6 +172,7 @@ class Optimizer(metaclass=NamedConstruction):
         }
         self.param_groups: list[Settings] = []
         self._memory: dict[Tensor, _Memory] = {}
+        self._route: _Route | None = None
         self.has_stepped = False  # or was loaded: a schedule that steps first warns
         # The plans of the groups, and the values of options that they were made of.
         self._plans: tuple[list[list[Setting]], list[_Plan]] = ([], [])
@@ -361,26 +392,26 @@ class Optimizer(metaclass=NamedConstruction):
     def _step(self, params: list[Tensor], grads: list[Array]) -> None:
         """Change parameters that have these gradients."""
         self.has_stepped = True
-        given = dict(zip(params, grads, strict=True))
         plans = self._current_plans()
         self._check_overlap(self._params())
+        given = dict(zip(params, grads, strict=True))
+        batches = self._batches_of_last_step(params, plans)
+        if batches is None:
+            batches = self._find_batches(given, plans)
         changes: Changes = []
         memory = self._memory.copy()
-        stepped: list[Tensor] = []
-        for group, plan in zip(self.param_groups, plans, strict=True):
-            batches = self._batches(group["params"], given, plan.slot_names)
-            for (step, *_), batch in batches.items():
-                params = list(batch)
-                xp = backend_of(params[0].array)
-                prepare = xp.on_device(self._prepare)
-                writes, new = run_reporting_warnings(
-                    f"{self._name}.step", prepare, xp, plan, step, batch
-                )
-                changes += writes
-                memory.update(dict.fromkeys(params, new))
-                stepped += params
-        changes.append(partial(setattr, self, "_memory", memory))
-        for param in stepped:
+        stepped: list[_Batch] = []
+        for batch in batches:
+            own = [given[param] for param in batch.params]
+            writes, new = self._prepare(batch, own)
+            changes += writes
+            memory.update(dict.fromkeys(batch.params, new))
+            stepped.append(batch._replace(memory=new))
+        route = None
+        if all(batch.kernel for batch in stepped):
+            route = _Route([p.array for p in params], plans, memory, stepped)
+        changes.append(partial(vars(self).update, _memory=memory, _route=route))
+        for param in params:
             param.version.count += 1  # a graph that has saved it is out of date
         commit(changes)
 
@@ -405,52 +436,127 @@ class Optimizer(metaclass=NamedConstruction):
             self._plans = values, plans
         return self._plans[1]
 
-    def _batches(
-        self, params: list[Tensor], grads: dict[Tensor, Array], slot_names: list[str]
-    ) -> dict[Key, dict[Tensor, Array]]:
+    def _batches_of_last_step(
+        self, params: list[Tensor], plans: list[_Plan]
+    ) -> list[_Batch] | None:
+        """Return the batches of the last step, if a kernel may just go on with them.
+
+        That is so while parameters, arrays, options and what is remembered are the
+        same: all checks would come out as before.
+        """
+        route = self._route
+        if (
+            route is None
+            or route.plans is not plans
+            or route.memory is not self._memory
+        ):
+            return None
+        is_same = [*map(id, route.arrays)] == [id(param.array) for param in params]
+        return route.batches if is_same else None
+
+    def _find_batches(
+        self, grads: dict[Tensor, Array], plans: list[_Plan]
+    ) -> list[_Batch]:
         """Sort the parameters that have a gradient into those that step together.
 
-        They have the number of their step, from 1, the device and the dtype in common.
+        They have the group, the number of their step, device and dtype in common.
         """
-        batches: dict[Key, dict[Tensor, Array]] = defaultdict(dict)
-        for param in params:
-            if param not in grads:
-                continue
-            grad, array = grads[param], param.array
-            check_writable(array, self._name)
-            memory = self._memory.get(param, _NOTHING)
-            kind, grad_kind = _kind_of(array), _kind_of(grad)
-            held_kind = memory.kinds.get(param, kind)
-            if not grad_kind == kind == held_kind:
-                raise OptionError(
-                    f"{self._name}.step: a gradient is {_in_words(grad_kind)}, its "
-                    f"parameter {_in_words(kind)}, its state {_in_words(held_kind)}; "
-                    "convert before the first step"
-                )
-            step = memory.step + 1
-            # Where momentum, say, has been switched on, the count starts again.
-            if slot_names and slot_names[0] not in memory.vectors:
-                step = 1
-            key = step, str(kind[0]), kind[1]
-            batches[key][param] = grad
-        return batches
+        found: dict[tuple[int, *Key], list[Tensor]] = defaultdict(list)
+        for number, (group, plan) in enumerate(
+            zip(self.param_groups, plans, strict=True)
+        ):
+            for param in group["params"]:
+                if param in grads:
+                    key = self._key_of(param, grads[param], plan.slot_names)
+                    found[number, *key].append(param)
+        return [
+            self._batch_of(params, plans[number], step - 1)
+            for (number, step, *_), params in found.items()
+        ]
 
-    def _prepare(
-        self, xp: Namespace, plan: _Plan, step: int, grads: dict[Tensor, Array]
-    ) -> tuple[Changes, _Memory]:
-        """Compute a step on copies: what writes the parameters, and the new memory."""
-        params, arrays = list(grads), [param.array for param in grads]
+    def _key_of(self, param: Tensor, grad: Array, slot_names: list[str]) -> Key:
+        """Return the number of a parameter's step, from 1, its device and dtype.
+
+        Raises if it cannot step.
+        """
+        array = param.array
+        check_writable(array, self._name)
+        memory = self._memory.get(param, _NOTHING)
+        kind, grad_kind = _kind_of(array), _kind_of(grad)
+        held_kind = memory.kinds.get(param, kind)
+        if not grad_kind == kind == held_kind:
+            raise OptionError(
+                f"{self._name}.step: a gradient is {_in_words(grad_kind)}, its "
+                f"parameter {_in_words(kind)}, its state {_in_words(held_kind)}; "
+                "convert before the first step"
+            )
+        step = memory.step + 1
+        # Where momentum, say, has been switched on, the count starts again.
+        if slot_names and slot_names[0] not in memory.vectors:
+            step = 1
+        return step, str(kind[0]), kind[1]
+
+    def _batch_of(self, params: list[Tensor], plan: _Plan, steps: int) -> _Batch:
+        """Return parameters that step together, with what is remembered of them."""
+        arrays = [param.array for param in params]
         parts = _parts(tuple([array.size for array in arrays]))
-        size = parts[-1].stop
-        both = xp.join([*arrays, *grads.values()])
-        param, grad = both[:size], both[size:]
+        xp = backend_of(arrays[0])
         last = self._last_memory(params)
-        slots = {}
+        vectors = {}
         for name in plan.slot_names:
             if name in last.vectors:
-                slots[name] = xp.array(last.vectors[name])
+                vectors[name] = last.vectors[name]
             else:
-                slots[name] = xp.join([self._slot(name, tensor) for tensor in params])
+                own = [self._slot(name, tensor) for tensor in params]
+                vectors[name] = xp.on_device(xp.join)(own)
+        where, kinds = last.parts, last.kinds
+        if last is _NOTHING:
+            where = dict(zip(params, parts, strict=True))
+            kinds = dict(zip(params, map(_kind_of, arrays), strict=True))
+        memory = _Memory(steps, vectors, where, kinds)
+        kernel = None if plan.maximize else self.kernel_in_place(xp, arrays)
+        slots = {}
+        for name, vector in vectors.items() if kernel else ():
+            pairs = zip(parts, arrays, strict=True)
+            slots[name] = [vector[part].reshape(a.shape) for part, a in pairs]
+        return _Batch(params, arrays, parts, plan, memory, kernel, slots)
+
+    def kernel_in_place(self, xp: Namespace, arrays: list[Array]) -> Function | None:
+        """Return a kernel that steps these arrays where they are; None for ``update``.
+
+        It is called with the parameters, their gradients, the slots by name, a list of
+        arrays for each, the number of the step, and the options by name. It returns a
+        function written in C that makes the step, all or nothing.
+        """
+        return None
+
+    def _prepare(self, batch: _Batch, grads: list[Array]) -> tuple[Changes, _Memory]:
+        """Return the changes that make the step of a batch, and the new memory."""
+        step = batch.memory.step + 1
+        options = batch.plan.options
+        if batch.kernel is not None:
+            given = batch.arrays, grads, batch.slots, step
+            call = batch.kernel(*given, **options)
+            return [call], batch.memory._replace(step=step)
+        xp = backend_of(batch.arrays[0])
+        prepare = xp.on_device(self._step_on_copies)
+        name = f"{self._name}.step"
+        found: tuple[Changes, Slots] = run_reporting_warnings(
+            name, prepare, xp, batch, grads, step
+        )
+        changes, vectors = found
+        return changes, batch.memory._replace(step=step, vectors=vectors)
+
+    def _step_on_copies(
+        self, xp: Namespace, batch: _Batch, grads: list[Array], step: int
+    ) -> tuple[Changes, Slots]:
+        """Compute a step on copies: what writes the parameters, and the new vectors."""
+        plan, parts = batch.plan, batch.parts
+        size = parts[-1].stop
+        both = xp.join([*batch.arrays, *grads])
+        param, grad = both[:size], both[size:]
+        vectors = batch.memory.vectors
+        slots = {name: xp.array(vector) for name, vector in vectors.items()}
         if plan.maximize:
             grad *= -1.0
         if self.decays and plan.options.get("weight_decay"):
@@ -458,14 +564,10 @@ class Optimizer(metaclass=NamedConstruction):
         self.update(plan.options, xp, param, grad, slots, step)
         changes: Changes = []
         write = xp.on_device(setitem)
-        for array, part in zip(arrays, parts, strict=True):
+        for array, part in zip(batch.arrays, parts, strict=True):
             values = xp.reshape(param[part], array.shape)
             changes.append(partial(write, array, ..., values))
-        where, kinds = last.parts, last.kinds
-        if last is _NOTHING:
-            where = dict(zip(params, parts, strict=True))
-            kinds = dict(zip(params, map(_kind_of, arrays), strict=True))
-        return changes, _Memory(step, slots, where, kinds)
+        return changes, slots
 
     def _last_memory(self, params: list[Tensor]) -> _Memory:
         """Return the memory of parameters that stepped together the last time, too.

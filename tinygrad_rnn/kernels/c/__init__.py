@@ -8,7 +8,7 @@ from ..numpy.steppers import stepper
 from .embedding import embedding_backward
 from .loss import cross_entropy_backward, cross_entropy_forward
 from .norm import layer_norm_backward, layer_norm_forward
-from .optimizer import adam_step, scale, squares
+from .optimizer import adam_step, prepare_adam_step, scale, squares
 from .recurrent import (
     gru_backward,
     gru_cell_backward,

@@ -4,13 +4,9 @@ from typing import overload
 
 import numpy as np
 
+from ...backend.numpy import is_contiguous
+
 Array = np.ndarray
-
-
-def is_contiguous(x: Array) -> bool:
-    """Return whether an array is C-contiguous, and aligned for its dtype."""
-    flags = x.flags
-    return flags.c_contiguous and flags.aligned
 
 
 @overload

@@ -1,13 +1,15 @@
 """Clipping and Adam in C, for lists of arrays; kernels/numpy/optimizer.py says more."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import sqrt
 
 import numpy as np
 
+from ...backend.numpy import is_contiguous
 from ..numpy import optimizer as reference
 from . import _c
-from .arrays import contiguous, is_contiguous
+from .arrays import contiguous
 
 Arrays = Sequence[np.ndarray]
 
@@ -23,6 +25,41 @@ def scale(arrays: Arrays, factor: float) -> None:
         _c.scale(arrays, factor)
     else:
         reference.scale(arrays, factor)
+
+
+def prepare_adam_step(
+    params: Arrays,
+    grads: Arrays,
+    slots: Mapping[str, Arrays],
+    step: int,
+    *,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    amsgrad: bool,
+    decoupled: bool,
+) -> Callable[[], None]:
+    """Return a call of the kernel alone, which no signal can interrupt."""
+    root = sqrt(1 - beta2**step)
+    rate = lr * root / (1 - beta1**step)
+    decay = 1 - lr * weight_decay if decoupled else weight_decay
+    return partial(
+        _c.adam_step,
+        params,
+        [grad if is_contiguous(grad) else grad.copy() for grad in grads],
+        slots["exp_avg"],
+        slots["exp_avg_sq"],
+        slots["max_exp_avg_sq"] if amsgrad else None,
+        decoupled,
+        1 - beta1,
+        beta2,
+        1 - beta2,
+        eps * root,
+        rate,
+        decay,
+    )
 
 
 def adam_step(

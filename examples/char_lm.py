@@ -6,10 +6,11 @@
     python examples/char_lm.py --init-from lm.safetensors --text OTHER --checkpoint new
     python examples/char_lm.py sample --checkpoint lm.safetensors --prompt "The "
     python examples/char_lm.py score --checkpoint lm.safetensors --text FILE
+    mpiexec -n 4 python examples/char_lm.py --distributed
 
-Read it from top to bottom: settings, data, model, sampling and scoring, a run and its
-checkpoint, training, output, and the three commands. In shapes, T is time, B the batch
-and V the number of characters. Losses are in nats per character.
+Read it from top to bottom: settings, several processes, data, model, sampling and
+scoring, a run and its checkpoint, training, output, and the three commands. In shapes,
+T is time, B the batch and V the number of characters. Losses are in nats per character.
 """
 
 import argparse
@@ -107,6 +108,8 @@ def add_training_options(add):
     add("--seed", type=number_type(int, 0), default=0, help=seed)
     device = "device to train on"
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help=device)
+    several = "share the streams out among the processes that mpiexec starts"
+    add("--distributed", action="store_true", help=several)
 
 
 def add_output_options(add):
@@ -212,6 +215,118 @@ def complete(argv, options):
     return options
 
 
+# ---------------------------------------------------------------- several processes
+
+
+def rank_and_ranks():
+    """Return the number of this process, and how many train together."""
+    group = tg.distributed
+    if not group.is_initialized():
+        return 0, 1
+    return group.get_rank(), group.get_world_size()
+
+
+def join(options):
+    """Join the other processes, if --distributed says so."""
+    if options.distributed:
+        on_gpu = options.device.startswith("cuda")
+        tg.distributed.init_process_group("nccl" if on_gpu else "mpi")
+
+
+def share_out(options):
+    """Choose this process's device; raise if the batch has no equal parts."""
+    rank, ranks = rank_and_ranks()
+    if options.batch % ranks:
+        wrong = f"{ranks} processes cannot share {options.batch} streams out equally"
+        raise tg.Error(f"--batch {options.batch}: {wrong}; take a multiple of {ranks}")
+    if ranks > 1 and options.device == "cuda":
+        options.device = f"cuda:{rank % tg.cuda.device_count()}"
+
+
+def leave():
+    if tg.distributed.is_initialized():
+        tg.distributed.destroy_process_group()
+
+
+def together(function, *args):
+    """Call a function in every process; if it fails in one, all report that and end."""
+    rank, ranks = rank_and_ranks()
+    if ranks == 1:
+        return function(*args)
+    result = failure = None
+    try:
+        result = function(*args)
+    except (tg.Error, OSError) as error:
+        failure = str(error)
+    failures = [None] * ranks
+    tg.distributed.all_gather_object(failures, failure)
+    if not any(failures):
+        return result
+    first = next(i for i, text in enumerate(failures) if text)
+    if rank == 0:
+        where = f"rank {first}: " if first else ""
+        print_error(where + failures[first])
+    tg.distributed.barrier()  # the launcher may end all as soon as one has ended
+    leave()
+    sys.exit(2)
+
+
+def average(*values):
+    """Return the means of numbers over all processes."""
+    if rank_and_ranks()[1] == 1:
+        return values
+    shared = tg.tensor(values, dtype=tg.float64)
+    tg.distributed.all_reduce(shared, tg.distributed.ReduceOp.AVG)
+    return shared.tolist()
+
+
+def columns_of_rank(batch):
+    """Return which of all the streams this process reads, as a slice."""
+    rank, ranks = rank_and_ranks()
+    return slice(rank * batch // ranks, (rank + 1) * batch // ranks)
+
+
+def map_state(function, state):
+    """Return the state with a function applied to its parts; an LSTM has two."""
+    if state is None:  # there is none before the first step
+        return None
+    if isinstance(state, tuple):
+        return tuple(function(part) for part in state)
+    return function(state)
+
+
+def gather_state(state):
+    """Return the state of all streams, of every process."""
+    _, ranks = rank_and_ranks()
+
+    def gather(part):
+        parts = [tg.zeros_like(part) for _ in range(ranks)]
+        tg.distributed.all_gather(parts, part)
+        return tg.cat(parts, 1)
+
+    return state if ranks == 1 else map_state(gather, state)
+
+
+@contextmanager
+def own_draws(run):
+    """Let dropout draw from a generator that belongs to this process and step.
+
+    All processes have the same generator, and they would drop the same units.
+    """
+    rank, ranks = rank_and_ranks()
+    if ranks == 1 or not run.options.dropout:
+        yield
+        return
+    generator = tg.random.default_generator
+    shared = generator.get_state()
+    seeds = tg.Generator().manual_seed(run.options.seed + run.step * ranks + rank)
+    tg.manual_seed(tg.randint(2**62, (1,), generator=seeds).item())
+    try:
+        yield
+    finally:
+        generator.set_state(shared)
+
+
 # ---------------------------------------------------------------- data
 
 HELLO = "hello small world, here is a line that a network can learn by heart. "
@@ -287,11 +402,10 @@ def forget(state, share):
     """
     if state is None or share == 0:
         return state
-    parts = state if isinstance(state, tuple) else (state,)  # an LSTM has two
-    batch = parts[0].shape[1]
-    begins = tg.rand(batch, 1, device=parts[0].device) < share
-    parts = tuple(part.masked_fill(begins, 0.0) for part in parts)
-    return parts if isinstance(state, tuple) else parts[0]
+    one = state[0] if isinstance(state, tuple) else state
+    batch = one.shape[1] * rank_and_ranks()[1]
+    begins = tg.rand(batch, 1, device=one.device)[columns_of_rank(batch)] < share
+    return map_state(lambda part: part.masked_fill(begins, 0.0), state)
 
 
 @tg.no_grad()
@@ -383,6 +497,7 @@ class Run:
     val_streams: tg.data.TextStreams
     model: CharLM
     optimizer: optim.Adam
+    parallel: nn.Module | None = None  # the model, trained with other processes
     step: int = 0
     state: Any = None  # of the streams, carried from window to window
     recent: list = field(default_factory=list)  # losses of the last hundred steps
@@ -421,7 +536,8 @@ def new_run(options, streams):
     report = transfer_weights(model, vocabulary, *source) if source else None
     model.to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
-    return Run(options, *streams, model, optimizer), report
+    shards = [part.shard(*rank_and_ranks()) for part in streams]
+    return Run(options, *shards, model, optimizer), report
 
 
 @tg.no_grad()
@@ -447,7 +563,10 @@ def transfer_weights(model, vocabulary, old_model, old_vocabulary):
 
 
 def save(run):
-    """Write the checkpoint."""
+    """Write the checkpoint, in the first process."""
+    state = gather_state(run.state)
+    if rank_and_ranks()[0]:
+        return
     settings = {name: getattr(run.options, name) for name in (*MODEL, *TRAINING)}
     for name in ("text", "out"):  # so that a run can be resumed from another folder
         if settings[name] not in (None, "hello", "python-docs"):
@@ -456,7 +575,7 @@ def save(run):
         "settings": settings,
         "characters": run.streams.vocabulary.characters,
         "streams": run.streams.state_dict(),
-        "state": run.state,
+        "state": state,
         "recent": run.recent,
         "curve": run.curve,
         "best": run.best,
@@ -490,11 +609,10 @@ def restore(run):
         run.options.checkpoint, run.model, run.optimizer
     )
     run.recent, run.curve, run.best = extra["recent"], extra["curve"], extra.get("best")
-    state, device = extra["state"], run.options.device
-    if isinstance(state, tuple):  # an LSTM has two parts
-        run.state = tuple(part.to(device=device) for part in state)
-    elif state is not None:  # there is none before the first step
-        run.state = state.to(device=device)
+    mine, device = columns_of_rank(run.options.batch), run.options.device
+    run.state = map_state(
+        lambda part: part[:, mine].clone().to(device=device), extra["state"]
+    )
 
 
 def read_extra(path):
@@ -545,7 +663,9 @@ def train_step(run):
     options, model = run.options, run.model
     run.optimizer.param_groups[0]["lr"] = lr_at(run.step, options)
     x, y, first = run.streams.next_batch()
-    logits, state = model(x, None if first else forget(run.state, options.reset))
+    state = None if first else forget(run.state, options.reset)
+    with own_draws(run):
+        logits, state = (run.parallel or model)(x, state)
     loss = loss_of(logits, y)
     run.optimizer.zero_grad()
     loss.backward()
@@ -558,7 +678,7 @@ def train_step(run):
 
 def evaluate(run):
     """Validate; add to the curve, and keep the weights if they are the best."""
-    val_loss = validate(run.model, run.val_streams)
+    (val_loss,) = average(validate(run.model, run.val_streams))
     run.curve.append([run.step, mean(run.recent), val_loss])
     if run.options.keep_best and (run.best is None or val_loss < run.best["val_loss"]):
         weights = {
@@ -575,8 +695,9 @@ def train(run, say, interrupt):
     interrupted = False
     while run.step < options.steps and not interrupted:
         train_step(run)
+        # The interrupt is read once, as it may be set at any time.
+        run.recent[-1], interrupted = average(run.recent[-1], interrupt.is_set())
         progress.show(run)
-        interrupted = interrupt.is_set()  # read once, as it may be set at any time
         if interrupted and options.checkpoint:
             save(run)  # before the validation, during which Ctrl-C may come again
         is_due = run.step % options.val_every == 0 or run.step == options.steps
@@ -614,12 +735,23 @@ def catch_first_ctrl_c():
 # ---------------------------------------------------------------- output
 
 
+def print_error(error):
+    rank, _ = rank_and_ranks()
+    where = f"rank {rank}: " if rank else ""
+    print(f"char_lm.py: error: {where}{error}", file=sys.stderr, flush=True)
+
+
 def mean(values):
     return sum(values) / len(values) if values else None
 
 
 def make_printer(options):
-    """Return a function that prints text for people, beside JSON and a bar."""
+    """Return a function that prints text for people, beside JSON and a bar.
+
+    Only the first process prints anything.
+    """
+    if rank_and_ranks()[0]:
+        return lambda text: None
     file = sys.stderr if options.json else sys.stdout
 
     def say(text):
@@ -636,7 +768,7 @@ class Progress:
         self.say, self.total = say, run.options.steps
         self.window = run.options.batch * run.options.seq  # characters in a step
         self.bar = None
-        if tqdm:
+        if tqdm and not rank_and_ranks()[0]:
             self.bar = tqdm(
                 total=self.total, initial=run.step, unit="step", disable=None
             )
@@ -674,7 +806,7 @@ def report(run, speed, say):
     line += f"validation {val_loss:.3f} nats = {val_loss / math.log(2):.3f} bits, "
     line += f"perplexity {perplexity(val_loss)}"
     say(line + (f", {speed:,.0f} characters/s" if step else ""))
-    if run.options.json and step:
+    if run.options.json and step and not rank_and_ranks()[0]:
         losses = {"step": step, "train_loss": train_loss, "val_loss": val_loss}
         print(json.dumps(losses | {"chars_per_second": round(speed)}), flush=True)
 
@@ -694,7 +826,9 @@ def perplexity(nats):
 
 
 def show_sample(run, length, say):
-    """Print, and return, what the model writes."""
+    """Print, and return, what the model writes, in the first process."""
+    if rank_and_ranks()[0]:
+        return ""
     seed = run.options.seed + run.step
     vocabulary = run.streams.vocabulary
     written = sample(run.model, vocabulary, "", length, seed, temperature=0.8)
@@ -734,8 +868,10 @@ def draw(run, path, say):
 # ---------------------------------------------------------------- the three commands
 
 
-def run_train(options):
-    say = make_printer(options)
+def prepare(argv, options, say):
+    """Return the run that begins or goes on; None if it is complete."""
+    options = complete(argv, options)
+    share_out(options)
     path = options.checkpoint
     check_files(options)
     for folder in (options.out, path and path.parent):
@@ -750,21 +886,33 @@ def run_train(options):
             return say(f"{path} is at step {run.step}; {more}")
     else:
         run, transferred = new_run(options, read_streams(options))
-        if path and path.is_file():
+        if path and path.is_file() and not rank_and_ranks()[0]:
             set_aside(path, say)
         if path:
             # A file that cannot be written fails now, not at the first validation.
             save(run)
         if transferred:
             say(f"{options.init_from}: {transferred}")
-    introduce(run, say)
-    with catch_first_ctrl_c() as interrupt:
-        show_sample(run, 200, say)
-        if run.step == 0 and not run.curve:
-            evaluate(run)
-            report(run, 0.0, say)
-        train(run, say, interrupt)
-    finish(run, say)
+    return run
+
+
+def run_train(argv, options):
+    join(options)
+    say = make_printer(options)
+    run = together(prepare, argv, options, say)
+    if run is not None:
+        if rank_and_ranks()[1] > 1:
+            run.parallel = nn.parallel.DistributedDataParallel(run.model)
+        introduce(run, say)
+        with catch_first_ctrl_c() as interrupt:
+            show_sample(run, 200, say)
+            if run.step == 0 and not run.curve:
+                evaluate(run)
+                report(run, 0.0, say)
+            train(run, say, interrupt)
+        if not rank_and_ranks()[0]:
+            finish(run, say)
+    leave()
 
 
 def finish(run, say):
@@ -819,12 +967,12 @@ def main(argv):
         elif options.command == "score":
             run_score(options)
         else:
-            run_train(complete(argv, options))
+            run_train(argv, options)
         sys.stdout.flush()
     except BrokenPipeError:  # `score ... | head` reads no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (tg.Error, OSError) as error:
-        print(f"char_lm.py: error: {error}", file=sys.stderr)
+        print_error(error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

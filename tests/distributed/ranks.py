@@ -45,16 +45,17 @@ def calls():
 
 def equal():
     """A hundred steps of each optimizer: as one process makes them, to 1e-12."""
-    size = dist.get_world_size()
+    rank, size = dist.get_rank(), dist.get_world_size()
     for seed, name in enumerate(equality.OPTIMIZERS):
         run = (name, seed, 4 * size, 2, seed % 2 == 0, 100)
-        found = equality.states(equality.parts_of(dist.get_rank(), *run))
-        expected = equality.states(equality.one_process(*run))
-        for key, value in expected.items():
-            np.testing.assert_allclose(found[key], value, rtol=1e-12, atol=1e-12)
+        found = equality.states(equality.parts_of(rank, *run))
         everyone = [None] * size
         dist.all_gather_object(everyone, [x.tobytes() for x in found.values()])
         assert everyone == [everyone[0]] * size  # bit for bit
+        if seed % size == rank:  # the others go on meanwhile
+            expected = equality.states(equality.one_process(*run))
+            for key, value in expected.items():
+                np.testing.assert_allclose(found[key], value, rtol=1e-12, atol=1e-12)
 
 
 def seeds():
@@ -100,10 +101,10 @@ def killed():
 def busy():
     """A rank that is late is no rank that left, nor one that forgot to say goodbye."""
     if dist.get_rank() == 0:
-        time.sleep(3)
+        time.sleep(2.5)
     dist.barrier()
     if dist.get_rank() == 0:
-        time.sleep(3)
+        time.sleep(2.5)
         print("done", flush=True)
         return True  # without destroy_process_group, as the others
 

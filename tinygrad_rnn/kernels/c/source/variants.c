@@ -1,5 +1,9 @@
 /* The kernels for each instruction set that this processor family has. */
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "api.h"
 #include "variants.h"
 
@@ -73,18 +77,38 @@ const instruction_set instruction_sets[] = {
     {NULL, {NULL, NULL}},
 };
 
+#ifdef __x86_64__
+/* What the processor has and the operating system saves, by cpuid and xgetbv (Intel
+   Software Developer's Manual, volume 1, 14.3 and 15.2). __builtin_cpu_supports would
+   need a library that clang-cl does not link. */
+enum { AVX2 = 1, AVX512 = 2 };
+
+static int find_extensions(void)
+{
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, YMM_STATE = 0x06, ZMM_STATE = 0xe6 };
+    const unsigned avx2 = 1u << 5;
+    const unsigned f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+    unsigned a, b, c, d, state, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) || !(c & FMA))
+        return 0;
+    __asm__("xgetbv" : "=a"(state), "=d"(high) : "c"(0));
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return 0;
+    int found = 0;
+    if ((state & YMM_STATE) == YMM_STATE && (b & avx2))
+        found = AVX2;
+    if (found && (state & ZMM_STATE) == ZMM_STATE && (b & f_dq_bw_vl) == f_dq_bw_vl)
+        found |= AVX512;
+    return found;
+}
+#endif
+
 int is_supported(const char *name)
 {
     if (!strcmp(name, "base"))
         return 1;
 #ifdef __x86_64__
-    __builtin_cpu_init();
-    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (!strcmp(name, "avx2"))
-        return avx2;
-    return avx2 && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512bw");
+    return (find_extensions() & (!strcmp(name, "avx2") ? AVX2 : AVX512)) != 0;
 #else
     return 0;
 #endif

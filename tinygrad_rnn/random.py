@@ -156,6 +156,7 @@ manual_seed = default_generator.manual_seed
 
 def numpy_generator(name: str, generator: Generator | None) -> "np.random.Generator":
     """Return NumPy's generator behind ours; ``name`` is the function that draws."""
+    seam.refuse(f"{name}() draws numbers that are not recorded", "call it outside")
     if generator is None:
         return default_generator.numpy
     check_type(name, Generator, "a tg.Generator", generator=generator)

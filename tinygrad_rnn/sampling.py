@@ -13,7 +13,7 @@ from . import errors
 from .backend import backend_of
 from .engine import seam
 from .engine.node import wrap
-from .random import Generator, numpy_generator
+from .random import Generator, default_generator, numpy_generator
 from .tensor import Tensor
 from .types import Array, Operand, Shape
 
@@ -103,6 +103,7 @@ def multinomial(
         raise errors.ShapeError(
             f"multinomial: input is {errors.describe(input)}, expected (V,) or (B, V)"
         )
+    generator = default_generator if generator is None else generator
     settings = num_samples, replacement, generator
     return wrap(seam.act(_multinomial, input.array, *settings))
 
@@ -198,6 +199,7 @@ def categorical(
         [0, 1]
     """
     _check_floats("categorical", "logits", logits)
+    generator = default_generator if generator is None else generator
     settings = temperature, top_k, top_p, generator
     return wrap(seam.act(_categorical, logits.array, *settings))
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..backend import backends
 from ..backend.threads import one_thread
 from ..errors import GraphError
-from ..types import Array, Operand, Shape
+from ..types import Array, Function, Operand, Shape
 from . import seam
 from .mode import recording
 from .node import Node, Value, Version, wrap
@@ -133,9 +133,8 @@ class Program:
         self.lines, body = _keep_used(lines, live)
         self.source = self._write([*body, *ends])
         self.changes = seam.changes
-        space = {**NAMESPACE, **constants}
-        exec(compile(self.source, f"<compiled {name}>", "exec"), space)
-        self._fits, self._replay = space["fits"], space["replay"]
+        self._replay: Function | None = None  # made when it is needed first
+        self._fits = self._make("fits")
 
     def _write(self, body: Sequence[str]) -> str:
         """Return the source: one function that asks, and one that replays."""
@@ -157,6 +156,14 @@ class Program:
         ]
         return "\n".join(lines) + "\n"
 
+    def _make(self, name: str) -> Function:
+        """Return a function of the source."""
+        fits, _, replay = self.source.partition("\n\n\n")
+        space: dict[str, Operand] = {**NAMESPACE, **self.constants}
+        source = {"fits": fits, "replay": replay}[name]
+        exec(compile(source, f"<compiled {self.name}>", "exec"), space)
+        return space[name]
+
     def is_current(self) -> bool:
         """Return whether leaves, modules and settings are what they were."""
         if self.changes != seam.changes:
@@ -174,6 +181,8 @@ class Program:
         """Repeat the function for a call's arguments; MISS if a guard does not hold."""
         if self.changes != seam.changes and not self.is_current():
             return MISS
+        if self._replay is None:
+            self._replay = self._make("replay")
         return self._replay(args, kwargs)
 
     def difference(self, other: "Program") -> str:

@@ -7,6 +7,7 @@ user's line. The guards say under which conditions the lines compute the same ag
 """
 
 import builtins
+import gc
 import keyword
 import math
 import random
@@ -426,14 +427,15 @@ class Tape(seam.Recorder):
         packed = self._pack(result, reads, returned)
         ends[:0] = [f"{own} = Version()" for own in self._new_versions]
         returned |= {id(leaf._grad) for leaf, _ in self.gradients.values()}
-        for reference in self._results:
-            kept = reference()
-            if kept is not None and id(kept) not in returned:
-                self.refuse(
-                    f"a tensor of shape {kept.array.shape} that it computed is kept "
-                    "outside",
-                    "return it",
-                )
+        if self._find_kept(returned) is not None:
+            gc.collect()  # a cycle, such as that of an error with its frames, may do
+        kept = self._find_kept(returned)
+        if kept is not None:
+            self.refuse(
+                f"a tensor of shape {kept.array.shape} that it computed is kept "
+                "outside",
+                "return it",
+            )
         for module, before in self.modules.values():
             if not same_attributes(module, before):
                 name = type(module).__name__
@@ -443,6 +445,12 @@ class Tape(seam.Recorder):
         conditions = Conditions(leaves, modules, dict(seam.settings))
         given = self.lines, self.guards, ends, self.constants, reads
         return Program(self.name, *given, conditions)
+
+    def _find_kept(self, returned: set[int]) -> Value | None:
+        """Return a result that is alive, though it was not returned."""
+        alive = (reference() for reference in self._results)
+        kept = (x for x in alive if x is not None and id(x) not in returned)
+        return next(kept, None)
 
     def _gradient_ends(self, reads: set[str]) -> Iterator[str]:
         for leaf, before in self.gradients.values():

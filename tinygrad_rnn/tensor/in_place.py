@@ -26,7 +26,7 @@ import numpy as np
 from .. import ops
 from ..backend import backend_of
 from ..backend.standard import numpy_dtype
-from ..convert import array_of, index_of, on_host
+from ..convert import array_of, index_of
 from ..engine import seam
 from ..engine.arguments import unwrap_arguments
 from ..engine.forward import raise_translated
@@ -42,10 +42,17 @@ from ..engine.node import (
     wrap,
 )
 from ..engine.warned import run_reporting_warnings
-from ..errors import DTypeError, GraphError, OptionError, check_numbers, describe
+from ..errors import (
+    DTypeError,
+    GraphError,
+    OptionError,
+    check_numbers,
+    check_type,
+    describe,
+)
 from ..errors.boundary import name_errors
-from ..random import Generator, draw, numpy_generator
-from ..types import Function, Index, Operand
+from ..random import Generator, default_generator, draw
+from ..types import Array, DType, Function, Index, Operand, Shape
 from .base import is_tensor
 from .dtypes import float32
 from .reductions import Reductions
@@ -267,14 +274,14 @@ class InPlace(Reductions):
             [0.0, 1.0]
         """
         self._check_can_fill("bernoulli_", "biuf")
-        odds = p if is_tensor(p) else wrap(np.asarray(p))
-        if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
-            raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
-        threshold = on_host(odds.expand(self.shape))
-        drawn = numpy_generator("bernoulli_", generator).random(self.shape)
-        return self._assign(
-            "bernoulli_", ..., self._from_host((drawn < threshold).astype(self.dtype))
-        )
+        if generator is not None:
+            check_type("bernoulli_", Generator, "a tg.Generator", generator=generator)
+        if is_tensor(p):
+            seam.use("bernoulli_", p)
+        odds = p.array if is_tensor(p) else seam.constant(np.asarray(p))
+        given = odds, p, self.shape, self.dtype, generator or default_generator
+        drawn = seam.act(_draw_flags, *given)
+        return self._assign("bernoulli_", ..., self._from_host(drawn))
 
     def _check_can_fill(self, name: str, kinds: str) -> None:
         """Raise if random numbers cannot be written here."""
@@ -385,3 +392,14 @@ class InPlace(Reductions):
                 f"{name}: this view was taken under no_grad() of what records; take it "
                 "again while recording, or change it under no_grad()"
             )
+
+
+def _draw_flags(
+    odds: Array, p: Operand, shape: Shape, dtype: DType, generator: Generator
+) -> np.ndarray:
+    """Return 1 with these odds, else 0; ``p`` is what to call them."""
+    odds = backend_of(odds).to_host(odds)
+    if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
+        raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
+    threshold = wrap(odds).expand(shape).array
+    return (generator.numpy.random(shape) < threshold).astype(dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from .. import ops
 from ..backend.standard import numpy_dtype
 from ..engine import seam
-from ..engine.node import Value, wrap
+from ..engine.node import Value
 from ..errors import DTypeError, check_dim, check_numbers, check_type, describe
 from ..errors.boundary import name_errors
 from ..types import Dims, DType, Function, Operand
@@ -235,7 +235,7 @@ class Reductions(Selection, Casting):
         highest_power = max(1.0, abs(p), abs(p - 2), abs(1 - 2 * p))
         low = (tiny / float(limits.eps)) ** (1 / highest_power)
         high = (largest / self.numel()) ** (1 / highest_power)
-        sizes = wrap(self.array).abs()
+        sizes = self.detach().abs()
         top = sizes.amax(dim, True) if p > 0 else sizes.amin(dim, True)
         top = ops.where(ops.equal(top, 0), 1.0, top).clamp(max=largest)
         return ops.where(ops.equal(top, top.clamp(low, high)), 1.0, top)

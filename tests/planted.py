@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import symtable
 import sys
+import sysconfig
 import tempfile
 import time
 from collections import defaultdict
@@ -33,6 +34,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from bugs import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -224,6 +226,25 @@ def copy_package(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     shutil.copy(ROOT / "setup.cfg", folder)
     return folder
+
+
+def compiler():
+    """Return the command of the C compiler, that of CC or GCC."""
+    return shlex.split(os.environ.get("CC", "gcc"))
+
+
+def build_extension(folder, *flags):
+    """Compile the kernels in C of a copy of the package; more flags than setup.py's."""
+    place = folder / PACKAGE / "kernels/c"
+    for old in place.glob("_c.*.so"):
+        old.unlink()
+    usual = "-shared -fPIC -std=gnu11 -fno-math-errno -ffp-contract=fast"
+    options = [*usual.split(), "-DPy_LIMITED_API=0x030B0000", *flags]
+    headers = sysconfig.get_paths()["include"], np.get_include()
+    include = [f"-I{path}" for path in headers]
+    sources = map(str, sorted((place / "source").glob("*.c")))
+    output = ["-o", str(place / "_c.abi3.so"), "-lm"]
+    subprocess.run([*compiler(), *options, *include, *sources, *output], check=True)
 
 
 def run(folder, *command, limit=LIMIT):

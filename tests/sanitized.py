@@ -3,7 +3,7 @@
     python tests/sanitized.py [--examples N]
 
 builds the extension with both into a copy of the package, and runs the tests of the
-kernels and N examples of the fuzz there. Without GCC and its sanitizers that is an error.
+kernels and N examples of the fuzz there. It fails without GCC and its sanitizers.
 """
 
 import argparse

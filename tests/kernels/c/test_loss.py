@@ -37,7 +37,7 @@ def test_infinities_and_nans_pass_as_in_numpy():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_smallest_numbers_are_not_lost(twin, dtype):
-    """exp(x) of x from where it is 1 to where it is 0, through the subnormal numbers."""
+    """exp(x) from where it is 1 to where it is 0, through the subnormal numbers."""
     x = np.linspace(-750, 0, 2001, dtype=dtype)
     logits = np.stack([np.zeros_like(x), x], 1)
     zeros = np.zeros(len(x), np.int64)

@@ -2,6 +2,7 @@
 
     python examples/char_lm.py                      one minute, on Python's docs
     python examples/char_lm.py --text FILE --checkpoint lm.safetensors --out out
+    python examples/char_lm.py --text BIG --cache DIR --checkpoint lm.safetensors
     python examples/char_lm.py --checkpoint lm.safetensors --resume --steps 20000
     python examples/char_lm.py --init-from lm.safetensors --text OTHER --checkpoint new
     python examples/char_lm.py sample --checkpoint lm.safetensors --prompt "The "
@@ -14,6 +15,7 @@ T is time, B the batch and V the number of characters. Losses are in nats per ch
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import math
@@ -47,6 +49,7 @@ MODEL = ("cell", "hidden", "layers", "dropout")
 TRAINING = (
     *("text", "encoding", "val_fraction", "batch", "seq", "reset", "steps", "lr"),
     *("lr_schedule", "warmup", "clip", "seed", "keep_best", "val_every", "out"),
+    "cache",
 )
 # A resumed run cannot change these.
 SHAPES = ("cell", "hidden", "layers")
@@ -85,6 +88,9 @@ def add_model_options(add):
 def add_data_options(add):
     add("--text", default="python-docs", metavar=TEXT, help=TEXT_HELP)
     add("--encoding", default="utf-8", help="encoding of the text file")
+    cache = "folder for the ids of the text, which is read from there, not into memory"
+    cache += "; texts of over 64 MiB get one by themselves"
+    add("--cache", type=Path, metavar="DIR", help=cache)
     split = "share of the text, at its end, to validate on"
     add("--val-fraction", type=SHARE, default=0.1, metavar="SHARE", help=split)
     streams = "number of streams that the text is read as, side by side"
@@ -343,6 +349,44 @@ def read(text, encoding):
     return tg.data.read_text(text, encoding)
 
 
+BIG = 64 * 2**20  # bytes; a larger text is not read into memory
+
+
+def cache_file(options):
+    """Return where the ids of the text are kept; None to read it into memory."""
+    text = options.text
+    is_file = text not in ("hello", "python-docs") and os.path.isfile(text)
+    if not is_file or not (options.cache or os.path.getsize(text) > BIG):
+        return None
+    which = f"{os.path.realpath(text)}\n{options.encoding}"
+    digest = hashlib.sha256(os.fsencode(which)).hexdigest()[:12]
+    folder = options.cache or user_cache() / "tinygrad_rnn"
+    return folder / f"{Path(text).name}-{digest}.safetensors"
+
+
+def user_cache():
+    """Return the folder that the system has for what programs can make again."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def read_ids(options, path):
+    """Return the vocabulary of the text, whose ids are written to a file if need be.
+
+    That is left to encode_file, which notices when the text has changed.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return tg.data.encode_file(options.text, path, encoding=options.encoding)
+    except tg.errors.MissingFile:
+        raise
+    except (tg.errors.CheckpointError, OSError) as error:
+        raise tg.Error(f"{error}; --cache DIR takes another folder") from None
+
+
 def same_file(a, b):
     """Return whether two paths lead to one file."""
     try:
@@ -412,12 +456,18 @@ def forget(state, share):
 def validate(model, streams):
     """Return the loss over the validation text, read with the state carried over."""
     model.eval()
-    state, total = None, 0.0
-    for x, y in streams:
+    state, total, count = None, 0.0, val_windows(streams)
+    for x, y in itertools.islice(streams, count):
         logits, state = model(x, state)
         total += loss_of(logits, y).item()
     model.train()
-    return total / len(streams)
+    return total / count
+
+
+def val_windows(streams):
+    """Return on how many windows to validate: two million characters at most."""
+    window = streams.batch_size * streams.seq_len
+    return min(len(streams), max(1, 2_000_000 // window))
 
 
 # ---------------------------------------------------------------- sampling and scoring
@@ -505,12 +555,12 @@ class Run:
     best: dict | None = None  # step, val_loss and weights of the best validation
 
 
-def check_length(text, options):
+def check_length(size, options):
     """Raise if a part of the text is shorter than one window of all streams."""
-    tail = round(len(text) * options.val_fraction)
+    tail = round(size * options.val_fraction)
     least = options.batch * options.seq + 1
-    if min(tail, len(text) - tail) < least:
-        parts = f"{len(text) - tail:,} to train on and {tail:,} to validate on"
+    if min(tail, size - tail) < least:
+        parts = f"{size - tail:,} to train on and {tail:,} to validate on"
         needed = f"--batch {options.batch} --seq {options.seq} needs {least:,} of each"
         smaller = "take a smaller --batch or --seq"
         way_out = f"{smaller}, a larger --val-fraction, or a longer text"
@@ -520,10 +570,15 @@ def check_length(text, options):
 
 def read_streams(options):
     """Return the streams to train on, and those to validate on."""
-    text = read(options.text, options.encoding)
-    check_length(text, options)
-    vocabulary = tg.data.Vocabulary(text)
+    cache = cache_file(options)
+    if cache:
+        vocabulary, text = read_ids(options, cache), cache
+    else:
+        text = read(options.text, options.encoding)
+        check_length(len(text), options)
+        vocabulary = tg.data.Vocabulary(text)
     streams = tg.data.TextStreams(text, vocabulary, options.batch, options.seq)
+    check_length(len(streams.ids), options)
     return streams.split(options.val_fraction)
 
 
@@ -568,7 +623,11 @@ def save(run):
     if rank_and_ranks()[0]:
         return
     settings = {name: getattr(run.options, name) for name in (*MODEL, *TRAINING)}
-    for name in ("text", "out"):  # so that a run can be resumed from another folder
+    for name in (
+        "text",
+        "out",
+        "cache",
+    ):  # so that a run can be resumed from another folder
         if settings[name] not in (None, "hello", "python-docs"):
             settings[name] = os.path.abspath(settings[name])
     extra = {
@@ -816,6 +875,10 @@ def introduce(run, say):
     count = len(run.streams.ids) + len(run.val_streams.ids)
     distinct = len(run.streams.vocabulary)
     say(f"{run.options.text}: {count:,} characters, {distinct} distinct ones")
+    val_streams = run.val_streams
+    if val_windows(val_streams) < len(val_streams):
+        most = val_windows(val_streams) * val_streams.batch_size * val_streams.seq_len
+        say(f"It validates on {most:,} of the {len(val_streams.ids):,} that it may use")
     say(f"{run.model}: {run.model.num_parameters():,} parameters, {run.options.device}")
 
 
@@ -878,6 +941,8 @@ def prepare(argv, options, say):
         if folder:
             # A folder that cannot be written fails now.
             Path(folder).mkdir(parents=True, exist_ok=True)
+    if cache := cache_file(options):
+        say(f"{options.text}: its ids are kept in {cache}")
     if options.resume:
         run, _ = new_run(options, resume_streams(options))
         restore(run)

@@ -98,7 +98,7 @@ SURFACE: dict[str, dict[str, str]] = {
     },
     "data and checkpoints": {
         "tg": "data save load save_checkpoint load_checkpoint",
-        "tg.data": "Vocabulary TextStreams sine_waves read_text",
+        "tg.data": "Vocabulary TextStreams sine_waves read_text encode_file",
         "tg.data.Vocabulary": "encode decode",
         "tg.nn.Module": "save_weights load_weights",
         "tg.utils": "data",

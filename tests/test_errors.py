@@ -1308,6 +1308,14 @@ tg.data.read_text(3)
     DTypeError: read_text: path is int, expected a str or a pathlib.Path
 tg.data.read_text("/no/such/file", encoding=3)
     DTypeError: read_text: encoding is int, expected the name of an encoding
+tg.data.encode_file("/no/such/file", "/no/such/ids")
+    MissingFile: encode_file: cannot read '/no/such/file'
+tg.data.encode_file(3, "/no/such/ids")
+    DTypeError: encode_file: path is int, expected a str or a pathlib.Path
+tg.data.encode_file("/no/such/file", "/no/such/ids", bytes=1)
+    DTypeError: encode_file: bytes is int, expected True or False
+tg.data.TextStreams("ab", None, 2, 2)
+    DTypeError: TextStreams: vocabulary is NoneType, expected a tg.data.Vocabulary, or a
 tg.data.TextStreams("ab", vocabulary, 2, 2)
     OptionError: TextStreams: the text has 2 characters, expected at least 5 ... \
         pathlib.Path

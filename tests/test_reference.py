@@ -200,7 +200,7 @@ def test_signatures_are_those_of_a_call():
         ),
         "tinygrad_rnn.data.TextStreams": (
             "(text_or_file: str | Path | (bytes | list[str]) | Array, "
-            "vocabulary: Vocabulary | Sized, batch_size: int, seq_len: int)",
+            "vocabulary: Vocabulary | Sized | None, batch_size: int, seq_len: int)",
             None,
         ),
     }.items():

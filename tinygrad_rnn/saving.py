@@ -93,6 +93,11 @@ def load(
         raise CheckpointError(
             f"{cannot}: it is a checkpoint; tg.load_checkpoint(path, model) reads it"
         )
+    if "encoded" in header:
+        raise CheckpointError(
+            f"{cannot}: it holds the ids of a text; tg.data.TextStreams(pathlib.Path("
+            "path), None, batch_size, seq_len) reads it"
+        )
     if "saved" in header:
         return unflatten(header["saved"], arrays, backend, f"{cannot}: unflatten")
     return {name: wrap(backend.from_host(array)) for name, array in arrays.items()}

@@ -24,14 +24,14 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import IO, Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from .errors import CheckpointError, DTypeError, MissingFile, describe, file_name
+from .errors import CheckpointError, DTypeError, Error, MissingFile, describe, file_name
 
 if sys.platform != "win32":
     import fcntl
@@ -56,6 +56,7 @@ DTYPES = {
 }
 _CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 _SUPPORTED = ", ".join(dtype.name for dtype in _CODES)
+_MOST_ITEMS = 2**63  # of a vector; no file has more
 _MAX_HEADER = 100_000_000  # bytes; the limit of safetensors itself
 _WAYS_OUT = {
     errno.ENOENT: "; check the name, and that the folder exists",
@@ -118,17 +119,24 @@ def _write_into(file: Any, content: bytes) -> None:
 
 def _replace(shown: str, pack: Callable[[], bytes]) -> None:
     """Replace the file of this name by one with the packed content."""
+    with _replacing(shown) as file:
+        file.write(pack())
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        _parse(file.read())
+
+
+@contextmanager
+def _replacing(shown: str) -> Iterator[BinaryIO]:
+    """Yield a new file, which takes the place of the file of this name at the end."""
     target = os.path.realpath(shown)  # a link stays; the file that it names is replaced
     mode = _permissions(shown, target)
     _sweep(target)
     with _open_temporary(target, mode) as file:
         if mode is not None:
             os.chmod(file.name, mode)  # gives back what the umask took away
-        file.write(pack())
-        file.flush()
-        os.fsync(file.fileno())
-        file.seek(0)
-        _parse(file.read())
+        yield file
         if sys.platform == "win32":
             file.close()  # an open file cannot be renamed there
         os.replace(file.name, target)
@@ -140,6 +148,104 @@ def _replace(shown: str, pack: Callable[[], bytes]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def save_blocks(
+    path: FileLike,
+    name: str,
+    dtype: np.dtype,
+    blocks: Iterable[np.ndarray],
+    header: Mapping[str, JSON],
+) -> None:
+    """Write a vector that comes in blocks, and need not fit into memory.
+
+    :func:`load_file` reads the file too, if its vector fits into memory.
+
+    Args:
+        path: A path, where the new file takes the old one's place once it is complete.
+        name: The name of the vector in the file.
+        dtype: Its dtype.
+        blocks: The parts of the vector, one after the other. What they raise is
+            passed on, and the old file stays.
+        header: Any JSON object.
+
+    Raises:
+        DTypeError: The format cannot hold the header.
+        CheckpointError: The file cannot be written; the old one at this path stays.
+    """
+    with _translate_errors("save", path, "write") as shown, _replacing(shown) as file:
+        # The header comes first, and is longest for the longest vector.
+        start = len(_start_of_blocks(name, dtype, _MOST_ITEMS, "0" * 64, header))
+        file.seek(start)
+        for block in blocks:
+            file.write(_prepare(name, block.astype(dtype, copy=False)).data)
+        size = file.tell() - start
+        file.seek(start)
+        digest = _digest(
+            iter(partial(file.read, 2**20), b""),
+            _CODES[dtype],
+            [size // dtype.itemsize],
+        )
+        text = _start_of_blocks(name, dtype, size // dtype.itemsize, digest, header)
+        file.seek(0)
+        file.write((start - 8).to_bytes(8, "little") + text[8:].ljust(start - 8))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_writable(path: FileLike) -> None:
+    """Raise CheckpointError if no file can be written at this path.
+
+    Call it before the work of which the file is to keep the result.
+    """
+    with _translate_errors("save", path, "write") as shown:
+        target = os.path.realpath(shown)
+        with _open_temporary(target, _permissions(shown, target)):
+            pass
+
+
+def _start_of_blocks(
+    name: str, dtype: np.dtype, count: int, digest: str, header: Mapping[str, JSON]
+) -> bytes:
+    """Return what comes before the vector of a file of blocks."""
+    import json
+
+    entry = {
+        "dtype": _CODES[dtype],
+        "shape": [count],
+        "data_offsets": [0, count * dtype.itemsize],
+    }
+    metadata = {"tinygrad_rnn": _metadata_of({name: digest}, header)}
+    text = json.dumps({"__metadata__": metadata, name: entry}).encode()
+    return len(text).to_bytes(8, "little") + text.ljust(-len(text) % 8 + len(text))
+
+
+def map_blocks(path: FileLike, name: str) -> tuple[np.ndarray, dict[str, JSON]]:
+    """Open a vector that :func:`save_blocks` wrote, without reading it.
+
+    Returns:
+        The vector, memory-mapped and read-only, and the header. The vector is as long
+        as the file says; its SHA-256 is not compared, as that would read all of it.
+
+    Raises:
+        CheckpointError: The file cannot be read, is damaged or of another kind.
+    """
+    with _translate_errors("load", path, "read") as shown, _open_regular(shown) as file:
+        length = int.from_bytes(file.read(8), "little")
+        match _read_json(file.read(length).decode()):
+            case {"__metadata__": {"tinygrad_rnn": str(metadata)}, **entries}:
+                _, header = _read_metadata(metadata)
+            case _:
+                raise ValueError("it is not a file of this package")
+        match entries.get(name):
+            case {"dtype": str(code), "shape": [int(count)]} if code in DTYPES:
+                dtype = np.dtype(DTYPES[code])
+            case _:
+                raise ValueError(f"it has no vector {name!r}")
+        size = 8 + length + count * dtype.itemsize
+        if len(entries) > 1 or size != os.fstat(file.fileno()).st_size:
+            raise ValueError("it is cut short, or has more than its header says")
+        return np.memmap(file, dtype, "r", 8 + length, (count,)), header
 
 
 def load_file(path: FileLike) -> Contents:
@@ -161,13 +267,20 @@ def load_file(path: FileLike) -> Contents:
     with _translate_errors("load", path, "read") as shown:
         if hasattr(path, "read"):
             return _parse(_read_from(path))
-        with open(shown, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError("it is not a regular file")
-            _check_start(file.read(100), status.st_size)  # before all of it is read
-            file.seek(0)
+        with _open_regular(shown) as file:
             return _parse(file.read())
+
+
+@contextmanager
+def _open_regular(shown: str) -> Iterator[BinaryIO]:
+    """Open a file for reading; raise if it cannot be a whole safetensors file."""
+    with open(shown, "rb", opener=_open_at_once) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        _check_start(file.read(100), status.st_size)  # before all of it is read
+        file.seek(0)
+        yield file
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -220,12 +333,17 @@ def _make_metadata(
     tensors: Mapping[str, np.ndarray], header: Mapping[str, JSON]
 ) -> str:
     """Return our entry of the metadata: the line, and the JSON behind it."""
-    import json  # here, so that the package imports fast
-
     digests = {
-        name: _digest(array.reshape(-1).data, _CODES[array.dtype], array.shape)
+        name: _digest([array.reshape(-1).data], _CODES[array.dtype], array.shape)
         for name, array in tensors.items()
     }
+    return _metadata_of(digests, header)
+
+
+def _metadata_of(digests: Mapping[str, str], header: Mapping[str, JSON]) -> str:
+    """Return our entry of the metadata, of the digests of the tensors and a header."""
+    import json  # here, so that the package imports fast
+
     try:
         text = json.dumps({"header": dict(header), "sha256": digests}, allow_nan=False)
         if json.loads(text)["header"] != header:
@@ -234,7 +352,7 @@ def _make_metadata(
         raise DTypeError(
             f"save_file: the header is not JSON ({error}); flatten it"
         ) from None
-    return f"tinygrad_rnn/2 sha256:{_digest(text.encode())}\n{text}"
+    return f"tinygrad_rnn/2 sha256:{_digest([text.encode()])}\n{text}"
 
 
 def _parse(raw: bytes) -> Contents:
@@ -259,7 +377,7 @@ def _parse(raw: bytes) -> Contents:
     for name, digest in digests.items():
         entry = tensors.pop(name)  # its memory is free before the next array is made
         code, shape, data = entry["dtype"], entry["shape"], entry["data"]
-        if ours and digest != _digest(data, code, shape):
+        if ours and digest != _digest([data], code, shape):
             raise ValueError(f"its tensor {name!r:.80} is damaged: the SHA-256 differs")
         arrays[name] = _array_of(name, code, shape, data)
     return arrays, header
@@ -290,7 +408,7 @@ def _read_metadata(text: str) -> tuple[dict[str, str], dict[str, JSON]]:
             f"its format is version {line[1]:.20}; this package reads 1 and 2: "
             "update tinygrad_rnn"
         )
-    if line and line[2] == _digest(text[line.end() :].encode()):
+    if line and line[2] == _digest([text[line.end() :].encode()]):
         match _read_json(text[line.end() :]):
             case {"header": dict(header), "sha256": dict(digests)}:
                 return digests, _upgrade(header) if line[1] == "1" else header
@@ -323,12 +441,13 @@ def _dict_of_unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     return result
 
 
-def _digest(data: Any, code: str = "", shape: Sequence[int] = ()) -> str:
+def _digest(blocks: Iterable[Any], code: str = "", shape: Sequence[int] = ()) -> str:
     """Return the SHA-256 of a text, or of a tensor with its dtype and shape."""
     import hashlib  # here, so that the package imports fast
 
     digest = hashlib.sha256(f"{code} {list(shape)}\n".encode() if code else b"")
-    digest.update(data)
+    for block in blocks:
+        digest.update(block)
     return digest.hexdigest()
 
 
@@ -402,6 +521,8 @@ def _translate_errors(attempt: str, path: FileLike, method: str) -> Iterator[str
     errors = OSError, ValueError, OverflowError, RecursionError, MemoryError
     try:
         yield shown
+    except Error:  # ours, such as those of a text that is encoded on the way
+        raise
     except (*errors, SafetensorError) as error:
         # A MemoryError has no text; an OSError's would name a temporary file.
         reason = str(error) or "it does not fit into memory"

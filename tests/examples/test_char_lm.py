@@ -669,6 +669,115 @@ def test_a_share_to_validate_on_and_an_encoding(tmp_path, capsys):
     assert "".join(scored) == text
 
 
+class TestCache:
+    """The ids of a text in a file, instead of the text in memory."""
+
+    SMALL = ("--hidden", 6, "--batch", 4, "--seq", 10, "--lr", 0.01)
+
+    @pytest.fixture
+    def text(self, tmp_path):
+        path = tmp_path / "texts" / "a text.txt"
+        path.parent.mkdir()
+        path.write_text("Wörter, words and слова 😀. \r\n" * 60, encoding="utf-8")
+        return path
+
+    def test_a_run_is_the_one_from_memory_bit_for_bit(self, text, tmp_path, capsys):
+        runs = {}
+        for name, more in (("memory", ()), ("cache", ("--cache", tmp_path / "ids"))):
+            lm = tmp_path / name
+            how = (*self.SMALL, "--checkpoint", lm, "--out", tmp_path / "out")
+            call("--text", text, *how, "--steps", 3, *more)
+            call("--resume", "--checkpoint", lm, "--steps", 5)
+            runs[name], header = state_of(lm)
+            cache = header["checkpoint"]["extra"]["settings"]["cache"]
+            assert cache == (more and str(more[1]) or None)
+        assert runs["memory"] == runs["cache"]
+        (kept,) = os.listdir(tmp_path / "ids")
+        assert re.fullmatch(r"a text.txt-[0-9a-f]{12}\.safetensors", kept)
+        said = f"{text}: its ids are kept in {tmp_path / 'ids' / kept}"
+        assert capsys.readouterr().out.count(said) == 2  # also when resuming
+        assert os.listdir(text.parent) == ["a text.txt"]
+        # A run that began from memory goes on from a cache.
+        call(
+            "--resume", "--checkpoint", tmp_path / "memory", "--cache", tmp_path / "ids"
+        )
+
+    def test_a_text_that_has_changed_is_noticed(self, text, tmp_path, capsys):
+        how = (
+            *self.SMALL,
+            "--cache",
+            tmp_path / "ids",
+            "--checkpoint",
+            tmp_path / "lm",
+        )
+        call("--text", text, *how, "--steps", 1)
+        before = text.stat()
+        text.write_bytes(text.read_bytes().replace(b"words", b"sword"))
+        os.utime(text, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(SystemExit):
+            call("--resume", "--checkpoint", tmp_path / "lm", "--steps", 2)
+        assert "has another text than" in capsys.readouterr().err
+        call("--text", text, *how, "--steps", 1)
+        assert len(os.listdir(tmp_path / "ids")) == 1
+        _, streams = char_lm.load_model(tmp_path / "lm")
+        options = char_lm.parse(["--text", str(text), "--cache", str(tmp_path / "ids")])
+        options.batch, options.seq = 4, 10
+        train, val = char_lm.read_streams(options)
+        ids = np.concatenate([train.ids, val.ids])
+        assert train.vocabulary.decode(ids).encode() == text.read_bytes()
+
+    def test_large_texts_have_one_in_the_cache_of_the_system(
+        self, text, tmp_path, monkeypatch
+    ):
+        options = char_lm.parse(["--text", str(text)])
+        assert char_lm.cache_file(options) is None
+        assert char_lm.cache_file(char_lm.parse(["--cache", str(tmp_path)])) is None
+        monkeypatch.setattr(char_lm, "BIG", text.stat().st_size - 1)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "of the system"))
+        monkeypatch.setattr(char_lm.sys, "platform", "linux")
+        cache = char_lm.cache_file(options)
+        assert cache.parent == tmp_path / "of the system" / "tinygrad_rnn"
+        options.batch, options.seq = 4, 10
+        assert len(char_lm.read_streams(options)) == 2
+        assert cache.is_file()
+        options.encoding = "latin-1"
+        assert char_lm.cache_file(options) != cache
+
+    def test_a_folder_that_cannot_be_written_has_a_way_out(self, text, capsys):
+        with pytest.raises(SystemExit):
+            call("--text", text, "--cache", text)
+        assert "--cache DIR takes another folder" in capsys.readouterr().err
+
+    def test_a_text_that_is_gone(self, text, tmp_path, capsys):
+        how = (
+            *self.SMALL,
+            "--cache",
+            tmp_path / "ids",
+            "--checkpoint",
+            tmp_path / "lm",
+        )
+        call("--text", text, *how, "--steps", 1)
+        text.rename(text.with_name("b.txt"))
+        with pytest.raises(SystemExit):
+            call("--resume", "--checkpoint", tmp_path / "lm", "--steps", 2)
+        assert "if the text has moved, add --text NEWPATH" in capsys.readouterr().err
+        moved = ("--text", text.with_name("b.txt"))
+        call("--resume", "--checkpoint", tmp_path / "lm", "--steps", 2, *moved)
+
+    def test_it_validates_on_a_part_of_a_large_text(self, monkeypatch):
+        streams = tg.data.TextStreams("ab" * 5000, tg.data.Vocabulary("ab"), 4, 10)
+        assert char_lm.val_windows(streams) == len(streams) == 249
+        read = []
+        monkeypatch.setattr(char_lm, "val_windows", lambda streams: 3)
+        monkeypatch.setattr(
+            char_lm, "loss_of", lambda logits, y: read.append(y) or tg.tensor(2.0)
+        )
+        settings = {"cell": "rnn", "hidden": 2, "layers": 1, "dropout": 0}
+        model = char_lm.build_model(streams.vocabulary, settings)
+        assert char_lm.validate(model, streams) == 2.0
+        assert len(read) == 3
+
+
 class TestInitFrom:
     def test_shared_characters_keep_their_weights(self, tmp_path, trained, capsys):
         (tmp_path / "text").write_text(

@@ -9,9 +9,10 @@ Example:
     'hello'
 """
 
+from .encoded import encode_file
 from .streams import TextStreams
 from .text import read_text
 from .vocabulary import Vocabulary
 from .waves import sine_waves
 
-__all__ = ["TextStreams", "Vocabulary", "read_text", "sine_waves"]
+__all__ = ["TextStreams", "Vocabulary", "encode_file", "read_text", "sine_waves"]

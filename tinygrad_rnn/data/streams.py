@@ -1,5 +1,6 @@
 """A text cut into windows that a recurrent network reads one after the other."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sized
 from copy import copy
@@ -13,6 +14,7 @@ from .. import errors
 from ..engine.node import wrap
 from ..tensor import Tensor
 from ..types import Array
+from .encoded import open_encoded
 from .text import FilePath, Text, text_of
 from .vocabulary import Vocabulary, check_ids, ids_of
 
@@ -83,8 +85,12 @@ class TextStreams:
             * Integer ids (N,) in an array or a Tensor. A ``numpy.memmap`` holds texts
               that are larger than memory: only the windows are read from it, and an id
               that is out of range raises IdError when its window is drawn.
-        vocabulary: The Vocabulary of the text. For ids, any object whose ``len()`` is
-            the number of different ids, such as a tokenizer.
+            * A ``pathlib.Path`` to a file of ids that :func:`encode_file` wrote, which
+              is memory-mapped.
+        vocabulary: The Vocabulary of the text, or a tokenizer with ``encode(text)``,
+            ``decode(ids)`` and ``len()``. For ids, any object whose ``len()`` is the
+            number of different ids. For a file of ids, None takes the vocabulary that
+            is in the file.
         batch_size: B, the number of streams.
         seq_len: T, the number of tokens of a stream in a window.
 
@@ -111,28 +117,22 @@ class TextStreams:
     def __init__(
         self,
         text_or_file: FilePath | Text | Array,
-        vocabulary: Vocabulary | Sized,
+        vocabulary: Vocabulary | Sized | None,
         batch_size: int,
         seq_len: int,
     ) -> None:
-        has_ids = isinstance(text_or_file, Tensor | np.ndarray)
-        if not has_ids or not hasattr(type(vocabulary), "__len__"):
-            expected = "a tg.data.Vocabulary; of ids, anything that has a len()"
-            errors.check_type(
-                "TextStreams", Vocabulary, expected, vocabulary=vocabulary
-            )
         errors.check_integers("TextStreams", batch_size=batch_size, seq_len=seq_len)
-        self.vocabulary = vocabulary
         self.batch_size, self.seq_len = int(batch_size), int(seq_len)
         # How many streams the text is cut into, and the first of them that is read
         # here: all of them are, unless this is a shard.
         self._total, self._start = self.batch_size, 0
-        if has_ids:
-            self.ids = ids_of("TextStreams", text_or_file)
-        else:
-            assert isinstance(vocabulary, Vocabulary)  # checked above
-            text = text_of("TextStreams", text_or_file, type(vocabulary.tokens))
-            self.ids = vocabulary.narrow_ids(text)
+        self.vocabulary: Any
+        self.ids, self.vocabulary = _ids_and_vocabulary(text_or_file, vocabulary)
+        # The ids of a text have one checksum, whatever dtype a file of them has.
+        has_ids = isinstance(text_or_file, Tensor | np.ndarray)
+        self._dtype = (
+            self.ids.dtype if has_ids else np.min_scalar_type(len(self.vocabulary))
+        )
         self._drawn = 0  # windows that next_batch has given, over all passes
         may_be_path = isinstance(text_or_file, str) and "\n" not in text_or_file
         hint = "; if it names a file, pass it as a pathlib.Path" if may_be_path else ""
@@ -241,12 +241,15 @@ class TextStreams:
         for part, ids in parts.items():
             name = f"with val_fraction={val_fraction} the {part} part"
             self._check_length(name, len(ids))
-        settings = self.vocabulary, self._total, self.seq_len
-        train, val = (TextStreams(ids, *settings) for ids in parts.values())
-        for part_streams in (train, val):
-            part_streams.batch_size = self.batch_size
-            part_streams._start = self._start
+        train, val = (self._with_ids(ids) for ids in parts.values())
         return train, val
+
+    def _with_ids(self, ids: np.ndarray) -> "TextStreams":
+        """Return streams like these, at the start of other ids."""
+        streams = copy(self)
+        streams.ids, streams._drawn = ids, 0
+        vars(streams).pop("_checksum", None)
+        return streams
 
     def shard(self, rank: int, world_size: int) -> "TextStreams":
         """Return the part of the streams that one of several processes reads.
@@ -318,7 +321,10 @@ class TextStreams:
         # Not a cached_property: in Python 3.11 that has a lock, which a forked child
         # may find taken.
         if "_checksum" not in vars(self):
-            self._checksum = crc32(np.ascontiguousarray(self.ids).data)
+            self._checksum = 0
+            for start in range(0, len(self.ids), 2**20):
+                block = self.ids[start : start + 2**20].astype(self._dtype, order="C")
+                self._checksum = crc32(block.data, self._checksum)
         return self._checksum
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -360,6 +366,29 @@ class TextStreams:
                 f"{_way_out(own, given)}"
             )
         self._drawn = drawn
+
+
+def _ids_and_vocabulary(given: Any, vocabulary: Any) -> tuple[np.ndarray, Any]:
+    """Return the ids of what a user passes as text_or_file, and their vocabulary."""
+    name, has_ids = "TextStreams", isinstance(given, Tensor | np.ndarray)
+    if isinstance(given, os.PathLike):
+        encoded = open_encoded(name, given, vocabulary)
+        if encoded:
+            return encoded
+    if isinstance(vocabulary, Vocabulary) and not has_ids:
+        text = text_of(name, given, type(vocabulary.tokens))
+        return vocabulary.narrow_ids(text), vocabulary
+    is_sized = hasattr(type(vocabulary), "__len__")
+    if not is_sized or not (has_ids or hasattr(vocabulary, "decode")):
+        expected = (
+            "a tg.data.Vocabulary, or a tokenizer with encode(text), decode(ids) and "
+            "len(); of ids, anything that has a len()"
+        )
+        errors.check_type(name, Vocabulary, expected, vocabulary=vocabulary)
+    if has_ids:
+        return ids_of(name, given), vocabulary
+    ids = ids_of(f"{name}: vocabulary.encode", vocabulary.encode(text_of(name, given)))
+    return ids, vocabulary
 
 
 def _way_out(own: Mapping[str, int], given: Mapping[str, Any]) -> str:

@@ -42,16 +42,10 @@ def read_text(path: FilePath, encoding: str = "utf-8") -> str:
     try:
         text = raw.decode(encoding)
     except LookupError:
-        raise errors.OptionError(
-            f"read_text: encoding is {encoding!r}, expected one that Python knows, "
-            "such as 'utf-8', 'utf-16' or 'latin-1'"
-        ) from None
+        raise unknown_encoding("read_text", encoding) from None
     except UnicodeError as error:
-        has_utf16_mark = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
-        likely = "utf-16" if has_utf16_mark else "latin-1"
-        raise errors.OptionError(
-            f"read_text: {str(path)!r} is not {encoding.upper()}: "
-            f"{_wrong_byte(error)}; pass its encoding=, such as {likely!r}"
+        raise wrong_encoding(
+            "read_text", path, encoding, error, raw[:2], len(raw)
         ) from None
     text = text.removeprefix("\ufeff")
     if not text:
@@ -64,17 +58,53 @@ def read_bytes(path: FilePath) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        is_missing = isinstance(error, FileNotFoundError)
-        kind = errors.MissingFile if is_missing else errors.OptionError
-        raise kind(f"read_text: cannot read {str(path)!r}: {error.strerror}") from None
+        raise unreadable("read_text", path, error) from None
 
 
-def _wrong_byte(error: UnicodeError) -> str:
-    """Describe the byte that cannot be decoded."""
-    if not isinstance(error, UnicodeDecodeError):
-        return str(error)
-    byte = error.object[error.start]
-    return f"byte {byte:#04x} at offset {error.start} ({error.reason})"
+def unreadable(function: str, path: FilePath, error: OSError) -> errors.OptionError:
+    """Return the error of a public function that cannot read a file."""
+    is_missing = isinstance(error, FileNotFoundError)
+    kind = errors.MissingFile if is_missing else errors.OptionError
+    return kind(f"{function}: cannot read {str(path)!r}: {error.strerror}")
+
+
+def unknown_encoding(function: str, encoding: str) -> errors.OptionError:
+    """Return the error of a public function for an encoding that Python lacks."""
+    return errors.OptionError(
+        f"{function}: encoding is {encoding!r}, expected one that Python knows, "
+        "such as 'utf-8', 'utf-16' or 'latin-1'"
+    )
+
+
+def wrong_encoding(
+    function: str,
+    path: FilePath,
+    encoding: str,
+    error: UnicodeError,
+    head: bytes,
+    end: int,
+) -> errors.OptionError:
+    """Return the error of a public function for a file that has another encoding.
+
+    Args:
+        function: The public function.
+        path: The file.
+        encoding: The encoding that it does not have.
+        error: What the decoder raised. Its object is the last part of what was read.
+        head: The first two bytes of the file.
+        end: How many bytes of the file had been read.
+    """
+    wrong, likely = str(error), "utf-16-le"  # UTF-16 without a byte-order mark
+    if isinstance(error, UnicodeDecodeError):
+        offset = end - len(error.object) + error.start
+        byte = error.object[error.start]
+        wrong = f"byte {byte:#04x} at offset {offset} ({error.reason})"
+        has_utf16_mark = head in (b"\xff\xfe", b"\xfe\xff")
+        likely = "utf-16" if has_utf16_mark else "latin-1"
+    return errors.OptionError(
+        f"{function}: {str(path)!r} is not {encoding.upper()}: {wrong}; pass its "
+        f"encoding=, such as {likely!r}"
+    )
 
 
 def text_of(function: str, given: object, kind: type = str) -> Text:

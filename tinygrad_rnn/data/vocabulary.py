@@ -106,8 +106,11 @@ class Vocabulary:
         """
         return wrap(self.narrow_ids(text).astype(np.int64))
 
-    def narrow_ids(self, text: object) -> np.ndarray:
-        """Return ids (T,) of the narrowest unsigned dtype that has all of them."""
+    def narrow_ids(self, text: object, start: int = 0) -> np.ndarray:
+        """Return ids (T,) of the narrowest unsigned dtype that has all of them.
+
+        Messages count positions from ``start``.
+        """
         checked = self._check_kind(text)
         try:
             ids = map(self._ids.__getitem__, checked)
@@ -117,8 +120,9 @@ class Vocabulary:
             position = checked.index(token)
             around = checked[max(position - 10, 0) : position + 10]
             raise errors.OptionError(
-                f"Vocabulary.encode: {token!r} at position {position} (in {around!r}) "
-                f"is not one of the {len(self)} {self.unit} of this vocabulary"
+                f"Vocabulary.encode: {token!r} at position {start + position} "
+                f"(in {around!r}) is not one of the {len(self)} {self.unit} of this "
+                "vocabulary"
             ) from None
 
     def _check_kind(self, text: object) -> Text:

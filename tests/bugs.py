@@ -22,7 +22,7 @@ TABLE = {
         ("walk_back", "if not keep:", "if False:", "retain_graph=False does not free"),
         (
             "_store",
-            "seam.act(backend_of(g).on_device(iadd), leaf._grad.array, g)",
+            "seam.add_into(leaf._grad.array, g, backend_of(g).on_device(iadd))",
             "leaf._grad.array[...] = g",
             "assignment for accumulation",
         ),

@@ -65,9 +65,12 @@ def largest(xp: Namespace, x: Array) -> float:
 
 
 def squares(xp: Namespace, arrays: list[Array]) -> float:
-    """Return the sum of the squares of all elements of arrays of one dtype."""
-    flat = xp.join(arrays)
-    return xp.to_host(xp.matmul(flat, flat)).item()
+    """Return the sum of the squares of all elements, each array's in its dtype."""
+    by_dtype: dict[str, list[Array]] = {}
+    for array in arrays:
+        by_dtype.setdefault(str(array.dtype), []).append(array)
+    joined = [xp.join(group) for group in by_dtype.values()]
+    return sum([xp.to_host(xp.matmul(flat, flat)).item() for flat in joined])
 
 
 def sum_over_rows(xp: Namespace, x: Array) -> Array:

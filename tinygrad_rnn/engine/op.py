@@ -147,6 +147,7 @@ class Op(Declared):
         if needs not in self.plans:
             chosen = {i: f for i in needs if (f := self.pullbacks[i]) is not None}
             made = Plan(*parts, [*chosen.values()], [*chosen])
+            made.can_warn = not self.view
             self.plans[needs] = made if chosen else None
         return self.plans[needs]
 

@@ -64,6 +64,7 @@ class Plan:
     other.
     """
 
+    can_warn = True  # whether NumPy may, of what the pullbacks compute
     gives_owned = False  # whether nobody else holds the gradients
     allows_none = False  # whether a gradient may be left out
     count = 0  # not one of several outputs: see OutputPlan in fused.py
@@ -151,7 +152,8 @@ class Plan:
         recorder = seam.current()
         if recorder is None:  # it is of another thread
             return pullback(*args)
-        return recorder.run(pullback, args, {}, name=f"{self.name}_gradient")
+        label = f"{self.name}_gradient"
+        return recorder.run(pullback, args, {}, can_warn=self.can_warn, name=label)
 
     def saved_as_tensors(self, node: Node) -> list[Operand]:
         """Return what was saved as Tensors in the graph, for recorded pullbacks."""

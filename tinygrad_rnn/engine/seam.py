@@ -7,6 +7,7 @@ records a function in this way. With neither, the seam costs a test of a name.
 """
 
 from collections.abc import Sequence
+from operator import iadd
 from threading import get_ident
 from typing import NoReturn
 
@@ -117,11 +118,23 @@ def run(function: Function, *args: Operand, **settings: Operand) -> Operand:
 
 
 def act(function: Function, *args: Operand, **settings: Operand) -> Operand:
-    """Call a function of arrays that draws, checks, or changes something in place."""
+    """Call a function of arrays that draws, checks, or changes something in place.
+
+    It reports NumPy's warnings itself, or has none.
+    """
     found = current()
     if found is None:
         return function(*args, **settings)
-    return found.run(function, args, settings, has_effect=True)
+    return found.run(function, args, settings, has_effect=True, can_warn=False)
+
+
+def add_into(total: Array, g: Array, add: Function = iadd) -> None:
+    """Add an array to another one, in place; NumPy may warn."""
+    found = current()
+    if found is None:
+        add(total, g)
+    else:
+        found.run(add, (total, g), {}, has_effect=True)
 
 
 def use(name: str, *args: Operand) -> None:

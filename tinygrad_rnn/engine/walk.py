@@ -97,7 +97,7 @@ class Gradients:
             if like is target:
                 heappush(self.nodes, (-target.number, target))
         elif can_add:
-            seam.act(iadd, total, g)
+            seam.add_into(total, g)
         else:
             run = call if self.create else seam.run
             self.totals[target] = _as_array(run(add, total, g)), not self.create
@@ -432,7 +432,7 @@ def _store(leaf: Value, g: Gradient, owned: bool, create: bool) -> None:
     elif create:
         leaf._grad = leaf._grad + g
     else:
-        seam.act(backend_of(g).on_device(iadd), leaf._grad.array, g)
+        seam.add_into(leaf._grad.array, g, backend_of(g).on_device(iadd))
         leaf._grad.version.count += 1
 
 

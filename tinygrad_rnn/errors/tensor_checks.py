@@ -253,35 +253,29 @@ def _check_odds(name: str, what: str, array: Array) -> None:
 # ---------------------------------------------------------------- ids and lengths
 
 
-def check_ids(
-    name: str, what: str, ids: Operand, count: int, ignore: int | None = None
-) -> bool:
-    """Require integer ids in [0, count), or equal to ``ignore``.
-
-    The message names the first wrong id and its place.
-
-    Returns:
-        Whether all ids are in [0, count), so that no id is an ``ignore`` outside of it.
-    """
+def check_ids(name: str, what: str, ids: Operand, count: int) -> None:
+    """Require integer ids in [0, count); name the first wrong one and its place."""
     if not isinstance(ids, Tensor) or ids.dtype.kind not in "iu":
         check_tensors(name, **{what: ids})
         got = f"{what} is {ids.dtype}, expected integer ids"
         raise DTypeError(f"{name}: {got}; use .long()")
-    return check_ids_in_range(name, what, ids, count, ignore)
+    check_ids_in_range(name, what, ids, count)
 
 
-def check_ids_in_range(
-    name: str, what: str, ids: Tensor, count: int, ignore: int | None = None
-) -> bool:
+def check_ids_in_range(name: str, what: str, ids: Tensor, count: int) -> None:
     """Do as :func:`check_ids`, for a tensor that is known to hold integers."""
     seam.use(name, ids)
-    return seam.act(_check_range, name, what, ids.array, count, ignore)
+    seam.act(check_range, name, what, ids.array, count)
 
 
-def _check_range(
-    name: str, what: str, array: Array, count: int, ignore: int | None
+def check_range(
+    name: str, what: str, array: Array, count: int, ignore: int | None = None
 ) -> bool:
-    """Do as :func:`check_ids`, for an array of integers."""
+    """Require integers in [0, count), or equal to ``ignore``.
+
+    Returns:
+        Whether all are in [0, count), so that none is an ``ignore`` outside of it.
+    """
     xp = backend_of(array)
     # A negative id is a large uint64, so the largest one tells of both ends.
     if 0 in array.shape or xp.largest(xp.astype(array, _UINT64)) < count:

@@ -85,21 +85,28 @@ class _Batch(NamedTuple):
     """Parameters that step together."""
 
     params: list[Tensor]
+    places: list[int]  # of their gradients among those of the step
     arrays: list[Array]
     parts: list[slice]  # where each one's is in the memory's vectors
     plan: _Plan
-    memory: _Memory  # after the last step
+    memory: _Memory  # before the first step that it makes
     kernel: Function | None  # that steps them in place
     slots: dict[str, list[Array]]  # for the kernel: the parts of the vectors, shaped
 
 
 class _Route(NamedTuple):
-    """How kernels made the last step, to go on with while nothing else changes."""
+    """How the last step was made: to be repeated while nothing else changes."""
 
-    arrays: list[Array]
+    param_ids: list[int]
+    array_ids: list[int]
     plans: list[_Plan]
     memory: dict[Tensor, _Memory]
     batches: list[_Batch]
+
+    @property
+    def in_place(self) -> bool:
+        """Whether kernels made it, so that slots and memory are where they were."""
+        return all(batch.kernel is not None for batch in self.batches)
 
 
 class Optimizer(metaclass=NamedConstruction):
@@ -195,6 +202,9 @@ class Optimizer(metaclass=NamedConstruction):
             for key in sorted(group.keys() - {"params"}):
                 shown += f"    {key}: {group[key]}\n"
         return f"{shown})"
+
+    def __getstate__(self) -> Settings:
+        return {**vars(self), "_route": None}  # arrays that are elsewhere, too
 
     def _params(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
@@ -394,23 +404,17 @@ class Optimizer(metaclass=NamedConstruction):
         self.has_stepped = True
         plans = self._current_plans()
         self._check_overlap(self._params())
-        given = dict(zip(params, grads, strict=True))
-        batches = self._batches_of_last_step(params, plans)
+        param_ids = [*map(id, params)]
+        batches = self._batches_of_last_step(param_ids, plans)
         if batches is None:
-            batches = self._find_batches(given, plans)
+            batches = self._find_batches(params, grads, plans)
         changes: Changes = []
-        memory = self._memory.copy()
-        stepped: list[_Batch] = []
         for batch in batches:
-            own = [given[param] for param in batch.params]
+            own = [grads[place] for place in batch.places]
             writes, new = self._prepare(batch, own)
-            changes += writes
-            memory.update(dict.fromkeys(batch.params, new))
-            stepped.append(batch._replace(memory=new))
-        route = None
-        if all(batch.kernel for batch in stepped):
-            route = _Route([p.array for p in params], plans, memory, stepped)
-        changes.append(partial(vars(self).update, _memory=memory, _route=route))
+            entries = dict.fromkeys(batch.params, new)
+            changes += [*writes, partial(self._memory.update, entries)]
+        self._route = _Route(param_ids, self._array_ids, plans, self._memory, batches)
         for param in params:
             param.version.count += 1  # a graph that has saved it is out of date
         commit(changes)
@@ -437,41 +441,40 @@ class Optimizer(metaclass=NamedConstruction):
         return self._plans[1]
 
     def _batches_of_last_step(
-        self, params: list[Tensor], plans: list[_Plan]
+        self, param_ids: list[int], plans: list[_Plan]
     ) -> list[_Batch] | None:
-        """Return the batches of the last step, if a kernel may just go on with them.
+        """Return the batches of the last step, if nothing has changed in between.
 
-        That is so while parameters, arrays, options and what is remembered are the
-        same: all checks would come out as before.
+        Parameters, arrays, options and memory are the same, and gradients fit their
+        parameters: all checks would come out as before.
         """
         route = self._route
-        if (
-            route is None
-            or route.plans is not plans
-            or route.memory is not self._memory
-        ):
+        if route is None or route.plans is not plans or not route.in_place:
             return None
-        is_same = [*map(id, route.arrays)] == [id(param.array) for param in params]
-        return route.batches if is_same else None
+        if route.array_ids is not self._array_ids or route.memory is not self._memory:
+            return None
+        return route.batches if route.param_ids == param_ids else None
 
     def _find_batches(
-        self, grads: dict[Tensor, Array], plans: list[_Plan]
+        self, params: list[Tensor], grads: list[Array], plans: list[_Plan]
     ) -> list[_Batch]:
         """Sort the parameters that have a gradient into those that step together.
 
         They have the group, the number of their step, device and dtype in common.
         """
-        found: dict[tuple[int, *Key], list[Tensor]] = defaultdict(list)
+        places = {param: place for place, param in enumerate(params)}
+        found: dict[tuple[int, *Key], list[int]] = defaultdict(list)
         for number, (group, plan) in enumerate(
             zip(self.param_groups, plans, strict=True)
         ):
             for param in group["params"]:
-                if param in grads:
-                    key = self._key_of(param, grads[param], plan.slot_names)
-                    found[number, *key].append(param)
+                if param in places:
+                    grad = grads[places[param]]
+                    key = self._key_of(param, grad, plan.slot_names)
+                    found[number, *key].append(places[param])
         return [
-            self._batch_of(params, plans[number], step - 1)
-            for (number, step, *_), params in found.items()
+            self._batch_of(params, own, plans[number], step)
+            for (number, step, *_), own in found.items()
         ]
 
     def _key_of(self, param: Tensor, grad: Array, slot_names: list[str]) -> Key:
@@ -496,8 +499,11 @@ class Optimizer(metaclass=NamedConstruction):
             step = 1
         return step, str(kind[0]), kind[1]
 
-    def _batch_of(self, params: list[Tensor], plan: _Plan, steps: int) -> _Batch:
-        """Return parameters that step together, with what is remembered of them."""
+    def _batch_of(
+        self, all_params: list[Tensor], places: list[int], plan: _Plan, step: int
+    ) -> _Batch:
+        """Return parameters that step together; remember them so, in one memory."""
+        params = [all_params[place] for place in places]
         arrays = [param.array for param in params]
         parts = _parts(tuple([array.size for array in arrays]))
         xp = backend_of(arrays[0])
@@ -513,13 +519,13 @@ class Optimizer(metaclass=NamedConstruction):
         if last is _NOTHING:
             where = dict(zip(params, parts, strict=True))
             kinds = dict(zip(params, map(_kind_of, arrays), strict=True))
-        memory = _Memory(steps, vectors, where, kinds)
+        memory = _Memory(step - 1, vectors, where, kinds)
         kernel = None if plan.maximize else self.kernel_in_place(xp, arrays)
         slots = {}
         for name, vector in vectors.items() if kernel else ():
             pairs = zip(parts, arrays, strict=True)
             slots[name] = [vector[part].reshape(a.shape) for part, a in pairs]
-        return _Batch(params, arrays, parts, plan, memory, kernel, slots)
+        return _Batch(params, places, arrays, parts, plan, memory, kernel, slots)
 
     def kernel_in_place(self, xp: Namespace, arrays: list[Array]) -> Function | None:
         """Return a kernel that steps these arrays where they are; None for ``update``.
@@ -532,12 +538,14 @@ class Optimizer(metaclass=NamedConstruction):
 
     def _prepare(self, batch: _Batch, grads: list[Array]) -> tuple[Changes, _Memory]:
         """Return the changes that make the step of a batch, and the new memory."""
-        step = batch.memory.step + 1
-        options = batch.plan.options
+        memory, options = batch.memory, batch.plan.options
         if batch.kernel is not None:
-            given = batch.arrays, grads, batch.slots, step
-            call = batch.kernel(*given, **options)
-            return [call], batch.memory._replace(step=step)
+            last = self._memory.get(batch.params[0], memory)
+            is_next = last.vectors is memory.vectors  # to a step of this very batch
+            step = (last if is_next else memory).step + 1
+            call = batch.kernel(batch.arrays, grads, batch.slots, step, **options)
+            return [call], _Memory(step, memory.vectors, memory.parts, memory.kinds)
+        step = memory.step + 1
         xp = backend_of(batch.arrays[0])
         prepare = xp.on_device(self._step_on_copies)
         name = f"{self._name}.step"
@@ -545,7 +553,7 @@ class Optimizer(metaclass=NamedConstruction):
             name, prepare, xp, batch, grads, step
         )
         changes, vectors = found
-        return changes, batch.memory._replace(step=step, vectors=vectors)
+        return changes, _Memory(step, vectors, memory.parts, memory.kinds)
 
     def _step_on_copies(
         self, xp: Namespace, batch: _Batch, grads: list[Array], step: int

@@ -5,8 +5,8 @@ from ...engine import seam
 from ...engine.node import wrap
 from ...errors import GraphError, OptionError, ShapeError, describe
 from ...errors.tensor_checks import (
-    check_ids,
     check_options,
+    check_range,
     check_shape_and_dtype,
     check_tensors,
 )
@@ -79,13 +79,13 @@ def _check_class_values(
     dtype: DType,
 ) -> None:
     """Require classes in range, and one that counts for a mean."""
-    target = wrap(target_array)
-    weight = None if weight_array is None else wrap(weight_array)
-    all_in_range = check_ids(name, "target", target, classes, ignore_index)
+    all_in_range = check_range(name, "target", target_array, classes, ignore_index)
     if reduction != "mean":
         return
+    target = wrap(target_array)
     any_counts: Operand = target.numel()
-    if weight is not None or not all_in_range or 0 <= ignore_index < classes:
+    if weight_array is not None or not all_in_range or 0 <= ignore_index < classes:
+        weight = None if weight_array is None else wrap(weight_array)
         weights = _weigh_targets(target, weight, ignore_index, dtype)[2]
         any_counts = (weights != 0).any()
     if not any_counts:

@@ -64,8 +64,9 @@ def _norm_as_array(
     norm_type: float,
     error_if_nonfinite: bool,
 ) -> Array:
-    total = _norm_of(name, owners, arrays, norm_type, error_if_nonfinite)
-    return _as_array(total, arrays)
+    with np.errstate(all="ignore"):
+        total = _norm_of(name, owners, arrays, norm_type, error_if_nonfinite)
+        return _as_array(total, arrays)
 
 
 def clip_grad_norm_(
@@ -125,12 +126,14 @@ def _clip(
     error_if_nonfinite: bool,
 ) -> tuple[Array, bool]:
     """Return the norm before clipping, and whether the gradients were scaled."""
-    total = _norm_of("clip_grad_norm_", owners, grads, norm_type, error_if_nonfinite)
-    factor = max_norm / (total + 1e-6)
-    is_scaled = not factor >= 1.0  # for a NaN, too: as in PyTorch, all become NaN
-    if is_scaled:
-        _scale_gradients(grads, factor)
-    return _as_array(total, grads), is_scaled
+    name = "clip_grad_norm_"
+    with np.errstate(all="ignore"):  # of an infinity times 0, say
+        total = _norm_of(name, owners, grads, norm_type, error_if_nonfinite)
+        factor = max_norm / (total + 1e-6)
+        is_scaled = not factor >= 1.0  # for a NaN, too: as in PyTorch, all become NaN
+        if is_scaled:
+            _scale_gradients(grads, factor)
+        return _as_array(total, grads), is_scaled
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -172,19 +175,28 @@ def _check_limit(name: str, **limit: float) -> None:
 
 def _scale_gradients(grads: Arrays, factor: float) -> None:
     """Multiply gradients in place, those of one backend in one call of its kernel."""
-    by_backend: dict[Backend, list[Array]] = {}
     for grad in grads:
         check_writable(grad, "clip_grad_norm_: a gradient")
-        by_backend.setdefault(backend_of(grad), []).append(grad)
-    with np.errstate(all="ignore"):  # an infinity times 0
-        for xp, arrays in by_backend.items():
-            scale = kernels.find(xp.kind, "scale") or _scale_one_by_one
-            xp.on_device(scale)(arrays, factor)
+    for xp, arrays in _by_backend(grads).items():
+        scale = kernels.find(xp.kind, "scale") or _scale_one_by_one
+        xp.on_device(scale)(arrays, factor)
 
 
 def _scale_one_by_one(arrays: Arrays, factor: float) -> None:
     for array in arrays:
         array *= factor
+
+
+def _by_backend(arrays: Arrays) -> dict[Backend, Arrays]:
+    """Sort arrays by their backends."""
+    if len({*map(type, arrays)}) == 1:
+        first = backend_of(arrays[0])
+        if not first.multi_device:
+            return {first: arrays}
+    found: dict[Backend, list[Array]] = {}
+    for array in arrays:
+        found.setdefault(backend_of(array), []).append(array)
+    return dict(found)
 
 
 # ---------------------------------------------------------------- norms
@@ -197,12 +209,13 @@ def _norm_of(
     norm_type: float,
     error_if_nonfinite: bool,
 ) -> float:
-    """Return the norm of gradients; name the owner of one that is not finite."""
-    if norm_type != math.inf:
+    """Return the norm of gradients; name the owner of one that is not finite.
+
+    Without NumPy's warnings: powers that leave float32's range are taken again.
+    """
+    if norm_type not in (2.0, math.inf):
         check_numbers(name, sys.float_info.min, norm_type=norm_type)
-    # Powers beyond float32 are infinities here, and taken again below.
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        total = _norm(grads, norm_type)
+    total = _norm(grads, norm_type)
     if error_if_nonfinite and not math.isfinite(total):
         for i, (owner, array) in enumerate(zip(owners, grads, strict=True)):
             grad = wrap(array)
@@ -218,9 +231,8 @@ def _as_array(total: float, grads: Arrays) -> Array:
     if not grads:
         return np.asarray(total, get_default_dtype())
     first = grads[0]
-    with np.errstate(over="ignore", under="ignore"):  # the norm of many may not fit
-        norm = np.asarray(total, numpy_dtype(first.dtype))
-        return backend_of(first).from_host(norm)
+    norm = np.asarray(total, numpy_dtype(first.dtype))
+    return backend_of(first).from_host(norm)
 
 
 def _describe_nonfinite(grad: Tensor) -> str:
@@ -262,17 +274,14 @@ def _largest_abs(arrays: Arrays) -> float:
 
 
 def _sum_of_powers(arrays: Arrays, order: float) -> float:
-    """Return the sum of all |x|^order, in one call for each device and dtype."""
-    groups: dict[tuple[Backend, np.dtype], list[Array]] = {}
-    for array in arrays:
-        groups.setdefault((backend_of(array), array.dtype), []).append(array)
+    """Return the sum of all |x|^order, each array's in its dtype."""
     total = 0.0
-    for (xp, _), group in groups.items():
+    for xp, own in _by_backend(arrays).items():
         if order == 2.0:
             squares = kernels.find(xp.kind, "squares") or xp.squares
-            total += xp.on_device(squares)(group)
+            total += xp.on_device(squares)(own)
         else:
-            total += xp.on_device(_powers)(xp.join(group), order)
+            total += sum([xp.on_device(_powers)(array, order) for array in own])
     return total
 
 

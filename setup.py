@@ -9,6 +9,7 @@ import shutil
 import sysconfig
 from glob import glob
 
+import numpy as np
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -43,6 +44,7 @@ extension = Extension(
     "tinygrad_rnn.kernels.c._c",
     sources=[f"{SOURCE}/module.c", f"{SOURCE}/variants.c"],
     depends=glob(f"{SOURCE}/*.h"),
+    include_dirs=[np.get_include()],
     define_macros=[("Py_LIMITED_API", "0x030B0000")] if stable_abi else [],
     extra_compile_args=FLAGS,
     py_limited_api=stable_abi,

@@ -42,39 +42,6 @@ def matrix_transpose(xp, x, /):
 matrix_transpose.vjp(lambda g, xp: xp.matrix_transpose(g))
 
 
-def _linear_forward(
-    xp: Namespace, x: Array, weight: Array, bias: Array | None
-) -> tuple[tuple[Array], None]:
-    """Compute ``_linear`` by one product of all rows."""
-    out = xp.matmul(_as_rows(xp, x), xp.matrix_transpose(weight))
-    if bias is not None:
-        out += bias
-    if x.ndim != 2:
-        out = xp.reshape(out, (*x.shape[:-1], weight.shape[0]))
-    return (out,), None
-
-
-def _linear_backward(
-    xp: Namespace,
-    grads: tuple[Array],
-    needs: tuple[bool, ...],
-    inputs: tuple[Array, ...],
-    outputs: None,
-    workspace: None,
-) -> tuple[Array | None, ...]:
-    """Return the gradients of x, weight and bias."""
-    x, weight, _ = inputs
-    g = _as_rows(xp, grads[0])
-    g_x = g_weight = g_bias = None
-    if needs[0]:
-        g_x = xp.reshape(xp.matmul(g, weight), x.shape)
-    if needs[1]:
-        g_weight = xp.matmul(xp.matrix_transpose(g), _as_rows(xp, x))
-    if needs[2]:
-        g_bias = xp.sum_over_rows(g)
-    return g_x, g_weight, g_bias
-
-
 def _linear(x: Operand, weight: Operand, bias: Operand = None, /) -> Operand:
     """Return x W^T + b: (..., I), (O, I), (O,) to (..., O)."""
     out = x.matmul(weight.T)
@@ -83,4 +50,4 @@ def _linear(x: Operand, weight: Operand, bias: Operand = None, /) -> Operand:
     return out
 
 
-linear = FusedOp(_linear, _linear_forward, _linear_backward, fresh=True)
+linear = FusedOp(_linear, "linear_forward", "linear_backward")

@@ -6,6 +6,7 @@ module ``_c`` from them.
 
 from ..numpy.steppers import stepper
 from .embedding import embedding_backward
+from .linear import linear_backward, linear_forward
 from .loss import cross_entropy_backward, cross_entropy_forward
 from .norm import layer_norm_backward, layer_norm_forward
 from .optimizer import adam_step, prepare_adam_step, scale, squares

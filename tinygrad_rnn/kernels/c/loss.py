@@ -1,22 +1,10 @@
 """Softmax cross entropy in C; kernels/numpy/loss.py has the equations."""
 
-from typing import Any, NamedTuple
-
-import numpy as np
-
-from ...backend.pool import empty
 from ..numpy.scan import Array, Arrays, Inputs, MaybeArray, Needs
 from . import _c
-from .arrays import as_int64, contiguous
 
-
-class Workspace(NamedTuple):
-    """What the backward needs of the forward."""
-
-    exps: Array  # exp(x - max(x)), (N, V)
-    sums: Array  # their sums, (N,)
-    target: Array  # (N,) of int64
-    total: Any  # what a mean divides by
+# exp(x - max(x)), (N, V); their sums, (N,); the target; what a mean divides by.
+Workspace = tuple[Array, Array, Array, float]
 
 
 def cross_entropy_forward(
@@ -29,36 +17,9 @@ def cross_entropy_forward(
     label_smoothing: float = 0.0,
 ) -> tuple[tuple[Array], Workspace]:
     """Return the loss of logits (N, V) for classes (N,), 0-d, or (N,) for "none"."""
-    count, classes = logits.shape
-    dtype, target = logits.dtype, as_int64(target)
-    exps = empty((count, classes), dtype)
-    sums, losses = empty((count,), dtype), empty((count,), dtype)
-    _c.cross_entropy_forward(
-        count,
-        classes,
-        contiguous(logits),
-        target,
-        contiguous(weight),
-        ignore_index,
-        label_smoothing,
-        exps,
-        sums,
-        losses,
-    )
-    total = _total_weight(target, weight, ignore_index)
-    loss = losses
-    if reduction != "none":
-        loss = np.add.reduce(losses)
-        loss = np.asarray(loss / total if reduction == "mean" else loss)
-    return (loss,), Workspace(exps, sums, target, total)
-
-
-def _total_weight(target: Array, weight: MaybeArray, ignore_index: int) -> Any:
-    """Return the sum of the rows' weights; 0 of ignored ones."""
-    ignored = target == ignore_index
-    if weight is None:
-        return len(target) - int(np.count_nonzero(ignored))
-    return weight[target[~ignored]].sum()
+    reduces, divides = reduction != "none", reduction == "mean"
+    options = ignore_index, label_smoothing, reduces, divides
+    return _c.cross_entropy_forward(logits, target, weight, *options)
 
 
 def cross_entropy_backward(
@@ -76,21 +37,9 @@ def cross_entropy_backward(
     if not needs[0]:
         return None, None, None
     exps, sums, target, total = workspace
-    scale: Any = grads[0]
-    if reduction == "mean":
-        scale = scale / total
-    scale = contiguous(np.asarray(scale, exps.dtype).reshape(-1))
-    g = empty(exps.shape, exps.dtype)
-    _c.cross_entropy_backward(
-        *exps.shape,
-        exps,
-        sums,
-        target,
-        contiguous(inputs[2]),
-        ignore_index,
-        label_smoothing,
-        scale,
-        reduction != "none",
-        g,
+    reduces, divides = reduction != "none", reduction == "mean"
+    options = ignore_index, label_smoothing, reduces, divides
+    g = _c.cross_entropy_backward(
+        grads[0], target, inputs[2], *options, exps, sums, total
     )
     return g, None, None

@@ -9,21 +9,18 @@ import numpy as np
 from ...backend.numpy import is_contiguous
 from ..numpy import optimizer as reference
 from . import _c
-from .arrays import contiguous
 
 Arrays = Sequence[np.ndarray]
 
 
 def squares(arrays: Arrays) -> float:
     """Return the sum of the squares of all elements, each array's in its dtype."""
-    return _c.squares([contiguous(array) for array in arrays])
+    return _c.squares(arrays)
 
 
 def scale(arrays: Arrays, factor: float) -> None:
     """Multiply all arrays by ``factor``, in place and in one call."""
-    if all(is_contiguous(array) for array in arrays):
-        _c.scale(arrays, factor)
-    else:
+    if not _c.scale(arrays, factor):  # one is not contiguous
         reference.scale(arrays, factor)
 
 

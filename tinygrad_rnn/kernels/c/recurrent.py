@@ -1,52 +1,31 @@
-"""RNN, LSTM and GRU in C: allocate, let BLAS do large products, call the scans.
+"""RNN, LSTM and GRU in C: let BLAS do large products, call the scans.
 
 Legend: T time, B batch, I input, H hidden, G gates times H. Slices of the batch run on
 threads; how many there are depends on the shape alone, so results do not depend on the
 number of threads.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from ...backend.numpy import matmul
-from ...backend.pool import empty
 from ...backend.threads import product, run_each
 from ..numpy import lstm as reference
 from ..numpy import scan
-from ..numpy.scan import Array, Arrays, Inputs, MaybeArray, Needs, cell_kernels
+from ..numpy.scan import Array, Arrays, Inputs, MaybeArray, Needs
 from ..numpy.slices import split_batch
 from . import _c
-from .arrays import as_int64, contiguous, converted
 
 RNN, GRU, LSTM = 1, 3, 4  # their numbers of gates
 # Multiplications from which on BLAS is faster than the tiles of the C kernels.
-LARGE_PRODUCT = 1 << 20
+LARGE_PRODUCT = 2.0**20
 
-
-class Sizes(NamedTuple):
-    """The sizes of a call."""
-
-    gates: int
-    steps: int
-    batch: int
-    features: int
-    hidden: int
-
-    @property
-    def width(self) -> int:
-        """All gates of a layer, G."""
-        return self.gates * self.hidden
-
-
-class Workspace(NamedTuple):
-    """What the backward needs of the forward."""
-
-    states: Array  # h before the first step and after each, (T+1, B, H)
-    c_states: MaybeArray  # LSTM: c, the same
-    gates: MaybeArray  # LSTM and GRU: their gates, (T, B, G)
-    m: MaybeArray  # GRU: W_hn h + b_hn, (T, B, H)
-    rows: MaybeArray  # features (T*B, I)
-    ids: MaybeArray  # or ids (T*B,)
-    lengths: MaybeArray  # (B,) of int64
+# What the backward needs of the forward, or None: the states h before the first step
+# and after each, (T+1, B, H); those of c; the gates, (T, B, G); W_hn h + b_hn of a GRU,
+# (T, B, H); x; lengths.
+Workspace = tuple[MaybeArray, ...]
+Outputs = tuple[Array, ...]
 
 
 def _sum_of_biases(gates: int, b_ih: MaybeArray, b_hh: MaybeArray) -> MaybeArray:
@@ -60,81 +39,53 @@ def _sum_of_biases(gates: int, b_ih: MaybeArray, b_hh: MaybeArray) -> MaybeArray
 
 def _forward(
     gates: int,
-    x: Array,
-    h_0: MaybeArray,
-    c_0: MaybeArray,
-    w_ih: Array,
-    w_hh: Array,
-    b_ih: MaybeArray,
-    b_hh: MaybeArray,
-    *,
+    inputs: Inputs,
     relu: bool = False,
     reverse: bool = False,
     lengths: MaybeArray = None,
-) -> tuple[Any, Workspace]:
-    """Return the outputs of a layer, and its workspace."""
-    dtype, is_lstm = w_hh.dtype, gates == LSTM
-    steps, batch = x.shape[:2]
-    hidden = w_hh.shape[1]
-    sizes = Sizes(gates, steps, batch, w_ih.shape[1], hidden)
-    rows = ids = None
-    if x.ndim == 3:
-        rows = contiguous(scan.flatten_input(x, lengths)[0])
-    else:
-        ids = as_int64(x).reshape(-1)
-    lengths = as_int64(lengths)
+) -> tuple[Outputs, Workspace]:
+    """Return the outputs of a layer, and its workspace.
 
-    states = empty((steps + 1, batch, hidden), dtype)
-    after = states[:-1] if reverse else states[1:]
-    c_states = empty(states.shape, dtype) if is_lstm else None
-    # The sums of the input; gates take their place, or an RNN's states.
-    sums = after if gates == RNN else empty((steps, batch, sizes.width), dtype)
-    m = empty(after.shape, dtype) if gates == GRU else None
-    output = after if lengths is None else empty(after.shape, dtype)
-    h_n = empty((1, batch, hidden), dtype)
-    c_n = empty(h_n.shape, dtype) if is_lstm else None
-    has_sums = False
-    if rows is not None and rows.size * sizes.width >= LARGE_PRODUCT:
-        has_sums = True
-        flat = sums.reshape(steps * batch, sizes.width)
-        product(rows, w_ih.T, flat)
-        bias = _sum_of_biases(gates, b_ih, b_hh)
-        if bias is not None:
-            flat += bias
-    weights = [converted(a, dtype) for a in (w_ih, w_hh, b_ih, b_hh, h_0, c_0)]
+    Args:
+        gates: RNN, GRU or LSTM.
+        inputs: x, h_0, c_0, w_ih, w_hh, b_ih, b_hh.
+    """
+    x, w_hh = inputs[0], inputs[4]
+    steps, batch = x.shape[:2]
+    parts = split_batch(steps, batch, w_hh.size)
+    is_large = x.ndim == 3 and x.size * len(w_hh) >= LARGE_PRODUCT
+    if lengths is not None and x.ndim == 3:
+        x = scan.zero_padding(x, scan.find_padding(lengths, steps))
+        inputs = (x, *inputs[1:])
+    if len(parts) == 1 and not is_large:
+        return _c.layer_forward(
+            gates, relu, reverse, 0, batch, False, lengths, *inputs, None
+        )
+    inputs = [None if a is None else np.ascontiguousarray(a) for a in inputs]
+    made = _c.layer_forward(gates, relu, reverse, 0, 0, False, lengths, *inputs, None)
+    if is_large:
+        _project(gates, inputs, made[1], reverse)
 
     def run(part: slice) -> None:
-        _c.layer_forward(
-            *sizes,
-            part.start,
-            part.stop,
-            reverse,
-            relu,
-            lengths,
-            rows,
-            ids,
-            has_sums,
-            *weights,
-            states,
-            c_states,
-            None if gates == RNN else sums,
-            m,
-            None if lengths is None else output,
-            h_n,
-            c_n,
-        )
+        rows = part.start, part.stop
+        _c.layer_forward(gates, relu, reverse, *rows, is_large, lengths, *inputs, made)
 
-    run_each(run, split_batch(steps, batch, w_hh.size))
-    saved = None if gates == RNN else sums
-    workspace = Workspace(states, c_states, saved, m, rows, ids, lengths)
-    return (output, h_n, c_n) if is_lstm else (output, h_n), workspace
+    run_each(run, parts)
+    return made
 
 
-def _begin_gradient(g_last: MaybeArray, like: Array) -> Array:
-    """Return memory for the gradient of a state, (1, B, H), with that of the last."""
-    g = empty((1, *like.shape[1:]), like.dtype)
-    g[...] = 0 if g_last is None else g_last
-    return g
+def _project(gates: int, inputs: Inputs, workspace: Workspace, reverse: bool) -> None:
+    """Write W_ih x and the biases, of all steps, to where the scan expects them."""
+    x, _, _, w_ih, _, b_ih, b_hh = inputs
+    states, _, sums = workspace[:3]
+    if sums is None:
+        assert states is not None
+        sums = states[:-1] if reverse else states[1:]
+    flat = sums.reshape(-1, len(w_ih))
+    product(x.reshape(len(flat), -1), w_ih.T, flat)
+    bias = _sum_of_biases(gates, b_ih, b_hh)
+    if bias is not None:
+        flat += bias
 
 
 def _backward(
@@ -143,80 +94,57 @@ def _backward(
     needs: Needs,
     weights: Inputs,
     workspace: Workspace,
-    *,
     relu: bool = False,
     reverse: bool = False,
-) -> Arrays:
-    """Return the gradients of x, h_0, c_0, w_ih, w_hh, b_ih and b_hh."""
-    w_ih, w_hh = map(contiguous, weights)
-    states, c_states, saved, m, rows, ids, lengths = workspace
-    needs_x, needs_h, needs_c, needs_w_ih, needs_w_hh, *needs_biases = needs
-    dtype = states.dtype
+) -> tuple[MaybeArray, ...]:
+    """Return the gradients of x, h_0, c_0, w_ih, w_hh, b_ih and b_hh.
+
+    Args:
+        gates: RNN, GRU or LSTM.
+        grads: Of the outputs, h_n and c_n.
+        needs: Of the results.
+        weights: w_ih and w_hh.
+    """
+    w_ih, w_hh = weights
+    states, x = workspace[0], workspace[4]
+    assert states is not None and x is not None
     steps, batch = len(states) - 1, states.shape[1]
-    sizes = Sizes(gates, steps, batch, w_ih.shape[1], states.shape[2])
-    width, count = sizes.width, steps * batch
-
-    def new(needed: bool, *shape: int) -> MaybeArray:
-        return empty(shape, dtype) if needed else None
-
-    g_h = _begin_gradient(grads[1], states)
-    g_c = _begin_gradient(grads[2], states) if gates == LSTM else None
-    g_sums = empty((steps, batch, width), dtype)
-    g_recurrent = new(gates == GRU, *g_sums.shape)
-    # Small products are done in C, large ones by BLAS.
-    small = count * sizes.features * width < LARGE_PRODUCT
-    small_hidden = count * sizes.hidden * width < LARGE_PRODUCT
-    g_x = new(needs_x and small, steps, batch, sizes.features)
-    g_w_ih = new(needs_w_ih and (small or ids is not None), *w_ih.shape)
-    g_w_hh = new(needs_w_hh and small_hidden, *w_hh.shape)
-    g_biases = [new(needed, width) for needed in needs_biases]
-    g_output = contiguous(grads[0])
-
-    def run(part: slice, finishes: bool) -> None:
-        _c.layer_backward(
-            *sizes,
-            part.start,
-            part.stop,
-            reverse,
-            relu,
-            lengths,
-            rows,
-            ids,
-            w_ih,
-            w_hh,
-            states,
-            c_states,
-            saved,
-            m,
-            g_output,
-            g_h,
-            g_c,
-            needs_h,
-            g_sums,
-            g_recurrent,
-            g_x,
-            g_w_ih,
-            g_w_hh,
-            *g_biases,
-            finishes,
-        )
-
     parts = split_batch(steps, batch, w_hh.size)
+    fixed = LARGE_PRODUCT, needs, grads, w_ih, w_hh, workspace
     if len(parts) == 1:
-        run(parts[0], finishes=True)
+        made = _c.layer_backward(gates, relu, reverse, 0, batch, True, *fixed, None)
     else:
-        run_each(lambda part: run(part, finishes=False), parts)
-        run(slice(0, 0), finishes=True)
-    if needs_x and g_x is None:
+        made = _c.layer_backward(gates, relu, reverse, 0, 0, False, *fixed, None)
+
+        def run(part: slice) -> None:
+            rows = part.start, part.stop
+            _c.layer_backward(gates, relu, reverse, *rows, False, *fixed, made)
+
+        run_each(run, parts)
+        _c.layer_backward(gates, relu, reverse, 0, 0, True, *fixed, made)
+    return _add_large_products(made, needs, w_ih, states, x, reverse)
+
+
+def _add_large_products(
+    made: tuple[Array, ...],
+    needs: Needs,
+    w_ih: Array,
+    states: Array,
+    x: Array,
+    reverse: bool,
+) -> tuple[MaybeArray, ...]:
+    """Return the gradients, with those that are left to BLAS."""
+    g_x, g_h, g_c, g_w_ih, g_w_hh, g_b_ih, g_b_hh, g_sums, g_recurrent = made
+    if needs[0] and g_x is None:
         g_x = matmul(g_sums, w_ih)
-    if needs_w_ih and g_w_ih is None and rows is not None:
-        g_w_ih = scan.weight_gradient(g_sums, rows)
-    if needs_w_hh and g_w_hh is None:
+    if needs[3] and g_w_ih is None:
+        g_w_ih = scan.weight_gradient(g_sums, x.reshape(-1, x.shape[-1]))
+    if needs[4] and g_w_hh is None:
         before = states[1:] if reverse else states[:-1]
         through = g_sums if g_recurrent is None else g_recurrent
         g_w_hh = scan.weight_gradient(through, before)
-    g_states = g_h if needs_h else None, g_c if needs_c else None
-    return g_x, *g_states, g_w_ih, g_w_hh, *g_biases
+    g_states = g_h if needs[1] else None, g_c if needs[2] else None
+    return g_x, *g_states, g_w_ih, g_w_hh, g_b_ih, g_b_hh
 
 
 def rnn_forward(
@@ -230,21 +158,10 @@ def rnn_forward(
     nonlinearity: str = "tanh",
     reverse: bool = False,
     lengths: MaybeArray = None,
-) -> tuple[Any, Workspace]:
+) -> tuple[Outputs, Workspace]:
     """Run Elman's layer."""
-    return _forward(
-        RNN,
-        x,
-        h_0,
-        None,
-        w_ih,
-        w_hh,
-        b_ih,
-        b_hh,
-        relu=nonlinearity == "relu",
-        reverse=reverse,
-        lengths=lengths,
-    )
+    inputs = (x, h_0, None, w_ih, w_hh, b_ih, b_hh)
+    return _forward(RNN, inputs, nonlinearity == "relu", reverse, lengths)
 
 
 def rnn_backward(
@@ -259,12 +176,10 @@ def rnn_backward(
     lengths: MaybeArray = None,
 ) -> Arrays:
     """Return the gradients of x, h_0, w_ih, w_hh, b_ih and b_hh."""
-    needs = (*needs[:2], False, *needs[2:6])
+    grads, needs = (*grads, None), (*needs[:2], False, *needs[2:6])
     relu = nonlinearity == "relu"
-    found = _backward(
-        RNN, grads, needs, inputs[2:4], workspace, relu=relu, reverse=reverse
-    )
-    return *found[:2], *found[3:]
+    found = _backward(RNN, grads, needs, inputs[2:4], workspace, relu, reverse)
+    return found[:2] + found[3:]
 
 
 def gru_forward(
@@ -277,10 +192,10 @@ def gru_forward(
     *,
     reverse: bool = False,
     lengths: MaybeArray = None,
-) -> tuple[Any, Workspace]:
+) -> tuple[Outputs, Workspace]:
     """Run a layer of gated recurrent units."""
-    weights = (w_ih, w_hh, b_ih, b_hh)
-    return _forward(GRU, x, h_0, None, *weights, reverse=reverse, lengths=lengths)
+    inputs = (x, h_0, None, w_ih, w_hh, b_ih, b_hh)
+    return _forward(GRU, inputs, False, reverse, lengths)
 
 
 def gru_backward(
@@ -294,9 +209,9 @@ def gru_backward(
     lengths: MaybeArray = None,
 ) -> Arrays:
     """Return the gradients of x, h_0, w_ih, w_hh, b_ih and b_hh."""
-    needs = (*needs[:2], False, *needs[2:6])
-    found = _backward(GRU, grads, needs, inputs[2:4], workspace, reverse=reverse)
-    return *found[:2], *found[3:]
+    grads, needs = (*grads, None), (*needs[:2], False, *needs[2:6])
+    found = _backward(GRU, grads, needs, inputs[2:4], workspace, False, reverse)
+    return found[:2] + found[3:]
 
 
 def lstm_forward(
@@ -313,12 +228,10 @@ def lstm_forward(
     lengths: MaybeArray = None,
 ) -> tuple[Any, Any]:
     """Run a layer of long short-term memory; with a projection, NumPy's."""
-    weights = (w_ih, w_hh, b_ih, b_hh)
+    inputs = (x, h_0, c_0, w_ih, w_hh, b_ih, b_hh)
     if w_hr is not None:
-        return reference.lstm_forward(
-            x, h_0, c_0, *weights, w_hr, reverse=reverse, lengths=lengths
-        )
-    return _forward(LSTM, x, h_0, c_0, *weights, reverse=reverse, lengths=lengths)
+        return reference.lstm_forward(*inputs, w_hr, reverse=reverse, lengths=lengths)
+    return _forward(LSTM, inputs, False, reverse, lengths)
 
 
 def lstm_backward(
@@ -332,13 +245,75 @@ def lstm_backward(
     lengths: MaybeArray = None,
 ) -> Arrays:
     """Return the gradients of x, h_0, c_0, w_ih, w_hh, b_ih, b_hh and w_hr."""
-    if not isinstance(workspace, Workspace):
+    if len(inputs) > 7 and inputs[7] is not None:
         return reference.lstm_backward(
             grads, needs, inputs, outputs, workspace, reverse=reverse, lengths=lengths
         )
-    found = _backward(LSTM, grads, needs[:7], inputs[3:5], workspace, reverse=reverse)
+    needs = (*needs[:7],)
+    found = _backward(LSTM, (*grads,), needs, inputs[3:5], workspace, False, reverse)
     return *found, None
 
 
-lstm_cell_forward, lstm_cell_backward = cell_kernels(lstm_forward, lstm_backward, 2)
-gru_cell_forward, gru_cell_backward = cell_kernels(gru_forward, gru_backward, 1)
+# ---- cells
+
+
+def lstm_cell_forward(
+    x: Array,
+    h: MaybeArray,
+    c: MaybeArray,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: MaybeArray,
+    b_hh: MaybeArray,
+) -> tuple[Outputs, Workspace]:
+    """Run torch.nn.LSTMCell."""
+    return _cell_forward(LSTM, x, h, c, w_ih, w_hh, b_ih, b_hh)
+
+
+def lstm_cell_backward(
+    grads: Arrays, needs: Needs, inputs: Inputs, outputs: object, workspace: Workspace
+) -> Arrays:
+    """Return the gradients of x, h, c, w_ih, w_hh, b_ih and b_hh."""
+    return _cell_backward(LSTM, (None, *grads), needs, inputs[3:5], workspace)
+
+
+def gru_cell_forward(
+    x: Array,
+    h: MaybeArray,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: MaybeArray,
+    b_hh: MaybeArray,
+) -> tuple[Outputs, Workspace]:
+    """Run torch.nn.GRUCell."""
+    return _cell_forward(GRU, x, h, None, w_ih, w_hh, b_ih, b_hh)
+
+
+def gru_cell_backward(
+    grads: Arrays, needs: Needs, inputs: Inputs, outputs: object, workspace: Workspace
+) -> Arrays:
+    """Return the gradients of x, h, w_ih, w_hh, b_ih and b_hh."""
+    needs = (*needs[:2], False, *needs[2:])
+    grads = (None, *grads, None)
+    found = _cell_backward(GRU, grads, needs, inputs[2:4], workspace)
+    return found[:2] + found[3:]
+
+
+def _cell_forward(gates: int, x: Array, *inputs: Any) -> tuple[Outputs, Workspace]:
+    """Run one step, of (B, I), (I,), ids (B,) or an id ()."""
+    lead = x.ndim - (x.dtype.kind == "f")
+    batch = len(x) if lead else 1
+    return _c.layer_forward(
+        gates, False, False, 0, batch, False, None, x, *inputs, None
+    )
+
+
+def _cell_backward(
+    gates: int, grads: Arrays, needs: Needs, weights: Inputs, workspace: Workspace
+) -> tuple[MaybeArray, ...]:
+    """Return the gradients of one step, as ``_backward`` does."""
+    batch = workspace[0].shape[1]  # type: ignore[union-attr]
+    fixed = np.inf, needs, grads, *weights, workspace, None
+    found = _c.layer_backward(gates, False, False, 0, batch, True, *fixed)
+    g_h, g_c = found[1:3]
+    return (found[0], g_h if needs[1] else None, g_c if needs[2] else None, *found[3:7])

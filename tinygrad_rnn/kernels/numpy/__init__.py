@@ -7,6 +7,7 @@ arguments; kernels do not.
 
 from .embedding import embedding_backward
 from .gru import gru_backward, gru_cell_backward, gru_cell_forward, gru_forward
+from .linear import linear_backward, linear_forward
 from .loss import cross_entropy_backward, cross_entropy_forward
 from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
 from .norm import layer_norm_backward, layer_norm_forward

@@ -62,7 +62,8 @@ typedef struct {
     void *room;
 } layer_back_call;
 
-/* Softmax cross entropy of logits (N, V). */
+/* Softmax cross entropy of logits (N, V), and its gradient
+   exps * factor / sum - at_target onehot(target) - at_all weight. */
 typedef struct {
     ptrdiff_t rows, classes;
     const void *logits;    /* (N, V) */
@@ -70,23 +71,26 @@ typedef struct {
     const void *weight;    /* (V,) or NULL */
     int64_t ignore_index;
     double label_smoothing;
-    void *exps;   /* exp(x - max(x)), (N, V) */
-    void *sums;   /* their sums, (N,) */
-    void *losses; /* (N,) */
+    void *exps;         /* exp(x - max(x)), (N, V) */
+    void *sums;         /* their sums, (N,) */
+    void *losses;       /* (N,) */
+    double loss, total; /* the sums of the losses and of the rows' weights */
+    const void *scale;  /* the gradient of each row's loss: (N,), or (1,) for all */
+    int scale_is_shared;
+    void *g; /* (N, V), with the total as the divisor */
 } loss_call;
 
-/* Its gradient: exps * factor / sum - at_target onehot(target) - at_all weight. */
+/* y = x W^T + b of rows (N, I), and the gradients, NULL if nobody asks for them. */
 typedef struct {
-    ptrdiff_t rows, classes;
-    const void *exps, *sums;
-    const int64_t *target;
-    const void *weight; /* (V,) or NULL */
-    int64_t ignore_index;
-    double label_smoothing;
-    const void *scale; /* of each row's loss: (N,), or (1,) for all */
-    int scale_is_shared;
-    void *g; /* (N, V) */
-} loss_back_call;
+    ptrdiff_t rows, input, output;
+    const void *x;      /* (N, I) */
+    const void *weight; /* (O, I) */
+    const void *bias;   /* (O,) or NULL */
+    void *y;            /* (N, O) */
+    const void *g;      /* of y */
+    void *g_x, *g_weight, *g_bias;
+    void *room; /* see linear_room() */
+} linear_call;
 
 /* Layer normalization of rows (N, D). */
 typedef struct {
@@ -127,8 +131,10 @@ typedef struct {
     void (*lstm_backward)(const layer_back_call *);
     void (*gru_forward)(const layer_call *);
     void (*gru_backward)(const layer_back_call *);
-    void (*cross_entropy_forward)(const loss_call *);
-    void (*cross_entropy_backward)(const loss_back_call *);
+    void (*linear_forward)(const linear_call *);
+    void (*linear_backward)(const linear_call *);
+    void (*cross_entropy_forward)(loss_call *);
+    void (*cross_entropy_backward)(const loss_call *);
     void (*layer_norm_forward)(const norm_call *);
     void (*layer_norm_backward)(const norm_back_call *);
     void (*embedding_backward)(const int64_t *ids, const void *g, ptrdiff_t rows,
@@ -142,6 +148,9 @@ typedef struct {
    is too large. */
 ptrdiff_t room_for(const scan_shape *s, int gates, size_t item_size);
 
+/* The same for a linear layer. */
+ptrdiff_t linear_room(const linear_call *c, size_t item_size);
+
 /* Whether sequence b has ended before step t. */
 static inline int is_over(const scan_shape *s, ptrdiff_t t, ptrdiff_t b)
 {
@@ -152,6 +161,12 @@ static inline int is_over(const scan_shape *s, ptrdiff_t t, ptrdiff_t b)
 static inline ptrdiff_t step_at(const scan_shape *s, ptrdiff_t i)
 {
     return s->reverse ? s->steps - 1 - i : i;
+}
+
+/* The rows of all steps that a call works on. */
+static inline ptrdiff_t count_rows(const scan_shape *s)
+{
+    return s->steps * (s->rows.end - s->rows.begin);
 }
 
 static inline ptrdiff_t state_size(const scan_shape *s)

@@ -54,7 +54,8 @@ static void gru_forward(const layer_call *c)
 {
     const scan_shape *s = &c->shape;
     ptrdiff_t hidden = s->hidden, width = 3 * hidden;
-    real *panels = c->room, *room = pack_gates(c->w_hh, 3, hidden, hidden, panels);
+    real *room = c->room;
+    operand weight = pack_transposed(c->w_hh, 3, hidden, hidden, count_rows(s), &room);
     const real *bias = gru_bias(c, room), *b_hh = c->b_hh;
     scan_input input = project(c, width, bias, c->gates, room + padded(width));
     begin_states(s, c->h_0, c->states);
@@ -69,7 +70,7 @@ static void gru_forward(const layer_call *c)
                          (real *)c->gates + t * s->batch * width,
                          (real *)c->m + t * state_size(s)};
         matrix h = {step.h, hidden, 1};
-        for_each_tile(h, s->rows, hidden, panels, hidden, 3, gru_tile, &step);
+        for_each_tile(h, s->rows, &weight, hidden, gru_tile, &step);
     }
     if (c->output)
         clear_padding(s, state_after(s, c->states, 0), c->output);
@@ -126,9 +127,9 @@ static void gru_backward(const layer_back_call *c)
     const scan_shape *s = &c->shape;
     ptrdiff_t hidden = s->hidden, width = 3 * hidden, size = state_size(s), depth = 0;
     const real *gates = c->gates, *m = c->m, *g_output = c->g_output;
-    real *panels = c->room;
-    matrix weight = {c->w_hh, hidden, 1}, g = {c->g_recurrent, width, 1};
-    pack(weight, width, hidden, panels);
+    real *room = c->room;
+    matrix w_hh = {c->w_hh, hidden, 1}, g = {c->g_recurrent, width, 1};
+    operand weight = pack(w_hh, width, hidden, &room);
     for (ptrdiff_t i = s->steps - 1; i >= 0; i--, depth = width) {
         ptrdiff_t t = step_at(s, i);
         gru_back step = {s,
@@ -140,12 +141,12 @@ static void gru_backward(const layer_back_call *c)
                          c->g_h,
                          (real *)c->g_sums + t * 3 * size,
                          (real *)c->g_recurrent + t * 3 * size};
-        for_each_tile(g, s->rows, depth, panels, hidden, 0, gru_back_tile, &step);
+        for_each_tile(g, s->rows, &weight, depth, gru_back_tile, &step);
         g.data = step.g_recurrent;
     }
     if (c->wants_g_h) {
         state_back first = {hidden, c->g_h};
-        for_each_tile(g, s->rows, depth, panels, hidden, 0, state_back_tile, &first);
+        for_each_tile(g, s->rows, &weight, depth, state_back_tile, &first);
     }
     if (c->finishes)
         finish_backward(c, width);

@@ -3,6 +3,7 @@
 /* clang-format off: vectors come first */
 #include "vectors.h"
 #include "product.h"
+#include "linear.h"
 #include "embedding.h"
 #include "scan.h"
 #include "rnn.h"
@@ -19,6 +20,8 @@ static const kernel_table kernels = {
     lstm_backward,
     gru_forward,
     gru_backward,
+    linear_forward,
+    linear_backward,
     cross_entropy_forward,
     cross_entropy_backward,
     layer_norm_forward,

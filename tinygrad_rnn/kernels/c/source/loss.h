@@ -6,7 +6,17 @@
 static real largest_of(const real *x, ptrdiff_t count)
 {
     real largest = x[0];
-    for (ptrdiff_t j = 1; j < count; j++)
+    ptrdiff_t j = 1;
+    if (count >= LANES) {
+        vec top = load(x, LANES);
+        for (j = LANES; j + LANES <= count; j += LANES) {
+            vec next = load(x + j, LANES);
+            top = select(next > top, next, top);
+        }
+        for (ptrdiff_t i = 0; i < LANES; i++)
+            largest = top[i] > largest ? top[i] : largest;
+    }
+    for (; j < count; j++)
         largest = x[j] > largest ? x[j] : largest;
     return largest;
 }
@@ -38,7 +48,7 @@ static real exp_row(const real *x, ptrdiff_t count, real largest, ptrdiff_t top,
 }
 
 /* The losses of all rows, and what the backward needs: exps (N, V), sums (N,). */
-static void cross_entropy_forward(const loss_call *c)
+static void cross_entropy_forward(loss_call *c)
 {
     const real *weight = c->weight;
     real smoothing = (real)c->label_smoothing, weight_sum = 0;
@@ -62,6 +72,7 @@ static void cross_entropy_forward(const loss_call *c)
         }
         real log_sum = (real)log1p(sum), row_weight = weight ? weight[class] : 1;
         *loss = row_weight * (log_sum - (x[class] - largest));
+        c->total += row_weight;
         if (smoothing != 0) {
             real below = 0; /* the weighted sum of x - largest */
             for (ptrdiff_t j = 0; j < c->classes; j++)
@@ -69,10 +80,11 @@ static void cross_entropy_forward(const loss_call *c)
             real smooth = log_sum * weight_sum - below;
             *loss = *loss * (1 - smoothing) + smoothing / (real)c->classes * smooth;
         }
+        c->loss += *loss;
     }
 }
 
-static void cross_entropy_backward(const loss_back_call *c)
+static void cross_entropy_backward(const loss_call *c)
 {
     const real *weight = c->weight, *scales = c->scale;
     real smoothing = (real)c->label_smoothing, weight_sum = 0;
@@ -86,7 +98,7 @@ static void cross_entropy_backward(const loss_back_call *c)
             memset(g, 0, (size_t)c->classes * sizeof(real));
             continue;
         }
-        real scale = scales[c->scale_is_shared ? 0 : r];
+        real scale = (real)(scales[c->scale_is_shared ? 0 : r] / c->total);
         real at_target = scale * (1 - smoothing) * (weight ? weight[class] : 1);
         real at_all = scale * (smoothing / (real)c->classes);
         real factor = (at_target + at_all * weight_sum) / ((const real *)c->sums)[r];

@@ -44,7 +44,8 @@ static void lstm_forward(const layer_call *c)
 {
     const scan_shape *s = &c->shape;
     ptrdiff_t hidden = s->hidden, width = 4 * hidden;
-    real *panels = c->room, *room = pack_gates(c->w_hh, 4, hidden, hidden, panels);
+    real *room = c->room;
+    operand weight = pack_transposed(c->w_hh, 4, hidden, hidden, count_rows(s), &room);
     const real *bias = add_biases(c, width, room);
     scan_input input = project(c, width, bias, c->gates, room + padded(width));
     begin_states(s, c->h_0, c->states);
@@ -60,7 +61,7 @@ static void lstm_forward(const layer_call *c)
                           state_after(s, c->c_states, t),
                           (real *)c->gates + t * s->batch * width};
         matrix h = {step.h, hidden, 1};
-        for_each_tile(h, s->rows, hidden, panels, hidden, 4, lstm_tile, &step);
+        for_each_tile(h, s->rows, &weight, hidden, lstm_tile, &step);
     }
     if (c->output)
         clear_padding(s, state_after(s, c->states, 0), c->output);
@@ -123,9 +124,9 @@ static void lstm_backward(const layer_back_call *c)
     const scan_shape *s = &c->shape;
     ptrdiff_t hidden = s->hidden, width = 4 * hidden, size = state_size(s), depth = 0;
     const real *gates = c->gates, *g_output = c->g_output;
-    real *panels = c->room;
-    matrix weight = {c->w_hh, hidden, 1}, g = {c->g_sums, width, 1};
-    pack(weight, width, hidden, panels);
+    real *room = c->room;
+    matrix w_hh = {c->w_hh, hidden, 1}, g = {c->g_sums, width, 1};
+    operand weight = pack(w_hh, width, hidden, &room);
     for (ptrdiff_t i = s->steps - 1; i >= 0; i--, depth = width) {
         ptrdiff_t t = step_at(s, i);
         lstm_back step = {s,
@@ -137,12 +138,12 @@ static void lstm_backward(const layer_back_call *c)
                           depth && !s->lengths ? NULL : c->g_h,
                           c->g_c,
                           (real *)c->g_sums + t * 4 * size};
-        for_each_tile(g, s->rows, depth, panels, hidden, 0, lstm_back_tile, &step);
+        for_each_tile(g, s->rows, &weight, depth, lstm_back_tile, &step);
         g.data = step.g_sums;
     }
     if (c->wants_g_h) {
         state_back first = {hidden, c->g_h};
-        for_each_tile(g, s->rows, depth, panels, hidden, 0, state_back_tile, &first);
+        for_each_tile(g, s->rows, &weight, depth, state_back_tile, &first);
     }
     if (c->finishes)
         finish_backward(c, width);

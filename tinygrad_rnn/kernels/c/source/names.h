@@ -30,12 +30,23 @@
 #define panel_vectors VARIANT(panel_vectors)
 #define vectors_for VARIANT(vectors_for)
 #define padded VARIANT(padded)
+#define pack_columns VARIANT(pack_columns)
+#define operand VARIANT(operand)
 #define pack VARIANT(pack)
+#define pack_transposed VARIANT(pack_transposed)
+#define dot_rows VARIANT(dot_rows)
+#define for_each_unpacked_tile VARIANT(for_each_unpacked_tile)
 #define pack_gates VARIANT(pack_gates)
 #define for_each_tile VARIANT(for_each_tile)
 #define product_result VARIANT(product_result)
 #define store_product VARIANT(store_product)
+#define multiply_packed VARIANT(multiply_packed)
 #define multiply VARIANT(multiply)
+#define sum_rows VARIANT(sum_rows)
+
+/* linear.h */
+#define linear_forward VARIANT(linear_forward)
+#define linear_backward VARIANT(linear_backward)
 
 /* embedding.h */
 #define embedding_backward VARIANT(embedding_backward)
@@ -52,7 +63,6 @@
 #define add_biases VARIANT(add_biases)
 #define table_row VARIANT(table_row)
 #define project VARIANT(project)
-#define sum_rows VARIANT(sum_rows)
 #define transpose VARIANT(transpose)
 #define finish_backward VARIANT(finish_backward)
 #define state_back VARIANT(state_back)

@@ -143,8 +143,8 @@ static inline ptrdiff_t padded(ptrdiff_t count)
     return vectors_for(count) * LANES;
 }
 
-/* Pack B, (depth, columns), for for_each_tile with the usual panels; returns the end. */
-static real *pack(matrix b, ptrdiff_t depth, ptrdiff_t columns, real *panels)
+/* Pack B, (depth, columns), in the usual panels; returns the end. */
+static real *pack_columns(matrix b, ptrdiff_t depth, ptrdiff_t columns, real *panels)
 {
     for (ptrdiff_t first = 0; first < columns;) {
         ptrdiff_t width = panel_vectors(vectors_for(columns - first)) * LANES;
@@ -197,21 +197,98 @@ static real *pack_gates(const real *w, int gates, ptrdiff_t hidden, ptrdiff_t de
     return panels;
 }
 
-/* Give `use` all tiles of these rows of A B, where A is (rows, depth). With `gates` the
-   panels are those of pack_gates, and tiles count columns within a gate; with 0 those
-   of pack. */
-static void for_each_tile(matrix a, range rows, ptrdiff_t depth, const real *panels,
-                          ptrdiff_t columns, int gates, use_tile use,
-                          const void *context)
+/* The right operand of a product, (depth, columns): packed, or for few rows, which are
+   not worth that, the rows of its transpose. With `gates`, columns are those of one. */
+typedef struct {
+    ptrdiff_t depth, columns;
+    int gates;          /* 0 for the usual panels */
+    const real *panels; /* or NULL */
+    const real *rows;   /* W, (gates * columns, depth), if it is not packed */
+} operand;
+
+/* Rows of a left operand from which the right one is packed. */
+#define WORTH_PACKING 8
+
+static operand pack(matrix b, ptrdiff_t depth, ptrdiff_t columns, real **room)
 {
+    operand packed = {depth, columns, 0, *room, NULL};
+    *room = pack_columns(b, depth, columns, *room);
+    return packed;
+}
+
+/* W^T of W, (columns, depth), or of gates one after the other, for so many rows. */
+static operand pack_transposed(const real *w, int gates, ptrdiff_t depth,
+                               ptrdiff_t columns, ptrdiff_t rows, real **room)
+{
+    if (rows < WORTH_PACKING)
+        return (operand){depth, columns, gates, NULL, w};
+    if (!gates)
+        return pack((matrix){w, 1, depth}, depth, columns, room);
+    operand packed = {depth, columns, gates, *room, NULL};
+    *room = pack_gates(w, gates, columns, depth, *room);
+    return packed;
+}
+
+/* The products of x, (depth,), with so many rows of w. */
+static vec dot_rows(const real *x, const real *w, ptrdiff_t depth, ptrdiff_t count)
+{
+    vec sums[LANES], result = {0};
+    const real *last = w + (count - 1) * depth;
+    UNROLL
+    for (ptrdiff_t i = 0; i < LANES; i++)
+        sums[i] = (vec){0};
+    ptrdiff_t k = 0;
+    for (; k + LANES <= depth; k += LANES) {
+        vec factor = load(x + k, LANES);
+        UNROLL
+        for (ptrdiff_t i = 0; i < LANES; i++)
+            sums[i] += factor * load((i < count ? w + i * depth : last) + k, LANES);
+    }
+    if (k < depth)
+        for (ptrdiff_t i = 0; i < count; i++)
+            sums[i] += load(x + k, depth - k) * load(w + i * depth + k, depth - k);
+    UNROLL
+    for (ptrdiff_t i = 0; i < LANES; i++)
+        result[i] = add_lanes(sums[i]);
+    return result;
+}
+
+static void for_each_unpacked_tile(matrix a, range rows, const operand *b, use_tile use,
+                                   const void *context)
+{
+    vec sums[MAX_TILE_VECTORS];
+    int vectors = b->gates ? b->gates : 1;
+    for (ptrdiff_t r = rows.begin; r < rows.end; r++)
+        for (ptrdiff_t column = 0; column < b->columns; column += LANES) {
+            ptrdiff_t left = b->columns - column, count = left < LANES ? left : LANES;
+            for (int v = 0; v < vectors; v++)
+                sums[v] = dot_rows(a.data + r * a.row_stride,
+                                   b->rows + (v * b->columns + column) * b->depth,
+                                   b->depth, count);
+            tile at = {1, vectors, r, column, sums};
+            use(context, &at);
+        }
+}
+
+/* Give `use` all tiles of these rows of A B, where A is (rows, depth) and may have a
+   depth of 0. */
+static void for_each_tile(matrix a, range rows, const operand *b, ptrdiff_t depth,
+                          use_tile use, const void *context)
+{
+    if (!b->panels) {
+        for_each_unpacked_tile(a, rows, b, use, context);
+        return;
+    }
     vec sums[MAX_TILE_ROWS * MAX_TILE_VECTORS];
-    for (ptrdiff_t column = 0; column < columns;) {
-        int vectors = gates ? gates : panel_vectors(vectors_for(columns - column));
+    const real *panels = b->panels;
+    for (ptrdiff_t column = 0; column < b->columns;) {
+        ptrdiff_t left = vectors_for(b->columns - column);
+        int vectors = b->gates ? b->gates : panel_vectors(left);
         const sum_tile *kernels = micro_kernels[vectors - 1];
         tile at = {0, vectors, rows.begin, column, sums};
         for (; at.row < rows.end; at.row += at.rows) {
-            ptrdiff_t left = rows.end - at.row;
-            at.rows = left < MAX_TILE_ROWS ? (int)left : MAX_TILE_ROWS;
+            ptrdiff_t left_rows = rows.end - at.row;
+            at.rows = left_rows < MAX_TILE_ROWS ? (int)left_rows : MAX_TILE_ROWS;
             while (!kernels[at.rows - 1])
                 at.rows--;
             const real *from = a.data + at.row * a.row_stride;
@@ -219,8 +296,8 @@ static void for_each_tile(matrix a, range rows, ptrdiff_t depth, const real *pan
                                  sums);
             use(context, &at);
         }
-        panels += depth * vectors * LANES;
-        column += gates ? LANES : vectors * LANES;
+        panels += b->depth * vectors * LANES;
+        column += b->gates ? LANES : vectors * LANES;
     }
 }
 
@@ -244,10 +321,33 @@ static void store_product(const void *context, const tile *at)
         }
 }
 
-static void multiply(matrix a, matrix b, ptrdiff_t rows, ptrdiff_t depth,
-                     ptrdiff_t columns, const real *bias, real *out, real *room)
+static void multiply_packed(matrix a, range rows, const operand *b, const real *bias,
+                            real *out)
 {
-    pack(b, depth, columns, room);
-    product_result result = {out, columns, columns, bias};
-    for_each_tile(a, (range){0, rows}, depth, room, columns, 0, store_product, &result);
+    product_result result = {out, b->columns, b->columns, bias};
+    for_each_tile(a, rows, b, b->depth, store_product, &result);
+}
+
+static void multiply(matrix a, matrix b, ptrdiff_t rows, ptrdiff_t depth,
+                     ptrdiff_t columns, real *out, real *room)
+{
+    operand packed = pack(b, depth, columns, &room);
+    multiply_packed(a, (range){0, rows}, &packed, NULL, out);
+}
+
+/* The sum of rows, (rows, width). Partial sums of a few rows keep rounding small. */
+static void sum_rows(const real *x, ptrdiff_t rows, ptrdiff_t width, real *out)
+{
+    enum { BLOCK = 128 };
+    for (ptrdiff_t j = 0; j < width; j += LANES) {
+        vec total = {0};
+        for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
+            ptrdiff_t stop = start + BLOCK < rows ? start + BLOCK : rows;
+            vec sum = {0};
+            for (ptrdiff_t r = start; r < stop; r++)
+                sum += load(x + r * width + j, width - j);
+            total += sum;
+        }
+        store(out + j, total, width - j);
+    }
 }

@@ -41,8 +41,8 @@ static void rnn_forward(const layer_call *c)
 {
     const scan_shape *s = &c->shape;
     ptrdiff_t hidden = s->hidden;
-    matrix weight = {c->w_hh, 1, hidden};
-    real *panels = c->room, *room = pack(weight, hidden, hidden, panels);
+    real *room = c->room;
+    operand weight = pack_transposed(c->w_hh, 0, hidden, hidden, count_rows(s), &room);
     const real *bias = add_biases(c, hidden, room);
     real *after = state_after(s, c->states, 0);
     scan_input input = project(c, hidden, bias, after, room + padded(hidden));
@@ -53,7 +53,7 @@ static void rnn_forward(const layer_call *c)
         rnn_step step = {s, &input, t, state_before(s, c->states, t),
                          state_after(s, c->states, t)};
         matrix h = {step.before, hidden, 1};
-        for_each_tile(h, s->rows, hidden, panels, hidden, 0, use, &step);
+        for_each_tile(h, s->rows, &weight, hidden, use, &step);
     }
     if (c->output)
         clear_padding(s, after, c->output);
@@ -98,9 +98,9 @@ static void rnn_backward(const layer_back_call *c)
     const scan_shape *s = &c->shape;
     ptrdiff_t hidden = s->hidden, size = state_size(s), depth = 0;
     const real *after = state_after(s, c->states, 0), *g_output = c->g_output;
-    real *panels = c->room;
-    matrix weight = {c->w_hh, hidden, 1}, g = {c->g_sums, hidden, 1};
-    pack(weight, hidden, hidden, panels);
+    real *room = c->room;
+    matrix w_hh = {c->w_hh, hidden, 1}, g = {c->g_sums, hidden, 1};
+    operand weight = pack(w_hh, hidden, hidden, &room);
     /* The last step has none behind it: the depth of its product is 0, and g_h holds
        the gradient of its state. In the padding, g_h passes through. */
     for (ptrdiff_t i = s->steps - 1; i >= 0; i--, depth = hidden) {
@@ -108,12 +108,12 @@ static void rnn_backward(const layer_back_call *c)
         rnn_back step = {s, t, after + t * size, g_output ? g_output + t * size : NULL,
                          depth && !s->lengths ? NULL : c->g_h,
                          (real *)c->g_sums + t * size};
-        for_each_tile(g, s->rows, depth, panels, hidden, 0, rnn_back_tile, &step);
+        for_each_tile(g, s->rows, &weight, depth, rnn_back_tile, &step);
         g.data = step.g_sums;
     }
     if (c->wants_g_h) {
         state_back first = {hidden, c->g_h};
-        for_each_tile(g, s->rows, depth, panels, hidden, 0, state_back_tile, &first);
+        for_each_tile(g, s->rows, &weight, depth, state_back_tile, &first);
     }
     if (c->finishes)
         finish_backward(c, hidden);

@@ -106,32 +106,14 @@ static scan_input project(const layer_call *c, ptrdiff_t width, const real *bias
             }
         return (scan_input){out, NULL, width};
     }
-    matrix features = {c->x, size, 1}, weight = {w_ih, 1, size};
-    product_result sums = {out, width, width, bias};
-    pack(weight, size, width, room);
+    matrix features = {c->x, size, 1};
+    operand weight = pack_transposed(w_ih, 0, size, width, s->steps * count, &room);
     /* The rows of all steps follow each other, unless they are a part of the batch. */
     ptrdiff_t times = count == batch ? 1 : s->steps;
     range rows = {s->rows.begin, count == batch ? s->steps * batch : s->rows.end};
     for (ptrdiff_t t = 0; t < times; t++, rows.begin += batch, rows.end += batch)
-        for_each_tile(features, rows, size, room, width, 0, store_product, &sums);
+        multiply_packed(features, rows, &weight, bias, out);
     return (scan_input){out, NULL, width};
-}
-
-/* The sum of rows, (rows, width). Partial sums of a few rows keep rounding small. */
-static void sum_rows(const real *x, ptrdiff_t rows, ptrdiff_t width, real *out)
-{
-    enum { BLOCK = 128 };
-    for (ptrdiff_t j = 0; j < width; j += LANES) {
-        vec total = {0};
-        for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
-            ptrdiff_t stop = start + BLOCK < rows ? start + BLOCK : rows;
-            vec sum = {0};
-            for (ptrdiff_t r = start; r < stop; r++)
-                sum += load(x + r * width + j, width - j);
-            total += sum;
-        }
-        store(out + j, total, width - j);
-    }
 }
 
 static void transpose(const real *x, ptrdiff_t rows, ptrdiff_t columns, real *out)
@@ -151,7 +133,7 @@ static void finish_backward(const layer_back_call *c, ptrdiff_t width)
     matrix g_rows = {g, width, 1}, g_columns = {g, 1, width};
     if (c->g_x) {
         matrix weight = {c->w_ih, s->input, 1};
-        multiply(g_rows, weight, rows, width, s->input, NULL, c->g_x, room);
+        multiply(g_rows, weight, rows, width, s->input, c->g_x, room);
     }
     if (c->g_w_ih && c->ids) {
         memset(room, 0, (size_t)(s->input * width) * sizeof(real));
@@ -159,13 +141,13 @@ static void finish_backward(const layer_back_call *c, ptrdiff_t width)
         transpose(room, s->input, width, c->g_w_ih);
     } else if (c->g_w_ih) {
         matrix inputs = {c->x, s->input, 1};
-        multiply(g_columns, inputs, width, rows, s->input, NULL, c->g_w_ih, room);
+        multiply(g_columns, inputs, width, rows, s->input, c->g_w_ih, room);
     }
     if (c->g_w_hh) {
         const real *states = c->states;
         matrix before = {states + s->reverse * state_size(s), s->hidden, 1};
         g_columns.data = g_recurrent;
-        multiply(g_columns, before, width, rows, s->hidden, NULL, c->g_w_hh, room);
+        multiply(g_columns, before, width, rows, s->hidden, c->g_w_hh, room);
     }
     if (c->g_b_ih)
         sum_rows(g, rows, width, c->g_b_ih);

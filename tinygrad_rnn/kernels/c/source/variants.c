@@ -143,3 +143,12 @@ ptrdiff_t room_for(const scan_shape *s, int gates, size_t item_size)
     ptrdiff_t forward = plus(plus(weights, inputs), wide);
     return times(larger(forward, larger(inputs, states)), (ptrdiff_t)item_size);
 }
+
+ptrdiff_t linear_room(const linear_call *c, size_t item_size)
+{
+    enum { PADDING = 64 };
+    ptrdiff_t forward = times(c->input, plus(c->output, PADDING));
+    ptrdiff_t columns = plus(c->input, PADDING);
+    ptrdiff_t backward = times(larger(c->rows, c->output), columns);
+    return times(larger(forward, backward), (ptrdiff_t)item_size);
+}

@@ -32,12 +32,17 @@ static inline vec select(vec_int condition, vec yes, vec no)
     return (vec)(((vec_int)yes & condition) | ((vec_int)no & ~condition));
 }
 
+/* The sum of the lanes, pair by pair. */
 static inline real add_lanes(vec x)
 {
-    real total = 0;
-    for (ptrdiff_t i = 0; i < LANES; i++)
-        total += x[i];
-    return total;
+    real lanes[LANES];
+    memcpy(lanes, &x, sizeof(x));
+    UNROLL
+    for (ptrdiff_t half = LANES / 2; half; half /= 2)
+        UNROLL
+        for (ptrdiff_t i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
+    return lanes[0];
 }
 
 /* p = expm1(r) and the power of two s, such that exp(y) = s + s p.

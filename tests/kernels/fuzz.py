@@ -18,7 +18,7 @@ import numpy as np
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from kernels.cases import KINDS, backward, forward, laid_out, make
+from kernels.cases import KINDS, backward, forward, laid_out, make, moved
 
 from tinygrad_rnn.kernels import numpy as reference
 
@@ -29,10 +29,12 @@ LARGEST_TERM = {"loss": 1e-3, "lists": 0}  # 1 of the others
 
 
 class Values:
-    """A source of random arrays of one dtype in all layouts."""
+    """A source of random arrays of one dtype in all layouts, or in the usual one, so
+    many elements after an address that is a multiple of 64.
+    """
 
-    def __init__(self, rng, dtype=None):
-        self.rng = rng
+    def __init__(self, rng, dtype=None, offset=None):
+        self.rng, self.offset = rng, offset
         self.dtype = dtype or rng.choice(["float32", "float64"])
         # The share of NaN and infinity
         self.rare = 0 if dtype else rng.choice([0, 0, 0, 0, 0.02])
@@ -45,7 +47,10 @@ class Values:
         if self.rare:
             special = rng.choice([np.nan, np.inf, -np.inf], shape)
             x = np.where(rng.random(shape) < self.rare, special, x).astype(self.dtype)
-        return laid_out(rng, x)
+        return laid_out(rng, x) if self.offset is None else self.move(x)
+
+    def move(self, x):
+        return x if x is None else moved(x, self.offset * x.itemsize)
 
     def draw_layer(self, shape):
         """An array of a layer; weights are small enough for sums of about 1."""
@@ -99,6 +104,8 @@ def layer(kind, values):
         draw=values.draw_layer,
         **options,
     )
+    if values.offset is not None:
+        case.inputs = tuple(map(values.move, case.inputs))
     case.needs = [need and bool(rng.integers(4)) for need in case.needs]
 
     return (*case.inputs, *case.grads), run_layer(case)

@@ -315,15 +315,17 @@ def test_the_rows_of_a_call_are_within_the_batch():
 
 
 def test_sizes_whose_product_overflows_raise():
-    """Arrays without elements have any sizes; they need no memory."""
-    huge = 2**61
-    for steps, batch, features, hidden in itertools.product((0, huge), repeat=4):
-        if not (steps and batch and hidden):
-            continue
-        with pytest.raises(ERRORS):
-            ids = np.broadcast_to(np.zeros((), np.int64), (steps // 2**31, batch))
-            weights = np.ones((hidden, 0)), np.ones((0, hidden)), None, None
-            c.rnn_forward(ids, None, *weights)
+    """Arrays without elements, or without strides, have any sizes."""
+    x, w_ih, huge = np.ones((1, 1, 3)), np.ones((8, 3)), np.ones((0, 2**62), np.int8)
+    for gates in (1, 3, 4):
+        inputs = (x, None, None, w_ih, huge, None, None)
+        with pytest.raises(MemoryError):
+            _c.layer_forward(gates, 0, 0, 0, 1, False, None, *inputs, None)
+    ids = np.broadcast_to(np.zeros((), np.int64), 2**40)
+    with pytest.raises(MemoryError):
+        _c.embedding_backward(ids, np.ones((0, 2**40)), 5)
+    with pytest.raises((MemoryError, ValueError)):
+        _c.embedding_backward(ids[:0], np.ones((0, 8)), 2**62)
 
 
 def test_memory_that_runs_out_raises_memory_error():
@@ -347,3 +349,22 @@ def test_instruction_sets():
                 _c.use(wrong)
     finally:
         assert _c.use(used) == used
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_ids_have_no_gradient(kind):
+    """Even if one is asked for: it would have the shape of features."""
+    case = make(
+        kind,
+        (3, 2, 50, 5),
+        1,
+        cotangents="all",
+        ids=True,
+        **dict.fromkeys(("bias", "initial", "ends", "reverse", "relu"), True),
+        projected=False,
+    )
+    case.needs = (True, *case.needs[1:])
+    outputs, workspace = forward(c, case)
+    name, args = record(lambda: backward(c, case, outputs, workspace))[-1]
+    assert name == "layer_backward"
+    assert getattr(_c, name)(*args)[0] is None

@@ -117,8 +117,9 @@ static PyObject *new_array(arrays *call, int dims, const ptrdiff_t *shape)
     if (call->failed)
         return NULL;
     ptrdiff_t size = call->type == NPY_FLOAT ? sizeof(float) : sizeof(double);
-    for (int i = 0; i < dims && size <= POOLED; i++)
-        size *= shape[i];
+    for (int i = 0; i < dims; i++)
+        if (__builtin_mul_overflow(size, shape[i], &size))
+            return PyErr_NoMemory(), fail(call);
     if (size < POOLED)
         return hold(call, PyArray_SimpleNew(dims, (npy_intp *)shape, call->type));
     PyObject *sizes = PyTuple_New(dims), *made = NULL;

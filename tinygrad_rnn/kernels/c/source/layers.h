@@ -90,6 +90,8 @@ static int begin_layer(layer *l, PyObject *const *args, PyObject *x, PyObject *l
         PyErr_SetString(PyExc_ValueError, "no such layer, or no such rows");
         return 0;
     }
+    if (room_for(s, l->gates, sizeof(double)) < 0) /* arrays without elements are of any size */
+        return PyErr_NoMemory(), 0;
     expected whole = {"x", READ, dims + !is_ids, {0}};
     for (int i = 0; i < dims; i++)
         whole.shape[i] = PyArray_DIM(input, i);
@@ -264,7 +266,8 @@ static PyObject *layer_forward(PyObject *self, PyObject *const *args, Py_ssize_t
         c.c_n = memory(call, outputs[is_layer + 1], 'f', state_like(&l, "c_n", WRITE));
     c.states = kept.states, c.c_states = kept.c_states;
     c.gates = kept.gates, c.m = kept.m;
-    *(is_of_ids(&l) ? (const void **)&c.ids : &c.x) = data_of(l.x);
+    c.ids = is_of_ids(&l) ? data_of(l.x) : NULL;
+    c.x = is_of_ids(&l) ? NULL : data_of(l.x);
     c.shape = *s;
     void *owner = NULL;
     if (!call->failed && s->rows.begin < s->rows.end)
@@ -310,7 +313,7 @@ static PyObject *new_backward(layer *l, PyObject *needs, PyObject *const *g_last
     made[G_C] = is_lstm ? new_like(call, state_like(l, "g_c", WRITE)) : NULL;
     made[G_SUMS] = new_array(call, 3, sums);
     made[G_RECURRENT] = l->gates == GRU ? new_array(call, 3, sums) : NULL;
-    if (wanted[G_X] == Py_True && is_small)
+    if (wanted[G_X] == Py_True && is_small && !is_of_ids(l))
         made[G_X] = new_array(call, dims, l->x_shape);
     if (wanted[G_W_IH] == Py_True && (is_small || is_of_ids(l)))
         made[G_W_IH] = new_array(call, 2, w_ih);
@@ -374,7 +377,8 @@ static PyObject *layer_backward(PyObject *self, PyObject *const *args, Py_ssize_
     memcpy(g_x.shape, l.x_shape, sizeof(g_x.shape));
     int of_lstm = l.gates == LSTM ? WRITE : WRITE | OPTIONAL;
     int of_gru = l.gates == GRU ? WRITE : WRITE | OPTIONAL;
-    c.g_x = memory(call, parts[G_X], 'f', g_x);
+    if (!is_of_ids(&l))
+        c.g_x = memory(call, parts[G_X], 'f', g_x);
     c.g_h = memory(call, parts[G_H], 'f', state_like(&l, "g_h", WRITE));
     c.g_c = memory(call, parts[G_C], 'f', state_like(&l, "g_c", of_lstm));
     c.g_w_ih = memory(call, parts[G_W_IH], 'f', (expected){"g_w_ih", WRITE | OPTIONAL, 2, {G, I}});
@@ -385,7 +389,8 @@ static PyObject *layer_backward(PyObject *self, PyObject *const *args, Py_ssize_
     c.g_recurrent =
         memory(call, parts[G_RECURRENT], 'f', (expected){"g_recurrent", of_gru, 3, {T, B, G}});
     c.wants_g_h = wanted[G_H] == Py_True;
-    *(is_of_ids(&l) ? (const void **)&c.ids : &c.x) = data_of(l.x);
+    c.ids = is_of_ids(&l) ? data_of(l.x) : NULL;
+    c.x = is_of_ids(&l) ? NULL : data_of(l.x);
     c.shape = *s;
     void *owner = NULL;
     if (!call->failed)

@@ -257,7 +257,10 @@ static PyObject *embedding_backward(PyObject *self, PyObject *const *args,
     }
     PyArrayObject *g = (PyArrayObject *)args[1], *ids = (PyArrayObject *)args[0];
     ptrdiff_t D = PyArray_DIM(g, PyArray_NDIM(g) - 1), shape[] = {N, D};
-    const void *values = data_of(plain_floats(call, args[1], READ, rows * D));
+    ptrdiff_t elements;
+    if (__builtin_mul_overflow(rows, D, &elements))
+        return PyErr_NoMemory(), fail(call), finish(call, NULL);
+    const void *values = data_of(plain_floats(call, args[1], READ, elements));
     PyObject *table = new_array(call, 2, shape);
     const int64_t *numbers = NULL;
     if (!call->failed && PyArray_ISINTEGER(ids))
@@ -269,7 +272,7 @@ static PyObject *embedding_backward(PyObject *self, PyObject *const *args,
     }
     if (call->failed)
         return finish(call, NULL);
-    PyThreadState *others = rows * D > LONG_WORK / 4 ? PyEval_SaveThread() : NULL;
+    PyThreadState *others = elements > LONG_WORK / 4 ? PyEval_SaveThread() : NULL;
     memset(data_of(table), 0, (size_t)PyArray_NBYTES((PyArrayObject *)table));
     find_table(call->type)->embedding_backward(numbers, values, rows, D, data_of(table));
     if (others)

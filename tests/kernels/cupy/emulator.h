@@ -142,9 +142,12 @@ struct Block {
     // are on their way: by a look at a counter, by the fence after it, by a barrier.
     std::vector<Time> clock, seen, acquired, published;
 };
+// A counter shows itself as late as it may: each look of a block sees one count more.
 struct Counter {
     const void* place;
-    std::vector<Time> clock;
+    std::vector<unsigned> values;           // after each count, from the first value on
+    std::vector<std::vector<Time>> clocks;  // what was published until then
+    std::vector<size_t> looked;             // how many counts each block has seen
 };
 
 static std::vector<Region> regions;
@@ -299,10 +302,11 @@ template <class T> static T shuffle(unsigned mask, T value, int distance, int li
     return out;
 }
 
-static Counter& counter_at(const void* place) {
+static Counter& counter_at(const unsigned* place) {
     for (Counter& c : counters)
         if (c.place == place) return c;
-    counters.push_back({place, std::vector<Time>(gridDim.x * gridDim.y, 0)});
+    const unsigned grid = gridDim.x * gridDim.y;
+    counters.push_back({place, {*place}, {std::vector<Time>(grid, 0)}, std::vector<size_t>(grid, 0)});
     return counters.back();
 }
 
@@ -314,14 +318,19 @@ static void fence() {
     join(block->acquired, block->seen);
 }
 static void count(unsigned* place, unsigned n) {
-    join(counter_at(place).clock, block->published);
-    *place += n;
+    Counter& counter = counter_at(place);
+    counter.clocks.push_back(counter.clocks.back());
+    join(counter.clocks.back(), block->published);
+    counter.values.push_back(*place += n);
     progress++;
 }
 static unsigned look(const unsigned* place) {
     leave();  // others may run while this thread waits
-    join(block->seen, counter_at(place).clock);
-    return *place;
+    Counter& counter = counter_at(place);
+    size_t& looked = counter.looked[block->index];
+    if (looked + 1 < counter.values.size()) looked++, progress++;
+    join(block->seen, counter.clocks[looked]);
+    return counter.values[looked];
 }
 
 // ---------------------------------------------------------------- the scheduler

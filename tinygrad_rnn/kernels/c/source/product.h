@@ -338,16 +338,25 @@ static void multiply(matrix a, matrix b, ptrdiff_t rows, ptrdiff_t depth,
 /* The sum of rows, (rows, width). Partial sums of a few rows keep rounding small. */
 static void sum_rows(const real *x, ptrdiff_t rows, ptrdiff_t width, real *out)
 {
-    enum { BLOCK = 128 };
-    for (ptrdiff_t j = 0; j < width; j += LANES) {
-        vec total = {0};
+    enum { BLOCK = 128, AT_ONCE = 4 }; /* vectors, so that whole lines are read */
+    for (ptrdiff_t first = 0; first < width; first += AT_ONCE * LANES) {
+        ptrdiff_t left = vectors_for(width - first);
+        int vectors = left < AT_ONCE ? (int)left : AT_ONCE;
+        vec total[AT_ONCE] = {{0}};
         for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
             ptrdiff_t stop = start + BLOCK < rows ? start + BLOCK : rows;
-            vec sum = {0};
+            vec sum[AT_ONCE] = {{0}};
             for (ptrdiff_t r = start; r < stop; r++)
-                sum += load(x + r * width + j, width - j);
-            total += sum;
+                for (int v = 0; v < vectors; v++) {
+                    ptrdiff_t j = first + v * LANES;
+                    sum[v] += load(x + r * width + j, width - j);
+                }
+            for (int v = 0; v < vectors; v++)
+                total[v] += sum[v];
         }
-        store(out + j, total, width - j);
+        for (int v = 0; v < vectors; v++) {
+            ptrdiff_t j = first + v * LANES;
+            store(out + j, total[v], width - j);
+        }
     }
 }

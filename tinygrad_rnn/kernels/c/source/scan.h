@@ -151,7 +151,9 @@ static void finish_backward(const layer_back_call *c, ptrdiff_t width)
     }
     if (c->g_b_ih)
         sum_rows(g, rows, width, c->g_b_ih);
-    if (c->g_b_hh)
+    if (c->g_b_hh && c->g_b_ih && g_recurrent == g)
+        memcpy(c->g_b_hh, c->g_b_ih, (size_t)width * sizeof(real));
+    else if (c->g_b_hh)
         sum_rows(g_recurrent, rows, width, c->g_b_hh);
 }
 

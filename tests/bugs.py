@@ -1669,9 +1669,9 @@ TABLE = {
         ),
         ("reduce_arrays", "vector /= communicator.size", "pass", "a sum for a mean"),
         (
-            "mean_loss",
-            "total * (group.size / float(summed[0]))",
-            "total / float(summed[0])",
+            "_scale_of",
+            "ranks / counts[0]",
+            "1 / counts[0]",
             "a loss that forgets by how many ranks it is averaged",
         ),
         (
@@ -1681,7 +1681,7 @@ TABLE = {
             "parts of a vector that overlap",
         ),
         (
-            "_write",
+            "all_reduce",
             "count_change(tensor.version, name)",
             "pass",
             "a change in place that nobody counts",
@@ -1713,6 +1713,13 @@ TABLE = {
             "pass",
             "an error without its traceback",
             "distributed/test_group.py",
+        ),
+        (
+            "Averaging.average",
+            "seam.act(average_in_place, self.group, [g.array for g in held])",
+            "average_in_place(self.group, [g.array for g in held])",
+            "a compiled step that averages when it is captured only",
+            "nn/test_parallel.py",
         ),
         (
             "DistributedDataParallel.no_sync",

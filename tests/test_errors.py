@@ -1368,7 +1368,7 @@ tg.utils.data.DistributedSampler([1, 2], 2, 2)
 tg.utils.data.DistributedSampler(3, 2, 0)
     DTypeError: DistributedSampler: dataset is int, expected an object with __len__
 tg.utils.data.DistributedSampler([1, 2], 2, 0, shuffle=1)
-    DTypeError: DistributedSampler: shuffle is 1
+    DTypeError: DistributedSampler: shuffle is int, expected True or False
 tg.utils.data.DistributedSampler([1, 2], 2, 0).set_epoch(-1)
     OptionError: set_epoch: epoch is -1, expected at least 0
 tg.utils.data.TensorDataset(x, two)
@@ -2143,7 +2143,8 @@ nn.parallel.DistributedDataParallel(linear)
 nn.parallel.DistributedDataParallel(3)
     DTypeError: DistributedDataParallel: module is int, expected an nn.Module
 nn.parallel.DistributedDataParallel(linear, broadcast_buffers=3)
-    DTypeError: DistributedDataParallel: broadcast_buffers is 3
+    DTypeError: DistributedDataParallel: broadcast_buffers is int, expected True or \
+        False
 """
 
 TABLES = {

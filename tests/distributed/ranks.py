@@ -9,6 +9,7 @@ import numpy as np
 from distributed import equality
 
 import tinygrad_rnn as tg
+import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
 
 dist = tg.distributed
@@ -56,6 +57,40 @@ def equal():
             expected = equality.states(equality.one_process(*run))
             for key, value in expected.items():
                 np.testing.assert_allclose(found[key], value, rtol=1e-12, atol=1e-12)
+
+
+def compiled():
+    """A compiled step replays the averaging: bit for bit as the plain step."""
+    rank, size = dist.get_rank(), dist.get_world_size()
+    results = []
+    for wrap in (lambda step: step, tg.compile):
+        tg.manual_seed(0)
+        model = equality.Model()
+        parallel = nn.parallel.DistributedDataParallel(model)
+        optimizer = tg.optim.Adam(model.parameters())
+
+        def step(x, y, parallel=parallel, model=model, optimizer=optimizer):
+            logits = parallel(x).flatten(0, 1)
+            total = F.cross_entropy(logits, y.flatten(), reduction="sum")
+            loss = dist.mean_loss(total, (y != -100).sum())
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+            dist.all_reduce(shown := loss.detach() / size)
+            return shown
+
+        step, losses = wrap(step), []
+        rng = np.random.default_rng(rank)
+        for _ in range(50):
+            ids = tg.tensor(rng.integers(0, equality.LETTERS, (5, 3)))
+            losses.append(step(ids[:-1], ids[1:]).item())
+        results.append([losses, *(p.tolist() for p in model.parameters())])
+    assert results[0] == results[1]
+    assert step.cache_info().replays == 48
+    everyone = [None] * size
+    dist.all_gather_object(everyone, results[0])
+    assert everyone == [everyone[0]] * size
 
 
 def seeds():

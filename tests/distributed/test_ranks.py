@@ -1,5 +1,6 @@
 """Several processes, which mpiexec starts: equality, and ranks that fail."""
 
+import json
 import re
 import time
 from pathlib import Path
@@ -20,7 +21,7 @@ SCRIPT = Path(__file__).with_name("ranks.py")
         pytest.param(4, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("name", ["calls", "equal", "seeds"])
+@pytest.mark.parametrize("name", ["calls", "equal", "compiled", "seeds"])
 def test_ranks(name, ranks):
     if (name, ranks) == ("seeds", 1):
         pytest.skip("one rank has nothing to differ from")
@@ -51,3 +52,13 @@ def test_all_ranks_end_with_one(name, words, ranks):
 def test_ranks_that_are_late_are_waited_for():
     status, output = finish(start(2, SCRIPT, "busy"))
     assert (status, output) == (0, "done\n")
+
+
+def test_the_benchmark_runs():
+    script = Path(__file__).parents[2] / "benchmarks" / "ranks.py"
+    options = ("--hidden", 8, "--batch", 4, "--steps", 1, "--turns", 1)
+    status, output = finish(start(2, script, *options))
+    assert status == 0, output
+    found = json.loads(output)
+    assert found["weak scaling"] > 0
+    assert 0 < found["averaging, weak"] < found["seconds, weak"]

@@ -4,6 +4,7 @@ The ranks are threads here. What needs real processes is in tests/distributed.
 """
 
 import gc
+import re
 import threading
 
 import numpy as np
@@ -252,3 +253,76 @@ def test_a_model_that_is_gone_leaves_nothing_behind():
     run_ranks(2, program)
     gc.collect()
     assert len(after_backward) == before
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = linear()
+        self.register_buffer("scale", tg.full((2,), 0.5).double())
+
+    def forward(self, x):
+        return self.inner(x) * self.scale
+
+
+def test_in_a_compiled_step_the_averaging_is_an_instruction():
+    """With one rank, as threads cannot be captured at once; test_ranks has several."""
+
+    def program(rank, wrap):
+        model = Scaled()
+        ranks = DistributedDataParallel(model)
+        optimizer = tg.optim.Adam(model.parameters(), lr=0.1)
+
+        def step(x, valid):
+            optimizer.zero_grad()
+            total = (ranks(x) ** 2).sum()
+            loss = tg.distributed.mean_loss(total, valid.sum())
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        step, losses = wrap(step), []
+        for i in range(6):
+            x = tg.full((2, 3), 0.1 * (i + 1)).double()
+            losses.append(step(x, tg.tensor([True, i % 2 == 0])).item())
+            model.scale.fill_(0.1 * i)
+        return losses, model.inner.weight.tolist(), getattr(step, "program", None)
+
+    *plain, _ = run_ranks(1, program, lambda step: step)[0]
+    *compiled, source = run_ranks(1, program, tg.compile)[0]
+    assert compiled == plain
+    calls = re.findall(r"(average_in_place|broadcast_in_place|scale_of)\(", source())
+    assert calls == ["broadcast_in_place", "scale_of", "average_in_place"]
+
+
+def test_what_ranks_cannot_repeat_is_not_compiled():
+    def program(rank):
+        model = TwoHeads()
+        ranks = DistributedDataParallel(model)
+        x = tg.ones(1, 3).double()
+
+        @tg.compile
+        def some_heads(x):
+            ranks(x, "a").sum().backward()
+
+        @tg.compile
+        def synchronized(x):
+            with ranks.no_sync():
+                ranks(x, "a").sum().backward()
+
+        @tg.compile
+        def met(x):
+            tg.distributed.barrier()
+            return x + 1
+
+        for step, words in (
+            (some_heads, "does not use all of its parameters"),
+            (synchronized, "require_backward_grad_sync"),
+            (met, "barrier; call it outside"),
+        ):
+            with pytest.raises(tg.errors.GraphError, match=words):
+                step(x)
+        assert ranks.require_backward_grad_sync
+
+    run_ranks(1, program)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..backend import backend_of
+from ..backend import backend_of, backends
 from ..backend.standard import numpy_dtype
-from ..engine.node import Value
+from ..engine import seam
+from ..engine.node import Value, wrap
 from ..errors import check_type
 from ..tensor import Tensor
 from ..types import Array, Operand
@@ -48,6 +49,13 @@ def average_gradients(
     return averaged
 
 
+def average_in_place(group: ProcessGroup, gradients: Sequence[Array]) -> None:
+    """Replace gradients, one of each parameter, by their means over all ranks."""
+    averaged = average_gradients(group, gradients, gradients)
+    for gradient, mean in zip(gradients, averaged, strict=True):
+        backend_of(gradient).assign(gradient, ..., mean)
+
+
 def mean_loss(total: Tensor, count: Operand) -> Tensor:
     """Return a loss whose average over the ranks is the mean over all elements.
 
@@ -72,10 +80,18 @@ def mean_loss(total: Tensor, count: Operand) -> Tensor:
         True
     """
     check_type("mean_loss", Value, "a Tensor", total=total)
-    counted = float(count)
-    if not is_initialized():
-        return total / counted
-    group = current_group("mean_loss")
-    counts = [np.array([counted])]
-    (summed,) = reduce_arrays(group, "mean_loss", counts, ReduceOp.SUM)
-    return total * (group.size / float(summed[0]))
+    seam.use("mean_loss", total, count)
+    group = current_group("mean_loss") if is_initialized() else None
+    counted = count.array if isinstance(count, Value) else count
+    return total * wrap(seam.act(_scale_of, group, counted, total.array))
+
+
+def _scale_of(group: ProcessGroup | None, count: Operand, total: Array) -> Array:
+    """Return by what a sum is multiplied, as an array like it."""
+    counted = backend_of(count).to_host(count) if type(count) in backends else count
+    counts, ranks = np.array([counted], np.float64), 1
+    if group is not None:
+        counts = reduce_arrays(group, "mean_loss", [counts], ReduceOp.SUM)[0]
+        ranks = group.size
+    scale = np.asarray(ranks / counts[0], numpy_dtype(total.dtype))
+    return backend_of(total).from_host(scale)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import backend_of
+from ..engine import seam
 from ..engine.node import Value, check_view, check_writable, count_change
 from ..errors import (
     DTypeError,
@@ -53,7 +54,8 @@ def all_reduce(tensor: Tensor, op: str = ReduceOp.SUM) -> None:
         way = ".float()" if op == ReduceOp.AVG else ".int()"
         got = f"tensor is {describe(tensor)}"
         raise DTypeError(f"{name}: {got}, expected numbers for op={op!r}; use {way}")
-    _write(name, tensor, reduce_arrays(group, name, [array], op)[0])
+    seam.act(reduce_in_place, group, name, [array], op)
+    count_change(tensor.version, name)
 
 
 def broadcast(tensor: Tensor, src: int) -> None:
@@ -76,8 +78,8 @@ def broadcast(tensor: Tensor, src: int) -> None:
     group = current_group("broadcast")
     check_rank(group, "broadcast", src)
     array = _array_to_change("broadcast", tensor)
-    (received,) = broadcast_arrays(group, "broadcast", [array], src)
-    _write("broadcast", tensor, received)
+    seam.act(broadcast_in_place, group, "broadcast", [array], src)
+    count_change(tensor.version, "broadcast")
 
 
 def all_gather(tensor_list: list[Tensor], tensor: Tensor) -> None:
@@ -108,10 +110,11 @@ def all_gather(tensor_list: list[Tensor], tensor: Tensor) -> None:
         if (array.shape, array.dtype) != (tensor.array.shape, tensor.array.dtype):
             got = f"tensor_list[{i}] is {describe(target)}"
             raise ShapeError(f"{name}: {got}, expected {describe(tensor)}")
-    # A broadcast for each rank; one that has arrived does not wait for the next.
+    seam.refuse(name, "call it outside")
     for src, target in enumerate(tensor_list):
         (received,) = broadcast_arrays(group, name, [tensor.array], src)
-        _write(name, target, received)
+        backend_of(received).assign(target.array, ..., received)
+        count_change(target.version, name)
 
 
 def all_gather_object(object_list: list[Any], obj: object) -> None:
@@ -171,7 +174,9 @@ def barrier() -> None:
         >>> if tg.distributed.is_initialized():
         ...     tg.distributed.barrier()  # rank 0 has written the file that all read
     """
-    with current_group("barrier").waiting("barrier") as communicator:
+    group = current_group("barrier")
+    seam.refuse("barrier", "call it outside")
+    with group.waiting("barrier") as communicator:
         communicator.barrier()
 
 
@@ -205,6 +210,22 @@ def broadcast_arrays(
     return _exchange(group, name, arrays, exchange)
 
 
+def reduce_in_place(
+    group: ProcessGroup, name: str, arrays: Sequence[Array], op: str
+) -> None:
+    """Replace arrays by what :func:`reduce_arrays` gives."""
+    _write(arrays, reduce_arrays(group, name, arrays, op))
+
+
+def broadcast_in_place(
+    group: ProcessGroup, name: str, arrays: Sequence[Array], src: int
+) -> None:
+    """Replace arrays, of any dtypes and devices, by those of rank ``src``."""
+    for places in group_by_kind(arrays):
+        own = [arrays[i] for i in places]
+        _write(own, broadcast_arrays(group, name, own, src))
+
+
 def _exchange(
     group: ProcessGroup,
     name: str,
@@ -230,6 +251,7 @@ def _exchange(
 
 def gather_objects(group: ProcessGroup, name: str, obj: object) -> list[Any]:
     """Return the objects of all ranks, for the function ``name``."""
+    seam.refuse(name, "call it outside")
     with group.waiting(name) as communicator:
         return communicator.all_gather_object(obj)
 
@@ -267,6 +289,7 @@ def _array_to_change(name: str, tensor: Tensor) -> Array:
     """Return the array of a tensor that may be changed in place."""
     check_type(name, Value, "a Tensor", tensor=tensor)
     check_view(tensor, name)
+    seam.use(name, tensor)
     if tensor.node is not None:
         raise GraphError(
             f"{name}: a recorded operation made this tensor, and this call is not "
@@ -276,7 +299,7 @@ def _array_to_change(name: str, tensor: Tensor) -> Array:
     return tensor.array
 
 
-def _write(name: str, tensor: Tensor, array: Array) -> None:
-    """Copy an array into a tensor, and count that as a change in place."""
-    backend_of(array).assign(tensor.array, ..., array)
-    count_change(tensor.version, name)
+def _write(arrays: Sequence[Array], values: Sequence[Array]) -> None:
+    """Copy values into arrays."""
+    for array, value in zip(arrays, values, strict=True):
+        backend_of(value).assign(array, ..., value)

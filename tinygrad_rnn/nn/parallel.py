@@ -13,13 +13,13 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from ..backend import backend_of
-from ..distributed.averaging import average_gradients
-from ..distributed.collectives import broadcast_arrays, gather_objects, group_by_kind
+from ..distributed.averaging import average_gradients, average_in_place
+from ..distributed.collectives import broadcast_in_place, gather_objects
 from ..distributed.group import ProcessGroup, current_group
+from ..engine import seam
 from ..engine.node import Value, count_change, wrap
 from ..engine.walk import after_backward
 from ..errors import GraphError, ShapeError, check_type
-from ..errors.tensor_checks import check_options
 from ..tensor import Tensor
 from ..types import DeviceLike, Shape
 from .module import Module
@@ -86,11 +86,11 @@ class DistributedDataParallel(Module):
         super().__init__()
         name = "DistributedDataParallel"
         check_type(name, Module, "an nn.Module", module=module)
-        check_options(
-            name,
-            broadcast_buffers=broadcast_buffers,
-            find_unused_parameters=find_unused_parameters,
-        )
+        flags = {
+            "broadcast_buffers": broadcast_buffers,
+            "find_unused_parameters": find_unused_parameters,
+        }
+        check_type(name, bool, "True or False", **flags)
         group = current_group(name)
         named = module._named_tensors(name)
         _check_equal(group, named)
@@ -111,9 +111,10 @@ class DistributedDataParallel(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the module."""
         if self.broadcast_buffers and self.require_backward_grad_sync:
-            buffers = list(self.module.buffers())
-            if buffers:
-                _copy_from_rank_0(self._averaging.group, buffers)
+            if seam.recorder is not None:
+                for module in self.module.modules():
+                    seam.module_called(module)  # whose buffers are read before it is
+            _copy_from_rank_0(self._averaging.group, list(self.module.buffers()))
         return self.module(*args, **kwargs)
 
     @contextmanager
@@ -151,20 +152,31 @@ class Averaging:
 
     def average(self) -> None:
         """Replace the gradients by their means over all ranks."""
+        held = [x._grad for x in self.parameters if x._grad is not None]
+        if len(held) < len(self.parameters):
+            self._average_some()
+        else:
+            seam.act(average_in_place, self.group, [g.array for g in held])
+        for gradient in held:
+            count_change(gradient.version, "the average over all ranks")
+
+    def _average_some(self) -> None:
+        """Average where this rank lacks some gradients: it finds out who has them."""
+        seam.refuse(
+            "a model that does not use all of its parameters, with several ranks,",
+            "freeze the others by requires_grad_(False) before DistributedDataParallel",
+        )
         held = [x._grad for x in self.parameters]
         arrays = [None if g is None else g.array for g in held]
         like = [x.array for x in self.parameters]
         averaged = average_gradients(self.group, arrays, like)
-        for parameter, gradient, array in zip(
+        for parameter, gradient, mean in zip(
             self.parameters, held, averaged, strict=True
         ):
-            if array is None:
-                continue
-            if gradient is None:
-                parameter._grad = wrap(backend_of(array).array(array))
-            else:
-                backend_of(array).assign(gradient.array, ..., array)
-                count_change(gradient.version, "the average over all ranks")
+            if mean is not None and gradient is None:
+                parameter._grad = wrap(backend_of(mean).array(mean))
+            elif mean is not None:
+                backend_of(mean).assign(gradient.array, ..., mean)
 
 
 def _run_after_backward(model: DistributedDataParallel) -> None:
@@ -203,9 +215,9 @@ def _check_equal(group: ProcessGroup, named: Sequence[tuple[str, Tensor]]) -> No
 def _copy_from_rank_0(group: ProcessGroup, tensors: Sequence[Tensor]) -> None:
     """Replace the values of tensors by those of rank 0."""
     name = "DistributedDataParallel"
-    arrays = [x.array for x in tensors]
-    for places in group_by_kind(arrays):
-        own = [arrays[i] for i in places]
-        for i, array in zip(places, broadcast_arrays(group, name, own, 0), strict=True):
-            backend_of(array).assign(arrays[i], ..., array)
-            count_change(tensors[i].version, "the broadcast of rank 0")
+    if not tensors:
+        return
+    seam.use(name, *tensors)
+    seam.act(broadcast_in_place, group, name, [x.array for x in tensors], 0)
+    for tensor in tensors:
+        count_change(tensor.version, "the broadcast of rank 0")

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sized
 
 import numpy as np
 
-from ...errors import OptionError, check_integers
+from ...errors import OptionError, check_integers, check_type
 from ...errors.construction import NamedConstruction
-from ...errors.tensor_checks import check_options
 from .datasets import check_dataset
 
 
@@ -60,7 +59,7 @@ class DistributedSampler(metaclass=NamedConstruction):
             rank = group.rank if rank is None else rank
         check_integers(name, num_replicas=num_replicas)
         check_integers(name, 0, rank=rank, seed=seed)
-        check_options(name, shuffle=shuffle, drop_last=drop_last)
+        check_type(name, bool, "True or False", shuffle=shuffle, drop_last=drop_last)
         if rank >= num_replicas:
             expected = f"a number below num_replicas={num_replicas}"
             raise OptionError(f"{name}: rank is {rank}, expected {expected}")

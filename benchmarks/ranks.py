@@ -1,4 +1,4 @@
-"""How training scales with ranks: ``mpiexec -n 2 python benchmarks/distributed.py``.
+"""How training scales with ranks: ``mpiexec -n 2 python benchmarks/ranks.py``.
 
 In turn, for some seconds each, rank 0 trains alone, while the others sleep, and all
 ranks train together: with the same batch on each (weak scaling), and with parts of it
@@ -66,14 +66,15 @@ class Training:
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
 
-    def run(self, batch: int, steps: int) -> tuple[float, float]:
-        """Return the seconds of a step, and those of its averaging."""
+    def run(self, batch: int, steps: int) -> tuple[float, float, float]:
+        """Return the seconds of a step, of its averaging, and of the CPU."""
         x, y = (tg.randint(CHARACTERS, (STEPS_OF_TIME, batch)) for _ in range(2))
         self.step(x, y)  # the first one has to get its memory
-        self.averaging, begun = 0.0, time.perf_counter()
+        self.averaging, begun, cpu = 0.0, time.perf_counter(), time.process_time()
         for _ in range(steps):
             self.step(x, y)
-        return (time.perf_counter() - begun) / steps, self.averaging / steps
+        took, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        return took / steps, self.averaging / steps, cpu / steps
 
 
 def meet() -> None:
@@ -86,39 +87,39 @@ def meet() -> None:
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
-    """Take the turns; return the medians of seconds of a step."""
-    ranks = dist.get_world_size()
+    """Take the turns; return medians, which are rank 0's."""
+    ranks, steps = dist.get_world_size(), options.steps
     alone = Training(options.cell, options.hidden, together=False)
     both = Training(options.cell, options.hidden, together=True)
-    steps, found = options.steps, {name: [] for name in ("alone", "weak", "strong")}
-    waited: dict[str, list[float]] = {"weak": [], "strong": []}
+    turns: dict[str, list[tuple[float, float, float]]] = {
+        "alone": [],
+        "weak": [],
+        "strong": [],
+    }
     for _ in range(options.turns):
         meet()
         if dist.get_rank() == 0:
-            found["alone"].append(alone.run(options.batch, steps)[0])
-        for name, batch in (
-            ("weak", options.batch),
-            ("strong", options.batch // ranks),
-        ):
+            turns["alone"].append(alone.run(options.batch, steps))
+        for name, parts in (("weak", 1), ("strong", ranks)):
             meet()
-            took, averaging = both.run(batch, steps)
-            found[name].append(took)
-            waited[name].append(averaging)
+            turns[name].append(both.run(options.batch // parts, steps))
     meet()
     begun = time.perf_counter()
     for _ in range(20):  # when nobody is late
         both.called._averaging.average()
     bare = (time.perf_counter() - begun) / 20
-    medians = {name: statistics.median(times or [0.0]) for name, times in found.items()}
-    weak = [ranks * a / b for a, b in zip(found["alone"], found["weak"], strict=False)]
-    strong = [a / b for a, b in zip(found["alone"], found["strong"], strict=False)]
-    return medians | {
-        "weak_scaling": statistics.median(weak or [0.0]),
-        "strong_scaling": statistics.median(strong or [0.0]),
-        "averaging_weak": statistics.median(waited["weak"]),
-        "averaging_strong": statistics.median(waited["strong"]),
-        "averaging_alone": bare,
-    }
+    if dist.get_rank():
+        return {}
+    found = {"averaging when nobody is late": bare}
+    for i, what in enumerate(("seconds", "averaging", "CPU seconds")):
+        for name, rows in turns.items():
+            found[f"{what}, {name}"] = statistics.median(row[i] for row in rows)
+    for i, what in ((0, ""), (2, " by CPU seconds")):
+        for name, times in (("weak", ranks), ("strong", 1)):
+            pairs = zip(turns["alone"], turns[name], strict=True)
+            ratios = [times * a[i] / b[i] for a, b in pairs]
+            found[f"{name} scaling{what}"] = statistics.median(ratios)
+    return found
 
 
 def main(argv: list[str]) -> None:
@@ -131,10 +132,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--turns", type=int, default=15)
     options = parser.parse_args(argv)
     dist.init_process_group("mpi")
-    found = measure(options)
+    found = {name: float(f"{value:.4g}") for name, value in measure(options).items()}
     if dist.get_rank() == 0:
-        rounded = {name: float(f"{value:.4g}") for name, value in found.items()}
-        print(json.dumps(vars(options) | {"ranks": dist.get_world_size()} | rounded))
+        settings = vars(options) | {"ranks": dist.get_world_size()}
+        print(json.dumps(settings | found, indent=1))
     dist.destroy_process_group()
 
 

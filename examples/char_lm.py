@@ -880,6 +880,7 @@ def introduce(run, say):
         most = val_windows(val_streams) * val_streams.batch_size * val_streams.seq_len
         say(f"It validates on {most:,} of the {len(val_streams.ids):,} that it may use")
     say(f"{run.model}: {run.model.num_parameters():,} parameters, {run.options.device}")
+    say(f"kernels: {tg.kernels().summary}")
 
 
 def perplexity(nats):

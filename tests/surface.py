@@ -31,7 +31,7 @@ SURFACE: dict[str, dict[str, str]] = {
             int32 int64 bool BoolTensor DoubleTensor IntTensor LongTensor int8 int16
             uint8 uint16 uint32 uint64 zeros ones full empty arange linspace eye
             zeros_like ones_like full_like rand randn randint randperm multinomial
-            manual_seed Generator device Tensor from_dlpack cuda
+            manual_seed Generator device Tensor from_dlpack cuda kernels
         """,
         "tg.Generator": "manual_seed get_state set_state",
         "tg.cuda": "is_available device_count synchronize",

@@ -34,6 +34,7 @@ from .errors import CheckpointError as CheckpointError
 from .errors import Error as Error
 from .errors.left_out import getter as _getter
 from .functions import *
+from .kernels.choice import kernels as kernels
 from .random import Generator as Generator
 from .random import manual_seed as manual_seed
 from .sampling import *

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import pytest
 from backend import fake_cupy
 
-from tinygrad_rnn import backend, kernels
+from tinygrad_rnn import backend
+from tinygrad_rnn.kernels import modules
+from tinygrad_rnn.kernels.choice import VARIABLE
 from tinygrad_rnn.ops import loss, recurrent
 
 FUSED = (
@@ -26,7 +28,7 @@ def fake_gpus(twins=None):
 
     ``twins`` is the module of their kernels; without it, ops run their composites.
     """
-    held = [backend.libraries, backend.backends, backend._by_name, kernels.modules]
+    held = [backend.libraries, backend.backends, backend._by_name, modules]
     before = [dict(table) for table in held]
     name = "tinygrad_rnn.backend.cupy"
     with pytest.MonkeyPatch.context() as patch:
@@ -35,10 +37,10 @@ def fake_gpus(twins=None):
         patch.delattr(backend, "cupy", raising=False)
         backend.libraries["cuda"] = None
         if twins is None:
-            patch.setenv(kernels.VARIABLE, "numpy")
-            kernels.modules.pop("cuda", None)
+            patch.setenv(VARIABLE, "numpy")
+            modules.pop("cuda", None)
         else:
-            kernels.modules["cuda"] = twins
+            modules["cuda"] = twins
         _forget_kernels()
         for record in (fake_cupy.freed, fake_cupy.synchronized, fake_cupy.launched):
             record.clear()

@@ -7,9 +7,10 @@ import pytest
 from oracle import assert_close, complex_step, difference, gradients
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import kernels, nn
+from tinygrad_rnn import nn
 from tinygrad_rnn.autograd import FusedOp, grad
 from tinygrad_rnn.errors import GraphError
+from tinygrad_rnn.kernels import modules
 
 
 def leaf(*values):
@@ -45,7 +46,7 @@ def test_a_kernel_may_leave_a_call_to_the_composite(monkeypatch):
         return (2 * x * grads[0],)
 
     twins = SimpleNamespace(square_forward=forward, square_backward=backward)
-    monkeypatch.setitem(kernels.modules, "cpu", twins)
+    monkeypatch.setitem(modules, "cpu", twins)
     square, calls = FusedOp(composite, "square_forward", "square_backward"), []
     for x in (leaf(3.0), leaf(3.0, 4.0)):
         square(x).sum().backward()

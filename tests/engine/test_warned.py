@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import kernels, nn, optim
+from tinygrad_rnn import nn, optim
 from tinygrad_rnn.autograd import grad, op
+from tinygrad_rnn.kernels import modules
+from tinygrad_rnn.kernels import numpy as numpy_kernels
 
 big = tg.tensor([1e38], requires_grad=True)
 zero = tg.tensor([0.0], requires_grad=True)
@@ -124,7 +126,7 @@ PRODUCTS = ("matmul", "matmul on threads", "linear", "rnn", "lstm", "gru")
 
 def needs_numpys_kernels():
     """Skip a test of warnings that only NumPy gives."""
-    if kernels.modules["cpu"] is not kernels.numpy:
+    if modules["cpu"] is not numpy_kernels:
         pytest.skip("the kernels in C give no warnings")
 
 
@@ -311,7 +313,7 @@ def test_each_module_that_ops_compute_in_says_that_warnings_are_errors_there():
     """One that is new has to: its warnings would point into the package."""
     from tinygrad_rnn import ops
 
-    for package in (ops, kernels.numpy):
+    for package in (ops, numpy_kernels):
         for _, name, _ in pkgutil.iter_modules(package.__path__):
             if name == "slices":  # which has no arithmetic of its own
                 continue

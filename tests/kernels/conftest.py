@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tinygrad_rnn.kernels import INSTRUCTION_SETS, VARIABLE, numpy
+from tinygrad_rnn.kernels import numpy
+from tinygrad_rnn.kernels.choice import INSTRUCTION_SETS, VARIABLE
 
 try:
     from tinygrad_rnn.kernels.c import _c

@@ -242,7 +242,8 @@ def check(kernels, name, seed):
 
 
 def main():
-    from tinygrad_rnn.kernels import INSTRUCTION_SETS, c
+    from tinygrad_rnn.kernels import c
+    from tinygrad_rnn.kernels.choice import INSTRUCTION_SETS
 
     parser = argparse.ArgumentParser(
         description="Compare the kernels in C with NumPy's."

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tinygrad_rnn import kernels
+from tinygrad_rnn.kernels import find, modules
 from tinygrad_rnn.kernels import numpy as reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-kernel.md"
@@ -32,10 +32,10 @@ def test_the_page_has_the_signatures_of_plain_functions():
         assert arguments == str(inspect.Signature(plain)), name
 
 
-@pytest.mark.parametrize("kind", kernels.modules)
+@pytest.mark.parametrize("kind", modules)
 def test_twins_have_the_signatures_of_numpys(kind):
     for name in NAMES:
-        twin = kernels.find(kind, name)
+        twin = find(kind, name)
         if twin is not None:
             wanted = [*inspect.signature(getattr(reference, name)).parameters]
             found = [*inspect.signature(twin).parameters]
@@ -43,11 +43,11 @@ def test_twins_have_the_signatures_of_numpys(kind):
 
 
 def test_a_kernel_that_is_missing_is_none(monkeypatch):
-    used = kernels.modules["cpu"]
-    assert kernels.find("cpu", "rnn_forward") is used.rnn_forward
-    assert kernels.find("cpu", "tanh") is None
-    assert kernels.find("mine", "rnn_forward") is None
+    used = modules["cpu"]
+    assert find("cpu", "rnn_forward") is used.rnn_forward
+    assert find("cpu", "tanh") is None
+    assert find("mine", "rnn_forward") is None
     twins = SimpleNamespace(scale=len)
-    monkeypatch.setitem(kernels.modules, "mine", twins)
-    assert kernels.find("mine", "scale") is len
-    assert kernels.find("mine", "squares") is None
+    monkeypatch.setitem(modules, "mine", twins)
+    assert find("mine", "scale") is len
+    assert find("mine", "squares") is None

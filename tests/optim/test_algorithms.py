@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from optim.training import decays, flags, give_gradients, parameters, seeds, train
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import kernels, nn, optim
+from tinygrad_rnn import nn, optim
 from tinygrad_rnn.backend import find
+from tinygrad_rnn.kernels import modules
 from tinygrad_rnn.kernels.numpy import optimizer as optimizer_kernels
 
 rates = st.sampled_from([1e-3, 0.1, 0.0])
@@ -206,16 +207,13 @@ def update(optimizer, vectors, step, plain):
     slots = {
         k: v for k, v in zip(optimizer.slots, moments, strict=True) if v is not None
     }
-    options, known = (
-        optimizer.options(optimizer.param_groups[0]),
-        kernels.modules.copy(),
-    )
+    options, known = (optimizer.options(optimizer.param_groups[0]), modules.copy())
     if plain:
-        kernels.modules.clear()
+        modules.clear()
     try:
         optimizer.update(options, find("cpu"), param, grad, slots, step)
     finally:
-        kernels.modules.update(known)
+        modules.update(known)
     return [param, grad, *map(slots.get, optimizer.slots)]
 
 

@@ -10,10 +10,10 @@ from functools import cache
 from types import NoneType
 from typing import Any, NamedTuple
 
-from .. import kernels
 from ..backend import Backend
 from ..backend.threads import one_thread
 from ..errors import DTypeError
+from ..kernels import find as find_kernel
 from ..types import Array, Function, Operand, Settings
 from . import seam
 from .arguments import unwrap_arguments
@@ -252,7 +252,7 @@ def _kernel(xp: Backend, kernel: Function | str | None) -> Function | None:
     """Return a function as it is; a kernel, given by name, as one that takes ``xp``."""
     if not isinstance(kernel, str):
         return kernel
-    found = kernels.find(xp.kind, kernel)
+    found = find_kernel(xp.kind, kernel)
     if found is None:
         return None
 

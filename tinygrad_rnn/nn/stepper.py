@@ -3,12 +3,12 @@
 from itertools import chain
 from typing import NamedTuple
 
-from .. import kernels
 from ..backend import backend_of
 from ..engine.mode import no_grad
 from ..engine.node import wrap
 from ..engine.warned import run_reporting_warnings
 from ..errors import OptionError, ShapeError, check_type
+from ..kernels import find as find_kernel
 from ..tensor import Tensor
 from ..types import Array, Function, Operand
 from .layers.linear import Linear
@@ -136,7 +136,7 @@ class Stepper:
     def _prepare(self, stamp: list[object], weights: list[list[Operand]]) -> None:
         rnn, step = self.rnn, None
         arrays = [[w if w is None else w.array for w in group] for group in weights]
-        make = kernels.find(backend_of(rnn.weight_ih_l0.array).kind, "stepper")
+        make = find_kernel(backend_of(rnn.weight_ih_l0.array).kind, "stepper")
         if make is not None and stamp:
             *layers, head = arrays
             step = make(rnn._cell_kind.scan.name, layers, head, **rnn._list_options())

@@ -6,7 +6,7 @@ and ``put`` is assignment.
 """
 # mypy: allow-untyped-defs, allow-incomplete-defs
 
-from .. import kernels
+from ..kernels import find as find_kernel
 from ..backend.standard import has_arrays
 from ..engine.op import op
 from ..types import Array, Index, Namespace, Shape
@@ -64,7 +64,7 @@ def _gradient_of_table(
 ) -> Array:
     """Return the gradient of a table whose rows ``index`` selects."""
     # When this is recorded, xp is the table of ops, which has no kind.
-    kernel = kernels.find(getattr(xp, "kind", ""), "embedding_backward")
+    kernel = find_kernel(getattr(xp, "kind", ""), "embedding_backward")
     if kernel is None or len(weight_shape) != 2:
         return xp.add_at(g, weight_shape, index)
     return kernel(index, g, weight_shape[0])

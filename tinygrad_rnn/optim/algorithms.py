@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
-from .. import kernels
 from ..backend.numpy import is_contiguous
 from ..errors import DTypeError, OptionError, check_numbers
+from ..kernels import find as find_kernel
 from ..types import Array, Function, Namespace, Setting, Settings
 from .optimizer import Optimizer, Params, Slots
 from .options import check_below_1, check_flag, check_fraction, label
@@ -195,7 +195,7 @@ class Adam(Optimizer):
         return options
 
     def kernel_in_place(self, xp: Namespace, arrays: list[Array]) -> Function | None:
-        prepare = kernels.find(xp.kind, "prepare_adam_step")
+        prepare = find_kernel(xp.kind, "prepare_adam_step")
         is_own = type(self).update is Adam.update  # not a subclass's
         if prepare is None or not is_own or not all(map(is_contiguous, arrays)):
             return None
@@ -210,7 +210,7 @@ class Adam(Optimizer):
         slots: Slots,
         step: int,
     ) -> None:
-        kernel = kernels.find(xp.kind, "adam_step")
+        kernel = find_kernel(xp.kind, "adam_step")
         if kernel is not None:
             settings = {**options, "step": step, "decoupled": self.decoupled}
             largest = [slots["max_exp_avg_sq"]] if settings.pop("amsgrad") else None

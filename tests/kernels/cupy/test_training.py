@@ -1,5 +1,7 @@
 """Models on the device "cuda" with the kernels in CUDA, on the emulator."""
 
+import sys
+
 import pytest
 from backend.gpus import fake_gpus
 from kernels.cupy.emulator import needs_compiler
@@ -8,7 +10,9 @@ from oracle import assert_close
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
-from tinygrad_rnn import kernels, nn, optim
+from tinygrad_rnn import nn, optim
+from tinygrad_rnn.kernels import find, modules
+from tinygrad_rnn.kernels.choice import VARIABLE
 
 pytestmark = needs_compiler
 
@@ -84,13 +88,15 @@ def test_second_derivatives_and_cells(gpus):
 
 
 def test_kernels_are_found_when_asked_for(gpus, monkeypatch):
-    twins = kernels.modules.pop("cuda")
+    twins = modules.pop("cuda")
     monkeypatch.setattr(
-        kernels, "import_module", {"tinygrad_rnn.kernels.cupy": twins}.get
+        sys.modules["tinygrad_rnn.kernels"],
+        "import_module",
+        {"tinygrad_rnn.kernels.cupy": twins}.get,
     )
-    monkeypatch.delenv(kernels.VARIABLE, raising=False)
-    assert kernels.find("cuda", "rnn_forward") is twins.rnn_forward
-    assert kernels.find("cuda", "layer_norm_forward") is None
-    del kernels.modules["cuda"]
-    monkeypatch.setenv(kernels.VARIABLE, "numpy")
-    assert kernels.find("cuda", "rnn_forward") is None
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert find("cuda", "rnn_forward") is twins.rnn_forward
+    assert find("cuda", "layer_norm_forward") is None
+    del modules["cuda"]
+    monkeypatch.setenv(VARIABLE, "numpy")
+    assert find("cuda", "rnn_forward") is None

@@ -14,7 +14,6 @@ import pytest
 from backend import fake_cupy
 from kernels.cases import KINDS, close, make
 
-import tinygrad_rnn.kernels
 from tinygrad_rnn.backend.threads import one_thread
 from tinygrad_rnn.kernels import numpy as reference
 
@@ -35,7 +34,7 @@ def import_twins():
         found = {part: importlib.import_module(f"{name}.{part}") for part in parts}
         for module in [m for m in sys.modules if m.startswith(name)]:
             del sys.modules[module]
-    vars(tinygrad_rnn.kernels).pop("cupy", None)
+    vars(sys.modules["tinygrad_rnn.kernels"]).pop("cupy", None)
     return SimpleNamespace(package=package, **found)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ... import kernels
+from ...kernels import find as find_kernel
 from ...backend import Backend, backend_of, backends
 from ...backend.standard import numpy_dtype
 from ...backend.threads import one_thread
@@ -178,7 +178,7 @@ def _scale_gradients(grads: Arrays, factor: float) -> None:
     for grad in grads:
         check_writable(grad, "clip_grad_norm_: a gradient")
     for xp, arrays in _by_backend(grads).items():
-        scale = kernels.find(xp.kind, "scale") or _scale_one_by_one
+        scale = find_kernel(xp.kind, "scale") or _scale_one_by_one
         xp.on_device(scale)(arrays, factor)
 
 
@@ -278,7 +278,7 @@ def _sum_of_powers(arrays: Arrays, order: float) -> float:
     total = 0.0
     for xp, own in _by_backend(arrays).items():
         if order == 2.0:
-            squares = kernels.find(xp.kind, "squares") or xp.squares
+            squares = find_kernel(xp.kind, "squares") or xp.squares
             total += xp.on_device(squares)(own)
         else:
             total += sum([xp.on_device(_powers)(array, order) for array in own])

@@ -23,6 +23,21 @@ static PyObject *use(PyObject *self, PyObject *name)
     return NULL;
 }
 
+/* A dict of the instruction sets that kernels were compiled for, best first, and
+   whether this processor has them. */
+static PyObject *find_instruction_sets(PyObject *self, PyObject *none)
+{
+    (void)self;
+    (void)none;
+    PyObject *found = PyDict_New();
+    for (const instruction_set *set = instruction_sets; found && set->name; set++) {
+        PyObject *value = is_supported(set->name) ? Py_True : Py_False;
+        if (PyDict_SetItemString(found, set->name, value) < 0)
+            Py_CLEAR(found);
+    }
+    return found;
+}
+
 #define METHOD(name, flags, doc) {#name, (PyCFunction)(void (*)(void))name, flags, doc}
 static PyMethodDef methods[] = {
     METHOD(layer_forward, METH_FASTCALL, "Run the forward of RNN, LSTM or GRU."),
@@ -37,6 +52,8 @@ static PyMethodDef methods[] = {
     METHOD(squares, METH_O, "The sum of the squares of all elements of a list."),
     METHOD(scale, METH_FASTCALL, "Multiply the arrays of a list by a number."),
     METHOD(adam_step, METH_FASTCALL, "Take a step of Adam for lists of arrays."),
+    {"instruction_sets", find_instruction_sets, METH_NOARGS,
+     "Instruction sets, best first, and whether this processor has them."},
     METHOD(use, METH_O, "Use an instruction set, '' for the best; returns its name."),
     {NULL, NULL, 0, NULL},
 };

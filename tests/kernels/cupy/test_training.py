@@ -89,11 +89,9 @@ def test_second_derivatives_and_cells(gpus):
 
 def test_kernels_are_found_when_asked_for(gpus, monkeypatch):
     twins = modules.pop("cuda")
-    monkeypatch.setattr(
-        sys.modules["tinygrad_rnn.kernels"],
-        "import_module",
-        {"tinygrad_rnn.kernels.cupy": twins}.get,
-    )
+    package = sys.modules["tinygrad_rnn.kernels"]
+    found = {f"{package.__name__}.cupy": twins}
+    monkeypatch.setattr(package, "import_module", found.get)
     monkeypatch.delenv(VARIABLE, raising=False)
     assert find("cuda", "rnn_forward") is twins.rnn_forward
     assert find("cuda", "layer_norm_forward") is None

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ...kernels import find as find_kernel
 from ...backend import Backend, backend_of, backends
 from ...backend.standard import numpy_dtype
 from ...backend.threads import one_thread
@@ -20,6 +19,7 @@ from ...engine.commit import commit, prepare_writes
 from ...engine.node import check_writable, wrap
 from ...errors import GraphError, check_numbers, check_type
 from ...errors.tensor_checks import check_tensor_list
+from ...kernels import find as find_kernel
 from ...tensor import Tensor
 from ...types import Array
 

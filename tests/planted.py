@@ -2,10 +2,11 @@
 
     python tests/planted.py [--only TEXT] [--jobs N]
 
-For each row of `bugs.py` the package and its tests are copied to a temporary folder,
-the bug is planted there, and the tests named, those of the default run, have to fail:
-not at import, and not without the bug. Exit status 1 if a bug survives, or a row is not
-what it says.
+For each row of `bugs.py` and `bugs_in_c.py`, the package and its tests are copied to a
+temporary folder, the bug is planted there, and the tests named, those of the default
+run, have to fail: not at import, and not without the bug. Kernels in C are compiled
+there; `--only kernels/c/source` plants those bugs alone. Exit status 1 if a bug
+survives, or a row is not what it says.
 
 A bug goes where the piece of code in its row stands in the function that the row names.
 Layout and comments do not count, variables may have other names, and the function may
@@ -34,6 +35,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+import bugs_in_c
 import numpy as np
 from bugs import TABLE
 
@@ -212,11 +214,53 @@ class Bug(NamedTuple):
         return f"STALE: {sorted(undefined)} is not defined" if undefined else ""
 
 
-BUGS = [
-    Bug(*row[:4], row[4] if len(row) > 4 else tests)
-    for tests, rows in TABLE.items()
-    for row in rows
-]
+class BugInC(NamedTuple):
+    """A row of the table of bugs in C; layout does not count."""
+
+    source: str
+    piece: str
+    planted: str
+    why: str
+    tests: str
+
+    def __str__(self):
+        return f"{self.source}: {self.why}"
+
+    @property
+    def file(self):
+        return f"kernels/c/source/{self.source}"
+
+    def places(self):
+        """Return where the piece stands in its file."""
+        words = re.findall(r"\w+|[^\s\w]", self.piece)
+        source = (ROOT / PACKAGE / self.file).read_text(encoding="utf-8")
+        found = re.finditer(r"\s*".join(map(re.escape, words)), source)
+        return [Place(self.file, *match.span(), {}) for match in found]
+
+    def plant(self):
+        """Return the file where the bug goes, and its source with the bug in it."""
+        (place,) = self.places()
+        source = (ROOT / PACKAGE / self.file).read_text(encoding="utf-8")
+        return self.file, source[: place.start] + self.planted + source[place.stop :]
+
+    def flaw(self):
+        """Return what is wrong with the row itself, "" if nothing is."""
+        if (count := len(self.places())) != 1:
+            return f"STALE: {self.piece!r} fits {count} places, expected one"
+        return ""
+
+
+def rows_of(table, kind):
+    """Return the bugs of a table."""
+    return [
+        kind(*row[:4], row[4] if len(row) > 4 else tests)
+        for tests, rows in table.items()
+        for row in rows
+    ]
+
+
+BUGS = rows_of(TABLE, Bug)
+BUGS_IN_C = rows_of(bugs_in_c.TABLE, BugInC)
 
 
 def copy_package(folder):
@@ -282,6 +326,10 @@ def try_bug(bug):
         folder = copy_package(Path(name).resolve())
         path = folder / PACKAGE / file
         path.write_text(planted, encoding="utf-8")
+        if path.suffix == ".h":
+            build_extension(folder, "-O0")
+            path = folder / PACKAGE / "kernels/c/__init__.py"
+            file = path.relative_to(folder / PACKAGE).as_posix()
         parts = Path(PACKAGE, file).with_suffix("").parts
         module = ".".join(parts).removesuffix(".__init__")
         command = f"import sys, {module}; print(sys.modules[{module!r}].__file__)"
@@ -296,6 +344,8 @@ def try_bug(bug):
             return "killed", f"no end after {LIMIT:.0f} s"
         if status == 1 and (found := find_failures(output)):
             return "killed", found[0]
+        if status < 0:
+            return "killed", f"by signal {-status}"
         return ("SURVIVED" if status == 0 else f"NO RUN: {output[-200:]}"), ""
 
 
@@ -318,8 +368,9 @@ def main():
     parser.add_argument("--only", default="", help="rows in which this text stands")
     parser.add_argument("--jobs", type=int, default=1, help="how many rows at a time")
     args = parser.parse_args()
-    files = {bug: " ".join({place.file for place in bug.places()}) for bug in BUGS}
-    chosen = [bug for bug in BUGS if args.only in " ".join((*bug, files[bug]))]
+    bugs = [*BUGS, *BUGS_IN_C]
+    files = {bug: " ".join({place.file for place in bug.places()}) for bug in bugs}
+    chosen = [bug for bug in bugs if args.only in " ".join((*bug, files[bug]))]
     begin, found = time.perf_counter(), {}
 
     def one(bug):

@@ -1,13 +1,15 @@
 """Each row of bugs.py fits the package, so that planted.py can plant it."""
 
-from planted import BUGS, ROOT, match, tokens
+from planted import BUGS, BUGS_IN_C, ROOT, match, tokens
 
 
 def test_every_row_can_be_planted():
-    flaws = {str(bug): bug.flaw() for bug in BUGS}
+    bugs = [*BUGS, *BUGS_IN_C]
+    flaws = {str(bug): bug.flaw() for bug in bugs}
     assert not {name: flaw for name, flaw in flaws.items() if flaw}
-    assert all(bug.piece != bug.planted for bug in BUGS)
-    assert all((ROOT / "tests" / bug.tests.split()[0]).exists() for bug in BUGS)
+    assert all(bug.piece != bug.planted for bug in bugs)
+    assert all((ROOT / "tests" / bug.tests.split()[0]).exists() for bug in bugs)
+    assert len({*map(str, BUGS_IN_C)}) == len(BUGS_IN_C) > 12
 
 
 def test_there_are_enough_and_no_two_are_one():

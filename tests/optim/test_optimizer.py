@@ -367,3 +367,22 @@ def test_a_step_in_place_follows_what_changes_in_between():
 
 def _as_adam(self, *args):
     return optim.Adam.update(self, *args)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_memory_that_became_read_only_raises_and_changes_nothing(groups):
+    params, optimizer = two_groups(optim.Adam)
+    if groups == 1:
+        params = [tg.ones(3).requires_grad_(), tg.ones(2).requires_grad_()]
+        optimizer = optim.Adam(params)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        give_gradients(params, rng)
+        optimizer.step()
+    give_gradients(params, rng)
+    before, state = arrays(params), optimizer.state_dict()
+    params[-1].numpy().flags.writeable = False
+    with pytest.raises(GraphError, match="read-only"):
+        optimizer.step()
+    all_equal(arrays(params), before)
+    same_state(optimizer.state_dict(), state)

@@ -98,7 +98,7 @@ class _Route(NamedTuple):
     """How the last step was made: to be repeated while nothing else changes."""
 
     param_ids: list[int]
-    array_ids: list[int]
+    changes: int  # of the memory of all tensors
     plans: list[_Plan]
     memory: dict[Tensor, _Memory]
     batches: list[_Batch]
@@ -403,21 +403,28 @@ class Optimizer(metaclass=NamedConstruction):
         """Change parameters that have these gradients."""
         self.has_stepped = True
         plans = self._current_plans()
-        self._check_overlap(self._params())
         param_ids = [*map(id, params)]
         batches = self._batches_of_last_step(param_ids, plans)
         if batches is None:
+            self._check_overlap(self._params())
             batches = self._find_batches(params, grads, plans)
+            self._route = _Route(param_ids, seam.changes, plans, self._memory, batches)
+        if len(batches) > 1:  # one batch is checked by its kernel
+            for param in params:
+                check_writable(param.array, self._name)
         changes: Changes = []
         for batch in batches:
             own = [grads[place] for place in batch.places]
             writes, new = self._prepare(batch, own)
             entries = dict.fromkeys(batch.params, new)
             changes += [*writes, partial(self._memory.update, entries)]
-        self._route = _Route(param_ids, self._array_ids, plans, self._memory, batches)
         for param in params:
             param.version.count += 1  # a graph that has saved it is out of date
-        commit(changes)
+        try:
+            commit(changes)
+        except (TypeError, ValueError):
+            self._find_batches(params, grads, plans)  # which says what is wrong
+            raise
 
     def _call(self, closure: Callable[[], Result]) -> Result:
         name = f"{self._name}.step"
@@ -449,9 +456,9 @@ class Optimizer(metaclass=NamedConstruction):
         parameters: all checks would come out as before.
         """
         route = self._route
-        if route is None or route.plans is not plans or not route.in_place:
+        if route is None or route.changes != seam.changes or not route.in_place:
             return None
-        if route.array_ids is not self._array_ids or route.memory is not self._memory:
+        if route.plans is not plans or route.memory is not self._memory:
             return None
         return route.batches if route.param_ids == param_ids else None
 

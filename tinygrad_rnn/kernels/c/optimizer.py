@@ -11,6 +11,7 @@ from ..numpy import optimizer as reference
 from . import _c
 
 Arrays = Sequence[np.ndarray]
+clip, all_below = _c.clip, _c.all_below
 
 
 def squares(arrays: Arrays) -> float:

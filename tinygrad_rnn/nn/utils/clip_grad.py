@@ -126,6 +126,10 @@ def _clip(
     error_if_nonfinite: bool,
 ) -> tuple[Array, bool]:
     """Return the norm before clipping, and whether the gradients were scaled."""
+    found = _clip_by_kernel(grads, max_norm) if norm_type == 2.0 and grads else None
+    if found is not None:
+        total, is_scaled = found
+        return _as_array(total, grads), is_scaled
     name = "clip_grad_norm_"
     with np.errstate(all="ignore"):  # of an infinity times 0, say
         total = _norm_of(name, owners, grads, norm_type, error_if_nonfinite)
@@ -134,6 +138,16 @@ def _clip(
         if is_scaled:
             _scale_gradients(grads, factor)
         return _as_array(total, grads), is_scaled
+
+
+def _clip_by_kernel(grads: Arrays, max_norm: float) -> tuple[float, bool] | None:
+    """Do all in one call of a kernel; None, with nothing done, where there is none.
+
+    Or where the norm is not finite, or needs more digits than its squares have.
+    """
+    kernel = kernels.find(backend_of(grads[0]).kind, "clip")
+    found: tuple[float, bool] | None = kernel(grads, max_norm) if kernel else None
+    return found
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

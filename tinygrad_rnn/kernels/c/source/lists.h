@@ -94,6 +94,70 @@ static PyObject *scale(PyObject *self, PyObject *const *args, Py_ssize_t count)
     return finish(call, PyBool_FromLong(1));
 }
 
+/* Whether all of a list are arrays of floats that C can change where they are. */
+static int are_writable(PyObject *list)
+{
+    for (Py_ssize_t i = 0; i < length_of(list); i++) {
+        PyObject *item = item_of(list, i);
+        int type = PyArray_Check(item) ? PyArray_TYPE((PyArrayObject *)item) : 0;
+        if ((type != NPY_FLOAT && type != NPY_DOUBLE) || !PyArray_ISCARRAY((PyArrayObject *)item))
+            return 0;
+    }
+    return 1;
+}
+
+/* clip(arrays, max_norm): scales arrays in place, so that their common norm is at most
+   max_norm. Returns the norm that they had, and whether they were scaled. Returns None,
+   with nothing done, where an array cannot be changed in place, or where the squares
+   leave the range in which their sum has all digits. */
+static PyObject *clip(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    (void)self;
+    if (!has_count("clip", count, 2))
+        return NULL;
+    arrays held = {.count = 0}, *call = &held;
+    double max_norm = PyFloat_AsDouble(args[1]), total = 0;
+    PyObject *list = PyErr_Occurred() ? fail(call) : as_list(call, args[0]);
+    if (!list)
+        return finish(call, NULL);
+    if (!are_writable(list))
+        Py_RETURN_NONE;
+    for (Py_ssize_t i = 0; i < length_of(list); i++) {
+        PyArrayObject *array = (PyArrayObject *)item_of(list, i);
+        total += find_table(PyArray_TYPE(array))->squares(PyArray_DATA(array),
+                                                          PyArray_SIZE(array));
+    }
+    if (!(total > 1e-28 && total < HUGE_VAL))
+        Py_RETURN_NONE;
+    double norm = sqrt(total), factor = max_norm / (norm + 1e-6);
+    for (Py_ssize_t i = 0; factor < 1 && i < length_of(list); i++) {
+        PyArrayObject *array = (PyArrayObject *)item_of(list, i);
+        find_table(PyArray_TYPE(array))->scale(PyArray_DATA(array), PyArray_SIZE(array), factor);
+    }
+    return Py_BuildValue("dO", norm, factor < 1 ? Py_True : Py_False);
+}
+
+/* all_below(ids, count): whether ids are 64 bits wide, laid out in order, and all in
+   [0, count). False says nothing: it is for NumPy to find out. */
+static PyObject *all_below(PyObject *self, PyObject *const *args, Py_ssize_t given)
+{
+    (void)self;
+    if (!has_count("all_below", given, 2))
+        return NULL;
+    npy_int64 count = PyLong_AsLongLong(args[1]);
+    if (PyErr_Occurred())
+        return NULL;
+    PyArrayObject *array = PyArray_Check(args[0]) ? (PyArrayObject *)args[0] : NULL;
+    if (!array || !PyArray_ISSIGNED(array) || PyArray_ITEMSIZE(array) != 8 ||
+        !PyArray_ISINTEGER(array) || !PyArray_ISCARRAY_RO(array))
+        Py_RETURN_FALSE;
+    const npy_int64 *ids = PyArray_DATA(array);
+    npy_uint64 largest = 0; /* a negative id is a large one without its sign */
+    for (npy_intp i = 0; i < PyArray_SIZE(array); i++)
+        largest = (npy_uint64)ids[i] > largest ? (npy_uint64)ids[i] : largest;
+    return PyBool_FromLong(count > 0 && largest < (npy_uint64)count);
+}
+
 /* adam_step(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs or None, decoupled,
    new_avg, keep_sq, new_sq, floor, rate, decay), in place. */
 static PyObject *adam_step(PyObject *self, PyObject *const *args, Py_ssize_t count)

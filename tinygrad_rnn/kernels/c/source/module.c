@@ -51,6 +51,8 @@ static PyMethodDef methods[] = {
     METHOD(embedding_backward, METH_FASTCALL, "Add rows to those of a table."),
     METHOD(squares, METH_O, "The sum of the squares of all elements of a list."),
     METHOD(scale, METH_FASTCALL, "Multiply the arrays of a list by a number."),
+    METHOD(clip, METH_FASTCALL, "Scale the arrays of a list to a common norm."),
+    METHOD(all_below, METH_FASTCALL, "Whether all ids are in [0, count)."),
     METHOD(adam_step, METH_FASTCALL, "Take a step of Adam for lists of arrays."),
     {"instruction_sets", find_instruction_sets, METH_NOARGS,
      "Instruction sets, best first, and whether this processor has them."},

@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from .. import kernels
 from ..backend import backend_of, backends
 from ..engine import seam
 from ..engine.node import wrap
+from ..kernels import find as find_kernel
 from ..tensor import Tensor
 from ..types import Array, DType, Operand, Shape
 from .checks import check_choice, check_integers, check_numbers, check_type, describe
@@ -278,7 +278,7 @@ def check_range(
         Whether all are in [0, count), so that none is an ``ignore`` outside of it.
     """
     xp = backend_of(array)
-    all_below = kernels.find(xp.kind, "all_below")
+    all_below = find_kernel(xp.kind, "all_below")
     if all_below is not None and all_below(array, count):
         return True
     # A negative id is a large uint64, so the largest one tells of both ends.

@@ -145,7 +145,7 @@ def _clip_by_kernel(grads: Arrays, max_norm: float) -> tuple[float, bool] | None
 
     Or where the norm is not finite, or needs more digits than its squares have.
     """
-    kernel = kernels.find(backend_of(grads[0]).kind, "clip")
+    kernel = find_kernel(backend_of(grads[0]).kind, "clip")
     found: tuple[float, bool] | None = kernel(grads, max_norm) if kernel else None
     return found
 

@@ -14,7 +14,7 @@ loss = "a global of the name of an attribute"
 
 def names(function):
     """What is read, by expression, with the kinds of owners."""
-    return dict(Reads(function).items(lambda owner: type(owner).__name__))
+    return dict(Reads(function).new_items(lambda owner: type(owner).__name__))
 
 
 def test_globals_and_free_variables_are_found():

@@ -19,7 +19,7 @@ from ..types import Array, Function, Operand, Shape
 from . import seam
 from .mode import recording
 from .node import Node, Value, Version, wrap
-from .reads import is_number
+from .reads import is_number, is_same
 from .warned import warn_user
 
 MISS = object()  # what a program gives whose guards do not hold
@@ -63,6 +63,7 @@ NAMESPACE = {
     "MISS": MISS,
     "Version": Version,
     "closed": closed,
+    "is_same": is_same,
     "one_thread": one_thread,
     "recording": recording,
     "report_warnings": _report_warnings,
@@ -229,7 +230,7 @@ def same_attributes(module: Operand, before: dict[str, Operand]) -> bool:
         return False
     for name, value in before.items():
         new = now.get(name, before)
-        is_equal = type(new) is type(value) and is_number(value) and new == value
+        is_equal = is_number(value) and is_same(new, value)
         if new is not value and not is_equal:
             return False
     return True

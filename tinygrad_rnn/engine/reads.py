@@ -2,15 +2,18 @@
 
 A replay does not run the function's Python, so what that would read has to be what it
 was. This is found without running it, from the code of the function and of the user's
-functions that it names: each global and free variable, and each attribute of an object
-among them whose name the code reads. Numbers count by value, the rest by identity.
+functions that it names: each global and free variable, default arguments, elements of
+containers, and each attribute of an object among them whose name the code reads.
+Numbers count by value, the rest by identity.
 """
 
 import copy
 import dis
+import inspect
 import sys
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
+from functools import partial
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 
 import numpy as np
 
@@ -41,6 +44,18 @@ def is_plain(value: object) -> bool:
     return is_number(value)
 
 
+def is_same(one: Operand, two: Operand) -> bool:
+    """Return whether two plain values are the same: 1, 1.0, True and -0.0 differ."""
+    if type(one) is not type(two):
+        return False
+    if isinstance(one, dict):
+        one, two = [*one.items()], [*two.items()]
+    if isinstance(one, list | tuple):
+        pairs = zip(one, two, strict=False)
+        return len(one) == len(two) and all(is_same(*pair) for pair in pairs)
+    return repr(one) == repr(two)
+
+
 def _is_of_users(value: object) -> bool:
     """Return whether a function, class or module is the user's, not a library's."""
     own = getattr(
@@ -61,25 +76,35 @@ class Reads:
 
     def __init__(self, function: Operand) -> None:
         self.tensors: set[int] = set()  # the ids of Tensors found under a name
-        self._owners: list[tuple[Operand, str, str]] = []  # owner, how it is read, name
+        self.modules: dict[int, Operand] = {}  # whose attributes may be read
+        # Who has it, how it is read, and its name; each once, in order.
+        self._owners: dict[tuple[int, str, object], tuple[Operand, str, object]] = {}
+        self._yielded = 0
         self._objects: dict[int, Operand] = {}  # whose attributes may be read
         self._attributes: set[str] = set()  # names that the code reads of any object
-        self._seen: set[int] = set()
+        self._looked_up: set[tuple[int, str]] = set()
+        self._seen: dict[int, Operand] = {}  # what was visited or followed
         self._visit(function)
         self._visit_attributes()
 
     def visit_module(self, module: Operand) -> None:
         """Note what the forward of a user's module reads from outside."""
         if _is_of_users(type(module)):
-            self._visit(type(module).forward)
+            self._follow(module)
+            for kind in type(module).__mro__:
+                self._visit(vars(kind).get("forward"))
             self._visit_attributes()
 
-    def items(self, name_of: Callable[[Operand], str]) -> Iterator[tuple[str, Operand]]:
-        """Yield an expression for each thing that is read, and its value now.
+    def new_items(
+        self, name_of: Callable[[Operand], str]
+    ) -> Iterator[tuple[str, Operand]]:
+        """Yield an expression for each thing that is read, and its value now; once.
 
         ``name_of`` names an owner: a dict of globals, a cell, an object.
         """
-        for owner, pattern, name in self._owners:
+        owners = [*self._owners.values()][self._yielded :]
+        self._yielded = len(self._owners)
+        for owner, pattern, name in owners:
             value = _read(owner, pattern, name)
             if value is _MISSING:
                 continue
@@ -89,19 +114,30 @@ class Reads:
 
     def _visit(self, function: Operand) -> None:
         """Note what a function of the user's reads."""
-        if isinstance(function, MethodType):
-            self._note(function.__self__)
+        if isinstance(function, staticmethod | classmethod | MethodType):
+            self._follow(getattr(function, "__self__", None))
             function = function.__func__
-        if hasattr(function, "__wrapped__"):
-            self._visit(function.__wrapped__)
+        if isinstance(function, property):
+            function = function.fget
+        if isinstance(function, partial):
+            self._add(function, "{owner}.{name}", "keywords")
+            self._add(function, "{owner}.{name}", "args")
+            self._visit(function.func)
+            return
         if not isinstance(function, FunctionType):
-            self._note(function)
+            self._follow(function)
             return
-        if id(function) in self._seen or not _is_of_users(function):
+        if id(function) in self._seen:
             return
-        self._seen.add(id(function))
+        self._seen[id(function)] = function
+        self._visit(getattr(function, "__wrapped__", None))
+        if not _is_of_users(function):
+            return
+        for name in ("__defaults__", "__kwdefaults__"):
+            if getattr(function, name):
+                self._add(function, "{owner}.{name}", name)
         for cell in function.__closure__ or ():
-            self._add(cell, "{owner}.cell_contents", "cell_contents")
+            self._add(cell, "{owner}.{name}", "cell_contents")
         globals_read = self._read_code(function.__code__)
         for name in sorted(globals_read & function.__globals__.keys()):
             self._add(function.__globals__, "{owner}[{name!r}]", name)
@@ -119,64 +155,99 @@ class Reads:
                 found |= self._read_code(constant)
         return found
 
-    def _add(self, owner: Operand, pattern: str, name: str) -> None:
+    def _add(self, owner: Operand, pattern: str, name: object) -> None:
         """Note that a name of an owner is read, and follow what it stands for."""
         value = _read(owner, pattern, name)
-        if value is _MISSING or isinstance(value, ModuleType):
-            self._note(value)
+        if value is _MISSING:
             return
-        is_function = isinstance(value, FunctionType | MethodType | type)
-        if is_function and not _is_of_users(value):
-            return
-        self._owners.append((owner, pattern, name))
-        if isinstance(value, Value):
-            self.tensors.add(id(value))
-        elif is_function:
+        if not isinstance(value, ModuleType):
+            self._owners.setdefault((id(owner), pattern, name), (owner, pattern, name))
+        if isinstance(value, FunctionType | MethodType | partial):
             self._visit(value)
         else:
-            self._note(value)
+            self._follow(value)
 
-    def _note(self, value: Operand) -> None:
-        """Note an object whose attributes may be read."""
-        kind = value if isinstance(value, ModuleType) else type(value)
-        if _is_of_users(kind) and hasattr(value, "__dict__"):
-            self._objects.setdefault(id(value), value)
+    def _follow(self, value: Operand) -> None:
+        """Note an object whose attributes, or a container whose elements, are read."""
+        if isinstance(value, Value):
+            self.tensors.add(id(value))
+            return
+        if id(value) in self._seen or is_number(value):
+            return
+        self._seen[id(value)] = value
+        if type(value) in _CONTAINERS:
+            if len(value) <= _MOST_COMPARED and not is_plain(value):
+                places = value if isinstance(value, dict) else range(len(value))
+                for place in [p for p in places if is_number(p)]:
+                    self._add(value, "{owner}[{name!r}]", place)
+            return
+        kind = value if isinstance(value, type | ModuleType) else type(value)
+        is_users = _is_of_users(kind)
+        if isinstance(value, type | ModuleType) and not is_users:
+            return
+        if _is_registered(value):
+            self.modules[id(value)] = value
+        self._objects[id(value)] = value
+        if "__wrapped__" in getattr(value, "__dict__", ()):
+            self._visit(value.__wrapped__)
+        if is_users and not isinstance(value, ModuleType):
+            for name, method in _special_methods(kind):
+                if name != "__init__" or kind is value:
+                    self._visit(method)
 
     def _visit_attributes(self) -> None:
         """Note what is read of objects, until nothing new is found."""
-        done: set[tuple[int, str]] = set()
         while True:
             pairs = [
                 (value, name)
                 for value in self._objects.values()
                 for name in sorted(self._attributes)
-                if (id(value), name) not in done
+                if (id(value), name) not in self._looked_up
             ]
             if not pairs:
                 return
             for value, name in pairs:
-                done.add((id(value), name))
-                if name in vars(value):
-                    if not _is_registered(value):
-                        self._add(value, "{owner}.{name}", name)
-                    else:
-                        self._note(vars(value)[name])
-                elif isinstance(
-                    method := getattr(type(value), name, None), FunctionType
-                ):
-                    self._visit(method)
+                self._looked_up.add((id(value), name))
+                self._visit_attribute(value, name)
+
+    def _visit_attribute(self, value: Operand, name: str) -> None:
+        held = getattr(value, "__dict__", {})
+        if name in held and not isinstance(value, type):
+            is_counted = _is_registered(value) and type(held[name]) not in _CONTAINERS
+            if is_counted:
+                self._visit(held[name])
+            else:
+                self._add(value, "{owner}.{name}", name)
+            return
+        kind = value if isinstance(value, type) else type(value)
+        found = inspect.getattr_static(kind, name, _MISSING)
+        if isinstance(found, MemberDescriptorType):
+            self._add(value, "{owner}.{name}", name)
+        elif found is _MISSING or not _is_of_users(kind):
+            return
+        elif isinstance(found, FunctionType | staticmethod | classmethod | property):
+            self._visit(found)
+        elif not hasattr(type(found), "__get__"):
+            self._add(value, "{owner}.{name}", name)
+
+
+def _special_methods(kind: type) -> Iterator[tuple[str, Operand]]:
+    """Yield the methods that Python calls without their name in the code."""
+    for parent in kind.__mro__:
+        if _is_of_users(parent):
+            for name, method in vars(parent).items():
+                if name.endswith("__") and isinstance(method, FunctionType):
+                    yield name, method
 
 
 def _is_registered(value: Operand) -> bool:
     """Return whether changes of an object's attributes are counted: a Module's are."""
-    return hasattr(value, "register_buffer")
+    return not isinstance(value, type) and hasattr(type(value), "register_buffer")
 
 
-def _read(owner: Operand, pattern: str, name: str) -> Operand:
+def _read(owner: Operand, pattern: str, name: Operand) -> Operand:
     """Return what a name of an owner stands for."""
-    if pattern.startswith("{owner}["):
-        return owner.get(name, _MISSING)
     try:
-        return getattr(owner, name)
-    except (AttributeError, ValueError):  # a cell may be empty
+        return owner[name] if pattern.startswith("{owner}[") else getattr(owner, name)
+    except (AttributeError, ValueError, LookupError):  # a cell may be empty
         return _MISSING

@@ -31,6 +31,7 @@ from .reads import Reads, is_number, is_plain
 from .warned import is_in_package, rerun_with_warnings, was_warning
 
 PLAIN_TYPES = (type(None), bool, int, str, type(...))
+COMPARED = (slice, range, frozenset, np.dtype)  # by value, as they are made anew
 KERNELS = "tinygrad_rnn.kernels.c"  # those of this package never warn
 
 
@@ -69,6 +70,7 @@ class Tape(seam.Recorder):
         self._versions: dict[int, str] = {}  # and of their counters of changes
         self._new_versions: list[str] = []  # the variables of those of results
         self._local_leaves: set[int] = set()
+        self._called: set[int] = set()  # modules
         self._constant_names: dict[int, str] = {}
         self._kept: list[object] = []  # whatever has a name: so its id is its own
         self._results: list[weakref.ref[Value]] = []
@@ -78,8 +80,7 @@ class Tape(seam.Recorder):
         self._name_argument("args", args)
         self._name_argument("kwargs", kwargs)
         self.guards.append(f"recording() is {recording()}")
-        for expression, value in reads.items(self.constant_name):
-            self._guard_value(expression, value)
+        self._guard_reads()
 
     # ------------------------------------------------------------ what comes in
 
@@ -95,26 +96,40 @@ class Tape(seam.Recorder):
             self.guards.append(f"type({at}) is {own} and len({at}) == {len(value)}")
             for i, part in enumerate(value):
                 self._name_argument(f"{at}[{i}]", part)
-        elif kind is dict:
+        elif isinstance(value, dict):
             keys = self.constant_name(tuple(value))
+            self.guards.append(f"type({at}) is {self.constant_name(kind)}")
             self.guards.append(f"tuple({at}) == {keys}" if value else f"not {at}")
             for key, part in value.items():
                 self._name_argument(f"{at}[{self.constant_name(key)}]", part)
         else:
             self._guard_value(at, value)
 
+    def _guard_reads(self) -> None:
+        """Guard what the function reads beside its arguments, as far as it is new."""
+        for expression, value in self.reads.new_items(self.constant_name):
+            self._guard_value(expression, value)
+        for module in self.reads.modules.values():
+            self.modules.setdefault(id(module), (module, dict(module.__dict__)))
+
     def _guard_value(self, at: str, value: Operand) -> None:
         """Guard a value of Python: a number by value, an object by identity."""
         own = self.constant_name(value)
+        kind = self.constant_name(type(value))
         if is_number(value) and value is not None and type(value) is not bool:
-            kind = self.constant_name(type(value))
-            self.guards.append(f"type({at}) is {kind} and {at} == {own}")
+            self.guards.append(f"type({at}) is {kind}")
+            is_nan = bool(value != value)
+            self.guards.append(f"{at} != {at}" if is_nan else f"{at} == {own}")
             if value == 0:  # or -0.0, which is equal
                 self.guards.append(f"repr({at}) == {repr(value)!r}")
+        elif isinstance(value, COMPARED):
+            self.guards.append(f"type({at}) is {kind} and {at} == {own}")
         elif isinstance(value, list | tuple | dict) and is_plain(value):
-            self.guards.append(f"{at} == {own}")
+            self.guards.append(f"is_same({at}, {own})")
         else:
             self.guards.append(f"{at} is {own}")
+            if type(value) in (list, dict):
+                self.guards.append(f"len({at}) == {len(value)}")
 
     def _name_tensor(self, at: str, tensor: Value) -> None:
         if tensor.node is not None:
@@ -203,9 +218,11 @@ class Tape(seam.Recorder):
 
     def module_called(self, module: Operand) -> None:
         """Note a module's attributes, and what its forward reads from outside."""
-        if seam.recorder is self and id(module) not in self.modules:
+        if seam.recorder is self and id(module) not in self._called:
+            self._called.add(id(module))
             self.modules[id(module)] = module, dict(module.__dict__)
             self.reads.visit_module(module)
+            self._guard_reads()
 
     def leaf_made(self, leaf: Value) -> None:
         """Note a tensor that requires grad from now on, and was made inside."""

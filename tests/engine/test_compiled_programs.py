@@ -173,19 +173,25 @@ steps = st.lists(
 )
 
 
+def resolved(steps):
+    """Steps with their functions: a compiled one guards all that it can reach."""
+    return [(UNARY.get(name), BINARY.get(name), *rest) for name, *rest in steps]
+
+
 def apply(layers, step, values):
-    name, one, two, number = step
+    unary, binary, one, two, number = step
     x, y = values[-1 - one % len(values)], values[-1 - two % len(values)]
-    if name in UNARY:
-        return UNARY[name](x, layers, number)
+    if unary is not None:
+        return unary(x, layers, number)
     try:
-        return BINARY[name](x, y)
+        return binary(x, y)
     except tg.Error:  # the shapes do not fit
         return x * 2.0
 
 
 def program(steps, kind, dtype, batches):
     """A random training step."""
+    chosen = resolved(steps)
 
     def build(wrap):
         layers = Layers(dtype)
@@ -197,7 +203,7 @@ def program(steps, kind, dtype, batches):
             scope = copy.copy(layers)
             scope.ids = ids
             values = [x, layers.row, layers.weight, extra["shift"]]
-            for each in steps:
+            for each in chosen:
                 values.append(apply(scope, each, values))
                 if values[-1].numel() > 2000:
                     values[-1] = values[-1].sum(0)

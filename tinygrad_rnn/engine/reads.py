@@ -9,10 +9,9 @@ Numbers count by value, the rest by identity.
 
 import copy
 import dis
-import inspect
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 
 import numpy as np
@@ -58,12 +57,17 @@ def is_same(one: Operand, two: Operand) -> bool:
 
 def _is_of_users(value: object) -> bool:
     """Return whether a function, class or module is the user's, not a library's."""
-    own = getattr(
-        value, "__name__" if isinstance(value, ModuleType) else "__module__", ""
+    is_module = isinstance(value, ModuleType)
+    return _is_users_name(
+        str(getattr(value, "__name__" if is_module else "__module__", ""))
     )
-    if str(own).partition(".")[0] in _OF_LIBRARIES:
+
+
+@cache
+def _is_users_name(module: str) -> bool:
+    if module.partition(".")[0] in _OF_LIBRARIES:
         return False
-    file = str(getattr(sys.modules.get(str(own)), "__file__", ""))
+    file = str(getattr(sys.modules.get(module), "__file__", ""))
     return "site-packages" not in file and "dist-packages" not in file
 
 
@@ -123,37 +127,24 @@ class Reads:
             self._add(function, "{owner}.{name}", "keywords")
             self._add(function, "{owner}.{name}", "args")
             self._visit(function.func)
-            return
-        if not isinstance(function, FunctionType):
+        elif not isinstance(function, FunctionType):
             self._follow(function)
-            return
-        if id(function) in self._seen:
-            return
-        self._seen[id(function)] = function
-        self._visit(getattr(function, "__wrapped__", None))
-        if not _is_of_users(function):
-            return
+        elif id(function) not in self._seen:
+            self._seen[id(function)] = function
+            self._visit(getattr(function, "__wrapped__", None))
+            if _is_of_users(function):
+                self._visit_code(function)
+
+    def _visit_code(self, function: FunctionType) -> None:
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
                 self._add(function, "{owner}.{name}", name)
         for cell in function.__closure__ or ():
             self._add(cell, "{owner}.{name}", "cell_contents")
-        globals_read = self._read_code(function.__code__)
+        globals_read, attributes = _read_code(function.__code__)
+        self._attributes |= attributes
         for name in sorted(globals_read & function.__globals__.keys()):
             self._add(function.__globals__, "{owner}[{name!r}]", name)
-
-    def _read_code(self, code: CodeType) -> set[str]:
-        """Return the globals that code reads; note the attributes."""
-        found: set[str] = set()
-        for instruction in dis.get_instructions(code):
-            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                found.add(str(instruction.argval))
-            elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-                self._attributes.add(str(instruction.argval))
-        for constant in code.co_consts:
-            if isinstance(constant, CodeType):
-                found |= self._read_code(constant)
-        return found
 
     def _add(self, owner: Operand, pattern: str, name: object) -> None:
         """Note that a name of an owner is read, and follow what it stands for."""
@@ -176,24 +167,36 @@ class Reads:
             return
         self._seen[id(value)] = value
         if type(value) in _CONTAINERS:
-            if len(value) <= _MOST_COMPARED and not is_plain(value):
-                places = value if isinstance(value, dict) else range(len(value))
-                for place in [p for p in places if is_number(p)]:
-                    self._add(value, "{owner}[{name!r}]", place)
+            self._follow_container(value)
+        elif not isinstance(value, type | ModuleType):
+            self._follow_object(value)
+        elif _is_of_users(value):
+            self._objects[id(value)] = value
+            if isinstance(value, type):
+                self._visit_special_methods(value)
+
+    def _follow_container(self, value: Operand) -> None:
+        if len(value) > _MOST_COMPARED or is_plain(value):
             return
-        kind = value if isinstance(value, type | ModuleType) else type(value)
-        is_users = _is_of_users(kind)
-        if isinstance(value, type | ModuleType) and not is_users:
-            return
+        places = value if isinstance(value, dict) else range(len(value))
+        for place in [p for p in places if is_number(p)]:
+            self._add(value, "{owner}[{name!r}]", place)
+
+    def _follow_object(self, value: Operand) -> None:
         if _is_registered(value):
             self.modules[id(value)] = value
         self._objects[id(value)] = value
-        if "__wrapped__" in getattr(value, "__dict__", ()):
-            self._visit(value.__wrapped__)
-        if is_users and not isinstance(value, ModuleType):
-            for name, method in _special_methods(kind):
-                if name != "__init__" or kind is value:
-                    self._visit(method)
+        self._visit(getattr(value, "__dict__", {}).get("__wrapped__"))
+        if _is_of_users(type(value)):
+            self._visit_special_methods(type(value))
+
+    def _visit_special_methods(self, kind: type) -> None:
+        """Visit the methods that Python calls without their name in the code."""
+        for parent in kind.__mro__:
+            if _is_of_users(parent):
+                for name, method in vars(parent).items():
+                    if name.endswith("__") and isinstance(method, FunctionType):
+                        self._visit(method)
 
     def _visit_attributes(self) -> None:
         """Note what is read of objects, until nothing new is found."""
@@ -220,24 +223,36 @@ class Reads:
                 self._add(value, "{owner}.{name}", name)
             return
         kind = value if isinstance(value, type) else type(value)
-        found = inspect.getattr_static(kind, name, _MISSING)
-        if isinstance(found, MemberDescriptorType):
-            self._add(value, "{owner}.{name}", name)
-        elif found is _MISSING or not _is_of_users(kind):
+        if isinstance(value, ModuleType) or not _is_of_users(kind):
             return
-        elif isinstance(found, FunctionType | staticmethod | classmethod | property):
+        holders = (vars(parent) for parent in kind.__mro__)
+        found = next((held[name] for held in holders if name in held), _MISSING)
+        if isinstance(found, FunctionType | staticmethod | classmethod | property):
             self._visit(found)
-        elif not hasattr(type(found), "__get__"):
+        elif isinstance(found, MemberDescriptorType) or not _is_descriptor(found):
             self._add(value, "{owner}.{name}", name)
 
 
-def _special_methods(kind: type) -> Iterator[tuple[str, Operand]]:
-    """Yield the methods that Python calls without their name in the code."""
-    for parent in kind.__mro__:
-        if _is_of_users(parent):
-            for name, method in vars(parent).items():
-                if name.endswith("__") and isinstance(method, FunctionType):
-                    yield name, method
+def _is_descriptor(value: Operand) -> bool:
+    return value is _MISSING or hasattr(type(value), "__get__")
+
+
+@cache
+def _read_code(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the globals, and the attributes of any object, that code reads."""
+    names: set[str] = set()
+    attributes: set[str] = set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            names.add(str(instruction.argval))
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            attributes.add(str(instruction.argval))
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            inner = _read_code(constant)
+            names |= inner[0]
+            attributes |= inner[1]
+    return frozenset(names), frozenset(attributes)
 
 
 def _is_registered(value: Operand) -> bool:

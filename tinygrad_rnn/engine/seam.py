@@ -89,6 +89,9 @@ class Recorder(Observer):
     def leaf_made(self, leaf: Operand) -> None:
         """See a tensor that begins to require grad."""
 
+    def guard(self, holds: Function, args: Sequence[object]) -> None:
+        """Repeat what is recorded only where a function returns True."""
+
     def refuse(self, what: str, way: str = "") -> NoReturn:
         """Raise for what cannot be recorded."""
         raise NotImplementedError
@@ -202,6 +205,13 @@ def leaf_made(leaf: Operand) -> None:
     found = current()
     if found is not None:
         found.leaf_made(leaf)
+
+
+def guard(holds: Function, *args: object) -> None:
+    """Say that what follows is done only where ``holds(*args)``, as it does now."""
+    found = current()
+    if found is not None:
+        found.guard(holds, args)
 
 
 def module_called(module: Operand) -> None:

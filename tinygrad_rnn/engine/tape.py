@@ -112,6 +112,13 @@ class Tape(seam.Recorder):
         for module in self.reads.modules.values():
             self.modules.setdefault(id(module), (module, dict(module.__dict__)))
 
+    def guard(self, holds: Function, args: Sequence[object]) -> None:
+        """Call a function before each replay, which takes place if it returns True."""
+        given = ", ".join([self.constant_name(arg) for arg in args])
+        guard = f"{self.constant_name(holds)}({given})"
+        if guard not in self.guards:
+            self.guards.append(guard)
+
     def _guard_value(self, at: str, value: Operand) -> None:
         """Guard a value of Python: a number by value, an object by identity."""
         own = self.constant_name(value)

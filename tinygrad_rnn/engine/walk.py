@@ -286,6 +286,7 @@ _BY_AN_INDEX = (
 _BY_AN_OP = (
     "clone() it before changing it, or use the operation that makes a new tensor"
 )
+_PLAINLY = "call the function plainly"
 _RESHAPED = (
     "backward: a leaf was given another shape or device, by assigning its .data or by "
     ".to(), after the forward pass; run the forward pass again"
@@ -315,7 +316,7 @@ def _run_hooks(hooks: Hooks, g: Gradient, create: bool) -> Gradient:
 
     What they see is a copy, which they may change: others may hold the gradient.
     """
-    seam.refuse("a hook of a gradient", "remove it, or call the function plainly")
+    seam.refuse("a hook of a gradient", f"remove it, or {_PLAINLY}")
     tensor = _copy(g, create) if create else wrap(_copy(g, create))
     for _, hook in sorted(hooks.items()):
         replaced = hook(tensor)
@@ -419,6 +420,7 @@ def backward(
     finally:
         set_recording(before)
     for function in tuple(after_backward):
+        seam.refuse("what runs after backward() on several processes", _PLAINLY)
         function(found)
 
 

@@ -641,7 +641,7 @@ class Module(Movable):
         """
         check_options("zero_grad", set_to_none=set_to_none)
         for parameter in self.parameters():
-            keep = parameter.grad is not None and not set_to_none
+            keep = not set_to_none and parameter.grad is not None
             parameter.grad = zeros_like(parameter) if keep else None
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:

@@ -209,6 +209,10 @@ class Optimizer(metaclass=NamedConstruction):
     def _params(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
 
+    def _has_params(self, ids: list[int]) -> bool:
+        """Return whether the parameters are those with these ids."""
+        return [*map(id, self._params())] == ids
+
     # ------------------------------------------------------------ what a subclass says
 
     def options(self, group: Mapping[str, Setting]) -> Settings:
@@ -359,6 +363,7 @@ class Optimizer(metaclass=NamedConstruction):
         if not set_to_none:
             grads = [None if p.grad is None else _zeros_like(p) for p in params]
         if seam.recorder is not None:
+            seam.guard(self._has_params, [*map(id, params)])
             for param in params:
                 seam.gradient_set(param)
         # One call of a function written in C: see engine/commit.py.
@@ -394,6 +399,8 @@ class Optimizer(metaclass=NamedConstruction):
             [0.5]
         """
         result = None if closure is None else self._call(closure)
+        if seam.recorder is not None:
+            seam.guard(self._has_params, [*map(id, self._params())])
         params = [param for param in self._params() if param.grad is not None]
         grads = [param.grad.array for param in params]
         seam.act(self._step, params, grads)

@@ -18,7 +18,7 @@ from nn.recurrent_layers import (
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import DTypeError
+from tinygrad_rnn.errors import DTypeError, ShapeError
 
 
 @pytest.mark.parametrize(
@@ -245,3 +245,21 @@ def test_what_a_user_adds_is_not_drawn_anew():
         "scale",
         "weight_ih_l0",
     ]
+
+
+@every_kind
+@pytest.mark.parametrize("cell", ["", "Cell"])
+@given(st.data())
+def test_a_weight_of_another_shape_is_named(kind, cell, data):
+    layer = getattr(nn, kind + cell)(3, 4)
+    name, weight = data.draw(st.sampled_from(list(layer.named_parameters())))
+    shapes = [(), (7,), (2, 2), (*weight.shape, 1), (weight.shape[0] + 1, 3)]
+    shape = data.draw(st.sampled_from(shapes))
+    weight.data = tg.ones(shape)
+    x = tg.ones(2, 3) if cell else tg.ones(5, 2, 3)
+    with pytest.raises(ShapeError) as caught:
+        layer(x)
+    old = tuple(getattr(type(layer)(3, 4), name).shape)
+    assert str(caught.value).startswith(
+        f"nn.{kind}{cell}: {name} has shape {shape}, expected {old}; assign a tensor "
+    )

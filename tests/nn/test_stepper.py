@@ -310,9 +310,9 @@ def test_a_copy_of_a_model_has_a_stepper_of_its_own(copied):
 @pytest.mark.parametrize(
     ("part", "name", "shape", "words"),
     [
-        (0, "bias_ih_l0", (1,), "gru: "),
-        (0, "bias_hh_l0", (5,), "gru: "),
-        (0, "weight_hh_l0", (12, 5), "gru: "),
+        (0, "bias_ih_l0", (1,), "nn.GRU: "),
+        (0, "bias_hh_l0", (5,), "nn.GRU: "),
+        (0, "weight_hh_l0", (12, 5), "nn.GRU: "),
         (1, "bias", (1,), "linear: bias has shape"),
         (1, "weight", (3, 5), "linear: input has 4 features"),
     ],

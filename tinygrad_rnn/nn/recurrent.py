@@ -84,6 +84,7 @@ class Recurrent(Layer):
     proj_size = 0  # of h, if it is projected
     # Of each layer and direction, in the order of the op's arguments.
     _weight_names: tuple[list[str], ...] = ()
+    _weight_shapes: tuple[list[Shape], ...] = ()
 
     def _add_weights(
         self, suffix: str, input_size: int, device: DeviceLike, dtype: DType
@@ -104,10 +105,26 @@ class Recurrent(Layer):
             weight = self._new_parameter(shape, device, dtype, wanted)
             setattr(self, name + suffix, weight)
         self._weight_names += ([name + suffix for name in shapes],)
+        self._weight_shapes += (list(shapes.values()),)
 
     def _list_weights(self) -> list[list[Operand]]:
-        """Return the weights of each layer and direction."""
-        return [[getattr(self, name) for name in row] for row in self._weight_names]
+        """Return the weights of each layer and direction.
+
+        Raises:
+            ShapeError: One has another shape than at first: ``data`` can be anything.
+        """
+        rows = [[getattr(self, name) for name in row] for row in self._weight_names]
+        for row, names, shapes in zip(
+            rows, self._weight_names, self._weight_shapes, strict=True
+        ):
+            for weight, name, shape in zip(row, names, shapes, strict=True):
+                if weight is not None and weight.shape != shape:
+                    raise ShapeError(
+                        f"{self._name}: {name} has shape {weight.shape}, expected "
+                        f"{shape}; assign a tensor of that shape to {name}.data, "
+                        "or make a layer of other sizes"
+                    )
+        return rows
 
     def _list_options(self) -> Settings:
         """Return the options of the ops, checked again since they may have changed."""

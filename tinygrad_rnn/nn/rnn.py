@@ -107,7 +107,8 @@ class RNNBase(Recurrent):
 
     def _run(self, input: Tensor, state: State, lengths: Lengths) -> list[Operand]:
         """Return the output, and the parts of the last state."""
-        weight = self.weight_ih_l0
+        weights = self._list_weights()
+        weight = weights[0][0]
         is_batch = self._check_input(self._name, input, weight, self._rank)
         if lengths is None:
             self._check_not_features(input, state, weight)
@@ -128,7 +129,7 @@ class RNNBase(Recurrent):
         settings = self._list_options()
         if lengths is not None:
             settings["lengths"] = check_lengths(self._name, lengths, steps, batch)
-        found = self._run_layers(x, parts, settings)
+        found = self._run_layers(x, weights, parts, settings)
         if not is_batch:
             found = [part.squeeze(1) for part in found]
         elif self.batch_first:
@@ -150,9 +151,11 @@ class RNNBase(Recurrent):
             way = "pass lengths by name: lengths="
             raise DTypeError(f"{self._name}: {got}, the second argument; {way}")
 
-    def _run_layers(self, x: Tensor, state: Parts, settings: Settings) -> list[Tensor]:
+    def _run_layers(
+        self, x: Tensor, weights: list[list[Operand]], state: Parts, settings: Settings
+    ) -> list[Tensor]:
         """Return the last layer's output (T, B, D * H), and all last states by part."""
-        weights, directions = self._list_weights(), len(self._directions)
+        directions = len(self._directions)
         last = []
         for first in range(0, len(weights), directions):
             if first and self.dropout:

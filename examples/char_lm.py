@@ -53,7 +53,7 @@ TRAINING = (
 )
 # A resumed run cannot change these.
 SHAPES = ("cell", "hidden", "layers")
-FIXED = (*SHAPES, "batch", "seq", "val_fraction")
+FIXED = (*SHAPES, "batch", "seq", "val_fraction", "seed")
 # Version 0.1 had no such settings. This is how its runs began, so they go on like that.
 OLDER = {"reset": 0.0, "lr_schedule": "constant", "warmup": 0, "val_fraction": 0.1}
 

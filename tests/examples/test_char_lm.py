@@ -397,6 +397,10 @@ def test_a_terminal_that_lacks_a_character_gets_another(tmp_path):
             ["--text", "{trained}", "--encoding", "utf-9"],
             "encoding is 'utf-9', expected",
         ),
+        (
+            ["--resume", "--checkpoint", "{trained}", "--seed", "5"],
+            "has 0; leave it out to go on",
+        ),
         (["--reset", "1.5"], "--reset: 1.5 is not in"),
         (["--init-from", "no such file"], "cannot load 'no such file'"),
         (

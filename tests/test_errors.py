@@ -228,6 +228,8 @@ F.pad(x, (3, 0), mode="reflect")
     ShapeError: pad: 3 and 0 do not fit dim 2 ... 'reflect'
 F.pad(tg.zeros(2, 0), (1, 0), mode="replicate")
     ShapeError: pad: 1 and 0 do not fit dim 1
+F.pad(two, (1, 1), value=0.5)
+    OptionError: pad: value is 0.5, expected a whole number for int64 ... .float()
 F.pad(x, (1, 1), mode="mirror")
     OptionError: pad: mode is 'mirror' ... 'reflect'
 F.pad(x, (1, 1), mode=np.array(["constant", "reflect"]))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from math import inf, isfinite, nextafter
 from numbers import Integral, Real
 from sys import float_info
+from typing import Any
 
 from ..types import Kinds, Setting
 from .kinds import DimError, DTypeError, OptionError
@@ -38,6 +39,25 @@ def check_numbers(
             raise DTypeError(f"{name}: {got}, expected a number{way}")
         if not low <= float(value) <= high or not isfinite(value):
             expected = _range_in_words(low, high)
+            raise OptionError(f"{name}: {what} is {value}, expected {expected}")
+
+
+def check_fits(name: str, dtype: Any, **values: object) -> None:
+    """Require numbers that a dtype can hold: of integers, whole ones in its range."""
+    if dtype.kind not in "iu":
+        return
+    bits = 8 * dtype.itemsize
+    low = -(2 ** (bits - 1)) if dtype.kind == "i" else 0
+    for what, value in values.items():
+        if not isinstance(value, _REAL):
+            continue  # what takes it says what is wrong
+        # Integers stay exact; a float has room for those of any dtype but the largest.
+        number = value if isinstance(value, int) else float(value)
+        if not isfinite(number) or number != int(number):
+            expected = f"a whole number for {dtype}; convert the tensor by .float()"
+            raise OptionError(f"{name}: {what} is {value}, expected {expected}")
+        if not low <= number < low + 2**bits:
+            expected = f"a number from {low} to {low + 2**bits - 1} for {dtype}"
             raise OptionError(f"{name}: {what} is {value}, expected {expected}")
 
 

@@ -8,6 +8,8 @@ from nn.draws import normal, seeds
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
+from tinygrad_rnn import nn
+from tinygrad_rnn.errors import OptionError
 
 
 @given(
@@ -72,3 +74,41 @@ def test_pad_keeps_the_dtype(dtype):
     assert F.pad(x, (1, 0)).dtype == dtype
     assert F.pad(x, (1, 0), value=1).numpy().all()
     assert F.pad(x, (1, 0), mode="reflect").dtype == dtype
+
+
+INTEGERS = [tg.int8, tg.uint8, tg.int32, tg.int64]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@given(value=st.integers(-300, 300).map(lambda n: n / 2))
+def test_integers_are_padded_with_what_they_can_hold(dtype, value):
+    info = np.iinfo(str(dtype))
+    x = tg.tensor([1, 2], dtype=dtype)
+    calls = [
+        ("pad: value is", lambda: F.pad(x, (0, 1), value=value)[-1]),
+        ("pad_sequence: padding_value is", lambda: pad_sequence(x, value)[1, 1]),
+        ("pad_packed_sequence: padding_value is", lambda: unpack(x, value)[1, 1]),
+    ]
+    fits = value.is_integer() and info.min <= value <= info.max
+    for words, call in calls:
+        if fits:
+            assert call().item() == value
+        else:
+            with pytest.raises(OptionError, match=f"^{words} {value}, expected a "):
+                call()
+
+
+def pad_sequence(x, value):
+    return nn.utils.rnn.pad_sequence([x, x[:1]], padding_value=value)
+
+
+def unpack(x, value):
+    packed = nn.utils.rnn.pack_sequence([x, x[:1]])
+    return nn.utils.rnn.pad_packed_sequence(packed, padding_value=value)[0]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_integers_are_not_padded_with_nan_or_infinity(value):
+    with pytest.raises(OptionError, match=r"for int64; convert the tensor by .float()"):
+        F.pad(tg.tensor([1]), (0, 1), value=value)
+    assert not np.isfinite(F.pad(tg.ones(1), (0, 1), value=value)[1].item())

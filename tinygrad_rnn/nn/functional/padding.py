@@ -7,7 +7,14 @@ import numpy as np
 
 from ...creation import as_tensor, full
 from ...engine import seam
-from ...errors import OptionError, ShapeError, check_choice, check_integers, check_type
+from ...errors import (
+    OptionError,
+    ShapeError,
+    check_choice,
+    check_fits,
+    check_integers,
+    check_type,
+)
 from ...errors.tensor_checks import check_tensors
 from ...functions import cat
 from ...tensor import Tensor
@@ -36,7 +43,7 @@ def pad(
 
     Raises:
         ShapeError: There are too many sizes, or one does not fit its dim.
-        OptionError: A ``value`` is given with another mode.
+        OptionError: A ``value`` is given with another mode, or is 0.5 for integers.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -51,6 +58,7 @@ def pad(
         check_integers("pad", -sys.maxsize, **{f"pad[{i}]": size})
     if value is not None and mode != "constant":
         raise OptionError(f"pad: value is {value}, which mode={mode!r} does not take")
+    check_fits("pad", input.dtype, value=value)
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ShapeError(
             f"pad: got {len(pad)} sizes, expected two for each of some last dims"

@@ -23,6 +23,7 @@ from ...errors import (
     OptionError,
     ShapeError,
     check_choice,
+    check_fits,
     check_integers,
     check_numbers,
     check_type,
@@ -260,6 +261,7 @@ def pad_packed_sequence(
     check_options(name, batch_first=batch_first)
     check_numbers(name, padding_value=padding_value)
     data, steps = sequence.data, len(sequence.batch_sizes)
+    check_fits(name, data.dtype, padding_value=padding_value)
     if total_length is not None:
         check_integers(name, 0, total_length=total_length)
         if total_length < steps:
@@ -400,6 +402,7 @@ def pad_sequence(
         got = f"got sequences of {' and '.join(dtypes)}, expected one dtype"
         way = "an empty tensor needs dtype= to have the dtype of the others"
         raise DTypeError(f"pad_sequence: {got}; {way}")
+    check_fits("pad_sequence", given[0].dtype, padding_value=padding_value)
     lengths = np.array([shape[0] for shape in shapes])
     batch, steps = len(lengths), int(lengths.max())
     # The number of each element's sequence, its step, and its row in the batch.

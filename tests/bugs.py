@@ -1604,8 +1604,8 @@ TABLE = {
         ),
         (
             "Reductions.var",
-            "max(count - correction, 0.0)",
-            "max(count, 0.0)",
+            "total / (count - correction)",
+            "total / count",
             "Bessel's correction forgotten",
         ),
         (

@@ -125,9 +125,21 @@ def test_products_of_nothing_and_of_integers():
 
 @pytest.mark.parametrize("correction", [2, 3.5])
 def test_the_variance_of_no_more_numbers_than_the_correction_is_infinite(correction):
-    with np.errstate(divide="ignore"):
-        variance = tg.tensor([[1.0, 2.0], [3.0, 5.0]]).var(0, correction)
-    assert variance.tolist() == [math.inf, math.inf]
+    for name in ("var", "std"):
+        words = (
+            rf"^var: correction={correction} leaves nothing of a count of 2 to divide"
+        )
+        with pytest.warns(UserWarning, match=words) as warned:
+            found = getattr(tg.tensor([[1.0, 2.0], [3.0, 3.0]]), name)(1, correction)
+        assert len(warned) == 1
+        assert warned[0].filename == __file__
+        assert found[0].item() == math.inf
+        assert math.isnan(found[1].item())
+
+
+def test_the_variance_of_no_rows_is_empty():
+    assert tg.zeros(1, 0).var(0).shape == (0,)
+    assert tg.zeros(1, 0).std(0).shape == (0,)
 
 
 def test_the_deviation_of_equal_numbers_has_the_gradient_0():

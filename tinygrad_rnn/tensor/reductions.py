@@ -9,6 +9,7 @@ from .. import ops
 from ..backend.standard import numpy_dtype
 from ..engine import seam
 from ..engine.node import Value
+from ..engine.warned import warn_user
 from ..errors import DTypeError, check_dim, check_numbers, check_type, describe
 from ..errors.boundary import name_errors
 from ..types import Dims, DType, Function, Operand
@@ -158,6 +159,10 @@ class Reductions(Selection, Casting):
                 sample (Bessel's correction), 0 for a whole population.
             keepdim: leave the dims in the result, with size 1.
 
+        Returns:
+            The variance. If the correction is not below the count, there is a warning,
+            and the result is infinite, or NaN where the elements are equal.
+
         Example:
             >>> import tinygrad_rnn as tg
             >>> tg.tensor([1.0, 2.0, 3.0]).var().item()
@@ -167,8 +172,15 @@ class Reductions(Selection, Casting):
         check_numbers("var", correction=correction)
         deviations = self - self.mean(dim, keepdim=True)
         total = deviations.square().sum(dim, keepdim)
-        count = self.numel() / max(total.numel(), 1)
-        return total / max(count - correction, 0.0)
+        count = self.numel() // max(total.numel(), 1)
+        if count > correction or not total.numel():
+            return total / (count - correction)
+        warn_user(
+            f"var: correction={correction} leaves nothing of a count of {count} to "
+            "divide by; pass correction=0 for the variance of these numbers alone"
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return total / 0.0
 
     @name_errors
     def std(

@@ -78,6 +78,12 @@ TEXT_HELP = "text to learn from: a file, Python's documentation, or one line rep
 SCHEDULE = "learning rate over time; step divides it by 10 at 1/2 and at 3/4 of the run"
 
 
+def add_compile_option(add):
+    faster = "compile the model with tg.compile, for the same results in less time"
+    yes_or_no = argparse.BooleanOptionalAction
+    add("--compile", action=yes_or_no, default=True, help=faster)
+
+
 def add_model_options(add):
     add("--cell", default="rnn", choices=CELLS, help="type of recurrent layer")
     add("--hidden", type=COUNT, default=128, help="size of the hidden state")
@@ -114,6 +120,7 @@ def add_training_options(add):
     add("--seed", type=number_type(int, 0), default=0, help=seed)
     device = "device to train on"
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help=device)
+    add_compile_option(add)
     several = "share the streams out among the processes that mpiexec starts"
     add("--distributed", action="store_true", help=several)
 
@@ -138,6 +145,7 @@ def add_output_options(add):
 def add_checkpoint_options(add):
     add("--checkpoint", type=Path, metavar="PATH", required=True, help="trained model")
     add("--best", action="store_true", help="use the weights that --keep-best kept")
+    add_compile_option(add)
 
 
 def add_sample_options(add):
@@ -434,6 +442,10 @@ def build_model(vocabulary, settings):
     return CharLM(len(vocabulary), *(settings[name] for name in MODEL))
 
 
+def maybe_compile(function, options):
+    return tg.compile(function) if options.compile else function
+
+
 def loss_of(logits, y):
     return F.cross_entropy(logits.flatten(0, 1), y.to(device=logits.device).flatten())
 
@@ -454,7 +466,10 @@ def forget(state, share):
 
 @tg.no_grad()
 def validate(model, streams):
-    """Return the loss over the validation text, read with the state carried over."""
+    """Return the loss over the validation text, read with the state carried over.
+
+    Here and below, ``model`` may be compiled.
+    """
     model.eval()
     state, total, count = None, 0.0, val_windows(streams)
     for x, y in itertools.islice(streams, count):
@@ -483,19 +498,19 @@ def encode(vocabulary, text):
         raise tg.Error(f"{error}; {way_out}") from None
 
 
+@tg.no_grad()
 def sample(model, vocabulary, prompt, length, seed, **options):
     """Return the prompt and ``length`` characters that the model adds to it."""
     generator = tg.Generator().manual_seed(seed)
     # Without a prompt it goes on from the first character, a line break or a space.
     ids = encode(vocabulary, prompt or vocabulary.characters[0])
     model.eval()
-    step, written = nn.Stepper(model.rnn, model.head), []
+    written = []
     logits, state = model(ids)
-    logits = logits[-1]
     for _ in range(length):
-        drawn = tg.categorical(logits, **options, generator=generator)
+        drawn = tg.categorical(logits[-1], **options, generator=generator)
         written.append(drawn.item())
-        logits, state = step(drawn, state)
+        logits, state = model(drawn.unsqueeze(0), state)
     model.train()
     return prompt + vocabulary.decode(written)
 
@@ -547,6 +562,7 @@ class Run:
     val_streams: tg.data.TextStreams
     model: CharLM
     optimizer: optim.Adam
+    predict: Any = None  # the model, compiled or not
     parallel: nn.Module | None = None  # the model, trained with other processes
     step: int = 0
     state: Any = None  # of the streams, carried from window to window
@@ -592,7 +608,8 @@ def new_run(options, streams):
     model.to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
     shards = [part.shard(*rank_and_ranks()) for part in streams]
-    return Run(options, *shards, model, optimizer), report
+    predict = maybe_compile(model, options)
+    return Run(options, *shards, model, optimizer, predict), report
 
 
 @tg.no_grad()
@@ -717,27 +734,41 @@ def lr_at(step, options):
     return options.lr
 
 
-def train_step(run):
-    """Train on one window of the streams: forward, backward, a step of Adam."""
-    options, model = run.options, run.model
-    run.optimizer.param_groups[0]["lr"] = lr_at(run.step, options)
+def make_learner(run):
+    """Return the function that trains on a window: forward, backward, a step of Adam.
+
+    It is compiled as a whole, unless other processes train the same model.
+    """
+    model, optimizer = run.parallel or run.model, run.optimizer
+    limit = run.options.clip or math.inf
+
+    def learn(x, y, state):
+        logits, state = model(x, state)
+        loss = loss_of(logits, y)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), limit)
+        optimizer.step()
+        # Detached, so that gradients stop at the window's start.
+        return loss.detach(), tg.utils.detach(state)
+
+    return learn if run.parallel else maybe_compile(learn, run.options)
+
+
+def train_step(run, learn):
+    """Train on one window of the streams."""
+    run.optimizer.param_groups[0]["lr"] = lr_at(run.step, run.options)
     x, y, first = run.streams.next_batch()
-    state = None if first else forget(run.state, options.reset)
+    state = None if first else forget(run.state, run.options.reset)
     with own_draws(run):
-        logits, state = (run.parallel or model)(x, state)
-    loss = loss_of(logits, y)
-    run.optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), options.clip or math.inf)
-    run.optimizer.step()
-    run.state = tg.utils.detach(state)  # so that gradients stop at the window's start
+        loss, run.state = learn(x, y, state)
     run.recent = [*run.recent[-99:], loss.item()]
     run.step += 1
 
 
 def evaluate(run):
     """Validate; add to the curve, and keep the weights if they are the best."""
-    (val_loss,) = average(validate(run.model, run.val_streams))
+    (val_loss,) = average(validate(run.predict, run.val_streams))
     run.curve.append([run.step, mean(run.recent), val_loss])
     if run.options.keep_best and (run.best is None or val_loss < run.best["val_loss"]):
         weights = {
@@ -749,11 +780,11 @@ def evaluate(run):
 def train(run, say, interrupt):
     """Train up to the last step, or until the interrupt is set."""
     options = run.options
-    progress = Progress(run, say)
+    progress, learn = Progress(run, say), make_learner(run)
     point_every = max(1, options.steps // 50)  # so the curve has fifty points at least
     interrupted = False
     while run.step < options.steps and not interrupted:
-        train_step(run)
+        train_step(run, learn)
         # The interrupt is read once, as it may be set at any time.
         run.recent[-1], interrupted = average(run.recent[-1], interrupt.is_set())
         progress.show(run)
@@ -881,6 +912,10 @@ def introduce(run, say):
         say(f"It validates on {most:,} of the {len(val_streams.ids):,} that it may use")
     say(f"{run.model}: {run.model.num_parameters():,} parameters, {run.options.device}")
     say(f"kernels: {tg.kernels().summary}")
+    if run.options.compile and not run.parallel:
+        say("Steps are compiled (--no-compile: the same results, more slowly)")
+    else:
+        say("Steps are not compiled")
 
 
 def perplexity(nats):
@@ -895,7 +930,7 @@ def show_sample(run, length, say):
         return ""
     seed = run.options.seed + run.step
     vocabulary = run.streams.vocabulary
-    written = sample(run.model, vocabulary, "", length, seed, temperature=0.8)
+    written = sample(run.predict, vocabulary, "", length, seed, temperature=0.8)
     say(f"\nAt step {run.step} it writes (seed {seed}):\n{written}\n")
     return written
 
@@ -1004,6 +1039,7 @@ def run_sample(options):
     model, vocabulary = load_model(options.checkpoint, options.best)
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     how = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p")}
+    model = maybe_compile(model, options)
     written = sample(model, vocabulary, options.prompt, options.length, seed, **how)
     print(f"--seed {seed} writes this again:", file=sys.stderr, flush=True)
     print(written)
@@ -1012,6 +1048,7 @@ def run_sample(options):
 def run_score(options):
     model, vocabulary = load_model(options.checkpoint, options.best)
     text = read(options.text, options.encoding)
+    model = maybe_compile(model, options)
     bits = bits_of_surprise(model, encode(vocabulary, text))
     print_surprises(text, bits)
     if bits:

@@ -59,6 +59,27 @@ def random_waves(points, count, options, generator=None):
     return clean, clean + noise, frequencies
 
 
+# ---------------------------------------------------------------- one step
+
+
+def make_learner(model, optimizer, options, limit=math.inf):
+    """Return the function of one training step, compiled or not.
+
+    Gradients are clipped at ``limit``; further arguments are those of the model.
+    """
+
+    def learn(x, y, *args):
+        loss = F.mse_loss(model(x, *args), y)
+        optimizer.zero_grad()
+        loss.backward()
+        if limit < math.inf:
+            nn.utils.clip_grad_norm_(model.parameters(), limit)
+        optimizer.step()
+        return loss.detach()
+
+    return tg.compile(learn) if options.compile else learn
+
+
 # ---------------------------------------------------------------- the tutorial's run
 
 
@@ -82,15 +103,11 @@ def run_tutorial(options, log):
     X, y = X.to(device=options.device), y.reshape(-1, 1).to(device=options.device)
     model = SineRNN(options.hidden).to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=0.01)
-    criterion, losses = nn.MSELoss(), []
+    learn, losses = make_learner(model, optimizer, options), []
     waves = f"{len(X)} waves of {options.seq} points"
     log.say(f"The next point: {waves}, {describe(model)}")
     for epoch in range(options.epochs):
-        optimizer.zero_grad()
-        loss = criterion(model(X), y)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+        losses.append(learn(X, y).item())
         if epoch % 50 == 0:
             log.say(f"epoch {epoch}: loss {losses[-1]:.6f}")
         log.write(epoch=epoch, loss=losses[-1])
@@ -172,20 +189,20 @@ def forecast(model, seen, points, options):
 # ---------------------------------------------------------------- its training
 
 
-def train_step(model, optimizer, step, options):
-    """Forecast new waves; the longer the training, the further ahead."""
+def horizon(step, options):
+    """Return how many patches to forecast: the longer the training, the more."""
+    return 2 + round(step / options.steps * 2.5 * seen_patches(options))
+
+
+def train_step(learn, optimizer, step, options):
+    """Forecast new waves."""
     done = step / options.steps
     warmup, decay = min(1.0, (step + 1) / 50), (1 + math.cos(math.pi * done)) / 2
     optimizer.param_groups[0]["lr"] = options.lr * warmup * decay
-    patches = seen_patches(options)
-    ahead = 2 + round(done * 2.5 * patches)
+    patches, ahead = seen_patches(options), horizon(step, options)
     _, waves, _ = random_waves((patches + ahead) * patch_size(options), 64, options)
     x = to_patches(waves, options)
-    loss = F.mse_loss(model(x[:patches], ahead), x[1:])
-    optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    loss = learn(x[:patches], x[1:], ahead)
     return loss.item(), ahead * patch_size(options)
 
 
@@ -224,10 +241,13 @@ def train_forecaster(options, log):
     model.to(device=options.device)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
     begin, losses = restore(model, optimizer, options)
+    learn = make_learner(model, optimizer, options, limit=1.0)
     cell = f"a {options.cell.upper()} that is trained on its own forecast"
     log.say(f"\nWhole periods: {cell}, {describe(model)}")
     for step in range(begin, options.steps):
-        loss, ahead = train_step(model, optimizer, step, options)
+        if options.compile and horizon(step, options) != horizon(step - 1, options):
+            learn.cache_clear()  # programs of the horizon before, which has gone
+        loss, ahead = train_step(learn, optimizer, step, options)
         losses.append(loss)
         if step % 100 == 0:
             log.say(f"step {step}: {ahead} points ahead, loss {loss:.6f}")
@@ -405,6 +425,10 @@ class Log:
 
 def run(options):
     log = Log(options.json)
+    same = "--no-compile: the same results, more slowly"
+    log.say(
+        f"Steps are compiled ({same})" if options.compile else "Steps are not compiled"
+    )
     for folder in (options.out, options.checkpoint and options.checkpoint.parent):
         if folder:
             # A folder that cannot be written fails now.
@@ -452,6 +476,9 @@ def parse(argv):
     drift = "how far the logarithm of a frequency moves in --seq points"
     add("--drift", type=POSITIVE, default=0.0, help=drift)
     add("--device", default="cpu", metavar="cpu|cuda|cuda:N", help="device to train on")
+    faster = "compile training steps with tg.compile, for the same results in less time"
+    yes_or_no = argparse.BooleanOptionalAction
+    add("--compile", action=yes_or_no, default=True, help=faster)
     add("--seed", type=int, default=0, help="seed of initial weights and of waves")
     checkpoint = "file to save the forecaster to, and to go on from"
     add("--checkpoint", type=Path, metavar="PATH", help=checkpoint)

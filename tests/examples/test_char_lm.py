@@ -142,7 +142,7 @@ def test_the_state_goes_from_window_to_window_until_the_text_begins_anew(monkeyp
 
     monkeypatch.setattr(char_lm.CharLM, "forward", watched)
     arguments = ["--text", "hello", "--hidden", "4", "--batch", "8", "--seq", "430"]
-    char_lm.main([*arguments, "--steps", "19"])
+    char_lm.main([*arguments, "--steps", "19", "--no-compile"])
     assert known == ([False] + [True] * 8) * 2 + [False]
 
 
@@ -474,6 +474,48 @@ def test_what_is_written_at_temperature_0_is_the_likeliest_after_all_before_it(c
         assert text[i] == vocabulary.decode([logits[-1].argmax().item()])
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_compiled_steps_give_the_same_bits(cell, tmp_path, monkeypatch):
+    """With dropout, a schedule, clipping, forgotten states and wrapped streams."""
+    model = ("--text", "hello", "--cell", cell, "--hidden", 6, "--layers", 2)
+    model += ("--dropout", 0.3, "--batch", 8, "--seq", 430, "--clip", 0.1)
+    model += ("--reset", 0.3, "--lr-schedule", "cosine", "--steps", 20)
+    compiled = []
+
+    def watched(function):
+        compiled.append(tg.engine.capture.Compiled(function))
+        return compiled[-1]
+
+    monkeypatch.setattr(char_lm.tg, "compile", watched)
+    files = [tmp_path / name for name in ("compiled", "plain")]
+    for path, option in zip(files, ("--compile", "--no-compile"), strict=True):
+        call(*model, "--val-every", 9, option, "--checkpoint", path)
+    predict, learn = (each.cache_info() for each in compiled)
+    assert learn.replays >= 14 and learn.plain_calls == 0
+    assert predict.replays > 600 and predict.plain_calls == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_text_and_scores_are_the_same_compiled(trained, tmp_path, capsys):
+    text = tmp_path / "text"
+    text.write_text(char_lm.HELLO * 40)
+    for words_of in (["sample", "--seed", 3], ["score", "--text", text]):
+        found = []
+        for option in ("--compile", "--no-compile"):
+            call(*words_of, "--checkpoint", trained[0], option)
+            found.append(capsys.readouterr().out)
+        assert found[0] == found[1] and len(found[0]) > 500
+
+
+def test_the_header_says_whether_steps_are_compiled(capsys):
+    for option, words in (
+        ("--compile", "Steps are compiled (--no-compile: the same results, more"),
+        ("--no-compile", "Steps are not compiled\n"),
+    ):
+        call(*TINY, "--steps", 1, option)
+        assert words in capsys.readouterr().out
+
+
 def test_no_sample_from_a_model_that_diverged():
     vocabulary = tg.data.Vocabulary("ab")
     model = char_lm.CharLM(2, "rnn", 3, 1, 0.0)
@@ -544,10 +586,11 @@ class TestTheFirstStep:
             return forward(self, ids, state)
 
         monkeypatch.setattr(char_lm.CharLM, "forward", watched)
-        call(*SMALL, "--steps", 40, "--reset", 0.25)
+        plainly = (*SMALL, "--steps", 40, "--no-compile")
+        call(*plainly, "--reset", 0.25)
         assert 0.15 < np.mean(met) < 0.35  # 39 windows of 8 streams
         met.clear()
-        call(*SMALL, "--steps", 40, "--reset", 0)
+        call(*plainly, "--reset", 0)
         assert not np.any(met)
 
 
@@ -579,7 +622,8 @@ class TestTheLearningRate:
             step(self)
 
         monkeypatch.setattr(char_lm.optim.Adam, "step", watched)
-        call(*SMALL, "--steps", 4, "--lr", 8, "--warmup", 2, "--lr-schedule", "step")
+        rates = ("--lr", 8, "--warmup", 2, "--lr-schedule", "step")
+        call(*SMALL, "--steps", 4, *rates, "--no-compile")
         assert seen == [4.0, 8.0, 8.0, pytest.approx(0.8)]
 
 
@@ -594,6 +638,7 @@ def test_stopped_in_a_schedule_it_goes_on_bit_for_bit(tmp_path, monkeypatch):
         3,
         "--reset",
         0.3,
+        "--no-compile",  # clip_grad_norm_ is called at each step
     )
     call(*model, "--checkpoint", tmp_path / "whole")
     clip, count = nn.utils.clip_grad_norm_, itertools.count(1)

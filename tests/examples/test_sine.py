@@ -64,6 +64,27 @@ def test_the_seed_decides():
 # ---------------------------------------------------------------- waves
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_compiled_steps_give_the_same_bits(cell):
+    run = ("--epochs", 6, "--steps", 40, "--hidden", 3, "--cell", cell)
+    compiled, said = lines_of(*run)
+    plain, said_plainly = lines_of(*run, "--no-compile")
+    assert compiled == plain
+    assert "Steps are compiled (--no-compile: the same results" in said
+    assert "Steps are not compiled\n" in said_plainly
+
+
+def test_a_horizon_of_many_steps_is_replayed():
+    options = options_of("--epochs", 9, "--steps", 60, "--hidden", 3)
+    tg.manual_seed(0)
+    model = sine.Forecaster("gru", 6, 1)
+    optimizer = tg.optim.Adam(model.parameters())
+    learn = sine.make_learner(model, optimizer, options, limit=1.0)
+    for _ in range(5):
+        sine.train_step(learn, optimizer, 3, options)
+    assert learn.cache_info().replays == 3
+
+
 def test_clean_waves_are_the_tutorials():
     options = options_of("--seq", 12)
     clean, observed, frequencies = sine.random_waves(40, 300, options, generator())

@@ -22,8 +22,8 @@ RNN, GRU, LSTM = 1, 3, 4  # their numbers of gates
 LARGE_PRODUCT = 2.0**20
 
 # What the backward needs of the forward, or None: the states h before the first step
-# and after each, (T+1, B, H); those of c; the gates, (T, B, G); W_hn h + b_hn of a GRU,
-# (T, B, H); x; lengths.
+# and after each, (T+1, B, H); those of c; the gates, (T, B, G); W_hn h + b_hn of a GRU
+# or tanh(c') of an LSTM, (T, B, H); x; lengths.
 Workspace = tuple[MaybeArray, ...]
 Outputs = tuple[Array, ...]
 

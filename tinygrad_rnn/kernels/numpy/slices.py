@@ -29,6 +29,8 @@ def split_batch(steps: int, batch: int, weight_size: int) -> list[slice]:
     number of threads.
     """
     work = steps * batch * weight_size
+    if work < 2 * MIN_WORK:
+        return [slice(0, batch)]
     count = max(min(MAX_SLICES, batch // MIN_ROWS, work // MIN_WORK), 1)
     ends = [batch * i // count for i in range(count + 1)]
     return [slice(*pair) for pair in pairwise(ends)]

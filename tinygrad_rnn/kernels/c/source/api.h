@@ -37,7 +37,7 @@ typedef struct {
     void *states;        /* (T+1, B, H) */
     void *c_states;      /* (T+1, B, H) */
     void *gates;         /* (T, B, G*H) */
-    void *m;             /* GRU: W_hn h + b_hn, (T, B, H) */
+    void *m;             /* GRU: W_hn h + b_hn, LSTM: tanh(c'), (T, B, H) */
     void *output;        /* states with 0 in the padding, (T, B, H); NULL without */
     void *h_n, *c_n;     /* (B, H) */
     void *room;          /* see room_for() */

@@ -16,7 +16,7 @@
 static const instruction_set *in_use; /* set at import */
 static PyObject *pooled_empty;        /* backend.pool.empty, for large arrays */
 
-enum { MAX_HELD = 48, MAX_DIMS = 3, POOLED = 16 << 10 /* bytes, as in backend/pool.py */ };
+enum { MAX_HELD = 48, MAX_DIMS = 3, POOLED = 64 << 10 /* bytes */ };
 
 typedef struct {
     PyObject *held[MAX_HELD];

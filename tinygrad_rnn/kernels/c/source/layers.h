@@ -181,7 +181,6 @@ static kept_arrays check_workspace(layer *l, PyObject *workspace, int use)
         return found;
     ptrdiff_t T = l->shape.steps, B = l->shape.batch, H = l->shape.hidden;
     int of_lstm = l->gates == LSTM ? use : use | OPTIONAL;
-    int of_gru = l->gates == GRU ? use : use | OPTIONAL;
     int of_gates = l->gates != RNN ? use : use | OPTIONAL;
     found.states =
         memory(&l->call, items[STATES], 'f', (expected){"states", use, 3, {T + 1, B, H}});
@@ -189,7 +188,7 @@ static kept_arrays check_workspace(layer *l, PyObject *workspace, int use)
                              (expected){"c_states", of_lstm, 3, {T + 1, B, H}});
     found.gates = memory(&l->call, items[GATES], 'f',
                           (expected){"gates", of_gates, 3, {T, B, l->gates * H}});
-    found.m = memory(&l->call, items[M], 'f', (expected){"m", of_gru, 3, {T, B, H}});
+    found.m = memory(&l->call, items[M], 'f', (expected){"m", of_gates, 3, {T, B, H}});
     return found;
 }
 
@@ -207,7 +206,7 @@ static PyObject *new_forward(layer *l)
     PyObject *states = new_array(call, 3, states_shape);
     PyObject *c_states = is_lstm ? new_array(call, 3, states_shape) : NULL;
     PyObject *gates = l->gates != RNN ? new_array(call, 3, gates_shape) : NULL;
-    PyObject *m = l->gates == GRU ? new_array(call, 3, after_shape) : NULL;
+    PyObject *m = l->gates != RNN ? new_array(call, 3, after_shape) : NULL;
     PyObject *output = NULL;
     if (is_layer)
         output = s->lengths ? new_array(call, 3, after_shape)

@@ -8,7 +8,8 @@ typedef struct {
     ptrdiff_t t;
     const real *h, *c; /* before the step, (B, H) */
     real *new_h, *new_c;
-    real *gates; /* i, f, g, o after the step, (B, 4*H) */
+    real *gates;    /* i, f, g, o after the step, (B, 4*H) */
+    real *squashed; /* tanh(c'), (B, H) */
 } lstm_step;
 
 static void lstm_tile(const void *context, const tile *at)
@@ -25,7 +26,7 @@ static void lstm_tile(const void *context, const tile *at)
         vec o = sigmoid_of(sums[3] + load(x + 3 * hidden, count));
         vec c = load(s->c + unit, count);
         vec new_c = f * c + i * g;
-        vec new_h = o * tanh_of(new_c);
+        vec squashed = tanh_of(new_c), new_h = o * squashed;
         if (is_over(s->shape, s->t, b)) {
             new_c = c;
             new_h = load(s->h + unit, count);
@@ -35,6 +36,7 @@ static void lstm_tile(const void *context, const tile *at)
         store(gates + hidden, f, count);
         store(gates + 2 * hidden, g, count);
         store(gates + 3 * hidden, o, count);
+        store(s->squashed + unit, squashed, count);
         store(s->new_c + unit, new_c, count);
         store(s->new_h + unit, new_h, count);
     }
@@ -59,7 +61,8 @@ static void lstm_forward(const layer_call *c)
                           state_before(s, c->c_states, t),
                           state_after(s, c->states, t),
                           state_after(s, c->c_states, t),
-                          (real *)c->gates + t * s->batch * width};
+                          (real *)c->gates + t * s->batch * width,
+                          (real *)c->m + t * state_size(s)};
         matrix h = {step.h, hidden, 1};
         for_each_tile(h, s->rows, &weight, hidden, lstm_tile, &step);
     }
@@ -72,7 +75,7 @@ static void lstm_forward(const layer_call *c)
 typedef struct {
     const scan_shape *shape;
     ptrdiff_t t;
-    const real *c, *new_c, *gates;
+    const real *c, *gates, *squashed;
     const real *g_output; /* (B, H) or NULL */
     real *g_passed;       /* what reaches h' past W_hh, (B, H) or NULL */
     real *g_c;            /* of c' on the way in, of c on the way out, (B, H) */
@@ -102,7 +105,7 @@ static void lstm_back_tile(const void *context, const tile *at)
                 vec f = load(s->gates + gate + hidden, count);
                 vec g = load(s->gates + gate + 2 * hidden, count);
                 vec o = load(s->gates + gate + 3 * hidden, count);
-                vec squashed = tanh_of(load(s->new_c + unit, count));
+                vec squashed = load(s->squashed + unit, count);
                 vec g_c = load(s->g_c + unit, count);
                 g_c += g_h * o * (1 - squashed * squashed);
                 g_i = g_c * g * i * (1 - i);
@@ -123,7 +126,7 @@ static void lstm_backward(const layer_back_call *c)
 {
     const scan_shape *s = &c->shape;
     ptrdiff_t hidden = s->hidden, width = 4 * hidden, size = state_size(s), depth = 0;
-    const real *gates = c->gates, *g_output = c->g_output;
+    const real *gates = c->gates, *m = c->m, *g_output = c->g_output;
     real *room = c->room;
     matrix w_hh = {c->w_hh, hidden, 1}, g = {c->g_sums, width, 1};
     operand weight = pack(w_hh, width, hidden, &room);
@@ -132,8 +135,8 @@ static void lstm_backward(const layer_back_call *c)
         lstm_back step = {s,
                           t,
                           state_before(s, c->c_states, t),
-                          state_after(s, c->c_states, t),
                           gates + t * 4 * size,
+                          m + t * size,
                           g_output ? g_output + t * size : NULL,
                           depth && !s->lengths ? NULL : c->g_h,
                           c->g_c,

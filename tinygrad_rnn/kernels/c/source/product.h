@@ -165,6 +165,11 @@ static real *pack_columns(matrix b, ptrdiff_t depth, ptrdiff_t columns, real *pa
             for (ptrdiff_t k = 0; k < depth; k++) {
                 const real *row = b.data + k * b.row_stride + first * b.column_stride;
                 real *to = panels + k * width;
+                if (b.column_stride == 1 && used == width) {
+                    for (ptrdiff_t j = 0; j < width; j += LANES)
+                        store(to + j, load(row + j, LANES), LANES);
+                    continue;
+                }
                 if (b.column_stride == 1)
                     memcpy(to, row, (size_t)used * sizeof(real));
                 else

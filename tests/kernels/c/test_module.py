@@ -98,7 +98,8 @@ every_call = pytest.mark.parametrize(
 
 
 def test_every_function_is_called():
-    assert {name for name, _ in CALLS} | {"use", "instruction_sets"} == {*functions()}
+    others = {"use", "instruction_sets", "clip", "all_below"}  # see test_optimizer.py
+    assert {name for name, _ in CALLS} | others == {*functions()}
 
 
 # ---- and what is wrong

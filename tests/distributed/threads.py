@@ -25,7 +25,7 @@ class Meeting:
     """What the ranks share: a place for what each of them brings."""
 
     def __init__(self, size):
-        self.barrier = threading.Barrier(size, timeout=30)
+        self.barrier = threading.Barrier(size, timeout=10)
         self.places = [None] * size
         self.calls = []  # of rank 0: names and sizes
 

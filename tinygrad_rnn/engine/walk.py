@@ -33,8 +33,8 @@ from .node import (
 from .seam import observers, report_gradient
 from .warned import rerun_with_warnings, run_reporting_warnings, was_warning
 
-# Called with the leaves whose ``grad`` was added to, at the end of each backward(); what
-# is computed there has to pass the seam.
+# Called with the leaves whose ``grad`` was added to, at the end of each backward();
+# what is computed there has to pass the seam.
 after_backward: list[Callable[[Collection[Value]], object]] = []
 DeviceFollower = Any  # what makes an array's device the current one, or None
 

@@ -8,6 +8,8 @@ import os
 import shutil
 import sysconfig
 from glob import glob
+from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from setuptools import Extension, setup
@@ -40,12 +42,23 @@ class BuildKernels(build_ext):
         super().build_extensions()
 
 
+def checksum():
+    """Return that of the sources, by which kernels/choice.py knows an old build."""
+    total = 0
+    for file in sorted(Path(SOURCE).glob("*.[ch]")):
+        total = crc32(file.read_bytes(), total)
+    return total
+
+
+macros = [("CHECKSUM", f"{checksum()}u")]
+if stable_abi:
+    macros.append(("Py_LIMITED_API", "0x030B0000"))
 extension = Extension(
     "tinygrad_rnn.kernels.c._c",
     sources=[f"{SOURCE}/module.c", f"{SOURCE}/variants.c"],
     depends=glob(f"{SOURCE}/*.h"),
     include_dirs=[np.get_include()],
-    define_macros=[("Py_LIMITED_API", "0x030B0000")] if stable_abi else [],
+    define_macros=macros,
     extra_compile_args=FLAGS,
     py_limited_api=stable_abi,
     optional=build == "optional",

@@ -106,3 +106,16 @@ def test_the_variable_is_read_at_import():
         check=True,
     )
     assert done.stdout == f"NumPy (C: {VARIABLE}=numpy)\n"
+
+
+@needs_c
+def test_an_extension_of_other_sources_is_not_used(monkeypatch):
+    """As after `git pull` in a checkout that was installed with `pip install -e`."""
+    monkeypatch.setattr(_c, "checksum", lambda: 12345)
+    module, used = choose("")
+    assert module is numpy
+    assert "other sources" in used.others["c"]
+    with pytest.raises(OptionError, match="other sources"):
+        choose("c")
+    monkeypatch.delattr(_c, "checksum")  # older still
+    assert choose("")[0] is numpy

@@ -2,7 +2,9 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
+from zlib import crc32
 
 from ..errors import OptionError
 from . import numpy
@@ -10,6 +12,7 @@ from . import numpy
 VARIABLE = "TINYGRAD_RNN_KERNELS"
 INSTRUCTION_SETS = ("avx512", "avx2", "base")  # the best first
 NOT_BUILT = "not built; docs/install.md says how"
+OUTDATED = "built from other sources than these; install the package again"
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,6 +71,10 @@ def choose(wanted: str) -> tuple[ModuleType, KernelsInUse]:
             why = f"{error}; see docs/install.md, or leave it out"
             raise OptionError(f"{VARIABLE} is {wanted!r}, but {why}") from None
         return numpy, KernelsInUse("NumPy", "", {"c": NOT_BUILT})
+    if _is_outdated(_c):
+        if wanted:
+            raise OptionError(f"{VARIABLE} is {wanted!r}, but C is {OUTDATED}")
+        return numpy, KernelsInUse("NumPy", "", {"c": OUTDATED})
     supported = _c.instruction_sets()
     wanted_set = wanted if wanted in INSTRUCTION_SETS else ""
     if wanted_set and not supported.get(wanted_set):
@@ -76,6 +83,22 @@ def choose(wanted: str) -> tuple[ModuleType, KernelsInUse]:
         raise OptionError(f"{VARIABLE} is {wanted!r}, but {why}")
     used = _c.use(wanted_set)
     return c, KernelsInUse("C", used, _why_not(used, wanted, supported))
+
+
+def _is_outdated(module: ModuleType) -> bool:
+    """Return whether an extension was built from other sources than are here now.
+
+    So it is in a checkout that has changed since `pip install -e`; wheels have none.
+    """
+    folder = Path(__file__).parent / "c" / "source"
+    files = sorted(folder.glob("*.[ch]"))
+    if not files:
+        return False
+    total = 0
+    for file in files:
+        total = crc32(file.read_bytes(), total)
+    found: int = module.checksum() if hasattr(module, "checksum") else -1
+    return found not in (0, total)
 
 
 def _why_not(used: str, wanted: str, supported: dict[str, bool]) -> dict[str, str]:

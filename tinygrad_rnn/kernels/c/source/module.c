@@ -38,6 +38,17 @@ static PyObject *find_instruction_sets(PyObject *self, PyObject *none)
     return found;
 }
 
+/* Of the sources, by setup.py; 0 where something else builds them. */
+#ifndef CHECKSUM
+#define CHECKSUM 0
+#endif
+
+static PyObject *checksum(PyObject *self, PyObject *none)
+{
+    (void)self, (void)none;
+    return PyLong_FromUnsignedLong(CHECKSUM);
+}
+
 #define METHOD(name, flags, doc) {#name, (PyCFunction)(void (*)(void))name, flags, doc}
 static PyMethodDef methods[] = {
     METHOD(layer_forward, METH_FASTCALL, "Run the forward of RNN, LSTM or GRU."),
@@ -56,6 +67,7 @@ static PyMethodDef methods[] = {
     METHOD(adam_step, METH_FASTCALL, "Take a step of Adam for lists of arrays."),
     {"instruction_sets", find_instruction_sets, METH_NOARGS,
      "Instruction sets, best first, and whether this processor has them."},
+    {"checksum", checksum, METH_NOARGS, "That of the sources that it was built from."},
     METHOD(use, METH_O, "Use an instruction set, '' for the best; returns its name."),
     {NULL, NULL, 0, NULL},
 };

@@ -15,7 +15,7 @@ import numpy as np
 from ..backend import backends
 from ..backend.threads import one_thread
 from ..errors import GraphError
-from ..types import Array, Function, Operand, Shape
+from ..types import Array, Function, Operand
 from . import seam
 from .mode import recording
 from .node import Node, Value, Version, wrap
@@ -249,7 +249,7 @@ def _means_the_same(one: Operand, two: Operand) -> bool:
     if isinstance(one, tuple | list):
         pairs = zip(one, two, strict=False)
         return len(one) == len(two) and all(_means_the_same(*pair) for pair in pairs)
-    if is_number(one) or isinstance(one, np.dtype | dict | Shape):
+    if is_number(one) or isinstance(one, np.dtype | dict | slice | range):
         return bool(one == two)
     return hasattr(one, "func") and _means_partial(one, two)
 

@@ -339,8 +339,16 @@ class Tape(seam.Recorder):
         if kind in backends:
             self._refuse_array("it", value)
         if isinstance(value, Value):
-            return self.reference(value)
+            return self._tensor(value, reads)
         return self.constant_name(value)
+
+    def _tensor(self, tensor: Value, reads: set[str]) -> str:
+        """Return a Tensor among the arguments: a new one each time if made inside."""
+        is_leaf = tensor.needs_grad and tensor.node is None
+        is_known = is_leaf or id(tensor) in self._references
+        if is_known or id(tensor.array) not in self._names:
+            return self.reference(tensor)
+        return f"wrap({self._expression(tensor.array, reads)})"
 
     def constant_name(self, value: Operand, name: str = "") -> str:
         """Return a value as it stands in the program: literally, or as a name."""

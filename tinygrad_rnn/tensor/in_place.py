@@ -279,7 +279,7 @@ class InPlace(Reductions):
         if is_tensor(p):
             seam.use("bernoulli_", p)
         odds = p.array if is_tensor(p) else seam.constant(np.asarray(p))
-        given = odds, p, self.shape, self.dtype, generator or default_generator
+        given = odds, self.shape, self.dtype, generator or default_generator
         drawn = seam.act(_draw_flags, *given)
         return self._assign("bernoulli_", ..., self._from_host(drawn))
 
@@ -395,11 +395,12 @@ class InPlace(Reductions):
 
 
 def _draw_flags(
-    odds: Array, p: Operand, shape: Shape, dtype: DType, generator: Generator
+    odds: Array, shape: Shape, dtype: DType, generator: Generator
 ) -> np.ndarray:
-    """Return 1 with these odds, else 0; ``p`` is what to call them."""
+    """Return 1 with these odds, else 0."""
     odds = backend_of(odds).to_host(odds)
     if odds.dtype.kind not in "biuf" or not ((odds >= 0) & (odds <= 1)).all():
-        raise OptionError(f"bernoulli_: p is {p!r}, expected numbers from 0 to 1")
+        got = wrap(odds) if odds.ndim else repr(odds.item())
+        raise OptionError(f"bernoulli_: p is {got}, expected numbers from 0 to 1")
     threshold = wrap(odds).expand(shape).array
     return (generator.numpy.random(shape) < threshold).astype(dtype)

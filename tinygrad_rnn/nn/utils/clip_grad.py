@@ -169,10 +169,10 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     _check_limit(name, clip_value=clip_value)
     given = check_tensor_list(name, parameters)
     grads = [p.grad for p in given if p.grad is not None]
-    seam.act(_clip_values, grads, [grad.array for grad in grads], clip_value)
+    seam.act(_clip_values, [grad.array for grad in grads], clip_value)
 
 
-def _clip_values(grads: Sequence[Tensor], arrays: Arrays, clip_value: float) -> None:
+def _clip_values(arrays: Arrays, clip_value: float) -> None:
     for array in arrays:
         check_writable(array, "clip_grad_value_: a gradient")
     clipped = [wrap(array).clamp(-clip_value, clip_value).array for array in arrays]

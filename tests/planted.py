@@ -327,7 +327,7 @@ def try_bug(bug):
         path = folder / PACKAGE / file
         path.write_text(planted, encoding="utf-8")
         if path.suffix == ".h":
-            build_extension(folder, "-O0")
+            build_extension(folder, "-O0", "-DBASE_ALONE")
             path = folder / PACKAGE / "kernels/c/__init__.py"
             file = path.relative_to(folder / PACKAGE).as_posix()
         parts = Path(PACKAGE, file).with_suffix("").parts

@@ -432,3 +432,36 @@ def test_a_shard_says_which_streams_it_has():
     assert "streams 2 to 3 of 4, batch_size=2" in repr(whole.shard(1, 2))
     with pytest.raises(ValueError, match="expected at least 21: 4 streams"):
         whole.shard(1, 2).split(0.1)
+
+
+def resident():
+    """Return how many bytes of mapped files the process holds in memory."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"RssFile:\s+(\d+)", status)[1]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="not Linux")
+def test_a_checksum_keeps_no_pages_of_a_mapped_file(tmp_path):
+    np.zeros(2**25, np.uint8).tofile(tmp_path / "ids")
+    for mode, kept in (("r", False), ("r+", True)):
+        ids = np.memmap(tmp_path / "ids", np.uint8, mode)
+        before = resident()
+        for part in TextStreams(ids, range(2), 1, 1).split(0.5):
+            assert (
+                part.state_dict()["crc32"]
+                == TextStreams(np.zeros(2**24, np.uint8), range(2), 1, 1).state_dict()[
+                    "crc32"
+                ]
+            )
+        assert (resident() - before > 2**24) == kept
+
+
+def test_what_was_written_to_a_private_map_stays(tmp_path):
+    np.zeros(100, np.uint8).tofile(tmp_path / "ids")
+    ids = np.memmap(tmp_path / "ids", np.uint8, "c")
+    ids[7] = 1
+    ids.flags.writeable = False
+    streams = TextStreams(ids, range(2), 1, 1)
+    before = streams.state_dict()
+    assert streams.ids[7] == 1
+    assert before != TextStreams(np.zeros(100, np.uint8), range(2), 1, 1).state_dict()

@@ -1,9 +1,11 @@
 """A text cut into windows that a recurrent network reads one after the other."""
 
+import mmap
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from copy import copy
+from functools import partial
 from opcode import opmap
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -321,10 +323,11 @@ class TextStreams:
         # Not a cached_property: in Python 3.11 that has a lock, which a forked child
         # may find taken.
         if "_checksum" not in vars(self):
-            self._checksum = 0
+            self._checksum, release = 0, _releaser(self.ids)
             for start in range(0, len(self.ids), 2**20):
                 block = self.ids[start : start + 2**20].astype(self._dtype, order="C")
                 self._checksum = crc32(block.data, self._checksum)
+                release()
         return self._checksum
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -366,6 +369,21 @@ class TextStreams:
                 f"{_way_out(own, given)}"
             )
         self._drawn = drawn
+
+
+def _releaser(ids: np.ndarray) -> Callable[[], object]:
+    """Return a function that gives back the memory of what was read of a mapped file.
+
+    The system would take it back as well, but counts it as used until then. Of arrays
+    in memory, and of maps that may have been written to, nothing is given back.
+    """
+    array: Any = ids
+    while isinstance(array, np.ndarray):
+        is_read_only = getattr(array, "mode", "") == "r"
+        array = array.base
+        if is_read_only and hasattr(array, "madvise"):
+            return partial(array.madvise, mmap.MADV_DONTNEED)
+    return lambda: None
 
 
 def _ids_and_vocabulary(given: Any, vocabulary: Any) -> tuple[np.ndarray, Any]:

@@ -480,9 +480,9 @@ def validate(model, streams):
 
 
 def val_windows(streams):
-    """Return on how many windows to validate: two million characters at most."""
-    window = streams.batch_size * streams.seq_len
-    return min(len(streams), max(1, 2_000_000 // window))
+    """Return on how many windows to validate: about a million characters at most."""
+    share = min(1.0, 1e6 / len(streams.ids))
+    return max(1, round(len(streams) * share))
 
 
 # ---------------------------------------------------------------- sampling and scoring
@@ -908,8 +908,8 @@ def introduce(run, say):
     say(f"{run.options.text}: {count:,} characters, {distinct} distinct ones")
     val_streams = run.val_streams
     if val_windows(val_streams) < len(val_streams):
-        most = val_windows(val_streams) * val_streams.batch_size * val_streams.seq_len
-        say(f"It validates on {most:,} of the {len(val_streams.ids):,} that it may use")
+        most = f"a million of the {len(val_streams.ids):,} characters at its end"
+        say(f"It validates on about {most}")
     say(f"{run.model}: {run.model.num_parameters():,} parameters, {run.options.device}")
     say(f"kernels: {tg.kernels().summary}")
     if run.options.compile and not run.parallel:

@@ -816,6 +816,9 @@ class TestCache:
     def test_it_validates_on_a_part_of_a_large_text(self, monkeypatch):
         streams = tg.data.TextStreams("ab" * 5000, tg.data.Vocabulary("ab"), 4, 10)
         assert char_lm.val_windows(streams) == len(streams) == 249
+        large = tg.data.TextStreams(np.zeros(10**8, np.uint8), range(2), 32, 50)
+        assert abs(char_lm.val_windows(large) * 32 * 50 - 1e6) < 1e4
+        assert char_lm.val_windows(large.shard(1, 4)) == char_lm.val_windows(large)
         read = []
         monkeypatch.setattr(char_lm, "val_windows", lambda streams: 3)
         monkeypatch.setattr(

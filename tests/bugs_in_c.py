@@ -75,7 +75,7 @@ TABLE = {
         (
             "vectors.h",
             "if (count >= LANES) return *(const loose_vec *)from; vec x = {0};",
-            "if (count >= LANES) return *(const loose_vec *)from; vec x = {9};",
+            "if (count >= LANES) return *(const loose_vec *)from; vec x = (vec){0} + 9;",
             "a tail that holds no zeros",
         ),
         ("norm.h", "variance + (real)c->eps", "variance", "a missing eps"),

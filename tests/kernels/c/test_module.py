@@ -98,7 +98,7 @@ every_call = pytest.mark.parametrize(
 
 
 def test_every_function_is_called():
-    others = {"use", "instruction_sets", "clip", "all_below"}  # see test_optimizer.py
+    others = {"use", "instruction_sets", "checksum", "clip", "all_below"}
     assert {name for name, _ in CALLS} | others == {*functions()}
 
 

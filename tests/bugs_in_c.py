@@ -74,8 +74,8 @@ TABLE = {
     "kernels/c/test_norm.py": [
         (
             "vectors.h",
-            "if (count >= LANES) return *(const loose_vec *)from; vec x = {0};",
-            "if (count >= LANES) return *(const loose_vec *)from; vec x = (vec){0} + 9;",
+            "vec x = {0}; memcpy(&x",
+            "vec x = (vec){0} + 9; memcpy(&x",
             "a tail that holds no zeros",
         ),
         ("norm.h", "variance + (real)c->eps", "variance", "a missing eps"),

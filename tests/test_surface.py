@@ -58,7 +58,7 @@ INTERNAL = {
     "tg.errors": {
         *("Error", "CheckpointError"),  # tg.Error, tg.CheckpointError
         *("abbreviate", "describe", "file_name", "check_axis", "check_choice"),
-        *("check_dim", "check_integers", "check_numbers", "check_type"),
+        *("check_dim", "check_fits", "check_integers", "check_numbers", "check_type"),
     },
     "tg.Tensor": {
         *("array", "hooks", "kind", "needs_grad", "node", "source", "version"),

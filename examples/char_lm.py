@@ -395,6 +395,15 @@ def read_ids(options, path):
         raise tg.Error(f"{error}; --cache DIR takes another folder") from None
 
 
+def fill_cache(argv, options):
+    """Write the ids of a large text, in the first process, for all to read."""
+    if rank_and_ranks()[0] == 0:
+        options = complete(argv, options)
+        path = cache_file(options)
+        if path:
+            read_ids(options, path)
+
+
 def same_file(a, b):
     """Return whether two paths lead to one file."""
     try:
@@ -1000,6 +1009,8 @@ def prepare(argv, options, say):
 def run_train(argv, options):
     join(options)
     say = make_printer(options)
+    if rank_and_ranks()[1] > 1:
+        together(fill_cache, argv, options)
     run = together(prepare, argv, options, say)
     if run is not None:
         if rank_and_ranks()[1] > 1:

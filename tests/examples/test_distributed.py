@@ -136,6 +136,10 @@ def test_ranks_train_the_run_of_one_process(ranks, tmp_path):
     paths, found = [tmp_path / "one", tmp_path / "several"], []
     for count, path in zip((1, ranks), paths, strict=True):
         arguments = (SCRIPT, *OPTIONS, "--steps", 40, "--checkpoint", path)
+        if ranks == 3:  # from a file of ids, which the first process writes
+            text = tmp_path / "text.txt"
+            text.write_text(char_lm.HELLO * 500, encoding="utf-8")
+            arguments += ("--text", text, "--cache", tmp_path)
         status, output = finish(start(count, *arguments))
         assert status == 0, output
         assert output.count("At step 40 it writes") == 1  # one process speaks

@@ -533,3 +533,25 @@ def test_a_module_moved_to_float64():
             x = tg.ones(2, 3, dtype=dtype)
             assert bits(compiled(x)) == bits(layer(x)[0].detach())
     assert compiled.cache_info().programs == 2
+
+
+def test_attributes_of_an_object_that_is_passed():
+    def step(x, config, act):
+        return act(x * config.rate) * config.inner.power
+
+    def act(x):
+        return x * SCALE
+
+    set_global(SCALE=2.0)()
+    config = SimpleNamespace(rate=2.0, inner=SimpleNamespace(power=3))
+    compiled = tg.compile(step)
+    for change in (
+        lambda: None,
+        set_attribute(config, rate=3.0),
+        set_attribute(config.inner, power=4),
+        set_global(SCALE=3.0),
+    ):
+        change()
+        for _ in range(3):
+            assert bits(compiled(X, config, act)) == bits(step(X, config, act))
+    assert compiled.cache_info().programs == 4

@@ -6,9 +6,11 @@ this way. `tape.py` records a call, `program.py` is what is replayed, `reads.py`
 what else the function depends on. docs/compile.md explains it all.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from threading import RLock
+from types import MethodType
 from typing import NamedTuple
 
 from ..errors import GraphError, check_integers, check_type
@@ -119,6 +121,8 @@ class Compiled:
         if instance is None:
             return self
         name = f"_compiled_{self._name}"
+        if isinstance(instance, type) or not hasattr(instance, "__dict__"):
+            return MethodType(self, instance)
         held = instance.__dict__.get(name)
         if held is None:
             held = Compiled(self._function.__get__(instance, owner), self._check)
@@ -126,7 +130,18 @@ class Compiled:
         return held
 
     def __getattr__(self, name: str) -> Operand:
-        return getattr(self.__dict__["_function"], name)
+        if "_function" not in self.__dict__:  # it is being copied
+            raise AttributeError(name)
+        return getattr(self._function, name)
+
+    def __reduce__(self) -> Operand:
+        """Copy and pickle it as a function: by its name if it is found there."""
+        found: Operand = sys.modules.get(self.__module__)
+        for name in self.__qualname__.split("."):
+            found = getattr(found, name, None)
+        if found is self:
+            return self.__qualname__
+        return Compiled, (self._function, self._check)
 
     def __repr__(self) -> str:
         return f"<compiled {self._name}: {self.cache_info()}>"

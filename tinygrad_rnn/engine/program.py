@@ -15,7 +15,7 @@ import numpy as np
 from ..backend import backends
 from ..backend.threads import one_thread
 from ..errors import GraphError
-from ..types import Array, Function, Operand
+from ..types import Array, DType, Function, Operand, Shape
 from . import seam
 from .mode import recording
 from .node import Node, Value, Version, wrap
@@ -72,6 +72,9 @@ NAMESPACE = {
 RESERVED = {*NAMESPACE, "args", "kwargs", "fits", "replay", *dir(builtins)}
 
 
+Kind = tuple[type, Shape, DType]  # of an array
+
+
 class Line(NamedTuple):
     """One line of a program."""
 
@@ -91,15 +94,14 @@ class Line(NamedTuple):
 class Conditions(NamedTuple):
     """What has to be as it was, beside the guards; it changes seldom."""
 
-    leaves: Sequence[tuple[Value, Array, bool]]  # with array and needs_grad
+    leaves: Sequence[tuple[Value, Kind, bool]]  # with needs_grad
     modules: Sequence[tuple[Operand, dict[str, Operand]]]  # with attributes
     settings: dict[str, object]
 
     def hold(self) -> bool:
         """Return whether leaves, modules and settings are what they were."""
-        for leaf, array, needs_grad in self.leaves:
-            is_same = leaf.array is array or are_alike(leaf.array, array)
-            if not is_same or leaf.needs_grad is not needs_grad:
+        for leaf, kind, needs_grad in self.leaves:
+            if leaf.needs_grad is not needs_grad or kind_of(leaf.array) != kind:
                 return False
         if self.settings != seam.settings:
             return False
@@ -161,6 +163,7 @@ class Program:
         """Return a function of the source."""
         fits, _, replay = self.source.partition("\n\n\n")
         space: dict[str, Operand] = {**NAMESPACE, **self.constants}
+        space["__name__"] = __name__  # so its lines are none of the user's
         source = {"fits": fits, "replay": replay}[name]
         exec(compile(source, f"<compiled {self.name}>", "exec"), space)
         return space[name]
@@ -216,11 +219,9 @@ def _keep_used(lines: Sequence[Line], live: set[str]) -> tuple[list[Line], list[
     return kept[::-1], body[::-1]
 
 
-def are_alike(one: Array, two: Array) -> bool:
-    """Return whether two arrays have the type, the shape and the dtype in common."""
-    if type(one) is not type(two):
-        return False
-    return bool(one.shape == two.shape and one.dtype == two.dtype)
+def kind_of(array: Array) -> Kind:
+    """Return the type, the shape and the dtype of an array."""
+    return type(array), array.shape, array.dtype
 
 
 def same_attributes(module: Operand, before: dict[str, Operand]) -> bool:
@@ -243,7 +244,7 @@ def _means_the_same(one: Operand, two: Operand) -> bool:
     if type(one) is not type(two):
         return False
     if type(one) in backends:
-        return are_alike(one, two) and bool((one == two).all())
+        return kind_of(one) == kind_of(two) and bool((one == two).all())
     if hasattr(one, "__code__"):  # made anew, as a lambda is
         return one.__code__ is two.__code__ and _means_cells(one, two)
     if isinstance(one, tuple | list):

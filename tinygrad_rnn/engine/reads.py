@@ -83,13 +83,18 @@ class Reads:
         self.modules: dict[int, Operand] = {}  # whose attributes may be read
         # Who has it, how it is read, and its name; each once, in order.
         self._owners: dict[tuple[int, str, object], tuple[Operand, str, object]] = {}
-        self._yielded = 0
+        self._values: dict[tuple[int, str, object], Operand] = {}  # as they were
         self._objects: dict[int, Operand] = {}  # whose attributes may be read
         self._attributes: set[str] = set()  # names that the code reads of any object
         self._looked_up: set[tuple[int, str]] = set()
         self._seen: dict[int, Operand] = {}  # what was visited or followed
-        self._visit(function)
-        self._visit_attributes()
+        self.visit(function)
+
+    def visit(self, value: Operand) -> None:
+        """Note what a function, or an object whose attributes are read, depends on."""
+        if not is_number(value):
+            self._visit(value)
+            self._visit_attributes()
 
     def visit_module(self, module: Operand) -> None:
         """Note what the forward of a user's module reads from outside."""
@@ -106,15 +111,23 @@ class Reads:
 
         ``name_of`` names an owner: a dict of globals, a cell, an object.
         """
-        owners = [*self._owners.values()][self._yielded :]
-        self._yielded = len(self._owners)
-        for owner, pattern, name in owners:
+        for key in [key for key in self._owners if key not in self._values]:
+            owner, pattern, name = self._owners[key]
             value = _read(owner, pattern, name)
-            if value is _MISSING:
-                continue
             if is_plain(value):
                 value = copy.deepcopy(value)
-            yield pattern.format(owner=name_of(owner), name=name), value
+            self._values[key] = value
+            if value is not _MISSING:
+                yield pattern.format(owner=name_of(owner), name=name), value
+
+    def changed(self, name_of: Callable[[Operand], str]) -> str:
+        """Return an expression whose value is not what it was; "" if there is none."""
+        for key, value in self._values.items():
+            owner, pattern, name = self._owners[key]
+            now = _read(owner, pattern, name)
+            if now is not value and not (is_plain(value) and is_same(now, value)):
+                return pattern.format(owner=name_of(owner), name=name)
+        return ""
 
     def _visit(self, function: Operand) -> None:
         """Note what a function of the user's reads."""

@@ -26,7 +26,7 @@ from ..types import Array, Function, Operand, Settings
 from . import seam
 from .mode import recording
 from .node import Value, Version
-from .program import RESERVED, Conditions, Line, Program, same_attributes
+from .program import RESERVED, Conditions, Kind, Line, Program, kind_of, same_attributes
 from .reads import Reads, is_number, is_plain
 from .warned import is_in_package, rerun_with_warnings, was_warning
 
@@ -61,7 +61,7 @@ class Tape(seam.Recorder):
         self.lines: list[Line] = []
         self.guards: list[str] = []
         self.constants: dict[str, Operand] = {}
-        self.leaves: list[tuple[Value, Array, bool]] = []  # with array and needs_grad
+        self.leaves: list[tuple[Value, Kind, bool]] = []  # with needs_grad
         self.modules: dict[int, tuple[Operand, Settings]] = {}  # with their attributes
         self.gradients: dict[int, tuple[Value, Operand]] = {}  # of leaves, as they were
         self.reads = reads
@@ -73,7 +73,7 @@ class Tape(seam.Recorder):
         self._called: set[int] = set()  # modules
         self._constant_names: dict[int, str] = {}
         self._kept: list[object] = []  # whatever has a name: so its id is its own
-        self._results: list[weakref.ref[Value]] = []
+        self._results: list[tuple[weakref.ref[Value], str]] = []  # and their lines
         self._new_name = map("v{}".format, count()).__next__
         self._random_states = _random_states()
         self._last_place = user_line()
@@ -104,6 +104,7 @@ class Tape(seam.Recorder):
                 self._name_argument(f"{at}[{self.constant_name(key)}]", part)
         else:
             self._guard_value(at, value)
+            self.reads.visit(value)
 
     def _guard_reads(self) -> None:
         """Guard what the function reads beside its arguments, as far as it is new."""
@@ -201,7 +202,7 @@ class Tape(seam.Recorder):
                 "pass it as an argument, or register it as a buffer of a module",
             )
         own = self.reference(tensor)
-        self.leaves.append((tensor, tensor.array, tensor.needs_grad))
+        self.leaves.append((tensor, kind_of(tensor.array), tensor.needs_grad))
         self._hold(self._versions, tensor.version, f"{own}.version")
         variable = self._hold(self._names, tensor.array, self._new_name())
         code = f"{own}.array"
@@ -233,7 +234,8 @@ class Tape(seam.Recorder):
 
     def leaf_made(self, leaf: Value) -> None:
         """Note a tensor that requires grad from now on, and was made inside."""
-        if id(leaf) in self._references:
+        is_known = id(leaf) in self._references
+        if is_known or id(leaf.array) not in self._names:
             self.refuse("requires_grad_() of a tensor from outside", "do it outside")
         self._kept.append(leaf)
         self._local_leaves.add(id(leaf))
@@ -391,7 +393,8 @@ class Tape(seam.Recorder):
         """Note the results: whoever keeps one outside would keep an old one."""
         made = result if isinstance(result, tuple) else (result,)
         if seam.recorder is self:
-            self._results += map(weakref.ref, made)
+            place = user_line()
+            self._results += [(weakref.ref(x), place) for x in made]
 
     # ------------------------------------------------------------ what is refused
 
@@ -459,15 +462,12 @@ class Tape(seam.Recorder):
         packed = self._pack(result, reads, returned)
         ends[:0] = [f"{own} = Version()" for own in self._new_versions]
         returned |= {id(leaf._grad) for leaf, _ in self.gradients.values()}
-        if self._find_kept(returned) is not None:
+        if self._find_kept(returned):
             gc.collect()  # a cycle, such as that of an error with its frames, may do
-        kept = self._find_kept(returned)
-        if kept is not None:
-            self.refuse(
-                f"a tensor of shape {kept.array.shape} that it computed is kept "
-                "outside",
-                "return it",
-            )
+        if kept := self._find_kept(returned):
+            self.refuse(f"{kept} is kept outside", "return it")
+        if changed := self.reads.changed(self.constant_name):
+            self.refuse(f"it changes what it reads, {changed}", "do it outside")
         for module, before in self.modules.values():
             if not same_attributes(module, before):
                 name = type(module).__name__
@@ -478,11 +478,13 @@ class Tape(seam.Recorder):
         given = self.lines, self.guards, ends, self.constants, reads
         return Program(self.name, *given, conditions)
 
-    def _find_kept(self, returned: set[int]) -> Value | None:
-        """Return a result that is alive, though it was not returned."""
-        alive = (reference() for reference in self._results)
-        kept = (x for x in alive if x is not None and id(x) not in returned)
-        return next(kept, None)
+    def _find_kept(self, returned: set[int]) -> str:
+        """Describe a result that is alive, though it was not returned; "" for none."""
+        for reference, place in self._results:
+            kept = reference()
+            if kept is not None and id(kept) not in returned:
+                return f"a tensor of shape {kept.array.shape}, computed at {place},"
+        return ""
 
     def _gradient_ends(self, reads: set[str]) -> Iterator[str]:
         for leaf, before in self.gradients.values():

@@ -270,6 +270,7 @@ class Optimizer(metaclass=NamedConstruction):
             >>> [group["lr"] for group in optimizer.param_groups]
             [0.1, 0.01]
         """
+        seam.refuse("add_param_group()", "call it outside")
         group = self._complete_group(param_group)
         self._check_overlap([*self._params(), *group["params"]])
         self.param_groups.append(group)

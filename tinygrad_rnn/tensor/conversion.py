@@ -233,7 +233,7 @@ class Conversion(Autograd):
         seam.use("copy", self)
         out: Self = type(self).__new__(type(self))
         out._init_leaf(seam.run(backend_of(self.array).array, self.array))
-        out.needs_grad = self.needs_grad
+        out.requires_grad_(self.needs_grad)
         memo[id(self)] = out
         if self._grad is not None:  # not by `grad`, which raises if it does not fit
             out._grad = self._grad.detach().clone()
@@ -242,6 +242,7 @@ class Conversion(Autograd):
     def __getstate__(self) -> object:
         if self.node is not None:
             raise GraphError("pickle: only leaves can be pickled; use x.detach()")
+        seam.read_values("pickle")
         state: Any = object.__getstate__(self)
         attributes, slots = state
         # A view is pickled as a tensor of its own.

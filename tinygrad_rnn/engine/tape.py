@@ -2,7 +2,7 @@
 
 Every call on arrays becomes one line, ``v9, v10 = f(v3, v8, axis=0)``. What an array is
 is told by its identity: an earlier line's result, an argument, the array of a leaf or a
-buffer. Operand other array would stay what it is now, so it is an error that names the
+buffer. Any other array would stay what it is now, so it is an error that names the
 user's line. The guards say under which conditions the lines compute the same again.
 """
 

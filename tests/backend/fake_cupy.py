@@ -79,6 +79,30 @@ class ndarray(np.ndarray):
         )
         return _on_device(self.view(np.ndarray)[index], self.device.id, self)
 
+    def item(self, *args):
+        waited.append("item")
+        return super().item(*args)
+
+    def tolist(self):
+        waited.append("tolist")
+        return super().tolist()
+
+    def __bool__(self):
+        waited.append("bool")
+        return super().__bool__()
+
+    def __float__(self):
+        waited.append("float")
+        return super().__float__()
+
+    def __int__(self):
+        waited.append("int")
+        return super().__int__()
+
+    def __index__(self):
+        waited.append("index")
+        return super().__index__()
+
     @property
     def base(self):
         return self._of if hasattr(self, "_of") else None
@@ -138,7 +162,13 @@ def asarray(a, dtype=None, *, copy=None):
     return _on_device(np.array(a, dtype))
 
 
+def nonzero(a):
+    waited.append("nonzero")  # for the size of the result
+    return tuple(map(_on_device, np.nonzero(_plain(a))))
+
+
 def asnumpy(a):
+    waited.append("asnumpy")
     with _Device(a.device.id):
         return np.array(_plain(a))
 
@@ -156,6 +186,7 @@ def astype(x, dtype, /, *, copy=True):
 
 
 synchronized, freed = [], []
+waited = []  # the calls for which the host waits for the device
 _pool = SimpleNamespace(free_all_blocks=lambda: freed.append(_current()))
 
 

@@ -42,8 +42,9 @@ def fake_gpus(twins=None):
         else:
             modules["cuda"] = twins
         _forget_kernels()
-        for record in (fake_cupy.freed, fake_cupy.synchronized, fake_cupy.launched):
-            record.clear()
+        records = ("freed", "synchronized", "launched", "waited")
+        for record in records:
+            getattr(fake_cupy, record).clear()
         yield fake_cupy
     current = fake_cupy._current()
     assert current == 0, "the caller's device is no longer the current one"

@@ -5,7 +5,7 @@ import sys
 import pytest
 from backend.gpus import fake_gpus
 from kernels.cupy.emulator import needs_compiler
-from kernels.cupy.twins import import_twins
+from kernels.cupy.twins import BLOCK, CLUSTER, GRID, LOOP, import_twins, planned
 from oracle import assert_close
 
 import tinygrad_rnn as tg
@@ -36,8 +36,15 @@ class Model(nn.Module):
         return self.linear(out).flatten(0, 1)
 
 
-@pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
-def test_training_is_that_of_the_cpu(gpus, cell):
+@pytest.mark.parametrize(
+    ("cell", "mode"), [(nn.RNN, BLOCK), (nn.LSTM, CLUSTER), (nn.GRU, GRID)]
+)
+def test_training_is_that_of_the_cpu(gpus, cell, mode):
+    with planned(mode, tile=4):
+        check_training(gpus, cell)
+
+
+def check_training(gpus, cell):
     embedded, losses = cell is nn.LSTM, {}
     for device in ("cpu", "cuda:1"):
         tg.manual_seed(3)
@@ -58,6 +65,23 @@ def test_training_is_that_of_the_cpu(gpus, cell):
     assert_close(losses["cuda:1"], losses["cpu"], 1e-5)
     used = {"scan_forward", "scan_backward", "add_rows", "adam", "add_squares"}
     assert used | {"cross_entropy_rows", "cross_entropy_gradient"} <= {*gpus.launched}
+
+
+def test_a_step_waits_for_ids_targets_and_the_norm_alone(gpus):
+    tg.manual_seed(3)
+    rnn, head = nn.RNN(7, 6).to("cuda"), nn.Linear(6, 7).to("cuda")
+    params = [*rnn.parameters(), *head.parameters()]
+    optimizer = optim.Adam(params, lr=1e-2)
+    ids, targets = tg.randint(7, (5, 2)).cuda(), tg.randint(7, (10,)).cuda()
+    for _ in range(2):
+        gpus.waited.clear()
+        with planned(BLOCK, tile=4):
+            loss = F.cross_entropy(head(rnn(ids)[0]).flatten(0, 1), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(params, 5.0)
+            optimizer.step()
+        assert len(gpus.waited) <= 3, gpus.waited
 
 
 def test_a_projection_runs_the_composite(gpus):
@@ -81,7 +105,9 @@ def test_second_derivatives_and_cells(gpus):
         tg.manual_seed(1)
         cell = nn.GRUCell(3, 4, dtype=tg.float64).to(device)
         x = tg.randn(2, 3, dtype=tg.float64).to(device).requires_grad_()
-        (g,) = tg.autograd.grad(cell(x).square().sum(), x, create_graph=True)
+        with planned(LOOP):
+            y = cell(x)
+        (g,) = tg.autograd.grad(y.square().sum(), x, create_graph=True)
         (gg,) = tg.autograd.grad(g.square().sum(), x)
         grads.append(gg.detach().cpu().numpy())
     assert_close(grads[1], grads[0], 1e-12)

@@ -24,7 +24,8 @@ def test_the_page_names_all_kernels():
 
 def test_the_page_has_the_signatures_of_plain_functions():
     text = PAGE.read_text(encoding="utf-8")
-    listed = dict(re.findall(r"^\| `(\w+)(\(.*?\))` \|", text, re.MULTILINE))
+    rows = re.findall(r"^\| `(\w+)(\(.*?\))` \| (?!C only)", text, re.MULTILINE)
+    listed = dict(rows)
     assert len(listed) == 5
     for name, arguments in listed.items():
         parameters = inspect.signature(getattr(reference, name)).parameters.values()

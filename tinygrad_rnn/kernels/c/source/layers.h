@@ -175,7 +175,7 @@ typedef struct {
 static kept_arrays check_workspace(layer *l, PyObject *workspace, int use)
 {
     PyObject *items[WORKSPACE];
-    kept_arrays found = {NULL};
+    kept_arrays found = {NULL, NULL, NULL, NULL};
     unpack(&l->call, workspace, WORKSPACE, items);
     if (l->call.failed)
         return found;

@@ -119,3 +119,15 @@ def test_an_extension_of_other_sources_is_not_used(monkeypatch):
         choose("c")
     monkeypatch.delattr(_c, "checksum")  # older still
     assert choose("")[0] is numpy
+
+
+@needs_c
+def test_an_extension_that_lacks_a_function_is_not_used(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(c.__name__)]:
+        if not name.endswith("._c"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(sys.modules["tinygrad_rnn.kernels"], "c")
+    monkeypatch.delattr(_c, "clip")
+    module, used = choose("")
+    assert module is numpy
+    assert "other sources" in used.others["c"]

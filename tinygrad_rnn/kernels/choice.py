@@ -66,11 +66,13 @@ def choose(wanted: str) -> tuple[ModuleType, KernelsInUse]:
     try:
         from . import c
         from .c import _c
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # it lacks what is new
         if wanted:
             why = f"{error}; see docs/install.md, or leave it out"
             raise OptionError(f"{VARIABLE} is {wanted!r}, but {why}") from None
-        return numpy, KernelsInUse("NumPy", "", {"c": NOT_BUILT})
+        is_outdated = isinstance(error, AttributeError)
+        why = OUTDATED if is_outdated else NOT_BUILT
+        return numpy, KernelsInUse("NumPy", "", {"c": why})
     if _is_outdated(_c):
         if wanted:
             raise OptionError(f"{VARIABLE} is {wanted!r}, but C is {OUTDATED}")

@@ -1,11 +1,15 @@
 """This package side by side with PyTorch, torch.compile and JAX: medians and ratios.
 
+"ours" runs the kernels in C, if they are built, under ``tg.compile``; "not compiled"
+the same kernels without it, and "NumPy" the kernels for NumPy, not compiled.
+
     python benchmarks [--parts train sample ...] [--only TEXT] [--threads 1 2] [--out
     DIR]
 
 The parts are train, dense (float features instead of ids), forward, cells (a loop over
 cells), layers (other layers, each alone), sample (one character at batch 1), chain (the
-cost of an op), T and H (time against length and width), and memory. A contender that is
+cost of an op), hvp (a Hessian-vector product), overhead (what replaying costs), T and H
+(time against length and width), and memory. A contender that is
 not installed is named and left out; the extra "bench" installs all of them. A row is
 timed only if all contenders compute the same. A ratio is the median over the rounds of
 a contender's time divided by ours: above 1, ours is faster. "products" are the bare
@@ -23,14 +27,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from report import CONTENDERS, memory_table, table
+from report import CONTENDERS, OURS, memory_table, table
 from turns import Absent, Contender, rounds
 from works import Work, works
 
-MODULES = ("ours", "pytorch", "pytorch compiled", "jaxjit", "products")  # of CONTENDERS
+# Those of CONTENDERS, with the options of their ``build``.
+MODULES = (
+    *("ours compiled", "ours", "ours numpy"),
+    *("pytorch", "pytorch compiled", "jaxjit", "products"),
+)
 # The parts that more threads may speed up, and the others.
 ALL_THREADS = ("train", "dense", "forward", "sample")
-ONE_THREAD = ("cells", "layers", "chain", "T", "H", "memory")
+ONE_THREAD = ("cells", "layers", "chain", "hvp", "overhead", "T", "H", "memory")
 PARTS = (*ALL_THREADS, *ONE_THREAD)
 WITH_MEMORY = ("ours", "PyTorch", "JAX")  # the contenders whose memory is measured
 
@@ -81,9 +89,13 @@ class WrongResult(Exception):
 
 
 def takes_part(name: str, part: str, work: Work) -> bool:
+    if part == "overhead":
+        return name in OURS or (name, work.kind) == ("products", "calls")
     # JAX would compile the loop into what it makes of a layer.
-    if part in ("cells", "layers"):
-        return name in ("ours", "PyTorch")
+    if part in ("cells", "layers", "hvp"):
+        return name in (*OURS, "PyTorch")
+    if part in ("dense", "T", "H") and name in OURS:
+        return name == "ours"
     if name == "products":
         return work.kind in ("train", "forward")
     # Compiling takes up to a minute a row; the other parts show what it changes.

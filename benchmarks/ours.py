@@ -45,81 +45,121 @@ def detach(state):
     return tuple(map(detach, state)) if isinstance(state, tuple) else state.detach()
 
 
-def build(work, arrays):
-    """A step, and a function that returns its first results, for the comparison."""
-    if work.kind == "chain":
-        return chain()
+def build(work, arrays, how=""):
+    """A step, and a function that returns its first results, for the comparison.
+
+    Args:
+        how: "compiled" for ``tg.compile``; else nothing, or "numpy" for these kernels,
+            which are chosen when the package is loaded.
+    """
+    transform = tg.compile if how == "compiled" else lambda function: function
+    if work.kind in ALONE:
+        return ALONE[work.kind](transform)
     x, y = tg.from_numpy(arrays.pop("x")), tg.from_numpy(arrays.pop("y"))
+    parameters = {name: tg.from_numpy(a) for name, a in arrays.items()}
     if work.kind == "layer":
-        return layer(work, x, y, {name: tg.from_numpy(a) for name, a in arrays.items()})
-    model = Model(work, {name: tg.from_numpy(a) for name, a in arrays.items()})
-    kinds = {"train": train, "forward": forward, "sample": sample}
-    return kinds[work.kind](model, x, y)
+        return layer(work, x, y, parameters, transform)
+    model = Model(work, parameters)
+    kinds = {"train": train, "forward": forward, "sample": sample, "hvp": hvp}
+    return kinds[work.kind](model, x, y, transform)
 
 
-def train(model, x, y):
+def train(model, x, y, transform):
     params = list(model.parameters())
     optimizer = optim.Adam(params, lr=2e-3)
     state = None
 
-    def gradients():
-        nonlocal state
+    def gradients(x, y, state):
         optimizer.zero_grad()
         loss, state = model.loss(x, y, state)
         loss.backward()
-        return loss
+        return loss, state
+
+    @transform
+    def learn(x, y, state):
+        loss, state = gradients(x, y, state)
+        nn.utils.clip_grad_norm_(params, 5.0)
+        optimizer.step()
+        return loss.detach(), detach(state)
 
     def step():
         nonlocal state
-        gradients()
-        nn.utils.clip_grad_norm_(params, 5.0)
-        optimizer.step()
-        state = detach(state)
+        _, state = learn(x, y, state)
 
     def values():
-        nonlocal state
-        found = {"loss": gradients().numpy()}
-        state = None
+        found = {"loss": gradients(x, y, None)[0].numpy()}
         return found | {name: p.grad.numpy() for name, p in model.named_parameters()}
 
     return step, values
 
 
-def forward(model, x, y):
+def forward(model, x, y, transform):
+    @transform
+    @tg.no_grad()
+    def run(x):
+        return model(x)[0]
+
     def step():
-        with tg.no_grad():
-            return model(x)[0]
+        return run(x)
 
     return step, lambda: {"scores": step().numpy()}
 
 
-def sample(model, x, y):
-    predict = nn.Stepper(model.rnn, model.head)
-    x, state = x[0], None
+def sample(model, x, y, transform):
+    state = None
+
+    @transform
+    @tg.no_grad()
+    def predict(x, state):
+        scores, state = model(x, state)
+        return tg.categorical(scores), scores, state
 
     def step():
         nonlocal x, state
-        scores, state = predict(x, state)
-        x = tg.categorical(scores)
+        x, scores, state = predict(x, state)
         x.item()  # the sampled character is wanted
         return scores
 
-    return step, lambda: {"weights": step().softmax(-1).numpy()}
+    return step, lambda: {"weights": step()[0].softmax(-1).numpy()}
 
 
-def layer(work, x, y, parameters):
+def hvp(model, x, y, transform):
+    params = list(model.parameters())
+
+    @transform
+    def product(x, y):
+        loss, _ = model.loss(x, y)
+        first = tg.autograd.grad(loss, params, create_graph=True)
+        total = sum(g.sum() for g in first)
+        return tg.autograd.grad(total, params)
+
+    def step():
+        return product(x, y)
+
+    def values():
+        names = [name for name, _ in model.named_parameters()]
+        return {n: g.numpy() for n, g in zip(names, step(), strict=True)}
+
+    return step, values
+
+
+def layer(work, x, y, parameters, transform):
     sizes = (work.V, work.H) if work.cell == "Embedding" else (work.H,)
     made = getattr(nn, work.cell)(*sizes)
     made.load_state_dict(parameters)
     if work.cell != "Embedding":
         x.requires_grad_()
 
-    def step():
+    @transform
+    def run(x, y):
         x.grad = None
         made.zero_grad()
         output = made(x)
         output.backward(y)
-        return output
+        return output.detach()
+
+    def step():
+        return run(x, y)
 
     def values():
         found = {"output": step().numpy()}
@@ -130,10 +170,11 @@ def layer(work, x, y, parameters):
     return step, values
 
 
-def chain():
+def chain(transform):
     x = tg.ones(16, requires_grad=True)
 
-    def step():
+    @transform
+    def run(x):
         x.grad = None
         y = x
         for _ in range(250):
@@ -141,6 +182,36 @@ def chain():
             y = y + x
             y = y - 0.5
         y.sum().backward()
-        return y
+        return y.detach()
 
-    return step, lambda: {"y": step().detach().numpy(), "x.grad": x.grad.numpy()}
+    def step():
+        return run(x)
+
+    return step, lambda: {"y": step().numpy(), "x.grad": x.grad.numpy()}
+
+
+def nothing(transform):
+    model = nn.Sequential(*[nn.Linear(2, 2) for _ in range(10)])
+
+    @transform
+    def run(x):
+        model.zero_grad()
+        return x
+
+    x = tg.ones(2)
+    return lambda: run(x), dict
+
+
+def calls(transform):
+    @transform
+    @tg.no_grad()
+    def run(x):
+        for _ in range(1000):
+            x = x.tanh()
+        return x
+
+    x = tg.ones(16)
+    return lambda: run(x), dict
+
+
+ALONE = {"chain": chain, "nothing": nothing, "calls": calls}

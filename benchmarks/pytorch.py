@@ -61,7 +61,7 @@ def build(work, arrays, compiled=""):
             work, x, y, {name: torch.from_numpy(a) for name, a in arrays.items()}
         )
     model = Model(work, {name: torch.from_numpy(a) for name, a in arrays.items()})
-    kinds = {"train": train, "forward": forward, "sample": sample}
+    kinds = {"train": train, "forward": forward, "sample": sample, "hvp": hvp}
     return kinds[work.kind](model, x, y, transform)
 
 
@@ -90,6 +90,24 @@ def train(model, x, y, transform):
         found = {"loss": gradients().detach().numpy()}
         state = None
         return found | {name: p.grad.numpy() for name, p in model.named_parameters()}
+
+    return step, values
+
+
+def hvp(model, x, y, transform):
+    params = list(model.parameters())
+
+    def step():
+        # oneDNN's LSTM has no second derivative
+        with torch.backends.mkldnn.flags(enabled=False):
+            loss, _ = model.loss(x, y)
+            first = torch.autograd.grad(loss, params, create_graph=True)
+            total = sum(g.sum() for g in first)
+            return torch.autograd.grad(total, params)
+
+    def values():
+        names = [name for name, _ in model.named_parameters()]
+        return {n: g.numpy() for n, g in zip(names, step(), strict=True)}
 
     return step, values
 

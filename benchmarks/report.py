@@ -16,12 +16,15 @@ BLOCK = re.compile("<!-- (.*?) -->\n.*?<!-- end -->", re.S)
 DOCS = Path(__file__).parent.parent / "docs"
 COLOURS = {
     "ours": "#d62728",
+    "not compiled": "#ff7f0e",
+    "NumPy": "#9467bd",
     "PyTorch": "#1f77b4",
     "torch.compile": "#17becf",
     "JAX": "#2ca02c",
     "products": "#999999",
 }
 CONTENDERS = tuple(COLOURS)
+OURS = CONTENDERS[:3]  # this package: compiled, not compiled, with kernels for NumPy
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:
@@ -56,20 +59,28 @@ def memory_table(rows: list[dict]) -> str:
 
 
 def losses(rows: list[dict]) -> str:
-    """Where another contender is faster: a line for each kind of work and contender."""
-    ratios: dict[tuple[str, str], list[float]] = {}
+    """Where others are faster than ours: a line for each kind of work, ten at most."""
+    kinds: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         for name, ratio in row["ratio"].items():
-            if name != "products":
-                ratios.setdefault((kind_of(row), name), []).append(ratio)
+            if name not in (*OURS, "products"):
+                found = kinds.setdefault(kind_of(row), {})
+                found.setdefault(name, []).append(ratio)
     lines = []
-    for (kind, name), found in ratios.items():
-        lost = [ratio for ratio in found if ratio < 1]
-        if lost:
-            spread = f"{min(lost):.2f} - {max(lost):.2f}"
-            count = f"{len(lost)} of {len(found)}"
-            lines.append([kind, name, count, spread if len(lost) > 1 else spread[:4]])
-    return markdown(["work", "faster than ours", "rows", "x"], lines)
+    for kind, found in kinds.items():
+        cells = [f"{name}: {lost}" for name in found if (lost := lost_of(found[name]))]
+        if cells:
+            lines.append([kind, "; ".join(cells)])
+    return markdown(["work", "faster than ours, in so many rows, at x"], lines)
+
+
+def lost_of(ratios: list[float]) -> str:
+    """Return how many ratios are below 1, and from where to where; "" for none."""
+    lost = [ratio for ratio in ratios if ratio < 1]
+    if not lost:
+        return ""
+    spread = dict.fromkeys([f"{min(lost):.2f}", f"{max(lost):.2f}"])
+    return f"{len(lost)} of {len(ratios)}, {' - '.join(spread)}"
 
 
 def kind_of(row: dict) -> str:
@@ -82,6 +93,7 @@ def kind_of(row: dict) -> str:
         "cells": "training steps of a loop over cells",
         "forward": "forward only",
         "sample": "sampling",
+        "hvp": "a Hessian-vector product",
     }
     if part in kinds:
         return kinds[part]

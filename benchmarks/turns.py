@@ -75,8 +75,10 @@ def serve(pipe, module: str, threads: int) -> None:
         os.environ[variable] = str(threads)
     if hasattr(os, "sched_setaffinity"):  # the only way to restrict JAX to one core
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    module, *options = module.split()
+    if "numpy" in options:  # read when the package is loaded
+        os.environ["TINYGRAD_RNN_KERNELS"] = "numpy"
     try:
-        module, *options = module.split()
         contender = importlib.import_module(module)
         pipe.send(contender.VERSION)
     except ImportError as error:
@@ -90,9 +92,7 @@ def serve(pipe, module: str, threads: int) -> None:
             if request == "build":
                 (work,) = args
                 step = None
-                step, values = contender.build(
-                    work, {} if work.kind == "chain" else arrays(work), *options
-                )
+                step, values = contender.build(work, arrays(work), *options)
                 pipe.send(values())
             elif request == "turn":
                 pipe.send(turn(step, *args))

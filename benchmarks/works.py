@@ -25,9 +25,9 @@ H_CURVE = (64, 128, 256, 512, 1024)
 class Work:
     """One row: what is computed, with which sizes.
 
-    ``kind`` is train, forward, sample, layer or chain; ``task`` is ids, dense, cells or
-    sine. A work of kind layer runs a single layer, named in place of the cell, forward
-    and backward.
+    ``kind`` is train, forward, sample, layer, chain, hvp, nothing or calls; ``task`` is
+    ids, dense, cells or sine. A work of kind layer runs a single layer, named in place
+    of the cell, forward and backward.
     """
 
     kind: str
@@ -41,6 +41,10 @@ class Work:
     def __str__(self) -> str:
         if self.kind == "chain":
             return "chain of 1,000 ops on 16 numbers, forward and backward"
+        if self.kind == "nothing":
+            return "a function that computes nothing, of a module with 20 parameters"
+        if self.kind == "calls":
+            return "1,000 times tanh of 16 numbers"
         if self.kind == "layer":
             sizes = f"{self.T} x {self.B} x {self.H}"
             return f"nn.{self.cell} of {sizes}, forward and backward"
@@ -53,6 +57,8 @@ class Work:
         sizes = (self.V, self.H, self.B, self.T)
         if self.kind == "sample":
             sizes = (self.V, self.H)
+        if self.kind == "hvp":
+            return f"Hessian-vector product, {self.cell} {', '.join(map(str, sizes))}"
         return f"{self.kind}, {self.cell} {', '.join(map(str, sizes))}{task}"
 
     @property
@@ -81,6 +87,8 @@ def works(part: str) -> list[Work]:
             for cell, hidden in product(GATES, (128, 512))
         ],
         "chain": [Work("chain")],
+        "hvp": [Work("hvp", "ids", "LSTM", 28, 32, 8, 25)],
+        "overhead": [Work("nothing"), Work("calls")],
         "T": [
             Work("train", "ids", cell, 65, 128, 32, steps)
             for cell, steps in product(GATES, T_CURVE)
@@ -98,6 +106,8 @@ def arrays(work: Work) -> dict:
     import numpy as np
 
     random = np.random.default_rng(0)
+    if work.kind in ("chain", "nothing", "calls"):
+        return {}
     if work.kind == "layer":
         y = random.standard_normal((work.T, work.B, work.H), np.float32)
         if work.cell == "Embedding":

@@ -119,11 +119,19 @@ def test_page_has_a_block_for_every_part(modules):
 
     blocks = set(report.BLOCK.findall((report.DOCS / "benchmarks.md").read_text()))
     both = ("train", "dense", "forward", "sample")
-    one = ("cells", "layers", "chain", "T", "H")
+    one = ("cells", "layers", "chain", "hvp", "overhead", "T", "H")
     assert all(works(part) for part in (*both, *one))
     expected = {f"{part} {threads}" for part in both for threads in (1, 2)}
     expected |= {f"{part} 1" for part in one}
     assert blocks == expected | {"machine", "memory", "losses", "chart"}
+
+
+def test_our_columns_are_measured_side_by_side(tmp_path):
+    against = ("--against", "not compiled", "NumPy")
+    done = run("--parts", "train", "--only", "RNN 28", *against, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert row["ratio"].keys() == {"not compiled", "NumPy"}
 
 
 @pytest.mark.parametrize("kind", ["train", "forward", "sample"])
@@ -178,15 +186,16 @@ def test_losses_are_grouped_by_kind_of_work_and_contender(modules):
         return {"part": part, "sizes": sizes, "ratio": ratio}
 
     rows = [
-        row("train", 1, 32, JAX=0.26, PyTorch=3.0, products=0.1),
+        row("train", 1, 32, JAX=0.26, PyTorch=3.0, products=0.1, NumPy=0.9),
         row("dense", 100, 16, JAX=0.54),
         row("T", 1, 1999, JAX=1.5),
         row("train", 32, 128, JAX=0.9, PyTorch=1.0),
-        row("layers", 3, 4, PyTorch=0.446),
+        row("layers", 3, 4, JAX=0.9, PyTorch=0.446),
+        row("layers", 3, 4, JAX=1.1),
         row("sample", 1, 4, PyTorch=2.0),
     ]
     assert report.losses(rows).splitlines()[2:] == [
-        "| training steps, B x H below 2,000 | JAX | 2 of 3 | 0.26 - 0.54 |",
-        "| training steps, B x H of at least 2,000 | JAX | 1 of 1 | 0.90 |",
-        "| nn.LayerNorm | PyTorch | 1 of 1 | 0.45 |",
+        "| training steps, B x H below 2,000 | JAX: 2 of 3, 0.26 - 0.54 |",
+        "| training steps, B x H of at least 2,000 | JAX: 1 of 1, 0.90 |",
+        "| nn.LayerNorm | JAX: 1 of 2, 0.90; PyTorch: 1 of 1, 0.45 |",
     ]

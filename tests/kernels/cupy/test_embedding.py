@@ -17,15 +17,13 @@ sizes = st.tuples(st.integers(0, 40), st.integers(1, 20), st.integers(1, 70))
 seeds = st.integers(0, 2**32 - 1)
 
 
-@given(sizes, seeds, st.booleans(), st.booleans())
-def test_rows_of_a_table(size, seed, transposed, bias):
+@given(sizes, seeds, st.booleans(), st.booleans(), st.booleans())
+def test_rows_of_a_table(size, seed, transposed, bias, gaps):
     count, rows, width = size
     rng = np.random.default_rng(seed)
-    table = (
-        rng.standard_normal((width, rows)).T
-        if transposed
-        else rng.standard_normal((rows, width))
-    )
+    lines, length = (width, rows) if transposed else (rows, width)
+    table = rng.standard_normal((lines, length * (1 + gaps)))[:, :: 1 + gaps]
+    table = table.T if transposed else table
     ids = rng.integers(0, rows, count).astype(np.int32)
     more = rng.standard_normal(width)
     found = embedding.take_rows(

@@ -15,27 +15,16 @@ def take_rows(table: Array, ids: Array, bias: Array | None) -> Array:
     The table may be transposed, as W_ih.T is; it is copied if there are as many ids as
     rows, as then the copy is the smaller work.
     """
-    if len(ids) >= len(table) or min(table.strides) < 0:
-        table = contiguous(table)
-    out = cupy.empty((len(ids), table.shape[1]), table.dtype)
-    if out.size == 0:
-        return out
-    id_stride, stride = [step // table.itemsize for step in table.strides]
-    args = (_memory_of(table), contiguous(bias), ids, out, len(ids), out.shape[1])
-    launch(
-        "take_rows",
-        TRAINING,
-        options(table.itemsize),
-        blocks_that_loop(out.size),
-        THREADS,
-        (*args, len(table), id_stride, stride),
-    )
+    rows, width = table.shape
+    is_transposed = len(ids) < rows and table.T.flags.c_contiguous
+    memory = table.T if is_transposed else contiguous(table)
+    strides = (1, rows) if is_transposed else (width, 1)  # of an id, of a column
+    out = cupy.empty((len(ids), width), table.dtype)
+    if out.size:
+        args = (memory, contiguous(bias), ids, out, len(ids), width, rows, *strides)
+        settings, grid = options(table.itemsize), blocks_that_loop(out.size)
+        launch("take_rows", TRAINING, settings, grid, THREADS, args)
     return out
-
-
-def _memory_of(table: Array) -> Array:
-    """Return a C-contiguous array in the memory of a table or of its transpose."""
-    return table if table.flags.c_contiguous else contiguous(table.T)
 
 
 def embedding_backward(

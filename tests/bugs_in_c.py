@@ -150,10 +150,10 @@ TABLE = {
             "negative classes are not checked",
         ),
         (
-            "arrays.h",
-            "if (PyArray_ISCARRAY(array)) return object;",
-            "return object;",
-            "arrays that are read-only or not contiguous are written",
+            "lists.h",
+            "use & WRITE && !PyArray_ISWRITEABLE(array)",
+            "0",
+            "arrays that are read-only are written",
         ),
     ],
 }

@@ -1237,6 +1237,12 @@ tg.categorical(tg.zeros(2), top_p=2.0)
     OptionError: categorical: top_p is 2.0, expected a number from 0.0 to 1.0
 tg.categorical([1.0])
     DTypeError: categorical: logits is list, expected a float Tensor
+tg.compile(3)
+    DTypeError: compile: function is int, expected a function of tensors
+tg.compile(len, check=-1)
+    OptionError: compile: check is -1, expected at least 0
+tg.compile(lambda x: x * x.item())(tg.zeros(()))
+    GraphError: compile: <lambda> cannot be captured: item() ... return the tensor
 tg.FloatTensor("a")
     DTypeError: FloatTensor: the data is of <U1
 tg.FloatTensor(2, 3)

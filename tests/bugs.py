@@ -1836,4 +1836,113 @@ TABLE = {
             "tensor/test_indexing.py",
         ),
     ],
+    "engine/test_compiled_guards.py": [
+        (
+            "Tape._guard_value",
+            'self.guards.append(f"{at} != {at}" if is_nan else f"{at} == {own}")',
+            "pass",
+            "the value of a number is no guard",
+        ),
+        (
+            "Tape._guard_value",
+            "if value == 0:",
+            "if False:",
+            "a replay for 0.0 serves -0.0",
+        ),
+        (
+            "Tape.module_called",
+            "self._guard_reads()",
+            "pass",
+            "what the forward of a module reads is no guard",
+        ),
+        (
+            "Tape.gradient_read",
+            'self.guards.append(f"{own}._grad is None")',
+            "pass",
+            "a gradient that is there is taken for None",
+        ),
+        (
+            "Conditions.hold",
+            "return all(same_attributes(module, old) for module, old in self.modules)",
+            "return True",
+            "a change of a module's attribute is not seen",
+        ),
+        (
+            "Reads._visit_code",
+            "for cell in function.__closure__ or ():",
+            "for cell in ():",
+            "free variables are no guards",
+        ),
+        (
+            "Optimizer._has_params",
+            "[*map(id, self._params())] == ids",
+            "len(ids) > 0",
+            "a group that is added later is not trained",
+        ),
+    ],
+    "engine/test_compiled_refusals.py": [
+        (
+            "Tape.finish",
+            "if kept := self._find_kept(returned):",
+            "if kept := str():",
+            "a result that is kept outside stays an old one",
+        ),
+        (
+            "Tape._check_random_states",
+            "if old[0] != new[0] or old[1] not in (None, new[1]):",
+            "if False:",
+            "the same random number in each replay",
+        ),
+        (
+            "Tape.finish",
+            "if changed := self.reads.changed(self.constant_name):",
+            "if changed := str():",
+            "a counter that a replay does not count",
+        ),
+        (
+            "Compiled._add",
+            "if difference := first.difference(program):",
+            "if difference := str():",
+            "what changes by itself is replayed as it was",
+        ),
+    ],
+    "engine/test_compiled_traps.py": [
+        ("act", "has_effect=True", "has_effect=False", "an effect taken for pure"),
+        (
+            "Tape.changed",
+            'f"{own}.count += 1"',
+            'f"{own}.count += 0"',
+            "a change in place in a replay is not counted",
+        ),
+        (
+            "_keep_used",
+            "last = sorted((line.reads | set(line.writes if is_used else ())) - live)",
+            "last = sorted(line.reads | set(line.writes if is_used else ()))",
+            "a variable deleted before its last use",
+        ),
+        (
+            "_keep_used",
+            "if last:",
+            "if False:",
+            "a replay holds all its intermediates until its end",
+        ),
+        (
+            "Tape.constant",
+            "self.run(np.array, (kept,), {}, can_warn=False) if is_written else kept",
+            "kept",
+            "a constant that a result changes",
+        ),
+        (
+            "Compiled._capture",
+            "seam.observers.remove(tape)",
+            "pass",
+            "a capture that never ends",
+        ),
+        (
+            "current",
+            "if recorder is None or recorder.thread != get_ident():",
+            "if recorder is None:",
+            "another thread is recorded",
+        ),
+    ],
 }

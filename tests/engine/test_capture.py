@@ -71,6 +71,12 @@ def test_a_training_run_has_the_same_bits(kind):
     assert train(kind, False, 30) == train(kind, True, 30)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_long_training_run_has_the_same_bits(kind):
+    assert train(kind, False, 1000) == train(kind, True, 1000)
+
+
 def test_numbers_that_are_read_are_guards():
     scale = 2.0
 

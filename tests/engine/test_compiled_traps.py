@@ -310,11 +310,77 @@ def test_constants_are_not_changed_by_results():
     def step(x):
         table = tg.tensor([1.0, 2.0])
         table += x
-        return table, tg.arange(2).float().mul_(x)
+        zeros = tg.zeros(2, dtype=tg.float64)  # in the dtype of NumPy's: not converted
+        return table, zeros.add_(x), tg.arange(2).add_(3)
 
     compiled = tg.compile(step)
     for _ in range(5):
         assert bits(compiled(tg.ones(2))) == bits(step(tg.ones(2)))
+
+
+def test_intermediates_die_before_the_end():
+    """Of a chain of large arrays two are alive at a time."""
+    alive, most = [], []
+
+    def note(array):
+        alive.append(weakref.ref(array))
+        most.append(sum(r() is not None for r in alive))
+        return array
+
+    class Noted(tg.autograd.FusedOp):
+        pass
+
+    def composite(x, /):
+        return x * 1.0
+
+    op = Noted(composite, lambda xp, x: ((note(x * 1.0),), None), None)
+
+    def step(x):
+        for _ in range(9):
+            x = op(x)
+        return x
+
+    compiled = tg.compile(step)
+    with tg.no_grad():
+        for _ in range(3):
+            alive.clear()
+            most.clear()
+            compiled(tg.ones(1000))
+    assert compiled.cache_info().replays == 1
+    assert max(most) <= 2
+
+
+def test_changes_in_place_are_counted_in_a_replay():
+    """A graph that has saved what a replay changes does not hold any more."""
+
+    class Counted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("total", tg.ones(2))
+
+        def forward(self, x):
+            self.total += x
+            return x
+
+    model, x, w = Counted(), tg.ones(2), tg.ones(2, requires_grad=True)
+    compiled = tg.compile(model)
+    counts = []
+    for _ in range(5):
+        before = model.total.version.count
+        compiled(x)
+        counts.append(model.total.version.count - before)
+    assert counts == [1] * 5
+    loss = (w * model.total).sum()
+    compiled(x)
+    with pytest.raises(GraphError, match="changed in place"):
+        loss.backward()
+    changed = tg.compile(lambda x: x.mul_(2.0))
+    counts = []
+    for _ in range(4):
+        y = tg.ones(2)
+        changed(y)
+        counts.append((y.version.count, y.tolist()))
+    assert counts == [(1, [2.0, 2.0])] * 4
 
 
 # ------------------------------------------------------------ warnings

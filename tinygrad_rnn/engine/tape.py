@@ -158,12 +158,15 @@ class Tape(seam.Recorder):
 
     def _name_array(self, at: str, array: Array, tensor: str) -> None:
         name = self._hold(self._names, array, self._new_name())
-        shape, dtype = self.constant_name(array.shape), array.dtype.char
+        shape, dtype = self.constant_name(array.shape), array.dtype
         if not tensor:
             kind = self.constant_name(type(array))
             self.guards.append(f"type({at}) is {kind}")
         self.guards.append(f"({name} := {at}).shape == {shape}")
-        self.guards.append(f"{name}.dtype.char == {dtype!r}")
+        if isinstance(dtype, np.dtype):
+            self.guards.append(f"{name}.dtype.char == {dtype.char!r}")
+        else:
+            self.guards.append(f"{name}.dtype == {self.constant_name(dtype)}")
 
     def _hold(self, names: dict[int, str], value: object, name: str) -> str:
         self._kept.append(value)

@@ -71,6 +71,7 @@ class Tape(seam.Recorder):
         self._new_versions: list[str] = []  # the variables of those of results
         self._local_leaves: set[int] = set()
         self._called: set[int] = set()  # modules
+        self._asked: list[tuple[Function, Sequence[object]]] = []  # guards by functions
         self._constant_names: dict[int, str] = {}
         self._kept: list[object] = []  # whatever has a name: so its id is its own
         self._results: list[tuple[weakref.ref[Value], str]] = []  # and their lines
@@ -115,10 +116,11 @@ class Tape(seam.Recorder):
 
     def guard(self, holds: Function, args: Sequence[object]) -> None:
         """Call a function before each replay, which takes place if it returns True."""
+        if (holds, args) in self._asked:
+            return
+        self._asked.append((holds, args))
         given = ", ".join([self.constant_name(arg) for arg in args])
-        guard = f"{self.constant_name(holds)}({given})"
-        if guard not in self.guards:
-            self.guards.append(guard)
+        self.guards.append(f"{self.constant_name(holds)}({given})")
 
     def _guard_value(self, at: str, value: Operand) -> None:
         """Guard a value of Python: a number by value, an object by identity."""

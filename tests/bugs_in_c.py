@@ -81,8 +81,8 @@ TABLE = {
         ("norm.h", "variance + (real)c->eps", "variance", "a missing eps"),
         (
             "norm.h",
-            "if (j + LANES < count) odd +=",
-            "if (j + 2 * LANES < count) odd +=",
+            "if (j < size) write_normed(",
+            "if (j + 1 < size) write_normed(",
             "the last vector of a row left out",
         ),
     ],

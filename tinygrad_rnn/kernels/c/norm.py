@@ -25,4 +25,4 @@ def layer_norm_backward(
     eps: float,
 ) -> Arrays:
     """Return the gradients of x, weight and bias."""
-    return _c.layer_norm_backward(grads[0], *inputs, *workspace, needs)
+    return _c.layer_norm_backward(grads[0], *inputs, *workspace, prod(shape), needs)

@@ -98,7 +98,7 @@ typedef struct {
     double eps;
     const void *x;
     const void *weight, *bias; /* (D,) or NULL */
-    void *normed;              /* (N, D) */
+    void *mean;                /* (N,) */
     void *scale;               /* 1 / sqrt(var + eps), (N,) */
     void *out;                 /* (N, D) */
 } norm_call;
@@ -106,7 +106,7 @@ typedef struct {
 /* Its backward; the gradients are NULL if nobody asks for them. */
 typedef struct {
     ptrdiff_t rows, size;
-    const void *normed, *scale, *weight, *g;
+    const void *x, *mean, *scale, *weight, *g;
     void *g_x, *g_weight, *g_bias;
 } norm_back_call;
 

@@ -170,7 +170,7 @@ static PyObject *new_of_shape(arrays *call, PyObject *like)
 }
 
 /* layer_norm_forward(x, weight, bias, size, eps), of rows of so many elements, returns
-   ((out,), (normed, scale)). */
+   ((out,), (mean, scale)). */
 static PyObject *layer_norm_forward(PyObject *self, PyObject *const *args,
                                     Py_ssize_t count)
 {
@@ -186,43 +186,45 @@ static PyObject *layer_norm_forward(PyObject *self, PyObject *const *args,
         PyErr_SetString(PyExc_ValueError, "x: got another number of elements");
         fail(call);
     }
-    const ptrdiff_t shape[] = {c.rows, size};
     c.x = data_of(plain_floats(call, args[0], READ, elements));
     c.weight = data_of(plain_floats(call, args[1], OPTIONAL, size));
     c.bias = data_of(plain_floats(call, args[2], OPTIONAL, size));
-    PyObject *normed = new_array(call, 2, shape), *scale = new_array(call, 1, shape);
+    PyObject *mean = new_array(call, 1, &c.rows), *scale = new_array(call, 1, &c.rows);
     PyObject *out = new_of_shape(call, args[0]), *result = NULL;
     if (call->failed || PyErr_Occurred())
         return call->failed = 1, finish(call, NULL);
-    c.normed = data_of(normed), c.scale = data_of(scale), c.out = data_of(out);
+    c.mean = data_of(mean), c.scale = data_of(scale), c.out = data_of(out);
     PyThreadState *others = elements > LONG_WORK / 4 ? PyEval_SaveThread() : NULL;
     find_table(call->type)->layer_norm_forward(&c);
     if (others)
         PyEval_RestoreThread(others);
     PyObject *outputs = hold(call, PyTuple_Pack(1, out));
-    PyObject *kept = hold(call, PyTuple_Pack(2, normed, scale));
+    PyObject *kept = hold(call, PyTuple_Pack(2, mean, scale));
     if (!call->failed)
         result = PyTuple_Pack(2, outputs, kept);
     return finish(call, result);
 }
 
-/* layer_norm_backward(g, x, weight, bias, normed, scale, needs) returns the gradients of
-   x, weight and bias. */
+/* layer_norm_backward(g, x, weight, bias, mean, scale, size, needs) returns the
+   gradients of x, weight and bias. */
 static PyObject *layer_norm_backward(PyObject *self, PyObject *const *args,
                                      Py_ssize_t count)
 {
     (void)self;
-    if (!has_count("layer_norm_backward", count, 7))
+    ptrdiff_t D;
+    if (!has_count("layer_norm_backward", count, 8) || !read_sizes(args + 6, 1, &D))
         return NULL;
     arrays held = {.count = 0}, *call = &held;
     PyObject *needs[3], *made[3] = {NULL};
-    unpack(call, args[6], 3, needs);
-    if (call->failed || !is_matrix(call, args[4]))
-        return finish(call, NULL);
-    ptrdiff_t N = PyArray_DIM((PyArrayObject *)args[4], 0);
-    ptrdiff_t D = PyArray_DIM((PyArrayObject *)args[4], 1);
+    unpack(call, args[7], 3, needs);
+    ptrdiff_t elements = size_of(call, args[1]), N = D ? elements / D : 0;
+    if (N * D != elements && !call->failed) {
+        PyErr_SetString(PyExc_ValueError, "x: got another number of elements");
+        fail(call);
+    }
     norm_back_call c = {.rows = N, .size = D};
-    c.normed = memory(call, args[4], 'f', (expected){"normed", READ, 2, {N, D}});
+    c.x = data_of(plain_floats(call, args[1], READ, elements));
+    c.mean = memory(call, args[4], 'f', (expected){"mean", READ, 1, {N}});
     c.scale = memory(call, args[5], 'f', (expected){"scale", READ, 1, {N}});
     c.g = data_of(plain_floats(call, args[0], READ, N * D));
     for (int i = 0; i < 3; i++)

@@ -104,9 +104,17 @@
 
 /* norm.h */
 #define sum_of VARIANT(sum_of)
-#define dot VARIANT(dot)
+#define squared_distance VARIANT(squared_distance)
+#define squares_around VARIANT(squares_around)
+#define write_normed VARIANT(write_normed)
 #define layer_norm_forward VARIANT(layer_norm_forward)
-#define layer_norm_sums VARIANT(layer_norm_sums)
+#define norm_row VARIANT(norm_row)
+#define norm_row_at VARIANT(norm_row_at)
+#define through_weight VARIANT(through_weight)
+#define normed_at VARIANT(normed_at)
+#define layer_norm_row_back VARIANT(layer_norm_row_back)
+#define add_to VARIANT(add_to)
+#define add_norm_sums VARIANT(add_norm_sums)
 #define layer_norm_backward VARIANT(layer_norm_backward)
 
 /* optimizer.h */

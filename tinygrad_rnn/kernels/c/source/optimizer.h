@@ -7,7 +7,7 @@ static double sum_squares(const void *data, ptrdiff_t count)
     const real *x = data;
     double total = 0;
     for (ptrdiff_t start = 0; start < count; start += BLOCK)
-        total += dot(x + start, x + start, count - start < BLOCK ? count - start : BLOCK);
+        total += squares_around(x + start, 0, count - start < BLOCK ? count - start : BLOCK);
     return total;
 }
 

@@ -27,7 +27,7 @@ def run_both(function, calls, replays=None):
     for args in calls:
         assert bits(function(*args)) == bits(compiled(*args))
     if replays is not None:
-        assert compiled.cache_info().replays == replays
+        assert compiled.cache_info().hits == replays
     return compiled
 
 
@@ -62,7 +62,7 @@ def train(kind, compiled, steps):
         if number == steps // 2:
             optimizer.load_state_dict(optimizer.state_dict())
     if compiled:
-        assert run.cache_info().replays >= steps - 8
+        assert run.cache_info().hits >= steps - 8
     return found, bits(params)
 
 
@@ -104,7 +104,7 @@ def test_an_attribute_of_a_module_is_a_guard():
         assert compiled(tg.ones(1)).item() == 2.0
     model.scale = 3.0
     assert compiled(tg.ones(1)).item() == 3.0
-    assert compiled.cache_info().replays == 2
+    assert compiled.cache_info().hits == 2
 
 
 @pytest.mark.parametrize("mode", [True, False])
@@ -127,7 +127,7 @@ def test_new_weights_are_seen():
         layer.weight.mul_(2.0)
     layer.bias.data = tg.tensor([1.0, 2.0])
     assert bits(compiled(tg.ones(2))) == bits(layer(tg.ones(2)))
-    assert compiled.cache_info().replays == 2
+    assert compiled.cache_info().hits == 2
 
 
 REFUSED = {
@@ -170,7 +170,7 @@ def test_too_many_kinds_of_calls_warn_once_and_run_plainly():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert compiled(tg.ones(1), 99).item() == 99
-    assert compiled.cache_info().plain_calls == 5
+    assert compiled.cache_info().misses == 13
 
 
 def test_a_result_has_no_graph_and_says_so():
@@ -196,6 +196,6 @@ def test_a_method_is_compiled_for_each_object():
     for _ in range(4):
         assert one.add(tg.ones(1)).item() == 2.0
         assert two.add(tg.ones(1)).item() == 3.0
-    assert one.add.cache_info().replays == 2
+    assert one.add.cache_info().hits == 2
     one.start = 5.0
     assert one.add(tg.ones(1)).item() == 6.0

@@ -514,7 +514,7 @@ STEPS = [
 def test_steps(make):
     captures = {never_zeroed: None, zeros: None}.get(make, 2)  # the first has no grad
     (compiled,) = compare(linear_step(make), calls=7, captures=captures)
-    assert compiled.cache_info().replays >= 4
+    assert compiled.cache_info().hits >= 4
 
 
 def test_accumulation_over_calls():

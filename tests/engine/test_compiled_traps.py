@@ -35,7 +35,7 @@ def classifier(kind=optim.Adam):
 
     for _ in range(4):
         step(tg.ones(2, 4), tg.tensor([0, 2]))
-    assert step.cache_info().replays == 2
+    assert step.cache_info().hits == 2
     return step, layer, optimizer
 
 
@@ -59,7 +59,7 @@ def test_wrong_ids_raise_as_plainly_and_change_nothing():
     assert state_of(layer, optimizer) == before
     step(tg.ones(2, 4), tg.tensor([0, 1]))
     assert state_of(layer, optimizer) != before
-    assert step.cache_info().replays == 3
+    assert step.cache_info().hits == 3
 
 
 def test_other_checks_of_values_are_made_in_a_replay():
@@ -79,7 +79,7 @@ def test_other_checks_of_values_are_made_in_a_replay():
         draw = tg.compile(lambda w: tg.multinomial(w, 1))
         for n in (1.0, 2.0, 3.0, -1.0):
             draw(tg.tensor([n, 0.0]))
-    assert draw.cache_info().replays == 1
+    assert draw.cache_info().hits == 1
 
 
 def test_an_infinite_gradient_raises_in_a_replay():
@@ -147,7 +147,7 @@ def test_another_thread_is_not_recorded():
         assert compiled(tg.ones(3)).tolist() == [2.0, 2.0, 2.0]
     thread.join()
     assert seen == [21.0, True]
-    assert compiled.cache_info().replays == 2
+    assert compiled.cache_info().hits == 2
     assert "7" not in compiled.program()
 
 
@@ -171,7 +171,7 @@ def test_threads_replay_one_program():
     for thread in threads:
         thread.join()
     assert not wrong
-    assert compiled.cache_info().captures == 2
+    assert compiled.cache_info().misses == 2
 
 
 def test_threads_that_capture_at_once():
@@ -215,8 +215,8 @@ def test_compiled_functions_in_others():
         x = tg.ones(2, 3) * n
         wanted = bits(plain(x)), bits(layer.weight.grad)
         assert (bits(outer(x)), bits(layer.weight.grad)) == wanted
-    assert outer.cache_info().replays == 2
-    assert inner.cache_info().replays == 0  # a part of the other one
+    assert outer.cache_info().hits == 2
+    assert inner.cache_info().hits == 0  # a part of the other one
 
 
 def test_recursion():
@@ -226,7 +226,7 @@ def test_recursion():
 
     for _ in range(3):
         assert power(tg.ones(1), 3).item() == 8.0
-    assert power.cache_info().replays == 1
+    assert power.cache_info().hits == 1
 
 
 def test_in_checkpoint_anomaly_detection_and_no_grad():
@@ -238,7 +238,7 @@ def test_in_checkpoint_anomaly_detection_and_no_grad():
         assert bits(inner(x)) == wanted
     with tg.autograd.detect_anomaly():
         assert bits(inner(x)) == wanted
-    assert inner.cache_info()[:3] == (2, 2, 1)
+    assert inner.cache_info()[:2] == (2, 3)  # one of them run plainly
     again = tg.utils.checkpoint.checkpoint(lambda x: inner(x), x)
     assert bits(again) == wanted
     with tg.no_grad():
@@ -265,7 +265,7 @@ def test_nothing_of_the_captured_calls_is_kept():
     references = run(compiled, 5)
     gc.collect()
     assert [r() for r in references] == [None] * len(references)
-    assert compiled.cache_info().replays == 3
+    assert compiled.cache_info().hits == 3
 
 
 def test_old_weights_are_not_kept():
@@ -278,7 +278,7 @@ def test_old_weights_are_not_kept():
     compiled(tg.ones(3))
     gc.collect()
     assert old() is None
-    assert compiled.cache_info().replays == 2
+    assert compiled.cache_info().hits == 2
 
 
 def test_programs_go_with_their_function():
@@ -346,7 +346,7 @@ def test_intermediates_die_before_the_end():
             alive.clear()
             most.clear()
             compiled(tg.ones(1000))
-    assert compiled.cache_info().replays == 1
+    assert compiled.cache_info().hits == 1
     assert max(most) <= 2
 
 
@@ -409,7 +409,7 @@ def test_a_warning_while_it_is_captured():
         compiled = tg.compile(lambda x: (x.log() * 2).exp())
         for _ in range(4):
             assert compiled(tg.zeros(2)).tolist() == [0.0, 0.0]
-    assert compiled.cache_info().replays == 2
+    assert compiled.cache_info().hits == 2
 
 
 # ------------------------------------------------------------ as an object
@@ -470,7 +470,7 @@ def test_methods_of_every_kind():
         assert two.method(x).item() == 3.0
         assert one.static(x).item() == Model.static(x).item() == 2.0
         assert one.of_class(x).item() == Model.of_class(x).item() == 2.0
-    assert one.method.cache_info().replays == 2
+    assert one.method.cache_info().hits == 2
     other = copy.deepcopy(two)
     other.scale = 4.0
     for _ in range(3):

@@ -25,7 +25,7 @@ def test_a_checked_run_has_the_bits_of_a_plain_one():
         losses = [step(tg.randn(4, 3)).item() for _ in range(9)]
         runs.append((losses, layer.weight.tolist(), layer.bias.tolist()))
     assert runs[0] == runs[1]
-    assert step.cache_info().replays == 7
+    assert step.cache_info().hits == 7
 
 
 def test_a_replay_that_differs_raises():

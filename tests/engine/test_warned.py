@@ -134,7 +134,7 @@ def needs_numpys_kernels():
 def test_a_warning_of_an_op(name):
     if name in PRODUCTS:
         needs_warnings_of_products()
-    if name in ("rnn", "lstm", "gru", "cross entropy"):
+    if name in ("rnn", "lstm", "gru", "linear", "cross entropy"):
         needs_numpys_kernels()
     call, words = FORWARD[name]
     if name == "a layer":
@@ -200,6 +200,8 @@ def test_a_warning_of_a_gradient(name, create):
     """At the line of backward(); under create_graph it is the pullback's own op."""
     if name == "a linear layer":
         needs_warnings_of_products()
+        if not create:  # then it is an op of the table
+            needs_numpys_kernels()
     use, value, words = BACKWARD[name]
     x = tg.tensor([value], requires_grad=True)
     with np.errstate(all="ignore"):

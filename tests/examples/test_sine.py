@@ -82,7 +82,7 @@ def test_a_horizon_of_many_steps_is_replayed():
     learn = sine.make_learner(model, optimizer, options, limit=1.0)
     for _ in range(5):
         sine.train_step(learn, optimizer, 3, options)
-    assert learn.cache_info().replays == 3
+    assert learn.cache_info().hits == 3
 
 
 def test_clean_waves_are_the_tutorials():

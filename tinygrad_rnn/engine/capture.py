@@ -28,12 +28,19 @@ _lock = RLock()  # one function is captured at a time
 
 
 class CacheInfo(NamedTuple):
-    """How often a compiled function was replayed, captured, and run plainly."""
+    """What ``cache_info()`` returns, as that of functools.lru_cache.
 
-    replays: int
-    captures: int
-    plain_calls: int
-    programs: int
+    Attributes:
+        hits: How many calls were replayed.
+        misses: How many ran the function, and were captured if there was room.
+        maxsize: How many programs are kept.
+        currsize: How many there are.
+    """
+
+    hits: int
+    misses: int
+    maxsize: int
+    currsize: int
 
 
 class Compiled:
@@ -46,20 +53,20 @@ class Compiled:
         self._check = check
         self._ready: list[Program] = []
         self._pending: list[Program] = []  # captured once
-        self._replays = self._captures = self._plain_calls = 0
+        self._hits = self._misses = 0
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         if seam.observers:  # a part of what is captured, or looked at, already
-            self._plain_calls += 1
+            self._misses += 1
             return self._function(*args, **kwargs)
-        is_checked = self._check and (self._replays + 1) % self._check == 0
+        is_checked = self._check and (self._hits + 1) % self._check == 0
         for program in self._ready:
             if is_checked:
                 found = replay_and_compare(program, self._function, args, kwargs)
             else:
                 found = program.replay(args, kwargs)
             if found is not MISS:
-                self._replays += 1
+                self._hits += 1
                 if program is not self._ready[0]:
                     others = [p for p in self._ready if p is not program]
                     self._ready = [program, *others]
@@ -69,7 +76,7 @@ class Compiled:
     def _capture(self, args: Operand, kwargs: Operand) -> Operand:
         """Run the function, and record it."""
         if len(self._ready) + len(self._pending) >= MAX_PROGRAMS:
-            self._plain_calls += 1
+            self._misses += 1
             return self._function(*args, **kwargs)
         with _lock:
             first = next((p for p in self._pending if p.fits(args, kwargs)), None)
@@ -82,7 +89,7 @@ class Compiled:
             finally:
                 seam.recorder = None
                 seam.observers.remove(tape)
-            self._captures += 1
+            self._misses += 1
             self._add(program, first)
         return result
 
@@ -160,18 +167,18 @@ class Compiled:
         return self._ready[0].source if self._ready else ""
 
     def cache_info(self) -> CacheInfo:
-        """Return how often it was replayed, captured and run plainly.
+        """Return how often it was replayed, and how often the function ran.
 
         Example:
             >>> import tinygrad_rnn as tg
             >>> double = tg.compile(lambda x: 2 * x)
             >>> for _ in range(5):
             ...     y = double(tg.ones(3))
-            >>> double.cache_info().replays, double.cache_info().captures
+            >>> double.cache_info().hits, double.cache_info().misses
             (3, 2)
         """
         programs = len(self._ready) + len(self._pending)
-        return CacheInfo(self._replays, self._captures, self._plain_calls, programs)
+        return CacheInfo(self._hits, self._misses, MAX_PROGRAMS, programs)
 
     def cache_clear(self) -> None:
         """Forget all programs: the next calls capture anew.
@@ -180,7 +187,7 @@ class Compiled:
             >>> import tinygrad_rnn as tg
             >>> double = tg.compile(lambda x: 2 * x)
             >>> double.cache_clear()
-            >>> double.cache_info().programs
+            >>> double.cache_info().currsize
             0
         """
         self._ready, self._pending = [], []
@@ -223,7 +230,7 @@ def compile(function: Operand = None, *, check: int = 0) -> Operand:
         ...     optimizer.step()
         ...     return loss
         >>> losses = [train(tg.randn(5, 4, 3), tg.zeros(4, 1)) for _ in range(5)]
-        >>> train.cache_info().replays
+        >>> train.cache_info().hits
         3
     """
     if function is None:

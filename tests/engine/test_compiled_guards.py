@@ -1,5 +1,6 @@
 """What tg.compile guards: a call for which anything differs is captured anew."""
 
+import collections
 import functools
 import math
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from engine.compiled import bits
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
+from tinygrad_rnn.errors import GraphError
 
 SCALE = 2.0
 SIZES = [1.0, 2.0]
@@ -194,6 +196,86 @@ def slots():
     return lambda x: x * config.rate, set_attribute(config, rate=3.0)
 
 
+@case
+def a_numpy_array():
+    values = np.array([2.0, 3.0])
+    return lambda x: x * float(values[0]), lambda: values.__setitem__(0, 5.0)
+
+
+@case
+def a_deque():
+    values = collections.deque([2.0])
+    return lambda x: x * values[0], lambda: values.__setitem__(0, 5.0)
+
+
+@case
+def a_set():
+    names = {"a"}
+    return lambda x: x * (2 if "b" in names else 3), lambda: names.add("b")
+
+
+@case
+def a_list_of_a_class_of_its_own():
+    class Values(list):
+        pass
+
+    values = Values([2.0])
+    return lambda x: x * values[0], lambda: values.__setitem__(0, 5.0)
+
+
+@case
+def a_dict_whose_entries_are_attributes():
+    class Config(dict):
+        __getattr__ = dict.__getitem__  # which raises KeyError for others
+
+    config = Config(rate=2.0, layer=nn.Linear(3, 3))
+    return lambda x: config.layer(x).detach() * config.rate, lambda: config.update(
+        rate=3.0
+    )
+
+
+@case
+def keys_that_are_no_literals():
+    layer = nn.Linear(3, 3)
+    values = {(1, 2): 2.0, np.int64(3): 3.0, float("inf"): 4.0, "layer": layer}
+
+    def function(x):
+        x = values["layer"](x).detach()
+        return x * values[1, 2] * values[3] * values[math.inf]
+
+    return function, lambda: values.__setitem__((1, 2), 5.0)
+
+
+@case
+def an_attribute_by_its_name():
+    SETTINGS.rate = 0.5
+    return lambda x: x * getattr(SETTINGS, "rate"), set_attribute(  # noqa: B009
+        SETTINGS, rate=0.25
+    )
+
+
+@case
+def an_attribute_that_a_method_of_the_parent_reads():
+    class Base:
+        rate = 2.0
+
+        def factor(self):
+            return self.rate
+
+    class Config(Base):
+        def factor(self):
+            return super().factor() * 2
+
+    config = Config()
+    return lambda x: x * config.factor(), set_attribute(config, rate=3.0)
+
+
+@case
+def a_nan():
+    values = [math.nan]
+    return lambda x: x * values[0], lambda: values.__setitem__(0, 3.0)
+
+
 # ------------------------------------------------------------ modules
 
 
@@ -375,6 +457,40 @@ def test_each_kind_of_argument_has_a_program(name):
     distinct = len(values) - (name == "kinds")
     info = compiled.cache_info()
     assert (info.currsize, info.misses) == (distinct, 2 * distinct)
+
+
+def test_numbers_that_numpy_reads_from_an_array_are_guards():
+    compiled = tg.compile(lambda x, values: x * float(values.sum()))
+    values = np.ones(2)
+    for total in (2.0, 2.0, 2.0, 5.0, 5.0, 5.0):
+        values[1] = total - 1.0
+        assert compiled(tg.ones(1), values).item() == total
+    assert compiled.cache_info().replays == 2
+    batch = tg.compile(lambda x: tg.tensor(x) * 2)  # but this one is an input
+    for n in range(4):
+        assert batch(np.full(1, n)).item() == 2 * n
+    assert batch.cache_info().replays == 2
+
+
+def test_leaves_that_become_one_are_not_replayed():
+    def slope(x, y):
+        return tg.autograd.grad((x * y).sum(), [x])[0]
+
+    def leaf(n):
+        return tg.tensor([n], requires_grad=True)
+
+    compiled = tg.compile(slope)
+    for _ in range(3):
+        assert compiled(leaf(2.0), leaf(3.0)).item() == 3.0
+    same = leaf(3.0)
+    with pytest.raises(GraphError, match="memory of another argument"):
+        compiled(same, same)
+    weight = nn.Parameter(tg.tensor([3.0]))
+    layer = tg.compile(lambda x: tg.autograd.grad((x * weight).sum(), [x])[0])
+    for _ in range(3):
+        assert layer(nn.Parameter(tg.tensor([2.0]))).item() == 3.0
+    with pytest.raises(GraphError, match="outside of the arguments"):
+        layer(weight)
 
 
 def test_arguments_by_name_and_by_place_are_told_apart():

@@ -269,6 +269,47 @@ def test_arguments_that_cannot_be():
         assert compiled(x, x.clone()).tolist() == [2.0, 2.0, 2.0]
 
 
+def test_arguments_that_the_function_reads_by_another_name():
+    """The tape could not tell which of the two is read."""
+    held, array, layer = tg.ones(3), np.ones(3), nn.Linear(3, 3, bias=False)
+    for function, args in (
+        (lambda x: x * 2 + held, (held,)),
+        (lambda x: x * 2 + held, (held.detach(),)),
+        (lambda x: tg.tensor(x) * float(array[0]), (array,)),
+        (lambda x, y: tg.tensor(x) + tg.tensor(y), (array, array)),
+        (lambda x: layer(x).detach(), (layer.weight,)),
+        (lambda x: layer(x).detach() + held, (held,)),
+    ):
+        with pytest.raises(GraphError, match="argument"):
+            tg.compile(function)(*args)
+    view = layer.weight.detach()
+    with pytest.raises(GraphError, match="memory"):
+        tg.compile(lambda x: (layer(x) + view).detach())(tg.ones(3))
+    assert is_clean()
+
+
+def test_code_that_would_run_after_the_call():
+    def generate(x):
+        yield x * 2
+
+    async def compute(x):
+        return x * 2
+
+    begun = compute(tg.ones(2))
+    for function in (generate, lambda x: begun, lambda x: map(tg.tanh, [x])):
+        with pytest.raises(GraphError, match="runs later"):
+            tg.compile(function)(tg.ones(2))
+    begun.close()
+    assert is_clean()
+
+
+@pytest.mark.parametrize("end", [1, 3])
+def test_a_slice_with_a_tensor_as_an_end(end):
+    with pytest.raises(GraphError, match="slice"):
+        tg.compile(lambda x, i: x[i:])(tg.ones(4), tg.tensor(end))
+    assert is_clean()
+
+
 def test_hooks_that_were_there_before():
     handle = WEIGHT.register_hook(lambda g: g * 2)
     with pytest.raises(GraphError, match="hook of a gradient"):

@@ -19,7 +19,7 @@ from ..types import Array, DType, Function, Operand, Shape
 from . import seam
 from .mode import recording
 from .node import Node, Value, Version, wrap
-from .reads import is_number, is_same
+from .reads import is_number, is_plain, is_same
 from .warned import warn_user
 
 MISS = object()  # what a program gives whose guards do not hold
@@ -250,7 +250,9 @@ def _means_the_same(one: Operand, two: Operand) -> bool:
     if isinstance(one, tuple | list):
         pairs = zip(one, two, strict=False)
         return len(one) == len(two) and all(_means_the_same(*pair) for pair in pairs)
-    if is_number(one) or isinstance(one, np.dtype | dict | slice | range):
+    if is_plain(one):
+        return is_same(one, two)
+    if isinstance(one, np.dtype | dict | slice | range):
         return bool(one == two)
     return hasattr(one, "func") and _means_partial(one, two)
 

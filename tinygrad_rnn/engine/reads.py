@@ -10,6 +10,7 @@ Numbers count by value, the rest by identity.
 import copy
 import dis
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -22,6 +23,9 @@ from .node import Value
 _PACKAGE = __name__.partition(".")[0]
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None), np.generic)
 _CONTAINERS = (list, tuple, dict)
+_SETS = (set, frozenset)
+_MUTABLE = (*_CONTAINERS, set, deque, np.ndarray)
+_GETTERS = {"getattr", "hasattr", "attrgetter", "vars", "__dict__"}
 _OF_LIBRARIES = {*sys.stdlib_module_names, _PACKAGE, "numpy", "cupy"} - {"__main__"}
 _MOST_COMPARED = 100  # elements of a container
 _MISSING = object()
@@ -34,13 +38,15 @@ def is_number(value: object) -> bool:
 
 def is_plain(value: object) -> bool:
     """Return whether a value is a number, or a small container of such values."""
-    if isinstance(value, _CONTAINERS) and len(value) > _MOST_COMPARED:
+    if isinstance(value, np.ndarray):
+        return value.size <= _MOST_COMPARED and not value.dtype.hasobject
+    if not isinstance(value, (*_CONTAINERS, *_SETS, deque)):
+        return is_number(value)
+    if len(value) > _MOST_COMPARED:
         return False
     if isinstance(value, dict):
-        return all(is_number(k) and is_plain(v) for k, v in value.items())
-    if type(value) in _CONTAINERS:
-        return all(map(is_plain, value))  # type: ignore[call-overload]
-    return is_number(value)
+        return all(is_plain(k) and is_plain(v) for k, v in value.items())
+    return all(map(is_plain, value))
 
 
 def is_same(one: Operand, two: Operand) -> bool:
@@ -49,7 +55,12 @@ def is_same(one: Operand, two: Operand) -> bool:
         return False
     if isinstance(one, dict):
         one, two = [*one.items()], [*two.items()]
-    if isinstance(one, list | tuple):
+    if isinstance(one, _SETS):
+        return bool(one == two)
+    if isinstance(one, np.ndarray):
+        is_alike = (one.shape, one.dtype) == (two.shape, two.dtype)
+        return is_alike and one.tobytes() == two.tobytes()
+    if isinstance(one, list | tuple | deque):
         pairs = zip(one, two, strict=False)
         return len(one) == len(two) and all(is_same(*pair) for pair in pairs)
     return repr(one) == repr(two)
@@ -79,7 +90,7 @@ class Reads:
     """
 
     def __init__(self, function: Operand) -> None:
-        self.tensors: set[int] = set()  # the ids of Tensors found under a name
+        self.tensors: set[int] = set()  # ids of Tensors and arrays with a name
         self.modules: dict[int, Operand] = {}  # whose attributes may be read
         # Who has it, how it is read, and its name; each once, in order.
         self._owners: dict[tuple[int, str, object], tuple[Operand, str, object]] = {}
@@ -118,7 +129,7 @@ class Reads:
                 value = copy.deepcopy(value)
             self._values[key] = value
             if value is not _MISSING:
-                yield pattern.format(owner=name_of(owner), name=name), value
+                yield _expression(owner, pattern, name, name_of), value
 
     def changed(self, name_of: Callable[[Operand], str]) -> str:
         """Return an expression whose value is not what it was; "" if there is none."""
@@ -126,7 +137,7 @@ class Reads:
             owner, pattern, name = self._owners[key]
             now = _read(owner, pattern, name)
             if now is not value and not (is_plain(value) and is_same(now, value)):
-                return pattern.format(owner=name_of(owner), name=name)
+                return _expression(owner, pattern, name, name_of)
         return ""
 
     def _visit(self, function: Operand) -> None:
@@ -157,7 +168,7 @@ class Reads:
         globals_read, attributes = _read_code(function.__code__)
         self._attributes |= attributes
         for name in sorted(globals_read & function.__globals__.keys()):
-            self._add(function.__globals__, "{owner}[{name!r}]", name)
+            self._add(function.__globals__, "{owner}[{name}]", name)
 
     def _add(self, owner: Operand, pattern: str, name: object) -> None:
         """Note that a name of an owner is read, and follow what it stands for."""
@@ -173,15 +184,17 @@ class Reads:
 
     def _follow(self, value: Operand) -> None:
         """Note an object whose attributes, or a container whose elements, are read."""
-        if isinstance(value, Value):
+        if isinstance(value, Value | np.ndarray):
             self.tensors.add(id(value))
             return
         if id(value) in self._seen or is_number(value):
             return
         self._seen[id(value)] = value
-        if type(value) in _CONTAINERS:
+        if isinstance(value, _CONTAINERS):
             self._follow_container(value)
-        elif not isinstance(value, type | ModuleType):
+        if type(value) in _CONTAINERS:
+            return
+        if not isinstance(value, type | ModuleType):
             self._follow_object(value)
         elif _is_of_users(value):
             self._objects[id(value)] = value
@@ -192,8 +205,8 @@ class Reads:
         if len(value) > _MOST_COMPARED or is_plain(value):
             return
         places = value if isinstance(value, dict) else range(len(value))
-        for place in [p for p in places if is_number(p)]:
-            self._add(value, "{owner}[{name!r}]", place)
+        for place in [p for p in places if is_plain(p)]:
+            self._add(value, "{owner}[{name}]", place)
 
     def _follow_object(self, value: Operand) -> None:
         if _is_registered(value):
@@ -229,8 +242,7 @@ class Reads:
     def _visit_attribute(self, value: Operand, name: str) -> None:
         held = getattr(value, "__dict__", {})
         if name in held and not isinstance(value, type):
-            is_counted = _is_registered(value) and type(held[name]) not in _CONTAINERS
-            if is_counted:
+            if _is_registered(value) and not isinstance(held[name], _MUTABLE):
                 self._visit(held[name])
             else:
                 self._add(value, "{owner}.{name}", name)
@@ -238,10 +250,12 @@ class Reads:
         kind = value if isinstance(value, type) else type(value)
         if isinstance(value, ModuleType) or not _is_of_users(kind):
             return
-        holders = (vars(parent) for parent in kind.__mro__)
-        found = next((held[name] for held in holders if name in held), _MISSING)
+        holders = [vars(parent) for parent in kind.__mro__]
+        every = [held[name] for held in holders if name in held]
+        found = every[0] if every else _MISSING
         if isinstance(found, FunctionType | staticmethod | classmethod | property):
-            self._visit(found)
+            for method in every:  # super() calls the others
+                self._visit(method)
         elif isinstance(found, MemberDescriptorType) or not _is_descriptor(found):
             self._add(value, "{owner}.{name}", name)
 
@@ -258,9 +272,12 @@ def _read_code(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names.add(str(instruction.argval))
-        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
             attributes.add(str(instruction.argval))
+    by_name = not _GETTERS.isdisjoint(names | attributes)
     for constant in code.co_consts:
+        if by_name and isinstance(constant, str):
+            attributes.add(constant)
         if isinstance(constant, CodeType):
             inner = _read_code(constant)
             names |= inner[0]
@@ -271,6 +288,16 @@ def _read_code(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
 def _is_registered(value: Operand) -> bool:
     """Return whether changes of an object's attributes are counted: a Module's are."""
     return not isinstance(value, type) and hasattr(type(value), "register_buffer")
+
+
+def _expression(
+    owner: Operand, pattern: str, name: Operand, name_of: Callable[[Operand], str]
+) -> str:
+    """Return how a name of an owner is read, as Python."""
+    shown = name
+    if pattern.endswith("]"):
+        shown = repr(name) if isinstance(name, str) else name_of(name)
+    return pattern.format(owner=name_of(owner), name=shown)
 
 
 def _read(owner: Operand, pattern: str, name: Operand) -> Operand:

@@ -7,6 +7,7 @@ user's line. The guards say under which conditions the lines compute the same ag
 """
 
 import builtins
+import copy
 import gc
 import keyword
 import math
@@ -32,6 +33,7 @@ from .warned import is_in_package, rerun_with_warnings, was_warning
 
 PLAIN_TYPES = (type(None), bool, int, str, type(...))
 COMPARED = (slice, range, frozenset, np.dtype)  # by value, as they are made anew
+RUN_LATER = {"__next__", "__await__", "__anext__"}  # of iterators and coroutines
 KERNELS = "tinygrad_rnn.kernels.c"  # those of this package never warn
 
 
@@ -70,6 +72,7 @@ class Tape(seam.Recorder):
         self._versions: dict[int, str] = {}  # and of their counters of changes
         self._new_versions: list[str] = []  # the variables of those of results
         self._local_leaves: set[int] = set()
+        self._inputs: list[tuple[str, Operand]] = []  # tensors and arrays: arguments
         self._called: set[int] = set()  # modules
         self._asked: list[tuple[Function, Sequence[object]]] = []  # guards by functions
         self._constant_names: dict[int, str] = {}
@@ -91,7 +94,10 @@ class Tape(seam.Recorder):
         if isinstance(value, Value):
             self._name_tensor(at, value)
         elif kind in backends:
-            self._name_array(f"{at}", value, "")
+            if id(value) in self._names:
+                self.refuse(f"argument {at} is another argument, too", "copy it")
+            self._inputs.append((at, value))
+            self._name_array(at, value, "")
         elif isinstance(value, tuple | list):
             own = self.constant_name(kind)
             self.guards.append(f"type({at}) is {own} and len({at}) == {len(value)}")
@@ -134,7 +140,8 @@ class Tape(seam.Recorder):
                 self.guards.append(f"repr({at}) == {repr(value)!r}")
         elif isinstance(value, COMPARED):
             self.guards.append(f"type({at}) is {kind} and {at} == {own}")
-        elif isinstance(value, list | tuple | dict) and is_plain(value):
+        elif not is_number(value) and is_plain(value):
+            own = self.constant_name(copy.copy(value))
             self.guards.append(f"is_same({at}, {own})")
         else:
             self.guards.append(f"{at} is {own}")
@@ -150,6 +157,7 @@ class Tape(seam.Recorder):
             self.refuse(
                 f"argument {at} has the memory of another argument", "clone() it"
             )
+        self._inputs.append((at, tensor))
         own = f"t{len(self._references)}"
         self.guards.append(f"type({own} := {at}) is {self.constant_name(type(tensor))}")
         self._name_array(f"{own}.array", tensor.array, own)
@@ -183,10 +191,9 @@ class Tape(seam.Recorder):
         for arg in args:
             if isinstance(arg, Value):
                 known = id(arg.array) in self._names
-                is_leaf = arg.needs_grad and arg.node is None
-                if known and is_leaf and not self._is_own_leaf(arg):
+                if known and self._is_alias(arg):
                     self.refuse(
-                        f"{name}: this parameter has the memory of an argument or of "
+                        f"{name}: this tensor has the memory of an argument or of "
                         "another tensor",
                         "clone() one of them",
                     )
@@ -195,8 +202,13 @@ class Tape(seam.Recorder):
             elif type(arg) in backends and id(arg) not in self._names:
                 self._refuse_array(name, arg)
 
-    def _is_own_leaf(self, leaf: Value) -> bool:
-        return id(leaf) in self._references or id(leaf) in self._local_leaves
+    def _is_alias(self, tensor: Value) -> bool:
+        """Return whether a tensor from outside has an array that is another's, too."""
+        if tensor.node is not None or id(tensor) in self._references:
+            return False
+        if tensor.needs_grad:
+            return id(tensor) not in self._local_leaves
+        return id(tensor) in self.reads.tensors or id(tensor) in self._buffers()
 
     def _name_leaf(self, name: str, tensor: Value) -> None:
         is_leaf = tensor.needs_grad and tensor.node is None
@@ -340,6 +352,14 @@ class Tape(seam.Recorder):
             )
         if kind is list:
             return f"[{', '.join([self._expression(part, reads) for part in value])}]"
+        if kind is slice and any(
+            isinstance(end, Value) for end in (value.start, value.stop, value.step)
+        ):
+            self.refuse(
+                "a slice with a tensor as an end reads a number, which a replay would "
+                "not read again",
+                "pass a number as an argument",
+            )
         if kind is dict:
             items = [f"{k!r}: {self._expression(v, reads)}" for k, v in value.items()]
             return f"{{{', '.join(items)}}}"
@@ -366,7 +386,7 @@ class Tape(seam.Recorder):
             ends = value.start, value.stop, value.step
             return f"slice({', '.join(map(self.constant_name, ends))})"
         if id(value) not in self._constant_names:
-            own = name or getattr(value, "name", "") or getattr(value, "__name__", "")
+            own = name or _name_of(value)
             if not str(own).isidentifier():
                 kind = type(value)
                 own = "constant" if kind in backends else kind.__name__.lower()
@@ -463,6 +483,7 @@ class Tape(seam.Recorder):
         self._check_random_states()
         reads: set[str] = set()
         ends = list(self._gradient_ends(reads))
+        self._check_inputs()
         returned: set[int] = set()
         packed = self._pack(result, reads, returned)
         ends[:0] = [f"{own} = Version()" for own in self._new_versions]
@@ -482,6 +503,31 @@ class Tape(seam.Recorder):
         conditions = Conditions(leaves, modules, dict(seam.settings))
         given = self.lines, self.guards, ends, self.constants, reads
         return Program(self.name, *given, conditions)
+
+    def _check_inputs(self) -> None:
+        """Raise for arguments that are read by another name, too; guard the others.
+
+        The tape would take one for the other. So would a gradient, if in a replay two
+        leaves are one.
+        """
+        named = self.reads.tensors | self._buffers()
+        for at, value in self._inputs:
+            if id(value) in named:
+                self.refuse(
+                    f"argument {at} is read from outside of the arguments, too",
+                    "copy it, or do not pass it",
+                )
+        used = set().union(*[line.reads for line in self.lines])
+        for at, value in self._inputs:
+            if isinstance(value, Value) or self._names[id(value)] in used:
+                continue
+            self._guard_value(at, value)  # NumPy may have read its numbers
+        inputs = [x for _, x in self._inputs if isinstance(x, Value) and x.needs_grad]
+        others = [leaf for leaf, *_ in self.leaves if leaf.needs_grad]
+        for place, leaf in enumerate(inputs):
+            for other in [*inputs[:place], *others]:
+                names = self.reference(leaf), self.reference(other)
+                self.guards.append(" is not ".join(names))
 
     def _find_kept(self, returned: set[int]) -> str:
         """Describe a result that is alive, though it was not returned; "" for none."""
@@ -523,6 +569,9 @@ class Tape(seam.Recorder):
             return f"({inside},)" if parts else "()"
         if kind in backends:
             return self._expression(value, reads)
+        if not RUN_LATER.isdisjoint(dir(kind)):
+            what = f"it returns a {kind.__name__}, whose code runs later"
+            self.refuse(what, "return tensors, in a tuple or a list")
         return self.constant_name(value)
 
     def _pack_tensor(self, tensor: Value, reads: set[str], returned: set[int]) -> str:
@@ -541,6 +590,14 @@ class Tape(seam.Recorder):
             self._hold(self._versions, tensor.version, own)
         version = self._versions[id(tensor.version)]
         return f"{make}({array}, version={version})"
+
+
+def _name_of(value: Operand) -> str:
+    """Return a name for a constant; "" if it has none."""
+    try:
+        return str(getattr(value, "name", "") or getattr(value, "__name__", ""))
+    except Exception:  # of a __getattr__ of the user's that raises others
+        return ""
 
 
 def _literal(value: Operand) -> str:

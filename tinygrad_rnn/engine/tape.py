@@ -483,9 +483,9 @@ class Tape(seam.Recorder):
         self._check_random_states()
         reads: set[str] = set()
         ends = list(self._gradient_ends(reads))
-        self._check_inputs()
         returned: set[int] = set()
         packed = self._pack(result, reads, returned)
+        self._check_inputs(reads)
         ends[:0] = [f"{own} = Version()" for own in self._new_versions]
         returned |= {id(leaf._grad) for leaf, _ in self.gradients.values()}
         if self._find_kept(returned):
@@ -504,7 +504,7 @@ class Tape(seam.Recorder):
         given = self.lines, self.guards, ends, self.constants, reads
         return Program(self.name, *given, conditions)
 
-    def _check_inputs(self) -> None:
+    def _check_inputs(self, reads: set[str]) -> None:
         """Raise for arguments that are read by another name, too; guard the others.
 
         The tape would take one for the other. So would a gradient, if in a replay two
@@ -517,11 +517,11 @@ class Tape(seam.Recorder):
                     f"argument {at} is read from outside of the arguments, too",
                     "copy it, or do not pass it",
                 )
-        used = set().union(*[line.reads for line in self.lines])
+        used = reads.union(*[line.reads for line in self.lines])
         for at, value in self._inputs:
-            if isinstance(value, Value) or self._names[id(value)] in used:
-                continue
-            self._guard_value(at, value)  # NumPy may have read its numbers
+            is_used = isinstance(value, Value) or self._names[id(value)] in used
+            if not is_used and is_plain(value):
+                self._guard_value(at, value)  # NumPy may have read its numbers
         inputs = [x for _, x in self._inputs if isinstance(x, Value) and x.needs_grad]
         others = [leaf for leaf, *_ in self.leaves if leaf.needs_grad]
         for place, leaf in enumerate(inputs):

@@ -19,6 +19,7 @@ TABLE = {
             "for (; k + 1 < depth; k++)",
             "the last column of a product left out",
         ),
+        ("product.h", "k > 0, sums", "0, sums", "only the last part of a product"),
         ("scan.h", "(t + s->reverse)", "t", "the states of a reversed scan"),
         (
             "api.h",

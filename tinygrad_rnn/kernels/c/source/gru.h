@@ -70,7 +70,7 @@ static void gru_forward(const layer_call *c)
                          (real *)c->gates + t * s->batch * width,
                          (real *)c->m + t * state_size(s)};
         matrix h = {step.h, hidden, 1};
-        for_each_tile(h, s->rows, &weight, hidden, gru_tile, &step);
+        for_each_tile(h, s->rows, &weight, hidden, gru_tile, NULL, &step);
     }
     if (c->output)
         clear_padding(s, state_after(s, c->states, 0), c->output);
@@ -85,6 +85,22 @@ typedef struct {
     real *g_passed;            /* what reaches h' past W_hh, (B, H) */
     real *g_sums, *g_recurrent; /* (B, 3*H) */
 } gru_back;
+
+static void gru_back_ask(const void *context, ptrdiff_t b, ptrdiff_t j)
+{
+    const gru_back *s = context;
+    ptrdiff_t hidden = s->shape->hidden, unit = b * hidden + j, gate = b * 3 * hidden + j;
+    for (int i = 0; i < 3; i++) {
+        __builtin_prefetch(s->gates + gate + i * hidden);
+        __builtin_prefetch(s->g_sums + gate + i * hidden, 1);
+        __builtin_prefetch(s->g_recurrent + gate + i * hidden, 1);
+    }
+    __builtin_prefetch(s->m + unit);
+    __builtin_prefetch(s->h + unit);
+    __builtin_prefetch(s->g_passed + unit, 1);
+    if (s->g_output)
+        __builtin_prefetch(s->g_output + unit);
+}
 
 static void gru_back_tile(const void *context, const tile *at)
 {
@@ -141,12 +157,12 @@ static void gru_backward(const layer_back_call *c)
                          c->g_h,
                          (real *)c->g_sums + t * 3 * size,
                          (real *)c->g_recurrent + t * 3 * size};
-        for_each_tile(g, s->rows, &weight, depth, gru_back_tile, &step);
+        for_each_tile(g, s->rows, &weight, depth, gru_back_tile, gru_back_ask, &step);
         g.data = step.g_recurrent;
     }
     if (c->wants_g_h) {
         state_back first = {hidden, c->g_h};
-        for_each_tile(g, s->rows, &weight, depth, state_back_tile, &first);
+        for_each_tile(g, s->rows, &weight, depth, state_back_tile, NULL, &first);
     }
     if (c->finishes)
         finish_backward(c, width);

@@ -64,7 +64,7 @@ static void lstm_forward(const layer_call *c)
                           (real *)c->gates + t * s->batch * width,
                           (real *)c->m + t * state_size(s)};
         matrix h = {step.h, hidden, 1};
-        for_each_tile(h, s->rows, &weight, hidden, lstm_tile, &step);
+        for_each_tile(h, s->rows, &weight, hidden, lstm_tile, NULL, &step);
     }
     if (c->output)
         clear_padding(s, state_after(s, c->states, 0), c->output);
@@ -81,6 +81,21 @@ typedef struct {
     real *g_c;            /* of c' on the way in, of c on the way out, (B, H) */
     real *g_sums;         /* of the gates' sums, (B, 4*H) */
 } lstm_back;
+
+static void lstm_back_ask(const void *context, ptrdiff_t b, ptrdiff_t j)
+{
+    const lstm_back *s = context;
+    ptrdiff_t hidden = s->shape->hidden, unit = b * hidden + j, gate = b * 4 * hidden + j;
+    for (int i = 0; i < 4; i++) {
+        __builtin_prefetch(s->gates + gate + i * hidden);
+        __builtin_prefetch(s->g_sums + gate + i * hidden, 1);
+    }
+    __builtin_prefetch(s->squashed + unit);
+    __builtin_prefetch(s->c + unit);
+    __builtin_prefetch(s->g_c + unit, 1);
+    if (s->g_output)
+        __builtin_prefetch(s->g_output + unit);
+}
 
 static void lstm_back_tile(const void *context, const tile *at)
 {
@@ -141,12 +156,12 @@ static void lstm_backward(const layer_back_call *c)
                           depth && !s->lengths ? NULL : c->g_h,
                           c->g_c,
                           (real *)c->g_sums + t * 4 * size};
-        for_each_tile(g, s->rows, &weight, depth, lstm_back_tile, &step);
+        for_each_tile(g, s->rows, &weight, depth, lstm_back_tile, lstm_back_ask, &step);
         g.data = step.g_sums;
     }
     if (c->wants_g_h) {
         state_back first = {hidden, c->g_h};
-        for_each_tile(g, s->rows, &weight, depth, state_back_tile, &first);
+        for_each_tile(g, s->rows, &weight, depth, state_back_tile, NULL, &first);
     }
     if (c->finishes)
         finish_backward(c, width);

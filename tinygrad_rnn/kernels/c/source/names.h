@@ -35,6 +35,9 @@
 #define pack VARIANT(pack)
 #define pack_transposed VARIANT(pack_transposed)
 #define dot_rows VARIANT(dot_rows)
+#define ask_for_row VARIANT(ask_for_row)
+#define next_tile VARIANT(next_tile)
+#define sum_and_ask VARIANT(sum_and_ask)
 #define for_each_unpacked_tile VARIANT(for_each_unpacked_tile)
 #define pack_gates VARIANT(pack_gates)
 #define for_each_tile VARIANT(for_each_tile)
@@ -83,6 +86,7 @@
 #define lstm_tile VARIANT(lstm_tile)
 #define lstm_forward VARIANT(lstm_forward)
 #define lstm_back VARIANT(lstm_back)
+#define lstm_back_ask VARIANT(lstm_back_ask)
 #define lstm_back_tile VARIANT(lstm_back_tile)
 #define lstm_backward VARIANT(lstm_backward)
 
@@ -92,6 +96,7 @@
 #define gru_bias VARIANT(gru_bias)
 #define gru_forward VARIANT(gru_forward)
 #define gru_back VARIANT(gru_back)
+#define gru_back_ask VARIANT(gru_back_ask)
 #define gru_back_tile VARIANT(gru_back_tile)
 #define gru_backward VARIANT(gru_backward)
 

@@ -21,6 +21,9 @@ typedef struct {
 
 typedef void (*use_tile)(const void *context, const tile *at);
 
+/* Ask for what a tile reads and writes in a row, from a column on. */
+typedef void (*ask_for_row)(const void *context, ptrdiff_t row, ptrdiff_t column);
+
 #define MAX_TILE_ROWS 6
 #define MAX_TILE_VECTORS 4
 /* Columns of a tile where the caller does not want a number of its own. */
@@ -28,7 +31,7 @@ typedef void (*use_tile)(const void *context, const tile *at);
 
 static inline __attribute__((always_inline)) void
 micro_kernel(const int rows, const int vectors, ptrdiff_t depth, const real *a,
-             ptrdiff_t row_stride, ptrdiff_t depth_stride, const real *panel,
+             ptrdiff_t row_stride, ptrdiff_t depth_stride, const real *panel, int adds,
              vec *sums)
 {
     /* With few sums one chain of additions each would wait for itself. */
@@ -41,7 +44,7 @@ micro_kernel(const int rows, const int vectors, ptrdiff_t depth, const real *a,
         for (int r = 0; r < rows; r++)
             UNROLL
             for (int v = 0; v < vectors; v++)
-                acc[c][r][v] = (vec){0};
+                acc[c][r][v] = !c && adds ? sums[r * vectors + v] : (vec){0};
     ptrdiff_t k = 0;
     for (; k + chains <= depth; k += chains)
         UNROLL
@@ -79,13 +82,13 @@ micro_kernel(const int rows, const int vectors, ptrdiff_t depth, const real *a,
 #define DEFINE_MICRO_KERNEL(rows, vectors)                                            \
     static __attribute__((noinline)) void VARIANT(micro_##rows##_##vectors)(          \
         ptrdiff_t depth, const real *a, ptrdiff_t row_stride, ptrdiff_t depth_stride, \
-        const real *panel, vec *sums)                                                 \
+        const real *panel, int adds, vec *sums)                                       \
     {                                                                                 \
         if (depth_stride == 1)                                                        \
-            micro_kernel(rows, vectors, depth, a, row_stride, 1, panel, sums);        \
+            micro_kernel(rows, vectors, depth, a, row_stride, 1, panel, adds, sums);  \
         else                                                                          \
             micro_kernel(rows, vectors, depth, a, row_stride, depth_stride, panel,    \
-                         sums);                                                       \
+                         adds, sums);                                                 \
     }
 
 /* Those whose sums fit into the registers, of which some hold the operands. */
@@ -111,8 +114,10 @@ DEFINE_MICRO_KERNEL(6, 4)
 #define IF_32_REGISTERS(kernel) NULL
 #endif
 
+/* With `adds`, the products are added to what the sums are before. */
 typedef void (*sum_tile)(ptrdiff_t depth, const real *a, ptrdiff_t row_stride,
-                         ptrdiff_t depth_stride, const real *panel, vec *sums);
+                         ptrdiff_t depth_stride, const real *panel, int adds,
+                         vec *sums);
 
 #define MICRO(rows, vectors) VARIANT(micro_##rows##_##vectors)
 static const sum_tile micro_kernels[MAX_TILE_VECTORS][MAX_TILE_ROWS] = {
@@ -275,10 +280,45 @@ static void for_each_unpacked_tile(matrix a, range rows, const operand *b, use_t
         }
 }
 
+/* The tile after this one, below it or at the top of the next columns. It has no rows
+   if there is none. */
+static tile next_tile(tile at, range rows, ptrdiff_t columns)
+{
+    at.row += at.rows;
+    if (at.row == rows.end) {
+        at.row = rows.begin;
+        at.column += at.vectors * LANES;
+    }
+    ptrdiff_t left = at.column < columns ? rows.end - at.row : 0;
+    at.rows = left < MAX_TILE_ROWS ? (int)left : MAX_TILE_ROWS;
+    return at;
+}
+
+/* Sum up a tile in parts of its depth, and between them ask for the rows of the next
+   one. Its lines are far apart, so that the processor does not foresee them, and all at
+   once they are more than it fetches at a time. */
+static void sum_and_ask(sum_tile kernel, matrix a, ptrdiff_t depth, const real *panel,
+                        vec *sums, const tile *next, ask_for_row ask,
+                        const void *context)
+{
+    enum { PART = 128 };
+    ptrdiff_t k = 0, row = 0;
+    do {
+        ptrdiff_t part = depth - k < PART ? depth - k : PART;
+        kernel(part, a.data + k * a.column_stride, a.row_stride, a.column_stride,
+               panel + k * next->vectors * LANES, k > 0, sums);
+        k += part;
+        ptrdiff_t end = k < depth ? next->rows * k / depth : next->rows;
+        for (; row < end; row++)
+            ask(context, next->row + row, next->column);
+    } while (k < depth);
+}
+
 /* Give `use` all tiles of these rows of A B, where A is (rows, depth) and may have a
-   depth of 0. */
+   depth of 0. `ask`, or NULL, is for where few multiplications meet many numbers that
+   are not in the cache; a tile then has the columns of a usual panel. */
 static void for_each_tile(matrix a, range rows, const operand *b, ptrdiff_t depth,
-                          use_tile use, const void *context)
+                          use_tile use, ask_for_row ask, const void *context)
 {
     if (!b->panels) {
         for_each_unpacked_tile(a, rows, b, use, context);
@@ -296,9 +336,14 @@ static void for_each_tile(matrix a, range rows, const operand *b, ptrdiff_t dept
             at.rows = left_rows < MAX_TILE_ROWS ? (int)left_rows : MAX_TILE_ROWS;
             while (!kernels[at.rows - 1])
                 at.rows--;
-            const real *from = a.data + at.row * a.row_stride;
-            kernels[at.rows - 1](depth, from, a.row_stride, a.column_stride, panels,
-                                 sums);
+            matrix from = {a.data + at.row * a.row_stride, a.row_stride, a.column_stride};
+            sum_tile kernel = kernels[at.rows - 1];
+            if (ask) {
+                tile next = next_tile(at, rows, b->columns);
+                sum_and_ask(kernel, from, depth, panels, sums, &next, ask, context);
+            } else
+                kernel(depth, from.data, from.row_stride, from.column_stride, panels, 0,
+                       sums);
             use(context, &at);
         }
         panels += b->depth * vectors * LANES;
@@ -330,7 +375,7 @@ static void multiply_packed(matrix a, range rows, const operand *b, const real *
                             real *out)
 {
     product_result result = {out, b->columns, b->columns, bias};
-    for_each_tile(a, rows, b, b->depth, store_product, &result);
+    for_each_tile(a, rows, b, b->depth, store_product, NULL, &result);
 }
 
 static void multiply(matrix a, matrix b, ptrdiff_t rows, ptrdiff_t depth,

@@ -53,7 +53,7 @@ static void rnn_forward(const layer_call *c)
         rnn_step step = {s, &input, t, state_before(s, c->states, t),
                          state_after(s, c->states, t)};
         matrix h = {step.before, hidden, 1};
-        for_each_tile(h, s->rows, &weight, hidden, use, &step);
+        for_each_tile(h, s->rows, &weight, hidden, use, NULL, &step);
     }
     if (c->output)
         clear_padding(s, after, c->output);
@@ -108,12 +108,12 @@ static void rnn_backward(const layer_back_call *c)
         rnn_back step = {s, t, after + t * size, g_output ? g_output + t * size : NULL,
                          depth && !s->lengths ? NULL : c->g_h,
                          (real *)c->g_sums + t * size};
-        for_each_tile(g, s->rows, &weight, depth, rnn_back_tile, &step);
+        for_each_tile(g, s->rows, &weight, depth, rnn_back_tile, NULL, &step);
         g.data = step.g_sums;
     }
     if (c->wants_g_h) {
         state_back first = {hidden, c->g_h};
-        for_each_tile(g, s->rows, &weight, depth, state_back_tile, &first);
+        for_each_tile(g, s->rows, &weight, depth, state_back_tile, NULL, &first);
     }
     if (c->finishes)
         finish_backward(c, hidden);

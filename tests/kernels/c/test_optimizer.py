@@ -77,3 +77,18 @@ def test_all_below_finds_what_is_out_of_range(twin, ids, count, dtype):
         assert found == all(0 <= x < count for x in ids)
     else:
         assert found is False or all(0 <= x < count for x in ids)
+
+
+def test_long_lists_are_changed_as_their_parts_are(twin):
+    """Other threads run while C works on a long list."""
+    rng = np.random.default_rng(0)
+    whole = [[rng.random(100_000, "f4") for _ in range(3)] for _ in range(4)]
+    parts = [[a.copy() for a in arrays] for arrays in whole]
+    numbers = None, False, 0.1, 0.999, 0.001, 1e-8, 0.01, 0.0
+    twin.scale(whole[0], 0.3)
+    twin._c.adam_step(*whole, *numbers)
+    for param, *others in zip(*parts, strict=True):
+        twin.scale([param], 0.3)
+        twin._c.adam_step([param], *([a] for a in others), *numbers)
+    for one, two in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, two)

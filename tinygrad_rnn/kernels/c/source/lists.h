@@ -71,6 +71,27 @@ static int are_contiguous(PyObject *list)
     return 1;
 }
 
+/* The items of a list or a tuple in a tuple of the call's own: other threads, which run
+   while C works, may change the list. */
+static PyObject *as_tuple(arrays *call, PyObject *object)
+{
+    return as_list(call, object) ? hold(call, PySequence_Tuple(object)) : NULL;
+}
+
+/* Checked arrays that belong together; `scale` has but a param. */
+typedef struct {
+    const kernel_table *table; /* of their type */
+    adam_arrays arrays;
+} listed_arrays;
+
+static listed_arrays *allocate_list(arrays *call, PyObject *tuple)
+{
+    if (call->failed)
+        return NULL;
+    listed_arrays *items = calloc((size_t)PyTuple_Size(tuple) + 1, sizeof(*items));
+    return items ? items : (PyErr_NoMemory(), fail(call));
+}
+
 /* scale(arrays, factor), in place. All arrays are looked at before one is changed.
    Returns whether they were; False if one is not contiguous. */
 static PyObject *scale(PyObject *self, PyObject *const *args, Py_ssize_t count)
@@ -79,18 +100,26 @@ static PyObject *scale(PyObject *self, PyObject *const *args, Py_ssize_t count)
     if (!has_count("scale", count, 2))
         return NULL;
     arrays held = {.count = 0}, *call = &held;
-    double factor = PyFloat_AsDouble(args[1]);
-    PyObject *list = PyErr_Occurred() ? fail(call) : as_list(call, args[0]);
+    double factor = PyFloat_AsDouble(args[1]), elements = 0;
+    PyObject *list = PyErr_Occurred() ? fail(call) : as_tuple(call, args[0]);
     if (list && !are_contiguous(list))
         return finish(call, PyBool_FromLong(0));
-    for (int changes = 0; changes < 2; changes++)
-        for (Py_ssize_t i = 0; !call->failed && i < length_of(list); i++) {
-            ptrdiff_t size = -1;
-            call->type = 0;
-            void *x = listed(call, list, i, WRITE, &size);
-            if (x && changes)
-                find_table(call->type)->scale(x, size, factor);
-        }
+    listed_arrays *items = allocate_list(call, list);
+    Py_ssize_t length = call->failed ? 0 : PyTuple_Size(list);
+    for (Py_ssize_t i = 0; !call->failed && i < length; i++) {
+        adam_arrays *a = &items[i].arrays;
+        a->size = -1;
+        call->type = 0;
+        a->param = listed(call, list, i, WRITE, &a->size);
+        items[i].table = find_table(call->type);
+        elements += (double)a->size;
+    }
+    PyThreadState *others = elements > LONG_WORK / 4 ? PyEval_SaveThread() : NULL;
+    for (Py_ssize_t i = 0; !call->failed && i < length; i++)
+        items[i].table->scale(items[i].arrays.param, items[i].arrays.size, factor);
+    if (others)
+        PyEval_RestoreThread(others);
+    free(items);
     return finish(call, PyBool_FromLong(1));
 }
 
@@ -159,7 +188,8 @@ static PyObject *all_below(PyObject *self, PyObject *const *args, Py_ssize_t giv
 }
 
 /* adam_step(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs or None, decoupled,
-   new_avg, keep_sq, new_sq, floor, rate, decay), in place. */
+   new_avg, keep_sq, new_sq, floor, rate, decay), in place. All arrays are looked at
+   before one is changed. */
 static PyObject *adam_step(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     (void)self;
@@ -177,26 +207,35 @@ static PyObject *adam_step(PyObject *self, PyObject *const *args, Py_ssize_t cou
         fail(call);
     for (int i = 0; i < 5 && !call->failed; i++)
         if (args[i] != Py_None || i < 4)
-            lists[i] = as_list(call, args[i]);
+            lists[i] = as_tuple(call, args[i]);
     for (int i = 1; i < 5 && !call->failed; i++)
         if (lists[i] && length_of(lists[i]) != length_of(lists[0])) {
             PyErr_SetString(PyExc_ValueError, "lists differ in length");
             fail(call);
         }
-    for (int changes = 0; changes < 2; changes++)
-        for (Py_ssize_t i = 0; !call->failed && i < length_of(lists[0]); i++) {
-            arrays one = {.count = 0};
-            adam_arrays a = {.size = -1};
-            a.param = listed(&one, lists[0], i, WRITE, &a.size);
-            a.grad = listed(&one, lists[1], i, NO_COPY, &a.size);
-            a.exp_avg = listed(&one, lists[2], i, WRITE, &a.size);
-            a.exp_avg_sq = listed(&one, lists[3], i, WRITE, &a.size);
-            if (lists[4])
-                a.max_exp_avg_sq = listed(&one, lists[4], i, WRITE, &a.size);
-            if (!one.failed && changes)
-                find_table(one.type)->adam_step(&a, &settings);
-            call->failed = one.failed;
-            release(&one);
-        }
+    listed_arrays *items = allocate_list(call, lists[0]);
+    Py_ssize_t length = call->failed ? 0 : PyTuple_Size(lists[0]);
+    double elements = 0;
+    for (Py_ssize_t i = 0; !call->failed && i < length; i++) {
+        arrays one = {.count = 0};
+        adam_arrays *a = &items[i].arrays;
+        a->size = -1;
+        a->param = listed(&one, lists[0], i, WRITE, &a->size);
+        a->grad = listed(&one, lists[1], i, NO_COPY, &a->size);
+        a->exp_avg = listed(&one, lists[2], i, WRITE, &a->size);
+        a->exp_avg_sq = listed(&one, lists[3], i, WRITE, &a->size);
+        if (lists[4])
+            a->max_exp_avg_sq = listed(&one, lists[4], i, WRITE, &a->size);
+        items[i].table = find_table(one.type);
+        elements += (double)a->size;
+        call->failed = one.failed;
+        release(&one);
+    }
+    PyThreadState *others = elements > LONG_WORK / 4 ? PyEval_SaveThread() : NULL;
+    for (Py_ssize_t i = 0; !call->failed && i < length; i++)
+        items[i].table->adam_step(&items[i].arrays, &settings);
+    if (others)
+        PyEval_RestoreThread(others);
+    free(items);
     return none_of(call);
 }

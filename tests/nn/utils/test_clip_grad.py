@@ -315,3 +315,12 @@ def test_a_gradient_that_cannot_be_written_changes_none(clip):
     with pytest.raises(GraphError, match=f"{clip.__name__}: a gradient: .*read-only"):
         clip(params, 1.0)
     assert params[0].grad.tolist() == [9.0, 9.0]
+
+
+def test_clipping_by_value_counts_as_a_change_in_place():
+    x = tg.tensor([3.0], requires_grad=True)
+    (x * x).sum().backward()
+    y = (tg.tensor([1.0], requires_grad=True) * x.grad).sum()
+    tg.nn.utils.clip_grad_value_([x], 1.0)
+    with pytest.raises(tg.Error, match="in place"):
+        y.backward()

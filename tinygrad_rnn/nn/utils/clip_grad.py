@@ -170,6 +170,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     given = check_tensor_list(name, parameters)
     grads = [p.grad for p in given if p.grad is not None]
     seam.act(_clip_values, [grad.array for grad in grads], clip_value)
+    for grad in grads:
+        grad.version.count += 1
 
 
 def _clip_values(arrays: Arrays, clip_value: float) -> None:

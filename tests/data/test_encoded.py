@@ -552,3 +552,12 @@ def test_tqdm_shows_the_bytes_where_it_is_installed(folder, monkeypatch):
         encode_file(path, folder / "ids")
     assert (folder / "ids").exists()
     assert not said.getvalue()
+
+
+def test_another_encoding_of_the_same_bytes_is_encoded_anew(tmp_path):
+    text, ids = tmp_path / "text", tmp_path / "ids"
+    text.write_bytes("é".encode())
+    vocabulary = Vocabulary("Ã©é")
+    for encoding, count in (("latin-1", 2), ("utf-8", 1)):
+        encode_file(text, ids, vocabulary=vocabulary, encoding=encoding)
+        assert len(load_file(ids)["ids"]) == count

@@ -166,6 +166,17 @@ def test_no_sync_ends_with_an_error_too():
     assert run_ranks(2, program) == [True, True]
 
 
+def test_no_sync_inside_of_another_leaves_that_one_open():
+    def program(rank):
+        ranks = DistributedDataParallel(linear())
+        with ranks.no_sync():
+            with ranks.no_sync():
+                pass
+            return ranks.require_backward_grad_sync
+
+    assert run_ranks(2, program) == [False, False]
+
+
 def test_a_backward_of_something_else_meets_nobody():
     def program(rank):
         ranks = DistributedDataParallel(linear())

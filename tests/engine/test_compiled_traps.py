@@ -510,3 +510,15 @@ def test_copies_and_pickles():
     ):
         for _ in range(3):
             assert other(tg.ones(1)).item() == 2.0
+
+
+def test_a_replay_counts_changes_of_the_gradients_that_it_adds_to():
+    layer = nn.Linear(2, 2)
+    add = tg.compile(lambda x: layer(x).sum().backward())
+    for _ in range(4):
+        add(tg.ones(1, 2))
+    y = (tg.ones(2, 2, requires_grad=True) * layer.weight.grad).sum()
+    add(tg.ones(1, 2))
+    assert add.cache_info().hits > 0
+    with pytest.raises(GraphError, match="in place"):
+        y.backward()

@@ -27,6 +27,8 @@ settings.register_profile("ci", max_examples=25, derandomize=True, **_COMMON)
 # As "dev", for those who ask only whether a test fails
 _FIND = (Phase.explicit, Phase.generate)
 settings.register_profile("planted", max_examples=25, phases=_FIND, **_COMMON)
+# For what fails at once or never, such as another version of a library.
+settings.register_profile("few", max_examples=5, derandomize=True, **_COMMON)
 settings.register_profile("ops", max_examples=200, derandomize=True, **_COMMON)
 settings.register_profile("thorough", max_examples=5000, **_COMMON)
 

@@ -9,7 +9,7 @@ import pytest
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.errors import GraphError
+from tinygrad_rnn.errors import DTypeError, GraphError
 
 
 def bits(value):
@@ -199,3 +199,58 @@ def test_a_method_is_compiled_for_each_object():
     assert one.add.cache_info().hits == 2
     one.start = 5.0
     assert one.add(tg.ones(1)).item() == 6.0
+
+
+def test_a_hook_that_is_added_later_is_noticed():
+    layer = nn.Linear(2, 1)
+    optimizer = optim.SGD(layer.parameters(), lr=0.1)
+
+    @tg.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = layer(x).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    for _ in range(3):
+        step(tg.ones(2))
+    handle = layer.weight.register_hook(lambda g: g * 0)
+    with pytest.raises(GraphError, match="a hook of a gradient"):
+        step(tg.ones(2))
+    handle.remove()
+    step(tg.ones(2))
+
+
+def test_what_was_refused_raises_though_the_function_goes_on():
+    def scaled(x):
+        try:
+            factor = x.sum().item()
+        except RuntimeError:
+            factor = 0.0
+        return x * factor
+
+    with pytest.raises(GraphError, match="reads numbers"):
+        tg.compile(scaled)(tg.ones(2))
+
+
+def test_a_compiled_module_is_no_module_and_says_so():
+    model = nn.Module()
+    with pytest.raises(DTypeError, match="inner: got a compiled Linear, which is no"):
+        model.inner = tg.compile(nn.Linear(2, 2))
+    drop = nn.Dropout(0.5)
+    compiled = tg.compile(drop)
+    compiled.training = False
+    assert drop.training is False
+    assert compiled.training is False
+    drop.train()
+    assert compiled.training is True
+
+
+def test_options_of_pytorch_are_accepted():
+    def double(x):
+        return 2 * x
+
+    assert tg.compile(double, disable=True) is double
+    compiled = tg.compile(mode="reduce-overhead", fullgraph=True)(double)
+    assert compiled(tg.ones(1)).item() == 2.0

@@ -47,7 +47,7 @@ class Compiled:
     """A function that is captured, and then replayed; made by :func:`compile`."""
 
     def __init__(self, function: Callable[..., Operand], check: int = 0) -> None:
-        update_wrapper(self, function)
+        update_wrapper(self, function, updated=())
         self._function = function
         self._name = getattr(function, "__name__", type(function).__name__)
         self._check = check
@@ -136,6 +136,12 @@ class Compiled:
             instance.__dict__[name] = held
         return held
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        else:  # as in `compiled.training = False`
+            setattr(self._function, name, value)
+
     def __getattr__(self, name: str) -> Operand:
         if "_function" not in self.__dict__:  # it is being copied
             raise AttributeError(name)
@@ -193,7 +199,17 @@ class Compiled:
         self._ready, self._pending = [], []
 
 
-def compile(function: Operand = None, *, check: int = 0) -> Operand:
+def compile(
+    function: Operand = None,
+    *,
+    check: int = 0,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: object = "inductor",
+    mode: str | None = None,
+    options: object = None,
+    disable: bool = False,
+) -> Operand:
     """Return a function that computes the same without the Python in between.
 
     Its first two calls run the function, and record what it computes on arrays: in the
@@ -206,6 +222,9 @@ def compile(function: Operand = None, *, check: int = 0) -> Operand:
         function: A function of tensors, such as a whole training step, or a module.
         check: Replay every so-many-th call, run it plainly as well, and raise if a bit
             of results, parameters or gradients differs; 0 for never.
+        fullgraph, dynamic, backend, mode, options: Without effect; torch.compile has
+            several ways to compile.
+        disable: Return the function as it is.
 
     Returns:
         A function with the same arguments and results. ``program()`` shows what it
@@ -234,7 +253,7 @@ def compile(function: Operand = None, *, check: int = 0) -> Operand:
         3
     """
     if function is None:
-        return partial(compile, check=check)
+        return partial(compile, check=check, disable=disable)
     check_type("compile", Callable, "a function of tensors", function=function)
     check_integers("compile", 0, check=check)
-    return Compiled(function, check)
+    return function if disable else Compiled(function, check)

@@ -239,7 +239,7 @@ def replace_array(target: Value, array: Array, version: Version) -> None:
     It is no view any more. Older nodes have gradients of the old shape and on the old
     device: the walk raises for those.
     """
-    seam.count_change("new memory for a tensor, by .data or .to(),")
+    seam.count_change("new memory for a tensor (by .data or .to())")
     old = target.array
     if old.shape != array.shape or backend_of(old) is not backend_of(array):
         if id(target) not in reshaped:

@@ -103,6 +103,8 @@ class Conditions(NamedTuple):
         for leaf, kind, needs_grad in self.leaves:
             if leaf.needs_grad is not needs_grad or kind_of(leaf.array) != kind:
                 return False
+            if leaf.hooks:
+                return False
         if self.settings != seam.settings:
             return False
         return all(same_attributes(module, old) for module, old in self.modules)

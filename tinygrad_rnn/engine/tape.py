@@ -79,6 +79,7 @@ class Tape(seam.Recorder):
         self._kept: list[object] = []  # whatever has a name: so its id is its own
         self._results: list[tuple[weakref.ref[Value], str]] = []  # and their lines
         self._new_name = map("v{}".format, count()).__next__
+        self._refusal: GraphError | None = None
         self._random_states = _random_states()
         self._last_place = user_line()
         self._name_argument("args", args)
@@ -426,9 +427,10 @@ class Tape(seam.Recorder):
     def refuse(self, what: str, way: str = "") -> NoReturn:
         """Raise for what a replay could not repeat."""
         way = f"; {way}" if way else ""
-        raise GraphError(
+        self._refusal = GraphError(
             f"compile: {self.name} cannot be captured: {what}{way} (at {user_line()})"
         )
+        raise self._refusal
 
     def _refuse_array(self, name: str, array: Array) -> NoReturn:
         self.refuse(
@@ -480,6 +482,8 @@ class Tape(seam.Recorder):
 
     def finish(self, result: Operand) -> Program:
         """Return the program of a call that gave this result."""
+        if self._refusal is not None:  # which the function has caught
+            raise self._refusal
         self._check_random_states()
         reads: set[str] = set()
         ends = list(self._gradient_ends(reads))

@@ -68,7 +68,9 @@ def choose(wanted: str) -> tuple[ModuleType, KernelsInUse]:
         from .c import _c
     except (ImportError, AttributeError) as error:  # it lacks what is new
         if wanted:
-            why = f"{error}; see docs/install.md, or leave it out"
+            is_there = "cannot import name" not in str(error)
+            why = str(error) if is_there else f"C is {NOT_BUILT}"
+            why += "; see docs/install.md, or leave it out"
             raise OptionError(f"{VARIABLE} is {wanted!r}, but {why}") from None
         is_outdated = isinstance(error, AttributeError)
         why = OUTDATED if is_outdated else NOT_BUILT

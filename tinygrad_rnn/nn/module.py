@@ -194,6 +194,7 @@ class Module(Movable):
             object.__setattr__(self, name, value)
             return
         self._check_replacement(name, value)
+        _check_not_compiled(name, value)
         if isinstance(value, Parameter) and value.name == UNNAMED:
             value.name = name
         self._warn_of_plain_container(name, value)
@@ -851,6 +852,17 @@ class Module(Movable):
         from .html import module_html  # here, as it stands on Module
 
         return module_html(self)
+
+
+def _check_not_compiled(name: str, value: object) -> None:
+    """Raise for a compiled module, whose parameters would not be found."""
+    inner = getattr(value, "__dict__", {}).get("__wrapped__")
+    if isinstance(inner, Module) and not isinstance(value, Module):
+        raise DTypeError(
+            f"{name}: got a compiled {type(inner).__name__}, which is no module, so it "
+            "would not be trained or saved; assign the module itself, and compile the "
+            "whole model or the training step"
+        )
 
 
 def _join_names(prefix: str, name: str) -> str:

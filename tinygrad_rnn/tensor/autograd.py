@@ -325,6 +325,7 @@ class Autograd(Elementwise):
         seam.refuse(f"{name}()", "add hooks outside, to functions that run plainly")
         if not self.requires_grad:
             raise GraphError(f"{name}: this tensor does not require grad")
+        seam.count_change()
         holder = self.node or self
         hooks = holder.hooks = holder.hooks or {}
         hooks[key] = hook

@@ -2339,6 +2339,7 @@ def unchanged_world(device):
     return world, before, drawn
 
 
+@pytest.mark.filterwarnings("ignore:nn.Stepper will go")
 @pytest.mark.parametrize(("call", "error", "words"), ROWS, ids=[row[0] for row in ROWS])
 def test_wrong_call(call, error, words, device):
     if re.search(r"weights\(|checkpoint\(|tg\.save\(|tg\.load\(", call):

@@ -360,20 +360,3 @@ def test_a_warning_of_a_step(kind):
     assert {k: str(v) for k, v in state.items()} == {
         k: str(v) for k, v in state_again.items()
     }
-
-
-def test_a_warning_of_a_stepper():
-    needs_warnings_of_products()
-    step = nn.Stepper(LAYERS["rnn"])
-    with np.errstate(all="ignore"):
-        _, state = step(huge[:1], None)
-    with np.errstate(all="ignore"):
-        expected, _ = step(huge[:1], state)
-
-    def call():
-        return step(huge[:1], state)
-
-    (output, _), found = caught(call)
-    assert [str(w.message) for w in found] == ["overflow encountered in nn.Stepper"]
-    assert (found[0].filename, found[0].lineno) == (__file__, line_of(call) + 1)
-    np.testing.assert_array_equal(output.numpy(), expected.numpy())

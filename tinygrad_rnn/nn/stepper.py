@@ -1,41 +1,24 @@
-"""Stepper: a recurrent layer and a head, one step at a time, for sampling."""
+"""Stepper: a recurrent layer and a head, one step at a time; tg.compile replaces it."""
 
-from itertools import chain
-from typing import NamedTuple
-
-from ..backend import backend_of
+from ..engine.capture import Compiled
 from ..engine.mode import no_grad
-from ..engine.node import wrap
-from ..engine.warned import run_reporting_warnings
-from ..errors import OptionError, ShapeError, check_type
-from ..kernels import find as find_kernel
+from ..engine.warned import warn_user
+from ..errors import GraphError, OptionError, ShapeError, check_type
 from ..tensor import Tensor
-from ..types import Array, Function, Operand
+from ..types import Function, Operand
 from .layers.linear import Linear
 from .module import Module
 from .recurrent import State
 from .rnn import GRU, LSTM, RNN, RNNBase
 
 
-class _Prepared(NamedTuple):
-    """A kernel's step with its own copy of the weights."""
-
-    stamp: list[object]  # of the layers that it was made of
-    step: Function | None  # None if no kernel does what the layers do
-    arrays: list[list[Array]]  # the weights', held so that their ids stay taken
-
-
 class Stepper:
-    """One step of a recurrent layer and a head, for sampling.
+    """Deprecated: one step of a recurrent layer and a head, for sampling.
 
-    It computes what ``head(rnn(input, state))`` does for one step, much faster, and
-    records nothing. The weights are copied in the order that suits a step, and copied
-    again when they have changed, be it by an optimizer, by loading, in place or by
-    ``.data``. What is written into the array of ``weight.numpy()``, or into one that
-    ``tg.from_numpy`` shares, is not seen: write
-    ``weight.copy_(tg.from_numpy(array))`` under ``no_grad()``.
-
-    A subclass's own ``forward``, and hooks, are called as usual.
+    It computes what ``head(rnn(input, state))`` does for one step, and records nothing.
+    :func:`~tinygrad_rnn.compile` of one step of the model does the same without it, and
+    the Stepper is now a call of that. If a step cannot be captured, as with hooks, the
+    Stepper runs plainly from then on.
 
     Args:
         rnn: A layer of one direction. Its dropout has to be off, by ``eval()``.
@@ -55,7 +38,12 @@ class Stepper:
     Example:
         >>> import tinygrad_rnn as tg
         >>> from tinygrad_rnn import nn
-        >>> step = nn.Stepper(nn.GRU(10, 20), nn.Linear(20, 10))
+        >>> rnn, head = nn.GRU(10, 20), nn.Linear(20, 10)
+        >>> @tg.compile
+        ... def step(ids, state):  # in place of step = nn.Stepper(rnn, head)
+        ...     with tg.no_grad():
+        ...         output, state = rnn(ids.unsqueeze(0), state)
+        ...         return head(output)[0], state
         >>> ids, state, written = tg.tensor([7]), None, []
         >>> for _ in range(5):
         ...     scores, state = step(ids, state)
@@ -78,69 +66,54 @@ class Stepper:
                 raise ShapeError(
                     f"{name}: {got}, expected {size}, the features rnn gives"
                 )
+        warn_user(
+            "nn.Stepper will go; compile one step of the model instead, which is what "
+            "it does itself now: step = tg.compile(model), called under tg.no_grad()",
+            DeprecationWarning,
+        )
         self.rnn, self.head = rnn, head
-        self._prepared = _Prepared([], None, [])
+        self._step: Function = Compiled(_step)
 
     def __repr__(self) -> str:
         return f"Stepper({self.rnn!r}, {self.head!r})"
 
     def __reduce__(self) -> tuple[type, tuple[Module | None, ...]]:
-        return type(self), (self.rnn, self.head)  # a copy prepares its own weights
+        return type(self), (self.rnn, self.head)  # a copy compiles its own step
 
     def __call__(self, input: Tensor, state: State = None) -> tuple[Tensor, Operand]:
-        rnn, weight = self.rnn, self.rnn.weight_ih_l0
-        is_batch = rnn._check_input("nn.Stepper", input, weight, 2)
-        batch = input.shape[:1] if is_batch else ()
-        lead = (rnn.num_layers, *batch)
-        parts = rnn._check_state("nn.Stepper", state, lead, weight)
-        if rnn.dropout and rnn.training and rnn.num_layers > 1:
-            raise OptionError(
-                "nn.Stepper: rnn drops out while training; call its .eval() first"
-            )
-        weights = self._list_weights()
-        stamp = self._stamp(weights)
-        is_current = stamp == self._prepared.stamp
-        step = self._prepared.step
-        if step is not None and state is not None and is_current:
-            arrays = [part.array for part in parts]
-            output, new = run_reporting_warnings(
-                "nn.Stepper", step, input.array, arrays
-            )
-            h, *c = map(wrap, new)
-            return wrap(output), (h, *c) if c else h
-        dim = int(rnn.batch_first and is_batch)
         with no_grad():
-            output, last = rnn(input.unsqueeze(dim), state)
-            # Nobody else holds its memory, so it may be changed in place.
-            output = output.squeeze(dim).detach()
-            output = output if self.head is None else self.head(output)
-        if not is_current:  # prepared now that the layers found that the weights fit
-            self._prepare(stamp, weights)
-        return output, last
+            given = self.rnn, self.head, _without_graph(input), _without_graph(state)
+            try:
+                return self._step(*given)
+            except GraphError:  # it cannot be captured
+                self._step = _step
+            return _step(*given)
 
-    def _list_weights(self) -> list[list[Operand]]:
-        """Return the weights of each layer, and at the end those of the head."""
-        head = [] if self.head is None else [self.head.weight, self.head.bias]
-        return [*self.rnn._list_weights(), head]
 
-    def _stamp(self, weights: list[list[Operand]]) -> list[object]:
-        """Return what a step is made from; empty if the layers have to be called."""
-        rnn, head = self.rnn, self.head
-        if not _runs_our_forward(rnn) or not (head is None or _runs_our_forward(head)):
-            return []
-        stamp: list[object] = [rnn, head, rnn._list_options()]
-        for w in chain.from_iterable(weights):
-            stamp.append(w if w is None else (id(w.array), w.version.count))
-        return stamp
+def _step(
+    rnn: RNNBase, head: Linear | None, input: Tensor, state: State
+) -> tuple[Tensor, Operand]:
+    """Return the output of one step, and the new state."""
+    weight = rnn.weight_ih_l0
+    is_batch = rnn._check_input("nn.Stepper", input, weight, 2)
+    batch = input.shape[:1] if is_batch else ()
+    rnn._check_state("nn.Stepper", state, (rnn.num_layers, *batch), weight)
+    if rnn.dropout and rnn.training and rnn.num_layers > 1:
+        raise OptionError(
+            "nn.Stepper: rnn drops out while training; call its .eval() first"
+        )
+    dim = int(rnn.batch_first and is_batch)
+    output, last = rnn(input.unsqueeze(dim), state)
+    # Nobody else holds its memory, so it may be changed in place.
+    output = output.squeeze(dim).detach()
+    return (output if head is None else head(output)), last
 
-    def _prepare(self, stamp: list[object], weights: list[list[Operand]]) -> None:
-        rnn, step = self.rnn, None
-        arrays = [[w if w is None else w.array for w in group] for group in weights]
-        make = find_kernel(backend_of(rnn.weight_ih_l0.array).kind, "stepper")
-        if make is not None and stamp:
-            *layers, head = arrays
-            step = make(rnn._cell_kind.scan.name, layers, head, **rnn._list_options())
-        self._prepared = _Prepared(stamp, step, arrays)
+
+def _without_graph(value: Operand) -> Operand:
+    """Return a Tensor, or each Tensor of a state, detached; anything else as it is."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_without_graph, value))
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 def _runs_our_forward(layer: Module) -> bool:

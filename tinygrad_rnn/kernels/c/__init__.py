@@ -4,7 +4,6 @@ What is not written in C is NumPy's. The sources are in source/; setup.py builds
 module ``_c`` from them.
 """
 
-from ..numpy.steppers import stepper
 from .embedding import embedding_backward
 from .linear import linear_backward, linear_forward
 from .loss import cross_entropy_backward, cross_entropy_forward

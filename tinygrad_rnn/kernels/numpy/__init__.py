@@ -13,4 +13,3 @@ from .lstm import lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_for
 from .norm import layer_norm_backward, layer_norm_forward
 from .optimizer import adam_step, scale, squares
 from .rnn import rnn_backward, rnn_forward
-from .steppers import stepper

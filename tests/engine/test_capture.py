@@ -1,6 +1,7 @@
 """tg.compile: replayed calls give the bits of plain ones, and are really replayed."""
 
 import random
+import re
 import warnings
 
 import numpy as np
@@ -171,6 +172,26 @@ def test_too_many_kinds_of_calls_warn_once_and_run_plainly():
         warnings.simplefilter("error")
         assert compiled(tg.ones(1), 99).item() == 99
     assert compiled.cache_info().misses == 13
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda f, n: f(tg.ones(1), tg.ones(n, 2)),
+            "argument 2 has shape (7, 2), and then (8, 2)",
+        ),
+        (lambda f, n: f(tg.ones(1), n=n), "argument n is 7, and then 8"),
+        (lambda f, n: f(tg.ones(1), [n]), "argument 2[0] is 7, and then 8"),
+    ],
+)
+def test_the_warning_says_in_words_what_changes(call, words):
+    compiled = tg.compile(lambda x, *args, **kwargs: x * 2)
+    with pytest.warns(
+        UserWarning, match=re.escape(f"what keeps changing: {words}") + "$"
+    ):
+        for n in range(1, 9):
+            call(compiled, n)
 
 
 def test_a_result_has_no_graph_and_says_so():

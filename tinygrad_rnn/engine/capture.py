@@ -111,12 +111,15 @@ class Compiled:
     def _warn(self, program: Program) -> None:
         """Warn that no further programs are kept, and name what keeps changing."""
         others = [*self._ready, *self._pending]
-        before = others[-2].guards if len(others) > 1 else program.guards
-        pairs = zip(before, program.guards, strict=False)
+        before = others[-2] if len(others) > 1 else program
+        pairs = zip(before.guards, program.guards, strict=False)
         changed = next(((a, b) for a, b in pairs if a != b), None)
         what = "what it depends on"
         if changed is not None:
-            what = f"{changed[0]}, and then {changed[1]}"
+            about, old = before.words.get(changed[0], ("", changed[0]))
+            also, new = program.words.get(changed[1], ("", changed[1]))
+            new = new if also == about else f"{also} {new}".strip()
+            what = f"{about} {old}, and then {new}".strip()
         warn_user(
             f"compile: {self._name} was captured for {MAX_PROGRAMS} different kinds of "
             f"calls, and runs plainly for others from now on; what keeps changing: "

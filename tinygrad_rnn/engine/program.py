@@ -121,6 +121,7 @@ class Program:
         constants: The values of the names in all these.
         live: The variables that ``ends`` reads.
         conditions: What has to be as it was.
+        words: For guards that a user may want to read, what they are about and say.
     """
 
     def __init__(
@@ -132,9 +133,10 @@ class Program:
         constants: dict[str, Operand],
         live: set[str],
         conditions: Conditions,
+        words: dict[str, tuple[str, str]],
     ) -> None:
         self.name, self.guards, self.conditions = name, guards, conditions
-        self.constants = constants
+        self.constants, self.words = constants, words
         self.lines, body = _keep_used(lines, live)
         self.source = self._write([*body, *ends])
         self.changes = seam.changes

@@ -12,6 +12,7 @@ import gc
 import keyword
 import math
 import random
+import re
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,15 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+def _in_words(at: str) -> str:
+    """Return what messages call an expression: ``args[0]`` is argument 1."""
+    if found := re.match(r"args\[(\d+)\]", at):
+        return f"argument {int(found[1]) + 1}{at[found.end() :]}"
+    if found := re.match(r"kwargs\['(\w+)'\]", at):
+        return f"argument {found[1]}{at[found.end() :]}"
+    return at
+
+
 class Tape(seam.Recorder):
     """Records a function while it runs.
 
@@ -62,6 +72,7 @@ class Tape(seam.Recorder):
         self.name = name
         self.lines: list[Line] = []
         self.guards: list[str] = []
+        self.words: dict[str, tuple[str, str]] = {}  # what guards say, and of what
         self.constants: dict[str, Operand] = {}
         self.leaves: list[tuple[Value, Kind, bool]] = []  # with needs_grad
         self.modules: dict[int, tuple[Operand, Settings]] = {}  # with their attributes
@@ -78,6 +89,7 @@ class Tape(seam.Recorder):
         self._constant_names: dict[int, str] = {}
         self._kept: list[object] = []  # whatever has a name: so its id is its own
         self._results: list[tuple[weakref.ref[Value], str]] = []  # and their lines
+        self._argument_of: dict[str, str] = {}  # the expressions of variables
         self._new_name = map("v{}".format, count()).__next__
         self._refusal: GraphError | None = None
         self._random_states = _random_states()
@@ -137,6 +149,7 @@ class Tape(seam.Recorder):
             self.guards.append(f"type({at}) is {kind}")
             is_nan = bool(value != value)
             self.guards.append(f"{at} != {at}" if is_nan else f"{at} == {own}")
+            self.words[self.guards[-1]] = f"{_in_words(at)} is", f"{value!r:.60}"
             if value == 0:  # or -0.0, which is equal
                 self.guards.append(f"repr({at}) == {repr(value)!r}")
         elif isinstance(value, COMPARED):
@@ -160,6 +173,7 @@ class Tape(seam.Recorder):
             )
         self._inputs.append((at, tensor))
         own = f"t{len(self._references)}"
+        self._argument_of[own] = at
         self.guards.append(f"type({own} := {at}) is {self.constant_name(type(tensor))}")
         self._name_array(f"{own}.array", tensor.array, own)
         needs = f"{own}.node is None and {own}.needs_grad is {tensor.needs_grad}"
@@ -174,6 +188,8 @@ class Tape(seam.Recorder):
             kind = self.constant_name(type(array))
             self.guards.append(f"type({at}) is {kind}")
         self.guards.append(f"({name} := {at}).shape == {shape}")
+        owner = _in_words(self._argument_of.get(tensor, at))
+        self.words[self.guards[-1]] = f"{owner} has shape", str(array.shape)
         if isinstance(dtype, np.dtype):
             self.guards.append(f"{name}.dtype.char == {dtype.char!r}")
         else:
@@ -506,7 +522,7 @@ class Tape(seam.Recorder):
         leaves, modules = self.leaves, list(self.modules.values())
         conditions = Conditions(leaves, modules, dict(seam.settings))
         given = self.lines, self.guards, ends, self.constants, reads
-        return Program(self.name, *given, conditions)
+        return Program(self.name, *given, conditions, self.words)
 
     def _check_inputs(self, reads: set[str]) -> None:
         """Raise for arguments that are read by another name, too; guard the others.

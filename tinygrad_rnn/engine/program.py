@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backend import backends
+from ..backend import backend_of, backends
 from ..backend.threads import one_thread
 from ..errors import GraphError
 from ..types import Array, DType, Function, Operand, Shape
 from . import seam
+from .custom import equal_with_nan
 from .mode import recording
 from .node import Node, Value, Version, wrap
 from .reads import is_number, is_plain, is_same
@@ -248,7 +249,9 @@ def _means_the_same(one: Operand, two: Operand) -> bool:
     if type(one) is not type(two):
         return False
     if type(one) in backends:
-        return kind_of(one) == kind_of(two) and bool((one == two).all())
+        xp = backend_of(one)
+        same = xp.on_device(equal_with_nan)
+        return kind_of(one) == kind_of(two) and bool(same(xp, one, two))
     if hasattr(one, "__code__"):  # made anew, as a lambda is
         return one.__code__ is two.__code__ and _means_cells(one, two)
     if isinstance(one, tuple | list):

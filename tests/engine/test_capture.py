@@ -275,3 +275,10 @@ def test_options_of_pytorch_are_accepted():
     assert tg.compile(double, disable=True) is double
     compiled = tg.compile(mode="reduce-overhead", fullgraph=True)(double)
     assert compiled(tg.ones(1)).item() == 2.0
+
+
+def test_arrays_of_any_library(device):
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]]).to(device=device)
+    compiled = tg.compile(lambda x: (x[1:] * 2.0).to(tg.float64).sum())
+    assert [compiled(x).item() for _ in range(4)] == [14.0] * 4
+    assert compiled.cache_info().hits == 2

@@ -259,9 +259,9 @@ def _means_the_same(one: Operand, two: Operand) -> bool:
         return len(one) == len(two) and all(_means_the_same(*pair) for pair in pairs)
     if is_plain(one):
         return is_same(one, two)
-    if isinstance(one, np.dtype | dict | slice | range):
-        return bool(one == two)
-    return hasattr(one, "func") and _means_partial(one, two)
+    if hasattr(one, "func"):
+        return _means_partial(one, two)
+    return bool(one == two)
 
 
 def _means_cells(one: Operand, two: Operand) -> bool:

@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-import numpy as np
-
 from .. import ops
+from ..backend.standard import numpy_dtype
 from ..convert import index_of
 from ..engine import seam
 from ..errors import DTypeError, IdError, ShapeError, check_dim, check_integers
@@ -17,7 +16,8 @@ from .base import TensorBase
 
 def _has_mask(index: Index) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
-    return any(getattr(part, "dtype", None) == np.bool_ for part in parts)
+    dtypes = [part.dtype for part in parts if hasattr(part, "dtype")]
+    return any(numpy_dtype(dtype).kind == "b" for dtype in dtypes)
 
 
 class Indexing(TensorBase):

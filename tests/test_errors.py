@@ -1238,7 +1238,7 @@ tg.categorical(tg.zeros(2), top_p=2.0)
 tg.categorical([1.0])
     DTypeError: categorical: logits is list, expected a float Tensor
 tg.compile(3)
-    DTypeError: compile: function is int, expected a function of tensors
+    DTypeError: compile: model is int, expected a function of tensors
 tg.compile(len, check=-1)
     OptionError: compile: check is -1, expected at least 0
 tg.compile(lambda x: x * x.item())(tg.zeros(()))

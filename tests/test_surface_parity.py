@@ -28,6 +28,7 @@ DIFFERENT = {
     "tg.Tensor.var: correction": "None there, which means 1",
     "tg.Tensor: data": "what a list becomes is for tg.tensor to say",
     "tg.autograd.grad: allow_unused": "None there, which means False",
+    "tg.compile: check": "beyond PyTorch",
     "tg.distributed.all_reduce: op": "an object there, a name here",
     "tg.distributed.broadcast: src": "None there, for a rank in a group",
     "tg.distributed.broadcast_object_list: src": "None there, likewise",

@@ -203,12 +203,12 @@ class Compiled:
 
 
 def compile(
-    function: Operand = None,
+    model: Operand = None,
     *,
     check: int = 0,
     fullgraph: bool = False,
     dynamic: bool | None = None,
-    backend: object = "inductor",
+    backend: object = None,
     mode: str | None = None,
     options: object = None,
     disable: bool = False,
@@ -222,7 +222,7 @@ def compile(
     captured anew. It is also a decorator. docs/compile.md tells the whole.
 
     Args:
-        function: A function of tensors, such as a whole training step, or a module.
+        model: A function of tensors, such as a whole training step, or a module.
         check: Replay every so-many-th call, run it plainly as well, and raise if a bit
             of results, parameters or gradients differs; 0 for never.
         fullgraph, dynamic, backend, mode, options: Without effect; torch.compile has
@@ -255,8 +255,8 @@ def compile(
         >>> train.cache_info().hits
         3
     """
-    if function is None:
+    if model is None:
         return partial(compile, check=check, disable=disable)
-    check_type("compile", Callable, "a function of tensors", function=function)
+    check_type("compile", Callable, "a function of tensors", model=model)
     check_integers("compile", 0, check=check)
-    return function if disable else Compiled(function, check)
+    return model if disable else Compiled(model, check)

@@ -108,4 +108,6 @@ def test_those_who_say_goodbye_are_not_missed(watched, capsys):
 def test_it_does_not_wait_for_ever_for_ranks_that_never_come(monkeypatch):
     monkeypatch.setattr(watcher_module, "PATIENCE", 0.01)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        Watcher(listener, 2, TOKEN).run()
+        watcher = Watcher(listener, 2, TOKEN)
+        watcher.run()
+    assert (watcher.known, watcher.is_over) == (0, False)

@@ -184,8 +184,10 @@ def test_a_backward_of_something_else_meets_nobody():
             tg.ones(2, requires_grad=True).sum().backward()
             x = tg.ones(1, 3).double()
             tg.autograd.grad(ranks(x).sum(), list(ranks.parameters()))
+        return [x.grad for x in ranks.parameters()]
 
-    run_ranks(2, program)
+    assert run_ranks(2, program) == [[None, None]] * 2
+    assert [call for call in run_ranks.calls if call[0] == "all_reduce"] == []
 
 
 def test_frozen_parameters_are_left_out():

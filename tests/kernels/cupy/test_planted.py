@@ -377,9 +377,13 @@ def test_a_bug_is_found(monkeypatch):
     "where", sorted({str(bug.where): bug.where for bug in BUGS}.items())
 )
 def test_nothing_is_found_without_a_bug(where, monkeypatch):
+    """The runs in which a bug is found raise nothing where there is none."""
+    passed = []
     for order in ORDERS:
         monkeypatch.setattr(fake_cupy, "order", order)
         run(where[1])
+        passed.append(order)
+    assert passed == [*ORDERS]
 
 
 @pytest.mark.slow

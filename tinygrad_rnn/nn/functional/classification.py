@@ -1,5 +1,7 @@
 """Losses of scores for V classes, against the right classes or their probabilities."""
 
+import math
+
 from ... import ops
 from ...engine import seam
 from ...engine.node import wrap
@@ -82,16 +84,16 @@ def _check_class_values(
     all_in_range = check_range(name, "target", target_array, classes, ignore_index)
     if reduction != "mean":
         return
-    target = wrap(target_array)
-    any_counts: Operand = target.numel()
+    any_counts: Operand = math.prod(target_array.shape)
     if weight_array is not None or not all_in_range or 0 <= ignore_index < classes:
         weight = None if weight_array is None else wrap(weight_array)
-        weights = _weigh_targets(target, weight, ignore_index, dtype)[2]
+        weights = _weigh_targets(wrap(target_array), weight, ignore_index, dtype)[2]
         any_counts = (weights != 0).any()
     if not any_counts:
         raise ShapeError(
             f"{name}: the mean over no targets is not defined: nothing but "
-            f"ignore_index={ignore_index} and classes of weight 0 in {target.shape}"
+            f"ignore_index={ignore_index} and classes of weight 0 in "
+            f"{target_array.shape}"
         )
 
 

@@ -199,7 +199,7 @@ class Adam(Optimizer):
         is_own = type(self).update is Adam.update  # not a subclass's
         if prepare is None or not is_own or not all(map(is_contiguous, arrays)):
             return None
-        return partial(prepare, decoupled=self.decoupled)
+        return partial(prepare, self.decoupled)
 
     def update(
         self,

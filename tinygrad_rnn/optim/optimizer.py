@@ -88,7 +88,7 @@ class _Batch(NamedTuple):
     places: list[int]  # of their gradients among those of the step
     arrays: list[Array]
     parts: list[slice]  # where each one's is in the memory's vectors
-    plan: _Plan
+    group: int  # whose options they have
     memory: _Memory  # before the first step that it makes
     kernel: Function | None  # that steps them in place
     slots: dict[str, list[Array]]  # for the kernel: the parts of the vectors, shaped
@@ -100,13 +100,7 @@ class _Route(NamedTuple):
     param_ids: list[int]
     changes: int  # of the memory of all tensors
     plans: list[_Plan]
-    memory: dict[Tensor, _Memory]
     batches: list[_Batch]
-
-    @property
-    def in_place(self) -> bool:
-        """Whether kernels made it, so that slots and memory are where they were."""
-        return all(batch.kernel is not None for batch in self.batches)
 
 
 class Optimizer(metaclass=NamedConstruction):
@@ -416,14 +410,16 @@ class Optimizer(metaclass=NamedConstruction):
         if batches is None:
             self._check_overlap(self._params())
             batches = self._find_batches(params, grads, plans)
-            self._route = _Route(param_ids, seam.changes, plans, self._memory, batches)
+            in_place = all(batch.kernel is not None for batch in batches)
+            route = _Route(param_ids, seam.changes, plans, batches)
+            self._route = route if in_place else None
         if len(batches) > 1:  # one batch is checked by its kernel
             for param in params:
                 check_writable(param.array, self._name)
         changes: Changes = []
         for batch in batches:
             own = [grads[place] for place in batch.places]
-            writes, new = self._prepare(batch, own)
+            writes, new = self._prepare(batch, plans[batch.group], own)
             entries = dict.fromkeys(batch.params, new)
             changes += [*writes, partial(self._memory.update, entries)]
         for param in params:
@@ -458,17 +454,26 @@ class Optimizer(metaclass=NamedConstruction):
     def _batches_of_last_step(
         self, param_ids: list[int], plans: list[_Plan]
     ) -> list[_Batch] | None:
-        """Return the batches of the last step, if nothing has changed in between.
+        """Return the batches of the last step, if it was in place and still fits.
 
-        Parameters, arrays, options and memory are the same, and gradients fit their
-        parameters: all checks would come out as before.
+        Parameters, arrays and memory are the same, options but for numbers, too, and
+        gradients fit their parameters: all checks would come out as before.
         """
         route = self._route
-        if route is None or route.changes != seam.changes or not route.in_place:
+        if route is None or route.changes != seam.changes:
             return None
-        if route.plans is not plans or route.memory is not self._memory:
+        if route.param_ids != param_ids or None in map(self._held, route.batches):
             return None
-        return route.batches if route.param_ids == param_ids else None
+        if route.plans is not plans:
+            if _layouts(route.plans) != _layouts(plans):
+                return None
+            self._route = route._replace(plans=plans)
+        return route.batches
+
+    def _held(self, batch: _Batch) -> _Memory | None:
+        """Return what is remembered of a batch, if its last step was one of its own."""
+        held = self._memory.get(batch.params[0], _NOTHING)
+        return held if held.vectors is batch.memory.vectors else None
 
     def _find_batches(
         self, params: list[Tensor], grads: list[Array], plans: list[_Plan]
@@ -488,7 +493,7 @@ class Optimizer(metaclass=NamedConstruction):
                     key = self._key_of(param, grad, plan.slot_names)
                     found[number, *key].append(places[param])
         return [
-            self._batch_of(params, own, plans[number], step)
+            self._batch_of([params[i] for i in own], own, plans[number], number, step)
             for (number, step, *_), own in found.items()
         ]
 
@@ -515,10 +520,14 @@ class Optimizer(metaclass=NamedConstruction):
         return step, str(kind[0]), kind[1]
 
     def _batch_of(
-        self, all_params: list[Tensor], places: list[int], plan: _Plan, step: int
+        self,
+        params: list[Tensor],
+        places: list[int],
+        plan: _Plan,
+        group: int,
+        step: int,
     ) -> _Batch:
-        """Return parameters that step together; remember them so, in one memory."""
-        params = [all_params[place] for place in places]
+        """Return parameters that step together, and what is remembered of them."""
         arrays = [param.array for param in params]
         parts = _parts(tuple([array.size for array in arrays]))
         xp = backend_of(arrays[0])
@@ -540,41 +549,41 @@ class Optimizer(metaclass=NamedConstruction):
         for name, vector in vectors.items() if kernel else ():
             pairs = zip(parts, arrays, strict=True)
             slots[name] = [vector[part].reshape(a.shape) for part, a in pairs]
-        return _Batch(params, places, arrays, parts, plan, memory, kernel, slots)
+        return _Batch(params, places, arrays, parts, group, memory, kernel, slots)
 
     def kernel_in_place(self, xp: Namespace, arrays: list[Array]) -> Function | None:
         """Return a kernel that steps these arrays where they are; None for ``update``.
 
         It is called with the parameters, their gradients, the slots by name, a list of
-        arrays for each, the number of the step, and the options by name. It returns a
-        function written in C that makes the step, all or nothing.
+        arrays for each, the number of the step, and the options. It returns a function
+        written in C that makes the step, all or nothing.
         """
         return None
 
-    def _prepare(self, batch: _Batch, grads: list[Array]) -> tuple[Changes, _Memory]:
+    def _prepare(
+        self, batch: _Batch, plan: _Plan, grads: list[Array]
+    ) -> tuple[Changes, _Memory]:
         """Return the changes that make the step of a batch, and the new memory."""
-        memory, options = batch.memory, batch.plan.options
-        if batch.kernel is not None:
-            last = self._memory.get(batch.params[0], memory)
-            is_next = last.vectors is memory.vectors  # to a step of this very batch
-            step = (last if is_next else memory).step + 1
-            call = batch.kernel(batch.arrays, grads, batch.slots, step, **options)
-            return [call], _Memory(step, memory.vectors, memory.parts, memory.kinds)
+        memory = self._held(batch) or batch.memory
         step = memory.step + 1
+        if batch.kernel is not None:
+            given = batch.arrays, grads, batch.slots, step, plan.options
+            new = _Memory(step, memory.vectors, memory.parts, memory.kinds)
+            return [batch.kernel(*given)], new
         xp = backend_of(batch.arrays[0])
         prepare = xp.on_device(self._step_on_copies)
         name = f"{self._name}.step"
         found: tuple[Changes, Slots] = run_reporting_warnings(
-            name, prepare, xp, batch, grads, step
+            name, prepare, xp, batch, plan, grads, step
         )
         changes, vectors = found
         return changes, _Memory(step, vectors, memory.parts, memory.kinds)
 
     def _step_on_copies(
-        self, xp: Namespace, batch: _Batch, grads: list[Array], step: int
+        self, xp: Namespace, batch: _Batch, plan: _Plan, grads: list[Array], step: int
     ) -> tuple[Changes, Slots]:
         """Compute a step on copies: what writes the parameters, and the new vectors."""
-        plan, parts = batch.plan, batch.parts
+        parts = batch.parts
         size = parts[-1].stop
         both = xp.join([*batch.arrays, *grads])
         param, grad = both[:size], both[size:]
@@ -762,6 +771,11 @@ class Optimizer(metaclass=NamedConstruction):
         if decoupled is not self.decoupled:
             wrong.append(f"it was saved by optim.{'AdamW' if decoupled else 'Adam'}")
         return wrong, ["step", *self.slots_of(options)]
+
+
+def _layouts(plans: list[_Plan]) -> list[tuple[list[str], bool]]:
+    """Return what of plans says how parameters step together."""
+    return [(plan.slot_names, plan.maximize) for plan in plans]
 
 
 def _kind_of(array: Array) -> Kind:

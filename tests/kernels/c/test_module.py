@@ -29,6 +29,10 @@ HAVE_ANY_SIZE = {
     ("embedding_backward", 1),
 }
 ERRORS = (TypeError, ValueError, IndexError, OverflowError, BufferError, MemoryError)
+# Functions without such checks, or that answer a question about any arrays.
+NOT_RECORDED = {
+    "use", "instruction_sets", "checksum", "clip", "all_below", "all_contiguous",
+}  # fmt: skip
 MODULES = [c.recurrent, c.linear, c.loss, c.norm, c.embedding, c.optimizer]
 
 
@@ -41,7 +45,8 @@ def record(run):
 
     def recorder(name):
         def call(*args):
-            calls.append((name, args))
+            if name not in NOT_RECORDED:
+                calls.append((name, args))
             return getattr(_c, name)(*args)
 
         return call
@@ -108,8 +113,7 @@ every_call = pytest.mark.parametrize(
 
 
 def test_every_function_is_called():
-    others = {"use", "instruction_sets", "checksum", "clip", "all_below"}
-    assert {name for name, _ in CALLS} | others == {*functions()}
+    assert {name for name, _ in CALLS} | NOT_RECORDED == {*functions()}
 
 
 # ---- and what is wrong

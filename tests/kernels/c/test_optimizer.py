@@ -92,3 +92,26 @@ def test_long_lists_are_changed_as_their_parts_are(twin):
         twin._c.adam_step([param], *([a] for a in others), *numbers)
     for one, two in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_all_contiguous_looks_at_every_array(twin, dtype):
+    whole = np.ones((4, 4), dtype)
+    assert twin.all_contiguous([whole, whole[1:], whole[:0]])
+    for part in (whole[:, 1:], whole.T[1:], whole[::2]):
+        assert not twin.all_contiguous([whole, part])
+    with pytest.raises(TypeError, match="arrays in a list"):
+        twin.all_contiguous(whole)
+
+
+def test_adam_reads_gradients_that_are_not_contiguous(twin):
+    """As the optimizer passes them: the call itself copies nothing."""
+    rng = np.random.default_rng(0)
+    state = [[rng.random((3, 2))] for _ in range(4)]
+    others = [[x.copy() for x in part] for part in state]
+    options = {"step": 1, "lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
+    options |= {"weight_decay": 0.0, "decoupled": False}
+    twin.adam_step(*state, None, **options)
+    others[1] = [np.asfortranarray(others[1][0])]
+    twin.adam_step(*others, None, **options)
+    np.testing.assert_array_equal(state[0][0], others[0][0])

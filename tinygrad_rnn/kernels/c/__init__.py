@@ -8,7 +8,15 @@ from .embedding import embedding_backward
 from .linear import linear_backward, linear_forward
 from .loss import cross_entropy_backward, cross_entropy_forward
 from .norm import layer_norm_backward, layer_norm_forward
-from .optimizer import adam_step, all_below, clip, prepare_adam_step, scale, squares
+from .optimizer import (
+    adam_step,
+    all_below,
+    all_contiguous,
+    clip,
+    prepare_adam_step,
+    scale,
+    squares,
+)
 from .recurrent import (
     gru_backward,
     gru_cell_backward,

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
-from ...backend.numpy import is_contiguous
 from ..numpy import optimizer as reference
 from . import _c
 
 Arrays = Sequence[np.ndarray]
-clip, all_below = _c.clip, _c.all_below
+all_below, all_contiguous, clip = _c.all_below, _c.all_contiguous, _c.clip
 
 
 def squares(arrays: Arrays) -> float:
@@ -26,37 +26,33 @@ def scale(arrays: Arrays, factor: float) -> None:
 
 
 def prepare_adam_step(
+    decoupled: bool,
     params: Arrays,
     grads: Arrays,
     slots: Mapping[str, Arrays],
     step: int,
-    *,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    amsgrad: bool,
-    decoupled: bool,
+    options: Mapping[str, Any],
 ) -> Callable[[], None]:
     """Return a call of the kernel alone, which no signal can interrupt."""
+    lr, beta1, beta2 = options["lr"], options["beta1"], options["beta2"]
+    weight_decay = options["weight_decay"]
     root = sqrt(1 - beta2**step)
-    rate = lr * root / (1 - beta1**step)
-    decay = 1 - lr * weight_decay if decoupled else weight_decay
+    if not _c.all_contiguous(grads):
+        grads = [np.ascontiguousarray(grad) for grad in grads]
     return partial(
         _c.adam_step,
         params,
-        [grad if is_contiguous(grad) else grad.copy() for grad in grads],
+        grads,
         slots["exp_avg"],
         slots["exp_avg_sq"],
-        slots["max_exp_avg_sq"] if amsgrad else None,
+        slots["max_exp_avg_sq"] if options["amsgrad"] else None,
         decoupled,
         1 - beta1,
         beta2,
         1 - beta2,
-        eps * root,
-        rate,
-        decay,
+        options["eps"] * root,
+        lr * root / (1 - beta1**step),
+        1 - lr * weight_decay if decoupled else weight_decay,
     )
 
 
@@ -76,9 +72,16 @@ def adam_step(
     decoupled: bool,
 ) -> None:
     """Take one step of Adam, or of AdamW if ``decoupled``, in place and in one call."""
-    root = sqrt(1 - beta2**step)
-    rate = lr * root / (1 - beta1**step)
-    decay = 1 - lr * weight_decay if decoupled else weight_decay
-    numbers = (1 - beta1, beta2, 1 - beta2, eps * root, rate, decay)
-    slots = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs)
-    _c.adam_step(*slots, decoupled, *numbers)
+    slots = {"exp_avg": exp_avgs, "exp_avg_sq": exp_avg_sqs}
+    if max_exp_avg_sqs is not None:
+        slots["max_exp_avg_sq"] = max_exp_avg_sqs
+    options = {
+        "lr": lr,
+        "beta1": beta1,
+        "beta2": beta2,
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "amsgrad": max_exp_avg_sqs is not None,
+    }
+    make_step = prepare_adam_step(decoupled, params, grads, slots, step, options)
+    make_step()

@@ -92,6 +92,15 @@ static listed_arrays *allocate_list(arrays *call, PyObject *tuple)
     return items ? items : (PyErr_NoMemory(), fail(call));
 }
 
+/* Whether all arrays of a list are C-contiguous, aligned and in native byte order. */
+static PyObject *all_contiguous(PyObject *self, PyObject *given)
+{
+    (void)self;
+    arrays held = {.count = 0}, *call = &held;
+    PyObject *list = as_list(call, given);
+    return finish(call, list ? PyBool_FromLong(are_contiguous(list)) : NULL);
+}
+
 /* scale(arrays, factor), in place. All arrays are looked at before one is changed.
    Returns whether they were; False if one is not contiguous. */
 static PyObject *scale(PyObject *self, PyObject *const *args, Py_ssize_t count)

@@ -62,6 +62,7 @@ static PyMethodDef methods[] = {
     METHOD(embedding_backward, METH_FASTCALL, "Add rows to those of a table."),
     METHOD(squares, METH_O, "The sum of the squares of all elements of a list."),
     METHOD(scale, METH_FASTCALL, "Multiply the arrays of a list by a number."),
+    METHOD(all_contiguous, METH_O, "Whether C can read all arrays of a list as they are."),
     METHOD(clip, METH_FASTCALL, "Scale the arrays of a list to a common norm."),
     METHOD(all_below, METH_FASTCALL, "Whether all ids are in [0, count)."),
     METHOD(adam_step, METH_FASTCALL, "Take a step of Adam for lists of arrays."),

@@ -1899,6 +1899,20 @@ TABLE = {
             "what changes by itself is replayed as it was",
         ),
     ],
+    "engine/test_capture.py": [
+        (
+            "Compiled._make_room",
+            "if self._hits + self._misses - oldest.last_call < UNUSED_CALLS:",
+            "if False:",
+            "kinds of calls that take turns are captured again and again",
+        ),
+        (
+            "Compiled._put_first",
+            "if self._ready:",
+            "if False:",
+            "a program in use makes room",
+        ),
+    ],
     "engine/test_compiled_traps.py": [
         ("act", "has_effect=True", "has_effect=False", "an effect taken for pure"),
         (

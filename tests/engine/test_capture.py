@@ -163,15 +163,45 @@ def test_a_number_that_changes_by_itself_raises():
         compiled(tg.ones(2))
 
 
-def test_too_many_kinds_of_calls_warn_once_and_run_plainly():
+def test_kinds_of_calls_that_take_turns_warn_once_and_are_not_captured_forever():
+    """Those without a program run plainly, rather than drive out those in use."""
     compiled = tg.compile(lambda x, n: x * n)
-    with pytest.warns(UserWarning, match="captured for 8 different kinds"):
-        for n in range(12):
+    with pytest.warns(UserWarning, match="more than 8 different ways"):
+        for n in range(10):
             assert compiled(tg.ones(1), n).item() == n
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert compiled(tg.ones(1), 99).item() == 99
-    assert compiled.cache_info().misses == 13
+        for call in range(400):
+            assert compiled(tg.ones(1), call % 10).item() == call % 10
+    info = compiled.cache_info()
+    assert (info.misses, info.currsize) == (10 + 8 + 80, 8)
+
+
+def test_a_program_that_lies_idle_makes_room():
+    """Any number of kinds of calls, one after another, are replayed, as is one that
+    comes back in between.
+    """
+    compiled = tg.compile(lambda x, n: x * n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in range(20):
+            for _ in range(20):
+                assert compiled(tg.ones(1), n).item() == n
+                assert compiled(tg.ones(1), -1).item() == -1
+    info = compiled.cache_info()
+    assert (info.misses, info.currsize) == (2 * 21, 8)
+
+
+def test_numbers_that_come_once_each_are_captured_now_and_then():
+    compiled = tg.compile(lambda x, n: x * n)
+    with pytest.warns(UserWarning, match="argument 2 is 6, and then 7"):
+        for n in range(250):
+            assert compiled(tg.ones(1), n).item() == n
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(300):
+            assert compiled(tg.ones(1), 0).item() == 0
+    assert compiled.cache_info().hits >= 190
 
 
 @pytest.mark.parametrize(
@@ -190,7 +220,7 @@ def test_the_warning_says_in_words_what_changes(call, words):
     with pytest.warns(
         UserWarning, match=re.escape(f"what keeps changing: {words}") + "$"
     ):
-        for n in range(1, 9):
+        for n in range(1, 10):
             call(compiled, n)
 
 

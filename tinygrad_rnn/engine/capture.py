@@ -22,7 +22,10 @@ from .recheck import replay_and_compare
 from .tape import Tape
 from .warned import warn_user
 
-MAX_PROGRAMS = 8  # of one function; further calls run plainly
+MAX_PROGRAMS = 8  # of one function
+# A program makes room if this many calls have not used it. With fewer, kinds of calls
+# that take turns would drive each other out, and a capture costs several plain calls.
+UNUSED_CALLS = 100
 
 _lock = RLock()  # one function is captured at a time
 
@@ -32,7 +35,8 @@ class CacheInfo(NamedTuple):
 
     Attributes:
         hits: How many calls were replayed.
-        misses: How many ran the function, and were captured if there was room.
+        misses: How many ran the function, and were captured if there was room for
+            another program.
         maxsize: How many programs are kept.
         currsize: How many there are.
     """
@@ -51,9 +55,10 @@ class Compiled:
         self._function = function
         self._name = getattr(function, "__name__", type(function).__name__)
         self._check = check
-        self._ready: list[Program] = []
+        self._ready: list[Program] = []  # that used last comes first
         self._pending: list[Program] = []  # captured once
         self._hits = self._misses = 0
+        self._has_warned = False
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         if seam.observers:  # a part of what is captured, or looked at, already
@@ -68,37 +73,57 @@ class Compiled:
             if found is not MISS:
                 self._hits += 1
                 if program is not self._ready[0]:
-                    others = [p for p in self._ready if p is not program]
-                    self._ready = [program, *others]
+                    self._put_first(program)
                 return found
-        return self._capture(args, kwargs)
-
-    def _capture(self, args: Operand, kwargs: Operand) -> Operand:
-        """Run the function, and record it."""
-        if len(self._ready) + len(self._pending) >= MAX_PROGRAMS:
-            self._misses += 1
-            return self._function(*args, **kwargs)
         with _lock:
             first = next((p for p in self._pending if p.fits(args, kwargs)), None)
-            tape = Tape(self._name, Reads(self._function), args, kwargs)
-            seam.observers.append(tape)
-            seam.recorder = tape
-            try:
-                result = self._function(*args, **kwargs)
-                program = tape.finish(result)
-            finally:
-                seam.recorder = None
-                seam.observers.remove(tape)
-            self._misses += 1
-            self._add(program, first)
+            if first is not None or self._make_room():
+                return self._capture(args, kwargs, first)
+        self._misses += 1
+        return self._function(*args, **kwargs)
+
+    def _put_first(self, program: Program) -> None:
+        """Make a program that of the last call."""
+        if self._ready:  # that of the call before, or of one not long ago
+            self._ready[0].last_call = self._hits + self._misses
+        others = [p for p in self._ready if p is not program]
+        self._ready = [program, *others]
+
+    def _make_room(self) -> bool:
+        """Return whether there is room for a program; drop one that has lain idle."""
+        if len(self._ready) + len(self._pending) < MAX_PROGRAMS:
+            return True
+        others = [*self._ready[1:], *self._pending]
+        oldest = min(others, key=lambda program: program.last_call)
+        if self._hits + self._misses - oldest.last_call < UNUSED_CALLS:
+            self._warn()
+            return False
+        self._ready = [p for p in self._ready if p is not oldest]
+        self._pending = [p for p in self._pending if p is not oldest]
+        return True
+
+    def _capture(
+        self, args: Operand, kwargs: Operand, first: Program | None
+    ) -> Operand:
+        """Run the function, and record it; ``first`` is what was recorded before."""
+        tape = Tape(self._name, Reads(self._function), args, kwargs)
+        seam.observers.append(tape)
+        seam.recorder = tape
+        try:
+            result = self._function(*args, **kwargs)
+            program = tape.finish(result)
+        finally:
+            seam.recorder = None
+            seam.observers.remove(tape)
+        self._misses += 1
+        self._add(program, first)
         return result
 
     def _add(self, program: Program, first: Program | None) -> None:
         """Keep a program that was captured; ``first`` is that of the first time."""
+        program.last_call = self._hits + self._misses
         if first is None:
             self._pending.append(program)
-            if len(self._ready) + len(self._pending) == MAX_PROGRAMS:
-                self._warn(program)
             return
         self._pending.remove(first)
         if difference := first.difference(program):
@@ -106,12 +131,17 @@ class Compiled:
                 f"compile: {self._name} did not do the same in two calls that look the "
                 f"same: {difference}; pass what changes as an argument"
             )
-        self._ready = [program, *self._ready]
+        self._put_first(program)
 
-    def _warn(self, program: Program) -> None:
-        """Warn that no further programs are kept, and name what keeps changing."""
-        others = [*self._ready, *self._pending]
-        before = others[-2] if len(others) > 1 else program
+    def _warn(self) -> None:
+        """Warn, once, that there is no room, and name what keeps changing."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        programs = sorted(
+            [*self._ready, *self._pending], key=lambda program: program.last_call
+        )
+        before, program = programs[-2:]
         pairs = zip(before.guards, program.guards, strict=False)
         changed = next(((a, b) for a, b in pairs if a != b), None)
         what = "what it depends on"
@@ -121,9 +151,10 @@ class Compiled:
             new = new if also == about else f"{also} {new}".strip()
             what = f"{about} {old}, and then {new}".strip()
         warn_user(
-            f"compile: {self._name} was captured for {MAX_PROGRAMS} different kinds of "
-            f"calls, and runs plainly for others from now on; what keeps changing: "
-            f"{what}"
+            f"compile: {self._name} is called in more than {MAX_PROGRAMS} different "
+            f"ways, and keeps a program for {MAX_PROGRAMS} of them; other calls run "
+            f"plainly until one of these has not been used for {UNUSED_CALLS} calls; "
+            f"what keeps changing: {what}"
         )
 
     def __get__(self, instance: object, owner: type | None = None) -> Operand:
@@ -200,6 +231,7 @@ class Compiled:
             0
         """
         self._ready, self._pending = [], []
+        self._has_warned = False
 
 
 def compile(

@@ -141,6 +141,7 @@ class Program:
         self.lines, body = _keep_used(lines, live)
         self.source = self._write([*body, *ends])
         self.changes = seam.changes
+        self.last_call = 0  # the number of the last call that used it, about
         self._replay: Function | None = None  # made when it is needed first
         self._fits = self._make("fits")
 

@@ -91,6 +91,7 @@ def watched(monkeypatch):
     monkeypatch.setattr(group_module, "state", SimpleNamespace(group=None))
     shown = []
     monkeypatch.setattr(sys, "excepthook", lambda *error: shown.append(error))
+    monkeypatch.setattr(group_module, "FORWARDING", 0.0)
     group = group_module.ProcessGroup(Threads(Meeting(2), 1, 2), FakeWatch())
     group_module.state.group = group
     group_module._end_together(group)
@@ -113,6 +114,22 @@ def test_an_error_that_nobody_catches_ends_all_ranks(watched, capsys):
     words = f"{FakeWatch.label} failed (RuntimeError: no more); all ranks end\n"
     assert capsys.readouterr().err == words
     assert group.watch.events == ["failed"]
+    assert group.communicator.is_aborted
+
+
+def test_what_it_prints_is_forwarded_before_all_ranks_end(watched, monkeypatch, capsys):
+    group, _ = watched
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        assert "failed (RuntimeError" in capsys.readouterr().err
+        assert not group.watch.events and not group.communicator.is_aborted
+
+    monkeypatch.setattr(group_module, "FORWARDING", 7.0)
+    monkeypatch.setattr(group_module.time, "sleep", sleep)
+    sys.excepthook(*raised())
+    assert waits == [7.0]
     assert group.communicator.is_aborted
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from .watch import Watch, start_watch
 Excepthook = Callable[
     [type[BaseException], BaseException, TracebackType | None], object
 ]
+FORWARDING = 0.5  # seconds in which the launcher takes up what was printed
 # It has the group of this process; the tests give each of their threads its own.
 state = SimpleNamespace(group=None)
 
@@ -169,6 +171,8 @@ def _end_together(group: ProcessGroup) -> None:
             print(f"{label} failed ({text}); all ranks end", file=sys.stderr)
             sys.stdout.flush()
             sys.stderr.flush()
+            # Launchers drop what they have not read when a rank aborts.
+            time.sleep(FORWARDING)
             if group.watch is not None:
                 group.watch.send("failed")
             group.communicator.abort()

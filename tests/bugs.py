@@ -1814,6 +1814,44 @@ TABLE = {
             "the other modules not looked through",
         ),
     ],
+    "test_cuda.py": [
+        (
+            "find",
+            "if found.multi_device and name == found.kind:",
+            "if False:",
+            "cuda alone is always the first GPU",
+        ),
+        (
+            "set_device",
+            'seam.settings["cuda"] = gpu.index',
+            "pass",
+            "a compiled function makes tensors on the GPU that was current before",
+        ),
+        (
+            "device",
+            "finally: set_device(before)",
+            "finally: pass",
+            "the current GPU stays another one after the context",
+        ),
+        (
+            "synchronize",
+            'seam.act(_find_gpu("synchronize", device).synchronize)',
+            '_find_gpu("synchronize", device).synchronize()',
+            "a replay does not wait",
+        ),
+        (
+            "memory_allocated",
+            '_find_gpu("memory_allocated", device)',
+            'find("cuda")',
+            "the memory of another GPU",
+        ),
+        (
+            "empty_cache",
+            'seam.act(libraries["cuda"].free)',
+            "pass",
+            "memory that is kept for reuse stays",
+        ),
+    ],
     "test_creation.py": [
         (
             "host_copy",

@@ -34,7 +34,10 @@ SURFACE: dict[str, dict[str, str]] = {
             manual_seed Generator device Tensor from_dlpack cuda kernels
         """,
         "tg.Generator": "manual_seed get_state set_state",
-        "tg.cuda": "is_available device_count synchronize",
+        "tg.cuda": """
+            is_available device_count synchronize current_device set_device device
+            get_device_name mem_get_info memory_allocated memory_reserved empty_cache
+        """,
         "tg.Tensor": """
             data grad requires_grad is_leaf shape ndim dtype device T mT size dim numel
             item tolist numpy detach clone contiguous to cpu cuda float double long bool

@@ -1286,7 +1286,17 @@ tg.as_tensor(1j)
 tg.from_dlpack([1.0])
     DTypeError: from_dlpack: got list, which has no __dlpack__
 tg.cuda.synchronize("cpu")
-    OptionError: cuda.synchronize: device is 'cpu', expected 'cuda' or 'cuda:N'
+    OptionError: cuda.synchronize: device is 'cpu', expected 'cuda', 'cuda:N' or a
+tg.cuda.set_device("gpu")
+    OptionError: cuda.set_device: device is 'gpu', expected 'cuda', 'cuda:N' or a number
+tg.cuda.set_device(99)
+    OptionError: tg.device: got 'cuda:99'
+tg.cuda.device(99).__enter__()
+    OptionError: tg.device: got 'cuda
+tg.cuda.get_device_name("cpu")
+    OptionError: cuda.get_device_name: device is 'cpu'
+tg.cuda.mem_get_info("cpu")
+    OptionError: cuda.mem_get_info: device is 'cpu'
 """
 
 DATA = """

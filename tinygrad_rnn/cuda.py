@@ -1,15 +1,23 @@
 """GPUs, as CuPy reports them; the names are those of torch.cuda.
 
+Wherever a device is named, ``"cuda"`` is the current one of the thread: the first one,
+unless :func:`set_device` or :func:`device` say otherwise. ``"cuda:1"`` is always the
+second one.
+
 Example:
     >>> import tinygrad_rnn as tg
     >>> device = "cuda" if tg.cuda.is_available() else "cpu"
     >>> model = tg.nn.Linear(3, 2).to(device)
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .backend import find
+from .backend import Backend, find, libraries
+from .engine import seam
 from .errors import OptionError, left_out
+from .types import DeviceLike
 
 
 def device_count() -> int:
@@ -37,11 +45,89 @@ def is_available() -> bool:
     return device_count() > 0
 
 
-def synchronize(device: str | int | None = None) -> None:
+def _find_gpu(name: str, device: DeviceLike | int) -> Backend:
+    """Return the backend of a GPU, of the current one for None.
+
+    ``name`` is the function that was given the device.
+    """
+    wanted = f"cuda:{device}" if isinstance(device, int) else str(device or "cuda")
+    if wanted.partition(":")[0] != "cuda":
+        raise OptionError(
+            f"cuda.{name}: device is {wanted!r}, expected 'cuda', 'cuda:N' or a number"
+        )
+    return find(wanted)
+
+
+# ---------------------------------------------------------------- the current GPU
+
+
+def current_device() -> int:
+    """Return the number of the current GPU of this thread.
+
+    Raises:
+        OptionError: There is no GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> if tg.cuda.is_available():
+        ...     number = tg.cuda.current_device()
+    """
+    return int(find("cuda").index or 0)
+
+
+def set_device(device: DeviceLike | int) -> None:
+    """Make a GPU the current one of this thread: the one that ``"cuda"`` stands for.
+
+    Tensors stay where they are.
+
+    Args:
+        device: Its number, or its name, such as ``"cuda:1"``.
+
+    Raises:
+        OptionError: There is no such GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> if tg.cuda.is_available():
+        ...     tg.cuda.set_device(tg.cuda.device_count() - 1)
+        ...     x = tg.zeros(2, device="cuda")  # on the last one
+        ...     tg.cuda.set_device(0)
+    """
+    gpu = _find_gpu("set_device", device)
+    seam.count_change("cuda.set_device()")
+    gpu.module.set_device(gpu.index)
+    seam.settings["cuda"] = gpu.index
+
+
+@contextmanager
+def device(device: DeviceLike | int) -> Iterator[None]:
+    """Make a GPU the current one inside ``with``.
+
+    Args:
+        device: Its number, or its name, such as ``"cuda:1"``.
+
+    Raises:
+        OptionError: There is no such GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> if tg.cuda.device_count() > 1:
+        ...     with tg.cuda.device(1):
+        ...         x = tg.zeros(2, device="cuda")  # on cuda:1
+    """
+    before = current_device()
+    set_device(device)
+    try:
+        yield
+    finally:
+        set_device(before)
+
+
+def synchronize(device: DeviceLike | int = None) -> None:
     """Wait until all work on a GPU is done.
 
     Args:
-        device: ``"cuda:1"``, or its number; by default the first GPU.
+        device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
         OptionError: for the CPU, and if there is no such GPU.
@@ -51,12 +137,102 @@ def synchronize(device: str | int | None = None) -> None:
         >>> if tg.cuda.is_available():
         ...     tg.cuda.synchronize()
     """
-    name = device if isinstance(device, str) else f"cuda:{device or 0}"
-    if name.partition(":")[0] != "cuda":
-        raise OptionError(
-            f"cuda.synchronize: device is {name!r}, expected 'cuda' or 'cuda:N'"
-        )
-    find(name).synchronize()
+    seam.act(_find_gpu("synchronize", device).synchronize)
+
+
+def get_device_name(device: DeviceLike | int = None) -> str:
+    """Return what the maker of a GPU calls it.
+
+    Args:
+        device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
+
+    Raises:
+        OptionError: for the CPU, and if there is no such GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> if tg.cuda.is_available():
+        ...     print(tg.cuda.get_device_name())
+    """
+    return str(_find_gpu("get_device_name", device).device_name())
+
+
+# ---------------------------------------------------------------- memory
+
+
+def mem_get_info(device: DeviceLike | int = None) -> tuple[int, int]:
+    """Return how much memory of a GPU is free, and how much it has, in bytes.
+
+    Memory that is kept for reuse, by this program or another one, is not free.
+
+    Args:
+        device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
+
+    Raises:
+        OptionError: for the CPU, and if there is no such GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> if tg.cuda.is_available():
+        ...     free, total = tg.cuda.mem_get_info()
+    """
+    seam.read_values("cuda.mem_get_info()")
+    free, total = _find_gpu("mem_get_info", device).memory_info()
+    return int(free), int(total)
+
+
+def memory_allocated(device: DeviceLike | int = None) -> int:
+    """Return how many bytes of a GPU this program's arrays have; 0 without a GPU.
+
+    Args:
+        device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
+
+    Raises:
+        OptionError: for the CPU, and if there is no such GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> before = tg.cuda.memory_allocated()
+    """
+    seam.read_values("cuda.memory_allocated()")
+    if libraries["cuda"] is None:  # nobody has asked for a GPU yet
+        return 0
+    return int(_find_gpu("memory_allocated", device).memory_allocated())
+
+
+def memory_reserved(device: DeviceLike | int = None) -> int:
+    """Return how many bytes of a GPU CuPy holds; 0 without a GPU.
+
+    That is what arrays have, and what is kept for reuse.
+
+    Args:
+        device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
+
+    Raises:
+        OptionError: for the CPU, and if there is no such GPU.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> kept = tg.cuda.memory_reserved() - tg.cuda.memory_allocated()
+    """
+    seam.read_values("cuda.memory_reserved()")
+    if libraries["cuda"] is None:
+        return 0
+    return int(_find_gpu("memory_reserved", device).memory_reserved())
+
+
+def empty_cache() -> None:
+    """Give the memory of all GPUs that is kept for reuse back; without a GPU, nothing.
+
+    Tensors keep theirs. Other programs can use what is given back; this one gets it
+    back from the driver, which takes longer.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> tg.cuda.empty_cache()
+    """
+    if libraries["cuda"] is not None:
+        seam.act(libraries["cuda"].free)
 
 
 if not TYPE_CHECKING:

@@ -33,6 +33,9 @@ class _Device:
     def __exit__(self, *error):
         _local.device = self.before
 
+    def use(self):
+        _local.device = self.id
+
     def synchronize(self):
         synchronized.append(self.id)
 
@@ -49,10 +52,11 @@ class ndarray(np.ndarray):
     """An array on a device; made of NumPy's by :func:`_on_device` only."""
 
     device = SimpleNamespace(id=None)
+    memory = None
 
     def __array_finalize__(self, obj):
         if isinstance(obj, ndarray):
-            self.device = obj.device
+            self.device, self.memory = obj.device, obj.memory
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(), **settings):
         if out:  # only by operators such as +=
@@ -121,8 +125,11 @@ def _on_device(result, device=None, of=None):
         return result
     out = np.asarray(result).view(ndarray)
     out.device = SimpleNamespace(id=_current() if device is None else device)
-    if of is not None:
+    if of is None:
+        out.memory = _allocate(out.nbytes)
+    else:
         out._of = of if of.base is None else of.base
+        out.memory = of.memory
     return out
 
 
@@ -187,11 +194,67 @@ def astype(x, dtype, /, *, copy=True):
 
 synchronized, freed = [], []
 waited = []  # the calls for which the host waits for the device
-_pool = SimpleNamespace(free_all_blocks=lambda: freed.append(_current()))
+
+# ---- memory
+
+capacity = 1 << 40  # of each device, in bytes
+
+
+class OutOfMemoryError(MemoryError):
+    """CuPy's error."""
+
+
+class _Memory:
+    """Memory of the current device, in use for as long as an array holds it."""
+
+    def __init__(self, size):
+        self.size, self.device = size, _current()
+        pool.used[self.device] += size
+
+    def __del__(self):
+        pool.used[self.device] -= self.size
+
+
+class _Pool:
+    """It keeps all memory that was ever in use until it is told to free it."""
+
+    def __init__(self):
+        self.used, self.reserved = [0, 0], [0, 0]
+
+    def malloc(self, size):
+        device = _current()
+        after = self.used[device] + size
+        if after > capacity:
+            raise OutOfMemoryError(f"Out of memory allocating {size:,} bytes")
+        self.reserved[device] = max(self.reserved[device], after)
+        return _Memory(size)
+
+    def free_all_blocks(self):
+        freed.append(_current())
+        self.reserved[_current()] = self.used[_current()]
+
+    def used_bytes(self):
+        return self.used[_current()]
+
+    def total_bytes(self):
+        return self.reserved[_current()]
+
+
+pool = _Pool()
+_allocate = pool.malloc
 
 
 def get_default_memory_pool():
-    return _pool
+    return pool
+
+
+def _get_allocator():
+    return _allocate
+
+
+def _set_allocator(allocator):
+    global _allocate
+    _allocate = allocator
 
 
 # ---- kernels in CUDA
@@ -279,4 +342,10 @@ class _Kernel:
 
 cuda = ModuleType("cupy.cuda")
 cuda.Device = _Device
-cuda.runtime = SimpleNamespace(getDeviceCount=lambda: 2)
+cuda.get_allocator, cuda.set_allocator = _get_allocator, _set_allocator
+cuda.runtime = SimpleNamespace(
+    getDeviceCount=lambda: 2,
+    getDevice=_current,
+    getDeviceProperties=lambda device: {"name": f"Fake {device}".encode()},
+    memGetInfo=lambda: (capacity - pool.total_bytes(), capacity),
+)

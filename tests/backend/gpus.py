@@ -33,6 +33,7 @@ def fake_gpus(twins=None):
     name = "tinygrad_rnn.backend.cupy"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", fake_cupy)
+        patch.setattr(fake_cupy, "_allocate", fake_cupy.pool.malloc)
         patch.delitem(sys.modules, name, raising=False)
         patch.delattr(backend, "cupy", raising=False)
         backend.libraries["cuda"] = None

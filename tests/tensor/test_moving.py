@@ -15,7 +15,13 @@ class Recorder(Movable):
 
 @pytest.mark.parametrize(
     ("given", "name"),
-    [(None, "cuda:0"), (2, "cuda:2"), ("cuda:1", "cuda:1"), ("cuda", "cuda")],
+    [
+        (None, "cuda"),
+        (0, "cuda:0"),
+        (2, "cuda:2"),
+        ("cuda:1", "cuda:1"),
+        ("cuda", "cuda"),
+    ],
 )
 def test_cuda_takes_a_number_or_a_name(given, name):
     assert Recorder().cuda(given) == (name,)

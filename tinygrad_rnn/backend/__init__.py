@@ -69,8 +69,7 @@ class Backend:
 def register(name: str, module: Any) -> Backend:
     """Register an array library as the device ``name``, or ``name:0`` and so on.
 
-    Its first device is found by two names: by ``name``, and as ``name:0`` where the
-    library numbers its devices, which is the name that the device itself shows.
+    Where the library numbers its devices, ``name`` alone stands for the current one.
 
     Args:
         name: The kind of the devices, such as ``"cuda"``. A library that has this name
@@ -115,8 +114,22 @@ def register(name: str, module: Any) -> Backend:
     return first
 
 
+def current_index(kind: str) -> int:
+    """Return the number of the device that ``kind`` alone stands for: the current one.
+
+    The library knows it, for each thread. It is 0 for one that is not in use yet.
+    """
+    library = libraries[kind]
+    if hasattr(library, "current_device"):
+        return int(library.current_device())
+    return 0
+
+
 def find(device: DeviceLike) -> Backend:
     """Return the backend of a device, such as ``"cpu"``.
+
+    The name of several devices without a number, ``"cuda"``, is that of the current
+    one.
 
     Raises:
         OptionError: There is no such device.
@@ -135,7 +148,10 @@ def find(device: DeviceLike) -> Backend:
         if libraries["cuda"] is None and not reason:
             known += ", or 'cuda' where CuPy is installed"
         raise OptionError(f"tg.device: got {name!r}, expected one of {known}{reason}")
-    return _by_name[name]
+    found = _by_name[name]
+    if found.multi_device and name == found.kind:
+        return _by_name[f"{name}:{current_index(name)}"]
+    return found
 
 
 def backend_of(array: Array) -> Backend:

@@ -22,7 +22,13 @@ Array = cupy.ndarray
 from_host = cupy.asarray
 to_host = cupy.asnumpy
 device_count = cupy.cuda.runtime.getDeviceCount
+current_device = cupy.cuda.runtime.getDevice
 context = cupy.cuda.Device  # Device(number), a context with that current device
+
+
+def set_device(index: int) -> None:
+    """Make a device the current one of this thread."""
+    cupy.cuda.Device(index).use()
 
 
 def device_of(x: cupy.ndarray) -> int:
@@ -38,6 +44,26 @@ def argsort(x: cupy.ndarray, axis: int = -1, stable: bool = True) -> cupy.ndarra
 def synchronize() -> None:
     """Wait until all work of the current device is done."""
     cupy.cuda.Device().synchronize()
+
+
+def device_name() -> str:
+    """Return the name of the current device, as its maker gave it."""
+    name: bytes = cupy.cuda.runtime.getDeviceProperties(current_device())["name"]
+    return name.decode()
+
+
+# Of the current device, in bytes
+memory_info = cupy.cuda.runtime.memGetInfo  # free, and in all
+
+
+def memory_allocated() -> int:
+    """Return how much memory arrays have."""
+    return int(cupy.get_default_memory_pool().used_bytes())
+
+
+def memory_reserved() -> int:
+    """Return how much memory CuPy holds, for arrays and for reuse."""
+    return int(cupy.get_default_memory_pool().total_bytes())
 
 
 def free() -> None:

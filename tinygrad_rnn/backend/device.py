@@ -4,7 +4,7 @@ from typing import Self
 
 from ..errors import OptionError
 from ..types import DeviceLike
-from . import libraries
+from . import current_index, libraries
 
 
 class device(str):
@@ -24,7 +24,7 @@ class device(str):
     """
 
     def __new__(cls, type: DeviceLike, index: int | None = None) -> Self:
-        """Raise OptionError for an unknown name; ``"cuda"`` is the first GPU."""
+        """Raise OptionError for an unknown name; ``"cuda"`` is the current GPU."""
         name = str(type) if index is None else f"{type}:{index}"
         kind, _, number = name.partition(":")
         numbered = kind == "cuda" or hasattr(libraries.get(kind), "device_of")
@@ -33,7 +33,9 @@ class device(str):
             raise OptionError(
                 f"tg.device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'"
             )
-        return super().__new__(cls, f"{kind}:{int(number or 0)}" if numbered else name)
+        if numbered:
+            name = f"{kind}:{int(number) if number else current_index(kind)}"
+        return super().__new__(cls, name)
 
     @property
     def index(self) -> int | None:  # type: ignore[override]

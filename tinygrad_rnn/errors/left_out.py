@@ -370,11 +370,11 @@ tg.cuda
         nothing; all is float32, unless you take float64
     manual_seed manual_seed_all seed
         tg.manual_seed: drawn on the host
-    set_device current_device device
-        device='cuda:1' where a tensor is made
-    empty_cache memory_allocated max_memory_allocated memory_summary Stream Event \
-    get_device_name get_device_properties
-        CuPy's, such as cupy.get_default_memory_pool()
+    max_memory_allocated max_memory_reserved reset_peak_memory_stats memory_stats \
+    memory_summary
+        memory_allocated, memory_reserved, mem_get_info
+    Stream Event stream current_stream get_device_properties get_device_capability
+        CuPy's, such as cupy.cuda.Stream
     FloatTensor LongTensor
         tg.tensor(data, device='cuda')
 """

@@ -27,14 +27,16 @@ class Movable:
         return self.to("cpu")
 
     def cuda(self, device: DeviceLike = None) -> Self:
-        """Move to a GPU: the first one, or that of a number or a name.
+        """Move to a GPU: the current one, or that of a number or a name.
 
         Example:
             >>> import tinygrad_rnn as tg
             >>> if tg.cuda.is_available():
             ...     x = tg.ones(2).cuda()
         """
-        return self.to(device if isinstance(device, str) else f"cuda:{device or 0}")
+        if device is None:
+            return self.to("cuda")
+        return self.to(device if isinstance(device, str) else f"cuda:{device}")
 
     def float(self) -> Self:
         """Convert to float32; the integers of a module stay.

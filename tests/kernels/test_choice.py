@@ -85,12 +85,31 @@ def test_an_instruction_set_that_was_asked_for(name, as_before):
             choose(name)
 
 
-def test_kernels_that_have_not_been_built(monkeypatch):
+@pytest.fixture
+def not_built(monkeypatch, tmp_path):
+    """The folder of the kernels in C, without them."""
     monkeypatch.delattr(sys.modules["tinygrad_rnn.kernels"], "c", raising=False)
     monkeypatch.setitem(sys.modules, "tinygrad_rnn.kernels.c", None)
+    monkeypatch.setattr(choice, "FOLDER", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["note", "checkout", "wheel", "broken"])
+def test_kernels_that_have_not_been_built(not_built, kind):
+    why = "not part of this wheel; docs/install.md says how to build it"
+    if kind == "note":
+        (not_built / "not_built.txt").write_text("no compiler; install one\n")
+        why = "not built: no compiler; install one"
+    elif kind == "checkout":
+        (not_built / "source").mkdir()
+        why = "not built in this checkout; `python -m pip install -e .` builds it"
+    elif kind == "broken":
+        (not_built / "_c.abi3.so").touch()
+        why = "built, but cannot be loaded: "
     module, used = choose("")
     assert module is numpy
-    assert used.summary == "NumPy (C: not built; docs/install.md says how)"
+    assert used.summary.startswith(f"NumPy (C: {why}")
+    assert len(repr(used).splitlines()) == 2
     for wanted in ("c", *INSTRUCTION_SETS):
         with pytest.raises(OptionError, match="see docs/install.md, or leave it out"):
             choose(wanted)
@@ -117,6 +136,10 @@ def test_an_extension_of_other_sources_is_not_used(monkeypatch):
     assert "other sources" in used.others["c"]
     with pytest.raises(OptionError, match="other sources"):
         choose("c")
+    monkeypatch.setattr(choice, "_read_note", lambda: "no compiler; install one")
+    assert (
+        choose("")[1].others["c"].endswith("not built again: no compiler; install one")
+    )
     monkeypatch.delattr(_c, "checksum")  # older still
     assert choose("")[0] is numpy
 

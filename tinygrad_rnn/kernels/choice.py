@@ -11,8 +11,8 @@ from . import numpy
 
 VARIABLE = "TINYGRAD_RNN_KERNELS"
 INSTRUCTION_SETS = ("avx512", "avx2", "base")  # the best first
-NOT_BUILT = "not built; docs/install.md says how"
 OUTDATED = "built from other sources than these; install the package again"
+FOLDER = Path(__file__).parent / "c"
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,19 +66,17 @@ def choose(wanted: str) -> tuple[ModuleType, KernelsInUse]:
     try:
         from . import c
         from .c import _c
-    except (ImportError, AttributeError) as error:  # it lacks what is new
+    except (ImportError, AttributeError) as error:
+        why = _why_not_c(error)
         if wanted:
-            is_there = "cannot import name" not in str(error)
-            why = str(error) if is_there else f"C is {NOT_BUILT}"
             why += "; see docs/install.md, or leave it out"
-            raise OptionError(f"{VARIABLE} is {wanted!r}, but {why}") from None
-        is_outdated = isinstance(error, AttributeError)
-        why = OUTDATED if is_outdated else NOT_BUILT
+            raise OptionError(f"{VARIABLE} is {wanted!r}, but C is {why}") from None
         return numpy, KernelsInUse("NumPy", "", {"c": why})
     if _is_outdated(_c):
+        why = _why_outdated()
         if wanted:
-            raise OptionError(f"{VARIABLE} is {wanted!r}, but C is {OUTDATED}")
-        return numpy, KernelsInUse("NumPy", "", {"c": OUTDATED})
+            raise OptionError(f"{VARIABLE} is {wanted!r}, but C is {why}")
+        return numpy, KernelsInUse("NumPy", "", {"c": why})
     supported = _c.instruction_sets()
     wanted_set = wanted if wanted in INSTRUCTION_SETS else ""
     if wanted_set and not supported.get(wanted_set):
@@ -89,13 +87,39 @@ def choose(wanted: str) -> tuple[ModuleType, KernelsInUse]:
     return c, KernelsInUse("C", used, _why_not(used, wanted, supported))
 
 
+def _why_not_c(error: Exception) -> str:
+    """Return why the extension cannot be imported, and the way out."""
+    if isinstance(error, AttributeError):  # it lacks what is new
+        return _why_outdated()
+    if any(FOLDER.glob("_c.*.so")) or any(FOLDER.glob("_c*.pyd")):
+        return f"built, but cannot be loaded: {error}"
+    if note := _read_note():
+        return f"not built: {note}"
+    if (FOLDER / "source").exists():
+        return "not built in this checkout; `python -m pip install -e .` builds it"
+    return "not part of this wheel; docs/install.md says how to build it"
+
+
+def _why_outdated() -> str:
+    """Return what is said of an extension built from other sources."""
+    note = _read_note()
+    return (
+        f"built from other sources, and not built again: {note}" if note else OUTDATED
+    )
+
+
+def _read_note() -> str:
+    """Return why setup.py built no extension last time; "" if it did."""
+    file = FOLDER / "not_built.txt"
+    return file.read_text(encoding="utf-8").strip() if file.exists() else ""
+
+
 def _is_outdated(module: ModuleType) -> bool:
     """Return whether an extension was built from other sources than are here now.
 
     So it is in a checkout that has changed since `pip install -e`; wheels have none.
     """
-    folder = Path(__file__).parent / "c" / "source"
-    files = sorted(folder.glob("*.[ch]"))
+    files = sorted((FOLDER / "source").glob("*.[ch]"))
     if not files:
         return False
     total = 0

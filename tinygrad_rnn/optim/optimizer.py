@@ -8,9 +8,10 @@ for each parameter, as its part of the last step's vectors.
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import accumulate, count, repeat
-from operator import setitem
+from itertools import accumulate, chain, count, repeat
+from operator import itemgetter, setitem
 from typing import ClassVar, NamedTuple, TypeVar
 
 from ..backend import backend_of
@@ -61,7 +62,8 @@ Kind = tuple[DeviceLike, DType, Shape]
 Key = tuple[int, str, DType]
 
 
-class _Memory(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Memory:
     """What is remembered of parameters that step together."""
 
     step: int  # how many they have made
@@ -71,6 +73,7 @@ class _Memory(NamedTuple):
 
 
 _NOTHING = _Memory(0, {}, {}, {})
+_params_of = itemgetter("params")
 
 
 class _Plan(NamedTuple):
@@ -89,7 +92,7 @@ class _Batch(NamedTuple):
     arrays: list[Array]
     parts: list[slice]  # where each one's is in the memory's vectors
     group: int  # whose options they have
-    memory: _Memory  # before the first step that it makes
+    memory: _Memory  # of its own: no other batch has it
     kernel: Function | None  # that steps them in place
     slots: dict[str, list[Array]]  # for the kernel: the parts of the vectors, shaped
 
@@ -201,7 +204,7 @@ class Optimizer(metaclass=NamedConstruction):
         return {**vars(self), "_route": None}  # arrays that are elsewhere, too
 
     def _params(self) -> list[Tensor]:
-        return [param for group in self.param_groups for param in group["params"]]
+        return [*chain.from_iterable(map(_params_of, self.param_groups))]
 
     def _has_params(self, ids: list[int]) -> bool:
         """Return whether the parameters are those with these ids."""
@@ -419,9 +422,7 @@ class Optimizer(metaclass=NamedConstruction):
         changes: Changes = []
         for batch in batches:
             own = [grads[place] for place in batch.places]
-            writes, new = self._prepare(batch, plans[batch.group], own)
-            entries = dict.fromkeys(batch.params, new)
-            changes += [*writes, partial(self._memory.update, entries)]
+            changes += self._prepare(batch, plans[batch.group], own)
         for param in params:
             param.version.count += 1  # a graph that has saved it is out of date
         try:
@@ -442,7 +443,7 @@ class Optimizer(metaclass=NamedConstruction):
         They take as long as a small update.
         """
         groups = self.param_groups
-        values = [[group[key] for key in self._rules] for group in groups]
+        values = [[*map(group.__getitem__, self._rules)] for group in groups]
         if values != self._plans[0]:
             plans = []
             for group in groups:
@@ -462,7 +463,7 @@ class Optimizer(metaclass=NamedConstruction):
         route = self._route
         if route is None or route.changes != seam.changes:
             return None
-        if route.param_ids != param_ids or None in map(self._held, route.batches):
+        if route.param_ids != param_ids or not all(map(self._holds, route.batches)):
             return None
         if route.plans is not plans:
             if _layouts(route.plans) != _layouts(plans):
@@ -470,10 +471,9 @@ class Optimizer(metaclass=NamedConstruction):
             self._route = route._replace(plans=plans)
         return route.batches
 
-    def _held(self, batch: _Batch) -> _Memory | None:
-        """Return what is remembered of a batch, if its last step was one of its own."""
-        held = self._memory.get(batch.params[0], _NOTHING)
-        return held if held.vectors is batch.memory.vectors else None
+    def _holds(self, batch: _Batch) -> bool:
+        """Return whether the last step of a batch's parameters was one of its own."""
+        return self._memory.get(batch.params[0]) is batch.memory
 
     def _find_batches(
         self, params: list[Tensor], grads: list[Array], plans: list[_Plan]
@@ -560,29 +560,30 @@ class Optimizer(metaclass=NamedConstruction):
         """
         return None
 
-    def _prepare(
-        self, batch: _Batch, plan: _Plan, grads: list[Array]
-    ) -> tuple[Changes, _Memory]:
-        """Return the changes that make the step of a batch, and the new memory."""
-        memory = self._held(batch) or batch.memory
+    def _prepare(self, batch: _Batch, plan: _Plan, grads: list[Array]) -> Changes:
+        """Return the changes that make the step of a batch."""
+        memory = batch.memory
         step = memory.step + 1
         if batch.kernel is not None:
             given = batch.arrays, grads, batch.slots, step, plan.options
-            new = _Memory(step, memory.vectors, memory.parts, memory.kinds)
-            return [batch.kernel(*given)], new
-        xp = backend_of(batch.arrays[0])
-        prepare = xp.on_device(self._step_on_copies)
-        name = f"{self._name}.step"
-        found: tuple[Changes, Slots] = run_reporting_warnings(
-            name, prepare, xp, batch, plan, grads, step
-        )
-        changes, vectors = found
-        return changes, _Memory(step, vectors, memory.parts, memory.kinds)
+            changes: Changes = [batch.kernel(*given)]
+        else:
+            xp = backend_of(batch.arrays[0])
+            prepare = xp.on_device(self._step_on_copies)
+            name = f"{self._name}.step"
+            changes = run_reporting_warnings(
+                name, prepare, xp, batch, plan, grads, step
+            )
+        changes.append(partial(setattr, memory, "step", step))
+        if not self._holds(batch):
+            entries = dict.fromkeys(batch.params, memory)
+            changes.append(partial(self._memory.update, entries))
+        return changes
 
     def _step_on_copies(
         self, xp: Namespace, batch: _Batch, plan: _Plan, grads: list[Array], step: int
-    ) -> tuple[Changes, Slots]:
-        """Compute a step on copies: what writes the parameters, and the new vectors."""
+    ) -> Changes:
+        """Compute a step on copies, and return the changes that write it back."""
         parts = batch.parts
         size = parts[-1].stop
         both = xp.join([*batch.arrays, *grads])
@@ -594,12 +595,12 @@ class Optimizer(metaclass=NamedConstruction):
         if self.decays and plan.options.get("weight_decay"):
             grad += plan.options["weight_decay"] * param
         self.update(plan.options, xp, param, grad, slots, step)
-        changes: Changes = []
+        changes: Changes = [partial(setattr, batch.memory, "vectors", slots)]
         write = xp.on_device(setitem)
         for array, part in zip(batch.arrays, parts, strict=True):
             values = xp.reshape(param[part], array.shape)
             changes.append(partial(write, array, ..., values))
-        return changes, slots
+        return changes
 
     def _last_memory(self, params: list[Tensor]) -> _Memory:
         """Return the memory of parameters that stepped together the last time, too.
@@ -696,7 +697,7 @@ class Optimizer(metaclass=NamedConstruction):
                 name: backend_of(vector).array(vector)
                 for name, vector in memory.vectors.items()
             }
-            copies.setdefault(id(memory), memory._replace(vectors=vectors))
+            copies.setdefault(id(memory), replace(memory, vectors=vectors))
         return {param: copies[id(memory)] for param, memory in self._memory.items()}
 
     def _restore_state(self, state: dict[Tensor, _Memory]) -> None:

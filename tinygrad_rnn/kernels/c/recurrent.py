@@ -20,6 +20,9 @@ from . import _c
 RNN, GRU, LSTM = 1, 3, 4  # their numbers of gates
 # Multiplications from which on BLAS is faster than the tiles of the C kernels.
 LARGE_PRODUCT = 2.0**20
+# A layer whose x and W_hh have sizes with a smaller product needs neither BLAS nor
+# threads: that is seen at once, and nothing else has to be asked.
+SMALL_LAYER = 2**20
 
 # What the backward needs of the forward, or None: the states h before the first step
 # and after each, (T+1, B, H); those of c; the gates, (T, B, G); W_hn h + b_hn of a GRU
@@ -51,6 +54,9 @@ def _forward(
         inputs: x, h_0, c_0, w_ih, w_hh, b_ih, b_hh.
     """
     x, w_hh = inputs[0], inputs[4]
+    if lengths is None and x.size * w_hh.size < SMALL_LAYER:
+        rows = 0, x.shape[1]
+        return _c.layer_forward(gates, relu, reverse, *rows, False, None, *inputs, None)
     steps, batch = x.shape[:2]
     parts = split_batch(steps, batch, w_hh.size)
     is_large = x.ndim == 3 and x.size * len(w_hh) >= LARGE_PRODUCT

@@ -1242,6 +1242,18 @@ TABLE = {
             "a change within a tick of the clock is not noticed",
         ),
         (
+            "_keep_status",
+            "source.status is not None",
+            "False",
+            "a text that was young once is read for ever",
+        ),
+        (
+            "replace_header",
+            "len(text) <= start",
+            "True",
+            "a header that is written over the vector",
+        ),
+        (
             "_ids_of_words",
             "text[-1].isspace()",
             "True",
@@ -1272,7 +1284,7 @@ TABLE = {
             "a digest that other readers do not accept",
         ),
         (
-            "map_blocks",
+            "_read_start",
             "or size != os.fstat(file.fileno()).st_size",
             "or False",
             "a file that is cut short is read",

@@ -57,6 +57,7 @@ DTYPES = {
 _CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 _SUPPORTED = ", ".join(dtype.name for dtype in _CODES)
 _MOST_ITEMS = 2**63  # of a vector; no file has more
+_SPARE = 128  # bytes behind the header of a file of blocks, for one that is longer
 _MAX_HEADER = 100_000_000  # bytes; the limit of safetensors itself
 _WAYS_OUT = {
     errno.ENOENT: "; check the name, and that the folder exists",
@@ -175,7 +176,8 @@ def save_blocks(
     """
     with _translate_errors("save", path, "write") as shown, _replacing(shown) as file:
         # The header comes first, and is longest for the longest vector.
-        start = len(_start_of_blocks(name, dtype, _MOST_ITEMS, "0" * 64, header))
+        most = _start_of_blocks(name, dtype, _MOST_ITEMS, "0" * 64, header)
+        start = len(most) + _SPARE
         file.seek(start)
         for block in blocks:
             file.write(_prepare(name, block.astype(dtype, copy=False)).data)
@@ -188,9 +190,27 @@ def save_blocks(
         )
         text = _start_of_blocks(name, dtype, size // dtype.itemsize, digest, header)
         file.seek(0)
-        file.write((start - 8).to_bytes(8, "little") + text[8:].ljust(start - 8))
+        file.write(_pad_start(text, start))
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace_header(path: FileLike, name: str, header: Mapping[str, JSON]) -> None:
+    """Replace the header of a file that :func:`save_blocks` wrote, where it stands.
+
+    The vector is not read. A file that a power cut leaves half-written is damaged. If
+    there is no room for the header, the old one stays.
+
+    Raises:
+        CheckpointError: The file cannot be written, is damaged or of another kind.
+    """
+    with _translate_errors("save", path, "write") as shown:
+        with _open_regular(shown) as file:
+            start, dtype, count, digests, _ = _read_start(file, name)
+        text = _start_of_blocks(name, dtype, count, digests[name], header)
+        if len(text) <= start:
+            with open(shown, "r+b") as file:
+                file.write(_pad_start(text, start))
 
 
 def check_writable(path: FileLike) -> None:
@@ -220,6 +240,11 @@ def _start_of_blocks(
     return len(text).to_bytes(8, "little") + text.ljust(-len(text) % 8 + len(text))
 
 
+def _pad_start(text: bytes, start: int) -> bytes:
+    """Return what comes before a vector, with spaces up to where that starts."""
+    return (start - 8).to_bytes(8, "little") + text[8:].ljust(start - 8)
+
+
 def map_blocks(path: FileLike, name: str) -> tuple[np.ndarray, dict[str, JSON]]:
     """Open a vector that :func:`save_blocks` wrote, without reading it.
 
@@ -231,21 +256,33 @@ def map_blocks(path: FileLike, name: str) -> tuple[np.ndarray, dict[str, JSON]]:
         CheckpointError: The file cannot be read, is damaged or of another kind.
     """
     with _translate_errors("load", path, "read") as shown, _open_regular(shown) as file:
-        length = int.from_bytes(file.read(8), "little")
-        match _read_json(file.read(length).decode()):
-            case {"__metadata__": {"tinygrad_rnn": str(metadata)}, **entries}:
-                _, header = _read_metadata(metadata)
-            case _:
-                raise ValueError("it is not a file of this package")
-        match entries.get(name):
-            case {"dtype": str(code), "shape": [int(count)]} if code in DTYPES:
-                dtype = np.dtype(DTYPES[code])
-            case _:
-                raise ValueError(f"it has no vector {name!r}")
-        size = 8 + length + count * dtype.itemsize
-        if len(entries) > 1 or size != os.fstat(file.fileno()).st_size:
-            raise ValueError("it is cut short, or has more than its header says")
-        return np.memmap(file, dtype, "r", 8 + length, (count,)), header
+        start, dtype, count, _, header = _read_start(file, name)
+        return np.memmap(file, dtype, "r", start, (count,)), header
+
+
+def _read_start(
+    file: BinaryIO, name: str
+) -> tuple[int, np.dtype, int, dict[str, str], dict[str, JSON]]:
+    """Read what comes before the vector of a file of blocks.
+
+    Returns:
+        Where the vector starts, its dtype and length, its digest, and the header.
+    """
+    length = int.from_bytes(file.read(8), "little")
+    match _read_json(file.read(length).decode()):
+        case {"__metadata__": {"tinygrad_rnn": str(metadata)}, **entries}:
+            digests, header = _read_metadata(metadata)
+        case _:
+            raise ValueError("it is not a file of this package")
+    match entries.get(name):
+        case {"dtype": str(code), "shape": [int(count)]} if code in DTYPES:
+            dtype = np.dtype(DTYPES[code])
+        case _:
+            raise ValueError(f"it has no vector {name!r}")
+    size = 8 + length + count * dtype.itemsize
+    if len(entries) > 1 or size != os.fstat(file.fileno()).st_size:
+        raise ValueError("it is cut short, or has more than its header says")
+    return 8 + length, dtype, count, digests, header
 
 
 def load_file(path: FileLike) -> Contents:

@@ -223,6 +223,15 @@ def test_a_file_is_of_its_vocabulary(folder):
     assert len(TextStreams(folder / "b", range(301), 1, 2)) == 2
 
 
+def test_a_text_without_a_vocabulary_is_no_file_of_ids(folder):
+    (folder / "text").write_text("abcabc")
+    words = r"vocabulary is None, .* not one; write one by tg.data.encode_file\('"
+    with pytest.raises(errors.DTypeError, match=words):
+        TextStreams(folder / "text", None, 1, 2)
+    with pytest.raises(errors.MissingFile, match="TextStreams: cannot read '.*other'"):
+        TextStreams(folder / "other", None, 1, 2)
+
+
 # ---------------------------------------------------------------- wrong files
 
 
@@ -417,30 +426,77 @@ def reads(monkeypatch):
     return counts
 
 
-def make_old(path, seconds=10):
-    at = os.stat(path).st_mtime_ns - seconds * 10**9
-    os.utime(path, ns=(at, at))
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of encode_file: a function sets by how many seconds it is late."""
+    late, real = [0], encoded.time.time_ns
+    now = SimpleNamespace(time_ns=lambda: real() + late[0] * 10**9)
+    monkeypatch.setattr(encoded, "time", now)
+    return lambda seconds: late.__setitem__(0, seconds)
 
 
-def test_the_same_text_is_read_no_more_and_a_touched_one_once(
-    folder, reads, monkeypatch
-):
-    monkeypatch.setattr(encoded, "_YOUNG", -(10**18))  # as if all files were old
+def test_the_same_text_is_read_no_more_and_a_touched_one_once(folder, reads, clock):
     path, out = folder / "text", folder / "ids"
     path.write_text("abc")
+    clock(100)  # as if the text were old
     first = encode_file(path, out)
     inode = out.stat().st_ino
     assert len(reads) == 2
     for options in ({}, {"encoding": "UTF8"}):
         assert encode_file(path, out, **options).tokens == first.tokens
     assert len(reads) == 2
-    make_old(path)
-    assert encode_file(path, out).tokens == first.tokens
-    assert len(reads) == 3
+    os.utime(path, ns=(0, 0))
+    for _ in range(2):
+        assert encode_file(path, out).tokens == first.tokens
+        assert len(reads) == 3
     assert out.stat().st_ino == inode
     path.write_text("abd")
     assert encode_file(path, out).tokens == "abd"
     assert len(reads) == 5
+
+
+@pytest.mark.parametrize("vocabulary", [None, Vocabulary("abc"), EVERY_BYTE])
+def test_a_young_text_is_read_until_it_is_old_and_once_then(
+    folder, reads, clock, vocabulary
+):
+    path, out = folder / "text", folder / "ids"
+    path.write_text("abcabc")
+    clock(0)
+    encode_file(path, out, vocabulary)
+    ids, counts = read(out, vocabulary), []
+    for seconds in (1, 1, 10, 10, 20):
+        clock(seconds)
+        before = len(reads)
+        assert len(encode_file(path, out, vocabulary)) == len(vocabulary or "abc")
+        counts.append(len(reads) - before)
+        np.testing.assert_array_equal(read(out, vocabulary), ids)
+        tg.serialization.load_file(out)  # whose digests are right
+    assert counts == [1, 1, 1, 0, 0]
+
+
+def test_a_file_that_cannot_be_written_is_used_all_the_same(
+    folder, reads, clock, monkeypatch
+):
+    def refuse(*arguments):
+        raise errors.CheckpointError("read-only")
+
+    path, out = folder / "text", folder / "ids"
+    path.write_text("abc")
+    encode_file(path, out)
+    monkeypatch.setattr(encoded, "replace_header", refuse)
+    clock(10)
+    for _ in range(2):
+        assert encode_file(path, out).tokens == "abc"
+    assert len(reads) == 2 + 2
+
+
+def test_a_header_without_room_stays(folder):
+    path, out = folder / "text", folder / "ids"
+    path.write_text("abc")
+    encode_file(path, out)
+    before = out.read_bytes()
+    tg.serialization.replace_header(out, "ids", {"encoded": "a" * 1000})
+    assert out.read_bytes() == before
 
 
 def test_a_change_within_a_tick_of_the_clock_is_noticed(folder, monkeypatch):

@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import errors
-from ..serialization import check_writable, map_blocks, save_blocks
+from ..serialization import check_writable, map_blocks, replace_header, save_blocks
 from .text import FilePath, unknown_encoding, unreadable, wrong_encoding
 from .vocabulary import Vocabulary, check_ids, ids_of
 
@@ -46,8 +46,9 @@ def encode_file(
 
     The text is read twice, block by block. With tqdm installed, a bar on the
     terminal shows how far it is. A file that already holds the ids of this text, by
-    this vocabulary, stays as it is: a second call returns at once if the system reports
-    that the text has not been touched, and reads the text once if it has been.
+    this vocabulary, stays: a second call returns at once if the system reports that
+    the text has not been touched. If it has been, or was younger than two seconds when
+    it was read, which is too young to tell, the text is read once more.
 
     Args:
         path: The text. A byte-order mark is left out, line ends are kept as they are.
@@ -94,29 +95,17 @@ def encode_file(
     vocabulary = _check_vocabulary(vocabulary, bytes)
     if getattr(vocabulary, "unit", None) == "bytes":
         source.encoding = None
-    found = _read_header(out)
-    if found and _is_of(found, source, vocabulary):
-        if found["status"] and found["status"] == source.status:
-            return vocabulary or _vocabulary_of(found)
-    else:
-        found = None
+    found = _read_header(out, source, vocabulary)
+    if found is None:
         check_writable(out)  # before the text is read
+    elif found["status"] is not None and found["status"] == source.status:
+        return vocabulary or _vocabulary_of(found)
     with source.progress():
         codes = source.scan(with_codes=vocabulary is None)
         if found and found["sha256"] == source.sha256:
+            _keep_status(out, found, source)
             return vocabulary or _vocabulary_of(found)
-        header = {"of_text": vocabulary is None, **source.header()}
-        if vocabulary is None:
-            vocabulary = Vocabulary("".join(map(chr, codes)))
-        header |= _describe(vocabulary)
-        save_blocks(
-            out,
-            "ids",
-            np.min_scalar_type(len(vocabulary) - 1),
-            source.ids(vocabulary),
-            {"encoded": header},
-        )
-    return vocabulary
+        return _write(out, source, vocabulary, codes)
 
 
 # ---------------------------------------------------------------- arguments
@@ -402,14 +391,42 @@ def _vocabulary_of(header: dict[str, Any]) -> Vocabulary:
     return Vocabulary("".join(map(chr, tokens)))
 
 
-def _read_header(out: FilePath) -> dict[str, Any] | None:
-    """Return the header of a file of ids; None if there is no good one."""
+def _write(out: FilePath, source: _Source, vocabulary: Any, codes: list[int]) -> Any:
+    """Write the ids of a text, and return their vocabulary.
+
+    If that is None, it is made of the code points, which are those of the text.
+    """
+    header = {"of_text": vocabulary is None, **source.header()}
+    if vocabulary is None:
+        vocabulary = Vocabulary("".join(map(chr, codes)))
+    header |= _describe(vocabulary)
+    dtype = np.min_scalar_type(len(vocabulary) - 1)
+    save_blocks(out, "ids", dtype, source.ids(vocabulary), {"encoded": header})
+    return vocabulary
+
+
+def _keep_status(out: FilePath, found: dict[str, Any], source: _Source) -> None:
+    """Note in a file of ids that its text is the same, so that it is not read again.
+
+    Where the file cannot be written, the text is read the next time too.
+    """
+    if source.status is not None:
+        header = {**found, "status": source.status}
+        with suppress(errors.CheckpointError):
+            replace_header(out, "ids", {"encoded": header})
+
+
+def _read_header(
+    out: FilePath, source: _Source, vocabulary: Any
+) -> dict[str, Any] | None:
+    """Return the header of a file of ids; None if ids of the text would be others."""
     try:
         _, header = map_blocks(out, "ids")
     except errors.CheckpointError:
         return None
     found = header.get("encoded")
-    return found if isinstance(found, dict) else None
+    is_good = isinstance(found, dict) and _is_of(found, source, vocabulary)
+    return found if is_good else None
 
 
 def _is_of(header: dict[str, Any], source: _Source, vocabulary: Any) -> bool:

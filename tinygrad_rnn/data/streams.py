@@ -17,7 +17,7 @@ from ..engine.node import wrap
 from ..tensor import Tensor
 from ..types import Array
 from .encoded import open_encoded
-from .text import FilePath, Text, text_of
+from .text import FilePath, Text, text_of, unreadable
 from .vocabulary import Vocabulary, check_ids, ids_of
 
 
@@ -393,6 +393,8 @@ def _ids_and_vocabulary(given: Any, vocabulary: Any) -> tuple[np.ndarray, Any]:
         encoded = open_encoded(name, given, vocabulary)
         if encoded:
             return encoded
+        if vocabulary is None:
+            raise _text_without_vocabulary(given)
     if isinstance(vocabulary, Vocabulary) and not has_ids:
         text = text_of(name, given, type(vocabulary.tokens))
         return vocabulary.narrow_ids(text), vocabulary
@@ -407,6 +409,20 @@ def _ids_and_vocabulary(given: Any, vocabulary: Any) -> tuple[np.ndarray, Any]:
         return ids_of(name, given), vocabulary
     ids = ids_of(f"{name}: vocabulary.encode", vocabulary.encode(text_of(name, given)))
     return ids, vocabulary
+
+
+def _text_without_vocabulary(path: FilePath) -> errors.Error:
+    """Return the error for None as the vocabulary of a file that has no ids."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return unreadable("TextStreams", path, error)
+    path = str(path)
+    return errors.DTypeError(
+        f"TextStreams: vocabulary is None, which is for a file of ids, and {path!r} is "
+        f"not one; write one by tg.data.encode_file({path!r}, 'text.ids') and pass "
+        "Path('text.ids'), or pass a vocabulary to read the text into memory"
+    )
 
 
 def _way_out(own: Mapping[str, int], given: Mapping[str, Any]) -> str:

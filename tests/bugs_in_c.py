@@ -100,7 +100,7 @@ TABLE = {
             "result",
             "the smallest numbers not scaled back",
         ),
-        ("loss.h", "exps[top] *= 0;", "exps[top] = 0;", "an infinity that gets lost"),
+        ("loss.h", " + (largest - largest)", "", "an infinity that gets lost"),
     ],
     "kernels/c/test_embedding.py": [
         (

@@ -34,17 +34,27 @@ static inline vec exp_difference(vec x, real largest)
     return e + e * select(d < lowest, (vec){0}, error);
 }
 
-/* exp(x - largest) of a row but 0 for one of the largest, and their sum. */
-static real exp_row(const real *x, ptrdiff_t count, real largest, ptrdiff_t top,
-                    real *exps)
+/* exp(x - largest) of a row; returns their sum but for one of the largest, each of which
+   is 1. The difference at the end is 0, or NaN for an infinity. */
+static real exp_row(const real *x, ptrdiff_t count, real largest, real *exps)
 {
-    for (ptrdiff_t j = 0; j < count; j += LANES)
-        store(exps + j, exp_difference(load(x + j, count - j), largest), count - j);
-    exps[top] *= 0; /* of a NaN or infinity it stays NaN */
     vec sum = {0};
-    for (ptrdiff_t j = 0; j < count; j += LANES)
-        sum += load(exps + j, count - j);
-    return add_lanes(sum);
+    vec_int lane = {0}, times = {0}; /* how often the largest was seen, in each lane */
+    for (integer i = 0; i < LANES; i++)
+        lane[i] = i;
+    for (ptrdiff_t j = 0; j < count; j += LANES) {
+        ptrdiff_t left = count - j;
+        vec next = load(x + j, left), e = exp_difference(next, largest);
+        store(exps + j, e, left);
+        vec_int is_here = lane < (integer)(left < LANES ? left : LANES);
+        vec_int is_largest = next == largest;
+        sum += select(is_here & ~is_largest, e, (vec){0});
+        times -= is_here & is_largest; /* what holds is -1 */
+    }
+    integer seen = 0;
+    for (ptrdiff_t i = 0; i < LANES; i++)
+        seen += times[i];
+    return add_lanes(sum) + (real)(seen - 1) + (largest - largest);
 }
 
 /* The losses of all rows, and what the backward needs: exps (N, V), sums (N,). */
@@ -60,11 +70,7 @@ static void cross_entropy_forward(loss_call *c)
         int64_t class = c->target[r];
         int ignored = class == c->ignore_index;
         real largest = largest_of(x, c->classes);
-        ptrdiff_t top = 0;
-        while (top < c->classes - 1 && x[top] != largest)
-            top++;
-        real sum = exp_row(x, c->classes, largest, top, exps);
-        exps[top] += 1;
+        real sum = exp_row(x, c->classes, largest, exps);
         ((real *)c->sums)[r] = sum + 1;
         if (ignored) {
             *loss = 0;

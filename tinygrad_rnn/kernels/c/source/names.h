@@ -77,7 +77,9 @@
 #define rnn_tanh_tile VARIANT(rnn_tanh_tile)
 #define rnn_relu_tile VARIANT(rnn_relu_tile)
 #define rnn_forward VARIANT(rnn_forward)
+#define rnn_ask VARIANT(rnn_ask)
 #define rnn_back VARIANT(rnn_back)
+#define rnn_back_ask VARIANT(rnn_back_ask)
 #define rnn_back_tile VARIANT(rnn_back_tile)
 #define rnn_backward VARIANT(rnn_backward)
 

@@ -27,6 +27,12 @@ rnn_step_rows(const rnn_step *s, const tile *at, const int relu)
     }
 }
 
+static void rnn_ask(const void *context, ptrdiff_t b, ptrdiff_t j)
+{
+    const rnn_step *s = context;
+    __builtin_prefetch(s->after + b * s->shape->hidden + j, 1);
+}
+
 static void rnn_tanh_tile(const void *step, const tile *at)
 {
     rnn_step_rows(step, at, 0);
@@ -53,7 +59,7 @@ static void rnn_forward(const layer_call *c)
         rnn_step step = {s, &input, t, state_before(s, c->states, t),
                          state_after(s, c->states, t)};
         matrix h = {step.before, hidden, 1};
-        for_each_tile(h, s->rows, &weight, hidden, use, NULL, &step);
+        for_each_tile(h, s->rows, &weight, hidden, use, rnn_ask, &step);
     }
     if (c->output)
         clear_padding(s, after, c->output);
@@ -68,6 +74,16 @@ typedef struct {
     real *g_passed;       /* what reaches h' past W_hh, (B, H) or NULL */
     real *g_sums;         /* da */
 } rnn_back;
+
+static void rnn_back_ask(const void *context, ptrdiff_t b, ptrdiff_t j)
+{
+    const rnn_back *s = context;
+    ptrdiff_t unit = b * s->shape->hidden + j;
+    __builtin_prefetch(s->after + unit);
+    __builtin_prefetch(s->g_sums + unit, 1);
+    if (s->g_output)
+        __builtin_prefetch(s->g_output + unit);
+}
 
 static void rnn_back_tile(const void *context, const tile *at)
 {
@@ -108,7 +124,7 @@ static void rnn_backward(const layer_back_call *c)
         rnn_back step = {s, t, after + t * size, g_output ? g_output + t * size : NULL,
                          depth && !s->lengths ? NULL : c->g_h,
                          (real *)c->g_sums + t * size};
-        for_each_tile(g, s->rows, &weight, depth, rnn_back_tile, NULL, &step);
+        for_each_tile(g, s->rows, &weight, depth, rnn_back_tile, rnn_back_ask, &step);
         g.data = step.g_sums;
     }
     if (c->wants_g_h) {

@@ -175,9 +175,13 @@ def parse(argv, saved=None):
 
     def add_command(name, description):
         formatter = argparse.ArgumentDefaultsHelpFormatter
-        return commands.add_parser(name, help=description, formatter_class=formatter)
+        about = description[0].upper() + description[1:] + "."
+        return commands.add_parser(
+            name, help=description, description=about, formatter_class=formatter
+        )
 
     train = add_command("train", "train a model; this is the default command")
+    train.epilog = "More commands: char_lm.py sample --help, char_lm.py score --help"
     add_data_options(train.add_argument_group("data").add_argument)
     add_model_options(train.add_argument_group("model").add_argument)
     add_training_options(train.add_argument_group("training").add_argument)
@@ -188,8 +192,7 @@ def parse(argv, saved=None):
     score = add_command("score", "show how much each character of a text surprises")
     add_score_options(score.add_argument)
 
-    asks_for_help = argv[:1] in (["-h"], ["--help"])
-    if not asks_for_help and (not argv or argv[0].startswith("-")):
+    if not argv or argv[0].startswith("-"):
         argv = ["train", *argv]
     options = parser.parse_args(argv)
     if options.command == "train":
@@ -245,6 +248,28 @@ def join(options):
     if options.distributed:
         on_gpu = options.device.startswith("cuda")
         tg.distributed.init_process_group("nccl" if on_gpu else "mpi")
+    else:
+        warn_if_apart()
+
+
+# Where launchers say how many processes there are, and the number of this one.
+LAUNCHERS = (
+    ("PMI_SIZE", "PMI_RANK"),  # MPICH, Intel MPI
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+)
+
+
+def warn_if_apart():
+    """Warn, in the first process, if several of them train without each other."""
+    for ranks, rank in LAUNCHERS:
+        count = os.environ.get(ranks, "")
+        if count.isdecimal() and int(count) > 1:
+            if os.environ.get(rank) == "0":
+                apart = f"each of the {count} processes trains a model of its own"
+                way_out = "add --distributed to train one together"
+                print(f"char_lm.py: warning: {apart}; {way_out}", file=sys.stderr)
+            return
 
 
 def share_out(options):
@@ -746,7 +771,7 @@ def lr_at(step, options):
 def make_learner(run):
     """Return the function that trains on a window: forward, backward, a step of Adam.
 
-    It is compiled as a whole, unless other processes train the same model.
+    It is compiled as a whole, with the average over all processes.
     """
     model, optimizer = run.parallel or run.model, run.optimizer
     limit = run.options.clip or math.inf
@@ -761,7 +786,7 @@ def make_learner(run):
         # Detached, so that gradients stop at the window's start.
         return loss.detach(), tg.utils.detach(state)
 
-    return learn if run.parallel else maybe_compile(learn, run.options)
+    return maybe_compile(learn, run.options)
 
 
 def train_step(run, learn):
@@ -921,7 +946,7 @@ def introduce(run, say):
         say(f"It validates on about {most}")
     say(f"{run.model}: {run.model.num_parameters():,} parameters, {run.options.device}")
     say(f"kernels: {tg.kernels().summary}")
-    if run.options.compile and not run.parallel:
+    if run.options.compile:
         say("Steps are compiled (--no-compile: the same results, more slowly)")
     else:
         say("Steps are not compiled")

@@ -516,6 +516,15 @@ def test_the_header_says_whether_steps_are_compiled(capsys):
         assert words in capsys.readouterr().out
 
 
+def test_help_is_about_training(capsys):
+    for option in ("-h", "--help"):
+        with pytest.raises(SystemExit):
+            char_lm.main([option])
+        shown = capsys.readouterr().out
+        for words in ("Train a model", "--hidden", "--checkpoint", "score --help"):
+            assert words in shown
+
+
 def test_no_sample_from_a_model_that_diverged():
     vocabulary = tg.data.Vocabulary("ab")
     model = char_lm.CharLM(2, "rnn", 3, 1, 0.0)

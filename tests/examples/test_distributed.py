@@ -117,6 +117,21 @@ def test_without_mpi4py_it_says_what_to_install(monkeypatch, capsys):
     assert "pip install 'tinygrad_rnn[mpi]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("ranks", "rank"), char_lm.LAUNCHERS)
+def test_processes_that_train_apart_are_warned_once(ranks, rank, monkeypatch, capsys):
+    options, found = char_lm.parse([]), []
+    for name in {name for pair in char_lm.LAUNCHERS for name in pair}:
+        monkeypatch.delenv(name, raising=False)
+    for count, number in (("1", "0"), ("2", "0"), ("2", "1"), ("", "0")):
+        monkeypatch.setenv(ranks, count)
+        monkeypatch.setenv(rank, number)
+        char_lm.join(options)
+        found.append(capsys.readouterr().err)
+    words = "each of the 2 processes trains a model of its own; add --distributed"
+    assert words in found[1]
+    assert not found[0] and not found[2] and not found[3]
+
+
 # ---------------------------------------------------------------- processes
 
 
@@ -152,6 +167,21 @@ def test_ranks_train_the_run_of_one_process(ranks, tmp_path):
     assert one.keys() == several.keys()
     for name, value in one.items():
         np.testing.assert_allclose(several[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.ranks
+def test_compiled_steps_give_the_same_bits(tmp_path):
+    """With dropout, a schedule, clipping, forgotten states and a text that wraps."""
+    options = (*OPTIONS, "--steps", 40, "--seq", 280, "--dropout", 0.2, "--clip", 0.1)
+    files = [tmp_path / name for name in ("compiled", "plain")]
+    for path, option, words in zip(
+        files, ("--compile", "--no-compile"), ("are", "are not"), strict=True
+    ):
+        more = ("--lr-schedule", "cosine", option, "--checkpoint", path)
+        status, output = finish(start(2, SCRIPT, *options, *more))
+        assert status == 0, output
+        assert f"Steps {words} compiled" in output
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 @pytest.mark.ranks

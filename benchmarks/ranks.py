@@ -4,7 +4,7 @@ In turn, for some seconds each, rank 0 trains alone, while the others sleep, and
 ranks train together: with the same batch on each (weak scaling), and with parts of it
 (strong scaling). The figures are medians of the turns, which evens out what else the
 machine does. Give each rank a core, and the kernels one thread:
-``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1``.
+``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1``. It takes about a minute.
 """
 
 import argparse
@@ -122,20 +122,47 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     return found
 
 
+def describe(options: argparse.Namespace, found: dict[str, float]) -> str:
+    """Return the lines for people: what a second does, and what averaging costs."""
+    ranks, batch = dist.get_world_size(), options.batch
+    model = f"{options.cell} of {options.hidden}"
+    alone = STEPS_OF_TIME * batch / found["seconds, alone"]
+    lines = [f"{model}, 1 rank with a batch of {batch}: {alone:,.0f} characters/s"]
+    for name, part, times in (("weak", batch, ranks), ("strong", batch // ranks, 1)):
+        scale = found[f"{name} scaling"]
+        speed = times * STEPS_OF_TIME * batch / found[f"seconds, {name}"]
+        lines.append(
+            f"{name} scaling, {ranks} ranks with {part} each: {speed:,.0f} "
+            f"characters/s, {scale:.2f} times 1 rank, efficiency {scale / ranks:.0%}"
+        )
+    for name in ("weak", "strong"):
+        step, averaging = found[f"seconds, {name}"], found[f"averaging, {name}"]
+        lines.append(
+            f"a step of {name} scaling: {1e3 * (step - averaging):.1f} ms of compute, "
+            f"{1e3 * averaging:.1f} ms of averaging with the wait for the other ranks"
+        )
+    bare = 1e3 * found["averaging when nobody is late"]
+    return "\n".join([*lines, f"averaging when nobody is late: {bare:.1f} ms"])
+
+
 def main(argv: list[str]) -> None:
-    """Measure, and print what rank 0 found as a line of JSON."""
+    """Measure, and print what rank 0 found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cell", default="RNN", choices=["RNN", "LSTM", "GRU"])
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--batch", type=int, default=64, help="of one rank")
     parser.add_argument("--steps", type=int, default=10, help="in a turn")
     parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--json", action="store_true", help="print all figures")
     options = parser.parse_args(argv)
     dist.init_process_group("mpi")
-    found = {name: float(f"{value:.4g}") for name, value in measure(options).items()}
-    if dist.get_rank() == 0:
+    found = measure(options)
+    if dist.get_rank() == 0 and options.json:
         settings = vars(options) | {"ranks": dist.get_world_size()}
-        print(json.dumps(settings | found, indent=1))
+        figures = {name: float(f"{value:.4g}") for name, value in found.items()}
+        print(json.dumps(settings | figures, indent=1))
+    elif dist.get_rank() == 0:
+        print(describe(options, found))
     dist.destroy_process_group()
 
 

@@ -1713,10 +1713,17 @@ TABLE = {
             "distributed/test_watcher.py",
         ),
         (
-            "Watch._wait_in_vain",
-            "if call and",
-            "if",
+            "Watch._check",
+            "if call and self.calls == calls",
+            "if self.calls == calls",
             "a rank ends while it needs nobody",
+            "distributed/test_watch.py",
+        ),
+        (
+            "Watch._check",
+            "calls > gone.calls",
+            "True",
+            "a rank ends in a call that the one that left has made",
             "distributed/test_watch.py",
         ),
         (

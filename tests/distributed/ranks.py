@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 
 import numpy as np
 from distributed import equality
@@ -133,6 +134,20 @@ def killed():
     _steps(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
+def hangs():
+    _steps(lambda: time.sleep(1000))
+
+
+def finishes():
+    """The last rank has fewer batches than the others."""
+
+    def finish():
+        dist.destroy_process_group()
+        sys.exit()
+
+    _steps(finish)
+
+
 def busy():
     """A rank that is late is no rank that left, nor one that forgot to say goodbye."""
     if dist.get_rank() == 0:
@@ -146,7 +161,8 @@ def busy():
 
 if __name__ == "__main__":
     name = sys.argv[1]
-    dist.init_process_group("mpi")
+    seconds = 3 if name == "hangs" else 1000
+    dist.init_process_group("mpi", timeout=timedelta(seconds=seconds))
     globals()[name]()
     if name != "busy":
         dist.destroy_process_group()

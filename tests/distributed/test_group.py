@@ -2,6 +2,7 @@
 
 import atexit
 import sys
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -66,6 +67,30 @@ def test_without_mpi4py_it_says_which_extra_to_install(monkeypatch):
     assert not dist.is_initialized()
 
 
+@pytest.mark.parametrize(
+    ("timeout", "words"),
+    [
+        (30, "timeout is int, expected a datetime.timedelta, such as"),
+        (timedelta(0), "timeout is 0:00:00, expected a positive one"),
+    ],
+)
+def test_a_wrong_timeout_begins_no_group(alone, timeout, words):
+    with pytest.raises(tg.Error, match=words):
+        dist.init_process_group("mpi", timeout=timeout)
+    assert not dist.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [(None, 1800.0), (timedelta(minutes=5), 300.0)]
+)
+def test_the_watch_gets_the_timeout(alone, monkeypatch, timeout, seconds):
+    found = []
+    monkeypatch.setattr(group_module, "start_watch", lambda *given: found.append(given))
+    dist.init_process_group("mpi", timeout=timeout)
+    dist.destroy_process_group()
+    assert [limit for _, limit in found] == [seconds]
+
+
 class FakeWatch:
     label = "rank 1 of 2 (process 7 on here)"
 
@@ -80,6 +105,9 @@ class FakeWatch:
 
     def send(self, event):
         self.events.append(event)
+
+    def say_goodbye(self):
+        self.events.append("goodbye")
 
     def close(self):
         self.events.append("close")
@@ -136,19 +164,19 @@ def test_what_it_prints_is_forwarded_before_all_ranks_end(watched, monkeypatch, 
 def test_after_the_group_an_error_is_like_any_other(watched, capsys):
     group, shown = watched
     dist.destroy_process_group()
-    assert group.watch.events == ["bye", "close"]
+    assert group.watch.events == ["goodbye", "close"]
     sys.excepthook(*raised())
     group_module._leave()
     assert len(shown) == 1
     assert capsys.readouterr().err == ""
-    assert group.watch.events == ["bye", "close"]
+    assert group.watch.events == ["goodbye", "close"]
     assert not group.communicator.is_aborted
 
 
 def test_a_program_that_ends_too_early_says_so(watched):
     group, _ = watched
     group_module._leave()
-    assert group.watch.events == ["left"]
+    assert group.watch.events == ["goodbye"]
 
 
 def test_the_watch_knows_what_a_rank_waits_in(watched):

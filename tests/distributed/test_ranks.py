@@ -30,13 +30,16 @@ def test_ranks(name, ranks):
     assert output == ""
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "ranks", "words"),
     [
-        ("raises", r"RuntimeError: out of luck\n{} failed \(RuntimeError: out of luck"),
-        ("leaves", r"{} has left, which backward waits for; rank [01] of "),
-        ("killed", r"{} died; all ranks end"),
+        ("raises", 2, r"RuntimeError: out of luck\n{} failed \(RuntimeError: out of l"),
+        ("raises", 3, r"RuntimeError: out of luck\n{} failed \(RuntimeError: out of l"),
+        ("leaves", 3, r"{} has left, which backward waits for; rank [01] of "),
+        ("finishes", 2, r"{} has left, which backward waits for; rank 0 of "),
+        ("hangs", 2, r"backward has waited for another rank for 3 s, .*; rank 0 of 2"),
+        ("killed", 2, r"{} died; all ranks end"),
+        ("killed", 3, r"{} died; all ranks end"),
     ],
 )
 def test_all_ranks_end_with_one(name, words, ranks):
@@ -47,7 +50,9 @@ def test_all_ranks_end_with_one(name, words, ranks):
     label = rf"rank {ranks - 1} of {ranks} \(process \d+ on \S+\)"
     assert re.search(words.format(label), output), output
     others = re.sub(label, "", output)
-    assert name == "leaves" or not re.search("rank [01] of [23]", others), output
+    assert name not in ("raises", "killed") or not re.search(
+        "rank [01] of [23]", others
+    ), output
 
 
 def test_ranks_that_are_late_are_waited_for():
@@ -57,7 +62,7 @@ def test_ranks_that_are_late_are_waited_for():
 
 def test_the_benchmark_runs():
     script = Path(__file__).parents[2] / "benchmarks" / "ranks.py"
-    options = ("--hidden", 8, "--batch", 4, "--steps", 1, "--turns", 1)
+    options = ("--hidden", 8, "--batch", 4, "--steps", 1, "--turns", 1, "--json")
     status, output = finish(start(2, script, *options))
     assert status == 0, output
     found = json.loads(output)

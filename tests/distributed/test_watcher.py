@@ -67,7 +67,7 @@ def test_the_first_death_is_printed_and_reported(watched, capsys):
     assert a.reports.readline() == "died rank 1\n"
     assert c.reports.readline() == "died rank 1\n"
     c.die()  # killed by the launcher, as the job is over
-    a.say("bye")
+    a.say("left 3")
     a.socket.shutdown(socket.SHUT_WR)
     assert a.reports.read() == ""
     assert capsys.readouterr().err == "rank 1 died; all ranks end\n"
@@ -85,8 +85,8 @@ def test_a_failure_is_reported_but_was_printed_by_the_rank(watched, capsys):
 
 def test_one_that_left_is_reported_and_its_end_is_no_death(watched, capsys):
     a, b, c = watched(3)
-    b.say("left")
-    assert a.reports.readline() == c.reports.readline() == "left rank 1\n"
+    b.say("left 7")
+    assert a.reports.readline() == c.reports.readline() == "left 7 rank 1\n"
     b.die()
     c.die()
     assert a.reports.readline() == "died rank 2\n"
@@ -97,11 +97,11 @@ def test_one_that_left_is_reported_and_its_end_is_no_death(watched, capsys):
 
 def test_those_who_say_goodbye_are_not_missed(watched, capsys):
     a, b = watched(2, strangers=1)
-    b.say("bye")
+    b.say("left 3")
     b.die()
-    a.say("bye")
+    a.say("left 3")
     a.socket.shutdown(socket.SHUT_WR)
-    assert a.reports.read() == ""
+    assert a.reports.read() == "left 3 rank 1\n"
     assert capsys.readouterr().err == ""
 
 

@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING
 
-from ..errors import OptionError, check_choice
+from ..errors import OptionError, check_choice, check_type
 from .communicator import Communicator
-from .watch import Watch, start_watch
+from .watch import Watch, say, start_watch
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 Excepthook = Callable[
     [type[BaseException], BaseException, TracebackType | None], object
 ]
+TIMEOUT = 1800.0  # seconds in one call, as PyTorch's
 FORWARDING = 0.5  # seconds in which the launcher takes up what was printed
 # It has the group of this process; the tests give each of their threads its own.
 state = SimpleNamespace(group=None)
@@ -102,20 +107,27 @@ def is_initialized() -> bool:
     return getattr(state, "group", None) is not None
 
 
-def init_process_group(backend: str | None = None) -> None:
+def init_process_group(
+    backend: str | None = None, *, timeout: "timedelta | None" = None
+) -> None:
     """Join the ranks that ``mpiexec`` started; every rank calls it.
 
     From then on all ranks end together: if one raises an exception that nobody
     catches, is killed, or ends while the others wait for it, all of them end within
-    seconds, and a message on the standard error says which rank was the first.
+    seconds, and a message on the standard error says which rank was the first. If one
+    hangs, they end after the timeout, and the message names the call and who waited.
 
     Args:
         backend: ``"mpi"``, also if None, for every device; arrays of a GPU go through
             the host. ``"nccl"`` for GPUs, one for each rank, by cupyx.distributed. It
             has been tested on a stand-in for NCCL only.
+        timeout: For how long a rank waits for the others in one call, as a
+            ``datetime.timedelta``; 30 minutes if None. Rank 0 may validate, or write
+            a file, for as long while the others wait.
 
     Raises:
-        OptionError: mpi4py or CuPy is missing, or there is a group already.
+        OptionError: mpi4py or CuPy is missing, there is a group already, or the
+            timeout is not positive.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -134,11 +146,26 @@ def init_process_group(backend: str | None = None) -> None:
             f"{name}: this process belongs to a group already; call "
             "destroy_process_group() before another"
         )
+    seconds = _check_timeout(name, timeout)
     communicator = _connect(backend or "mpi")
-    group = ProcessGroup(communicator, start_watch(communicator))
+    group = ProcessGroup(communicator, start_watch(communicator, seconds))
     state.group = group
     if group.size > 1:
         _end_together(group)
+
+
+def _check_timeout(name: str, timeout: object) -> float:
+    """Return the seconds of a timeout; raise if it is not a positive timedelta."""
+    from datetime import timedelta  # here, so that the package imports fast
+
+    if timeout is None:
+        return TIMEOUT
+    expected = "a datetime.timedelta, such as timedelta(minutes=5), or None"
+    check_type(name, timedelta, expected, timeout=timeout)
+    assert isinstance(timeout, timedelta)
+    if timeout <= timedelta(0):
+        raise OptionError(f"{name}: timeout is {timeout}, expected a positive one")
+    return timeout.total_seconds()
 
 
 def _connect(backend: str) -> Communicator:
@@ -168,9 +195,7 @@ def _end_together(group: ProcessGroup) -> None:
         if state.group is group:
             text = f"{kind.__name__}: {error}".splitlines()[0]
             label = group.watch.label if group.watch else f"rank {group.rank}"
-            print(f"{label} failed ({text}); all ranks end", file=sys.stderr)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            say(f"{label} failed ({text}); all ranks end")
             # Launchers drop what they have not read when a rank aborts.
             time.sleep(FORWARDING)
             if group.watch is not None:
@@ -182,10 +207,10 @@ def _end_together(group: ProcessGroup) -> None:
 
 
 def _leave() -> None:
-    """At the end of the process: report that it left without saying goodbye."""
+    """At the end of the process: leave the group, if the program has not."""
     group: ProcessGroup | None = getattr(state, "group", None)
     if group is not None and group.watch is not None:
-        group.watch.send("left")
+        group.watch.say_goodbye()
 
 
 def destroy_process_group() -> None:
@@ -198,7 +223,7 @@ def destroy_process_group() -> None:
     """
     group = current_group("destroy_process_group")
     if group.watch is not None:
-        group.watch.send("bye")
+        group.watch.say_goodbye()
         group.watch.close()
     state.group = None
 

@@ -1,9 +1,9 @@
 """The process that watches the ranks of a job: ``python watcher.py HOST RANKS TOKEN``.
 
 Rank 0 starts it and passes on its port. Each rank connects, says the token and a label
-on one line, and then, a line each, what it does: "left" where its program ended without
-destroy_process_group, "failed" where it has printed an error and ends all ranks, "bye".
-A rank that is killed says nothing; the system closes its connection.
+on one line, and then how it ends: "left" and the number of calls that it has made with
+the others, or "failed" where it has printed an error and ends all ranks. A rank that is
+killed says nothing; the system closes its connection.
 
 The watcher lives on when ranks are killed. It prints who was the first to die, and
 reports to the ranks that are left.
@@ -100,11 +100,12 @@ class Watcher:
 
     def _report(self, event: str, rank: Rank) -> None:
         """Pass on how a rank ended; print a death, if it is the first."""
-        if event == "bye" or self.is_over:
+        if self.is_over:
             return
         self.is_over = event in ("died", "failed")
         if event == "died":
-            print(f"{rank.label} died; all ranks end", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{rank.label} died; all ranks end\n")
+            sys.stderr.flush()
         for other in [other for other in self.ranks if other is not rank]:
             other.send(f"{event} {rank.label}")
 

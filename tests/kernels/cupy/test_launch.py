@@ -62,3 +62,32 @@ def test_the_fake_raises_for_arguments_that_a_gpu_would_misread(change):
     run(args)
     with pytest.raises((AssertionError, ValueError)):
         run(change(args))
+
+
+def test_what_was_compiled_beforehand_is_loaded(tmp_path, monkeypatch):
+    settings, loaded = launch.options(4, GATES=3), []
+
+    class Module:
+        def __init__(self, **what):
+            loaded.append(what)
+
+        def get_function(self, name):
+            return lambda *args, **options: None
+
+    def run(name):
+        launch._module.cache_clear()
+        launch._kernel.cache_clear()
+        launch.launch(name, launch.STEPS, settings, (1,), 32, ())
+
+    monkeypatch.setattr(fake_cupy, "RawModule", Module)
+    monkeypatch.setenv(launch.CUBINS, str(tmp_path))
+    run("one_step_forward")
+    file = tmp_path / launch.cubin_name(launch.STEPS, settings, "sm_90")
+    file.write_bytes(b"")
+    run("one_step_forward")
+    launch._module.cache_clear()
+    launch._kernel.cache_clear()
+    assert "code" in loaded[0]
+    assert loaded[1] == {"path": str(file), "enable_cooperative_groups": False}
+    other = launch.cubin_name(launch.STEPS, settings, "sm_80")
+    assert other != file.name != launch.cubin_name(launch.SCAN, settings, "sm_90")

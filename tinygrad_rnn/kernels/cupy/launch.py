@@ -1,5 +1,11 @@
-"""Compile the CUDA sources for the current device, and launch their kernels."""
+"""Compile the CUDA sources for the current device, and launch their kernels.
 
+What was compiled beforehand is taken from the folder that the environment variable
+TINYGRAD_RNN_CUBINS names; ``python benchmarks/gpu.py --compile-only`` fills one.
+"""
+
+import hashlib
+import os
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +20,7 @@ FOLDER = Path(__file__).parent
 NULL = np.uint64(0)  # as wide as a pointer, which None is not
 THREADS = 128  # of a block of the kernels without a plan
 REALS = {4: "float", 8: "double"}
+CUBINS = "TINYGRAD_RNN_CUBINS"
 
 
 class Source(NamedTuple):
@@ -45,13 +52,30 @@ def options(itemsize: int, **defines: int) -> tuple[str, ...]:
     )
 
 
+def cubin_name(source: Source, settings: tuple[str, ...], architecture: str) -> str:
+    """Return the name of the file with a source compiled for a kind of GPUs.
+
+    The name depends on all that the machine code does, so that none is outdated.
+
+    Args:
+        source: What is compiled.
+        settings: The compiler's options.
+        architecture: The kind of GPUs, such as ``"sm_90"``.
+    """
+    text = "\n".join((read(source), *settings, architecture))
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.cubin"
+
+
 @cache
 def _module(
-    source: Source, settings: tuple[str, ...], cooperative: bool
+    source: Source, settings: tuple[str, ...], cooperative: bool, architecture: str
 ) -> cupy.RawModule:
-    return cupy.RawModule(
-        code=read(source), options=settings, enable_cooperative_groups=cooperative
-    )
+    what = {"code": read(source), "options": settings}
+    if folder := os.environ.get(CUBINS):
+        compiled = Path(folder, cubin_name(source, settings, architecture))
+        if compiled.exists():
+            what = {"path": str(compiled)}
+    return cupy.RawModule(**what, enable_cooperative_groups=cooperative)
 
 
 @cache
@@ -64,7 +88,9 @@ def _kernel(
     shared_bytes: int,
 ) -> Function:
     """Return a kernel that may use so much shared memory on a device."""
-    kernel = _module(source, settings, cooperative).get_function(name)
+    architecture = f"sm_{cupy.cuda.Device(device).compute_capability}"
+    module = _module(source, settings, cooperative, architecture)
+    kernel = module.get_function(name)
     kernel.max_dynamic_shared_size_bytes = shared_bytes
     return kernel
 

@@ -156,9 +156,9 @@ def scan_forward(
     )
     plan = _find_plan(cell, steps, batch, hidden, dtype, backward=False)
     if batch and plan is not None:
-        _launch_scan("scan_forward", cell, plan, arrays, arrays.states, reverse)
+        launch_scan("scan_forward", cell, plan, arrays, arrays.states, reverse)
     elif batch:
-        _loop_forward(cell, arrays, reverse)
+        loop_forward(cell, arrays, reverse)
     after = arrays.states[:-1] if reverse else arrays.states[1:]
     output = after if arrays.output is None else arrays.output
     workspace = Workspace(arrays.states, arrays.cells, arrays.kept, rows, ends)
@@ -178,7 +178,7 @@ def _find_plan(
     return plans.find_plan(layer, current_card()) if batch else None
 
 
-def _launch_scan(
+def launch_scan(
     name: str,
     cell: Cell,
     plan: Plan,
@@ -208,7 +208,7 @@ def _launch_scan(
     )
 
 
-def _loop_forward(cell: Cell, arrays: Forward, reverse: bool) -> None:
+def loop_forward(cell: Cell, arrays: Forward, reverse: bool) -> None:
     """Scan step by step, for any size."""
     states, cells = arrays.states, arrays.cells
     steps, batch, hidden = _sizes(states)
@@ -301,9 +301,9 @@ def scan_backward(
     )
     plan = _find_plan(cell, steps, batch, hidden, dtype, backward=True)
     if batch and plan is not None:
-        _launch_scan("scan_backward", cell, plan, arrays, states, reverse)
+        launch_scan("scan_backward", cell, plan, arrays, states, reverse)
     elif batch:
-        _loop_backward(cell, arrays, reverse)
+        loop_backward(cell, arrays, reverse)
     g_h_0 = arrays.g_h_0 if needs[1] else None
     g_c_0 = arrays.g_c_0 if needs[2] else None
     before = states[1:] if reverse else states[:-1]
@@ -337,7 +337,7 @@ def _gradients_past_the_scan(
     return g_x, g_w_ih, g_w_hh, g_b_ih, g_b_hh
 
 
-def _loop_backward(cell: Cell, arrays: Backward, reverse: bool) -> None:
+def loop_backward(cell: Cell, arrays: Backward, reverse: bool) -> None:
     """Go back step by step, for any size."""
     states, cells = arrays.states, arrays.cells
     steps, batch, hidden = _sizes(states)

@@ -12,6 +12,7 @@ class Model(nn.Module):
         super().__init__()
         self.sine = work.task == "sine"
         self.loops = work.task == "cells"
+        self.lengths = None
         if self.loops:
             self.rnn = getattr(nn, f"{work.cell}Cell")(work.V, work.H)
         else:
@@ -27,7 +28,7 @@ class Model(nn.Module):
                 output.append(state[0] if isinstance(state, tuple) else state)
             output = tg.stack(output)
         else:
-            output, state = self.rnn(x, state)
+            output, state = self.rnn(x, state, lengths=self.lengths)
         return self.head(output[:, -1, :] if self.sine else output), state
 
     def loss(self, x, y, state=None):
@@ -45,21 +46,24 @@ def detach(state):
     return tuple(map(detach, state)) if isinstance(state, tuple) else state.detach()
 
 
-def build(work, arrays, how=""):
+def build(work, arrays, how="", device="cpu"):
     """A step, and a function that returns its first results, for the comparison.
 
     Args:
         how: "compiled" for ``tg.compile``; else nothing, or "numpy" for these kernels,
             which are chosen when the package is loaded.
+        device: where the model is, and its input.
     """
     transform = tg.compile if how == "compiled" else lambda function: function
     if work.kind in ALONE:
         return ALONE[work.kind](transform)
-    x, y = tg.from_numpy(arrays.pop("x")), tg.from_numpy(arrays.pop("y"))
+    x, y = (tg.from_numpy(arrays.pop(name)).to(device=device) for name in "xy")
+    lengths = arrays.pop("lengths", None)
     parameters = {name: tg.from_numpy(a) for name, a in arrays.items()}
     if work.kind == "layer":
         return layer(work, x, y, parameters, transform)
-    model = Model(work, parameters)
+    model = Model(work, parameters).to(device=device)
+    model.lengths = lengths if lengths is None else lengths.tolist()
     kinds = {"train": train, "forward": forward, "sample": sample, "hvp": hvp}
     return kinds[work.kind](model, x, y, transform)
 
@@ -87,8 +91,9 @@ def train(model, x, y, transform):
         _, state = learn(x, y, state)
 
     def values():
-        found = {"loss": gradients(x, y, None)[0].numpy()}
-        return found | {name: p.grad.numpy() for name, p in model.named_parameters()}
+        found = {"loss": gradients(x, y, None)[0].cpu().numpy()}
+        named = model.named_parameters()
+        return found | {name: p.grad.cpu().numpy() for name, p in named}
 
     return step, values
 
@@ -102,7 +107,7 @@ def forward(model, x, y, transform):
     def step():
         return run(x)
 
-    return step, lambda: {"scores": step().numpy()}
+    return step, lambda: {"scores": step().cpu().numpy()}
 
 
 def sample(model, x, y, transform):
@@ -120,7 +125,7 @@ def sample(model, x, y, transform):
         x.item()  # the sampled character is wanted
         return scores
 
-    return step, lambda: {"weights": step()[0].softmax(-1).numpy()}
+    return step, lambda: {"weights": step()[0].softmax(-1).cpu().numpy()}
 
 
 def hvp(model, x, y, transform):

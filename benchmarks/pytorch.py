@@ -16,6 +16,7 @@ class Model(nn.Module):
         self.work = work
         self.sine = work.task == "sine"
         self.loops = work.task == "cells"
+        self.lengths = None
         if self.loops:
             self.rnn = getattr(nn, f"{work.cell}Cell")(work.V, work.H)
         else:
@@ -24,7 +25,7 @@ class Model(nn.Module):
         self.load_state_dict(parameters)
 
     def forward(self, x, state=None):
-        if self.work.task == "ids":  # PyTorch's layers take features only
+        if not x.is_floating_point():  # PyTorch's layers take features only
             x = F.one_hot(x, self.work.V).float()
         if self.loops:
             output = []
@@ -32,6 +33,10 @@ class Model(nn.Module):
                 state = self.rnn(column, state)
                 output.append(state[0] if isinstance(state, tuple) else state)
             output = torch.stack(output)
+        elif self.lengths is not None:
+            packed = nn.utils.rnn.pack_padded_sequence(x, self.lengths)
+            output, state = self.rnn(packed, state)
+            output, _ = nn.utils.rnn.pad_packed_sequence(output)
         else:
             output, state = self.rnn(x, state)
         return self.head(output[:, -1, :] if self.sine else output), state
@@ -50,17 +55,20 @@ def detach(state):
     return tuple(map(detach, state)) if isinstance(state, tuple) else state.detach()
 
 
-def build(work, arrays, compiled=""):
+def build(work, arrays, compiled="", device="cpu"):
     torch.compiler.reset()
     transform = torch.compile if compiled else lambda function: function
     if work.kind == "chain":
         return chain(transform)
-    x, y = torch.from_numpy(arrays.pop("x")), torch.from_numpy(arrays.pop("y"))
+    x, y = (torch.from_numpy(arrays.pop(name)).to(device) for name in "xy")
+    lengths = arrays.pop("lengths", None)
     if work.kind == "layer":
         return layer(
             work, x, y, {name: torch.from_numpy(a) for name, a in arrays.items()}
         )
-    model = Model(work, {name: torch.from_numpy(a) for name, a in arrays.items()})
+    parameters = {name: torch.from_numpy(a) for name, a in arrays.items()}
+    model = Model(work, parameters).to(device)
+    model.lengths = lengths if lengths is None else torch.from_numpy(lengths)
     kinds = {"train": train, "forward": forward, "sample": sample, "hvp": hvp}
     return kinds[work.kind](model, x, y, transform)
 
@@ -87,9 +95,10 @@ def train(model, x, y, transform):
 
     def values():
         nonlocal state
-        found = {"loss": gradients().detach().numpy()}
+        found = {"loss": gradients().detach().cpu().numpy()}
         state = None
-        return found | {name: p.grad.numpy() for name, p in model.named_parameters()}
+        named = model.named_parameters()
+        return found | {name: p.grad.cpu().numpy() for name, p in named}
 
     return step, values
 
@@ -119,7 +128,7 @@ def forward(model, x, y, transform):
         with torch.no_grad():
             return model(x)[0]
 
-    return step, lambda: {"scores": step().numpy()}
+    return step, lambda: {"scores": step().cpu().numpy()}
 
 
 def sample(model, x, y, transform):
@@ -135,7 +144,7 @@ def sample(model, x, y, transform):
         x.item()
         return weights
 
-    return step, lambda: {"weights": step().numpy()}
+    return step, lambda: {"weights": step().cpu().numpy()}
 
 
 def layer(work, x, y, parameters):

@@ -26,8 +26,8 @@ class Work:
     """One row: what is computed, with which sizes.
 
     ``kind`` is train, forward, sample, layer, chain, hvp, nothing or calls; ``task`` is
-    ids, dense, cells or sine. A work of kind layer runs a single layer, named in place
-    of the cell, forward and backward.
+    ids, lengths (ids, of sequences of different lengths), dense, cells or sine. A work
+    of kind layer runs a single layer, named in place of the cell, forward and backward.
     """
 
     kind: str
@@ -52,6 +52,7 @@ class Work:
             "dense": ", float input",
             "sine": ", sine task",
             "cells": ", a loop over cells",
+            "lengths": ", with lengths",
         }
         task = names.get(self.task, "")
         sizes = (self.V, self.H, self.B, self.T)
@@ -137,7 +138,10 @@ def arrays(work: Work) -> dict:
         )
     else:
         ids, made["y"] = random.integers(work.V, size=(2, work.T, work.B))
-        made["x"] = ids if work.task == "ids" else np.eye(work.V)[ids]
+        made["x"] = ids if work.task in ("ids", "lengths") else np.eye(work.V)[ids]
+    if work.task == "lengths":  # the longest first, as PyTorch's packing wants them
+        made["lengths"] = np.linspace(work.T, 1, work.B).astype(int)
+        made["y"][np.arange(work.T)[:, None] >= made["lengths"]] = -100  # is ignored
     if work.task == "cells":
         made = {name.removesuffix("_l0"): a for name, a in made.items()}
     return {

@@ -2,9 +2,11 @@
 
     python benchmarks/report.py DIR    # where `python benchmarks --out DIR` has written
 
+In DIR it also finds what ``python benchmarks/gpu.py --out DIR`` has written.
+
 On the page, what stands between ``<!-- NAME -->`` and ``<!-- end -->`` is replaced.
 NAME is a part and its threads (``train 1``), ``machine``, ``memory``, ``losses`` (kinds
-of work in which another contender is faster) or ``chart``.
+of work in which another contender is faster), ``chart`` or ``gpu``.
 """
 
 import json
@@ -159,8 +161,12 @@ def blocks(results: dict, docs: Path) -> dict[str, str]:
 
 def fill(results: dict, docs: Path = DOCS) -> None:
     """Write the figures into the page."""
+    fill_blocks(blocks(results, docs), docs)
+
+
+def fill_blocks(found: dict[str, str], docs: Path = DOCS) -> None:
+    """Write the blocks of these names anew."""
     page = docs / "benchmarks.md"
-    found = blocks(results, docs)
 
     def fill_block(match: re.Match) -> str:
         name = match[1]
@@ -172,5 +178,14 @@ def fill(results: dict, docs: Path = DOCS) -> None:
     page.write_text(text, encoding="utf-8")
 
 
+def main(folder: Path) -> None:
+    from card import tables  # which imports this file
+
+    if rows := tables.read(folder):
+        fill_blocks({"gpu": tables.page(rows)})
+    if (path := folder / "results.json").exists() or not rows:
+        fill(json.loads(path.read_text(encoding="utf-8")))
+
+
 if __name__ == "__main__":
-    fill(json.loads((Path(sys.argv[1]) / "results.json").read_text(encoding="utf-8")))
+    main(Path(sys.argv[1]))

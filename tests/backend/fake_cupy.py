@@ -9,6 +9,7 @@ it computes is NumPy's. CUDA kernels run on the emulator of tests/kernels/cupy.
 """
 
 import threading
+import time
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -340,12 +341,25 @@ class _Kernel:
         return np.ctypeslib.as_ctypes_type(wanted)(value.item())
 
 
+class _Event:
+    """A point in time: work is over when its call is."""
+
+    def record(self):
+        self.time = time.perf_counter()
+
+    def synchronize(self):
+        pass
+
+
 cuda = ModuleType("cupy.cuda")
-cuda.Device = _Device
+cuda.Device, cuda.Event = _Device, _Event
+cuda.get_elapsed_time = lambda begin, end: (end.time - begin.time) * 1e3
 cuda.get_allocator, cuda.set_allocator = _get_allocator, _set_allocator
 cuda.runtime = SimpleNamespace(
     getDeviceCount=lambda: 2,
     getDevice=_current,
     getDeviceProperties=lambda device: {"name": f"Fake {device}".encode()},
     memGetInfo=lambda: (capacity - pool.total_bytes(), capacity),
+    runtimeGetVersion=lambda: 13000,
+    driverGetVersion=lambda: 13010,
 )

@@ -123,7 +123,7 @@ def test_page_has_a_block_for_every_part(modules):
     assert all(works(part) for part in (*both, *one))
     expected = {f"{part} {threads}" for part in both for threads in (1, 2)}
     expected |= {f"{part} 1" for part in one}
-    assert blocks == expected | {"machine", "memory", "losses", "chart"}
+    assert blocks == expected | {"machine", "memory", "losses", "chart", "gpu"}
 
 
 def test_our_columns_are_measured_side_by_side(tmp_path):

@@ -208,7 +208,8 @@ class Optimizer(metaclass=NamedConstruction):
 
     def _has_params(self, ids: list[int]) -> bool:
         """Return whether the parameters are those with these ids."""
-        return [*map(id, self._params())] == ids
+        params = chain.from_iterable(map(_params_of, self.param_groups))
+        return [*map(id, params)] == ids
 
     # ------------------------------------------------------------ what a subclass says
 

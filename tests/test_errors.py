@@ -2156,6 +2156,16 @@ tg.distributed.broadcast_object_list([3], src=0)
     OptionError: broadcast_object_list: there is no process group
 tg.distributed.mean_loss(3.0, 2)
     DTypeError: mean_loss: total is float, expected a Tensor
+tg.distributed.mean_loss(x.sum(), "2")
+    DTypeError: mean_loss: count is '2', expected a number
+tg.distributed.mean_loss(x.sum(), -1)
+    OptionError: mean_loss: count is -1, expected a finite number >= 0.0
+tg.distributed.mean_loss(x.sum(), tg.tensor([1, 2]))
+    ShapeError: mean_loss: count is int64 of shape (2,), expected one number; pass the
+tg.distributed.mean_loss(x.sum(), tg.tensor(-1))
+    OptionError: mean_loss: count is -1.0, expected at least 0
+tg.distributed.mean_loss(x.sum(), 0)
+    ShapeError: mean_loss: the mean over no elements is not defined: the count is 0 on
 nn.parallel.DistributedDataParallel(linear)
     OptionError: DistributedDataParallel: there is no process group
 nn.parallel.DistributedDataParallel(3)

@@ -89,3 +89,12 @@ def test_mean_loss_without_a_group_is_a_mean():
     loss = tg.distributed.mean_loss(total, 4)
     loss.backward()
     assert (loss.item(), total.grad.item()) == (1.5, 0.25)
+    assert tg.distributed.mean_loss(total, tg.tensor([4])).shape == ()
+
+
+def test_a_mean_over_no_elements_is_refused_on_every_rank():
+    def program(rank):
+        with pytest.raises(tg.errors.ShapeError, match="the count is 0 on all ranks"):
+            tg.distributed.mean_loss(tg.tensor(0.0), tg.tensor(0))
+
+    run_ranks(3, program)

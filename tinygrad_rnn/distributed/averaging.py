@@ -8,7 +8,7 @@ from ..backend import backend_of, backends
 from ..backend.standard import numpy_dtype
 from ..engine import seam
 from ..engine.node import Value, wrap
-from ..errors import check_type
+from ..errors import OptionError, ShapeError, check_numbers, check_type, describe
 from ..tensor import Tensor
 from ..types import Array, Operand
 from .collectives import group_by_kind, reduce_arrays
@@ -65,10 +65,15 @@ def mean_loss(total: Tensor, count: Operand) -> Tensor:
 
     Args:
         total: The sum of the losses of this rank, as from ``reduction="sum"``.
-        count: How many elements that is the sum of; it may be 0 on some ranks.
+        count: How many elements that is the sum of, or the sum of their weights, as a
+            number or a Tensor of one; it may be 0 on some ranks.
 
     Returns:
         ``total * world_size / sum of all counts``; without a group, ``total / count``.
+
+    Raises:
+        ShapeError: The count is more than one number, or 0 on all ranks.
+        OptionError: It is negative.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -80,18 +85,38 @@ def mean_loss(total: Tensor, count: Operand) -> Tensor:
         True
     """
     check_type("mean_loss", Value, "a Tensor", total=total)
+    _check_count(count)
     seam.use("mean_loss", total, count)
     group = current_group("mean_loss") if is_initialized() else None
     counted = count.array if isinstance(count, Value) else count
     return total * wrap(seam.act(_scale_of, group, counted, total.array))
 
 
+def _check_count(count: Operand) -> None:
+    """Raise if it is not one number."""
+    array = count.array if isinstance(count, Value) else count
+    if type(array) not in backends:
+        check_numbers("mean_loss", 0.0, count=count)
+    elif array.size != 1:
+        raise ShapeError(
+            f"mean_loss: count is {describe(count)}, expected one number; pass the sum "
+            "of the mask, (targets != -100).sum()"
+        )
+
+
 def _scale_of(group: ProcessGroup | None, count: Operand, total: Array) -> Array:
     """Return by what a sum is multiplied, as an array like it."""
     counted = backend_of(count).to_host(count) if type(count) in backends else count
-    counts, ranks = np.array([counted], np.float64), 1
+    counts, ranks = np.array(counted, np.float64).reshape(1), 1
+    if not counts[0] >= 0:
+        raise OptionError(f"mean_loss: count is {counts[0]}, expected at least 0")
     if group is not None:
         counts = reduce_arrays(group, "mean_loss", [counts], ReduceOp.SUM)[0]
         ranks = group.size
+    if not counts[0]:
+        raise ShapeError(
+            "mean_loss: the mean over no elements is not defined: the count is 0 on "
+            "all ranks; leave this batch out on all of them"
+        )
     scale = np.asarray(ranks / counts[0], numpy_dtype(total.dtype))
     return backend_of(total).from_host(scale)

@@ -1895,17 +1895,12 @@ TABLE = {
     ],
     "engine/test_compiled_guards.py": [
         (
-            "Tape._guard_value",
-            'self.guards.append(f"{at} != {at}" if is_nan else f"{at} == {own}")',
-            "pass",
+            "conditions",
+            'f"{at} != {at}" if is_nan else f"{at} == {own}"',
+            '"True"',
             "the value of a number is no guard",
         ),
-        (
-            "Tape._guard_value",
-            "if value == 0:",
-            "if False:",
-            "a replay for 0.0 serves -0.0",
-        ),
+        ("conditions", "if value == 0:", "if False:", "a replay for 0.0 serves -0.0"),
         (
             "Tape.module_called",
             "self._guard_reads()",

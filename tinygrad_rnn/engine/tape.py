@@ -6,11 +6,7 @@ buffer. Any other array would stay what it is now, so it is an error that names 
 user's line. The guards say under which conditions the lines compute the same again.
 """
 
-import builtins
-import copy
 import gc
-import keyword
-import math
 import random
 import re
 import sys
@@ -27,13 +23,12 @@ from ..errors import GraphError
 from ..types import Array, Function, Operand, Settings
 from . import seam
 from .mode import recording
+from .names import PLAIN_TYPES, Constants, conditions
 from .node import Value, Version
-from .program import RESERVED, Conditions, Kind, Line, Program, kind_of, same_attributes
+from .program import Conditions, Kind, Line, Program, kind_of, same_attributes
 from .reads import Reads, is_number, is_plain
 from .warned import is_in_package, rerun_with_warnings, was_warning
 
-PLAIN_TYPES = (type(None), bool, int, str, type(...))
-COMPARED = (slice, range, frozenset, np.dtype)  # by value, as they are made anew
 RUN_LATER = {"__next__", "__await__", "__anext__"}  # of iterators and coroutines
 KERNELS = "tinygrad_rnn.kernels.c"  # those of this package never warn
 
@@ -73,7 +68,8 @@ class Tape(seam.Recorder):
         self.lines: list[Line] = []
         self.guards: list[str] = []
         self.words: dict[str, tuple[str, str]] = {}  # what guards say, and of what
-        self.constants: dict[str, Operand] = {}
+        self.constants = Constants()
+        self.constant_name = self.constants.name
         self.leaves: list[tuple[Value, Kind, bool]] = []  # with needs_grad
         self.modules: dict[int, tuple[Operand, Settings]] = {}  # with their attributes
         self.gradients: dict[int, tuple[Value, Operand]] = {}  # of leaves, as they were
@@ -86,7 +82,6 @@ class Tape(seam.Recorder):
         self._inputs: list[tuple[str, Operand]] = []  # tensors and arrays: arguments
         self._called: set[int] = set()  # modules
         self._asked: list[tuple[Function, Sequence[object]]] = []  # guards by functions
-        self._constant_names: dict[int, str] = {}
         self._kept: list[object] = []  # whatever has a name: so its id is its own
         self._results: list[tuple[weakref.ref[Value], str]] = []  # and their lines
         self._argument_of: dict[str, str] = {}  # the expressions of variables
@@ -143,24 +138,10 @@ class Tape(seam.Recorder):
 
     def _guard_value(self, at: str, value: Operand) -> None:
         """Guard a value of Python: a number by value, an object by identity."""
-        own = self.constant_name(value)
-        kind = self.constant_name(type(value))
-        if is_number(value) and value is not None and type(value) is not bool:
-            self.guards.append(f"type({at}) is {kind}")
-            is_nan = bool(value != value)
-            self.guards.append(f"{at} != {at}" if is_nan else f"{at} == {own}")
-            self.words[self.guards[-1]] = f"{_in_words(at)} is", f"{value!r:.60}"
-            if value == 0:  # or -0.0, which is equal
-                self.guards.append(f"repr({at}) == {repr(value)!r}")
-        elif isinstance(value, COMPARED):
-            self.guards.append(f"type({at}) is {kind} and {at} == {own}")
-        elif not is_number(value) and is_plain(value):
-            own = self.constant_name(copy.copy(value))
-            self.guards.append(f"is_same({at}, {own})")
-        else:
-            self.guards.append(f"{at} is {own}")
-            if type(value) in (list, dict):
-                self.guards.append(f"len({at}) == {len(value)}")
+        same = conditions(at, value, self.constants)
+        self.guards += same
+        if len(same) > 1 and is_number(value):
+            self.words[same[1]] = f"{_in_words(at)} is", f"{value!r:.60}"
 
     def _name_tensor(self, at: str, tensor: Value) -> None:
         if tensor.node is not None:
@@ -358,7 +339,7 @@ class Tape(seam.Recorder):
         """Return an argument as Python: a variable for an array, or a constant."""
         name = self._names.get(id(value))
         if name is not None:
-            if name not in self.constants:
+            if name not in self.constants.values:
                 reads.add(name)
             return name
         kind = type(value)
@@ -393,28 +374,6 @@ class Tape(seam.Recorder):
         if is_known or id(tensor.array) not in self._names:
             return self.reference(tensor)
         return f"wrap({self._expression(tensor.array, reads)})"
-
-    def constant_name(self, value: Operand, name: str = "") -> str:
-        """Return a value as it stands in the program: literally, or as a name."""
-        literal = _literal(value)
-        if literal:
-            return literal
-        if type(value) is slice:
-            ends = value.start, value.stop, value.step
-            return f"slice({', '.join(map(self.constant_name, ends))})"
-        if id(value) not in self._constant_names:
-            own = name or _name_of(value)
-            if not str(own).isidentifier():
-                kind = type(value)
-                own = "constant" if kind in backends else kind.__name__.lower()
-            own = own.strip("_")
-            while own in self.constants or _is_taken(own):
-                stem, _, number = own.rpartition("_")
-                is_numbered = stem and number.isdigit()
-                own = f"{stem}_{int(number) + 1}" if is_numbered else f"{own}_2"
-            self._hold(self._constant_names, value, own)
-            self.constants[own] = value
-        return self._constant_names[id(value)]
 
     def constant(self, array: Array, is_written: bool) -> Array:
         """Name an array that shapes and Python's numbers determine."""
@@ -521,7 +480,7 @@ class Tape(seam.Recorder):
         ends.append(f"return {packed}")
         leaves, modules = self.leaves, list(self.modules.values())
         conditions = Conditions(leaves, modules, dict(seam.settings))
-        given = self.lines, self.guards, ends, self.constants, reads
+        given = self.lines, self.guards, ends, self.constants.values, reads
         return Program(self.name, *given, conditions, self.words)
 
     def _check_inputs(self, reads: set[str]) -> None:
@@ -610,33 +569,6 @@ class Tape(seam.Recorder):
             self._hold(self._versions, tensor.version, own)
         version = self._versions[id(tensor.version)]
         return f"{make}({array}, version={version})"
-
-
-def _name_of(value: Operand) -> str:
-    """Return a name for a constant; "" if it has none."""
-    try:
-        return str(getattr(value, "name", "") or getattr(value, "__name__", ""))
-    except Exception:  # of a __getattr__ of the user's that raises others
-        return ""
-
-
-def _literal(value: Operand) -> str:
-    """Return a value as Python writes it, if that is all there is to it; else ""."""
-    kind = type(value)
-    if kind in PLAIN_TYPES or (kind is float and math.isfinite(value)):
-        return repr(value)
-    if kind is tuple and all(type(part) in PLAIN_TYPES for part in value):
-        return repr(value)
-    if isinstance(value, type):
-        name = value.__name__
-        return name if vars(builtins).get(name) is value else ""
-    return ""
-
-
-def _is_taken(name: str) -> bool:
-    """Return whether a program uses a name itself, as a variable or otherwise."""
-    is_variable = name[0] in "vtu" and name[1:].isdigit()
-    return is_variable or name in RESERVED or keyword.iskeyword(name)
 
 
 def _random_states() -> tuple[object, object]:

@@ -76,7 +76,7 @@ class Generator:
             >>> tg.Generator().manual_seed(0).get_state().shape
             (6,)
         """
-        seam.read_values("get_state() of a generator")
+        seam.read_values("get_state() of a generator", "call it outside")
         state: Settings = self.numpy.bit_generator.state  # type: ignore[assignment]
         words = [word for n in state["state"].values() for word in divmod(n, 1 << 64)]
         words += [state["has_uint32"], state["uinteger"]]

@@ -14,7 +14,8 @@ loss = "a global of the name of an attribute"
 
 def names(function):
     """What is read, by expression, with the kinds of owners."""
-    return dict(Reads(function).new_items(lambda owner: type(owner).__name__))
+    found = Reads(function).new_items(lambda owner: type(owner).__name__)
+    return {expression: value for expression, value, _ in found}
 
 
 def test_globals_and_free_variables_are_found():

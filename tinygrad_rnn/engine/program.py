@@ -6,6 +6,7 @@ calls on arrays. A variable is deleted after its last use.
 """
 
 import builtins
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
@@ -200,11 +201,27 @@ class Program:
         for one, two in zip(self.lines, other.lines, strict=False):
             if one.text != two.text:
                 return f"{one.place} computed {one.text}, and then {two.text}"
+        changed: dict[bool, str] = {}  # by whether the line is known
         for name, value in self.constants.items():
             new = other.constants.get(name)
             if not _means_the_same(value, new):
-                return f"{name} was {value!r:.60}, and then {new!r:.60}"
+                place = self._place_of(name)
+                words = f"{place}{name} was {value!r:.60}, and then {new!r:.60}"
+                changed.setdefault(bool(place), words)
+        if changed:
+            return changed[max(changed)]
+        shorter, longer = sorted([self, other], key=lambda it: len(it.lines))
+        if len(longer.lines) > len(shorter.lines):
+            line = longer.lines[len(shorter.lines)]
+            return f"{line.place} computed {line.text} one time alone"
         return "" if self.source == other.source else "it returned something else"
+
+    def _place_of(self, name: str) -> str:
+        """Return the user's line that uses a constant, for a message; "" for none."""
+        for line in self.lines:
+            if name in re.findall(r"\w+", line.code):
+                return f"at {line.place}, "
+        return ""
 
 
 def _keep_used(lines: Sequence[Line], live: set[str]) -> tuple[list[Line], list[str]]:

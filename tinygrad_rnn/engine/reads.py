@@ -9,26 +9,33 @@ Numbers count by value, the rest by identity.
 
 import copy
 import dis
-import sys
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 
 import numpy as np
 
 from ..types import Operand
 from .node import Value
+from .places import definition, is_users_name, line_that_changes
 
-_PACKAGE = __name__.partition(".")[0]
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None), np.generic)
 _CONTAINERS = (list, tuple, dict)
 _SETS = (set, frozenset)
 _MUTABLE = (*_CONTAINERS, set, deque, np.ndarray)
 _GETTERS = {"getattr", "hasattr", "attrgetter", "vars", "__dict__"}
-_OF_LIBRARIES = {*sys.stdlib_module_names, _PACKAGE, "numpy", "cupy"} - {"__main__"}
 _MOST_COMPARED = 100  # elements of a container
 _MISSING = object()
+_GLOBALS = "the globals"
 
 
 def is_number(value: object) -> bool:
@@ -69,17 +76,9 @@ def is_same(one: Operand, two: Operand) -> bool:
 def _is_of_users(value: object) -> bool:
     """Return whether a function, class or module is the user's, not a library's."""
     is_module = isinstance(value, ModuleType)
-    return _is_users_name(
+    return is_users_name(
         str(getattr(value, "__name__" if is_module else "__module__", ""))
     )
-
-
-@cache
-def _is_users_name(module: str) -> bool:
-    if module.partition(".")[0] in _OF_LIBRARIES:
-        return False
-    file = str(getattr(sys.modules.get(module), "__file__", ""))
-    return "site-packages" not in file and "dist-packages" not in file
 
 
 class Reads:
@@ -99,11 +98,14 @@ class Reads:
         self._attributes: set[str] = set()  # names that the code reads of any object
         self._looked_up: set[tuple[int, str]] = set()
         self._seen: dict[int, Operand] = {}  # what was visited or followed
+        self._words: dict[int, str] = {}  # how the code names objects, by their ids
+        self.place = definition(function)
         self.visit(function)
 
-    def visit(self, value: Operand) -> None:
+    def visit(self, value: Operand, words: str = "") -> None:
         """Note what a function, or an object whose attributes are read, depends on."""
         if not is_number(value):
+            self._words.setdefault(id(value), words)
             self._visit(value)
             self._visit_attributes()
 
@@ -117,8 +119,8 @@ class Reads:
 
     def new_items(
         self, name_of: Callable[[Operand], str]
-    ) -> Iterator[tuple[str, Operand]]:
-        """Yield an expression for each thing that is read, and its value now; once.
+    ) -> Iterator[tuple[str, Operand, str]]:
+        """Yield each thing that is read, once: an expression, its value now, and words.
 
         ``name_of`` names an owner: a dict of globals, a cell, an object.
         """
@@ -129,21 +131,35 @@ class Reads:
                 value = copy.deepcopy(value)
             self._values[key] = value
             if value is not _MISSING:
-                yield _expression(owner, pattern, name, name_of), value
+                expression = _expression(owner, pattern, name, name_of)
+                yield expression, value, self._in_words(owner, pattern, name)
 
-    def changed(self, name_of: Callable[[Operand], str]) -> str:
-        """Return an expression whose value is not what it was; "" if there is none."""
+    def changed(self) -> tuple[str, str] | None:
+        """Return what is not what it was, in words, and the line that may do it."""
         for key, value in self._values.items():
             owner, pattern, name = self._owners[key]
             now = _read(owner, pattern, name)
             if now is not value and not (is_plain(value) and is_same(now, value)):
-                return _expression(owner, pattern, name, name_of)
-        return ""
+                words = self._in_words(owner, pattern, name)
+                functions = [f for f in self._seen.values() if type(f) is FunctionType]
+                names = {name, words, *re.findall(r"\w+", words)[-2:]} - {"self"}
+                return words, line_that_changes(functions, names) or self.place
+        return None
+
+    def _in_words(self, owner: Operand, pattern: str, name: object) -> str:
+        """Return how the code of the user may name what is read."""
+        words = self._words.get(id(owner), "")
+        if isinstance(owner, CellType) or words == _GLOBALS:
+            return words if isinstance(owner, CellType) else str(name)
+        words = words or type(owner).__name__
+        return f"{words}[{name!r}]" if pattern.endswith("]") else f"{words}.{name}"
 
     def _visit(self, function: Operand) -> None:
         """Note what a function of the user's reads."""
         if isinstance(function, staticmethod | classmethod | MethodType):
-            self._follow(getattr(function, "__self__", None))
+            owner = getattr(function, "__self__", None)
+            self._words.setdefault(id(owner), "self")
+            self._follow(owner)
             function = function.__func__
         if isinstance(function, property):
             function = function.fget
@@ -160,6 +176,11 @@ class Reads:
                 self._visit_code(function)
 
     def _visit_code(self, function: FunctionType) -> None:
+        self._words.setdefault(id(function), function.__name__)
+        self._words.setdefault(id(function.__globals__), _GLOBALS)
+        names = function.__code__.co_freevars
+        for name, cell in zip(names, function.__closure__ or (), strict=True):
+            self._words.setdefault(id(cell), name)
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
                 self._add(function, "{owner}.{name}", name)
@@ -177,6 +198,7 @@ class Reads:
             return
         if not isinstance(value, ModuleType):
             self._owners.setdefault((id(owner), pattern, name), (owner, pattern, name))
+            self._words.setdefault(id(value), self._in_words(owner, pattern, name))
         if isinstance(value, FunctionType | MethodType | partial):
             self._visit(value)
         else:

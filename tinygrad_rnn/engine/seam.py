@@ -163,19 +163,19 @@ def refuse(what: str, way: str = "") -> None:
         found.refuse(what, way)
 
 
-def read_values(what: str) -> None:
+def read_values(
+    what: str,
+    way: str = "compute with the tensor itself, or return it and read it outside",
+) -> None:
     """Say that numbers leave for Python here, where no recorder can follow them."""
-    refuse(
-        f"{what} reads numbers, which a replay would not read again",
-        "return the tensor, and read it outside",
-    )
+    refuse(f"{what} reads numbers, which a replay would not read again", way)
 
 
-def count_change(what: str = "") -> None:
+def count_change(what: str = "", way: str = "do it outside") -> None:
     """Count a change of what :data:`changes` counts."""
     global changes
     if what:
-        refuse(what, "do it outside")
+        refuse(what, way)
     changes += 1
 
 

@@ -20,27 +20,18 @@ import numpy as np
 from ..backend import backends
 from ..backend.standard import Part
 from ..errors import GraphError
-from ..types import Array, Function, Operand, Settings
+from ..types import Array, Function, Operand, Settings, Shape
 from . import seam
 from .mode import recording
 from .names import PLAIN_TYPES, Constants, conditions
 from .node import Value, Version
+from .places import user_line
 from .program import Conditions, Kind, Line, Program, kind_of, same_attributes
 from .reads import Reads, is_number, is_plain
-from .warned import is_in_package, rerun_with_warnings, was_warning
+from .warned import rerun_with_warnings, was_warning
 
 RUN_LATER = {"__next__", "__await__", "__anext__"}  # of iterators and coroutines
 KERNELS = "tinygrad_rnn.kernels.c"  # those of this package never warn
-
-
-def user_line() -> str:
-    """Return the innermost line outside of the package."""
-    frame = sys._getframe(1)
-    while is_in_package(frame):
-        if frame.f_back is None:
-            return "an unknown line"
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _in_words(at: str) -> str:
@@ -88,7 +79,7 @@ class Tape(seam.Recorder):
         self._new_name = map("v{}".format, count()).__next__
         self._refusal: GraphError | None = None
         self._random_states = _random_states()
-        self._last_place = user_line()
+        self._last_place = reads.place or user_line()
         self._name_argument("args", args)
         self._name_argument("kwargs", kwargs)
         self.guards.append(f"recording() is {recording()}")
@@ -103,7 +94,7 @@ class Tape(seam.Recorder):
             self._name_tensor(at, value)
         elif kind in backends:
             if id(value) in self._names:
-                self.refuse(f"argument {at} is another argument, too", "copy it")
+                self.refuse(f"{_in_words(at)} is another argument, too", "copy it")
             self._inputs.append((at, value))
             self._name_array(at, value, "")
         elif isinstance(value, tuple | list):
@@ -119,12 +110,12 @@ class Tape(seam.Recorder):
                 self._name_argument(f"{at}[{self.constant_name(key)}]", part)
         else:
             self._guard_value(at, value)
-            self.reads.visit(value)
+            self.reads.visit(value, _in_words(at))
 
     def _guard_reads(self) -> None:
         """Guard what the function reads beside its arguments, as far as it is new."""
-        for expression, value in self.reads.new_items(self.constant_name):
-            self._guard_value(expression, value)
+        for expression, value, words in self.reads.new_items(self.constant_name):
+            self._guard_value(expression, value, words)
         for module in self.reads.modules.values():
             self.modules.setdefault(id(module), (module, dict(module.__dict__)))
 
@@ -136,21 +127,21 @@ class Tape(seam.Recorder):
         given = ", ".join([self.constant_name(arg) for arg in args])
         self.guards.append(f"{self.constant_name(holds)}({given})")
 
-    def _guard_value(self, at: str, value: Operand) -> None:
+    def _guard_value(self, at: str, value: Operand, words: str = "") -> None:
         """Guard a value of Python: a number by value, an object by identity."""
         same = conditions(at, value, self.constants)
         self.guards += same
         if len(same) > 1 and is_number(value):
-            self.words[same[1]] = f"{_in_words(at)} is", f"{value!r:.60}"
+            self.words[same[1]] = f"{words or _in_words(at)} is", f"{value!r:.60}"
 
     def _name_tensor(self, at: str, tensor: Value) -> None:
         if tensor.node is not None:
             self.refuse(
-                f"argument {at} has a graph", "detach() it, or compute it inside"
+                f"{_in_words(at)} has a graph", "detach() it, or compute it inside"
             )
         if id(tensor) in self._references or id(tensor.array) in self._names:
             self.refuse(
-                f"argument {at} has the memory of another argument", "clone() it"
+                f"{_in_words(at)} has the memory of another argument", "clone() it"
             )
         self._inputs.append((at, tensor))
         own = f"t{len(self._references)}"
@@ -362,7 +353,7 @@ class Tape(seam.Recorder):
             items = [f"{k!r}: {self._expression(v, reads)}" for k, v in value.items()]
             return f"{{{', '.join(items)}}}"
         if kind in backends:
-            self._refuse_array("it", value)
+            self._refuse_array("a call", value)
         if isinstance(value, Value):
             return self._tensor(value, reads)
         return self.constant_name(value)
@@ -399,30 +390,36 @@ class Tape(seam.Recorder):
 
     # ------------------------------------------------------------ what is refused
 
-    def refuse(self, what: str, way: str = "") -> NoReturn:
-        """Raise for what a replay could not repeat."""
+    def refuse(self, what: str, way: str = "", place: str = "") -> NoReturn:
+        """Raise for what a replay could not repeat, with the line, or a given one."""
         way = f"; {way}" if way else ""
+        place = place or f"at {user_line()}"
         self._refusal = GraphError(
-            f"compile: {self.name} cannot be captured: {what}{way} (at {user_line()})"
+            f"compile: {self.name} cannot be captured: {what}{way} ({place})"
         )
         raise self._refusal
 
-    def _refuse_array(self, name: str, array: Array) -> NoReturn:
+    def _refuse_array(self, name: str, array: Array, place: str = "") -> NoReturn:
         self.refuse(
-            f"{name} uses an array of shape {array.shape} that is neither an argument, "
-            "nor a parameter or buffer, nor computed by this package",
-            "pass it as an argument",
+            f"{name} uses an array of shape {array.shape} that NumPy has made or that "
+            "comes from outside, whose numbers a replay would use again",
+            "compute it with functions of tensors, such as tg.exp for np.exp, or pass "
+            "it as an argument",
+            place,
         )
 
-    def _check_random_states(self) -> None:
+    def _check_random_states(self, is_at_end: bool = False) -> None:
         """Raise if Python's or NumPy's global random numbers were drawn."""
         old, new = self._random_states, _random_states()
         self._random_states = new
         if old[0] != new[0] or old[1] not in (None, new[1]):
+            now = user_line()
+            place = f"at {now}" if now == self._last_place else f"before {now}"
             self.refuse(
-                "global random numbers of Python or NumPy were drawn after "
-                f"{self._last_place}",
-                "draw with tg.rand, tg.randn or tg.randint",
+                "it draws global random numbers of Python or NumPy, which a replay "
+                "would not draw again",
+                "draw with tg.rand, tg.randn or tg.randint, or pass them as arguments",
+                f"after {self._last_place}" if is_at_end else place,
             )
 
     # ------------------------------------------------------------ gradients of leaves
@@ -459,7 +456,7 @@ class Tape(seam.Recorder):
         """Return the program of a call that gave this result."""
         if self._refusal is not None:  # which the function has caught
             raise self._refusal
-        self._check_random_states()
+        self._check_random_states(is_at_end=True)
         reads: set[str] = set()
         ends = list(self._gradient_ends(reads))
         returned: set[int] = set()
@@ -470,18 +467,32 @@ class Tape(seam.Recorder):
         if self._find_kept(returned):
             gc.collect()  # a cycle, such as that of an error with its frames, may do
         if kept := self._find_kept(returned):
-            self.refuse(f"{kept} is kept outside", "return it")
-        if changed := self.reads.changed(self.constant_name):
-            self.refuse(f"it changes what it reads, {changed}", "do it outside")
-        for module, before in self.modules.values():
-            if not same_attributes(module, before):
-                name = type(module).__name__
-                self.refuse(f"an attribute of {name} was changed", "do it outside")
+            shape, place = kept
+            self.refuse(
+                f"a tensor of shape {shape}, computed here, is kept outside",
+                "return it",
+                f"at {place}",
+            )
+        self._check_reads()
         ends.append(f"return {packed}")
         leaves, modules = self.leaves, list(self.modules.values())
         conditions = Conditions(leaves, modules, dict(seam.settings))
         given = self.lines, self.guards, ends, self.constants.values, reads
         return Program(self.name, *given, conditions, self.words)
+
+    def _check_reads(self) -> None:
+        """Raise if the function has changed what it reads from outside."""
+        if changed := self.reads.changed():
+            what, place = changed
+            way = "pass it as an argument and return the new value, or do it outside"
+            self.refuse(f"it changes what it reads, {what}", way, f"at {place}")
+        for module, before in self.modules.values():
+            if not same_attributes(module, before):
+                name = type(module).__name__
+                place = f"in {self.reads.place or user_line()}"
+                self.refuse(
+                    f"an attribute of {name} was changed", "do it outside", place
+                )
 
     def _check_inputs(self, reads: set[str]) -> None:
         """Raise for arguments that are read by another name, too; guard the others.
@@ -493,8 +504,8 @@ class Tape(seam.Recorder):
         for at, value in self._inputs:
             if id(value) in named:
                 self.refuse(
-                    f"argument {at} is read from outside of the arguments, too",
-                    "copy it, or do not pass it",
+                    f"{_in_words(at)} is read from outside of the arguments, too",
+                    "clone() it, or do not pass it",
                 )
         used = reads.union(*[line.reads for line in self.lines])
         for at, value in self._inputs:
@@ -508,13 +519,13 @@ class Tape(seam.Recorder):
                 names = self.reference(leaf), self.reference(other)
                 self.guards.append(" is not ".join(names))
 
-    def _find_kept(self, returned: set[int]) -> str:
-        """Describe a result that is alive, though it was not returned; "" for none."""
+    def _find_kept(self, returned: set[int]) -> tuple[Shape, str] | None:
+        """Return shape and line of a result that is alive, though not returned."""
         for reference, place in self._results:
             kept = reference()
             if kept is not None and id(kept) not in returned:
-                return f"a tensor of shape {kept.array.shape}, computed at {place},"
-        return ""
+                return kept.array.shape, place
+        return None
 
     def _gradient_ends(self, reads: set[str]) -> Iterator[str]:
         for leaf, before in self.gradients.values():
@@ -547,10 +558,13 @@ class Tape(seam.Recorder):
                 return f"[{inside}]"
             return f"({inside},)" if parts else "()"
         if kind in backends:
+            if id(value) not in self._names:
+                self._refuse_array("the result", value, f"in {self.reads.place}")
             return self._expression(value, reads)
         if not RUN_LATER.isdisjoint(dir(kind)):
             what = f"it returns a {kind.__name__}, whose code runs later"
-            self.refuse(what, "return tensors, in a tuple or a list")
+            way = "return tensors, in a tuple or a list"
+            self.refuse(what, way, f"in {self.reads.place}")
         return self.constant_name(value)
 
     def _pack_tensor(self, tensor: Value, reads: set[str], returned: set[int]) -> str:

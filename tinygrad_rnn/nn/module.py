@@ -199,7 +199,8 @@ class Module(Movable):
             value.name = name
         self._warn_of_plain_container(name, value)
         if self.__dict__.get(name, self) is not value:
-            seam.count_change(f"setting {type(self).__name__}.{name}")
+            way = "set attributes and make modules outside, or return the new value"
+            seam.count_change(f"setting {type(self).__name__}.{name}", way)
         self.__dict__[name] = value
 
     def __delattr__(self, name: str) -> None:
@@ -753,6 +754,7 @@ class Module(Movable):
             True
         """
         name = f"{type(self).__name__}.load_state_dict"
+        seam.refuse(f"{name}()", "call it outside")
         if wrong := find_misfits(name, self.state_dict(), state_dict, strict):
             listed = abbreviate(wrong, "; ")
             way = way_to_fit(self.state_dict(), state_dict)

@@ -666,6 +666,7 @@ class Optimizer(metaclass=NamedConstruction):
             >>> optimizer.param_groups[0]["lr"]
             0.5
         """
+        seam.refuse(f"{self._name}.load_state_dict()", "call it outside")
         raise_misfits(self._name, self.misfits(state_dict))
         commit(self._loading(state_dict))
 

@@ -14,6 +14,11 @@ from ..types import Array, DType
 from .autograd import Autograd
 from .html import tensor_html
 
+_WAY = (
+    "use functions of tensors, such as tg.exp for np.exp, or return the tensor and "
+    "read it outside"
+)
+
 
 class Conversion(Autograd):
     """Tensors as Python's numbers, as arrays, as text, and copies of leaves."""
@@ -59,6 +64,10 @@ class Conversion(Autograd):
                 f"bool: a tensor of shape {self.shape} is neither true nor false; use "
                 ".any() or .all()"
             )
+        if seam.recorder is not None:
+            what = "if, while, and, or, not or bool() of a tensor"
+            way = "choose by tg.where, or return the tensor and decide outside"
+            seam.read_values(what, way)
         return bool(self.item())
 
     def __index__(self) -> int:
@@ -110,7 +119,7 @@ class Conversion(Autograd):
                 f"numpy: this tensor is on {self.device}; copy it by .cpu() first"
             )
         if seam.recorder is not None:
-            seam.read_values("numpy()")
+            seam.read_values("numpy() or np.asarray() of a tensor", _WAY)
         return self.array
 
     def __array__(self, dtype: DType = None, copy: bool | None = None) -> np.ndarray:
@@ -163,7 +172,7 @@ class Conversion(Autograd):
             [1, 2]
         """
         check_export("conversion by DLPack", self)
-        seam.read_values("conversion by DLPack")
+        seam.read_values("conversion by DLPack", _WAY)
         options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
         given = {name: value for name, value in options.items() if value is not None}
         try:

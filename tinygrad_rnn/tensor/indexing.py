@@ -36,7 +36,9 @@ class Indexing(TensorBase):
         """
         array_index = index_of("getitem", index, self.needs_grad)
         if seam.recorder is not None and _has_mask(array_index):
-            seam.read_values("a mask as an index, whose result has no fixed shape,")
+            what = "a mask as an index, whose result has no fixed shape,"
+            way = "multiply by the mask, choose by tg.where, or do it outside"
+            seam.read_values(what, way)
         out: Self = ops.getitem(self, array_index)
         if out.source is not None:  # a view remembers which part it is
             base, _, array = out.source

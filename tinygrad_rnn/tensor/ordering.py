@@ -7,6 +7,7 @@ import numpy as np
 from .. import ops
 from ..backend import backends
 from ..convert import on_host
+from ..engine import seam
 from ..engine.node import Value
 from ..errors import (
     OptionError,
@@ -154,6 +155,9 @@ class Ordering(Reductions):
             ([1, 2], [1, 2])
         """
         axis = None if dim is None else check_dim("unique", dim, self.shape)
+        seam.read_values(
+            "unique(), whose result has no fixed shape,", "call it outside"
+        )
         values, inverse, counts = np.unique(
             on_host(self), False, True, True, axis, equal_nan=False
         )
@@ -183,6 +187,9 @@ class Ordering(Reductions):
         """
         check_integer_tensor("input", self)
         check_integers("bincount", 0, minlength=minlength)
+        seam.read_values(
+            "bincount(), whose result has no fixed shape,", "call it outside"
+        )
         values = on_host(self)
         if values.ndim != 1 or (values.size and values.min() < 0):
             raise ShapeError(

@@ -82,7 +82,8 @@ class Selection(Shapes):
             ([[0, 1], [1, 0]], [7, 8])
         """
         check_type("nonzero", bool, "True or False", as_tuple=as_tuple)
-        seam.read_values("nonzero(), whose result has no fixed shape,")
+        what = "nonzero(), whose result has no fixed shape,"
+        seam.read_values(what, "call it outside, or choose by tg.where")
         if as_tuple:
             return ops.nonzero(as_vector(self)).unbind(1)
         return ops.nonzero(self)

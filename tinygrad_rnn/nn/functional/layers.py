@@ -116,6 +116,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             raise OptionError(
                 "one_hot: no ids to count the classes of; pass num_classes"
             )
+        seam.read_values("one_hot() without num_classes", "pass num_classes")
         num_classes = int(tensor.max().item()) + 1
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
 

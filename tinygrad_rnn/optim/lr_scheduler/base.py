@@ -121,7 +121,7 @@ class LRScheduler(metaclass=NamedConstruction):
             >>> optim.lr_scheduler.StepLR(optimizer, step_size=2).get_last_lr()
             [1.0]
         """
-        seam.read_values("get_last_lr()")
+        seam.read_values("get_last_lr()", "call it outside")
         return list(self._last_lr)
 
     def step(self) -> None:

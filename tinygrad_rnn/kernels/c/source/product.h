@@ -34,10 +34,11 @@ micro_kernel(const int rows, const int vectors, ptrdiff_t depth, const real *a,
              ptrdiff_t row_stride, ptrdiff_t depth_stride, const real *panel, int adds,
              vec *sums)
 {
-    /* With few sums one chain of additions each would wait for itself. */
-    enum { CHAINS = 4 };
-    const int chains = rows * vectors <= 4 ? CHAINS : 1;
-    vec acc[CHAINS][MAX_TILE_ROWS][MAX_TILE_VECTORS];
+    /* With few sums, one chain of additions each would wait for itself; with more than
+       eight or so chains, they no longer fit into the registers. */
+    enum { MOST_CHAINS = 4 };
+    const int chains = rows * vectors < 4 ? MOST_CHAINS : rows * vectors == 4 ? 2 : 1;
+    vec acc[MOST_CHAINS][MAX_TILE_ROWS][MAX_TILE_VECTORS];
     UNROLL
     for (int c = 0; c < chains; c++)
         UNROLL
@@ -73,8 +74,10 @@ micro_kernel(const int rows, const int vectors, ptrdiff_t depth, const real *a,
         UNROLL
         for (int v = 0; v < vectors; v++) {
             vec sum = acc[0][r][v];
-            if (chains == CHAINS)
-                sum = (sum + acc[1][r][v]) + (acc[2][r][v] + acc[3][r][v]);
+            if (chains > 1)
+                sum += acc[1][r][v];
+            if (chains == MOST_CHAINS)
+                sum += acc[2][r][v] + acc[3][r][v];
             sums[r * vectors + v] = sum;
         }
 }

@@ -1927,7 +1927,7 @@ TABLE = {
         ),
         (
             "Optimizer._has_params",
-            "[*map(id, self._params())] == ids",
+            "[*map(id, params)] == ids",
             "len(ids) > 0",
             "a group that is added later is not trained",
         ),

@@ -152,7 +152,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--batch", type=int, default=64, help="of one rank")
     parser.add_argument("--steps", type=int, default=10, help="in a turn")
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--json", action="store_true", help="print all figures")
     options = parser.parse_args(argv)
     dist.init_process_group("mpi")

@@ -79,6 +79,7 @@ def test_it_ends_after_the_timeout_of_one_call(rank, connected, capsys):
         watch.enter("all_reduce")
         assert not ended.wait(0.01)
         watch.leave()
+    assert not ended.wait(0.3)  # it computes
     watch.enter("barrier")
     assert ended.wait(10)
     words = "barrier has waited for another rank for 0.1 s, the timeout of init_process"

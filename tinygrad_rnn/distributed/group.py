@@ -196,6 +196,7 @@ def _end_together(group: ProcessGroup) -> None:
             text = f"{kind.__name__}: {error}".splitlines()[0]
             label = group.watch.label if group.watch else f"rank {group.rank}"
             say(f"{label} failed ({text}); all ranks end")
+            sys.stdout.flush()
             # Launchers drop what they have not read when a rank aborts.
             time.sleep(FORWARDING)
             if group.watch is not None:

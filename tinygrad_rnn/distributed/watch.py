@@ -123,7 +123,6 @@ class Watch:
 
 def say(line: str) -> None:
     """Print a line on the standard error, at once, so that no other rank cuts it."""
-    sys.stdout.flush()
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 

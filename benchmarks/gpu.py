@@ -103,7 +103,9 @@ def serve(args: argparse.Namespace) -> None:
 
 
 def environment(args: argparse.Namespace) -> dict[str, str]:
+    """Return the environment of a process: what it prints is seen at once."""
     found = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ}
+    found["PYTHONUNBUFFERED"] = "1"
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     found["PYTHONPATH"] = os.pathsep.join(paths)
     if args.cubins:

@@ -16,7 +16,7 @@ from tinygrad_rnn.kernels import numpy as reference
 from tinygrad_rnn.kernels.cupy import plan
 from tinygrad_rnn.kernels.cupy.launch import current_card
 
-sys.path.append(str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(1, str(Path(__file__).parents[2] / "tests"))
 from kernels.cases import KINDS, make
 
 MODES = ("block", "cluster", "grid", "loop")  # by their numbers in plan.py

@@ -8,7 +8,7 @@ import itertools
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(1, str(Path(__file__).parents[2] / "tests"))
 from kernels.cupy.compilers import compile_by_nvrtc
 
 if importlib.util.find_spec("cupy") is None:  # only kernels' files are wanted of it

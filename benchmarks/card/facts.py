@@ -2,7 +2,6 @@
 
 import importlib
 import platform
-import shutil
 import subprocess
 import time
 
@@ -11,7 +10,7 @@ import numpy as np
 
 import tinygrad_rnn as tg
 
-QUERY = "clocks.sm,clocks.max.sm,clocks.mem,clocks.max.mem,driver_version"
+QUERY = ("driver_version", "clocks.sm", "clocks.max.sm", "clocks.mem", "clocks.max.mem")
 ATTRIBUTES = {
     "multiprocessors": "MultiProcessorCount",
     "shared_bytes": "MaxSharedMemoryPerBlockOptin",
@@ -51,14 +50,17 @@ def version(number):
 
 
 def ask_the_driver():
-    """Return clocks in MHz and the driver's version, if nvidia-smi is there."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return {"clocks": "not known: there is no nvidia-smi"}
-    command = [program, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    values = done.stdout.splitlines()[:1] or [done.stderr.strip()]
-    return {"clocks": dict(zip(QUERY.split(","), values[0].split(", "), strict=False))}
+    """Return the driver's version and clocks in MHz, if nvidia-smi is there."""
+    query = f"--query-gpu={','.join(QUERY)}"
+    command = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"clocks": f"clocks not known: {error}"}
+    values = done.stdout.partition("\n")[0].split(", ")
+    if len(values) != len(QUERY):
+        return {"clocks": f"clocks not known: {done.stdout}{done.stderr}"}
+    return {"clocks": dict(zip(QUERY, values, strict=True))}
 
 
 def describe_torch():
@@ -72,7 +74,7 @@ def find_torch():
     """Return PyTorch's module if it can use the GPU, else the reason why not."""
     try:
         torch = importlib.import_module("torch")
-    except ImportError as error:
+    except Exception as error:  # a broken installation raises many kinds
         return f"importing PyTorch failed: {error}"
     if not torch.cuda.is_available():
         return f"PyTorch {torch.__version__} finds no GPU"

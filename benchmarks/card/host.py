@@ -22,13 +22,13 @@ def measure(work, most, seconds):
     """Return for each contender the launches of a step, and its ms: those until the
     call returns, and those until the GPU is done.
     """
-    contenders, _ = start(work)
+    contenders, more = start(work)
     seconds, found = min(seconds, most) / len(contenders) / 2, {}
     for name, contender in contenders.items():
         contender.ask("turn", 5)  # warms up, and sets TF32
         host, whole = time_steps(contender.step, seconds)
         found[name] = {"host_ms": host, "ms": whole, **count_launches(contender.step)}
-    return {"contenders": found}
+    return {"contenders": found, **more}
 
 
 def time_steps(step, seconds, least=5):

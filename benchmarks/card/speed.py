@@ -45,48 +45,59 @@ def items(size):
 def measure(work, most, seconds):
     """Return medians in ms, and how many times as long the others take as ours."""
     end = time.monotonic() + min(seconds, most)
-    contenders, difference = start(work)
-    left = max(0.0, end - time.monotonic())
-    times = rounds(contenders, left, least=3)
-    mine = np.array(times[OURS])
+    contenders, more = start(work)
+    times = rounds(contenders, max(0.0, end - time.monotonic()), least=3)
+    first, *others = times  # the first is ours, unless it failed
     return {
         "sizes": vars(work),
         "ms": {name: float(np.median(found)) for name, found in times.items()},
         "ratio": {
-            name: float(np.median(np.array(found) / mine))
-            for name, found in times.items()
-            if name != OURS
+            name: float(np.median(np.divide(times[name], times[first])))
+            for name in others
         },
-        "rounds": len(mine),
-        **difference,
+        "rounds": len(times[first]),
+        **more,
     }
 
 
 def start(work):
-    """Return contenders that have made their first step, and how much they differ.
+    """Return contenders, and what else there is to report: errors, and the difference.
 
-    The difference is that of the loss and the gradients, or the scores, in parts of
-    PyTorch's largest number, without TF32.
+    The difference is that of our loss and gradients, or scores, from PyTorch's without
+    TF32, in parts of the largest number.
     """
-    found = {
-        OURS: ours.build(work, arrays(work), "compiled", "cuda"),
-        NOT_COMPILED: ours.build(work, arrays(work), "", "cuda"),
+    make = {
+        OURS: partial(ours.build, work, how="compiled"),
+        NOT_COMPILED: partial(ours.build, work),
     }
-    values = found[OURS][1]()
-    difference = {}
-    torch = find_torch()
-    if not isinstance(torch, str):
+    if not isinstance(find_torch(), str):
         import pytorch
 
-        for name in (TORCH, TF32):
-            found[name] = pytorch.build(work, arrays(work), "", "cuda")
-        allow_tf32(False)
-        theirs = found[TORCH][1]()
-        difference["difference"] = max(
-            float(np.abs(values[key] - theirs[key]).max() / np.abs(theirs[key]).max())
-            for key in values
-        )
-    return {name: Here(name, step) for name, (step, _) in found.items()}, difference
+        make |= dict.fromkeys((TORCH, TF32), partial(pytorch.build, work))
+    contenders, values, errors = {}, {}, {}
+    for name, build in make.items():
+        try:
+            step, first_values = build(arrays(work), device="cuda")
+            contender = Here(name, step)
+            values[name] = first_values()
+            contender.ask("turn", 2)
+        except Exception as error:  # the others can be measured all the same
+            errors[name] = f"{type(error).__name__}: {error}"
+        else:
+            contenders[name] = contender
+    if not contenders.keys() & {OURS, NOT_COMPILED}:
+        raise RuntimeError(f"ours failed: {errors}")
+    more = {"right": False, "errors": errors} if errors else {}
+    if TORCH in values and NOT_COMPILED in values:
+        more["difference"] = difference(values[NOT_COMPILED], values[TORCH])
+    return contenders, more
+
+
+def difference(ours, theirs):
+    return max(
+        float(np.abs(ours[name] - theirs[name]).max() / np.abs(theirs[name]).max())
+        for name in theirs
+    )
 
 
 def allow_tf32(flag):
@@ -101,6 +112,7 @@ class Here:
 
     def __init__(self, name, step):
         self.name, self.step = name, step
+        allow_tf32(name == TF32)
 
     def ask(self, request, count):
         """Return the seconds that a step takes, a mean over ``count`` of them."""

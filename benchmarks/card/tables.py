@@ -78,7 +78,7 @@ def speed(rows: list[dict]) -> str:
     cells = [
         [
             row["name"],
-            f"{row['ms']['ours']:.3g}",
+            f"{row['ms']['ours']:.3g}" if "ours" in row["ms"] else "-",
             *[cell(row, name) for name in names],
             f"{row['difference']:.0e}" if "difference" in row else "-",
         ]
@@ -152,7 +152,7 @@ def checks(rows: list[dict]) -> str:
 
 
 def left_out(rows: list[dict]) -> str:
-    whys = {"failed": "failed", "left_out": "left out"}
+    whys = {"failed": "failed", "left_out": "left out", "errors": "failed"}
     return "\n".join(
         f"* {row['part']}, {row['name']}: {word}, {row[key]}"
         for row in rows

@@ -29,10 +29,10 @@ FAKE = "import sys; from backend import fake_cupy; sys.modules['cupy'] = fake_cu
 def modules(monkeypatch):
     """Let the scripts import each other by bare names, and forget these afterwards."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    before = {*sys.modules}
     yield
-    for name in {*sys.modules} - before:
-        if name in ("gpu", "report") or name.partition(".")[0] == "card":
+    names = {"card", *(path.stem for path in FOLDER.glob("*.py"))} - {"__main__"}
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in names:
             del sys.modules[name]
 
 
@@ -222,6 +222,26 @@ def test_a_command_is_ended_with_all_it_started(modules):
     status, text = run(python("-c", code), 0.5)
     assert status is None and text in ("begun\n", "")
     assert run(python("-c", "print(1); exit(4)"), 60.0) == (4, "1\n")
+
+
+def test_a_contender_that_fails_is_named_and_the_others_are_timed(modules, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", import_twins().launch.cupy)
+    from card import speed
+
+    build = speed.ours.build
+
+    def build_on_cpu(work, arrays, how="", device="cuda"):
+        if how:
+            raise ValueError("it broke")
+        return build(work, arrays)
+
+    monkeypatch.setattr(speed.ours, "build", build_on_cpu)
+    monkeypatch.setattr(speed.tg.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(speed, "find_torch", lambda: "not wanted")
+    work = speed.Work("train", "lengths", "GRU", V=3, H=2, B=2, T=2)
+    row = speed.measure(work, 0.0, 0.0)
+    assert row["ms"].keys() == {"not compiled"} and row["rounds"] == 3
+    assert row["errors"] == {"ours": "ValueError: it broke"} and not row["right"]
 
 
 @pytest.fixture

@@ -124,13 +124,14 @@ def device(device: DeviceLike | int) -> Iterator[None]:
 
 
 def synchronize(device: DeviceLike | int = None) -> None:
-    """Wait until all work on a GPU is done.
+    """Wait until all work on a GPU is done, and raise what has gone wrong there.
 
     Args:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
         OptionError: for the CPU, and if there is no such GPU.
+        Error: The GPU has found a wrong id, say, since the host last waited for it.
 
     Example:
         >>> import tinygrad_rnn as tg

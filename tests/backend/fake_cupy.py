@@ -329,6 +329,7 @@ class _Kernel:
             "unsigned": np.uint32,
             "double": np.float64,
             "long long": np.int64,
+            "int64": np.int64,
         }
         wanted = numbers[parameter.type]
         if parameter.role and isinstance(value, ndarray):

@@ -7,6 +7,7 @@ import pytest
 from backend import fake_cupy
 
 from tinygrad_rnn import backend
+from tinygrad_rnn.backend import pending
 from tinygrad_rnn.kernels import modules
 from tinygrad_rnn.kernels.choice import VARIABLE
 from tinygrad_rnn.ops import loss, recurrent
@@ -29,6 +30,7 @@ def fake_gpus(twins=None):
     ``twins`` is the module of their kernels; without it, ops run their composites.
     """
     held = [backend.libraries, backend.backends, backend._by_name, modules]
+    held.append(pending.records)
     before = [dict(table) for table in held]
     name = "tinygrad_rnn.backend.cupy"
     with pytest.MonkeyPatch.context() as patch:
@@ -37,6 +39,7 @@ def fake_gpus(twins=None):
         patch.delitem(sys.modules, name, raising=False)
         patch.delattr(backend, "cupy", raising=False)
         backend.libraries["cuda"] = None
+        pending.records.clear()
         if twins is None:
             patch.setenv(VARIABLE, "numpy")
             modules.pop("cuda", None)

@@ -4,6 +4,11 @@ What is neither here nor among the kernels is built from CuPy's functions, in
 `standard.py`, with a launch for each.
 """
 
+import numpy as np
+
+from ..types import Index, Operand
+from . import backend_of, pending, ranges, standard
+
 try:
     import cupy
 
@@ -19,8 +24,6 @@ except Exception as error:
 
 namespace = cupy
 Array = cupy.ndarray
-from_host = cupy.asarray
-to_host = cupy.asnumpy
 device_count = cupy.cuda.runtime.getDeviceCount
 current_device = cupy.cuda.runtime.getDevice
 context = cupy.cuda.Device  # Device(number), a context with that current device
@@ -36,14 +39,36 @@ def device_of(x: cupy.ndarray) -> int:
     return x.device.id
 
 
+def from_host(x: np.ndarray) -> cupy.ndarray:
+    """Return an array on the current device; of integers the range is kept."""
+    made = cupy.asarray(x)
+    if x.dtype.kind in "iu" and x.size:
+        ranges.keep_range(made, int(x.min()), int(x.max()))
+    return made
+
+
+def to_host(x: cupy.ndarray) -> np.ndarray:
+    """Return NumPy's array; raise if the device has found an error before."""
+    pending.look(x.device.id, cupy.asnumpy)
+    return cupy.asnumpy(x)
+
+
+def assign(x: cupy.ndarray, index: Index, values: Operand) -> None:
+    """Assign ``x[index] = values``; the last value of a position stays."""
+    ranges.forget_range(x)
+    standard.assign(backend_of(x), x, index, values)
+
+
 def argsort(x: cupy.ndarray, axis: int = -1, stable: bool = True) -> cupy.ndarray:
     """Return the order of a sort, which is always stable in CuPy."""
     return cupy.argsort(x, axis)
 
 
 def synchronize() -> None:
-    """Wait until all work of the current device is done."""
-    cupy.cuda.Device().synchronize()
+    """Wait until all work of the current device is done; raise what it has found."""
+    device = cupy.cuda.Device()
+    device.synchronize()
+    pending.look(device.id, cupy.asnumpy)
 
 
 def device_name() -> str:

@@ -158,6 +158,9 @@ def getitem(x: Array, index: Index) -> Array:
     return x[with_ellipsis(index)]
 
 
+rows = getitem
+
+
 def assign(x: Array, index: Index, values: Operand) -> None:
     """Assign ``x[index] = values``."""
     x[with_ellipsis(index)] = values

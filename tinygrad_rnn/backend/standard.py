@@ -28,6 +28,7 @@ __all__ = [  # what a backend looks up here
     "join",
     "largest",
     "put",
+    "rows",
     "scatter",
     "sigmoid",
     "squares",
@@ -215,6 +216,14 @@ def getitem(xp: Namespace, x: Array, index: Index) -> Array:
     rows, matrix_shape, selected_shape = _find_rows(xp, x.shape, index)
     found = xp.take(xp.reshape(x, matrix_shape), rows, axis=0)
     return xp.reshape(found, selected_shape)
+
+
+def rows(xp: Namespace, x: Array, ids: Array) -> Array:
+    """Return the rows of ``x`` that ids name, which are known to be in range."""
+    if type(ids) is not xp.Array:
+        ids = xp.from_host(ids)
+    found = xp.take(x, xp.reshape(ids, (-1,)), axis=0)
+    return xp.reshape(found, (*ids.shape, *x.shape[1:]))
 
 
 def put(xp: Namespace, x: Array, values: Operand, index: Index) -> Array:

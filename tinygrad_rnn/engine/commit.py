@@ -12,6 +12,7 @@ from functools import partial
 from operator import call, setitem
 
 from ..backend import backend_of
+from ..backend.ranges import forget_range
 from ..types import Array
 from . import seam
 from .node import Value
@@ -41,6 +42,7 @@ def prepare_writes(pairs: Sequence[tuple[Value, Array]]) -> Changes:
     If they are not made after all, an old graph raises that was still right: no harm.
     """
     for value, _ in pairs:
+        forget_range(value.array)
         value.version.count += 1
     return [
         partial(backend_of(new).on_device(setitem), v.array, ..., new)

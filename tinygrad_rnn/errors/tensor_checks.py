@@ -7,11 +7,13 @@ from functools import partial
 import numpy as np
 
 from ..backend import backend_of, backends
+from ..backend.pending import Check
+from ..backend.ranges import known_range
 from ..engine import seam
 from ..engine.node import wrap
 from ..kernels import find as find_kernel
 from ..tensor import Tensor
-from ..types import Array, DType, Operand, Shape
+from ..types import Array, DType, Function, Operand, Shape
 from .checks import check_choice, check_integers, check_numbers, check_type, describe
 from .kinds import DTypeError, IdError, OptionError, ShapeError
 
@@ -270,17 +272,26 @@ def check_ids_in_range(name: str, what: str, ids: Tensor, count: int) -> None:
 
 
 def check_range(
-    name: str, what: str, array: Array, count: int, ignore: int | None = None
-) -> bool:
+    name: str,
+    what: str,
+    array: Array,
+    count: int,
+    ignore: int | None = None,
+    weight: Array | None = None,
+    explain_none: Function | None = None,
+) -> bool | None:
     """Require integers in [0, count), or equal to ``ignore``.
 
     Returns:
-        Whether all are in [0, count), so that none is an ``ignore`` outside of it.
+        Whether all are in [0, count), so that none is an ``ignore`` outside of it. None
+        if the device finds that out, as :func:`check_on_device` says.
     """
     xp = backend_of(array)
     all_below = find_kernel(xp.kind, "all_below")
     if all_below is not None and all_below(array, count):
         return True
+    if check_on_device(name, what, array, count, ignore, weight, explain_none):
+        return None
     # A negative id is a large uint64, so the largest one tells of both ends.
     if 0 in array.shape or xp.largest(xp.astype(array, _UINT64)) < count:
         return True
@@ -291,9 +302,47 @@ def check_range(
         wrong = wrong & (wide != ignore)
     if wrong.any():
         place = _first_place(wrong)
-        got = f"{what} has {ids[place].item()} at {place}"
-        raise IdError(f"{name}: {got}, expected ids in [0, {count})")
+        raise _id_error(name, what, ids[place].item(), place, count)
     return False
+
+
+def _id_error(name: str, what: str, id: int, place: Shape, count: int) -> IdError:
+    got = f"{what} has {id} at {place}"
+    return IdError(f"{name}: {got}, expected ids in [0, {count})")
+
+
+def _late_id_error(
+    place: int, id: int, name: str, what: str, shape: Shape, count: int
+) -> IdError:
+    """Return the error of an id that the device has found, by its place in order."""
+    indices = tuple([int(i) for i in np.unravel_index(place, shape)])
+    return _id_error(name, what, id, indices, count)
+
+
+def check_on_device(
+    name: str,
+    what: str,
+    array: Array,
+    count: int,
+    ignore: int | None = None,
+    weight: Array | None = None,
+    explain_none: Function | None = None,
+) -> bool:
+    """Let the device check a range, and report at the next wait for it.
+
+    With ``explain_none``, it also reports if all ids are ignored or have a weight of 0.
+
+    Returns:
+        Whether it does: only one with such a kernel does.
+    """
+    check = find_kernel(backend_of(array).kind, "check_ids")
+    if check is None:
+        return False
+    if_wrong = Check(_late_id_error, (name, what, array.shape, count))
+    if_none = explain_none and Check(explain_none, (name, ignore, array.shape))
+    others = {"ignore": ignore, "weight": weight, "if_none": if_none}
+    looks: bool = backend_of(array).on_device(check)(array, count, if_wrong, **others)
+    return looks
 
 
 def check_not_one_hot(name: str, input: Tensor, dtype: DType) -> None:
@@ -303,6 +352,8 @@ def check_not_one_hot(name: str, input: Tensor, dtype: DType) -> None:
 
 
 def _check_not_one_hot(name: str, array: Array, dtype: DType) -> None:
+    if (known_range(array) or (0, 1))[1] > 1:
+        return
     input = wrap(array)
     if input.numel() and (input.sum(-1) == 1).all():
         cast = _cast_to(dtype)

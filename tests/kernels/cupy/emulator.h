@@ -505,6 +505,7 @@ template <class T> using In = emulator::Pointer<const T, false>;
 template <class T> using Out = emulator::Pointer<T, false>;
 template <class T> using InOut = emulator::Pointer<T, false>;
 #define SHARED_MEMORY(name) Shared<REAL> name = emulator::shared_memory<REAL>()
+#define SHARED_DOUBLES(name) Shared<double> name = emulator::shared_memory<double>()
 
 template <class P, class T, int N> static inline void load(const P& p, T (&v)[N]) {
     auto* from = p.use(0, false, N);

@@ -53,11 +53,11 @@ def test_the_facts_of_the_current_device():
 )
 def test_the_fake_raises_for_arguments_that_a_gpu_would_misread(change):
     x = fake_cupy.ones(3, np.float32)
-    args = (x, fake_cupy.empty(1, np.float32), np.int64(3))
+    args = (x, fake_cupy.empty(1, np.float64), np.int64(3))
     settings = launch.options(4)
 
     def run(args):
-        launch.launch("add_squares", launch.TRAINING, settings, (1,), 32, args, 128)
+        launch.launch("add_squares", launch.TRAINING, settings, (1,), 32, args, 256)
 
     run(args)
     with pytest.raises((AssertionError, ValueError)):

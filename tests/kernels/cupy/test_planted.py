@@ -20,6 +20,8 @@ from kernels.cupy.twins import (
     planned,
 )
 
+from tinygrad_rnn.backend import pending
+from tinygrad_rnn.backend.pending import Check
 from tinygrad_rnn.kernels import numpy as reference
 
 pytestmark = needs_compiler
@@ -220,14 +222,14 @@ OTHERS = [
     ),
     Bug(
         "cross_entropy",
-        f"const REAL sum = sums[0];\n    {BARRIER}  // the next call overwrites it",
-        "const REAL sum = sums[0];",
+        f"const T sum = sums[0];\n    {BARRIER}  // the next call overwrites it",
+        "const T sum = sums[0];",
         0,
     ),
     Bug(
         "squares",
-        "i < count; i += step) {\n        const REAL value = g[i];",
-        "i <= count; i += step) {\n        const REAL value = g[i];",
+        "i < count; i += step) {\n        const double value = g[i];",
+        "i <= count; i += step) {\n        const double value = g[i];",
     ),
     Bug(
         "embedding",
@@ -242,7 +244,19 @@ OTHERS = [
         "for (int bit = WARP / 4; bit; bit /= 2) value +=",
     ),
 ]
-BUGS = [*BARRIERS, *GRIDS, *INDICES, *OTHERS]
+# What is reported late
+REPORTS = [
+    Bug("checks", "if (wrong < count) report(", "if (wrong > count) report("),
+    Bug("checks", "    if (record[0]) return;\n", ""),
+    Bug("checks", "if (id < 0 || id >= rows)", "if (id >= rows)"),
+    Bug("checks", "if (id == ignored) continue;", ""),
+    Bug("checks", "wrong = min(wrong, int64(shared[i]));", ""),
+    Bug("checks", f"= counts;\n    {BARRIER}", "= counts;"),
+    Bug("clipping", "if (wrong < 0 && value - value != 0)", "if (value - value != 0)"),
+    Bug("clipping", "factor[0] = -1;", ""),
+    Bug("clipping", "if (scale == 1) return;", "if (scale < 1) return;"),
+]
+BUGS = [*BARRIERS, *GRIDS, *INDICES, *OTHERS, *REPORTS]
 
 
 # ---- where bugs show
@@ -312,7 +326,57 @@ def adam():
         close(on_host(found[0]), want, 1e-13)
 
 
-OTHER_PLACES = {f.__name__: f for f in (squares, embedding, cross_entropy, adam)}
+def explain(place, value, *facts):
+    return ValueError(f"{place} {value}")
+
+
+CHECKS = [Check(explain, (i,)) for i in range(2)]
+
+
+def look():
+    """What was reported, after the words that it begins with."""
+    try:
+        pending.look(0, fake_cupy.asnumpy)
+    except ValueError as error:
+        return str(error).rpartition(": ")[2]
+    return None
+
+
+def checks():
+    check = import_twins().checks.check_ids
+    ids = np.arange(200) % 3
+    for place, value in ((150, 3), (120, -1)):
+        ids[place] = value
+        check(on_device(ids), 3, CHECKS[0])
+    found = [look(), look()]
+    check(on_device(ids), 3, CHECKS[0])
+    found.append(look())
+    ids = np.full(200, -100)
+    for place in (150, 199):
+        check(on_device(ids), 3, CHECKS[0], ignore=-100, if_none=CHECKS[1])
+        found.append(look())
+        ids[place] = 1
+    assert found == ["150 3", None, "120 -1", "0 0", None]
+
+
+def clipping():
+    clip, found = import_twins().optimizer.clip_to_norm, []
+    for wrong in ([], [1], [1, 2]):
+        arrays = [np.linspace(-1, 1, n) for n in (200, 300, 5)]
+        for number in wrong:
+            arrays[number][0] = np.inf
+        ours = [on_device(x) for x in arrays]
+        clip(ours, 1.0, CHECKS[0])
+        found.append(look())
+        norm = np.sqrt(sum((x**2).sum() for x in arrays))
+        for a, b in zip(ours, arrays, strict=True):
+            want = np.zeros_like(b) if wrong else b / (norm + 1e-6)
+            close(on_host(a), want, 1e-13)
+    assert found == [None, "1 0", "1 0"]
+
+
+PLACES = (squares, embedding, cross_entropy, adam, checks, clipping)
+OTHER_PLACES = {f.__name__: f for f in PLACES}
 
 
 def run(where):
@@ -360,6 +424,8 @@ def find(bug, monkeypatch):
                 run(bug.where)
             except AssertionError:
                 found.append(order)
+            finally:
+                pending.records.clear()
     return found
 
 

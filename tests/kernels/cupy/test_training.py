@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 from backend.gpus import fake_gpus
 from kernels.cupy.emulator import needs_compiler
@@ -67,21 +68,206 @@ def check_training(gpus, cell):
     assert used | {"cross_entropy_rows", "cross_entropy_gradient"} <= {*gpus.launched}
 
 
-def test_a_step_waits_for_ids_targets_and_the_norm_alone(gpus):
+class Characters(nn.Module):
+    """The model of examples/char_lm.py, on ids or on an embedding of them."""
+
+    def __init__(self, cell, embedded):
+        super().__init__()
+        self.embedding = nn.Embedding(7, 3) if embedded else None
+        self.rnn = cell(3 if embedded else 7, 6)
+        self.head = nn.Linear(6, 7)
+
+    def forward(self, ids, state=None):
+        x = ids if self.embedding is None else self.embedding(ids)
+        output, state = self.rnn(x, state)
+        return self.head(output), state
+
+
+def training_step(model):
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+
+    def step(ids, targets, state=None):
+        logits, state = model(ids, state)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+        return loss.detach(), norm, tg.utils.detach(state)
+
+    return step
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
+def test_a_step_waits_for_nothing(gpus, cell, compiled):
+    """Ids and targets are from the host at first, and made on the device at last."""
     tg.manual_seed(3)
-    rnn, head = nn.RNN(7, 6).to("cuda"), nn.Linear(6, 7).to("cuda")
-    params = [*rnn.parameters(), *head.parameters()]
-    optimizer = optim.Adam(params, lr=1e-2)
-    ids, targets = tg.randint(7, (5, 2)).cuda(), tg.randint(7, (10,)).cuda()
-    for _ in range(2):
+    model = Characters(cell, embedded=cell is nn.LSTM).cuda()
+    step = training_step(model)
+    step = tg.compile(step) if compiled else step
+    state, numbers, launches = None, [], []
+    with planned(BLOCK, tile=4):
+        for i in range(6):
+            ids, targets = tg.randint(7, (5, 2)).cuda(), tg.randint(7, (5, 2)).cuda()
+            if i == 5:
+                ids, targets = ids + 0, targets + 0
+            gpus.waited.clear()
+            gpus.launched.clear()
+            loss, norm, state = step(ids, targets, state)
+            if not compiled or i > 2:  # the captures, with a state, are compared
+                assert gpus.waited == []
+            launches.append(gpus.launched.count("check_ids"))
+            numbers += [loss, norm]
+    assert launches == [0, 0, 0, 0, 0, 2]
+    assert loss.device == norm.device == "cuda:0"
+    assert all(0 < number.item() < 9 for number in numbers)
+    if compiled:
+        assert step.cache_info().hits == 3
+
+
+LATE = "^found by the GPU after the call: "
+
+
+@pytest.fixture(params=[nn.RNN, nn.GRU])
+def trained(request, gpus):
+    """A model on ids, its step, and a batch that is right."""
+    tg.manual_seed(3)
+    model = Characters(request.param, embedded=False).cuda()
+    batch = tg.randint(7, (5, 2)).cuda(), tg.randint(7, (5, 2)).cuda()
+    with planned(BLOCK, tile=4):
+        yield model, training_step(model), batch
+
+
+def with_wrong(tensor, value, on_device=True):
+    """Put a value at (3, 1) of a copy, made on the device or on the host."""
+    made = tensor.clone() if on_device else tensor.cpu()
+    made[3, 1] = value
+    return made.cuda()
+
+
+@pytest.mark.parametrize("value", [7, -1, 2**32])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_wrong_id_from_the_host_raises_at_once(trained, gpus, place, value):
+    model, step, batch = trained
+    inputs = list(batch)
+    inputs[place] = with_wrong(batch[place], value, on_device=False)
+    gpus.launched.clear()
+    words = rf"input has {value} at \(3, 1\)|target has {value} at \(7,\)"
+    with pytest.raises(IndexError, match=words) as caught:
+        step(*inputs)
+    assert "found by the GPU" not in str(caught.value)
+    assert place or not gpus.launched
+    assert 0 < step(*batch)[0].item() < 9
+
+
+WAITS = {
+    "item": lambda loss: loss.item(),
+    "cpu": lambda loss: loss.cpu(),
+    "repr": repr,
+    "synchronize": lambda loss: tg.cuda.synchronize(),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("value", [7, -1, 2**32])
+def test_a_wrong_id_made_on_the_device_raises_at_the_next_wait(trained, value, wait):
+    model, step, (ids, targets) = trained
+    name = type(model.rnn).__name__
+    loss, *_ = step(with_wrong(ids, value), targets)
+    step(ids, targets)
+    words = rf"{LATE}nn.{name}: input has {value} at \(3, 1\), expected ids in \[0, 7\)"
+    with pytest.raises(IndexError, match=words):
+        WAITS[wait](loss)
+    assert 0 < loss.item() < 9  # the error is gone
+    assert 0 < step(ids, targets)[0].item() < 9
+
+
+def test_a_wrong_target_made_on_the_device_is_named_too(trained):
+    _, step, (ids, targets) = trained
+    step(ids, with_wrong(targets, 9))
+    words = r"cross_entropy: target has 9 at \(7,\), expected ids in \[0, 7\)"
+    with pytest.raises(IndexError, match=LATE + words):
+        tg.cuda.synchronize()
+    assert 0 < step(ids, targets)[0].item() < 9
+
+
+def test_a_mean_over_no_targets_is_found_later(gpus):
+    scores, ignored = tg.zeros(2, 7).cuda(), tg.full((2,), -100).cuda()
+    gpus.waited.clear()
+    F.cross_entropy(scores, ignored, reduction="sum")
+    assert gpus.waited == []
+    tg.cuda.synchronize()
+    for options in (
+        {"target": ignored},
+        {"target": ignored * 0 + 2, "ignore_index": 2},
+        {"target": tg.tensor([2, 2]).cuda(), "ignore_index": 2},
+        {"target": ignored * 0, "weight": tg.zeros(7).cuda()},
+    ):
         gpus.waited.clear()
-        with planned(BLOCK, tile=4):
-            loss = F.cross_entropy(head(rnn(ids)[0]).flatten(0, 1), targets)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(params, 5.0)
-            optimizer.step()
-        assert len(gpus.waited) <= 3, gpus.waited
+        F.cross_entropy(scores, **options)
+        assert gpus.waited == []
+        with pytest.raises(tg.errors.ShapeError, match=rf"{LATE}.*no targets.*\(2,\)"):
+            tg.cuda.synchronize()
+    partly = tg.tensor([-100, 3]).cuda()
+    assert F.cross_entropy(scores, partly).item() > 0
+
+
+def test_other_ids_are_checked_later_too(gpus):
+    ids, wrong = tg.tensor([0, 2]).cuda(), tg.tensor([0, 9]).cuda() + 0
+    table = tg.randn(3, 2).cuda()
+    for name, call in {
+        "embedding: input": lambda: F.embedding(wrong, table),
+        "one_hot: tensor": lambda: F.one_hot(wrong, 3),
+        "nn.GRUCell: input": lambda: nn.GRUCell(3, 2).cuda()(wrong),
+    }.items():
+        gpus.waited.clear()
+        call()
+        assert gpus.waited == []
+        with pytest.raises(IndexError, match=rf"{LATE}{name} has 9 at \(1,\)"):
+            wrong.bincount()  # which names its own errors
+    table.requires_grad_()
+    for own in (ids, ids.cpu()):
+        table.grad = None
+        rows = F.embedding(own, table)
+        assert rows[1].tolist() == table[2].tolist()
+        rows.sum().backward()
+        assert table.grad.tolist() == [[1, 1], [0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("value", "words"), [(np.nan, "a NaN"), (np.inf, "an infinity")]
+)
+def test_a_gradient_that_is_not_finite_is_named_later(gpus, compiled, value, words):
+    tg.manual_seed(3)
+    layer = nn.Linear(3, 2).cuda()
+    optimizer = optim.SGD(layer.parameters(), lr=0.1)
+
+    def step(x, factor):
+        optimizer.zero_grad()
+        (layer(x).sum() + (layer.bias * factor).sum()).backward()
+        norm = nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+        optimizer.step()
+        return norm
+
+    step = tg.compile(step) if compiled else step
+    x, factor = tg.randn(4, 3).cuda(), tg.ones(2).cuda()
+    for _ in range(3):
+        norm = step(x, factor)
+    assert 0 < norm.item() < 99
+    before = layer.weight.tolist(), layer.bias.tolist()
+    gpus.waited.clear()
+    step(x, factor * value)
+    assert gpus.waited == []
+    message = (
+        rf"clip_grad_norm_: the gradient of bias \(number 1, shape \(2,\)\) has {words}"
+    )
+    with pytest.raises(tg.errors.GraphError, match=f"{LATE}{message}.*became zeros"):
+        layer.bias.tolist()
+    assert (layer.weight.tolist(), layer.bias.tolist()) == before
+    assert step(x, factor).item() == norm.item()
+    assert layer.bias.tolist() != before[1]
 
 
 def test_a_projection_runs_the_composite(gpus):

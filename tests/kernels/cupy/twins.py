@@ -30,7 +30,7 @@ def import_twins():
             patch.delitem(sys.modules, module)
         patch.setitem(sys.modules, "cupy", fake_cupy)
         package = importlib.import_module(name)
-        parts = ("scan", "plan", "launch", "loss", "embedding", "optimizer")
+        parts = ("scan", "plan", "launch", "loss", "embedding", "optimizer", "checks")
         found = {part: importlib.import_module(f"{name}.{part}") for part in parts}
         for module in [m for m in sys.modules if m.startswith(name)]:
             del sys.modules[module]

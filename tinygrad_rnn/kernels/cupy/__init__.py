@@ -9,9 +9,10 @@ Nothing here has run on a GPU yet. tests/kernels/cupy runs all of it on an emula
 compiles it for real ones.
 """
 
+from .checks import all_below, check_ids
 from .embedding import embedding_backward
 from .loss import cross_entropy_backward, cross_entropy_forward
-from .optimizer import adam_step, squares
+from .optimizer import adam_step, clip_to_norm, squares, total_norm
 from .recurrent import (
     gru_backward,
     gru_cell_backward,

@@ -15,9 +15,11 @@ template <class T> using InOut = T*;
 template <class T> using Shared = T*;
 
 // All shared memory of the block, whose size the launch says.
-#define SHARED_MEMORY(name)                                            \
+#define SHARED_MEMORY_OF(type, name)                                   \
     extern __shared__ __align__(16) unsigned char shared_memory[];     \
-    Shared<REAL> name = reinterpret_cast<REAL*>(shared_memory)
+    Shared<type> name = reinterpret_cast<type*>(shared_memory)
+#define SHARED_MEMORY(name) SHARED_MEMORY_OF(REAL, name)
+#define SHARED_DOUBLES(name) SHARED_MEMORY_OF(double, name)
 
 // ---- 16 bytes at once: 4 floats or 2 doubles
 

@@ -36,7 +36,7 @@ def embedding_backward(
     ``transposed``, the table and its gradient are (D, N).
     """
     size = g.shape[-1]
-    ids = cupy.reshape(ids, (-1,)).astype(np.int32)
+    ids = cupy.reshape(cupy.asarray(ids), (-1,)).astype(np.int32)  # or on the host
     g = contiguous(cupy.reshape(g, (len(ids), size)))
     shape = (size, num_embeddings) if transposed else (num_embeddings, size)
     table = cupy.empty(shape, g.dtype)

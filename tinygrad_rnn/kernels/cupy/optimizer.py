@@ -1,45 +1,96 @@
-"""Squares and Adam for lists of arrays: twins of kernels/numpy/optimizer.py."""
+"""Norms, clipping and Adam for lists of arrays."""
 
+from bisect import bisect
 from collections.abc import Sequence
-from math import sqrt
+from itertools import accumulate
+from math import inf, sqrt
 
 import cupy
 import numpy as np
 
+from ...backend.pending import Check
 from ...types import Array
+from .checks import error_record
 from .launch import THREADS, TRAINING, blocks_that_loop, contiguous, launch, options
 
 Arrays = Sequence[Array]
 
 
 def squares(arrays: Arrays) -> float:
-    """Return the sum of the squares of all elements, each array's in its dtype.
+    """Return the sum of the squares of all elements; the host waits for it."""
+    partial, _ = _add_squares(arrays)
+    total = cupy.empty((), np.float64)
+    args = (partial, total, len(partial))
+    launch("add_partials", TRAINING, options(8), (1,), 1, args)
+    return float(total.item())
 
-    The host waits for the sum.
-    """
-    total = sum_of_squares(arrays)
-    return 0.0 if total is None else total.item()
 
-
-def sum_of_squares(arrays: Arrays) -> Array | None:
-    """Return the sum of squares as a 0-d float64 array on the device; None of nothing.
-
-    Each array gives some partial sums, which one thread adds up in their order.
-    """
-    arrays = [contiguous(x) for x in arrays if x.size]
-    if not arrays:
-        return None
+def _add_squares(arrays: Arrays) -> tuple[Array, list[int]]:
+    """Return partial sums of the squares, some of each array, and how many of each."""
     counts = [blocks_that_loop(x.size)[0] for x in arrays]
-    partial = cupy.empty(sum(counts), arrays[0].dtype)
-    settings, total = options(partial.itemsize), cupy.empty((), np.float64)
-    start = 0
+    partial, start = cupy.empty(sum(counts), np.float64), 0
     for x, count in zip(arrays, counts, strict=True):
-        args = (x, partial[start : start + count], np.int64(x.size))
-        shared = THREADS * partial.itemsize
-        launch("add_squares", TRAINING, settings, (count,), THREADS, args, shared)
+        if count:
+            own = partial[start : start + count]
+            args = (contiguous(x), own, np.int64(x.size))
+            settings, shared = options(x.itemsize), THREADS * partial.itemsize
+            launch("add_squares", TRAINING, settings, (count,), THREADS, args, shared)
         start += count
-    launch("add_partials", TRAINING, settings, (1,), 1, (partial, total, len(partial)))
-    return total
+    return partial, counts
+
+
+def total_norm(
+    arrays: Arrays, max_norm: float = inf, if_nonfinite: Check | None = None
+) -> tuple[Array, Array]:
+    """Return the norm of arrays, 0-d in the first one's dtype, without a wait.
+
+    Args:
+        arrays: Their elements are taken together.
+        max_norm: The norm that the factor is for.
+        if_nonfinite: What is reported if the norm is not finite: with the number of the
+            first array that is to blame, and 1 for a NaN.
+
+    Returns:
+        The norm, and the factor for :func:`clip_to_norm`, 0-d.
+    """
+    partial, counts = _add_squares(arrays)
+    number, record = 0, error_record()
+    if if_nonfinite is not None:
+        ends = tuple(accumulate(counts))
+        number = record.number_of(Check(_explain_by_array, (ends, if_nonfinite)))
+    norm, factor = cupy.empty((), arrays[0].dtype), cupy.empty((), np.float64)
+    results = (norm, factor, record.memory)
+    args = (partial, *results, len(partial), np.float64(max_norm), number)
+    launch("norm_and_factor", TRAINING, options(norm.itemsize), (1,), 1, args)
+    return norm, factor
+
+
+def _explain_by_array(
+    place: int, is_nan: int, ends: tuple[int, ...], check: Check
+) -> Exception:
+    """Return the error of the array that a partial sum belongs to."""
+    return check.explain(bisect(ends, place), is_nan, *check.facts)
+
+
+def clip_to_norm(
+    arrays: Arrays, max_norm: float, if_nonfinite: Check | None
+) -> Array | None:
+    """Scale arrays in place to a norm of at most max_norm, without a wait.
+
+    With ``if_nonfinite``, they become zeros if their norm is not finite.
+
+    Returns:
+        The norm before, 0-d; None, with nothing done, for an array with gaps.
+    """
+    arrays = [x.T if x.flags.f_contiguous else x for x in arrays]
+    if not all(x.flags.c_contiguous for x in arrays):
+        return None
+    norm, factor = total_norm(arrays, max_norm, if_nonfinite)
+    for x in arrays:
+        if x.size:
+            args, grid = (x, factor, np.int64(x.size)), blocks_that_loop(x.size)
+            launch("clip_to_norm", TRAINING, options(x.itemsize), grid, THREADS, args)
+    return norm
 
 
 def adam_step(

@@ -1,7 +1,8 @@
-// The rest of a training step: rows by ids and their gradient, cross entropy, squares,
-// clipping and Adam. None of them waits for the host. Compiled with -DREAL=float|double
+// The rest of a training step: checks of ids, rows by ids and their gradient, cross
+// entropy, clipping and Adam. None of them waits for the host. Compiled with -DREAL=float|double
 // -DMODE=0. All sums are added up in a fixed order: equal calls give equal bits.
 
+typedef long long int64;
 constexpr int WARP = 32;
 constexpr unsigned ALL_LANES = 0xffffffffu;
 
@@ -11,16 +12,52 @@ DEVICE REAL add_warp(REAL value) {
 }
 
 // Add up a number of each thread of the block, whose size is a power of 2.
-DEVICE REAL add_block(Shared<REAL> sums, REAL value) {
+template <class T> DEVICE T add_block(Shared<T> sums, T value) {
     sums[threadIdx.x] = value;
     for (int half = blockDim.x / 2; half; half /= 2) {
         __syncthreads();
-        if ((int)threadIdx.x < half) sums[threadIdx.x] += REAL(sums[threadIdx.x + half]);
+        if ((int)threadIdx.x < half) sums[threadIdx.x] += T(sums[threadIdx.x + half]);
     }
     __syncthreads();
-    const REAL sum = sums[0];
+    const T sum = sums[0];
     __syncthreads();  // the next call overwrites it
     return sum;
+}
+
+// ---------------------------------------------------------------- errors
+
+// Write an error into the record of the device, whose first one stays: the number of the
+// check, and two numbers for its message. backend/pending.py reads it. One thread.
+DEVICE void report(InOut<int64> record, int64 check, int64 place, int64 value) {
+    if (record[0]) return;
+    record[0] = check, record[1] = place, record[2] = value;
+}
+
+// One block reports the first of `ids` that is outside of [0, rows), and not `ignored`,
+// by the number `if_wrong`; and by `if_none`, unless that is 0, that none counts: they
+// are ignored, or have a weight of 0. In double, which numbers places exactly.
+extern "C" __global__ void check_ids(
+    In<int64> ids, In<double> weight,  // weight (rows,) or null
+    InOut<int64> record, int64 count, int64 rows, int64 ignored, int if_wrong, int if_none) {
+    SHARED_DOUBLES(shared);
+    int64 wrong = count;  // the place of the first one
+    bool counts = false;
+    for (int64 i = threadIdx.x; i < count; i += blockDim.x) {
+        const int64 id = ids[i];
+        if (id == ignored) continue;
+        if (id < 0 || id >= rows) wrong = min(wrong, i);
+        else if (!weight || weight[id] != 0) counts = true;
+    }
+    shared[threadIdx.x] = wrong;
+    shared[blockDim.x + threadIdx.x] = counts;
+    __syncthreads();
+    if (threadIdx.x) return;
+    for (int i = 1; i < (int)blockDim.x; i++) {
+        wrong = min(wrong, int64(shared[i]));
+        counts = counts || shared[blockDim.x + i] != 0;
+    }
+    if (wrong < count) report(record, if_wrong, wrong, ids[wrong]);
+    else if (if_none && !counts) report(record, if_none, 0, 0);
 }
 
 // ---------------------------------------------------------------- ids
@@ -172,33 +209,55 @@ extern "C" __global__ void cross_entropy_gradient(
 
 // ---------------------------------------------------------------- clipping and Adam
 
-// One sum of squares for each block, into `partial` from `first` on.
-extern "C" __global__ void add_squares(In<REAL> g, Out<REAL> partial, long long count) {
-    SHARED_MEMORY(shared);
-    const long long step = (long long)gridDim.x * blockDim.x;
-    REAL sum = 0;
-    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
-        const REAL value = g[i];
+// One sum of squares for each block. In double, squares of floats stay in range.
+extern "C" __global__ void add_squares(In<REAL> g, Out<double> partial, int64 count) {
+    SHARED_DOUBLES(shared);
+    const int64 step = (int64)gridDim.x * blockDim.x;
+    double sum = 0;
+    for (int64 i = (int64)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const double value = g[i];
         sum = fma(value, value, sum);
     }
-    sum = add_block(shared, sum);
+    sum = add_block<double>(shared, sum);
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-// The sum of the partial sums, in double and in their order: one thread.
-extern "C" __global__ void add_partials(In<REAL> partial, Out<double> sum, int count) {
+// The sum of the partial sums, in their order: one thread.
+extern "C" __global__ void add_partials(In<double> partial, Out<double> sum, int count) {
     double total = 0;
     for (int i = 0; i < count; i++) total += partial[i];
     sum[0] = total;
 }
 
-// Scale gradients to a norm of at most `max_norm`, if the sum of squares is larger.
-extern "C" __global__ void clip_to_norm(InOut<REAL> g, In<double> squares, double max_norm, long long count) {
-    const double norm = sqrt(squares[0]);
-    const REAL factor = min(max_norm / (norm + 1e-6), 1.0);
-    const long long step = (long long)gridDim.x * blockDim.x;
-    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step)
-        g[i] = g[i] * factor;
+// One thread: the norm, and the factor that makes it at most `max_norm`. With a check,
+// the first partial sum that is not finite is reported, with 1 for a NaN, and the factor
+// is -1, which stands for gradients of 0.
+extern "C" __global__ void norm_and_factor(
+    In<double> partial, Out<REAL> norm, Out<double> factor, InOut<int64> record, int count,
+    double max_norm, int check) {
+    double total = 0;
+    int wrong = -1;
+    for (int i = 0; i < count; i++) {
+        const double value = partial[i];
+        total += value;
+        if (wrong < 0 && value - value != 0) wrong = i;
+    }
+    const double found = sqrt(total), scale = max_norm / (found + 1e-6);
+    norm[0] = found;
+    factor[0] = scale >= 1 ? 1 : scale;  // a NaN stays
+    if (!check || wrong < 0) return;
+    const double value = partial[wrong];
+    report(record, check, wrong, value != value);
+    factor[0] = -1;
+}
+
+// Multiply gradients by the factor of norm_and_factor.
+extern "C" __global__ void clip_to_norm(InOut<REAL> g, In<double> factor, int64 count) {
+    const double scale = factor[0];
+    if (scale == 1) return;
+    const int64 step = (int64)gridDim.x * blockDim.x;
+    for (int64 i = (int64)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step)
+        g[i] = scale < 0 ? REAL(0) : REAL(g[i] * scale);
 }
 
 // kernels/numpy/optimizer.py has the equations; `rate` and `floor` hold the corrections.

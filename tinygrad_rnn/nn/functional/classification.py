@@ -7,13 +7,14 @@ from ...engine import seam
 from ...engine.node import wrap
 from ...errors import GraphError, OptionError, ShapeError, describe
 from ...errors.tensor_checks import (
+    check_on_device,
     check_options,
     check_range,
     check_shape_and_dtype,
     check_tensors,
 )
 from ...tensor import Tensor
-from ...types import Array, DType, Operand
+from ...types import Array, DType, Operand, Shape
 from .losses import reduce_losses
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -81,20 +82,34 @@ def _check_class_values(
     dtype: DType,
 ) -> None:
     """Require classes in range, and one that counts for a mean."""
-    all_in_range = check_range(name, "target", target_array, classes, ignore_index)
-    if reduction != "mean":
+    given = name, "target", target_array, classes, ignore_index, weight_array
+    explain_none = _late_no_targets if reduction == "mean" else None
+    all_in_range = check_range(*given, explain_none)
+    if explain_none is None or all_in_range is None:
         return
     any_counts: Operand = math.prod(target_array.shape)
     if weight_array is not None or not all_in_range or 0 <= ignore_index < classes:
+        if check_on_device(*given, explain_none):
+            return
         weight = None if weight_array is None else wrap(weight_array)
         weights = _weigh_targets(wrap(target_array), weight, ignore_index, dtype)[2]
         any_counts = (weights != 0).any()
     if not any_counts:
-        raise ShapeError(
-            f"{name}: the mean over no targets is not defined: nothing but "
-            f"ignore_index={ignore_index} and classes of weight 0 in "
-            f"{target_array.shape}"
-        )
+        raise _no_targets(name, ignore_index, target_array.shape)
+
+
+def _no_targets(name: str, ignore_index: int, shape: Shape) -> ShapeError:
+    return ShapeError(
+        f"{name}: the mean over no targets is not defined: nothing but "
+        f"ignore_index={ignore_index} and classes of weight 0 in {shape}"
+    )
+
+
+def _late_no_targets(
+    place: int, value: int, name: str, ignore_index: int, shape: Shape
+) -> ShapeError:
+    """Return the error that the device has found."""
+    return _no_targets(name, ignore_index, shape)
 
 
 def _weigh_targets(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ...backend import Backend, backend_of, backends
+from ...backend.pending import Check
 from ...backend.standard import numpy_dtype
 from ...backend.threads import one_thread
 from ...convert import get_default_dtype
@@ -21,9 +22,10 @@ from ...errors import GraphError, check_numbers, check_type
 from ...errors.tensor_checks import check_tensor_list
 from ...kernels import find as find_kernel
 from ...tensor import Tensor
-from ...types import Array
+from ...types import Array, Function, Operand, Shape
 
 Arrays = Sequence[Array]
+CLIP = "clip_grad_norm_"
 
 
 def get_total_norm(
@@ -40,7 +42,8 @@ def get_total_norm(
         A 0-d tensor, right from 1e-30 to 1e30 in float32, too.
 
     Raises:
-        GraphError: The norm is not finite, and ``error_if_nonfinite`` is set.
+        GraphError: The norm is not finite, and ``error_if_nonfinite`` is set. On a GPU
+            it is raised where the host next waits for the GPU.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -64,6 +67,10 @@ def _norm_as_array(
     norm_type: float,
     error_if_nonfinite: bool,
 ) -> Array:
+    kernel = _kernel_of_device("total_norm", arrays, norm_type)
+    if kernel is not None:
+        check = _late_check(name, owners) if error_if_nonfinite else None
+        return kernel(arrays, if_nonfinite=check)[0]
     with np.errstate(all="ignore"):
         total = _norm_of(name, owners, arrays, norm_type, error_if_nonfinite)
         return _as_array(total, arrays)
@@ -93,7 +100,8 @@ def clip_grad_norm_(
 
     Raises:
         GraphError: A gradient is not finite: the message names its parameter, and
-            nothing has changed.
+            nothing has changed. On a GPU it is raised where the host next waits for
+            the GPU, by ``loss.item()``, say; the gradients became zeros.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -105,7 +113,7 @@ def clip_grad_norm_(
         >>> [round(slope, 4) for slope in weight.grad.tolist()]
         [0.6, 0.8]
     """
-    name = "clip_grad_norm_"
+    name = CLIP
     _check_limit(name, max_norm=max_norm)
     owners = [p for p in check_tensor_list(name, parameters) if p.grad is not None]
     grads = [p.grad for p in owners if p.grad is not None]
@@ -130,7 +138,13 @@ def _clip(
     if found is not None:
         total, is_scaled = found
         return _as_array(total, grads), is_scaled
-    name = "clip_grad_norm_"
+    name = CLIP
+    kernel = _kernel_of_device("clip_to_norm", grads, norm_type)
+    if kernel is not None:
+        check = _late_check(name, owners) if error_if_nonfinite else None
+        norm = kernel(grads, max_norm, check)
+        if norm is not None:
+            return norm, True
     with np.errstate(all="ignore"):  # of an infinity times 0, say
         total = _norm_of(name, owners, grads, norm_type, error_if_nonfinite)
         factor = max_norm / (total + 1e-6)
@@ -148,6 +162,35 @@ def _clip_by_kernel(grads: Arrays, max_norm: float) -> tuple[float, bool] | None
     kernel = find_kernel(backend_of(grads[0]).kind, "clip")
     found: tuple[float, bool] | None = kernel(grads, max_norm) if kernel else None
     return found
+
+
+def _kernel_of_device(name: str, arrays: Arrays, norm_type: float) -> Function | None:
+    """Return a kernel that computes with norms without waiting for their device.
+
+    None where there is none, or where the arrays are on several devices.
+    """
+    if norm_type != 2.0 or not arrays:
+        return None
+    xp = backend_of(arrays[0])
+    kernel = find_kernel(xp.kind, name)
+    if kernel is None or len(_by_backend(arrays)) > 1:
+        return None
+    return xp.on_device(kernel)
+
+
+def _late_check(name: str, owners: Sequence[Tensor]) -> Check:
+    """Return the check of a device that names the owner of a gradient."""
+    owned = tuple([(getattr(p, "name", "tensor"), p.shape) for p in owners])
+    return Check(_late_nonfinite_error, (name, owned))
+
+
+def _late_nonfinite_error(
+    place: int, is_nan: int, name: str, owned: Sequence[tuple[str, Shape]]
+) -> GraphError:
+    """Return the error of a gradient that the device has found not to be finite."""
+    what = _describe_owner(place, *owned[place])
+    happened = "the gradients became zeros" if name == CLIP else "nothing was changed"
+    return GraphError(f"{name}: {what} {_describe_nonfinite(is_nan, happened)}")
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -237,8 +280,9 @@ def _norm_of(
             grad = wrap(array)
             if not grad.isfinite().all():
                 label = getattr(owner, "name", "tensor")
-                what = f"the gradient of {label} (number {i}, shape {owner.shape})"
-                raise GraphError(f"{name}: {what} {_describe_nonfinite(grad)}")
+                what = _describe_owner(i, label, owner.shape)
+                words = _describe_nonfinite(grad.isnan().any())
+                raise GraphError(f"{name}: {what} {words}")
     return total
 
 
@@ -251,15 +295,19 @@ def _as_array(total: float, grads: Arrays) -> Array:
     return backend_of(first).from_host(norm)
 
 
-def _describe_nonfinite(grad: Tensor) -> str:
+def _describe_owner(number: int, label: str, shape: Shape) -> str:
+    return f"the gradient of {label} (number {number}, shape {shape})"
+
+
+def _describe_nonfinite(is_nan: Operand, happened: str = "nothing was changed") -> str:
     """Say what is wrong with a gradient, and where to look for the cause."""
     kind = "an infinity"
     look = "if the loss has grown from step to step, lower the learning rate"
-    if grad.isnan().any():
+    if is_nan:
         kind, look = "a NaN", "look for NaN in the data and the loss (x.isnan().any())"
     where = "tg.autograd.detect_anomaly() shows where it began"
     unless = "error_if_nonfinite=False goes on all the same"
-    return f"has {kind}; nothing was changed. {look}; {where}; {unless}"
+    return f"has {kind}; {happened}. {look}; {where}; {unless}"
 
 
 def _norm(arrays: Arrays, order: float) -> float:

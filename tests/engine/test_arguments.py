@@ -20,6 +20,21 @@ def test_a_forward_whose_arrays_are_not_positional_is_refused():
             return x
 
 
+def test_arrays_that_are_left_out_cost_no_look_at_the_signature(monkeypatch):
+    """As the weights of an LSTM's projection are, in each step."""
+
+    @op
+    def total(xp, x, y=2.0, z=3.0, /, scale=1.0):
+        return (x + 10 * y + 100 * z) * scale
+
+    monkeypatch.setattr(type(total.signature), "_bind_as_python", None)
+    x = leaf(1.0)
+    assert total(x).tolist() == [321]
+    assert total(x, 4.0).tolist() == [341]
+    assert total(x, 4.0, scale=2.0).tolist() == [682]
+    assert total(x, 4.0, 5.0, 2.0).tolist() == [1082]
+
+
 def test_an_optional_array():
     def _affine(x, b=None, /, scale=1.0):
         return x * scale if b is None else x * scale + b

@@ -39,9 +39,11 @@ class Signature:
         self.names = self.arrays + self.settings
         self.setting_names = frozenset(self.settings)
         defaults = function.__defaults__ or ()
-        with_default = zip(names[count - len(defaults) : count], defaults, strict=True)
-        self.default_settings = {k: v for k, v in with_default if k in self.settings}
-        self.default_settings |= function.__kwdefaults__ or {}
+        last = names[count - len(defaults) : count]
+        by_name = dict(zip(last, defaults, strict=True))
+        # Of the last arrays, and of settings.
+        self.default_arrays = tuple([by_name.pop(k) for k in last if k in self.arrays])
+        self.default_settings = by_name | (function.__kwdefaults__ or {})
 
     def of_a_call(self) -> inspect.Signature:
         """Return what a call takes, for help() and tools."""
@@ -62,6 +64,8 @@ class Signature:
         if len(args) > count and not settings:
             arrays = args[:count]
             given.update(zip(self.settings, args[count:], strict=False))
+        elif 0 < count - len(args) <= len(self.default_arrays):
+            arrays += self.default_arrays[len(args) - count :]
         is_bound = len(arrays) == count and given.keys() == self.setting_names
         if not is_bound or len(args) > len(self.names):
             arrays, given = self._bind_as_python(name, args, settings)

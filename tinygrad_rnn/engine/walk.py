@@ -348,7 +348,8 @@ def _find_useful(
             raise _freed_graph_error(node)
         seen[node.number] = node
         stack += [parent for parent in node.parents if type(parent) is Node]
-    for _, node in sorted(seen.items()):
+    for number in sorted(seen):
+        node = seen[number]
         if not useful.isdisjoint(node.parents):
             useful.add(node)
     return useful

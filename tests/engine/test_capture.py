@@ -3,6 +3,7 @@
 import random
 import re
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -213,6 +214,11 @@ def test_numbers_that_come_once_each_are_captured_now_and_then():
         ),
         (lambda f, n: f(tg.ones(1), n=n), "argument n is 7, and then 8"),
         (lambda f, n: f(tg.ones(1), [n]), "argument 2[0] is 7, and then 8"),
+        (
+            lambda f, n: f(tg.ones(1), SimpleNamespace(y=tg.ones(1))),
+            "argument 2 is an object of type SimpleNamespace, which counts by "
+            "identity, and then another one",
+        ),
     ],
 )
 def test_the_warning_says_in_words_what_changes(call, words):
@@ -222,6 +228,16 @@ def test_the_warning_says_in_words_what_changes(call, words):
     ):
         for n in range(1, 10):
             call(compiled, n)
+
+
+def test_the_warning_names_an_attribute_that_changes_as_the_code_does():
+    config = SimpleNamespace(step=0)
+    compiled = tg.compile(lambda x: x * 0.9**config.step)
+    words = "what keeps changing: config.step is 7, and then 8"
+    with pytest.warns(UserWarning, match=words):
+        for step in range(1, 10):
+            config.step = step
+            assert compiled(tg.ones(1)).item() == pytest.approx(0.9**step)
 
 
 def test_a_result_has_no_graph_and_says_so():

@@ -153,7 +153,7 @@ REFUSED = {
     "a tensor around an array": (add_in_place, "as an argument"),
     "noise of NumPy": (own_noise, "as an argument"),
     "a tensor from outside": (lambda x: x + next(TENSORS), "comes from outside"),
-    "kept in a list": (keep, "kept outside.*return it"),
+    "kept in a list": (keep, "kept outside.*return it, in a tuple"),
     "kept in a global": (keep_in_a_global, "kept outside"),
     "kept in an object": (keep_in_an_object, "kept outside"),
     "kept in a module": (keep_in_a_module, "outside"),

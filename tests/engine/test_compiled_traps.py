@@ -512,6 +512,23 @@ def test_copies_and_pickles():
             assert other(tg.ones(1)).item() == 2.0
 
 
+@pytest.mark.parametrize(
+    "make_copy", [copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))]
+)
+def test_a_copy_of_a_compiled_model_has_its_own_weights(make_copy):
+    layer = nn.Linear(2, 2)
+    compiled = tg.compile(layer, check=2)
+    for _ in range(3):
+        compiled(tg.ones(1, 2))
+    other, wanted = make_copy(compiled), bits(layer(tg.ones(1, 2)))
+    with tg.no_grad():
+        layer.weight.zero_()
+    for _ in range(4):
+        assert bits(other(tg.ones(1, 2))) == wanted
+    assert other.cache_info().hits == 2
+    assert bits(compiled(tg.ones(1, 2))) == bits(layer(tg.ones(1, 2))) != wanted
+
+
 def test_a_replay_counts_changes_of_the_gradients_that_it_adds_to():
     layer = nn.Linear(2, 2)
     add = tg.compile(lambda x: layer(x).sum().backward())

@@ -143,11 +143,13 @@ class Compiled:
         )
         before, program = programs[-2:]
         pairs = zip(before.guards, program.guards, strict=False)
-        changed = next(((a, b) for a, b in pairs if a != b), None)
+        changed = next((pair for pair in pairs if before.differs(program, *pair)), None)
         what = "what it depends on"
         if changed is not None:
             about, old = before.words.get(changed[0], ("", changed[0]))
             also, new = program.words.get(changed[1], ("", changed[1]))
+            if (about, old) == (also, new):
+                new = "another one"
             new = new if also == about else f"{also} {new}".strip()
             what = f"{about} {old}, and then {new}".strip()
         warn_user(
@@ -184,10 +186,11 @@ class Compiled:
     def __reduce__(self) -> Operand:
         """Copy and pickle it as a function: by its name if it is found there."""
         found: Operand = sys.modules.get(self.__module__)
-        for name in self.__qualname__.split("."):
-            found = getattr(found, name, None)
+        name: str = getattr(self._function, "__qualname__", "")  # a module has none
+        for part in name.split("."):
+            found = getattr(found, part, None)
         if found is self:
-            return self.__qualname__
+            return name
         return Compiled, (self._function, self._check)
 
     def __repr__(self) -> str:

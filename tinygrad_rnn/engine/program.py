@@ -196,6 +196,16 @@ class Program:
             self._replay = self._make("replay")
         return self._replay(args, kwargs)
 
+    def differs(self, other: "Program", guard: str, others_guard: str) -> bool:
+        """Return whether a guard is not that of another program at the same place."""
+        if guard != others_guard:
+            return True
+        for name in re.findall(r"\w+", guard):
+            one, two = self.constants.get(name), other.constants.get(name)
+            if one is not two and not (is_plain(one) and is_same(one, two)):
+                return True
+        return False
+
     def difference(self, other: "Program") -> str:
         """Say where another program does something else; "" if it does not."""
         for one, two in zip(self.lines, other.lines, strict=False):

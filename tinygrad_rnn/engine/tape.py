@@ -23,7 +23,7 @@ from ..errors import GraphError
 from ..types import Array, Function, Operand, Settings, Shape
 from . import seam
 from .mode import recording
-from .names import PLAIN_TYPES, Constants, conditions
+from .names import COMPARED, PLAIN_TYPES, Constants, conditions
 from .node import Value, Version
 from .places import user_line
 from .program import Conditions, Kind, Line, Program, kind_of, same_attributes
@@ -131,8 +131,12 @@ class Tape(seam.Recorder):
         """Guard a value of Python: a number by value, an object by identity."""
         same = conditions(at, value, self.constants)
         self.guards += same
-        if len(same) > 1 and is_number(value):
-            self.words[same[1]] = f"{words or _in_words(at)} is", f"{value!r:.60}"
+        about = f"{words or _in_words(at)} is"
+        shown = f"an object of type {type(value).__name__}, which counts by identity"
+        if is_plain(value) or isinstance(value, COMPARED):
+            shown = f"{value!r:.60}"
+        is_by_value = is_number(value) and len(same) > 1  # the first is its type
+        self.words[same[1 if is_by_value else 0]] = about, shown
 
     def _name_tensor(self, at: str, tensor: Value) -> None:
         if tensor.node is not None:
@@ -470,7 +474,7 @@ class Tape(seam.Recorder):
             shape, place = kept
             self.refuse(
                 f"a tensor of shape {shape}, computed here, is kept outside",
-                "return it",
+                "return it, in a tuple, a list or a dict, or compute it outside",
                 f"at {place}",
             )
         self._check_reads()

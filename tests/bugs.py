@@ -1871,6 +1871,33 @@ TABLE = {
             "the other modules not looked through",
         ),
     ],
+    "backend/test_memory.py": [
+        (
+            "retrying",
+            "library.free()",
+            "pass",
+            "what is kept for reuse is not freed before the second try",
+        ),
+        (
+            "retrying",
+            "pass raise OutOfMemoryError(_message(library, size))",
+            "raise",
+            "the array library's error where memory has run out",
+        ),
+        (
+            "run_forward",
+            "free_memory()",
+            "raise",
+            "no second try of an op where memory has run out",
+            "backend/test_cupy.py",
+        ),
+        (
+            "Compiled._capture",
+            "tape.forget()",
+            "pass",
+            "a capture holds all results until Python collects cycles",
+        ),
+    ],
     "test_cuda.py": [
         (
             "find",
@@ -1898,8 +1925,8 @@ TABLE = {
         ),
         (
             "memory_allocated",
-            '_find_gpu("memory_allocated", device)',
-            'find("cuda")',
+            '_name_of_gpu("memory_allocated", device)',
+            '"cuda"',
             "the memory of another GPU",
         ),
         (

@@ -37,6 +37,7 @@ SURFACE: dict[str, dict[str, str]] = {
         "tg.cuda": """
             is_available device_count synchronize current_device set_device device
             get_device_name mem_get_info memory_allocated memory_reserved empty_cache
+            OutOfMemoryError
         """,
         "tg.Tensor": """
             data grad requires_grad is_leaf shape ndim dtype device T mT size dim numel
@@ -150,6 +151,7 @@ MORE: dict[str, str] = {
     "tg.utils.checkpoint": "checkpoint_sequence",
     "tg.errors": """
         ShapeError OptionError DTypeError IdError GraphError ExportError MissingFile
+        OutOfMemoryError
         DimError NameMissing AttributeMissing NoAttribute LeftOut
     """,
     "tg.distributed": "mean_loss",

@@ -1297,6 +1297,10 @@ tg.cuda.get_device_name("cpu")
     OptionError: cuda.get_device_name: device is 'cpu'
 tg.cuda.mem_get_info("cpu")
     OptionError: cuda.mem_get_info: device is 'cpu'
+tg.cuda.memory_allocated("cpu")
+    OptionError: cuda.memory_allocated: device is 'cpu'
+tg.cuda.memory_reserved("cpu")
+    OptionError: cuda.memory_reserved: device is 'cpu'
 """
 
 DATA = """

@@ -16,8 +16,23 @@ from typing import TYPE_CHECKING
 
 from .backend import Backend, find, libraries
 from .engine import seam
-from .errors import OptionError, left_out
+from .errors import OptionError, OutOfMemoryError, left_out
 from .types import DeviceLike
+
+__all__ = [
+    "OutOfMemoryError",
+    "current_device",
+    "device",
+    "device_count",
+    "empty_cache",
+    "get_device_name",
+    "is_available",
+    "mem_get_info",
+    "memory_allocated",
+    "memory_reserved",
+    "set_device",
+    "synchronize",
+]
 
 
 def device_count() -> int:
@@ -50,12 +65,16 @@ def _find_gpu(name: str, device: DeviceLike | int) -> Backend:
 
     ``name`` is the function that was given the device.
     """
-    wanted = f"cuda:{device}" if isinstance(device, int) else str(device or "cuda")
-    if wanted.partition(":")[0] != "cuda":
+    return find(_name_of_gpu(name, device))
+
+
+def _name_of_gpu(name: str, device: DeviceLike | int) -> str:
+    found = f"cuda:{device}" if isinstance(device, int) else str(device or "cuda")
+    if found.partition(":")[0] != "cuda":
         raise OptionError(
-            f"cuda.{name}: device is {wanted!r}, expected 'cuda', 'cuda:N' or a number"
+            f"cuda.{name}: device is {found!r}, expected 'cuda', 'cuda:N' or a number"
         )
-    return find(wanted)
+    return found
 
 
 # ---------------------------------------------------------------- the current GPU
@@ -189,16 +208,17 @@ def memory_allocated(device: DeviceLike | int = None) -> int:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
-        OptionError: for the CPU, and if there is no such GPU.
+        OptionError: for the CPU, and if there is no such GPU among those there are.
 
     Example:
         >>> import tinygrad_rnn as tg
         >>> before = tg.cuda.memory_allocated()
     """
     seam.read_values("cuda.memory_allocated()")
+    gpu = _name_of_gpu("memory_allocated", device)
     if libraries["cuda"] is None:  # nobody has asked for a GPU yet
         return 0
-    return int(_find_gpu("memory_allocated", device).memory_allocated())
+    return int(find(gpu).memory_allocated())
 
 
 def memory_reserved(device: DeviceLike | int = None) -> int:
@@ -217,9 +237,10 @@ def memory_reserved(device: DeviceLike | int = None) -> int:
         >>> kept = tg.cuda.memory_reserved() - tg.cuda.memory_allocated()
     """
     seam.read_values("cuda.memory_reserved()")
-    if libraries["cuda"] is None:
+    gpu = _name_of_gpu("memory_reserved", device)
+    if libraries["cuda"] is None:  # nobody has asked for a GPU yet
         return 0
-    return int(_find_gpu("memory_reserved", device).memory_reserved())
+    return int(find(gpu).memory_reserved())
 
 
 def empty_cache() -> None:

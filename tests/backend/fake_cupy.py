@@ -205,7 +205,7 @@ class OutOfMemoryError(MemoryError):
     """CuPy's error."""
 
 
-class _Memory:
+class MemoryPointer:
     """Memory of the current device, in use for as long as an array holds it."""
 
     def __init__(self, size):
@@ -228,7 +228,7 @@ class _Pool:
         if after > capacity:
             raise OutOfMemoryError(f"Out of memory allocating {size:,} bytes")
         self.reserved[device] = max(self.reserved[device], after)
-        return _Memory(size)
+        return MemoryPointer(size)
 
     def free_all_blocks(self):
         freed.append(_current())
@@ -356,6 +356,7 @@ cuda = ModuleType("cupy.cuda")
 cuda.Device, cuda.Event = _Device, _Event
 cuda.get_elapsed_time = lambda begin, end: (end.time - begin.time) * 1e3
 cuda.get_allocator, cuda.set_allocator = _get_allocator, _set_allocator
+cuda.MemoryPointer = MemoryPointer
 cuda.runtime = SimpleNamespace(
     getDeviceCount=lambda: 2,
     getDevice=_current,

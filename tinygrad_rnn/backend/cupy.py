@@ -4,6 +4,8 @@ What is neither here nor among the kernels is built from CuPy's functions, in
 `standard.py`, with a launch for each.
 """
 
+import sys
+
 import numpy as np
 
 from ..types import Index, Operand
@@ -21,6 +23,8 @@ except Exception as error:
         "'cupy-cuda12x[ctk]', the extra tinygrad_rnn[cuda12x], for one of CUDA 13 "
         "'cupy-cuda13x[ctk]', the extra [cuda13x]"
     ) from None
+
+from .memory import retrying
 
 namespace = cupy
 Array = cupy.ndarray
@@ -96,3 +100,7 @@ def free() -> None:
     for index in range(device_count()):
         with context(index):
             cupy.get_default_memory_pool().free_all_blocks()
+
+
+# All of CuPy's arrays get their memory there.
+cupy.cuda.set_allocator(retrying(sys.modules[__name__], cupy.cuda.get_allocator()))

@@ -115,6 +115,7 @@ class Compiled:
         finally:
             seam.recorder = None
             seam.observers.remove(tape)
+            tape.forget()
         self._misses += 1
         self._add(program, first)
         return result

@@ -498,6 +498,10 @@ class Tape(seam.Recorder):
                     f"an attribute of {name} was changed", "do it outside", place
                 )
 
+    def forget(self) -> None:
+        """Drop all that is held, such as each result: the tape may be in a cycle."""
+        vars(self).clear()
+
     def _check_inputs(self, reads: set[str]) -> None:
         """Raise for arguments that are read by another name, too; guard the others.
 

@@ -45,6 +45,7 @@ from .kinds import (
     NameMissing,
     NoAttribute,
     OptionError,
+    OutOfMemoryError,
     ShapeError,
 )
 
@@ -72,5 +73,6 @@ __all__ = [
     "NameMissing",
     "NoAttribute",
     "OptionError",
+    "OutOfMemoryError",
     "ShapeError",
 ]

@@ -102,6 +102,30 @@ class ExportError(GraphError, BufferError):
     """
 
 
+class OutOfMemoryError(Error, RuntimeError, MemoryError):
+    """The memory of a GPU ran out; ``tg.cuda.OutOfMemoryError`` is the same class.
+
+    What the failed call had made is freed as soon as the error is handled, so a smaller
+    batch can be tried next. Do that after the ``except`` block, in which the error
+    still holds the arrays of the functions that it went through.
+
+    Example:
+        >>> import tinygrad_rnn as tg
+        >>> def train(batch_size):
+        ...     if batch_size > 16:
+        ...         raise tg.cuda.OutOfMemoryError("out of memory on cuda:0")
+        >>> batch_size = 64
+        >>> while batch_size:
+        ...     try:
+        ...         train(batch_size)
+        ...         break
+        ...     except tg.cuda.OutOfMemoryError:
+        ...         batch_size //= 2
+        >>> batch_size
+        16
+    """
+
+
 class CheckpointError(Error, ValueError):
     """A file of weights or a checkpoint that cannot be read, written or applied.
 

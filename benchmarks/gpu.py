@@ -44,7 +44,7 @@ SHARES = {
     "speed": 95,
 }
 FAILED = 3  # the exit status of a process whose item failed
-LEAST = 30  # seconds for the facts, without which the others are not worth much
+LEAST = 60  # seconds for the facts, without which the others are not worth much
 GRACE = 3  # seconds after which a part that should have ended is ended
 Write = Callable[[dict], None]
 

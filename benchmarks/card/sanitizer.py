@@ -41,5 +41,7 @@ def check(program, seconds, tool):
         return found | {"summary": f"it had not ended after {seconds:.0f} s"}
     found["summary"] = SUMMARY.findall(text) or last_lines(text)
     if status:
-        found["printed"] = [x for x in text.splitlines() if x.startswith("=====")][:40]
+        reports = [x for x in text.splitlines() if x.startswith("=====")]
+        found["printed"] = "\n".join(reports[:40])
+        found["at_the_end"] = last_lines(text, 10)
     return found

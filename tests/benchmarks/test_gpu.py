@@ -42,6 +42,7 @@ def run(folder, *options, cupy=FAKE):
     (folder / "torch.py").write_text("raise ImportError('no such luck')")
     paths = [str(folder), str(FOLDER.parent / "tests"), os.environ.get("PYTHONPATH")]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    env["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, FOLDER / "gpu.py", *"--size tiny --seconds 600".split()]
     return subprocess.run(
         [*command, *options], capture_output=True, text=True, timeout=300, env=env
@@ -70,18 +71,27 @@ def test_without_a_gpu_it_ends_at_once(tmp_path):
     assert "none here" in done.stderr and "needs a GPU" in done.stderr
 
 
+def make_program(path, *lines):
+    path.write_text("\n".join(["#!/bin/sh", *lines]))
+    path.chmod(0o700)
+
+
 @pytest.mark.slow
 @needs_compiler
 def test_all_parts_run_to_their_end(tmp_path, modules):
+    summary = "echo '========= ERROR SUMMARY: 0 errors'"
+    make_program(tmp_path / "compute-sanitizer", "shift 4", summary, 'exec "$@"')
+    make_program(tmp_path / "nvidia-smi", "echo 580.1, 345, 1980, 2619, 3201")
     done = run(tmp_path, "--out", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = read_rows(tmp_path / "gpu.jsonl")
+    assert rows[0]["clocks"]["clocks.max.sm"] == "1980"
+    assert "compute-sanitizer, racecheck: no errors" in done.stdout
 
     import gpu
 
     assert {row["part"] for row in rows} == {*gpu.SHARES}
-    assert {row["part"] for row in rows if "left_out" in row} <= {"sanitizer"}
-    assert all("seconds" in row for row in rows)
+    assert all("left_out" not in row and "seconds" in row for row in rows)
 
 
 # What the processes of a part print, and their exit status; 3 after an error

@@ -228,7 +228,7 @@ TABLE = {
             "self.default_arrays[len(args) - count :]",
             "self.default_arrays[: count - len(args)]",
             "an array that is left out has another one's default",
-        ),
+        )
     ],
     "engine/test_op.py": [
         (
@@ -947,13 +947,13 @@ TABLE = {
             "moments change though the step fails",
         ),
         (
-            "Optimizer._last_memory",
+            "last_memory",
             "[*map(id, last.parts)] == [*map(id, params)]",
             "len(last.parts) == len(params)",
             "moments of another order of parameters",
         ),
         (
-            "Optimizer._key_of",
+            "key_of",
             "if slot_names and slot_names[0] not in memory.vectors:",
             "if False:",
             "steps counted from before there was a momentum",

@@ -13,7 +13,8 @@ from ..backend.numpy import is_contiguous
 from ..errors import DTypeError, OptionError, check_numbers
 from ..kernels import find as find_kernel
 from ..types import Array, Function, Namespace, Setting, Settings
-from .optimizer import Optimizer, Params, Slots
+from .batches import Slots
+from .optimizer import Optimizer, Params
 from .options import check_below_1, check_flag, check_fraction, label
 
 __warningregistry__ = ()  # makes NumPy's warnings errors: see engine/warned.py

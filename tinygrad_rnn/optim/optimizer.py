@@ -8,11 +8,11 @@ for each parameter, as its part of the last step's vectors.
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from itertools import accumulate, chain, count, repeat
+from dataclasses import replace
+from functools import partial
+from itertools import chain, count, repeat
 from operator import itemgetter, setitem
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, TypeVar
 
 from ..backend import backend_of
 from ..creation import as_tensor
@@ -31,15 +31,21 @@ from ..errors import (
 )
 from ..errors.construction import NamedConstruction
 from ..tensor import Tensor
-from ..types import (
-    Array,
-    DeviceLike,
-    DType,
-    Function,
-    Namespace,
-    Setting,
-    Settings,
-    Shape,
+from ..types import Array, Function, Namespace, Setting, Settings
+from .batches import (
+    NOTHING,
+    Batch,
+    Key,
+    Memory,
+    Plan,
+    Route,
+    Slots,
+    key_of,
+    kind_of,
+    last_memory,
+    layouts,
+    parts_of,
+    slot_of,
 )
 from .options import (
     LEFT_OUT,
@@ -53,57 +59,10 @@ from .overlap import find_overlap
 from .saved import entry_misfits, raise_misfits, read_entry, read_options
 
 Params = Iterable[Tensor] | Iterable[Settings]
-Slots = dict[str, Array]
 Result = TypeVar("Result")
 
 
-# What a parameter, its gradient and its state have to agree on.
-Kind = tuple[DeviceLike, DType, Shape]
-Key = tuple[int, str, DType]
-
-
-@dataclass(slots=True, eq=False)
-class _Memory:
-    """What is remembered of parameters that step together."""
-
-    step: int  # how many they have made
-    vectors: Slots
-    parts: dict[Tensor, slice]  # where each one's is in the vectors
-    kinds: dict[Tensor, Kind]
-
-
-_NOTHING = _Memory(0, {}, {}, {})
 _params_of = itemgetter("params")
-
-
-class _Plan(NamedTuple):
-    """What a step has to know of a group's options."""
-
-    options: Settings  # as ``update`` takes them
-    slot_names: list[str]
-    maximize: bool
-
-
-class _Batch(NamedTuple):
-    """Parameters that step together."""
-
-    params: list[Tensor]
-    places: list[int]  # of their gradients among those of the step
-    arrays: list[Array]
-    parts: list[slice]  # where each one's is in the memory's vectors
-    group: int  # whose options they have
-    memory: _Memory  # of its own: no other batch has it
-    kernel: Function | None  # that steps them in place
-    slots: dict[str, list[Array]]  # for the kernel: the parts of the vectors, shaped
-
-
-class _Route(NamedTuple):
-    """How the last step was made: to be repeated while nothing else changes."""
-
-    param_ids: list[int]
-    changes: int  # of the memory of all tensors
-    plans: list[_Plan]
-    batches: list[_Batch]
 
 
 class Optimizer(metaclass=NamedConstruction):
@@ -175,11 +134,11 @@ class Optimizer(metaclass=NamedConstruction):
             option: rules.get(option, check_not_negative) for option in self.defaults
         }
         self.param_groups: list[Settings] = []
-        self._memory: dict[Tensor, _Memory] = {}
-        self._route: _Route | None = None
+        self._memory: dict[Tensor, Memory] = {}
+        self._route: Route | None = None
         self.has_stepped = False  # or was loaded: a schedule that steps first warns
         # The plans of the groups, and the values of options that they were made of.
-        self._plans: tuple[list[list[Setting]], list[_Plan]] = ([], [])
+        self._plans: tuple[list[list[Setting]], list[Plan]] = ([], [])
         self._array_ids: list[int] = []  # of the parameters, when last compared
         groups = self._as_list(params)
         if not groups:
@@ -415,7 +374,7 @@ class Optimizer(metaclass=NamedConstruction):
             self._check_overlap(self._params())
             batches = self._find_batches(params, grads, plans)
             in_place = all(batch.kernel is not None for batch in batches)
-            route = _Route(param_ids, seam.changes, plans, batches)
+            route = Route(param_ids, seam.changes, plans, batches)
             self._route = route if in_place else None
         if len(batches) > 1:  # one batch is checked by its kernel
             for param in params:
@@ -438,7 +397,7 @@ class Optimizer(metaclass=NamedConstruction):
         with enable_grad():
             return closure()
 
-    def _current_plans(self) -> list[_Plan]:
+    def _current_plans(self) -> list[Plan]:
         """Return the groups' plans; checks run again only where an option has changed.
 
         They take as long as a small update.
@@ -449,13 +408,13 @@ class Optimizer(metaclass=NamedConstruction):
             plans = []
             for group in groups:
                 maximize = group.get("maximize", False)
-                plans.append(_Plan(self.options(group), self.slots_of(group), maximize))
+                plans.append(Plan(self.options(group), self.slots_of(group), maximize))
             self._plans = values, plans
         return self._plans[1]
 
     def _batches_of_last_step(
-        self, param_ids: list[int], plans: list[_Plan]
-    ) -> list[_Batch] | None:
+        self, param_ids: list[int], plans: list[Plan]
+    ) -> list[Batch] | None:
         """Return the batches of the last step, if it was in place and still fits.
 
         Parameters, arrays and memory are the same, options but for numbers, too, and
@@ -467,18 +426,18 @@ class Optimizer(metaclass=NamedConstruction):
         if route.param_ids != param_ids or not all(map(self._holds, route.batches)):
             return None
         if route.plans is not plans:
-            if _layouts(route.plans) != _layouts(plans):
+            if layouts(route.plans) != layouts(plans):
                 return None
             self._route = route._replace(plans=plans)
         return route.batches
 
-    def _holds(self, batch: _Batch) -> bool:
+    def _holds(self, batch: Batch) -> bool:
         """Return whether the last step of a batch's parameters was one of its own."""
         return self._memory.get(batch.params[0]) is batch.memory
 
     def _find_batches(
-        self, params: list[Tensor], grads: list[Array], plans: list[_Plan]
-    ) -> list[_Batch]:
+        self, params: list[Tensor], grads: list[Array], plans: list[Plan]
+    ) -> list[Batch]:
         """Sort the parameters that have a gradient into those that step together.
 
         They have the group, the number of their step, device and dtype in common.
@@ -491,66 +450,40 @@ class Optimizer(metaclass=NamedConstruction):
             for param in group["params"]:
                 if param in places:
                     grad = grads[places[param]]
-                    key = self._key_of(param, grad, plan.slot_names)
+                    memory = self._memory.get(param, NOTHING)
+                    key = key_of(self._name, memory, param, grad, plan.slot_names)
                     found[number, *key].append(places[param])
         return [
             self._batch_of([params[i] for i in own], own, plans[number], number, step)
             for (number, step, *_), own in found.items()
         ]
 
-    def _key_of(self, param: Tensor, grad: Array, slot_names: list[str]) -> Key:
-        """Return the number of a parameter's step, from 1, its device and dtype.
-
-        Raises if it cannot step.
-        """
-        array = param.array
-        check_writable(array, self._name)
-        memory = self._memory.get(param, _NOTHING)
-        kind, grad_kind = _kind_of(array), _kind_of(grad)
-        held_kind = memory.kinds.get(param, kind)
-        if not grad_kind == kind == held_kind:
-            raise OptionError(
-                f"{self._name}.step: a gradient is {_in_words(grad_kind)}, its "
-                f"parameter {_in_words(kind)}, its state {_in_words(held_kind)}; "
-                "convert before the first step"
-            )
-        step = memory.step + 1
-        # Where momentum, say, has been switched on, the count starts again.
-        if slot_names and slot_names[0] not in memory.vectors:
-            step = 1
-        return step, str(kind[0]), kind[1]
-
     def _batch_of(
-        self,
-        params: list[Tensor],
-        places: list[int],
-        plan: _Plan,
-        group: int,
-        step: int,
-    ) -> _Batch:
+        self, params: list[Tensor], places: list[int], plan: Plan, group: int, step: int
+    ) -> Batch:
         """Return parameters that step together, and what is remembered of them."""
         arrays = [param.array for param in params]
-        parts = _parts(tuple([array.size for array in arrays]))
+        parts = parts_of(tuple([array.size for array in arrays]))
         xp = backend_of(arrays[0])
-        last = self._last_memory(params)
+        last = last_memory(self._memory, params)
         vectors = {}
         for name in plan.slot_names:
             if name in last.vectors:
                 vectors[name] = last.vectors[name]
             else:
-                own = [self._slot(name, tensor) for tensor in params]
+                own = [slot_of(self._memory, name, tensor) for tensor in params]
                 vectors[name] = xp.on_device(xp.join)(own)
         where, kinds = last.parts, last.kinds
-        if last is _NOTHING:
+        if last is NOTHING:
             where = dict(zip(params, parts, strict=True))
-            kinds = dict(zip(params, map(_kind_of, arrays), strict=True))
-        memory = _Memory(step - 1, vectors, where, kinds)
+            kinds = dict(zip(params, map(kind_of, arrays), strict=True))
+        memory = Memory(step - 1, vectors, where, kinds)
         kernel = None if plan.maximize else self.kernel_in_place(xp, arrays)
         slots = {}
         for name, vector in vectors.items() if kernel else ():
             pairs = zip(parts, arrays, strict=True)
             slots[name] = [vector[part].reshape(a.shape) for part, a in pairs]
-        return _Batch(params, places, arrays, parts, group, memory, kernel, slots)
+        return Batch(params, places, arrays, parts, group, memory, kernel, slots)
 
     def kernel_in_place(self, xp: Namespace, arrays: list[Array]) -> Function | None:
         """Return a kernel that steps these arrays where they are; None for ``update``.
@@ -561,7 +494,7 @@ class Optimizer(metaclass=NamedConstruction):
         """
         return None
 
-    def _prepare(self, batch: _Batch, plan: _Plan, grads: list[Array]) -> Changes:
+    def _prepare(self, batch: Batch, plan: Plan, grads: list[Array]) -> Changes:
         """Return the changes that make the step of a batch."""
         memory = batch.memory
         step = memory.step + 1
@@ -582,7 +515,7 @@ class Optimizer(metaclass=NamedConstruction):
         return changes
 
     def _step_on_copies(
-        self, xp: Namespace, batch: _Batch, plan: _Plan, grads: list[Array], step: int
+        self, xp: Namespace, batch: Batch, plan: Plan, grads: list[Array], step: int
     ) -> Changes:
         """Compute a step on copies, and return the changes that write it back."""
         parts = batch.parts
@@ -602,24 +535,6 @@ class Optimizer(metaclass=NamedConstruction):
             values = xp.reshape(param[part], array.shape)
             changes.append(partial(write, array, ..., values))
         return changes
-
-    def _last_memory(self, params: list[Tensor]) -> _Memory:
-        """Return the memory of parameters that stepped together the last time, too.
-
-        In this order: their vectors can be copied whole. Of others, return _NOTHING.
-        """
-        last = self._memory.get(params[0], _NOTHING)
-        is_same = [*map(id, last.parts)] == [*map(id, params)]
-        for param in params if is_same else ():
-            is_same = is_same and self._memory[param] is last
-        return last if is_same else _NOTHING
-
-    def _slot(self, name: str, param: Tensor) -> Array:
-        """Return what is remembered of a parameter, flat, or zeros if nothing is."""
-        memory = self._memory.get(param, _NOTHING)
-        if name in memory.vectors:
-            return memory.vectors[name][memory.parts[param]]
-        return backend_of(param.array).zeros_like(param.array)
 
     # ------------------------------------------------------------ saving and loading
 
@@ -642,7 +557,7 @@ class Optimizer(metaclass=NamedConstruction):
             if memory := self._memory.get(param):
                 state[place] = {"step": memory.step}
                 for name in memory.vectors:
-                    copy = wrap(self._slot(name, param)).clone()
+                    copy = wrap(slot_of(self._memory, name, param)).clone()
                     state[place][name] = copy.reshape(param.shape)
         return {"state": state, "param_groups": groups}
 
@@ -680,8 +595,8 @@ class Optimizer(metaclass=NamedConstruction):
                 xp = backend_of(param.array)
                 for name, value in slots.items():
                     slots[name] = xp.join([as_tensor(value).to(param.device).array])
-                whole, kind = slice(0, param.array.size), _kind_of(param.array)
-                memory[param] = _Memory(step, slots, {param: whole}, {param: kind})
+                whole, kind = slice(0, param.array.size), kind_of(param.array)
+                memory[param] = Memory(step, slots, {param: whole}, {param: kind})
         changes: Changes = [
             partial(vars(self).update, _memory=memory, has_stepped=True)
         ]
@@ -693,7 +608,7 @@ class Optimizer(metaclass=NamedConstruction):
 
     def _copy_state(self) -> object:
         """Return a copy of what is remembered, for ``tg.compile(check=...)``."""
-        copies: dict[int, _Memory] = {}  # parameters that step together share one
+        copies: dict[int, Memory] = {}  # parameters that step together share one
         for memory in self._memory.values():
             vectors = {
                 name: backend_of(vector).array(vector)
@@ -702,7 +617,7 @@ class Optimizer(metaclass=NamedConstruction):
             copies.setdefault(id(memory), replace(memory, vectors=vectors))
         return {param: copies[id(memory)] for param, memory in self._memory.items()}
 
-    def _restore_state(self, state: dict[Tensor, _Memory]) -> None:
+    def _restore_state(self, state: dict[Tensor, Memory]) -> None:
         self._memory = state
 
     def _entries(self, state_dict: Mapping[str, Setting]) -> Settings:
@@ -776,27 +691,6 @@ class Optimizer(metaclass=NamedConstruction):
         return wrong, ["step", *self.slots_of(options)]
 
 
-def _layouts(plans: list[_Plan]) -> list[tuple[list[str], bool]]:
-    """Return what of plans says how parameters step together."""
-    return [(plan.slot_names, plan.maximize) for plan in plans]
-
-
-def _kind_of(array: Array) -> Kind:
-    return array.device, array.dtype, array.shape
-
-
-def _in_words(kind: Kind) -> str:
-    device, dtype, shape = kind
-    return f"{dtype} of shape {shape} on {device}"
-
-
 def _zeros_like(param: Tensor) -> Tensor:
     seam.use("zero_grad", param)
     return wrap(seam.run(backend_of(param.array).zeros_like, param.array))
-
-
-@cache
-def _parts(sizes: tuple[int, ...]) -> list[slice]:
-    """Return where arrays of these sizes lie in one vector, end to end."""
-    stops = [*accumulate(sizes)]
-    return [*map(slice, [0, *stops], stops)]

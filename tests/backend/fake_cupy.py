@@ -255,7 +255,7 @@ def _get_allocator():
 
 def _set_allocator(allocator):
     global _allocate
-    _allocate = allocator or _Memory  # None stands for no pool
+    _allocate = allocator or MemoryPointer  # None stands for no pool
 
 
 # ---- kernels in CUDA

@@ -778,19 +778,31 @@ TABLE = {
     ],
     "backend/test_ranges.py": [
         (
-            "assign",
-            "ranges.forget_range(x)",
+            "prepare_writes",
+            "forget_range(value.array)",
             "pass",
-            "ids that were changed on a GPU are taken for those from the host",
-        )
-    ],
-    "kernels/cupy/test_optimizer.py": [
+            "ids that were loaded on a GPU are taken for those from before",
+        ),
         (
-            "_explain_by_array",
-            "bisect(ends, place)",
-            "place",
-            "another parameter named for a gradient that is not finite",
-        )
+            "find_range",
+            "if not high >> (8 * array.itemsize - 1):",
+            "if True:",
+            "a negative id is a large one",
+        ),
+    ],
+    "kernels/cupy/test_training.py": [
+        (
+            "_late_nonfinite_error",
+            "_describe_owner(place, *owned[place])",
+            "_describe_owner(place, *owned[0])",
+            "another parameter named for a gradient that a GPU found not to be finite",
+        ),
+        (
+            "_late_id_error",
+            "np.unravel_index(place, shape)",
+            "np.unravel_index(0, shape)",
+            "another place named for a wrong id that a GPU found",
+        ),
     ],
     "nn/utils/test_clip_grad.py": [
         (

@@ -47,7 +47,7 @@ def from_host(x: np.ndarray) -> cupy.ndarray:
     """Return an array on the current device; of integers the range is kept."""
     made = cupy.asarray(x)
     if x.dtype.kind in "iu" and x.size:
-        ranges.keep_range(made, int(x.min()), int(x.max()))
+        ranges.keep_range(made, *ranges.find_range(x))
     return made
 
 

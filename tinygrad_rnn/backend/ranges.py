@@ -8,6 +8,8 @@ import weakref
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from ..types import Array
 
 
@@ -29,6 +31,20 @@ def _owner(array: Array) -> Array:
 
 def _forget(key: int, reference: object = None) -> None:
     _ranges.pop(key, None)
+
+
+def find_range(array: np.ndarray) -> tuple[int, int]:
+    """Return numbers between which all integers of a NumPy array are.
+
+    As ids are not negative, one pass is enough for them: a negative integer, taken for
+    one without a sign, is larger than any other.
+    """
+    if array.dtype.kind == "u":
+        return 0, int(array.max())
+    high = int(array.view(array.dtype.str.replace("i", "u")).max())
+    if not high >> (8 * array.itemsize - 1):
+        return 0, high
+    return int(array.min()), int(array.max())
 
 
 def keep_range(array: Array, low: int, high: int) -> None:

@@ -183,13 +183,32 @@ def test_a_wrong_id_made_on_the_device_raises_at_the_next_wait(trained, value, w
     assert 0 < step(ids, targets)[0].item() < 9
 
 
-def test_a_wrong_target_made_on_the_device_is_named_too(trained):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_wrong_target_made_on_the_device_is_named_too(trained, compiled):
     _, step, (ids, targets) = trained
+    if compiled:
+        step = tg.compile(step)
+        step(ids, targets), step(ids, targets)
     step(ids, with_wrong(targets, 9))
     words = r"cross_entropy: target has 9 at \(7,\), expected ids in \[0, 7\)"
     with pytest.raises(IndexError, match=LATE + words):
         tg.cuda.synchronize()
     assert 0 < step(ids, targets)[0].item() < 9
+
+
+def test_ids_that_are_no_rows_of_zeros_and_ones_do_not_wait(gpus):
+    """Their shape is that of features, but their range says that they are ids."""
+    layer = nn.RNN(2, 3).cuda()
+    ids = tg.tensor([[0, 1], [1, 1], [1, 0]])
+    one_hot, others = tg.eye(2, dtype=tg.int64).cuda(), ids.cuda()
+    with planned(BLOCK, tile=4):
+        layer(others)
+        with pytest.raises(TypeError, match="one-hot"):
+            layer(one_hot)
+        wide = nn.RNN(3, 3).cuda()
+        gpus.waited.clear()
+        wide(tg.tensor([[0, 1, 2]]).cuda())
+    assert gpus.waited == []
 
 
 def test_a_mean_over_no_targets_is_found_later(gpus):

@@ -169,7 +169,7 @@ def _kernel_of_device(name: str, arrays: Arrays, norm_type: float) -> Function |
 
     None where there is none, or where the arrays are on several devices.
     """
-    if norm_type != 2.0 or not arrays:
+    if norm_type != 2.0 or not arrays or type(arrays[0]) is np.ndarray:
         return None
     xp = backend_of(arrays[0])
     kernel = find_kernel(xp.kind, name)

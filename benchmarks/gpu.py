@@ -36,9 +36,9 @@ ROOT = Path(__file__).parent.parent
 SHARES = {
     "facts": 6,
     "correctness": 40,
-    "tests": 80,
+    "tests": 76,
     "sanitizer": 50,
-    "host": 16,
+    "host": 20,
     "characters": 24,
     "tuning": 50,
     "speed": 95,

@@ -1883,6 +1883,38 @@ TABLE = {
             "the other modules not looked through",
         ),
     ],
+    "backend/test_exchange.py": [
+        (
+            "Conversion.__dlpack__",
+            "backend_of(self.array).on_device(self.array.__dlpack__)",
+            "self.array.__dlpack__",
+            "the stream of another GPU is handed on",
+        ),
+        (
+            "Conversion._export",
+            "ranges.forget_range(self.array)",
+            "pass",
+            "ids that another library has written are not checked",
+        ),
+        (
+            "Conversion._export",
+            "check_export(name, self)",
+            "pass",
+            "a gradient is lost without a word",
+        ),
+        (
+            "array_by_dlpack",
+            'f"cuda:{index}" if kind in _ON_GPU',
+            '"cuda" if kind in _ON_GPU',
+            "the memory of a GPU is taken for that of the current one",
+        ),
+        (
+            "tensor",
+            "wrap(seam.run(backend_of(there).array, there))",
+            "wrap(there)",
+            "tg.tensor shares the memory of an array on a GPU",
+        ),
+    ],
     "backend/test_memory.py": [
         (
             "retrying",

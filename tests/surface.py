@@ -135,7 +135,8 @@ MORE: dict[str, str] = {
         __ifloordiv__ __imod__ __ipow__ __iand__ __ior__ __neg__ __abs__ __invert__
         __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __getitem__ __setitem__ __len__
         __iter__ __bool__ __float__ __int__ __index__ __hash__ __deepcopy__ __repr__
-        __dlpack_device__ __array_namespace__ equal new_full new_ones new_zeros repeat t
+        __dlpack_device__ __cuda_array_interface__ __array_namespace__ equal new_full
+        new_ones new_zeros repeat t
         bernoulli_ detach_ expand_as is_cuda masked_fill_ new new_empty normal_ uniform_
         view_as ceil floor_divide remainder softmax log_softmax int grad_fn
     """,

@@ -4,13 +4,13 @@ from numbers import Real
 
 import numpy as np
 
-from .backend import backend_of, backends
+from .backend import backend_of, backends, find
 from .engine import seam
 from .engine.mode import is_grad_enabled
 from .engine.node import Value
 from .engine.warned import warn_user
 from .errors import DTypeError, ExportError, OptionError, ShapeError
-from .types import Data, DType, Index
+from .types import Array, Data, DType, Index
 
 _default_dtype = np.dtype("float32")
 
@@ -154,6 +154,50 @@ def index_of(name: str, index: Index, copy: bool = False) -> Index:
     return array
 
 
+# The numbers of devices in DLPack: memory of the host, also such as a GPU can read, and
+# memory of a GPU, also such as the host can read.
+_ON_HOST, _ON_GPU = (1, 3), (2, 13)
+
+
+def array_by_dlpack(x: Data) -> Array:
+    """Return an array that shares the memory of an object with ``__dlpack__``."""
+    kind, index = map(int, x.__dlpack_device__())
+    name = f"cuda:{index}" if kind in _ON_GPU else f"DLPack device {kind}"
+    return find("cpu" if kind in _ON_HOST else name).from_dlpack(x)
+
+
+def device_array(data: Data, name: str) -> Array | None:
+    """Return the array of data that is not on the host; None if it is.
+
+    The arrays of other libraries share their memory by DLPack or, where they have it
+    alone, as Numba's do, by ``__cuda_array_interface__``.
+    """
+    if isinstance(data, Value):
+        if type(data.array) is np.ndarray:
+            return None
+        seam.use(name, data)
+        return data.array
+    if type(data) in backends:
+        return None if type(data) is np.ndarray else data
+    if hasattr(data, "__dlpack_device__"):
+        is_on_gpu = int(data.__dlpack_device__()[0]) in _ON_GPU
+        # What NumPy would take for one object
+        is_opaque = not hasattr(data, "__array__")
+        return array_by_dlpack(data) if is_on_gpu or is_opaque else None
+    if hasattr(data, "__cuda_array_interface__"):
+        return find("cuda").module.from_cuda_array_interface(data)
+    return None
+
+
+def warn_if_history_ends(name: str, data: Data) -> None:
+    """Warn if data is a tensor whose copy would lose its gradient."""
+    if _would_lose_history(data):
+        warn_user(
+            f"{name}: the copy of a tensor that requires grad has no history; use "
+            "x.clone() to keep its gradient, x.detach().clone() to leave the graph"
+        )
+
+
 def host_array(data: Data, dtype: DType, name: str) -> np.ndarray:
     """Return a NumPy array of a dtype that tensors can have, shared if possible."""
     if type(data) in backends and seam.current() is not None:
@@ -184,11 +228,7 @@ def host_copy(name: str, data: Data, dtype: DType) -> np.ndarray:
 
     Warns where a history ends here.
     """
-    if _would_lose_history(data):
-        warn_user(
-            f"{name}: the copy of a tensor that requires grad has no history; use "
-            "x.clone() to keep its gradient, x.detach().clone() to leave the graph"
-        )
+    warn_if_history_ends(name, data)
     return _copy(host_array(data, dtype, name))
 
 

@@ -6,17 +6,20 @@ from collections.abc import Callable
 import numpy as np
 
 from . import errors
-from .backend import backends, find
+from .backend import backend_of, find
 from .convert import (
     TYPES,
+    array_by_dlpack,
     array_for_constructor,
     as_dtype,
     check_export,
+    device_array,
     float_dtype,
     get_default_dtype,
     host_array,
     host_copy,
     set_default_dtype,
+    warn_if_history_ends,
 )
 from .engine import seam
 from .engine.node import wrap
@@ -98,10 +101,11 @@ def tensor(
 
     Args:
         data: numbers, nested lists of them, an array or a Tensor. The copy of a Tensor
-            has no history.
+            has no history. Arrays of other libraries, such as PyTorch's tensors, are
+            taken too, also on a GPU.
         dtype: the dtype of the elements. By default Python floats get the default
             dtype, and an array or a Tensor keeps its own, also float64.
-        device: where the tensor is; by default that of a Tensor, else the CPU.
+        device: where the tensor is; by default where the data is.
         requires_grad: whether operations on it are recorded.
 
     Raises:
@@ -117,9 +121,15 @@ def tensor(
         >>> tg.tensor([1, 2]).dtype
         dtype('int64')
     """
-    array = host_copy("tensor", data, dtype)
-    device = data.device if device is None and isinstance(data, Tensor) else device
-    return _make(array, array.dtype, device, requires_grad)
+    there = device_array(data, "tensor")
+    if there is None:
+        array = host_copy("tensor", data, dtype)
+        return _make(array, array.dtype, device, requires_grad)
+    warn_if_history_ends("tensor", data)
+    copied = wrap(seam.run(backend_of(there).array, there))
+    as_dtype(copied.dtype, "tensor")
+    made = copied.to(dtype=dtype, device=device)
+    return made.requires_grad_() if requires_grad else made
 
 
 def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Tensor:
@@ -130,7 +140,9 @@ def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Ten
     copied, as by :func:`tensor`. A Tensor keeps its history.
 
     Args:
-        data: Numbers, nested lists of them, an array or a Tensor.
+        data: Numbers, nested lists of them, an array or a Tensor. An array is one of
+            NumPy, CuPy, or any library whose arrays have ``__dlpack__`` or
+            ``__cuda_array_interface__``, such as PyTorch, JAX and Numba.
         dtype: The dtype of the elements; by default that of the data.
         device: Where the tensor is; by default where the data is.
 
@@ -143,10 +155,13 @@ def as_tensor(data: Data, dtype: DType = None, device: DeviceLike = None) -> Ten
         >>> x
         tensor([1., 0.], dtype=float64)
     """
-    if type(data) in backends and type(data) is not np.ndarray:  # an array on a GPU
-        data = wrap(data)
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
+    there = device_array(data, "as_tensor")
+    if there is not None:
+        shared = wrap(there)
+        as_dtype(shared.dtype, "as_tensor")
+        return shared.to(dtype=dtype, device=device)
     array = host_array(data, dtype, "as_tensor")
     return _make(array, array.dtype, device)
 
@@ -177,8 +192,9 @@ def from_numpy(array: np.ndarray) -> Tensor:
 def from_dlpack(x: Array) -> Tensor:
     """Return a tensor that shares the memory of an object with ``__dlpack__``.
 
-    That is an array of PyTorch, JAX, CuPy and others. NumPy before 2.2.6 does not let
-    anybody write to memory that came from another library: ``clone()`` it.
+    That is an array of PyTorch, JAX, CuPy and others, on the CPU or on a GPU. NumPy
+    before 2.2.6 does not let anybody write to memory that came from another library:
+    ``clone()`` it.
 
     Example:
         >>> import numpy as np
@@ -193,9 +209,8 @@ def from_dlpack(x: Array) -> Tensor:
     if isinstance(x, Tensor):
         check_export("from_dlpack", x)
         return x.detach()
-    kind, index = x.__dlpack_device__()
-    xp = find({1: "cpu", 2: f"cuda:{index}"}.get(int(kind), f"DLPack device {kind}"))
-    array = x if type(x) is np.ndarray and x.dtype.isnative else xp.from_dlpack(x)
+    is_numpys = type(x) is np.ndarray and x.dtype.isnative
+    array = x if is_numpys else array_by_dlpack(x)
     as_dtype(array.dtype, "from_dlpack")
     return wrap(array)
 

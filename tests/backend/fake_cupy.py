@@ -84,6 +84,24 @@ class ndarray(np.ndarray):
         )
         return _on_device(self.view(np.ndarray)[index], self.device.id, self)
 
+    def __dlpack_device__(self):
+        return 2, self.device.id
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        return _plain(self).__dlpack__()  # raises unless its device is the current one
+
+    @property
+    def __cuda_array_interface__(self):
+        x = _plain(self)
+        _device_of_pointer[x.ctypes.data] = self.device.id
+        return {
+            "data": (x.ctypes.data, False),
+            "shape": x.shape,
+            "strides": x.strides,
+            "typestr": x.dtype.str,
+            "version": 3,
+        }
+
     def item(self, *args):
         waited.append("item")
         return super().item(*args)
@@ -164,7 +182,41 @@ def __getattr__(name):
     return call
 
 
+_device_of_pointer = {}
+
+
+def _shared(interface, owner, device):
+    """An array of memory that was not allocated here."""
+    shown = SimpleNamespace(__array_interface__=interface, owner=owner)
+    out = np.asarray(shown).view(ndarray)
+    out.device = SimpleNamespace(id=device)
+    return out
+
+
+def from_dlpack(x):
+    kind, device = x.__dlpack_device__()
+    assert kind in (2, 13)
+    with _Device(device):
+        capsule = x.__dlpack__(stream=1)
+    host = SimpleNamespace()
+    host.__dlpack__ = lambda **options: capsule
+    host.__dlpack_device__ = lambda: (1, 0)
+    x = np.from_dlpack(host)  # some NumPys make it read-only
+    pointer, _ = x.__array_interface__["data"]
+    return _shared({**x.__array_interface__, "data": (pointer, False)}, x, device)
+
+
+def _from_interface(a):
+    """As in CuPy, a copy unless the current device is that of the memory."""
+    interface = a.__cuda_array_interface__
+    device = _device_of_pointer[interface["data"][0]]
+    x = _shared(interface, a, device)
+    return x if device == _current() else _on_device(x.view(np.ndarray).copy())
+
+
 def asarray(a, dtype=None, *, copy=None):
+    if not isinstance(a, ndarray) and hasattr(a, "__cuda_array_interface__"):
+        return _from_interface(a)
     if isinstance(a, ndarray):
         return _on_device(np.array(_plain(a), dtype)) if copy or dtype else a
     return _on_device(np.array(a, dtype))
@@ -360,6 +412,9 @@ cuda.MemoryPointer = MemoryPointer
 cuda.runtime = SimpleNamespace(
     getDeviceCount=lambda: 2,
     getDevice=_current,
+    pointerGetAttributes=lambda pointer: SimpleNamespace(
+        device=_device_of_pointer[pointer]
+    ),
     getDeviceProperties=lambda device: {"name": f"Fake {device}".encode()},
     memGetInfo=lambda: (capacity - pool.total_bytes(), capacity),
     runtimeGetVersion=lambda: 13000,

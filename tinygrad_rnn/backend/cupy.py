@@ -51,6 +51,16 @@ def from_host(x: np.ndarray) -> cupy.ndarray:
     return made
 
 
+def from_cuda_array_interface(x: object) -> cupy.ndarray:
+    """Return an array that shares the memory of an object with that attribute."""
+    pointer, _ = x.__cuda_array_interface__["data"]  # type: ignore[attr-defined]
+    index = current_device()
+    if pointer:  # not so where there are no elements
+        index = cupy.cuda.runtime.pointerGetAttributes(pointer).device
+    with context(index):  # on another device CuPy would make a copy
+        return cupy.asarray(x)
+
+
 def to_host(x: cupy.ndarray) -> np.ndarray:
     """Return NumPy's array; raise if the device has found an error before."""
     pending.look(x.device.id, cupy.asnumpy)

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..backend import backend_of
+from ..backend import backend_of, ranges
 from ..convert import check_export, on_host
 from ..engine import seam
-from ..errors import DTypeError, GraphError, ShapeError, describe
+from ..errors import AttributeMissing, DTypeError, GraphError, ShapeError, describe
 from ..types import Array, DType
 from .autograd import Autograd
 from .html import tensor_html
@@ -171,16 +171,42 @@ class Conversion(Autograd):
             >>> np.from_dlpack(tg.tensor([1, 2])).tolist()
             [1, 2]
         """
-        check_export("conversion by DLPack", self)
-        seam.read_values("conversion by DLPack", _WAY)
+        self._export("conversion by DLPack")
+        # CuPy hands on the stream of the current device.
+        give = backend_of(self.array).on_device(self.array.__dlpack__)
         options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
         given = {name: value for name, value in options.items() if value is not None}
         try:
-            return self.array.__dlpack__(stream=stream, **given)
+            return give(stream=stream, **given)
         except TypeError:  # NumPy 2.0 takes a stream alone
             if copy or dl_device not in (None, self.__dlpack_device__()):
                 raise
-            return self.array.__dlpack__(stream=stream)
+            return give(stream=stream)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Share the memory of a tensor on a GPU; a tensor on the CPU does not have it.
+
+        CuPy, Numba and PyTorch read it. It raises if a gradient would be lost.
+
+        Example:
+            >>> import tinygrad_rnn as tg
+            >>> hasattr(tg.ones(2), "__cuda_array_interface__")
+            False
+        """
+        name = "__cuda_array_interface__"
+        xp = backend_of(self.array)
+        if not hasattr(xp.Array, name):
+            raise AttributeMissing(f"{name}: this tensor is on {self.device}")
+        self._export(name)
+        interface: dict[str, Any] = xp.on_device(getattr)(self.array, name)
+        return interface
+
+    def _export(self, name: str) -> None:
+        """Raise if another library must not have the memory; it may write there."""
+        check_export(name, self)
+        seam.read_values(name, _WAY)
+        ranges.forget_range(self.array)
 
     # ------------------------------------------------------------ text
 

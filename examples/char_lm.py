@@ -273,13 +273,11 @@ def warn_if_apart():
 
 
 def share_out(options):
-    """Choose this process's device; raise if the batch has no equal parts."""
-    rank, ranks = rank_and_ranks()
+    """Raise if the batch has no equal parts."""
+    _, ranks = rank_and_ranks()
     if options.batch % ranks:
         wrong = f"{ranks} processes cannot share {options.batch} streams out equally"
         raise tg.Error(f"--batch {options.batch}: {wrong}; take a multiple of {ranks}")
-    if ranks > 1 and options.device == "cuda":
-        options.device = f"cuda:{rank % tg.cuda.device_count()}"
 
 
 def leave():

@@ -1883,6 +1883,14 @@ TABLE = {
             "the other modules not looked through",
         ),
     ],
+    "distributed/test_nccl.py": [
+        (
+            "NCCL.__init__",
+            "self.device.module.set_device(self.device.index)",
+            "pass",
+            "cuda is not the GPU of the rank",
+        )
+    ],
     "backend/test_exchange.py": [
         (
             "Conversion.__dlpack__",

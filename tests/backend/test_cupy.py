@@ -5,6 +5,7 @@ that are none.
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from oracle import assert_close
 
 import tinygrad_rnn as tg
 import tinygrad_rnn.nn.functional as F
+from examples import scripts
 from tinygrad_rnn import backend, nn, optim
 
 
@@ -311,6 +313,20 @@ def test_examples_take_the_device(tmp_path, command):
         results.append([value for value in values if not isinstance(value, str)])
     assert len(results[0]) >= 3
     assert_close(*results, 1e-4)
+
+
+@pytest.mark.parametrize("script", ["sine.py", "char_lm.py"])
+def test_examples_without_a_gpu_say_so_in_one_line(script, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setitem(backend.libraries, "cuda", None)
+    main = scripts.module(script).main
+    for device, words in {"cuda:1": "cuda12x", "gpu": "expected one of"}.items():
+        text = ["--text", "hello"] if script == "char_lm.py" else []
+        with pytest.raises(SystemExit) as exited:
+            main(["--device", device, "--steps", "1", *text])
+        assert exited.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.search(f"error: tg.device: got '{device}'.*{words}", line)
 
 
 def test_cupy_has_every_name_that_is_asked_of_it():

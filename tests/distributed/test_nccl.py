@@ -82,6 +82,18 @@ def test_vectors_go_where_they_are(installed):
     assert nccl.comm.calls == [("Allreduce", "MAX"), ("Bcast", 0)]
 
 
+def test_the_gpu_of_a_rank_is_its_current_one(installed, monkeypatch):
+    second = SimpleNamespace(Get_rank=lambda: 1)  # of its host
+    monkeypatch.setattr(fake_mpi.Comm, "Split_type", lambda self, kind: second)
+    before = tg.cuda.current_device()
+    try:
+        nccl = NCCL()
+        assert nccl.device.name == tg.zeros(2, device="cuda").device == "cuda:1"
+        assert nccl.takes(tg.zeros(2).cuda().array)
+    finally:
+        tg.cuda.set_device(before)
+
+
 def test_a_model_on_a_gpu_is_averaged_there(installed, monkeypatch):
     monkeypatch.setattr(group_module, "state", SimpleNamespace(group=None))
     tg.distributed.init_process_group("nccl")

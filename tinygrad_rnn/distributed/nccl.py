@@ -24,7 +24,7 @@ class NCCL(MPI):
     """All ranks that ``mpiexec`` started, each with a GPU of its own.
 
     The GPU of a rank is the one whose number is its rank on its host, modulo the number
-    of GPUs there. Make tensors there: ``device=f"cuda:{number}"``.
+    of GPUs there. It becomes the current one: make tensors there by ``device="cuda"``.
     """
 
     backend = "nccl"
@@ -41,6 +41,7 @@ class NCCL(MPI):
         on_host = self.comm.Split_type(self.library.COMM_TYPE_SHARED)
         count = find("cuda").device_count()
         self.device = find(f"cuda:{on_host.Get_rank() % count}")
+        self.device.module.set_device(self.device.index)
         connect = self.device.on_device(NCCLBackend)
         self.nccl: Any = connect(self.size, self.rank, use_mpi=True)
 

@@ -365,7 +365,7 @@ def clipping():
         arrays = [np.linspace(-1, 1, n) for n in (200, 300, 5)]
         for number in wrong:
             arrays[number][0] = np.inf
-        ours = [on_device(x) for x in arrays]
+        ours = [on_device(x.copy()) for x in arrays]
         clip(ours, 1.0, CHECKS[0])
         found.append(look())
         norm = np.sqrt(sum((x**2).sum() for x in arrays))

@@ -369,6 +369,35 @@ def _as_adam(self, *args):
     return optim.Adam.update(self, *args)
 
 
+def test_betas_may_be_changed_in_place():
+    params = [tg.ones(2).requires_grad_() for _ in range(2)]
+    one, two = (optim.Adam([p], lr=0.1, betas=[0.9, 0.99]) for p in params)
+    for sign in (1.0, -2.0, 3.0):
+        for p in params:
+            p.grad = sign * tg.ones(2)
+        one.step()
+        two.step()
+        one.param_groups[0]["betas"][0] /= 2.0
+        two.param_groups[0]["betas"] = one.param_groups[0]["betas"].copy()
+    all_equal(*map(arrays, [[p] for p in params]))
+
+
+def test_a_parameter_that_moves_to_another_group_has_its_options():
+    params, optimizer = two_groups(optim.Adam)
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        give_gradients(params, rng)
+        optimizer.step()
+    first, second = optimizer.param_groups
+    first["lr"] = 0.0
+    second["params"].insert(0, first["params"].pop())
+    before = arrays(params)
+    give_gradients(params, rng)
+    optimizer.step()
+    changed = [(p.numpy() != a).any() for p, a in zip(params, before, strict=True)]
+    assert changed == [False, True, True, False]  # the last is empty
+
+
 @pytest.mark.parametrize("groups", [1, 2])
 def test_memory_that_became_read_only_raises_and_changes_nothing(groups):
     params, optimizer = two_groups(optim.Adam)

@@ -57,6 +57,7 @@ class Route(NamedTuple):
     """How the last step was made: to be repeated while nothing else changes."""
 
     param_ids: list[int]
+    members: list[list[int]]  # the ids of each group's parameters
     changes: int  # of the memory of all tensors
     plans: list[Plan]
     batches: list[Batch]

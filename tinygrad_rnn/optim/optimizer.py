@@ -8,6 +8,7 @@ for each parameter, as its part of the last step's vectors.
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from itertools import chain, count, repeat
@@ -164,6 +165,10 @@ class Optimizer(metaclass=NamedConstruction):
 
     def _params(self) -> list[Tensor]:
         return [*chain.from_iterable(map(_params_of, self.param_groups))]
+
+    def _members(self) -> list[list[int]]:
+        """Return the ids of each group's parameters."""
+        return [[*map(id, params)] for params in map(_params_of, self.param_groups)]
 
     def _has_params(self, ids: list[int]) -> bool:
         """Return whether the parameters are those with these ids."""
@@ -374,7 +379,8 @@ class Optimizer(metaclass=NamedConstruction):
             self._check_overlap(self._params())
             batches = self._find_batches(params, grads, plans)
             in_place = all(batch.kernel is not None for batch in batches)
-            route = Route(param_ids, seam.changes, plans, batches)
+            members = self._members()
+            route = Route(param_ids, members, seam.changes, plans, batches)
             self._route = route if in_place else None
         if len(batches) > 1:  # one batch is checked by its kernel
             for param in params:
@@ -409,7 +415,8 @@ class Optimizer(metaclass=NamedConstruction):
             for group in groups:
                 maximize = group.get("maximize", False)
                 plans.append(Plan(self.options(group), self.slots_of(group), maximize))
-            self._plans = values, plans
+            # Copies: a list of betas may be changed in place.
+            self._plans = [[*map(copy, row)] for row in values], plans
         return self._plans[1]
 
     def _batches_of_last_step(
@@ -417,13 +424,16 @@ class Optimizer(metaclass=NamedConstruction):
     ) -> list[Batch] | None:
         """Return the batches of the last step, if it was in place and still fits.
 
-        Parameters, arrays and memory are the same, options but for numbers, too, and
-        gradients fit their parameters: all checks would come out as before.
+        Parameters, their groups, arrays and memory are the same, options but for
+        numbers, too, and gradients fit their parameters: all checks would come out as
+        before.
         """
         route = self._route
         if route is None or route.changes != seam.changes:
             return None
-        if route.param_ids != param_ids or not all(map(self._holds, route.batches)):
+        if route.param_ids != param_ids or route.members != self._members():
+            return None
+        if not all(map(self._holds, route.batches)):
             return None
         if route.plans is not plans:
             if layouts(route.plans) != layouts(plans):
@@ -557,8 +567,8 @@ class Optimizer(metaclass=NamedConstruction):
             if memory := self._memory.get(param):
                 state[place] = {"step": memory.step}
                 for name in memory.vectors:
-                    copy = wrap(slot_of(self._memory, name, param)).clone()
-                    state[place][name] = copy.reshape(param.shape)
+                    values = wrap(slot_of(self._memory, name, param)).clone()
+                    state[place][name] = values.reshape(param.shape)
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Setting]) -> None:

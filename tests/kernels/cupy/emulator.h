@@ -231,7 +231,7 @@ template <class T, bool IS_SHARED> struct Pointer {
         fail("an argument points to memory that was not handed over");
     }
     Pointer(T* q, char* start, long long bytes, Word* words) : p(q), start(start), bytes(bytes), words(words) {}
-    template <class U, class = std::enable_if_t<std::is_same_v<const U, T>>>
+    template <class U, class = std::enable_if_t<std::is_same<const U, T>::value>>
     Pointer(const Pointer<U, IS_SHARED>& o)
         : p(o.p), start(o.start), bytes(o.bytes), words(o.words), name(o.name) {}
 

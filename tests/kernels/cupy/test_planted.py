@@ -14,6 +14,7 @@ from kernels.cupy.twins import (
     GRID,
     LOOP,
     check_case,
+    compiled_anew,
     import_twins,
     on_device,
     on_host,
@@ -403,15 +404,10 @@ def plant(bug):
     for _ in range(bug.number + 1):
         at = code.index(bug.piece, at + 1)
     planted = code[:at] + bug.planted + code[at + len(bug.piece) :]
-    caches = (launch._module, launch._kernel)
     original = launch.read
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, compiled_anew():
         patch.setattr(launch, "read", lambda s: planted if s == source else original(s))
-        for cached in caches:
-            cached.cache_clear()
         yield
-    for cached in caches:
-        cached.cache_clear()
 
 
 def find(bug, monkeypatch):

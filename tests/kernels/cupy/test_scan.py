@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from kernels.cupy import emulator
 from kernels.cupy.emulator import ORDERS, needs_compiler
 from kernels.cupy.twins import (
     BLOCK,
@@ -12,6 +13,7 @@ from kernels.cupy.twins import (
     LOOP,
     MODES,
     check_case,
+    compiled_anew,
     planned,
     random_case,
 )
@@ -36,6 +38,18 @@ def test_a_scan_equals_numpys(kind, mode, dtype):
             check_case(random_case(kind, mode, seed), np.dtype(dtype))
 
 
+def test_the_stacks_of_other_processors(monkeypatch):
+    """Threads change by assembly on x86-64, and by ucontext elsewhere."""
+    build = emulator.build
+
+    def build_with_ucontext(source, options):
+        return build(source, (*options, "-DEMULATE_WITH_UCONTEXT"))
+
+    monkeypatch.setattr(emulator, "build", build_with_ucontext)
+    with compiled_anew(), planned(BLOCK, tile=4):
+        check_case(random_case("gru", BLOCK, 3), np.dtype("float32"))
+
+
 def check_orders(kind, mode, dtype, tile, count):
     """Equal to NumPy's in each order of threads, and the same bits in all of them."""
     begin = 1000 * MODES.index(mode)
@@ -55,5 +69,5 @@ def check_orders(kind, mode, dtype, tile, count):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_scan_in_three_orders(kind, mode, dtype, tile):
-    count = int(os.environ.get("TEST_SCANS", "504")) // 48
+    count = int(os.environ.get("TEST_SCANS", "528")) // 48
     check_orders(kind, mode, dtype, tile, max(1, count))

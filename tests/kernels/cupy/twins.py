@@ -80,6 +80,18 @@ def planned(mode, number=0, tile=None, order="forwards"):
         yield taken
 
 
+@contextmanager
+def compiled_anew():
+    """Compile sources again in the context, and after it."""
+    launch = import_twins().launch
+    caches = (launch._module, launch._kernel)
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:
+        cached.cache_clear()
+
+
 def random_case(kind, mode, seed):
     """Return a random case of a layer that has plans of a mode."""
     rng = np.random.default_rng(seed)

@@ -1242,7 +1242,7 @@ tg.compile(3)
 tg.compile(len, check=-1)
     OptionError: compile: check is -1, expected at least 0
 tg.compile(lambda x: x * x.item())(tg.zeros(()))
-    GraphError: compile: <lambda> cannot be captured: item() ... return the tensor
+    GraphError: compile: <lambda> cannot be captured: item() ... return it
 tg.FloatTensor("a")
     DTypeError: FloatTensor: the data is of <U1
 tg.FloatTensor(2, 3)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.cases import backward, forward, make
+from kernels.cases import backward, forward, import_c, make
 
-c = pytest.importorskip("tinygrad_rnn.kernels.c")
+c = import_c()
 _c = c._c
 IGNORED = -100  # an integer that is no size
 # Arguments from which C takes a size: the steps or rows of x, the ids of W_ih, the

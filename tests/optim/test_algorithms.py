@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optim.training import decays, flags, give_gradients, parameters, seeds, train
+from optim.training import (
+    all_equal,
+    arrays,
+    decays,
+    flags,
+    give_gradients,
+    parameters,
+    same_state,
+    seeds,
+    train,
+)
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
@@ -320,6 +330,31 @@ def test_the_first_velocity_is_not_dampened_whenever_it_is():
     np.testing.assert_array_equal(w.numpy(), [-2, -2])
     optimizer.step()
     np.testing.assert_array_equal(w.numpy(), [-3, -3])
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "before", "after"),
+    [
+        (optim.SGD, "momentum", 0.0, 0.9),
+        (optim.SGD, "momentum", 0.9, 0.0),
+        (optim.Adam, "amsgrad", False, True),
+        (optim.Adam, "amsgrad", True, False),
+    ],
+)
+def test_a_state_saved_just_after_a_switch_goes_on(kind, option, before, after):
+    runs = [parameters(), parameters()]
+    one, two = (kind(params, lr=0.1, **{option: before}) for params in runs)
+    if kind is optim.SGD:
+        one.param_groups[0]["dampening"] = 0.5
+    train(runs[0], one, np.random.default_rng(0), 2)
+    one.param_groups[0][option] = after
+    two.load_state_dict(one.state_dict())
+    for param, other in zip(*runs, strict=True):
+        other.data = param.detach().clone()
+    for params, optimizer in zip(runs, (one, two), strict=True):
+        train(params, optimizer, np.random.default_rng(1), 2)
+    all_equal(*map(arrays, runs))
+    same_state(one.state_dict(), two.state_dict())
 
 
 def test_amsgrad_may_be_switched_on_and_off():

@@ -24,7 +24,7 @@ class Memory:
 
     step: int  # how many they have made
     vectors: Slots
-    parts: dict[Tensor, slice]  # where each one's is in the vectors
+    parts: dict[Tensor, slice]  # where each one's values are in the vectors
     kinds: dict[Tensor, Kind]
 
 
@@ -33,7 +33,7 @@ Memories = dict[Tensor, Memory]
 
 
 class Plan(NamedTuple):
-    """What a step has to know of a group's options."""
+    """What a step needs to know of a group's options."""
 
     options: Settings  # as ``update`` takes them
     slot_names: list[str]
@@ -80,11 +80,13 @@ def key_of(
             f"parameter {kind_in_words(kind)}, its state {kind_in_words(held_kind)}; "
             "convert before the first step"
         )
-    step = memory.step + 1
-    # Where momentum, say, has been switched on, the count starts again.
-    if slot_names and slot_names[0] not in memory.vectors:
-        step = 1
+    step = 1 if starts_again(memory, slot_names) else memory.step + 1
     return step, str(kind[0]), kind[1]
+
+
+def starts_again(memory: Memory, slot_names: list[str]) -> bool:
+    """Return whether steps are counted from 1, as momentum, say, was switched on."""
+    return bool(slot_names) and slot_names[0] not in memory.vectors
 
 
 def last_memory(memories: Memories, params: list[Tensor]) -> Memory:

@@ -47,6 +47,7 @@ from .batches import (
     layouts,
     parts_of,
     slot_of,
+    starts_again,
 )
 from .options import (
     LEFT_OUT,
@@ -442,7 +443,7 @@ class Optimizer(metaclass=NamedConstruction):
         return route.batches
 
     def _holds(self, batch: Batch) -> bool:
-        """Return whether the last step of a batch's parameters was one of its own."""
+        """Return whether a batch's parameters made their last step in it."""
         return self._memory.get(batch.params[0]) is batch.memory
 
     def _find_batches(
@@ -563,10 +564,14 @@ class Optimizer(metaclass=NamedConstruction):
         for group in self.param_groups:
             numbers = [next(places) for _ in group["params"]]
             groups.append({**group, "params": numbers})
-        for place, param in enumerate(self._params()):
-            if memory := self._memory.get(param):
+            # As the next step would use it, if momentum, say, has been switched since.
+            names = self.slots_of(group)
+            for place, param in zip(numbers, group["params"], strict=True):
+                memory = self._memory.get(param)
+                if memory is None or starts_again(memory, names):
+                    continue
                 state[place] = {"step": memory.step}
-                for name in memory.vectors:
+                for name in names:
                     values = wrap(slot_of(self._memory, name, param)).clone()
                     state[place][name] = values.reshape(param.shape)
         return {"state": state, "param_groups": groups}

@@ -104,7 +104,16 @@ def test_all_contiguous_looks_at_every_array(twin, dtype):
         twin.all_contiguous(whole)
 
 
-def test_adam_reads_gradients_that_are_not_contiguous(twin):
+def unaligned(array):
+    """A copy that begins at an odd address."""
+    copied = np.frombuffer(bytearray(array.nbytes + 1), array.dtype, offset=1)
+    copied[...] = array.ravel()
+    assert not copied.flags.aligned
+    return copied.reshape(array.shape)
+
+
+@pytest.mark.parametrize("copied", [np.asfortranarray, unaligned])
+def test_adam_reads_gradients_that_are_not_contiguous(twin, copied):
     """As the optimizer passes them: the call itself copies nothing."""
     rng = np.random.default_rng(0)
     state = [[rng.random((3, 2))] for _ in range(4)]
@@ -112,6 +121,6 @@ def test_adam_reads_gradients_that_are_not_contiguous(twin):
     options = {"step": 1, "lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
     options |= {"weight_decay": 0.0, "decoupled": False}
     twin.adam_step(*state, None, **options)
-    others[1] = [np.asfortranarray(others[1][0])]
+    others[1] = [copied(others[1][0])]
     twin.adam_step(*others, None, **options)
     np.testing.assert_array_equal(state[0][0], others[0][0])

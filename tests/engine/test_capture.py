@@ -193,6 +193,34 @@ def test_a_program_that_lies_idle_makes_room():
     assert (info.misses, info.currsize) == (2 * 21, 8)
 
 
+def test_the_program_in_use_is_not_the_one_that_makes_room():
+    """However long ago another one was used before it."""
+    compiled = tg.compile(lambda x, n: x * n)
+    for n in [0, 0, *range(1, 8), *[0] * 200, 8]:
+        assert compiled(tg.ones(1), n).item() == n
+    before = compiled.cache_info()
+    assert compiled(tg.ones(1), 0).item() == 0
+    assert compiled.cache_info() == before._replace(hits=before.hits + 1)
+
+
+def test_a_program_that_was_just_captured_does_not_make_room():
+    compiled = tg.compile(lambda x, n: x * n)
+    with pytest.warns(UserWarning, match="more than 8 different ways"):
+        for n in [*[0] * 200, *range(1, 9), 1, 1]:
+            assert compiled(tg.ones(1), n).item() == n
+    assert compiled.cache_info().hits == 198 + 1
+
+
+def test_a_function_may_clear_its_own_cache():
+    def double(x):
+        compiled.cache_clear()
+        return 2 * x
+
+    compiled = tg.compile(double)
+    for n in range(4):
+        assert compiled(tg.full((1,), n)).item() == 2 * n
+
+
 def test_numbers_that_come_once_each_are_captured_now_and_then():
     compiled = tg.compile(lambda x, n: x * n)
     with pytest.warns(UserWarning, match="argument 2 is 6, and then 7"):

@@ -55,7 +55,7 @@ class Compiled:
         self._function = function
         self._name = getattr(function, "__name__", type(function).__name__)
         self._check = check
-        self._ready: list[Program] = []  # that used last comes first
+        self._ready: list[Program] = []  # the one used last comes first
         self._pending: list[Program] = []  # captured once
         self._hits = self._misses = 0
         self._has_warned = False
@@ -65,14 +65,15 @@ class Compiled:
             self._misses += 1
             return self._function(*args, **kwargs)
         is_checked = self._check and (self._hits + 1) % self._check == 0
-        for program in self._ready:
+        ready = self._ready  # another thread may clear it
+        for program in ready:
             if is_checked:
                 found = replay_and_compare(program, self._function, args, kwargs)
             else:
                 found = program.replay(args, kwargs)
             if found is not MISS:
                 self._hits += 1
-                if program is not self._ready[0]:
+                if program is not ready[0]:
                     self._put_first(program)
                 return found
         with _lock:
@@ -83,8 +84,8 @@ class Compiled:
         return self._function(*args, **kwargs)
 
     def _put_first(self, program: Program) -> None:
-        """Make a program that of the last call."""
-        if self._ready:  # that of the call before, or of one not long ago
+        """Put a program first, as the one used last."""
+        if self._ready:  # its last call was the one before, or about that
             self._ready[0].last_call = self._hits + self._misses
         others = [p for p in self._ready if p is not program]
         self._ready = [program, *others]
@@ -126,7 +127,8 @@ class Compiled:
         if first is None:
             self._pending.append(program)
             return
-        self._pending.remove(first)
+        # The function may have cleared the cache.
+        self._pending = [p for p in self._pending if p is not first]
         if difference := first.difference(program):
             raise GraphError(
                 f"compile: {self._name} did not do the same in two calls that look the "
@@ -157,6 +159,7 @@ class Compiled:
             f"compile: {self._name} is called in more than {MAX_PROGRAMS} different "
             f"ways, and keeps a program for {MAX_PROGRAMS} of them; other calls run "
             f"plainly until one of these has not been used for {UNUSED_CALLS} calls; "
+            "pad batches to a few shapes, and pass numbers that change as tensors; "
             f"what keeps changing: {what}"
         )
 

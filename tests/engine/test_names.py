@@ -25,7 +25,7 @@ def test_other_values_have_names_that_nothing_else_has():
     assert all(constants.values[n] is v for n, v in zip(names, values, strict=True))
     assert [constants.name(value) for value in values] == names
     taken = Constants()
-    for wanted in ("args", "v3", "lambda", "wrap", "print"):
+    for wanted in ("args", "v3", "lambda", "wrap", "print", "_", "_1", "__", "a.b"):
         assert taken.name(object(), wanted) != wanted
         assert taken.name(object(), wanted).isidentifier()
 

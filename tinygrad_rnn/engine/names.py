@@ -43,10 +43,10 @@ class Constants:
 
     def _free(self, own: str, value: Operand) -> str:
         """Return a name like this one that nothing has yet."""
-        if not str(own).isidentifier():
-            kind = type(value)
-            own = "constant" if kind in backends else kind.__name__.lower()
-        own = own.strip("_")
+        kind = type(value)
+        usual = "constant" if kind in backends else kind.__name__.lower()
+        names = [str(name).strip("_") for name in (own, usual)]  # "_1" becomes "1"
+        own = next(filter(str.isidentifier, names), "constant")
         while own in self.values or _is_taken(own):
             stem, _, number = own.rpartition("_")
             is_numbered = stem and number.isdigit()

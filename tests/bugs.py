@@ -965,11 +965,30 @@ TABLE = {
             "moments of another order of parameters",
         ),
         (
-            "key_of",
-            "if slot_names and slot_names[0] not in memory.vectors:",
-            "if False:",
+            "starts_again",
+            "bool(slot_names) and slot_names[0] not in memory.vectors",
+            "False",
             "steps counted from before there was a momentum",
             "optim/test_algorithms.py",
+        ),
+        (
+            "Optimizer.state_dict",
+            "names = self.slots_of(group)",
+            "names = [*self.slots]",
+            "a state that was saved just after a switch does not load",
+            "optim/test_algorithms.py",
+        ),
+        (
+            "Optimizer._current_plans",
+            "[[*map(copy, row)] for row in values]",
+            "values",
+            "betas that are changed in place are not seen",
+        ),
+        (
+            "Optimizer._batches_of_last_step",
+            " or route.members != self._members()",
+            "",
+            "a parameter keeps the options of the group that it was in",
         ),
     ],
     "optim/test_overlap.py": [
@@ -2077,6 +2096,12 @@ TABLE = {
     ],
     "engine/test_places.py": [
         (
+            "_points",
+            "return 2",
+            "return 1",
+            "an assignment is as unsure as a name on a line",
+        ),
+        (
             "line_that_changes",
             "if points > best:",
             "if points:",
@@ -2101,6 +2126,18 @@ TABLE = {
             "if self._ready:",
             "if False:",
             "a program in use makes room",
+        ),
+        (
+            "Compiled._make_room",
+            "self._ready[1:]",
+            "self._ready",
+            "the program of the last call makes room",
+        ),
+        (
+            "Compiled._add",
+            "program.last_call = self._hits + self._misses",
+            "pass",
+            "a program that was just captured makes room",
         ),
     ],
     "engine/test_compiled_traps.py": [

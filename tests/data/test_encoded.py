@@ -474,6 +474,19 @@ def test_a_young_text_is_read_until_it_is_old_and_once_then(
     assert counts == [1, 1, 1, 0, 0]
 
 
+def test_a_text_with_old_times_of_its_own_is_young_if_it_was_just_changed(
+    folder, reads, clock
+):
+    """As `cp -p` and archives set them; only the system's time of the change is new."""
+    path, out = folder / "text", folder / "ids"
+    path.write_text("abc")
+    os.utime(path, ns=(0, 0))
+    for seconds, count in ((0, 2), (1, 3), (10, 4), (10, 4)):
+        clock(seconds)
+        encode_file(path, out)
+        assert len(reads) == count
+
+
 def test_a_file_that_cannot_be_written_is_used_all_the_same(
     folder, reads, clock, monkeypatch
 ):

@@ -92,6 +92,11 @@ def test_mean_loss_without_a_group_is_a_mean():
     assert tg.distributed.mean_loss(total, tg.tensor([4])).shape == ()
 
 
+def test_a_count_that_is_not_a_number_raises_before_it_reaches_others():
+    with pytest.raises(tg.errors.OptionError, match="count is nan, expected at least"):
+        tg.distributed.mean_loss(tg.tensor(1.0), tg.tensor(float("nan")))
+
+
 def test_a_mean_over_no_elements_is_refused_on_every_rank():
     def program(rank):
         with pytest.raises(tg.errors.ShapeError, match="the count is 0 on all ranks"):

@@ -81,7 +81,7 @@ def test_a_wrong_timeout_begins_no_group(alone, timeout, words):
 
 
 @pytest.mark.parametrize(
-    ("timeout", "seconds"), [(None, 1800.0), (timedelta(minutes=5), 300.0)]
+    ("timeout", "seconds"), [(None, 1800.0), (timedelta(days=1, seconds=0.5), 86400.5)]
 )
 def test_the_watch_gets_the_timeout(alone, monkeypatch, timeout, seconds):
     found = []

@@ -45,17 +45,18 @@ def test_the_line_that_changes_a_name():
     def function(x, count, values, other):
         x = values[0]
         other.append(2)
-        values.attribute = 3
-        (lambda: values.append(3))()
         other[0].attribute.append(4)
+        (lambda: values.append(3))()
+        values.attribute = 3  # an assignment, which is surer than the lines around it
+        other[0].attribute.append(5)
         count[0] += 1
         return x
 
     first = function.__code__.co_firstlineno
     for names, offset in (
-        ({"attribute"}, 3),
+        ({"attribute"}, 5),
         ({"values"}, 4),
-        ({"count"}, 6),
+        ({"count"}, 7),
         ({"other"}, 2),
     ):
         expected = f"{__file__}:{first + offset}"

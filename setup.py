@@ -65,8 +65,8 @@ class BuildWithoutKernels(build_py):
 
 
 SKIPPED = (
-    "TINYGRAD_RNN_BUILD was skip when the package was installed; install it again "
-    "without"
+    "TINYGRAD_RNN_BUILD was skip when the package was installed; unset it, and install "
+    "the package again"
 )
 
 
@@ -74,7 +74,7 @@ def explain(compiler):
     """Return why a build failed, and the way out, on one line."""
     if not shutil.which(compiler):
         return (
-            f"the C compiler {compiler} was not found; install one, or name another by "
+            f"the C compiler {compiler} was not found; install one, or name another in "
             "the variable CC, and then install this package again"
         )
     if not Path(sysconfig.get_path("include"), "Python.h").exists():

@@ -41,8 +41,9 @@ def main(argv: list[str]) -> None:
         took, cpu = time.perf_counter() - begun, time.process_time() - cpu
         size = text.stat().st_size / 1e6
         print(f"{count:,} characters, {len(vocabulary)} distinct, {size:,.0f} MB")
-        print(f"by the clock: {took:.1f} s, {count / took / 1e6:.1f} million a second")
-        print(f"by the CPU:   {cpu:.1f} s, {count / cpu / 1e6:.1f} million a second")
+        millions = count / 1e6
+        print(f"by the clock: {took:.1f} s, {millions / took:.1f} million characters/s")
+        print(f"by the CPU:   {cpu:.1f} s, {millions / cpu:.1f} million characters/s")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ ANSWER = 2.0  # seconds to wait for a rank that left; another may have died by t
 
 
 class Gone(NamedTuple):
-    """A rank that left the group, after so many calls of all ranks."""
+    """A rank that left the group, and how many calls it had made by then."""
 
     label: str
     calls: int
@@ -41,7 +41,7 @@ class Watch:
         self.connection, self.label, self.timeout = connection, label, timeout
         self.call = ""  # that this rank is waiting in
         self.calls = 0  # how many it has begun; all ranks make the same calls
-        self.gone: Gone | None = None  # the rank that made the fewest
+        self.gone: Gone | None = None  # of those, the rank that made the fewest
         self.is_closed = False
         threading.Thread(target=self._check, daemon=True).start()
         if connection is not None:

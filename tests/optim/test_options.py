@@ -74,9 +74,9 @@ def test_what_cannot_be_right_stops_the_step(kind, option, value, words):
         with pytest.raises((OptionError, tg.errors.DTypeError), match=words):
             optimizer.step()
     all_equal(arrays(params), before)
+    optimizer.param_groups[1][option] = optimizer.defaults[option]
     same_state(
         {"state": state, "param_groups": 0},
         {**optimizer.state_dict(), "param_groups": 0},
     )
-    optimizer.param_groups[1][option] = optimizer.defaults[option]
     optimizer.step()

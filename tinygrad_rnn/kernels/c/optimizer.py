@@ -38,7 +38,7 @@ def prepare_adam_step(
     weight_decay = options["weight_decay"]
     root = sqrt(1 - beta2**step)
     if not _c.all_contiguous(grads):
-        grads = [np.require(grad, requirements="CA") for grad in grads]
+        grads = [np.require(grad, requirements=("C", "A")) for grad in grads]
     return partial(
         _c.adam_step,
         params,

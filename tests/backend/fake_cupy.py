@@ -339,6 +339,8 @@ class RawModule:
         settings = tuple(f"-D{key}={value}" for key, value in defines.items())
         self.library = emulator.build(code, settings)
 
+        self.limits = {}  # of shared memory, by the names of kernels
+
     def get_function(self, name):
         return _Kernel(self, name)
 
@@ -349,7 +351,15 @@ class _Kernel:
     def __init__(self, module, name):
         self.module, self.name = module, name
         self.parameters = module.parameters[name]
-        self.max_dynamic_shared_size_bytes = 48 << 10
+
+    @property
+    def max_dynamic_shared_size_bytes(self):
+        """The driver has one for a kernel, however often that was asked for."""
+        return self.module.limits.get(self.name, 48 << 10)
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, size):
+        self.module.limits[self.name] = size
 
     def __call__(self, grid, block, args, *, shared_mem=0):
         limit = self.max_dynamic_shared_size_bytes

@@ -64,6 +64,18 @@ def test_the_fake_raises_for_arguments_that_a_gpu_would_misread(change):
         run(change(args))
 
 
+@needs_compiler
+@pytest.mark.parametrize("sizes", [(60, 1, 60), (1, 227, 1), (227, 60, 227)])
+def test_a_launch_does_not_limit_others(sizes):
+    """Layers of several sizes launch the same kernel with more and less memory."""
+    x, partial = fake_cupy.ones(3, np.float32), fake_cupy.empty(1, np.float64)
+    for kibibytes in sizes:
+        settings, shared = launch.options(4), kibibytes << 10
+        args = (x, partial, np.int64(3))
+        launch.launch("add_squares", launch.TRAINING, settings, (1,), 32, args, shared)
+    assert partial.tolist() == [3]
+
+
 def test_what_was_compiled_beforehand_is_loaded(tmp_path, monkeypatch):
     settings, loaded = launch.options(4, GATES=3), []
 

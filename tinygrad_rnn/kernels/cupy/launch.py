@@ -80,18 +80,17 @@ def _module(
 
 @cache
 def _kernel(
-    device: int,
-    name: str,
-    source: Source,
-    settings: tuple[str, ...],
-    cooperative: bool,
-    shared_bytes: int,
+    device: int, name: str, source: Source, settings: tuple[str, ...], cooperative: bool
 ) -> Function:
-    """Return a kernel that may use so much shared memory on a device."""
+    """Return a kernel that may use all shared memory that a block can have.
+
+    It is allowed for good: the driver has one limit for a kernel, so a smaller one for
+    one launch would make a later launch that needs more fail.
+    """
     architecture = f"sm_{cupy.cuda.Device(device).compute_capability}"
     module = _module(source, settings, cooperative, architecture)
     kernel = module.get_function(name)
-    kernel.max_dynamic_shared_size_bytes = shared_bytes
+    kernel.max_dynamic_shared_size_bytes = _card(device).shared_bytes
     return kernel
 
 
@@ -111,7 +110,7 @@ def launch(
     an ``int``; other numbers are NumPy's, of the type that the kernel takes.
     """
     device = cupy.cuda.Device().id
-    kernel = _kernel(device, name, source, settings, cooperative, shared_bytes)
+    kernel = _kernel(device, name, source, settings, cooperative)
     kernel(grid, (threads,), tuple(map(_argument, args)), shared_mem=shared_bytes)
 
 

@@ -48,5 +48,7 @@ def compile_all(folder, architecture):
     for number, (path, source, settings) in enumerate(todo, 1):
         options = (*settings, *BY_CUPY)
         _, code = compile_by_nvrtc(launch.read(source), options, architecture)
-        path.write_bytes(code)
+        part = path.with_suffix(".part")  # a file is whole, or not there
+        part.write_bytes(code)
+        part.replace(path)
         print(f"{number} of {len(todo)}: {source.files[-1]}", *settings, flush=True)

@@ -76,30 +76,69 @@ def test_a_launch_does_not_limit_others(sizes):
     assert partial.tolist() == [3]
 
 
-def test_what_was_compiled_beforehand_is_loaded(tmp_path, monkeypatch):
-    settings, loaded = launch.options(4, GATES=3), []
+@pytest.fixture
+def forget():
+    """Forget the kernels that are loaded, before and after."""
+    caches = launch._module, launch._kernel
+    for each in caches:
+        each.cache_clear()
+    yield lambda: [each.cache_clear() for each in caches]
+    for each in caches:
+        each.cache_clear()
 
-    class Module:
-        def __init__(self, **what):
-            loaded.append(what)
 
-        def get_function(self, name):
-            return lambda *args, **options: None
+class Module:
+    """A module of kernels that do nothing; ``made`` has what it was made of."""
+
+    made = ()
+
+    def __init__(self, **what):
+        self.made.append(what)
+
+    def compile(self):
+        pass
+
+    def get_function(self, name):
+        return Kernel()
+
+
+class Kernel:
+    def __call__(self, *args, **options):
+        pass
+
+
+def test_what_was_compiled_beforehand_is_loaded(tmp_path, monkeypatch, forget):
+    settings, made = launch.options(4, GATES=3), []
 
     def run(name):
-        launch._module.cache_clear()
-        launch._kernel.cache_clear()
+        forget()
         launch.launch(name, launch.STEPS, settings, (1,), 32, ())
 
+    monkeypatch.setattr(Module, "made", made)
     monkeypatch.setattr(fake_cupy, "RawModule", Module)
     monkeypatch.setenv(launch.CUBINS, str(tmp_path))
     run("one_step_forward")
     file = tmp_path / launch.cubin_name(launch.STEPS, settings, "sm_90")
     file.write_bytes(b"")
     run("one_step_forward")
-    launch._module.cache_clear()
-    launch._kernel.cache_clear()
-    assert "code" in loaded[0]
-    assert loaded[1] == {"path": str(file), "enable_cooperative_groups": False}
+    assert "code" in made[0]
+    assert made[1:] == [{"path": str(file), "enable_cooperative_groups": False}]
     other = launch.cubin_name(launch.STEPS, settings, "sm_80")
     assert other != file.name != launch.cubin_name(launch.SCAN, settings, "sm_90")
+
+
+def test_what_cannot_be_loaded_is_compiled(tmp_path, monkeypatch, forget):
+    settings, made = launch.options(4, GATES=3), []
+
+    def fail(self):
+        raise RuntimeError("CUDA_ERROR_INVALID_IMAGE: device kernel image is invalid")
+
+    monkeypatch.setattr(Module, "made", made)
+    monkeypatch.setattr(Module, "compile", fail)
+    monkeypatch.setattr(fake_cupy, "RawModule", Module)
+    monkeypatch.setenv(launch.CUBINS, str(tmp_path))
+    file = tmp_path / launch.cubin_name(launch.STEPS, settings, "sm_90")
+    file.write_bytes(b"")
+    with pytest.warns(RuntimeWarning, match=f"{file.name} cannot be .*INVALID_IMAGE"):
+        launch.launch("one_step_forward", launch.STEPS, settings, (1,), 32, ())
+    assert ["path" in what for what in made] == [True, False]

@@ -6,6 +6,7 @@ TINYGRAD_RNN_CUBINS names; ``python benchmarks/gpu.py --compile-only`` fills one
 
 import hashlib
 import os
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -70,12 +71,28 @@ def cubin_name(source: Source, settings: tuple[str, ...], architecture: str) -> 
 def _module(
     source: Source, settings: tuple[str, ...], cooperative: bool, architecture: str
 ) -> cupy.RawModule:
-    what = {"code": read(source), "options": settings}
     if folder := os.environ.get(CUBINS):
-        compiled = Path(folder, cubin_name(source, settings, architecture))
-        if compiled.exists():
-            what = {"path": str(compiled)}
-    return cupy.RawModule(**what, enable_cooperative_groups=cooperative)
+        file = Path(folder, cubin_name(source, settings, architecture))
+        if file.exists() and (found := _load(file, cooperative)):
+            return found
+    return cupy.RawModule(
+        code=read(source), options=settings, enable_cooperative_groups=cooperative
+    )
+
+
+def _load(file: Path, cooperative: bool) -> cupy.RawModule | None:
+    """Return what was compiled beforehand; None, after a warning, if that fails.
+
+    It fails where the driver is older than the compiler that was used.
+    """
+    module = cupy.RawModule(path=str(file), enable_cooperative_groups=cooperative)
+    try:
+        module.compile()  # loads it
+    except RuntimeError as error:  # CuPy's CUDADriverError
+        text = f"{file} cannot be loaded, so its source is compiled: {error}"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        return None
+    return module
 
 
 @cache

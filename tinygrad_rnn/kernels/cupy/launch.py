@@ -43,6 +43,7 @@ def read(source: Source) -> str:
     return "\n".join(texts)
 
 
+@cache
 def options(itemsize: int, **defines: int) -> tuple[str, ...]:
     """Return the compiler's options for numbers of a size, with names to define."""
     values = {"MODE": 0, **defines}
@@ -126,7 +127,7 @@ def launch(
     Arrays have to be C-contiguous. None is a null pointer, and a Python int or bool is
     an ``int``; other numbers are NumPy's, of the type that the kernel takes.
     """
-    device = cupy.cuda.Device().id
+    device = cupy.cuda.runtime.getDevice()
     kernel = _kernel(device, name, source, settings, cooperative)
     kernel(grid, (threads,), tuple(map(_argument, args)), shared_mem=shared_bytes)
 
@@ -150,7 +151,7 @@ def _card(device: int) -> Card:
 
 def current_card() -> Card:
     """Return the facts of the current device."""
-    return _card(cupy.cuda.Device().id)
+    return _card(cupy.cuda.runtime.getDevice())
 
 
 def blocks_for(count: int) -> tuple[int]:

@@ -261,11 +261,11 @@ class MemoryPointer:
     """Memory of the current device, in use for as long as an array holds it."""
 
     def __init__(self, size):
-        self.size, self.device = size, _current()
-        pool.used[self.device] += size
+        self.size, self.device_id = size, _current()
+        pool.used[self.device_id] += size
 
     def __del__(self):
-        pool.used[self.device] -= self.size
+        pool.used[self.device_id] -= self.size
 
 
 class _Pool:

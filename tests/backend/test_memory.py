@@ -115,7 +115,17 @@ def test_one_more_try_can_be_enough(gpus, monkeypatch):
     gpus.freed.clear()
     assert (x + 1).tolist() == [2, 2]
     assert given == [8, 8]
-    assert gpus.freed == [0, 1]
+    assert gpus.freed == [0]
+
+
+def test_a_gpu_that_is_not_in_use_is_left_alone(gpus):
+    """To make it the current one would take some of its memory."""
+    for device in (0, 1):
+        x = tg.ones(2, device=f"cuda:{device}")
+        gpus.freed.clear()
+        tg.cuda.empty_cache()
+        assert gpus.freed == [0, 1][: device + 1]
+        assert x.tolist() == [1, 1]
 
 
 class Model(nn.Module):

@@ -106,11 +106,24 @@ def memory_reserved() -> int:
 
 
 def free() -> None:
-    """Return the free blocks of all devices to the driver."""
-    for index in range(device_count()):
+    """Return the free blocks of all devices in use to the driver.
+
+    The others are left alone: to be the current one costs a device some hundred MB.
+    """
+    for index in sorted(_in_use):
         with context(index):
             cupy.get_default_memory_pool().free_all_blocks()
 
 
+_allocate = cupy.cuda.get_allocator()
+_in_use = {current_device()}  # devices on which there has been memory
+
+
+def _allocate_and_note(size: int) -> cupy.cuda.MemoryPointer:
+    memory = _allocate(size)
+    _in_use.add(memory.device_id)
+    return memory
+
+
 # All of CuPy's arrays get their memory there.
-cupy.cuda.set_allocator(retrying(sys.modules[__name__], cupy.cuda.get_allocator()))
+cupy.cuda.set_allocator(retrying(sys.modules[__name__], _allocate_and_note))

@@ -45,6 +45,20 @@ def test_nothing_is_read_before_a_check_has_run():
     assert looks_of(record) == (None, 0)
 
 
+def test_checks_of_many_shapes_are_not_kept_for_ever(monkeypatch):
+    """They are forgotten at a look that finds nothing, when none can fail any more."""
+    monkeypatch.setattr(pending, "MOST", 5)
+    record = ErrorRecord(np.zeros(3, np.int64))
+    for steps in range(100):
+        number = record.number_of(Check(explain, (steps,)))
+        assert number <= 9
+        if steps % 4 == 3:
+            assert looks_of(record) == (None, 1)
+    numbers = [record.number_of(Check(explain, (name,))) for name in "abcdefgh"]
+    record.memory[0] = numbers[6]
+    assert looks_of(record) == (f"{LATE}: (0, 0, 'g')", 1)
+
+
 def test_each_device_has_a_record_of_its_own(monkeypatch):
     found, clean = [ErrorRecord(np.zeros(3, np.int64)) for _ in range(2)]
     monkeypatch.setattr(pending, "records", {0: clean, 1: found})

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..types import Array, Function
 
 LATE = "found by the GPU after the call"  # how the messages begin
+MOST = 1000  # checks to remember, which differ by the shapes of what they look at
 
 
 class Check(NamedTuple):
@@ -55,6 +56,8 @@ class ErrorRecord:
             error = check.explain(place, value, *check.facts)
             error.args = (f"{LATE}: {error}",)
             raise error
+        if len(self._checks) > MOST:  # all have run, so none will be asked for
+            self._checks.clear()
 
 
 records: dict[int, ErrorRecord] = {}  # by the number of a GPU that has made a check

@@ -80,6 +80,19 @@ def test_the_array_that_is_not_finite_is_named(number, place, value):
     pending.look(0, fake_cupy.asnumpy)
 
 
+def test_the_first_of_many_arrays_is_named():
+    """There are more partial sums than a block has threads."""
+    arrays = [np.full(1, float(n)) for n in range(150)]
+    found, _ = optimizer.total_norm([on_device(x) for x in arrays], 1.0, CHECK)
+    close(on_host(found), np.sqrt(np.square(np.arange(150.0)).sum()), 1e-13)
+    pending.look(0, fake_cupy.asnumpy)
+    for number in (140, 12, 139):  # 12 and 140 are for the same thread
+        arrays[number][0] = np.inf
+    optimizer.total_norm([on_device(x) for x in arrays], 1.0, CHECK)
+    with pytest.raises(ValueError, match=": 12 0 .'grads'"):
+        pending.look(0, fake_cupy.asnumpy)
+
+
 def test_an_array_with_gaps_is_left_alone():
     x = on_device(np.ones((4, 4)))
     assert optimizer.clip_to_norm([x[:, ::2]], 1.0, None) is None

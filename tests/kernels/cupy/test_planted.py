@@ -253,7 +253,9 @@ REPORTS = [
     Bug("checks", "if (id == ignored) continue;", ""),
     Bug("checks", "wrong = min(wrong, int64(shared[i]));", ""),
     Bug("checks", f"= counts;\n    {BARRIER}", "= counts;"),
-    Bug("clipping", "if (wrong < 0 && value - value != 0)", "if (value - value != 0)"),
+    Bug("clipping", "if (value - value != 0) wrong = min(wrong, i);", ""),
+    Bug("clipping", "wrong = min(wrong, int(shared[i]));", ""),
+    Bug("clipping", f"= wrong;\n    {BARRIER}", "= wrong;"),
     Bug("clipping", "factor[0] = -1;", ""),
     Bug("clipping", "if (scale == 1) return;", "if (scale < 1) return;"),
 ]

@@ -61,7 +61,8 @@ def total_norm(
     norm, factor = cupy.empty((), arrays[0].dtype), cupy.empty((), np.float64)
     results = (norm, factor, record.memory)
     args = (partial, *results, len(partial), np.float64(max_norm), number)
-    launch("norm_and_factor", TRAINING, options(norm.itemsize), (1,), 1, args)
+    settings, shared = options(norm.itemsize), THREADS * partial.itemsize
+    launch("norm_and_factor", TRAINING, settings, (1,), THREADS, args, shared)
     return norm, factor
 
 

@@ -229,23 +229,29 @@ extern "C" __global__ void add_partials(In<double> partial, Out<double> sum, int
     sum[0] = total;
 }
 
-// One thread: the norm, and the factor that makes it at most `max_norm`. With a check,
-// the first partial sum that is not finite is reported, with 1 for a NaN, and the factor
-// is -1, which stands for gradients of 0.
+// One block: the norm, and the factor that makes it at most `max_norm`. With a check, the
+// first partial sum that is not finite is reported, with 1 for a NaN, and the factor is
+// -1, which stands for gradients of 0.
 extern "C" __global__ void norm_and_factor(
     In<double> partial, Out<REAL> norm, Out<double> factor, InOut<int64> record, int count,
     double max_norm, int check) {
-    double total = 0;
-    int wrong = -1;
-    for (int i = 0; i < count; i++) {
+    SHARED_DOUBLES(shared);
+    double sum = 0;
+    int wrong = count;
+    for (int i = threadIdx.x; i < count; i += blockDim.x) {
         const double value = partial[i];
-        total += value;
-        if (wrong < 0 && value - value != 0) wrong = i;
+        sum += value;
+        if (value - value != 0) wrong = min(wrong, i);
     }
-    const double found = sqrt(total), scale = max_norm / (found + 1e-6);
+    const double found = sqrt(add_block<double>(shared, sum));
+    shared[threadIdx.x] = wrong;
+    __syncthreads();
+    if (threadIdx.x) return;
+    for (int i = 1; i < (int)blockDim.x; i++) wrong = min(wrong, int(shared[i]));
+    const double scale = max_norm / (found + 1e-6);
     norm[0] = found;
     factor[0] = scale >= 1 ? 1 : scale;  // a NaN stays
-    if (!check || wrong < 0) return;
+    if (!check || wrong == count) return;
     const double value = partial[wrong];
     report(record, check, wrong, value != value);
     factor[0] = -1;

@@ -27,7 +27,7 @@ constexpr int LANES = 8, LINE = LANES * VECTOR;  // 8 lanes read 128 bytes of a 
 constexpr bool GRID = MODE == 2;
 constexpr int BUFFERS = MODE == 1 ? 2 : 1;
 constexpr int NONE = 1 << 30;
-constexpr unsigned PATIENCE = 1u << 28;  // looks at a counter: many seconds
+constexpr unsigned PATIENCE = 1u << 24;  // looks at a counter: some seconds
 static_assert(TILE * ROWS % LANES == 0, "the lanes share the sums evenly");
 
 DEVICE int round_up(int n, int step) { return (n + step - 1) / step * step; }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.errors import GraphError, OptionError
+from tinygrad_rnn.errors import DTypeError, GraphError, OptionError
 from tinygrad_rnn.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 
 seeds = st.integers(0, 2**32)
@@ -136,6 +136,14 @@ def test_get_total_norm_may_refuse_what_is_not_finite():
     assert math.isnan(get_total_norm(grads).item())
     with pytest.raises(GraphError, match=r"number 1, shape \(2,\)"):
         get_total_norm(grads, error_if_nonfinite=True)
+
+
+def test_integers_have_no_total_norm():
+    """A kernel would take their bits for those of floats."""
+    for other in (tg.tensor([3, 4]), tg.ones(2) > 0):
+        words = rf"number 1 is {other.dtype} of shape \(2,\), expected floats; use .fl"
+        with pytest.raises(DTypeError, match=f"get_total_norm: {words}"):
+            get_total_norm([tg.ones(2), other])
 
 
 def test_norms_of_two_dtypes_together():

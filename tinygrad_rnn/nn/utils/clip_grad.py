@@ -18,7 +18,7 @@ from ...convert import get_default_dtype
 from ...engine import seam
 from ...engine.commit import commit, prepare_writes
 from ...engine.node import check_writable, wrap
-from ...errors import GraphError, check_numbers, check_type
+from ...errors import DTypeError, GraphError, check_numbers, check_type, describe
 from ...errors.tensor_checks import check_tensor_list
 from ...kernels import find as find_kernel
 from ...tensor import Tensor
@@ -42,6 +42,7 @@ def get_total_norm(
         A 0-d tensor, right from 1e-30 to 1e30 in float32, too.
 
     Raises:
+        DTypeError: A tensor has no floats.
         GraphError: The norm is not finite, and ``error_if_nonfinite`` is set. On a GPU
             it is raised where the host next waits for the GPU.
 
@@ -53,6 +54,10 @@ def get_total_norm(
     """
     name = "get_total_norm"
     given = check_tensor_list(name, tensors)
+    for i, tensor in enumerate(given):
+        if tensor.dtype.kind != "f":
+            got = f"number {i} is {describe(tensor)}, expected floats"
+            raise DTypeError(f"{name}: {got}; use .float()")
     seam.use(name, *given)
     arrays = [tensor.array for tensor in given]
     return wrap(

@@ -1977,8 +1977,8 @@ TABLE = {
             "cuda alone is always the first GPU",
         ),
         (
-            "set_device",
-            'seam.settings["cuda"] = gpu.index',
+            "Tape._guard_devices",
+            "self.guard(is_current, (kind, current_index(kind)))",
             "pass",
             "a compiled function makes tensors on the GPU that was current before",
         ),

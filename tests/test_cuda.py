@@ -9,7 +9,6 @@ from backend.gpus import fake_gpus
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cuda
-from tinygrad_rnn.engine import seam
 from tinygrad_rnn.errors import OptionError
 
 
@@ -17,7 +16,6 @@ from tinygrad_rnn.errors import OptionError
 def gpus():
     with fake_gpus() as cupy:
         yield cupy
-    seam.settings.pop("cuda", None)
 
 
 def test_without_a_gpu_none_is_counted(monkeypatch):
@@ -124,6 +122,28 @@ def test_a_compiled_function_knows_the_current_gpu(gpus):
     with cuda.device(1):
         assert [make().device, make().device] == ["cuda:1", "cuda:1"]
     assert make().device == "cuda:0"
+    with cuda.device(1):
+        pass
+    assert make().device == "cuda:0"
+    assert make.cache_info().hits == 2  # after two captures on each GPU
+
+
+def test_a_compiled_function_knows_the_current_gpu_of_its_thread(gpus):
+    make, found = tg.compile(lambda: tg.ones(2, device="cuda") * 2), []
+
+    def work():
+        cuda.set_device(1)
+        found.extend(make().device for _ in range(3))
+
+    assert [make().device for _ in range(3)] == ["cuda:0"] * 3
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == ["cuda:1"] * 3
+    assert make().device == "cuda:0"
+    with cuda.device(1):
+        assert make().device == "cuda:1"
+    assert make.cache_info().hits == 4
 
 
 def test_what_a_replay_cannot_repeat_raises(gpus):

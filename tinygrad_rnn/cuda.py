@@ -113,9 +113,8 @@ def set_device(device: DeviceLike | int) -> None:
         ...     tg.cuda.set_device(0)
     """
     gpu = _find_gpu("set_device", device)
-    seam.count_change("cuda.set_device()")
+    seam.refuse("cuda.set_device()", "do it outside")
     gpu.module.set_device(gpu.index)
-    seam.settings["cuda"] = gpu.index
 
 
 @contextmanager

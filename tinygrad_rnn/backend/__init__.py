@@ -125,6 +125,11 @@ def current_index(kind: str) -> int:
     return 0
 
 
+def is_current(kind: str, index: int) -> bool:
+    """Return whether the current device of this thread has this number."""
+    return current_index(kind) == index
+
+
 def find(device: DeviceLike) -> Backend:
     """Return the backend of a device, such as ``"cpu"``.
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from ..backend import backends
+from ..backend import backends, current_index, is_current
 from ..backend.standard import Part
 from ..errors import GraphError
 from ..types import Array, Function, Operand, Settings, Shape
@@ -126,6 +126,11 @@ class Tape(seam.Recorder):
         self._asked.append((holds, args))
         given = ", ".join([self.constant_name(arg) for arg in args])
         self.guards.append(f"{self.constant_name(holds)}({given})")
+
+    def _guard_devices(self) -> None:
+        """Guard which devices are the current ones, of libraries with several."""
+        for kind in {b.kind: None for b in backends.values() if b.multi_device}:
+            self.guard(is_current, (kind, current_index(kind)))
 
     def _guard_value(self, at: str, value: Operand, words: str = "") -> None:
         """Guard a value of Python: a number by value, an object by identity."""
@@ -478,6 +483,7 @@ class Tape(seam.Recorder):
                 f"at {place}",
             )
         self._check_reads()
+        self._guard_devices()
         ends.append(f"return {packed}")
         leaves, modules = self.leaves, list(self.modules.values())
         conditions = Conditions(leaves, modules, dict(seam.settings))

@@ -149,7 +149,8 @@ def synchronize(device: DeviceLike | int = None) -> None:
 
     Raises:
         OptionError: for the CPU, and if there is no such GPU.
-        Error: The GPU has found a wrong id, say, since the host last waited for it.
+        Error: The GPU has found an error, such as a wrong id, since the host last
+            waited for it.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -160,7 +161,7 @@ def synchronize(device: DeviceLike | int = None) -> None:
 
 
 def get_device_name(device: DeviceLike | int = None) -> str:
-    """Return what the maker of a GPU calls it.
+    """Return the product name of a GPU.
 
     Args:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
@@ -201,7 +202,7 @@ def mem_get_info(device: DeviceLike | int = None) -> tuple[int, int]:
 
 
 def memory_allocated(device: DeviceLike | int = None) -> int:
-    """Return how many bytes of a GPU this program's arrays have; 0 without a GPU.
+    """Return how many bytes of a GPU this program's arrays take; 0 without a GPU.
 
     Args:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
@@ -223,7 +224,7 @@ def memory_allocated(device: DeviceLike | int = None) -> int:
 def memory_reserved(device: DeviceLike | int = None) -> int:
     """Return how many bytes of a GPU CuPy holds; 0 without a GPU.
 
-    That is what arrays have, and what is kept for reuse.
+    That is what arrays take, and what is kept for reuse.
 
     Args:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
@@ -243,10 +244,10 @@ def memory_reserved(device: DeviceLike | int = None) -> int:
 
 
 def empty_cache() -> None:
-    """Give the memory of all GPUs that is kept for reuse back; without a GPU, nothing.
+    """Return memory that is kept for reuse to the driver, on all GPUs in use.
 
-    Tensors keep theirs. Other programs can use what is given back; this one gets it
-    back from the driver, which takes longer.
+    Other programs can use it then; this one has to ask the driver for it again, which
+    takes longer. Tensors keep theirs. Without a GPU, nothing happens.
 
     Example:
         >>> import tinygrad_rnn as tg

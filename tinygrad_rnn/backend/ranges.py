@@ -34,7 +34,7 @@ def _forget(key: int, reference: object = None) -> None:
 
 
 def find_range(array: np.ndarray) -> tuple[int, int]:
-    """Return numbers between which all integers of a NumPy array are.
+    """Return bounds of the integers in a NumPy array.
 
     As ids are not negative, one pass is enough for them: a negative integer, taken for
     one without a sign, is larger than any other.
@@ -54,7 +54,7 @@ def keep_range(array: Array, low: int, high: int) -> None:
 
 
 def known_range(array: Array) -> tuple[int, int] | None:
-    """Return numbers between which all elements are; None if nothing is known."""
+    """Return bounds of all elements; None if none are known."""
     found = _ranges.get(id(_owner(array)))
     return None if found is None else (found.low, found.high)
 

@@ -11,9 +11,9 @@ from .launch import THREADS, TRAINING, contiguous, launch, options
 
 def error_record() -> ErrorRecord:
     """Return the record of the current device."""
-    device = cupy.cuda.Device().id
-    if device not in records:
-        records[device] = ErrorRecord(cupy.zeros(3, np.int64))
+    device = cupy.cuda.runtime.getDevice()
+    if device not in records:  # nor after that, if another thread has made one
+        records.setdefault(device, ErrorRecord(cupy.zeros(3, np.int64)))
     return records[device]
 
 
@@ -36,8 +36,8 @@ def check_ids(
 ) -> bool:
     """Look on the device for an id outside of [0, count), other than ``ignore``.
 
-    And, given ``if_none`` and an ``ignore``, for one that counts: that is not ignored,
-    and whose weight is not 0.
+    Given ``if_none``, also look for an id that counts: one that is not ignored, and
+    whose weight is not 0.
 
     Returns:
         Whether the device looks. It does not if the host knows that an id is wrong,
@@ -45,7 +45,8 @@ def check_ids(
     """
     ignored = 0 if ignore is None else ignore  # 0 is in range anyway
     is_whole = ids.base is None or ids.base.size == ids.size
-    for end in known_range(ids) or () if is_whole else ():
+    ends = known_range(ids) if is_whole else None
+    for end in ends or ():
         if end != ignored and not 0 <= end < count:
             return False
     record = error_record()

@@ -93,9 +93,11 @@ class ndarray(np.ndarray):
     @property
     def __cuda_array_interface__(self):
         x = _plain(self)
-        _device_of_pointer[x.ctypes.data] = self.device.id
+        pointer = x.ctypes.data if x.size else 0
+        if pointer:
+            _device_of_pointer[pointer] = self.device.id
         return {
-            "data": (x.ctypes.data, False),
+            "data": (pointer, False),
             "shape": x.shape,
             "strides": x.strides,
             "typestr": x.dtype.str,
@@ -209,7 +211,7 @@ def from_dlpack(x):
 def _from_interface(a):
     """As in CuPy, a copy unless the current device is that of the memory."""
     interface = a.__cuda_array_interface__
-    device = _device_of_pointer[interface["data"][0]]
+    device = _device_of_pointer.get(interface["data"][0], _current())
     x = _shared(interface, a, device)
     return x if device == _current() else _on_device(x.view(np.ndarray).copy())
 

@@ -96,6 +96,14 @@ def test_what_is_on_a_gpu_stays_there(library, device, current, shape, dtype, sw
 
 
 @pytest.mark.parametrize("library", FOREIGN)
+def test_an_array_without_elements_may_be_nowhere(gpus, library):
+    """Its address is 0, which is on no GPU."""
+    foreign, _ = array_of(library, 0, np.zeros((0, 3), "float32"))
+    for x in (tg.as_tensor(foreign), tg.tensor(foreign)):
+        assert (x.device, x.dtype, x.shape) == ("cuda:0", "float32", (0, 3))
+
+
+@pytest.mark.parametrize("library", FOREIGN)
 def test_another_dtype_or_device_is_a_copy(gpus, library):
     foreign, array = array_of(library, 1, np.array([1.0, 2.0]))
     for take in (tg.as_tensor, tg.tensor):

@@ -254,6 +254,16 @@ def test_other_ids_are_checked_later_too(gpus):
         assert table.grad.tolist() == [[1, 1], [0, 0], [1, 1]]
 
 
+def test_the_gpu_that_has_found_an_error_raises_it(gpus):
+    wrong, table = tg.tensor([0, 9]).cuda(1) + 0, tg.randn(3, 2).cuda(1)
+    F.embedding(wrong, table)
+    assert tg.ones(2).cuda(0).tolist() == [1, 1]
+    tg.cuda.synchronize(0)
+    with pytest.raises(IndexError, match=rf"{LATE}embedding: input has 9"):
+        table.tolist()
+    assert wrong.tolist() == [0, 9]
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(
     ("value", "words"), [(np.nan, "a NaN"), (np.inf, "an infinity")]

@@ -775,6 +775,12 @@ TABLE = {
             "pass",
             "an error that a GPU found is raised again and again",
         ),
+        (
+            "ErrorRecord.look",
+            "self._checks.clear()",
+            "pass",
+            "checks that have passed are kept for ever",
+        ),
     ],
     "backend/test_ranges.py": [
         (
@@ -790,7 +796,21 @@ TABLE = {
             "a negative id is a large one",
         ),
     ],
+    "kernels/cupy/test_launch.py": [
+        (
+            "_kernel",
+            "_card(device).shared_bytes",
+            "48 << 10",
+            "a kernel is not allowed the shared memory that its launch asks for",
+        ),
+    ],
     "kernels/cupy/test_training.py": [
+        (
+            "to_host",
+            "pending.look(x.device.id, cupy.asnumpy)",
+            "pending.look(0, cupy.asnumpy)",
+            "what the second GPU has found is never raised",
+        ),
         (
             "_late_nonfinite_error",
             "_describe_owner(place, *owned[place])",
@@ -1943,6 +1963,12 @@ TABLE = {
         ),
     ],
     "backend/test_memory.py": [
+        (
+            "_allocate_and_note",
+            "_in_use.add(memory.device_id)",
+            "pass",
+            "memory that is kept for reuse is freed on the first GPU alone",
+        ),
         (
             "retrying",
             "library.free()",

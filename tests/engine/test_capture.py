@@ -259,8 +259,8 @@ def test_the_warning_says_in_words_what_changes(call, words):
 
 
 def test_the_warning_names_an_attribute_that_changes_as_the_code_does():
-    config = SimpleNamespace(step=0)
-    compiled = tg.compile(lambda x: x * 0.9**config.step)
+    config, base = SimpleNamespace(step=0), [0.9]  # each capture has a copy of the list
+    compiled = tg.compile(lambda x: x * base[0] ** config.step)
     words = "what keeps changing: config.step is 7, and then 8"
     with pytest.warns(UserWarning, match=words):
         for step in range(1, 10):

@@ -111,13 +111,21 @@ def finish(result) -> None:
 
 def turn(step, count: int) -> float:
     """The seconds that a step takes: a mean over ``count`` of them."""
-    if count > 1:
-        finish(step())  # it fills the caches again
+    for _ in range((count + 3) // 5):  # these fill the caches again
+        finish(step())
     start = time.perf_counter()
     for _ in range(count):
         result = step()
     finish(result)
     return (time.perf_counter() - start) / count
+
+
+def find_count(contender: Contender) -> int:
+    """How many steps a turn has; the first few compile, or capture what they do."""
+    singles = [contender.ask("turn", 1) for _ in range(3)]
+    if singles[-1] < TURN:
+        singles += [contender.ask("turn", 1) for _ in range(7)]
+    return max(1, round(TURN / min(singles)))
 
 
 def rounds(contenders: dict[str, Contender], seconds: float, least: int = 5):
@@ -128,9 +136,7 @@ def rounds(contenders: dict[str, Contender], seconds: float, least: int = 5):
     times = {name: [] for name in contenders}
     counts = {}
     for name, contender in contenders.items():
-        for _ in range(3):
-            single = contender.ask("turn", 1)
-        counts[name] = max(1, round(TURN / single))
+        counts[name] = find_count(contender)
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < least:
         for name, contender in contenders.items():

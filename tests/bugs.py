@@ -802,7 +802,7 @@ TABLE = {
             "_card(device).shared_bytes",
             "48 << 10",
             "a kernel is not allowed the shared memory that its launch asks for",
-        ),
+        )
     ],
     "kernels/cupy/test_training.py": [
         (

@@ -299,6 +299,15 @@ def test_a_gradient_that_is_not_finite_is_named_later(gpus, compiled, value, wor
     assert layer.bias.tolist() != before[1]
 
 
+def test_clipping_changes_what_a_graph_has_saved(gpus):
+    layer, factor = nn.Linear(3, 2).cuda(), tg.ones(2).cuda().requires_grad_()
+    layer(tg.ones(1, 3).cuda()).sum().backward()
+    product = (factor * layer.bias.grad).sum()
+    nn.utils.clip_grad_norm_(layer.parameters(), 0.1)
+    with pytest.raises(tg.errors.GraphError, match="in place|changed"):
+        product.backward()
+
+
 def test_a_projection_runs_the_composite(gpus):
     layer = nn.LSTM(3, 5, proj_size=2).to("cuda")
     x = tg.randn(4, 2, 3)

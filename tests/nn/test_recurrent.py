@@ -224,7 +224,8 @@ def test_weights_are_made_in_a_dtype_on_a_device(make, device):
         found.append({name: value.cpu() for name, value in layer.state_dict().items()})
         expected = how.get("dtype", "float32")
         assert {str(p.dtype) for p in layer.parameters()} == {str(np.dtype(expected))}
-        assert {str(p.device) for p in layer.parameters()} == {how.get("device", "cpu")}
+        place = tg.zeros(1, device=how.get("device", "cpu")).device  # cuda is cuda:0
+        assert {p.device for p in layer.parameters()} == {place}
     for other in found[1:]:
         assert list(other) == list(found[0])
         for name, value in other.items():

@@ -67,6 +67,7 @@ def number_type(kind, low, high=math.inf):
             return value
         raise argparse.ArgumentTypeError(f"{text} is not in [{low}, {high})")
 
+    convert.__name__ = kind.__name__  # as argparse calls it in messages
     return convert
 
 

@@ -690,7 +690,7 @@ TABLE = {
         ),
         (
             "Recurrent._list_weights",
-            "weight is not None and weight.shape != shape",
+            "weight.shape != shape",
             "False",
             "a weight of another shape is broadcast, or fails without its name",
             "nn/test_recurrent.py -k another_shape",

@@ -385,9 +385,9 @@ rnn(x, lengths=[4])
 rnn(x, lengths=3)
     ShapeError: nn.RNN: lengths ... ()
 rnn(x, lengths=[1.0, 2.0])
-    ShapeError: nn.RNN: lengths ... float64 ... 2 integers
+    DTypeError: nn.RNN: lengths is of float64, expected 2 integers
 rnn(x, lengths=tg.ones(2))
-    ShapeError: nn.RNN: lengths is float32 ... 2 integers
+    DTypeError: nn.RNN: lengths is of float32, expected 2 integers ... .long()
 rnn(x, lengths=[[1], [1, 2]])
     ShapeError: nn.RNN: lengths is ragged
 rnn(x, lengths=[-1, 4])

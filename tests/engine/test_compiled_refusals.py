@@ -167,7 +167,7 @@ REFUSED = {
         lambda x: tg.utils.checkpoint.checkpoint(lambda x: x * 2, x),
         "utils.checkpoint",
     ),
-    "packed sequence": (sum_of_a_packed_sequence, "."),
+    "packed sequence": (sum_of_a_packed_sequence, "lengths="),
     "scheduler": (lambda x: SCHEDULE.step() or x, "call it outside"),
     "rate of a scheduler": (lambda x: x * SCHEDULE.get_last_lr()[0], "get_last_lr"),
     "a rate": (set_a_rate, r"changes what it reads, .*lr"),

@@ -264,3 +264,9 @@ def test_a_weight_of_another_shape_is_named(kind, cell, data):
     assert str(caught.value).startswith(
         f"nn.{kind}{cell}: {name} has shape {shape}, expected {old}; assign a tensor "
     )
+    setattr(layer, name, None)
+    if name.startswith("weight"):
+        with pytest.raises(ShapeError, match=f"{name} is None, expected a Parameter"):
+            layer(x)
+    else:
+        layer(x)  # there is no such bias

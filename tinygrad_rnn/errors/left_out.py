@@ -164,7 +164,7 @@ tg.Tensor
     scatter_ scatter_add_ index_fill_ index_add_ index_copy_ put_
         x = x.scatter(dim, index, src) and so on, or x[index] = value
     random_ exponential_
-        t.copy_(tg.randint(n, t.shape)), -t.uniform_().log()
+        t.copy_(tg.randint(n, t.shape)), t.copy_(-(1 - tg.rand(*t.shape)).log())
     index_add index_copy index_put masked_scatter scatter_reduce
         scatter_add, scatter, assignment by an index
     addmm addmv baddbmm addcmul addcdiv addcmul_ addcdiv_ lerp lerp_
@@ -198,8 +198,10 @@ tg.nn
     MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool1d AdaptiveMaxPool1d \
     AdaptiveAvgPool2d
         x.amax(dim), x.mean(dim)
-    BatchNorm1d BatchNorm2d SyncBatchNorm GroupNorm InstanceNorm1d RMSNorm
-        nn.LayerNorm
+    BatchNorm1d BatchNorm2d SyncBatchNorm GroupNorm InstanceNorm1d
+        nn.LayerNorm, which normalizes other numbers together: train anew
+    RMSNorm
+        x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
     MultiheadAttention Transformer TransformerEncoder TransformerEncoderLayer \
     TransformerDecoder TransformerDecoderLayer
         attention by hand: (q @ k.mT / d**0.5).softmax(-1) @ v, with nn.Linear for \
@@ -257,12 +259,14 @@ tg.nn.functional
         nn.Linear of windows, as in tg.stack([x[:, i : i + k] for i in range(n)])
     max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d
         x.amax(dim), x.mean(dim)
-    batch_norm group_norm instance_norm rms_norm
-        F.layer_norm
+    batch_norm group_norm instance_norm
+        F.layer_norm, which normalizes other numbers together
+    rms_norm
+        x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
     scaled_dot_product_attention multi_head_attention_forward
         (q @ k.mT / d**0.5).softmax(-1) @ v
     normalize
-        x / x.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+        x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)
     cosine_similarity pairwise_distance
         (x * y).sum(-1) of normalised x and y, (x - y).norm(dim=-1)
     gumbel_softmax

@@ -381,10 +381,13 @@ def _check_lengths(name: str, lengths: Operand, steps: int, batch: int) -> np.nd
         found = np.asarray(lengths)
     except ValueError as error:
         raise ShapeError(f"{name}: lengths is ragged: {error}") from None
-    are_integers = found.dtype.kind in "iu" or not batch
-    if found.shape != (batch,) or not are_integers:
+    expected = f"{batch} integers, one for each sequence of the batch"
+    if batch and found.dtype.kind not in "iu":
+        got = f"of {found.dtype}" if found.ndim else describe(lengths)
+        way = "a list of Python's integers, or .long() of a Tensor"
+        raise DTypeError(f"{name}: lengths is {got}, expected {expected}: {way}")
+    if found.shape != (batch,):
         got = describe(found)
-        expected = f"{batch} integers, one for each sequence of the batch"
         where = "the batch is dim 1 (batch_first=True: dim 0)"
         raise ShapeError(f"{name}: lengths is {got}, expected {expected}; {where}")
     if batch and not (found.min() >= 0 and found.max() <= steps):

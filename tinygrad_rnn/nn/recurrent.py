@@ -118,7 +118,11 @@ class Recurrent(Layer):
             rows, self._weight_names, self._weight_shapes, strict=True
         ):
             for weight, name, shape in zip(row, names, shapes, strict=True):
-                if weight is not None and weight.shape != shape:
+                if weight is None:
+                    if name.startswith(("weight_ih", "weight_hh")):
+                        got = f"{self._name}: {name} is None"
+                        raise ShapeError(f"{got}, expected a Parameter of {shape}")
+                elif weight.shape != shape:
                     raise ShapeError(
                         f"{self._name}: {name} has shape {weight.shape}, expected "
                         f"{shape}; assign a tensor of that shape to {name}.data, "

@@ -256,3 +256,21 @@ def test_padded_sequences_go_with_lengths():
         np.testing.assert_allclose(
             h_n[:, i].detach().numpy(), rnn(x)[1].detach().numpy(), atol=1e-6
         )
+
+
+def test_one_tensor_is_a_batch_of_sequences():
+    """As in PyTorch, which iterates over it."""
+    x = tg.arange(12).reshape(3, 2, 2)
+    for batch_first in (True, False):
+        expected = pad_sequence([*x], batch_first).tolist()
+        assert pad_sequence(x, batch_first).tolist() == expected
+    assert pack_sequence(x).batch_sizes.tolist() == [3, 3]
+
+
+def test_pad_sequence_is_replayed():
+    pad = tg.compile(lambda *sequences: pad_sequence(sequences, True) * 2)
+    for _ in range(4):
+        sequences = tg.randn(3, 2), tg.randn(5, 2)
+        expected = pad_sequence(sequences, True) * 2
+        assert pad(*sequences).tolist() == expected.tolist()
+    assert pad.cache_info().hits == 2

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from ...creation import as_tensor, full
+from ...engine import seam
 from ...errors import (
     DTypeError,
     OptionError,
@@ -215,6 +216,7 @@ def pack_padded_sequence(
     """
     name = "pack_padded_sequence"
     check_options(name, enforce_sorted=enforce_sorted)
+    seam.refuse(f"{name}()", "pad the batch, and give the layer lengths=")
     ends = _check_padded(name, "input", input, batch_first, lengths)
     grows = np.flatnonzero(ends[1:] > ends[:-1])
     if enforce_sorted and grows.size:
@@ -301,6 +303,12 @@ def _steps_and_batch(padded: Tensor, batch_first: bool) -> tuple[int, int]:
     return (second, first) if batch_first else (first, second)
 
 
+def _list_sequences(name: str, sequences: Iterable[Tensor]) -> list[Tensor]:
+    """Return sequences as a list; one Tensor is a batch of them, as in PyTorch."""
+    rows = [*sequences] if isinstance(sequences, Tensor) else sequences
+    return check_tensor_list(name, rows)
+
+
 @name_errors
 def pack_sequence(
     sequences: Iterable[Tensor], enforce_sorted: bool = True
@@ -322,7 +330,9 @@ def pack_sequence(
         >>> [x.shape for x in nn.utils.rnn.unpack_sequence(output)], h_n.shape
         ([(2, 5), (4, 5)], (1, 2, 5))
     """
-    given = check_tensor_list("pack_sequence", sequences)
+    way = "pad_sequence() makes a batch, and the layer takes lengths="
+    seam.refuse("pack_sequence()", way)
+    given = _list_sequences("pack_sequence", sequences)
     lengths = [len(x) for x in given]
     return pack_padded_sequence(pad_sequence(given), lengths, False, enforce_sorted)
 
@@ -390,7 +400,7 @@ def pad_sequence(
                 [4, 0, 0]], dtype=int64)
     """
     check_choice("pad_sequence", ("right", "left"), padding_side=padding_side)
-    given = check_tensor_list("pad_sequence", sequences)
+    given = _list_sequences("pad_sequence", sequences)
     if not given:
         raise OptionError("pad_sequence: got no sequences, expected at least one")
     shapes = [x.shape for x in given]
@@ -413,7 +423,7 @@ def pad_sequence(
         times += (steps - lengths)[numbers]
     rows = numbers * steps + times if batch_first else times * batch + numbers
     sizes = [batch, steps] if batch_first else [steps, batch]
-    return _pad(cat(given), rows, sizes, padding_value)
+    return _pad(cat(given), seam.constant(rows), sizes, padding_value)
 
 
 if not TYPE_CHECKING:

@@ -14,9 +14,10 @@ twins = import_twins().package
 
 
 def test_twins_have_the_signatures_of_numpys():
-    names = [n for n, value in vars(twins).items() if inspect.isfunction(value)]
-    assert len(names) >= 14
-    for name in names:
+    names = {n for n, value in vars(twins).items() if inspect.isfunction(value)}
+    others = {"all_below", "check_ids", "clip_to_norm", "total_norm"}
+    assert len(names) >= 14 + len(others) and others < names
+    for name in names - others:
         wanted = inspect.signature(getattr(reference, name)).parameters
         assert [*inspect.signature(getattr(twins, name)).parameters] == [*wanted]
 

@@ -190,6 +190,8 @@ _device_of_pointer = {}
 def _shared(interface, owner, device):
     """An array of memory that was not allocated here."""
     shown = SimpleNamespace(__array_interface__=interface, owner=owner)
+    if not interface["data"][0]:  # without elements; NumPy 2.0 would take no address 0
+        shown = np.empty(interface["shape"], interface["typestr"])
     out = np.asarray(shown).view(ndarray)
     out.device = SimpleNamespace(id=device)
     return out
@@ -200,9 +202,11 @@ def from_dlpack(x):
     assert kind in (2, 13)
     with _Device(device):
         capsule = x.__dlpack__(stream=1)
-    host = SimpleNamespace()
-    host.__dlpack__ = lambda **options: capsule
-    host.__dlpack_device__ = lambda: (1, 0)
+    methods = {
+        "__dlpack__": lambda self, **options: capsule,
+        "__dlpack_device__": lambda self: (1, 0),
+    }
+    host = type("OnHost", (), methods)()  # NumPy 2.0 looks for methods of a class
     x = np.from_dlpack(host)  # some NumPys make it read-only
     pointer, _ = x.__array_interface__["data"]
     return _shared({**x.__array_interface__, "data": (pointer, False)}, x, device)

@@ -2021,8 +2021,8 @@ TABLE = {
             "a replay does not wait",
         ),
         (
-            "memory_allocated",
-            '_name_of_gpu("memory_allocated", device)',
+            "_read_size",
+            '_name_of_gpu("_read_size", device)',
             '"cuda"',
             "the memory of another GPU",
         ),

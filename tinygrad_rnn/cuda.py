@@ -148,7 +148,7 @@ def synchronize(device: DeviceLike | int = None) -> None:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
-        OptionError: for the CPU, and if there is no such GPU.
+        OptionError: The device is a CPU, or there is no such GPU.
         Error: The GPU has found an error, such as a wrong id, since the host last
             waited for it.
 
@@ -167,7 +167,7 @@ def get_device_name(device: DeviceLike | int = None) -> str:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
-        OptionError: for the CPU, and if there is no such GPU.
+        OptionError: The device is a CPU, or there is no such GPU.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -189,7 +189,7 @@ def mem_get_info(device: DeviceLike | int = None) -> tuple[int, int]:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
-        OptionError: for the CPU, and if there is no such GPU.
+        OptionError: The device is a CPU, or there is no such GPU.
 
     Example:
         >>> import tinygrad_rnn as tg
@@ -208,17 +208,13 @@ def memory_allocated(device: DeviceLike | int = None) -> int:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
-        OptionError: for the CPU, and if there is no such GPU among those there are.
+        OptionError: The device is a CPU, or there are GPUs but not this one.
 
     Example:
         >>> import tinygrad_rnn as tg
         >>> before = tg.cuda.memory_allocated()
     """
-    seam.read_values("cuda.memory_allocated()")
-    gpu = _name_of_gpu("memory_allocated", device)
-    if libraries["cuda"] is None:  # nobody has asked for a GPU yet
-        return 0
-    return int(find(gpu).memory_allocated())
+    return _read_size("memory_allocated", device)
 
 
 def memory_reserved(device: DeviceLike | int = None) -> int:
@@ -230,17 +226,22 @@ def memory_reserved(device: DeviceLike | int = None) -> int:
         device: Its number, or its name, such as ``"cuda:1"``; the current one if None.
 
     Raises:
-        OptionError: for the CPU, and if there is no such GPU.
+        OptionError: The device is a CPU, or there is no such GPU.
 
     Example:
         >>> import tinygrad_rnn as tg
         >>> kept = tg.cuda.memory_reserved() - tg.cuda.memory_allocated()
     """
-    seam.read_values("cuda.memory_reserved()")
-    gpu = _name_of_gpu("memory_reserved", device)
+    return _read_size("memory_reserved", device)
+
+
+def _read_size(name: str, device: DeviceLike | int) -> int:
+    """Return a number of bytes that a GPU's backend knows by this name."""
+    seam.read_values(f"cuda.{name}()")
+    gpu = _name_of_gpu(name, device)
     if libraries["cuda"] is None:  # nobody has asked for a GPU yet
         return 0
-    return int(find(gpu).memory_reserved())
+    return int(getattr(find(gpu), name)())
 
 
 def empty_cache() -> None:

@@ -2022,7 +2022,7 @@ TABLE = {
         ),
         (
             "_read_size",
-            '_name_of_gpu("_read_size", device)',
+            "_name_of_gpu(name, device)",
             '"cuda"',
             "the memory of another GPU",
         ),
